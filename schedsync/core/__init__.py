@@ -1,0 +1,1 @@
+"""The pure core: values in, values out; no Django, no YAML, no clock, no I/O."""

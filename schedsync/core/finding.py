@@ -1,0 +1,100 @@
+"""A finding: one problem at one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Literal
+
+from schedsync.core.location import Location
+
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem: a stable code, a message of one line, the place, and the remedy where there is one."""
+
+    code: str
+    message: str
+    location: Location | None = None
+    hint: str | None = None
+    severity: Severity = "error"
+
+
+#: Every code, and what it stands for. Codes are never used again for something else.
+CODES: Mapping[str, str] = {
+    "SS101": "the file cannot be read",
+    "SS102": "the file is not UTF-8",
+    "SS103": "the file is not YAML",
+    "SS104": "a limit is passed: size, nesting, or values behind aliases",
+    "SS105": "a symbolic link leaves the directory",
+    "SS106": "a key stands twice in one mapping",
+    "SS107": "an explicit YAML tag",
+    "SS108": "several documents in one file",
+    "SS109": "a value that JSON cannot hold",
+    "SS110": "a number with leading zeros",
+    "SS111": "a key that is no text",
+    "SS120": "an unknown key",
+    "SS121": "a value of the wrong type",
+    "SS122": "a key is missing",
+    "SS123": "a value outside what the format allows",
+    "SS130": "not exactly one of `crontab`, `every`, `solar` and `at`",
+    "SS131": "an invalid crontab",
+    "SS132": "a crontab that can never fire",
+    "SS133": "an invalid interval",
+    "SS134": "an interval shorter than a second",
+    "SS135": "an invalid solar event",
+    "SS136": "an invalid instant",
+    "SS137": "an unknown time zone",
+    "SS138": "a schedule that Celery refuses",
+    "SS139": "options that exclude each other",
+    "SS140": "an invalid name",
+    "SS141": "a name that stands twice in the set",
+    "SS142": "names that differ only in case",
+    "SS143": "a name that belongs to Beat itself",
+    "SS144": "an unknown environment",
+    "SS145": "a name under `removed` that still stands in the set",
+    "SS146": "an invalid `renamed_from`",
+    "SS150": "an invalid `for_each`",
+    "SS151": "a placeholder that cannot be filled",
+    "SS160": "a completed schedule: its only instant, or its end, has passed",
+    "SS161": "an announcement that is done and can go",
+    "SS301": "`USE_TZ` is off",
+    "SS302": "`DJANGO_CELERY_BEAT_TZ_AWARE` is off",
+    "SS303": "an unknown `CELERY_TIMEZONE`",
+    "SS304": "a short `beat_cron_starting_deadline`",
+    "SS305": "an installed version with a known fault",
+    "SS306": "a managed name stands in `CELERY_BEAT_SCHEDULE` too",
+    "SS307": "Beat does not use the database scheduler",
+    "SS310": "migrations are missing",
+    "SS311": "rights are missing",
+    "SS312": "the change row is missing",
+    "SS320": "a row that stops Beat",
+    "SS321": "a row that never runs",
+    "SS322": "a row that fails at every send",
+    "SS323": "a time zone that this host does not know",
+    "SS330": "duplicate schedule rows",
+    "SS331": "orphaned schedule rows",
+    "SS332": "a ledger entry without its row",
+}
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Return a hint that names the nearest of the known words, or None where none is near."""
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"did you mean `{near[0]}`?" if near else None
+
+
+def has_errors(findings: Iterable[Finding], *, strict: bool = False) -> bool:
+    """Say whether the findings hold one that fails: an error, with strict a warning too."""
+    failing = {"error", "warning"} if strict else {"error"}
+    return any(finding.severity in failing for finding in findings)
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings without repetition, by place, those without a place first."""
+    return sorted(
+        dict.fromkeys(findings), key=lambda finding: (finding.location or ("", 0, 0), finding.code, finding.message)
+    )

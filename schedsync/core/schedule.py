@@ -1,0 +1,190 @@
+"""A schedule as the files want it, and as a row holds it: both in the same comparable terms."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from schedsync.core.location import Location
+from schedsync.core.timing import (
+    Clocked,
+    Timing,
+    duration,
+    duration_text,
+    instant,
+    instant_text,
+    timing_form,
+    timing_from,
+)
+
+#: ``MaxLength`` of ``PeriodicTask.name``, ``task``, ``queue``, ``exchange`` and ``routing_key``.
+LONGEST_NAME = 200
+
+
+def canonical_json(value: object) -> str:
+    """Return the one text that stands for a JSON value: sorted keys, no white space, ASCII only."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What Beat runs: every field of a row that is compared and written.
+
+    ``args``, ``kwargs`` and ``headers`` are canonical JSON text, ``expires_after`` is in seconds, instants are in UTC.
+    """
+
+    task: str
+    timing: Timing
+    args: str = "[]"
+    kwargs: str = "{}"
+    headers: str = "{}"
+    queue: str | None = None
+    exchange: str | None = None
+    routing_key: str | None = None
+    priority: int | None = None
+    expires_after: int | None = None
+    expires_at: datetime | None = None
+    start_at: datetime | None = None
+    one_off: bool = False
+    enabled: bool = True
+    description: str = ""
+
+
+#: The names of a spec's fields, in the order in which people read them.
+FIELDS: tuple[str, ...] = Spec.__match_args__
+_JSON_FIELDS = frozenset({"args", "kwargs", "headers"})
+_INSTANT_FIELDS = frozenset({"expires_at", "start_at"})
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """What the files say for people: it changes no row, and stands in plans, findings and metrics."""
+
+    owner: str | None = None
+    runbook: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    disabled_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """One schedule that the files want: its name, what Beat shall run, and how to get there."""
+
+    name: str
+    spec: Spec
+    location: Location
+    people: People = People()
+    edit_may_fire: bool = False
+    renamed_from: str | None = None
+    adopt: bool = False
+    ignore_changes: frozenset[str] = frozenset()
+    template: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """All that the files say about one set, in one environment."""
+
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    removed: Mapping[str, Location] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, schedules: Iterable[Schedule], removed: Mapping[str, Location] | None = None) -> Desired:
+        """Build the desired state from its schedules, sorted by name."""
+        by_name = {schedule.name: schedule for schedule in schedules}
+        return cls(dict(sorted(by_name.items())), dict(removed or {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the tables: what it holds, and what Beat keeps in it.
+
+    ``spec`` is None where the row cannot be read as a schedule; ``problems`` then says why. ``timing_row`` is the
+    kind and the id of the schedule row behind it, ``hour`` the text of a crontab's hour: Beat loads by its spelling.
+    """
+
+    id: int
+    name: str
+    spec: Spec | None
+    last_run_at: datetime | None = None
+    total_run_count: int = 0
+    date_changed: datetime | None = None
+    timing_row: tuple[str, int] | None = None
+    hour: str = "*"
+    problems: tuple[str, ...] = ()
+
+
+def completed_at(spec: Spec, now: datetime) -> bool:
+    """Say whether nothing can run any more by the clock alone: ``at`` or ``expires_at`` has passed."""
+    if isinstance(spec.timing, Clocked) and spec.timing.at <= now:
+        return True
+    return spec.expires_at is not None and spec.expires_at <= now
+
+
+def has_run_once(spec: Spec, row: Row) -> bool:
+    """Say whether a one-off has run, as far as its row can tell.
+
+    Beat disables it and resets its count only at the tick after the run (django_celery_beat/schedulers.py).
+    """
+    return spec.one_off and row.total_run_count > 0
+
+
+def form(spec: Spec) -> dict[str, Any]:
+    """Return the canonical form as JSON values: what the ledger, a plan and its checksum hold."""
+    return {name: value_form(name, getattr(spec, name)) for name in FIELDS}
+
+
+def value_form(name: str, value: Any) -> Any:
+    """Return one field's value as a JSON value."""
+    if value is None or isinstance(value, bool):
+        return value
+    if name == "timing":
+        return timing_form(value)
+    if name in _JSON_FIELDS:
+        return json.loads(value)
+    if name in _INSTANT_FIELDS:
+        return instant_text(value)
+    return duration_text(value) if name == "expires_after" else value
+
+
+def value_from(name: str, value: Any) -> Any:
+    """Read one field's value back from its JSON value; raises ValueError or KeyError where it is none."""
+    if name == "timing":
+        return timing_from(value)
+    if value is None:
+        return None
+    if name in _JSON_FIELDS:
+        return canonical_json(value)
+    if name in _INSTANT_FIELDS:
+        return instant(value)
+    return duration(value) // 10**6 if name == "expires_after" else value
+
+
+def spec_from(values: Mapping[str, Any]) -> Spec:
+    """Read a spec back from its canonical form; raises ValueError, KeyError or TypeError where it is none."""
+    return Spec(**{name: value_from(name, value) for name, value in values.items()})
+
+
+def spec_text(spec: Spec) -> str:
+    """Return a spec's canonical form as text."""
+    return canonical_json(form(spec))
+
+
+def differing(one: Spec, other: Spec) -> tuple[str, ...]:
+    """Return the names of the fields in which two specs differ."""
+    if one == other:
+        return ()
+    return tuple(name for name in FIELDS if getattr(one, name) != getattr(other, name))
+
+
+def with_fields(spec: Spec, source: Spec, names: Iterable[str]) -> Spec:
+    """Return the spec with the named fields taken from another."""
+    return replace(spec, **{name: getattr(source, name) for name in names})
+
+
+def utc(value: datetime) -> datetime:
+    """Return an aware datetime in UTC."""
+    return value.astimezone(timezone.utc)

@@ -1,0 +1,240 @@
+"""When a schedule runs: ``Crontab``, ``Interval``, ``Solar`` or ``Clocked``, each in canonical form.
+
+Two timings are equal where they run alike, however they were spelled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from schedsync.core.crontab import FIELDS, CrontabError, can_fire, canonical, expand
+
+_UNITS = {"us": 1, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
+#: The periods of django_celery_beat/models.py, the longest first, in microseconds.
+PERIODS = {"days": _UNITS["d"], "hours": _UNITS["h"], "minutes": _UNITS["m"], "seconds": _UNITS["s"], "microseconds": 1}
+_SHORT = {"days": "d", "hours": "h", "minutes": "m", "seconds": "s", "microseconds": "us"}
+_DURATION = re.compile(r"(\d{1,18})\s?(us|s|m|h|d)\Z", re.ASCII)
+_INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(?P<fraction>\.\d+)?)?\s?(?P<offset>[Zz]|[+-]\d\d:?\d\d)?\Z", re.ASCII
+)
+#: Beat adds the interval to the last run; beyond a century the sum soon leaves the calendar.
+LONGEST_INTERVAL = 36_525 * _UNITS["d"]
+_LARGEST_EVERY = 2**31 - 1
+SOLAR_EVENTS = (
+    "dawn_astronomical", "dawn_civil", "dawn_nautical", "dusk_astronomical", "dusk_civil",
+    "dusk_nautical", "solar_noon", "sunrise", "sunset",
+)  # fmt: skip
+_MICRODEGREE = Decimal("0.000001")
+
+
+class TimingError(ValueError):
+    """A value that is no timing: a message of one line, and the remedy where there is one."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Crontab:
+    """Minutes of the calendar in a time zone; the five fields are canonical text."""
+
+    minute: str
+    hour: str
+    day_of_month: str
+    month_of_year: str
+    day_of_week: str
+    timezone: str
+    kind: ClassVar[str] = "crontab"
+
+    def __str__(self) -> str:
+        return f"{self.expression} {self.timezone}"
+
+    @property
+    def expression(self) -> str:
+        """The five fields in cron's order."""
+        return f"{self.minute} {self.hour} {self.day_of_month} {self.month_of_year} {self.day_of_week}"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A fixed time after the last run, in microseconds."""
+
+    microseconds: int
+    kind: ClassVar[str] = "interval"
+
+    def __str__(self) -> str:
+        every, period = self.every
+        return f"every {every}{_SHORT[period]}"
+
+    @property
+    def every(self) -> tuple[int, str]:
+        """The number and the longest period of django-celery-beat that say it exactly."""
+        period = next(name for name, size in PERIODS.items() if self.microseconds % size == 0)
+        return self.microseconds // PERIODS[period], period
+
+
+@dataclass(frozen=True, slots=True)
+class Solar:
+    """An event of the sun at a place; degrees as text with 6 decimals, as the table holds them."""
+
+    event: str
+    latitude: str
+    longitude: str
+    kind: ClassVar[str] = "solar"
+
+    def __str__(self) -> str:
+        return f"{self.event} at {self.latitude}, {self.longitude}"
+
+
+@dataclass(frozen=True, slots=True)
+class Clocked:
+    """One instant, in UTC."""
+
+    at: datetime
+    kind: ClassVar[str] = "clocked"
+
+    def __str__(self) -> str:
+        return f"at {instant_text(self.at)}"
+
+
+Timing = Crontab | Interval | Solar | Clocked
+
+
+def crontab(texts: Mapping[str, str], zone: str, seed: str = "") -> Crontab:
+    """Build a crontab from the text of its five fields; ``H`` is hashed from the seed."""
+    numbers = {field.name: expand(texts.get(field.name, "*"), field, seed) for field in FIELDS}
+    if not can_fire(numbers["day_of_month"], numbers["month_of_year"]):
+        raise CrontabError("no month of these has such a day, it can never fire", never_fires=True)
+    return Crontab(**{name: canonical(values, name) for name, values in numbers.items()}, timezone=canonical_zone(zone))
+
+
+def interval(every: int, period_size: int) -> Interval:
+    """Build an interval from a number and the microseconds that one of them lasts."""
+    result = Interval(every * period_size)
+    if not 0 < result.microseconds <= LONGEST_INTERVAL:
+        raise TimingError("an interval is longer than nothing and at most a century")
+    if result.every[0] > _LARGEST_EVERY:
+        raise TimingError("an interval of so many microseconds does not fit the table", "round it to whole seconds")
+    return result
+
+
+def solar(event: str, latitude: object, longitude: object) -> Solar:
+    """Build a solar timing; degrees are rounded to 6 decimals, as the table rounds them."""
+    if event not in SOLAR_EVENTS:
+        raise TimingError(f"unknown event `{event}`", f"one of {', '.join(SOLAR_EVENTS)}")
+    return Solar(event, _degrees("latitude", latitude, 90), _degrees("longitude", longitude, 180))
+
+
+def _degrees(name: str, value: object, most: int) -> str:
+    degrees = Decimal(str(value))
+    if not -most <= degrees <= most:
+        raise TimingError(f"{name} `{value}` is not within -{most} and {most}")
+    rounded = degrees.quantize(_MICRODEGREE, rounding=ROUND_HALF_EVEN)
+    return f"{abs(rounded) if not rounded else rounded:f}"
+
+
+def duration(text: str) -> int:
+    """Read ``30s``, ``5m``, ``1h``, ``7d`` or ``250us``; returns microseconds, possibly 0."""
+    match = _DURATION.match(text)
+    if not match:
+        raise TimingError(f"`{text}` is no duration", "one whole number and us, s, m, h or d, such as `5m`")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def duration_text(seconds: int) -> str:
+    """Write whole seconds as the shortest duration: 3600 is ``1h``."""
+    return str(Interval(seconds * _UNITS["s"]))[len("every ") :] if seconds else "0s"
+
+
+def instant(text: str) -> datetime:
+    """Read an ISO 8601 instant with its offset; returns it in UTC."""
+    match = _INSTANT.match(text)
+    if not match:
+        raise TimingError(f"`{text}` is no instant", "such as `2026-12-24T18:00:00+01:00`")
+    if not match["offset"]:
+        raise TimingError(f"`{text}` has no offset", f"write `{text}Z` for UTC, or `{text}+01:00`")
+    if match["fraction"] and len(match["fraction"]) > 7:
+        raise TimingError(f"`{text}` is finer than a microsecond")
+    return _utc(text, match)
+
+
+def _utc(text: str, match: re.Match[str]) -> datetime:
+    body = text[: match.start("offset")].strip().replace(" ", "T").replace("t", "T")
+    if fraction := match["fraction"]:
+        body = body.replace(fraction, fraction.ljust(7, "0"))
+    offset = "+00:00" if match["offset"] in "Zz" else match["offset"]
+    try:
+        value = datetime.fromisoformat(body + (offset if ":" in offset else f"{offset[:3]}:{offset[3:]}"))
+        result = value.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise TimingError(f"`{text}` is no instant of the calendar") from None
+    if not 1970 <= result.year <= 9990:
+        raise TimingError(f"`{text}` is not within the years 1970 and 9990")
+    return result
+
+
+def instant_text(value: datetime) -> str:
+    """Write an instant in UTC, as ISO 8601 with a Z; fractions only where there are any."""
+    return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+@lru_cache(maxsize=4096)
+def canonical_zone(name: str) -> str:
+    """Return the zone's name, with every alias of UTC as ``UTC``; raises TimingError where it is unknown."""
+    if name in _UTC_ALIASES:
+        return "UTC"
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise TimingError(f"unknown time zone `{name}`") from None
+    if name == "localtime":
+        raise TimingError("`localtime` is another zone on each host")
+    return name
+
+
+_UTC_ALIASES = frozenset(
+    {"UTC", "Etc/UTC", "Etc/UCT", "Etc/Universal", "Etc/Zulu", "UCT", "Universal", "Zulu", "GMT", "Etc/GMT", "Etc/GMT0",
+     "Etc/GMT+0", "Etc/GMT-0", "GMT0", "GMT+0", "GMT-0", "Greenwich", "Etc/Greenwich"}
+)  # fmt: skip
+
+
+def known_zones() -> set[str]:
+    """Return the names of all zones that this host knows; reads the host's whole zone directory."""
+    return available_timezones()
+
+
+def zone_of(timing: Timing) -> ZoneInfo:
+    """Return the zone in which a timing is best read: a crontab's own, else UTC."""
+    return ZoneInfo(timing.timezone if isinstance(timing, Crontab) else "UTC")
+
+
+def timing_form(timing: Timing) -> dict[str, Any]:
+    """Return the canonical form of a timing as JSON values: what the ledger and a plan hold."""
+    if isinstance(timing, Crontab):
+        return {"crontab": timing.expression, "timezone": timing.timezone}
+    if isinstance(timing, Interval):
+        return {"every": str(timing)[len("every ") :]}
+    if isinstance(timing, Solar):
+        return {"solar": {"event": timing.event, "latitude": timing.latitude, "longitude": timing.longitude}}
+    return {"at": instant_text(timing.at)}
+
+
+def timing_from(form: Mapping[str, Any]) -> Timing:
+    """Read a timing back from its canonical form; raises ValueError or KeyError where it is none."""
+    if "crontab" in form:
+        fields = dict(zip((field.name for field in FIELDS), str(form["crontab"]).split(), strict=True))
+        return Crontab(**fields, timezone=form["timezone"])
+    if "every" in form:
+        return Interval(duration(form["every"]))
+    if "solar" in form:
+        return Solar(form["solar"]["event"], form["solar"]["latitude"], form["solar"]["longitude"])
+    return Clocked(instant(form["at"]))

@@ -1,0 +1,125 @@
+"""What can go wrong, drawn once.
+
+::
+
+    SchedsyncError                 exit  failure_reason
+    ├── Failed                       1   failed          a failure that wrote nothing
+    │   ├── InvalidSet               1   invalid         the files have findings of severity error
+    │   └── InvalidConfiguration     1   invalid_configuration
+    ├── Refused                      3   refused         a safety rule says no
+    ├── Stale                        4   stale           what was planned is no longer what would be done
+    ├── Locked                       5   locked          another apply holds the lock
+    ├── NotConfirmed                 6   not_confirmed   committed, but what was written did not hold
+    ├── WrongUsage                  64   usage
+    └── Unavailable                 69   unavailable     the database is not there, or not usable
+
+An exception carries data and composes its own message; its ``hint`` names the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from schedsync.core.finding import Finding
+from schedsync.core.safety import Refusal
+
+
+class SchedsyncError(Exception):
+    """A failure that the user is told about in words, without a traceback."""
+
+    exit_code: ClassVar[int] = 1
+    failure_reason: ClassVar[str] = "failed"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Failed(SchedsyncError):
+    """Something failed before anything was written."""
+
+
+class InvalidSet(Failed):
+    """The files have findings of severity error, so there is nothing to compare."""
+
+    failure_reason = "invalid"
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        count = sum(finding.severity == "error" for finding in findings)
+        super().__init__(f"{count} error{'s' * (count != 1)} in the files, nothing was compared or written")
+        self.findings = tuple(findings)
+
+
+class InvalidConfiguration(Failed):
+    """schedsync.toml, or the table in pyproject.toml, cannot be used."""
+
+    failure_reason = "invalid_configuration"
+
+    def __init__(self, path: str, problem: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{path}: {problem}", hint=hint)
+        self.path = path
+
+
+class Refused(SchedsyncError):
+    """At least one safety rule says no."""
+
+    exit_code = 3
+    failure_reason = "refused"
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        super().__init__("refused, nothing was written")
+        self.refusals = tuple(refusals)
+
+
+class Stale(SchedsyncError):
+    """The tables, or the files, moved on since the plan was made."""
+
+    exit_code = 4
+    failure_reason = "stale"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the plan is stale: {what}", hint="plan again, and review what has changed")
+
+
+class Locked(SchedsyncError):
+    """Another apply holds the lock."""
+
+    exit_code = 5
+    failure_reason = "locked"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "another apply holds the lock, nothing was written",
+            hint="wait until it is done, or give `--wait SECONDS`",
+        )
+
+
+class NotConfirmed(SchedsyncError):
+    """The transaction was committed, but could not be confirmed afterwards."""
+
+    exit_code = 6
+    failure_reason = "not_confirmed"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        super().__init__(
+            f"committed, but not confirmed: {shown}",
+            hint="something writes these rows back; see `schedsync drift`, and stop the other writer",
+        )
+        self.names = tuple(names)
+
+
+class WrongUsage(SchedsyncError):
+    """The command line, or the arguments of a call, cannot mean anything."""
+
+    exit_code = 64
+    failure_reason = "usage"
+
+
+class Unavailable(SchedsyncError):
+    """The database cannot be reached, is not migrated, or takes no writes."""
+
+    exit_code = 69
+    failure_reason = "unavailable"

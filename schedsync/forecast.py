@@ -1,0 +1,158 @@
+"""Next runs, by Celery's own schedule objects, and what stock Beat makes of a row. No Django.
+
+Beat decides by ``last_run_at``, not by the edit: celery/schedules.py ``is_due``, and django_celery_beat/schedulers.py
+``ModelEntry`` and ``DatabaseScheduler.enabled_models_qs``, which leaves crontabs with a plain hour unloaded until two
+hours before it. The model here asks the same objects the same questions at the instants when Beat would ask them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from celery import schedules
+
+from schedsync.core.schedule import Row, Spec
+from schedsync.core.timing import Clocked, Crontab, Interval, Timing
+
+#: ModelEntry puts a start that has no last run this far into the past.
+_BEFORE_START = timedelta(days=365 * 30)
+#: Beat reads everything again after so long, change or no change (``SCHEDULE_SYNC_MAX_INTERVAL``).
+RELOAD = timedelta(seconds=300)
+#: Beat may hold a run back from the table for so long (celery/beat.py ``Scheduler.sync_every``).
+WRITE_BACK = timedelta(seconds=180)
+_ALWAYS_LOADED_HOUR = 4
+_LOADED_AROUND = 2
+_ZONE_OFFSETS_OF = datetime(2023, 1, 1, 12)
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that Beat will send: when, and whether the slot it is for had passed by then."""
+
+    at: datetime
+    late: bool = False
+
+
+def celery_schedule(timing: Timing, now: datetime | None = None) -> schedules.BaseSchedule:
+    """Build Celery's own object for a timing; whatever Celery refuses comes out as its exception.
+
+    ``now`` freezes the object's clock. A ``Clocked`` timing has no object in Celery.
+    """
+    nowfun = None if now is None else lambda: now
+    if isinstance(timing, Crontab):
+        return _crontab(timing, nowfun)
+    if isinstance(timing, Interval):
+        return schedules.schedule(timedelta(microseconds=timing.microseconds), nowfun=nowfun)
+    if isinstance(timing, Clocked):
+        raise TypeError("a clocked timing is an instant, not a recurring schedule")
+    return schedules.solar(timing.event, float(timing.latitude), float(timing.longitude), nowfun=nowfun)
+
+
+def _crontab(timing: Crontab, nowfun: Any) -> schedules.crontab:
+    result = schedules.crontab(
+        minute=timing.minute,
+        hour=timing.hour,
+        day_of_week=timing.day_of_week,
+        day_of_month=timing.day_of_month,
+        month_of_year=timing.month_of_year,
+        nowfun=nowfun,
+    )
+    # As django_celery_beat/tzcrontab.py does: the crontab's zone, not the app's.
+    result.tz = ZoneInfo(timing.timezone)
+    return result
+
+
+@lru_cache(maxsize=65536)
+def next_slot(timing: Timing, after: datetime) -> datetime:
+    """Return the first slot after an instant, in UTC; an interval's is counted from that instant."""
+    if isinstance(timing, Clocked):
+        return timing.at
+    if isinstance(timing, Interval):
+        return after + timedelta(microseconds=timing.microseconds)
+    schedule = celery_schedule(timing, after)
+    seen = after.astimezone(schedule.tz) if isinstance(timing, Crontab) else after
+    return (after + schedule.remaining_estimate(seen)).astimezone(timezone.utc)
+
+
+def next_run(spec: Spec, row: Row | None, now: datetime, *, hour: str | None = None) -> Run | None:
+    """Return the next run that stock Beat will send for a row that holds this spec, or None where there is none.
+
+    ``row`` gives what Beat keeps: the last run, the count, the time of the last change; None stands for a row that
+    is created at ``now``. ``hour`` is the text of the crontab's hour in the table, by which Beat loads the row.
+    """
+    if not spec.enabled or (spec.one_off and row is not None and row.total_run_count > 0):
+        return None
+    base = _base(spec, row, now)
+    hour = hour if hour is not None else spec.timing.hour if isinstance(spec.timing, Crontab) else "*"
+    if isinstance(spec.timing, Clocked):
+        run: Run | None = Run(max(spec.timing.at, now, spec.start_at or now), late=spec.timing.at <= now)
+    else:
+        run = _first_due(spec, base, now, hour)
+    return None if run and spec.expires_at is not None and run.at >= spec.expires_at else run
+
+
+def _base(spec: Spec, row: Row | None, now: datetime) -> datetime:
+    """What ModelEntry takes for the last run."""
+    if row is not None and row.last_run_at is not None:
+        return row.last_run_at
+    changed = (row.date_changed if row is not None else now) or now
+    return changed - _BEFORE_START if spec.start_at else changed
+
+
+def _first_due(spec: Spec, base: datetime, now: datetime, hour: str) -> Run | None:
+    timing = spec.timing
+    slot = next_slot(timing, base)
+    at = max(slot, now, spec.start_at or now)
+    for _ in range(100):
+        at = _loaded(timing, hour, at)
+        due, wait = _is_due(timing, base, at)
+        if due:
+            return Run(at, late=slot < at)
+        at += timedelta(seconds=wait)
+        slot = at
+    return None
+
+
+def _is_due(timing: Timing, base: datetime, at: datetime) -> tuple[bool, float]:
+    schedule = celery_schedule(timing, at)
+    zone = schedule.tz if isinstance(timing, Crontab) else timezone.utc
+    due, wait = schedule.is_due(base.astimezone(zone))
+    return bool(due), max(float(wait), _TICK.total_seconds())  # type: ignore[arg-type]
+
+
+def _loaded(timing: Timing, hour: str, at: datetime) -> datetime:
+    """Return the first instant from ``at`` on at which Beat has the row in memory."""
+    if not isinstance(timing, Crontab) or not hour.isdigit() or int(hour) > 23:
+        return at
+    server_hour = (int(hour) + _offset(timing.timezone) + 24) % 24
+    if server_hour == _ALWAYS_LOADED_HOUR:
+        return at
+    while min((at.hour - server_hour) % 24, (server_hour - at.hour) % 24) > _LOADED_AROUND:
+        at = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return at
+
+
+def _offset(zone: str) -> int:
+    """The hours that django-celery-beat adds to a crontab's hour, by the offset of one fixed January day."""
+    offset = _ZONE_OFFSETS_OF.replace(tzinfo=ZoneInfo(zone)).utcoffset() or timedelta()
+    return int(-offset.total_seconds() / 3600)
+
+
+def guard(spec: Spec, row: Row | None, now: datetime) -> datetime | None:
+    """Return the ``last_run_at`` that keeps an edit from firing for a slot of the past; None where none would.
+
+    A start that lies ahead moves the guard there: stock Beat would fire *at* the start, off the crontab's slots. An
+    interval's first run at its start is what its author means.
+    """
+    ahead = spec.start_at is not None and spec.start_at > now
+    if ahead and isinstance(spec.timing, Interval):
+        return None
+    run = next_run(spec, row, now)
+    if run is None or isinstance(spec.timing, Clocked) or not run.late:
+        return None
+    return spec.start_at - _TICK if ahead and spec.start_at else now

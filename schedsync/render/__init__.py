@@ -1,0 +1,1 @@
+"""Values become text; a renderer decides nothing."""
