@@ -1,0 +1,306 @@
+"""One schedule's nodes become one immutable value, with a finding at each value that cannot be meant."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from schedsync.core import timing as timings
+from schedsync.core.crontab import FIELDS, CrontabError, split
+from schedsync.core.finding import Finding, Severity, did_you_mean
+from schedsync.core.location import Location
+from schedsync.core.schedule import LONGEST_NAME, People, Schedule, Spec, canonical_json
+from schedsync.core.timing import Timing, TimingError
+from schedsync.sources.yaml import Node
+
+TIMINGS = ("crontab", "every", "solar", "at")
+_TEXTS = ("queue", "exchange", "routing_key")
+_JSON = ("args", "kwargs", "headers")
+# Overrides of the writing direction make a name read as another one.
+_DIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Where a schedule's values are read from, and where its findings go."""
+
+    path: str
+    report: Callable[[Finding], None]
+
+    def finding(
+        self, code: str, message: str, place: Location, hint: str | None = None, severity: Severity = "error"
+    ) -> None:
+        """Report one finding."""
+        self.report(Finding(code, message, place, hint, severity))
+
+
+def read_schedule(
+    name: str, place: Location, fields: Mapping[str, Node], reader: Reader, template: str | None = None
+) -> Schedule | None:
+    """Build a schedule from its fields, after defaults, environment and placeholders.
+
+    Returns None where it cannot be built; why is then among the findings.
+    """
+    timing = _timing(name, place, fields, reader)
+    task = _text(fields.get("task"))
+    if "task" not in fields:
+        reader.finding("SS122", f"`{name}` has no `task`", place, "the task's name, as the worker registers it")
+    if timing is None or task is None:
+        return None
+    spec = Spec(task=task, timing=timing, **_options(fields, reader, isinstance(timing, timings.Clocked)))
+    return Schedule(
+        name=name,
+        spec=spec,
+        location=place,
+        people=_people(fields),
+        edit_may_fire=_flag(fields, "edit_may_fire", False),
+        renamed_from=_text(fields.get("renamed_from")),
+        adopt=_flag(fields, "adopt", False),
+        ignore_changes=_ignored(fields),
+        template=template,
+    )
+
+
+def check_name(name: str, place: Location, reader: Reader) -> bool:
+    """Say whether a text can be a schedule's name; if not, why is among the findings."""
+    if name.isascii() and name.isprintable() and 0 < len(name) <= LONGEST_NAME and _is_ordinary(name):
+        return True
+    if not name or name != name.strip():
+        reader.finding("SS140", "a name neither is empty nor begins or ends with white space", place)
+    elif len(name) > LONGEST_NAME:
+        reader.finding("SS140", f"a name of {len(name)} characters, the table holds {LONGEST_NAME}", place)
+    elif bad := next((one for one in name if _unprintable(one)), None):
+        reader.finding("SS140", f"a name with the control character U+{ord(bad):04X}", place)
+    elif name.lower().startswith("celery."):
+        reader.finding("SS143", f"`{name}` belongs to Beat itself", place, "names that begin with `celery.` are its own")
+    else:
+        return True
+    return False
+
+
+def _is_ordinary(name: str) -> bool:
+    return name[0] not in " cC" and name[-1] != " "
+
+
+def _unprintable(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} or character in _DIRECTIONAL
+
+
+def _timing(name: str, place: Location, fields: Mapping[str, Node], reader: Reader) -> Timing | None:
+    given = [key for key in TIMINGS if key in fields]
+    if len(given) != 1:
+        what = "has no timing" if not given else f"has {len(given)} timings: {', '.join(given)}"
+        where = fields[given[1]].at(reader.path) if given else place
+        reader.finding("SS130", f"`{name}` {what}", where, "exactly one of `crontab`, `every`, `solar` and `at`")
+        return None
+    key = given[0]
+    node = fields[key]
+    try:
+        return _TIMING_READERS[key](node, fields, name, reader)
+    except TimingError as error:
+        code = {"every": "SS133", "solar": "SS135", "at": "SS136"}[key]
+        reader.finding(code, error.message, node.at(reader.path), error.hint)
+        return None
+
+
+def _crontab(node: Node, fields: Mapping[str, Node], name: str, reader: Reader) -> Timing | None:
+    zone = _zone(fields.get("timezone"), reader)
+    if zone is not None and isinstance(node.value, str) and (known := _plain_crontab(node.value, zone)):
+        return known
+    texts = _crontab_fields(node, reader)
+    if zone is None or texts is None:
+        return None
+    seed = name if any("H" in text for text, _, _ in texts.values()) else ""
+    for field in FIELDS:
+        text, holder, offset = texts.get(field.name, ("*", node, 0))
+        try:
+            timings.expand(text, field, seed)
+        except CrontabError as error:
+            reader.finding("SS131", error.message, holder.at(reader.path, offset + error.offset), error.hint)
+            zone = None
+    if zone is None:
+        return None
+    try:
+        return timings.crontab({key: text for key, (text, _, _) in texts.items()}, zone, seed)
+    except CrontabError as error:
+        reader.finding("SS132", error.message, node.at(reader.path), error.hint)
+        return None
+
+
+@lru_cache(maxsize=65536)
+def _plain_crontab(text: str, zone: str) -> Timing | None:
+    """Return the crontab of a text that is right and the same for every name; else None."""
+    if "H" in text:
+        return None
+    try:
+        parts = split(text)
+        return timings.crontab({field.name: part for field, (part, _) in zip(FIELDS, parts, strict=True)}, zone)
+    except CrontabError:
+        return None
+
+
+def _crontab_fields(node: Node, reader: Reader) -> dict[str, tuple[str, Node, int]] | None:
+    """Return each field's text, the node that holds it, and its offset within that node's text."""
+    if isinstance(node.value, dict):
+        return {
+            field.name: (str(node.value[field.name].value), node.value[field.name], 0)
+            for field in FIELDS
+            if field.name in node.value and _is_crontab_value(node.value[field.name].value)
+        }
+    if not isinstance(node.value, str):
+        return None
+    try:
+        parts = split(node.value)
+    except CrontabError as error:
+        reader.finding("SS131", error.message, node.at(reader.path), error.hint)
+        return None
+    return {field.name: (text, node, offset) for field, (text, offset) in zip(FIELDS, parts, strict=True)}
+
+
+def _is_crontab_value(value: Any) -> bool:
+    return isinstance(value, (str, int)) and not isinstance(value, bool)
+
+
+def _zone(node: Node | None, reader: Reader) -> str | None:
+    if node is None:
+        return "UTC"
+    if not isinstance(node.value, str):
+        return None
+    try:
+        return timings.canonical_zone(node.value)
+    except TimingError as error:
+        hint = did_you_mean(node.value, timings.known_zones()) or "an IANA name, such as `Europe/Berlin`"
+        reader.finding("SS137", error.message, node.at(reader.path), hint)
+        return None
+
+
+def _every(node: Node, _fields: Mapping[str, Node], _name: str, reader: Reader) -> Timing | None:
+    if not isinstance(node.value, str):
+        return None
+    every = timings.interval(timings.duration(node.value), 1)
+    if every.microseconds < 10**6:
+        reader.finding(
+            "SS134", f"{every}: Beat sends as often as it can, some thousand a second at most", node.at(reader.path),
+            "a task that loops does better", "warning",
+        )  # fmt: skip
+    return every
+
+
+def _solar(node: Node, _fields: Mapping[str, Node], _name: str, _reader: Reader) -> Timing | None:
+    values = node.plain()
+    if not isinstance(values, dict) or not {"event", "latitude", "longitude"} <= set(values):
+        return None
+    degrees = (values["latitude"], values["longitude"])
+    if any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in degrees):
+        return None
+    return timings.solar(str(values["event"]), *degrees)
+
+
+def _at(node: Node, _fields: Mapping[str, Node], _name: str, _reader: Reader) -> Timing | None:
+    return timings.Clocked(timings.instant(node.value)) if isinstance(node.value, str) else None
+
+
+_TIMING_READERS: Mapping[str, Callable[[Node, Mapping[str, Node], str, Reader], Timing | None]] = {
+    "crontab": _crontab,
+    "every": _every,
+    "solar": _solar,
+    "at": _at,
+}
+
+
+def _options(fields: Mapping[str, Node], reader: Reader, clocked: bool) -> dict[str, Any]:
+    """Return the keyword arguments of the spec that the fields give, besides task and timing."""
+    result: dict[str, Any] = {}
+    for key in _JSON:
+        if key in fields:
+            result[key] = canonical_json(fields[key].plain())
+    for key in _TEXTS:
+        if key in fields:
+            result[key] = _text(fields[key])
+    if (description := _text(fields.get("description"))) is not None:
+        result["description"] = description
+    if "priority" in fields:
+        result["priority"] = fields["priority"].value
+    result["enabled"] = _flag(fields, "enabled", True)
+    result["one_off"] = _one_off(fields, reader, clocked)
+    return result | _limits(fields, reader)
+
+
+def _one_off(fields: Mapping[str, Node], reader: Reader, clocked: bool) -> bool:
+    if clocked and not _flag(fields, "one_off", True):
+        reader.finding(
+            "SS139", "`at` runs once, `one_off: false` cannot be meant", fields["one_off"].at(reader.path),
+            "leave `one_off` out; Beat crashes on such a row",
+        )  # fmt: skip
+    return clocked or _flag(fields, "one_off", False)
+
+
+def _limits(fields: Mapping[str, Node], reader: Reader) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    if "expires_after" in fields and "expires_at" in fields:
+        reader.finding(
+            "SS139", "`expires_after` and `expires_at` exclude each other", fields["expires_at"].at(reader.path),
+            "django-celery-beat sends only one of them",
+        )  # fmt: skip
+    if "expires_after" in fields:
+        result["expires_after"] = _seconds(fields["expires_after"], reader)
+    for key in ("expires_at", "start_at"):
+        node = fields.get(key)
+        if node is not None and isinstance(node.value, str):
+            try:
+                result[key] = timings.instant(node.value)
+            except TimingError as error:
+                reader.finding("SS136", error.message, node.at(reader.path), error.hint)
+    return result
+
+
+def _seconds(node: Node, reader: Reader) -> int | None:
+    if not isinstance(node.value, str):
+        return None
+    try:
+        microseconds = timings.duration(node.value)
+    except TimingError as error:
+        reader.finding("SS133", error.message, node.at(reader.path), error.hint)
+        return None
+    if microseconds % 10**6 or not 0 < microseconds < 2**31 * 10**6:
+        hint = "Celery ignores a message's expiry of 0" if not microseconds else None
+        message = f"`{node.value}` is no expiry: whole seconds, at least 1, at most 68 years"
+        reader.finding("SS133", message, node.at(reader.path), hint)
+        return None
+    return microseconds // 10**6
+
+
+def _text(node: Node | None) -> str | None:
+    return node.value if node is not None and isinstance(node.value, str) else None
+
+
+def _flag(fields: Mapping[str, Node], key: str, default: bool) -> bool:
+    node = fields.get(key)
+    return node.value if node is not None and isinstance(node.value, bool) else default
+
+
+def _ignored(fields: Mapping[str, Node]) -> frozenset[str]:
+    node = fields.get("ignore_changes")
+    if node is None or not isinstance(node.value, list):
+        return frozenset()
+    return frozenset(item.value for item in node.value if item.value in Spec.__match_args__)
+
+
+_PEOPLE_KEYS = frozenset(People.__match_args__)
+_NOBODY = People()
+
+
+def _people(fields: Mapping[str, Node]) -> People:
+    if _PEOPLE_KEYS.isdisjoint(fields):
+        return _NOBODY
+    node = fields.get("labels")
+    labels = node.plain() if node is not None and isinstance(node.value, dict) else {}
+    return People(
+        owner=_text(fields.get("owner")),
+        runbook=_text(fields.get("runbook")),
+        labels=tuple(sorted((key, str(value)) for key, value in labels.items())),
+        disabled_reason=_text(fields.get("disabled_reason")),
+    )

@@ -1,0 +1,310 @@
+"""YAML text becomes values that remember where they were written.
+
+Read as editors read it: the scalars of YAML 1.2's core schema, and nothing behind the author's back. Built from
+PyYAML's events, so that an alias bomb is measured before anyone walks it and depth costs no recursion.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import yaml
+
+from schedsync.core.finding import Finding
+from schedsync.core.location import Location
+
+#: A file of 10,000 schedules of ten lines has about 3 MB.
+MAX_BYTES: Final = 16 * 1024 * 1024
+MAX_DEPTH: Final = 100
+#: Values in a file, each alias counted with all that stands behind it.
+MAX_VALUES: Final = 2_000_000
+MAX_DIGITS: Final = 300
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_INT = re.compile(r"[-+]?[0-9]+\Z", re.ASCII)
+_BASED = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z", re.ASCII)
+_NOT_FINITE = re.compile(r"([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))\Z")
+_WORDS: Final = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
+_NUMERIC: Final = frozenset("+-.0123456789")
+_FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
+
+
+class Node:
+    """A value and its place; ``inner`` is how far behind its start a scalar's text begins, -1 where that is unknown."""
+
+    __slots__ = ("column", "inner", "keys", "line", "value", "weight")
+
+    def __init__(self, value: Any, line: int, column: int, inner: int = -1) -> None:
+        self.value = value
+        self.line = line
+        self.column = column
+        self.inner = inner
+        self.weight = 1
+        self.keys: dict[str, tuple[int, int]] | None = None
+
+    def at(self, path: str, offset: int = 0) -> Location:
+        """Return the node's place; ``offset`` counts characters within a scalar's text."""
+        shift = self.inner + offset if self.inner >= 0 else 0
+        return Location(path, self.line, self.column + shift)
+
+    def key_at(self, path: str, key: str) -> Location:
+        """Return the place of a key of this mapping."""
+        line, column = (self.keys or {}).get(key, (self.line, self.column))
+        return Location(path, line, column)
+
+    def plain(self) -> Any:
+        """Return the value without places."""
+        value = self.value
+        if type(value) is dict:
+            return {key: node.plain() for key, node in value.items()}
+        if type(value) is list:
+            return [node.plain() for node in value]
+        return value
+
+
+class _Halt(Exception):
+    """The file cannot be read any further."""
+
+
+class _Builder:
+    """Builds one document's nodes from the parser's events."""
+
+    def __init__(self, path: str, report: Callable[[Finding], None]) -> None:
+        self.path = path
+        self.report = report
+        self.anchors: dict[str, Node | None] = {}
+        self.stack: list[tuple[Node, str | None, Node | None]] = []
+        self.root: Node | None = None
+        self.documents = 0
+
+    def finding(self, code: str, message: str, event: Any, hint: str | None = None, severity: Any = "error") -> None:
+        mark = event.start_mark
+        self.report(Finding(code, message, Location(self.path, mark.line + 1, mark.column + 1), hint, severity))
+
+    def document(self, event: Any) -> None:
+        self.documents += 1
+        if self.documents == 2:
+            self.finding("SS108", "a second document", event, "one document a file; leave out the `---`")
+            raise _Halt
+
+    def scalar(self, event: Any) -> None:
+        text, start = event.value, event.start_mark
+        self.check_tag(event)
+        if event.style is None or event.style == "":
+            node = Node(self.resolve(text, event), start.line + 1, start.column + 1, 0)
+        else:
+            exact = event.end_mark.line == start.line and event.end_mark.column - start.column == len(text) + 2
+            node = Node(text, start.line + 1, start.column + 1, 1 if exact else -1)
+        if not text.isascii() or "\0" in text:
+            self.check_text(text, event)
+        self.add(node, event)
+
+    def check_text(self, text: str, event: Any) -> None:
+        if _FORBIDDEN.search(text):
+            self.finding("SS109", "text with a character that no database and no JSON holds", event)
+
+    def check_tag(self, event: Any) -> None:
+        if event.tag is not None:
+            self.finding("SS107", f"explicit tag `{event.tag}`", event, "leave it out, quote text that looks like a number")
+
+    def resolve(self, text: str, event: Any) -> Any:
+        """Return a plain scalar's value by the core schema of YAML 1.2, section 10.3."""
+        if text in _WORDS:
+            return _WORDS[text]
+        if text[0] not in _NUMERIC:
+            return text
+        if _INT.match(text):
+            return self.integer(text, event)
+        if _BASED.match(text):
+            return int(text, 0) if len(text) <= MAX_DIGITS else self.unholdable(text, event)
+        if _NOT_FINITE.match(text):
+            self.finding("SS109", f"`{text}` is nothing that JSON can hold", event)
+            return None
+        return self.real(text, event) if _FLOAT.match(text) else text
+
+    def integer(self, text: str, event: Any) -> int | None:
+        if len(text) > MAX_DIGITS:
+            return self.unholdable(text, event)
+        digits = text.lstrip("+-")
+        if len(digits) > 1 and digits[0] == "0":
+            self.finding(
+                "SS110", f"`{text}` is the number {int(text)}", event,
+                f'write {int(text)}, or "{text}" where the zeros matter', "warning",
+            )  # fmt: skip
+        return int(text)
+
+    def real(self, text: str, event: Any) -> float | None:
+        value = float(text)
+        if value in (float("inf"), float("-inf")):
+            self.finding("SS109", f"`{text[:40]}` is too large for a number", event)
+            return None
+        return value
+
+    def unholdable(self, text: str, event: Any) -> None:
+        self.finding("SS109", f"a number of {len(text)} digits", event, "quote it, if it is text")
+
+    def open(self, event: Any, empty: Any) -> None:
+        self.check_tag(event)
+        mark = event.start_mark
+        if len(self.stack) >= MAX_DEPTH:
+            self.finding("SS104", f"nested more than {MAX_DEPTH} deep", event)
+            raise _Halt
+        node = Node(empty, mark.line + 1, mark.column + 1)
+        if type(empty) is dict:
+            node.keys = {}
+        if event.anchor:
+            self.anchors[event.anchor] = None
+        self.stack.append((node, event.anchor, None))
+
+    def close(self, event: Any) -> None:
+        node, anchor, _ = self.stack.pop()
+        if type(node.value) is dict and "<<" in node.value:
+            self.merge(node)
+        if anchor:
+            self.anchors[anchor] = node
+        self.add(node, None)
+
+    def alias(self, event: Any) -> None:
+        if event.anchor not in self.anchors:
+            self.finding("SS103", f"unknown alias `*{event.anchor}`", event)
+            raise _Halt
+        node = self.anchors[event.anchor]
+        if node is None:
+            self.finding("SS104", f"`*{event.anchor}` stands within itself", event)
+            raise _Halt
+        self.add(node, event, aliased=True)
+
+    def add(self, node: Node, event: Any, *, aliased: bool = False) -> None:
+        if event is not None and not aliased and event.anchor:
+            self.anchors[event.anchor] = node
+        if not self.stack:
+            self.root = node
+            return
+        parent, anchor, key = self.stack[-1]
+        parent.weight += node.weight
+        if parent.weight > MAX_VALUES:
+            self.finding("SS104", f"more than {MAX_VALUES:,} values, aliases counted", event or _Mark(parent))
+            raise _Halt
+        if type(parent.value) is list:
+            parent.value.append(node)
+        elif key is None:
+            self.stack[-1] = (parent, anchor, self.key(node, parent))
+        else:
+            self.put(parent, key, node)
+            self.stack[-1] = (parent, anchor, None)
+
+    def key(self, node: Node, parent: Node) -> Node:
+        if type(node.value) is str:
+            return node
+        shown = "a mapping or a list" if isinstance(node.value, (dict, list)) else f"`{_shown(node.value)}`"
+        self.finding("SS111", f"a key that is no text: {shown}", _Mark(node), "quote it")
+        return Node(f"\0{len(parent.value)}", node.line, node.column)
+
+    def put(self, parent: Node, key: Node, node: Node) -> None:
+        name = key.value
+        if name in parent.value and parent.keys is not None:
+            first = parent.keys[name]
+            self.finding("SS106", f"key `{name}` stands twice, first at line {first[0]}", _Mark(key))
+            return
+        parent.value[name] = node
+        if parent.keys is not None:
+            parent.keys[name] = (key.line, key.column)
+
+    def merge(self, node: Node) -> None:
+        """Put in what ``<<`` refers to; the mapping's own keys win, then the first of several sources."""
+        merged = node.value.pop("<<")
+        sources = merged.value if type(merged.value) is list else [merged]
+        for source in sources:
+            if type(source.value) is not dict:
+                self.finding("SS103", "`<<` takes a mapping, or a list of mappings", _Mark(source))
+                continue
+            for key, value in source.value.items():
+                node.value.setdefault(key, value)
+                if node.keys is not None and source.keys is not None:
+                    node.keys.setdefault(key, source.keys.get(key, (source.line, source.column)))
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value, default=str)
+
+
+class _Mark:
+    """A node's place where an event's is asked for."""
+
+    def __init__(self, node: Node) -> None:
+        self.start_mark = self
+        self.line, self.column = node.line - 1, node.column - 1
+
+
+def load(data: bytes, path: str) -> tuple[Node | None, list[Finding]]:
+    """Read one file's bytes; returns its document, or None where it cannot be read, and what is wrong with it."""
+    findings: list[Finding] = []
+    text = _decode(data, path, findings)
+    if text is None:
+        return None, findings
+    builder = _Builder(path, findings.append)
+    try:
+        _build(text, builder)
+    except _Halt:
+        return None, findings
+    except yaml.YAMLError as error:
+        findings.append(_syntax(error, path))
+        return None, findings
+    if builder.root is None:
+        findings.append(Finding("SS122", "the file is empty", Location(path, 1, 1), "it begins with `version: 1`"))
+    return builder.root, findings
+
+
+def _decode(data: bytes, path: str, findings: list[Finding]) -> str | None:
+    if len(data) > MAX_BYTES:
+        size, limit = len(data) / 2**20, MAX_BYTES // 2**20
+        findings.append(
+            Finding("SS104", f"{size:.0f} MB, more than the {limit} MB of a file", Location(path, 1, 1), "split it")
+        )
+        return None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8", "replace")
+        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+        findings.append(
+            Finding("SS102", f"not UTF-8: byte 0x{data[error.start]:02x}", Location(path, line, column), "save it as UTF-8")
+        )
+        return None
+
+
+def _build(text: str, builder: _Builder) -> None:
+    loader = _LOADER(text)
+    handlers: dict[type, Callable[[Any], None]] = {
+        yaml.ScalarEvent: builder.scalar,
+        yaml.MappingStartEvent: lambda event: builder.open(event, {}),
+        yaml.SequenceStartEvent: lambda event: builder.open(event, []),
+        yaml.MappingEndEvent: builder.close,
+        yaml.SequenceEndEvent: builder.close,
+        yaml.AliasEvent: builder.alias,
+        yaml.DocumentStartEvent: builder.document,
+    }
+    try:
+        while type(event := loader.get_event()) is not yaml.StreamEndEvent:
+            if handler := handlers.get(type(event)):
+                handler(event)
+    finally:
+        loader.dispose()
+
+
+def _syntax(error: yaml.YAMLError, path: str) -> Finding:
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        mark = error.problem_mark
+        message = " ".join(filter(None, (error.problem, error.context and f"({error.context})")))
+        tab = "\\t" in message or "'\t'" in message or "cannot start any token" in message
+        hint = "indent with spaces, not with tabs; quote text that begins with a special character" if tab else None
+        return Finding("SS103", f"not YAML: {message}", Location(path, mark.line + 1, mark.column + 1), hint)
+    problem = getattr(error, "reason", None) or str(error).splitlines()[0]
+    return Finding("SS103", f"not YAML: {problem}", Location(path, 1, 1))
