@@ -7,10 +7,10 @@ hours before it. The model here asks the same objects the same questions at the 
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from celery import schedules
@@ -43,24 +43,30 @@ def celery_schedule(timing: Timing, now: datetime | None = None) -> schedules.Ba
 
     ``now`` freezes the object's clock. A ``Clocked`` timing has no object in Celery.
     """
-    nowfun = None if now is None else lambda: now
+    result = copy(_built(timing))
+    if now is not None:
+        result.nowfun = lambda: now
+    return result
+
+
+@lru_cache(maxsize=4096)
+def _built(timing: Timing) -> schedules.BaseSchedule:
     if isinstance(timing, Crontab):
-        return _crontab(timing, nowfun)
+        return _crontab(timing)
     if isinstance(timing, Interval):
-        return schedules.schedule(timedelta(microseconds=timing.microseconds), nowfun=nowfun)
+        return schedules.schedule(timedelta(microseconds=timing.microseconds))
     if isinstance(timing, Clocked):
         raise TypeError("a clocked timing is an instant, not a recurring schedule")
-    return schedules.solar(timing.event, float(timing.latitude), float(timing.longitude), nowfun=nowfun)
+    return schedules.solar(timing.event, float(timing.latitude), float(timing.longitude))
 
 
-def _crontab(timing: Crontab, nowfun: Any) -> schedules.crontab:
+def _crontab(timing: Crontab) -> schedules.crontab:
     result = schedules.crontab(
         minute=timing.minute,
         hour=timing.hour,
         day_of_week=timing.day_of_week,
         day_of_month=timing.day_of_month,
         month_of_year=timing.month_of_year,
-        nowfun=nowfun,
     )
     # As django_celery_beat/tzcrontab.py does: the crontab's zone, not the app's.
     result.tz = ZoneInfo(timing.timezone)

@@ -45,7 +45,8 @@ class Change:
     """What all kinds of change have in common.
 
     ``row`` is the row before, ``after`` what it shall hold; ``ledger`` is what the ledger shall remember of it, which
-    differs from ``after`` only where a human's or a pause's ``enabled`` is left alone.
+    differs from ``after`` only where a human's or a pause's ``enabled`` is left alone, and in fields that are left to
+    operators. A change that was read back from a document has neither until it is refreshed, but ``ledger_enabled``.
     """
 
     kind: ClassVar[str]
@@ -55,6 +56,7 @@ class Change:
     row: Row | None = None
     after: Spec | None = None
     ledger: Spec | None = None
+    ledger_enabled: bool | None = None
     location: Location | None = None
     people: People = People()
     edit_may_fire: bool = False
@@ -142,6 +144,7 @@ class Managed:
     people: People = People()
     timing_row: tuple[str, int] | None = None
     commit: str | None = None
+    applied_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

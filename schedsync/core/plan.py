@@ -18,7 +18,6 @@ from schedsync.core.schedule import (
     Row,
     Spec,
     canonical_json,
-    spec_from,
     value_from,
 )
 from schedsync.core.timing import instant_text
@@ -36,7 +35,6 @@ class Plan:
     changes: tuple[Change, ...]
     observed: Observed
     now: datetime
-    names: tuple[str, ...] = ()
     held: tuple[Held, ...] = ()
     paused: tuple[Paused, ...] = ()
     completed: tuple[str, ...] = ()
@@ -44,7 +42,7 @@ class Plan:
     refusals: tuple[Refusal, ...] = ()
     notices: tuple[Finding, ...] = ()
     unchanged: int = 0
-    schedules: Mapping[str, tuple[Location, People]] = field(default_factory=dict)
+    places: Mapping[str, tuple[Location, People]] = field(default_factory=dict)
 
     @cached_property
     def checksum(self) -> str:
@@ -52,9 +50,19 @@ class Plan:
         return checksum(self.set, self.binding.environment, self.changes)
 
     @cached_property
-    def fingerprint(self) -> str:
+    def names_of(changes: Iterable[Change]) -> set[str]:
+    """Return every name that the changes touch."""
+    names: set[str] = set()
+    for change in changes:
+        names.add(change.name)
+        if isinstance(change, Rename):
+            names.add(change.old_name)
+    return names
+
+
+def fingerprint(self) -> str:
         """The identity of the state that was compared: see :func:`fingerprint`."""
-        return fingerprint(self.observed, self.names)
+        return fingerprint(self.observed, names_of(self.changes))
 
     @property
     def drifted(self) -> tuple[Change, ...]:
@@ -80,7 +88,6 @@ class SavedPlan:
     binding: Binding
     checksum: str
     fingerprint: str
-    names: tuple[str, ...]
     changes: tuple[Change, ...]
     forgotten: tuple[str, ...]
     refusals: tuple[Refusal, ...]
@@ -94,6 +101,16 @@ def checksum(set_name: str, environment: str | None, changes: Sequence[Change]) 
     """
     body = [[change.kind, change.name, [[f.field, f.before, f.after] for f in change.fields]] for change in changes]
     return _digest(canonical_json([set_name, environment, body]))
+
+
+def names_of(changes: Iterable[Change]) -> set[str]:
+    """Return every name that the changes touch."""
+    names: set[str] = set()
+    for change in changes:
+        names.add(change.name)
+        if isinstance(change, Rename):
+            names.add(change.old_name)
+    return names
 
 
 def fingerprint(observed: Observed, names: Iterable[str]) -> str:
@@ -233,7 +250,6 @@ def saved_plan(values: Mapping[str, Any]) -> SavedPlan:
         binding=binding,
         checksum=values["checksum"],
         fingerprint=values["observed"],
-        names=tuple(change.name for change in changes),
         changes=changes,
         forgotten=tuple(values["forgotten"]),
         refusals=tuple(Refusal(one["code"], one["message"], one["override"]) for one in values["refusals"]),
@@ -252,6 +268,7 @@ def _change_from(values: Mapping[str, Any]) -> Change:
         edit_may_fire=how["edit_may_fire"],
         rearm=how["rearm"],
         announced=how["announced"],
+        ledger_enabled=how["ledger_enabled"],
         row=None if how["row"] is None else Row(how["row"], extra.get("old_name", values["name"]), None),
         **extra,
     )
@@ -262,35 +279,34 @@ def _people_from(values: Mapping[str, Any]) -> People:
     return People(values["owner"], values["runbook"], labels, values["disabled_reason"])
 
 
-def resolved(change: Change, observed: Observed, ledger_enabled: bool | None) -> Change:
-    """Return a change that was read back, with its row and its values after, from what is observed now."""
+def refreshed(change: Change, observed: Observed) -> Change:
+    """Return a change with its row as it is observed now, and with its values where it was read back from a document.
+
+    The state that was compared must still be the same: see :func:`fingerprint`.
+    """
     old_name = change.old_name if isinstance(change, Rename) else change.name
     row = observed.rows.get(old_name) if change.row is not None else None
-    if change.kind == "delete":
+    if change.after is not None or change.kind == "delete":
         return replace(change, row=row)
-    written = {one.field: one.after for one in change.fields if one.field != "name"}
-    if row is not None and row.spec is not None:
-        after = replace(row.spec, **{name: value_from(name, value) for name, value in written.items()})
-    else:
-        after = spec_from(written)
-    ledger = after if ledger_enabled is None else replace(after, enabled=ledger_enabled)
-    return replace(change, row=row, after=after, ledger=ledger)
+    written = {one.field: value_from(one.field, one.after) for one in change.fields if one.field != "name"}
+    before = row.spec if row is not None else None
+    after = Spec(**written) if before is None else replace(before, **written)
+    enabled = after.enabled if change.ledger_enabled is None else change.ledger_enabled
+    return replace(change, row=row, after=after, ledger=replace(after, enabled=enabled))
 
 
 def drift_only(plan: Plan, edits: Mapping[int, Edit]) -> Plan:
     """Return the part of a plan that undoes other people's edits, each with who made it where that is known."""
-    changes = tuple(
-        replace(change, by=edits.get(change.row.id) if change.row else None) for change in plan.drifted
-    )
-    held = tuple(
-        replace(held, by=edits.get(plan.observed.rows[held.name].id), since=_since(plan, held, edits))
-        for held in plan.held
-    )
+    changes = tuple(replace(change, by=edits.get(row_id_of(plan, change.name) or 0)) for change in plan.drifted)
+    held = tuple(_held_by(one, edits.get(row_id_of(plan, one.name) or 0)) for one in plan.held)
     return replace(plan, changes=changes, held=held, refusals=(), notices=())
 
 
-def _since(plan: Plan, held: Held, edits: Mapping[int, Edit]) -> datetime | None:
-    edit = edits.get(plan.observed.rows[held.name].id)
-    return edit.time if edit else held.since
+def row_id_of(plan: Plan, name: str) -> int | None:
+    """Return the id of the row that stands, or stood, for a managed schedule."""
+    managed, row = plan.observed.ledger.get(name), plan.observed.rows.get(name)
+    return row.id if row else managed.row_id if managed else None
 
 
+def _held_by(held: Held, edit: Edit | None) -> Held:
+    return replace(held, by=edit, since=edit.time if edit else held.since)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 from schedsync.core.location import Location
 from schedsync.core.timing import (
@@ -98,6 +98,13 @@ class Desired:
         return cls(dict(sorted(by_name.items())), dict(removed or {}))
 
 
+class Problem(NamedTuple):
+    """What Beat cannot do with a row: the code of the finding, and a message of one line."""
+
+    code: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row of the tables: what it holds, and what Beat keeps in it.
@@ -114,7 +121,7 @@ class Row:
     date_changed: datetime | None = None
     timing_row: tuple[str, int] | None = None
     hour: str = "*"
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
 
 def completed_at(spec: Spec, now: datetime) -> bool:

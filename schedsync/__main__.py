@@ -1,0 +1,5 @@
+"""``python -m schedsync``."""
+
+from schedsync.cli import entry
+
+entry()

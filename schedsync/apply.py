@@ -1,0 +1,169 @@
+"""One transaction behind the apply lock, tried again where the database asks for it, and confirmed afterwards."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+
+from django.db import DatabaseError, InterfaceError, connections, transaction
+
+from schedsync.core.change import Change, Create, Observed, Update
+from schedsync.core.outcome import Outcome
+from schedsync.core.plan import fingerprint, names_of, refreshed
+from schedsync.core.schedule import Spec, differing
+from schedsync.errors import Locked, SchedsyncError, Stale, Unavailable
+from schedsync.lock import Fault, explained, fault_of, take
+from schedsync.models import SyncRun
+from schedsync.observe import observe
+from schedsync.writing import Writing, bump, lock_rows, write
+
+#: Stock Beat polls for changes every 5 seconds; after 6 it has seen one, and has written back what it held.
+SETTLE = 6.0
+_TRIES = 4
+_REPAIRS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How an apply waits: for a poll of Beat, for the lock, and whom it tells about it."""
+
+    settle: float = SETTLE
+    lock: float = 0.0
+    say: Callable[[str], None] = lambda _message: None
+    sleep: Callable[[float], None] = time.sleep
+
+
+def now() -> datetime:
+    """Read the clock: once for each transaction, and always Python's."""
+    return datetime.now(timezone.utc)
+
+
+def execute(writing: Writing, expected: str | None, waiting: Waiting) -> Outcome:
+    """Write, commit and confirm.
+
+    ``expected`` is the fingerprint of the state that was compared; raises Stale where the tables moved on since,
+    Locked where another apply holds the lock for longer than may be waited, Unavailable where the database is gone.
+    """
+    made, changes = _committed(writing, expected, waiting)
+    outcome = Outcome(changes=changes, run=writing.run, checksum=writing.checksum)
+    try:
+        return _confirmed(writing, outcome, made, waiting)
+    except (DatabaseError, InterfaceError, Locked):
+        return replace(outcome, unconfirmed=tuple(sorted(names_of(changes))))
+
+
+def _committed(writing: Writing, expected: str | None, waiting: Waiting) -> tuple[bool, tuple[Change, ...]]:
+    deadline = time.monotonic() + waiting.lock
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            return _transaction(writing, expected)
+        except Locked:
+            if time.monotonic() >= deadline:
+                raise
+            waiting.sleep(0.2)
+        except (DatabaseError, InterfaceError) as error:
+            fault = fault_of(error, writing.using)
+            if fault is Fault.GONE:
+                return _after_a_break(writing, error)
+            if tries >= _TRIES or fault not in (Fault.RETRY, Fault.LOCKED, Fault.DUPLICATE):
+                raise explained(error, writing.using) from error
+            waiting.sleep(0.05 * 4**tries)
+
+
+def _transaction(writing: Writing, expected: str | None) -> tuple[bool, tuple[Change, ...]]:
+    using, at = writing.using, now()
+    with transaction.atomic(using=using, durable=True):
+        take(using, writing.who, at)
+        lock_rows(using, {change.row.id for change in writing.changes if change.row})
+        observed = observe(using, writing.set)
+        if expected is not None and fingerprint(observed, names_of(writing.changes)) != expected:
+            raise Stale("the tables have changed since it was made")
+        changes = tuple(refreshed(change, observed) for change in writing.changes)
+        made = write(replace(writing, changes=changes, now=at), observed)
+    return made, changes
+
+
+def _after_a_break(writing: Writing, error: Exception) -> tuple[bool, tuple[Change, ...]]:
+    """The connection broke: the audit record, committed with the changes, tells whether they were."""
+    connections[writing.using].close()
+    try:
+        done = SyncRun.objects.using(writing.using).filter(pk=writing.run).exists()
+        observed = observe(writing.using, writing.set) if done else Observed()
+    except (DatabaseError, InterfaceError):
+        hint = "plan again when the database is back: the next apply finds out, and does only what is left"
+        lost = f"the connection to database `{writing.using}` was lost: all of it was written, or nothing"
+        raise Unavailable(lost, hint=hint) from error
+    if not done:
+        lost = f"the connection to database `{writing.using}` was lost, nothing was written"
+        raise Unavailable(lost, hint="apply again") from error
+    return False, tuple(refreshed(replace(change, row=None), observed) for change in writing.changes)
+
+
+def _confirmed(writing: Writing, outcome: Outcome, made: bool, waiting: Waiting) -> Outcome:
+    """Read back, wait for a poll of Beat, and read back again; what does not hold is written again."""
+    outcome = _repaired(writing, outcome, waiting)
+    if waiting.settle <= 0 or not (made or any(not isinstance(change, Create) for change in outcome.changes)):
+        return outcome
+    waiting.say(f"waiting {waiting.settle:g} s for a poll of Beat, to see that it all holds")
+    waiting.sleep(waiting.settle)
+    if made:
+        # A Beat that had seen no change row takes the first one for where it starts from, and reloads at the second.
+        with transaction.atomic(using=writing.using):
+            bump(writing.using, now())
+    return replace(_repaired(writing, outcome, waiting), settled=True)
+
+
+def _repaired(writing: Writing, outcome: Outcome, waiting: Waiting) -> Outcome:
+    repaired = set(outcome.repaired)
+    for _ in range(_REPAIRS):
+        observed = observe(writing.using, writing.set)
+        broken = [fix for change in outcome.changes if (fix := _repair(change, observed))]
+        if not broken:
+            return replace(outcome, repaired=tuple(sorted(repaired)), unconfirmed=())
+        waiting.say(f"{len(broken)} written back by somebody else, applying again")
+        repaired |= {fix.name for fix in broken}
+        again = replace(writing, verb="repair", changes=tuple(broken), forgotten=(), places=None, run=uuid.uuid4())
+        try:
+            _committed(again, None, waiting)
+        except SchedsyncError:
+            break
+    observed = observe(writing.using, writing.set)
+    left = tuple(sorted(change.name for change in outcome.changes if _repair(change, observed)))
+    return replace(outcome, repaired=tuple(sorted(repaired - set(left))), unconfirmed=left)
+
+
+def _repair(change: Change, observed: Observed) -> Change | None:
+    """Return what writes a change again where it does not hold; None where it does.
+
+    Only what the change wrote is looked at: another field may have been edited by somebody meanwhile.
+    """
+    row = observed.rows.get(change.name)
+    if change.after is None:
+        was = change.row.id if change.row else None
+        return replace(change, row=row) if row is not None and row.id == was else None
+    written = {one.field for one in change.fields if one.field != "name"} or set()
+    if row is None:
+        return replace(change, row=None) if isinstance(change, Create) else None
+    if row.spec is not None and written.isdisjoint(differing(row.spec, change.after)):
+        return None
+    return Update(
+        name=change.name,
+        fields=change.fields,
+        row=row,
+        after=_only(row.spec, change.after, written),
+        ledger=change.ledger,
+        location=change.location,
+        people=change.people,
+        edit_may_fire=change.edit_may_fire,
+    )
+
+
+def _only(before: Spec | None, after: Spec, names: set[str]) -> Spec:
+    return after if before is None else replace(before, **{name: getattr(after, name) for name in names})
+
+

@@ -1,0 +1,138 @@
+"""``schedsync apply``: make the database what the files say."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from schedsync.commands.common import (
+    Seconds,
+    database_options,
+    environment_option,
+    format_option,
+    override_options,
+    paint,
+    path_argument,
+    report,
+    say,
+    setup_django,
+    target,
+    verb,
+)
+from schedsync.core.outcome import Outcome
+from schedsync.core.plan import Plan, SavedPlan, saved_plan
+from schedsync.errors import NotConfirmed, WrongUsage
+from schedsync.render import json_, text
+from schedsync.sources.schema import PLAN, problems
+
+_OF_THE_FILES = ("path", "checksum", "adopt", "max_stops", "allow_empty", "allow_dual_writer", "allow_older", "move_set")
+
+
+@click.command(short_help="Apply the files to the database, in one transaction.")
+@path_argument
+@environment_option
+@database_options
+@override_options
+@format_option("json")
+@click.option("-y", "--yes", is_flag=True, help="Don't ask; needed where there is no terminal.")
+@click.option(
+    "--plan", "plan_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="Apply a plan that `plan --out` saved; 4 where the tables have changed since.",
+)  # fmt: skip
+@click.option("--checksum", metavar="SUM", help="Apply only if the plan is the one that was reviewed; else 4.")
+@click.option(
+    "--settle", type=Seconds(), default=6.0, show_default="6s", metavar="DURATION",
+    help="Wait so long for a poll of Beat and look again, where rows were changed; 0 not to.",
+)  # fmt: skip
+@click.option("--wait", type=Seconds(), default=0.0, metavar="DURATION", help="Wait so long for another apply's lock.")
+@verb
+def apply(format_: str, yes: bool, plan_file: Path | None, settle: float, wait: float, **options: Any) -> int:
+    """Compare the files below PATH with the database, show the changes, ask, and write them.
+
+    All of it is written or nothing. A running Beat picks it up within seconds. Afterwards it is read back: what
+    Beat undid with a stale row is written again.
+    """
+    interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    if not yes and not interactive:
+        raise WrongUsage("there is no terminal to ask on", hint="give `--yes`")
+    waiting = {"settle": settle, "lock": wait, "say": say}
+    if plan_file is not None:
+        done = _saved(plan_file, yes, waiting, options)
+        set_name, environment = _scope(plan_file)
+    else:
+        chosen = target(options)
+        set_name, environment = chosen.config.set, chosen.environment
+        done = _live(chosen, yes, format_, waiting, options["checksum"])
+    if done is None:
+        say("not applied")
+        return 1
+    return _told(done, format_, set_name, environment)
+
+
+def _live(chosen: Any, yes: bool, format_: str, waiting: dict[str, Any], checksum: str | None) -> Outcome | None:
+    from schedsync import sync
+    from schedsync.apply import Waiting
+
+    def agree(current: Plan) -> bool:
+        if format_ == "text":
+            click.echo(text.plan(current, paint(sys.stdout)))
+        return yes or bool(current.refusals) or not current.changes or _confirmed()
+
+    return sync.apply(chosen, agree, Waiting(**waiting), checksum=checksum, pinned=not yes)
+
+
+def _confirmed() -> bool:
+    return click.confirm("\nApply these changes?", default=False, err=True)
+
+
+def _saved(file: Path, yes: bool, waiting: dict[str, Any], options: dict[str, Any]) -> Outcome | None:
+    given = [name for name in _OF_THE_FILES if options[name]]
+    if given or options["environment"] and click.get_current_context().get_parameter_source("environment") == _TYPED:
+        flag = (given or ["environment"])[0].replace("_", "-")
+        raise WrongUsage(f"`{flag}` cannot apply to a saved plan", hint="give it to `plan`, where the plan is made")
+    saved = read_plan(file)
+    setup_django(options["settings"], options["database"])
+    from schedsync import sync
+    from schedsync.apply import Waiting
+
+    if not yes and not click.confirm(f"Apply the {len(saved.changes):,} changes of {file}?", default=False, err=True):
+        return None
+    return sync.apply_saved(options["database"], saved, Waiting(**waiting))
+
+
+_TYPED = click.core.ParameterSource.COMMANDLINE
+
+
+def read_plan(file: Path) -> SavedPlan:
+    """Read a saved plan; raises WrongUsage where it is none."""
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        if wrong := problems(values, PLAN):
+            raise ValueError(wrong[0])
+        return saved_plan(values)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WrongUsage(f"`{file}` is no saved plan: {error}", hint="make one by `schedsync plan --out FILE`") from error
+
+
+def _scope(file: Path) -> tuple[str, str | None]:
+    values = json.loads(file.read_text(encoding="utf-8"))
+    return values["set"], values["environment"]
+
+
+def _told(done: Outcome, format_: str, set_name: str, environment: str | None) -> int:
+    if format_ == "json":
+        click.echo(json_.outcome(done, set_name, environment))
+    elif done.changes:
+        click.echo("\n" + text.outcome(done, paint(sys.stdout)))
+    else:
+        click.echo(text.outcome(done))
+    if not done.unconfirmed:
+        return 0
+    error = NotConfirmed(done.unconfirmed)
+    if format_ != "json":
+        report(error, format_)
+    return error.exit_code

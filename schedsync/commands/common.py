@@ -1,0 +1,191 @@
+"""What the verbs share: their options, Django's setup, and how an outcome becomes text and an exit code."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from schedsync.conf import load_config
+from schedsync.core.safety import Limits
+from schedsync.core.timing import TimingError, duration
+from schedsync.errors import InvalidSet, Refused, SchedsyncError, WrongUsage
+from schedsync.render import json_, text
+
+if TYPE_CHECKING:
+    from schedsync.surroundings import Target
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+path_argument = click.argument("path", required=False, metavar="[PATH]")
+environment_option = click.option(
+    "-e", "--environment", envvar="SCHEDSYNC_ENVIRONMENT", metavar="NAME",
+    help="The environment whose differences apply; also SCHEDSYNC_ENVIRONMENT.",
+)  # fmt: skip
+_SETTINGS = click.option(
+    "--settings", metavar="MODULE", help="Django's settings module; also DJANGO_SETTINGS_MODULE."
+)
+_DATABASE = click.option(
+    "--database", default="default", show_default=True, metavar="ALIAS", help="The alias in Django's DATABASES."
+)
+
+
+def format_option(*formats: str) -> Callable[[F], F]:
+    """Return the option that chooses how a verb writes its data."""
+    choice = click.Choice(["text", *formats])
+    return click.option("--format", "format_", type=choice, default="text", show_default=True, help="How to write it.")
+
+
+def database_options(function: F) -> F:
+    """Add the options of a verb that works with the database."""
+    return _DATABASE(_SETTINGS(function))
+
+
+_OVERRIDES = (
+    click.option("--adopt", multiple=True, metavar="NAME", help="Take over a row that the set does not manage yet."),
+    click.option("--max-stops", type=click.IntRange(min=0), metavar="N", help="Let so many schedules stop."),
+    click.option("--allow-empty", is_flag=True, help="Let a set without schedules delete all that it manages."),
+    click.option("--allow-dual-writer", is_flag=True, help="Write names that stand in CELERY_BEAT_SCHEDULE too."),
+    click.option("--allow-older", is_flag=True, help="Go back to a commit that was applied before."),
+    click.option("--move-set", is_flag=True, help="Let the set come from another place or environment."),
+)
+
+
+def override_options(function: F) -> F:
+    """Add the options that lift a safety rule for one call."""
+    for option in reversed(_OVERRIDES):
+        function = option(function)
+    return function
+
+
+def verb(function: F) -> F:
+    """Turn an error into text, or JSON where the verb was asked for it, and into its exit code."""
+
+    @functools.wraps(function)
+    def wrapped(**options: Any) -> Any:
+        try:
+            return function(**options)
+        except SchedsyncError as error:
+            report(error, options.get("format_", "text"))
+            return error.exit_code
+
+    return wrapped  # type: ignore[return-value]
+
+
+def report(error: SchedsyncError, format_: str) -> None:
+    """Write an error: on stderr for people, and on stdout where JSON is wanted."""
+    if format_ == "json":
+        click.echo(json_.failure(error.failure_reason, error.message, error.hint, **_data(error)))
+        return
+    if isinstance(error, InvalidSet):
+        click.echo(text.findings(error.findings, paint(sys.stderr)), err=True)
+    if isinstance(error, Refused):
+        click.echo("\n".join(text.refusals(error.refusals, paint(sys.stderr))).lstrip(), err=True)
+    click.echo(f"error: {error.message}", err=True)
+    if error.hint:
+        click.echo(f"  hint: {error.hint}", err=True)
+
+
+def _data(error: SchedsyncError) -> dict[str, Any]:
+    if isinstance(error, InvalidSet):
+        return {"findings": [json_.finding_document(finding) for finding in error.findings]}
+    if isinstance(error, Refused):
+        return {"refusals": json_.refusal_documents(error.refusals)}
+    return {}
+
+
+def paint(stream: Any) -> text.Paint:
+    """Return what colours text for a stream: nothing where it is no terminal, or NO_COLOR is set."""
+    if os.environ.get("NO_COLOR") or not getattr(stream, "isatty", lambda: False)():
+        return text.plain
+    return lambda said, style: click.style(said, bold=True) if style == "bold" else click.style(said, fg=style)
+
+
+def say(message: str) -> None:
+    """Tell on stderr how work goes on."""
+    click.echo(message, err=True)
+
+
+def setup_django(settings: str | None, database: str) -> None:
+    """Load Django's settings and apps as a management command would; raises WrongUsage where that cannot be.
+
+    The working directory comes first on ``sys.path``, as for ``manage.py``.
+    """
+    from django.apps import apps
+
+    if not apps.ready:
+        if settings:
+            os.environ["DJANGO_SETTINGS_MODULE"] = settings
+        if "DJANGO_SETTINGS_MODULE" not in os.environ:
+            raise WrongUsage(
+                "no Django settings", hint="give `--settings MODULE`, or set DJANGO_SETTINGS_MODULE"
+            )
+        if str(Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(Path.cwd()))
+        _setup(os.environ["DJANGO_SETTINGS_MODULE"])
+    _check_project(database)
+
+
+def _setup(module: str) -> None:
+    import django
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        import_module(module)
+        django.setup()
+    except (ImportError, ImproperlyConfigured) as error:
+        hint = "run it in the project's directory, or set PYTHONPATH"
+        raise WrongUsage(f"Django cannot be set up with `{module}`: {error}", hint=hint) from error
+
+
+def _check_project(database: str) -> None:
+    from django.apps import apps
+    from django.conf import settings
+
+    for app in ("django_celery_beat", "schedsync"):
+        if not apps.is_installed(app):
+            raise WrongUsage(f"`{app}` is not among INSTALLED_APPS", hint="add it there, then `python manage.py migrate`")
+    if database not in settings.DATABASES:
+        known = ", ".join(settings.DATABASES)
+        raise WrongUsage(f"no database `{database}` in DATABASES", hint=f"known: {known}")
+
+
+def target(options: dict[str, Any]) -> Target:
+    """Set Django up and build the target of a verb from its options."""
+    setup_django(options["settings"], options["database"])
+    from schedsync.surroundings import Target
+
+    config = load_config(options["path"])
+    limits = Limits(
+        max_stops=config.max_stops,
+        max_stop_percent=config.max_stop_percent,
+        lifted_to=options.get("max_stops"),
+        allow_empty=options.get("allow_empty", False),
+        allow_dual_writer=options.get("allow_dual_writer", False),
+        allow_older=options.get("allow_older", False),
+        move_set=options.get("move_set", False),
+    )
+    return Target(config, options["database"], options["environment"], limits, tuple(options.get("adopt", ())))
+
+
+class Seconds(click.ParamType):
+    """A duration such as ``24h`` or ``90s``, or plain seconds; becomes seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read a duration; fails the command line where it is none."""
+        if isinstance(value, (int, float)):
+            return float(value)
+        try:
+            return float(value) if value.replace(".", "", 1).isdigit() else duration(value) / 10**6
+        except TimingError as error:
+            self.fail(f"{error.message}; {error.hint}", param, ctx)
+
+

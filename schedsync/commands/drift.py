@@ -1,0 +1,41 @@
+"""``schedsync drift``: what did someone change behind Git's back?"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from schedsync.commands.common import (
+    database_options,
+    environment_option,
+    format_option,
+    paint,
+    path_argument,
+    target,
+    verb,
+)
+from schedsync.render import json_, markdown, text
+
+_RENDERINGS = {"json": json_.plan, "markdown": markdown.drift}
+
+
+@click.command(short_help="Name what someone changed behind Git's back.")
+@path_argument
+@environment_option
+@database_options
+@format_option("json", "markdown")
+@verb
+def drift(format_: str, **options: Any) -> int:
+    """Name each managed schedule that left what was last applied by someone else's hand, and by whose.
+
+    Exits 2 where there is drift, or where a human holds a schedule, 0 where there is none. The names of people come
+    from the admin's log, where the edit was made there.
+    """
+    chosen = target(options)
+    from schedsync import sync
+
+    found = sync.drift(chosen)
+    click.echo(_RENDERINGS[format_](found) if format_ in _RENDERINGS else text.drift(found, paint(sys.stdout)))
+    return 2 if found.changes or found.held else 0

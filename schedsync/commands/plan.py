@@ -1,0 +1,59 @@
+"""``schedsync plan``: what would an apply do?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from schedsync.commands.common import (
+    database_options,
+    environment_option,
+    format_option,
+    override_options,
+    paint,
+    path_argument,
+    say,
+    target,
+    verb,
+)
+from schedsync.core.plan import Plan
+from schedsync.errors import WrongUsage
+from schedsync.render import json_, markdown, text
+
+RENDERINGS = {"json": json_.plan, "markdown": markdown.plan}
+
+
+@click.command(short_help="Show what an apply would do, and what follows from it.")
+@path_argument
+@environment_option
+@database_options
+@override_options
+@format_option("json", "markdown")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Save it for `apply --plan`.")
+@click.option("--exit-code", is_flag=True, help="Exit 2 where there are changes.")
+@verb
+def plan(format_: str, out: Path | None, exit_code: bool, **options: Any) -> int:
+    """Compare the files below PATH with the database, and show every change and its consequences.
+
+    Nothing is written. What a safety rule refuses is shown with the way out; `apply` then exits 3.
+    """
+    chosen = target(options)
+    from schedsync import sync
+
+    current = sync.plan(chosen)
+    if out is not None:
+        save(current, out)
+    click.echo(RENDERINGS[format_](current) if format_ in RENDERINGS else text.plan(current, paint(sys.stdout)))
+    return 2 if exit_code and (current.changes or current.refusals) else 0
+
+
+def save(current: Plan, out: Path) -> None:
+    """Save a plan for a later apply."""
+    try:
+        out.write_text(json_.compact_plan(current), encoding="utf-8")
+    except OSError as error:
+        raise WrongUsage(f"cannot write `{out}`: {error.strerror}") from error
+    say(f"saved to {out}; `schedsync apply --plan {out}` applies it")

@@ -1,0 +1,158 @@
+"""What a change does to the running system, said before it happens: as far ahead as Beat's hour window reaches.
+
+The same function decides which ``last_run_at`` a change writes and foretells what follows, so that the plan and the
+apply cannot disagree. No Django.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from schedsync.core.change import Change, Consequence, Rename
+from schedsync.core.schedule import Row, Spec, differing
+from schedsync.core.timing import Clocked, Crontab, Timing, zone_of
+from schedsync.forecast import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot
+
+#: Edits of these can make Beat fire for a slot of the past.
+GUARDED = frozenset({"timing", "enabled", "start_at"})
+
+
+def last_run_for(change: Change, now: datetime) -> datetime | None:
+    """Return the ``last_run_at`` that a change must write so that nothing of the past fires; None where it needs none.
+
+    Only edits of timing, ``enabled`` and start may move it, and new or renamed rows; an edit of arguments never does.
+    """
+    if change.after is None or change.edit_may_fire or not _may_move_last_run(change):
+        return None
+    row = replace(change.row, total_run_count=0) if change.row and change.rearm else change.row
+    return guard(change.after, row, now)
+
+
+def _may_move_last_run(change: Change) -> bool:
+    if change.after is None:
+        return False
+    if change.row is None:
+        # A new row without a start waits for its next slot by itself.
+        return change.after.start_at is not None
+    if change.row.spec is None or change.rearm or isinstance(change, Rename):
+        return True
+    return not GUARDED.isdisjoint(differing(change.row.spec, change.after))
+
+
+def with_consequences(change: Change, now: datetime) -> Change:
+    """Return the change with what stock Beat will make of it when it is applied at ``now``."""
+    return replace(change, consequences=tuple(_consequences(change, now)))
+
+
+def _consequences(change: Change, now: datetime) -> Iterator[Consequence]:
+    before = _run_before(change, now)
+    if change.after is None or not change.after.enabled:
+        yield from _stopping(change, before)
+        return
+    moved = last_run_for(change, now)
+    after = _run_after(change, moved, now)
+    if change.rearm:
+        yield Consequence("rearmed", "is armed again: it has run, and will run once more")
+    yield from _next(change, before, after, now)
+    if moved is not None and moved <= now:
+        yield Consequence("past_slot_skipped", "a slot of the past is not made up for (`edit_may_fire: false`)")
+        yield from _restored(change, now)
+
+
+def _run_before(change: Change, now: datetime) -> Run | None:
+    row = change.row
+    return next_run(row.spec, row, now, hour=row.hour) if row and row.spec else None
+
+
+def _run_after(change: Change, moved: datetime | None, now: datetime) -> Run | None:
+    row, after = change.row, change.after
+    if after is None:
+        return None
+    if row is None:
+        row = Row(0, change.name, None, last_run_at=moved, date_changed=now)
+        return next_run(after, row, now)
+    if moved is not None:
+        row = replace(row, last_run_at=moved, date_changed=now)
+    if change.rearm:
+        row = replace(row, total_run_count=0)
+    same_timing = row.spec is not None and row.spec.timing == after.timing
+    return next_run(after, row, now, hour=row.hour if same_timing else None)
+
+
+def _stopping(change: Change, before: Run | None) -> Iterator[Consequence]:
+    row = change.row
+    if row is None or row.spec is None or not row.spec.enabled:
+        return
+    would = f", the run at {when(before.at, row.spec.timing)} will not happen" if before else ""
+    yield Consequence("stops", f"stops{would}", before.at if before else None)
+
+
+def _next(change: Change, before: Run | None, after: Run | None, now: datetime) -> Iterator[Consequence]:
+    spec = change.after
+    if spec is None:
+        return
+    if after is None:
+        yield Consequence("never_runs", "will not run: nothing lies ahead of it")
+    elif after.late and not _was_due_anyway(change, before, after):
+        yield _late(spec, after, now)
+    elif before is None:
+        yield Consequence("first_run", f"first run {_at(after, spec, now)}", after.at)
+    elif before.at != after.at:
+        message = f"next run moves from {when(before.at, spec.timing)} to {when(after.at, spec.timing)}"
+        yield Consequence("next_run_moves", message, after.at)
+
+
+def _was_due_anyway(change: Change, before: Run | None, after: Run) -> bool:
+    """A run that was missed while Beat was down still happens, whatever was edited in its arguments."""
+    row, spec = change.row, change.after
+    untouched = row is not None and row.spec is not None and spec is not None and row.spec.timing == spec.timing
+    return untouched and before is not None and before.late and before.at == after.at
+
+
+def _late(spec: Spec, after: Run, now: datetime) -> Consequence:
+    if after.at <= now:
+        following = _following(spec, now)
+        return Consequence("fires_at_once", f"fires at once, for a slot of the past{following}", after.at)
+    minutes = int(RELOAD.total_seconds() // 60)
+    message = f"fires at {when(after.at, spec.timing)} or up to {minutes} minutes later, for a slot of the past"
+    return Consequence("fires_late", message + _following(spec, after.at), after.at)
+
+
+def _following(spec: Spec, after: datetime) -> str:
+    if isinstance(spec.timing, Clocked) or spec.one_off:
+        return ""
+    return f"; then at {when(next_slot(spec.timing, after), spec.timing)}"
+
+
+def _at(run: Run, spec: Spec, now: datetime) -> str:
+    if run.at <= now + timedelta(seconds=1):
+        return "at once"
+    return f"at {when(run.at, spec.timing)}"
+
+
+def _restored(change: Change, now: datetime) -> Iterator[Consequence]:
+    """Stock Beat may write back an earlier run that the table does not hold yet, and then sees a slot since."""
+    row, spec = change.row, change.after
+    if row is None or row.spec is None or spec is None or not row.spec.enabled or isinstance(row.spec.timing, Clocked):
+        return
+    ran = next_slot(row.spec.timing, now - WRITE_BACK)
+    if ran <= now and next_slot(spec.timing, ran) <= now:
+        yield Consequence(
+            "may_restore_run",
+            f"stock Beat may still write back a run since {when(ran, spec.timing)}, and then fires for a slot since",
+        )
+
+
+def when(instant: datetime, timing: Timing) -> str:
+    """Write an instant in UTC, and in the crontab's own zone where that is another."""
+    text = f"{_clock(instant)} UTC"
+    if not isinstance(timing, Crontab) or timing.timezone == "UTC":
+        return text
+    return f"{text} ({_clock(instant, zone_of(timing))} {timing.timezone})"
+
+
+def _clock(instant: datetime, zone: ZoneInfo = ZoneInfo("UTC")) -> str:
+    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S}".removesuffix(":00")

@@ -1,0 +1,134 @@
+"""The apply lock, and what a database error means: the one adapter to the drivers' error codes."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from django.db import DatabaseError, IntegrityError, InterfaceError, connections
+from django_celery_beat.models import PeriodicTask
+
+from schedsync.errors import Failed, Locked, SchedsyncError, Unavailable
+from schedsync.models import ApplyLock, ManagedSchedule, Pause, SyncRun
+
+_ROW = 1
+
+
+class Fault(enum.Enum):
+    """What kind of database error happened."""
+
+    LOCKED = "locked"
+    RETRY = "retry"
+    DUPLICATE = "duplicate"
+    READ_ONLY = "read only"
+    RIGHTS = "rights"
+    GONE = "gone"
+    OTHER = "other"
+
+
+_SQLSTATES = {
+    "55P03": Fault.LOCKED,
+    "40001": Fault.RETRY,
+    "40P01": Fault.RETRY,
+    "25006": Fault.READ_ONLY,
+    "42501": Fault.RIGHTS,
+}
+# https://mariadb.com/kb/en/mariadb-error-code-reference/
+_MYSQL = {
+    1205: Fault.LOCKED, 3572: Fault.LOCKED,
+    1213: Fault.RETRY, 1020: Fault.RETRY,
+    1290: Fault.READ_ONLY, 1792: Fault.READ_ONLY, 1836: Fault.READ_ONLY,
+    1044: Fault.RIGHTS, 1045: Fault.RIGHTS, 1142: Fault.RIGHTS, 1143: Fault.RIGHTS,
+    1927: Fault.GONE, 2002: Fault.GONE, 2003: Fault.GONE, 2006: Fault.GONE, 2013: Fault.GONE, 2055: Fault.GONE,
+}  # fmt: skip
+# https://www.sqlite.org/rescode.html, without the extended part.
+_SQLITE = {5: Fault.LOCKED, 6: Fault.LOCKED, 8: Fault.READ_ONLY, 10: Fault.GONE, 14: Fault.GONE}
+
+
+def fault_of(error: Exception, using: str) -> Fault:
+    """Say what a database error means, by its driver's code and never by its text."""
+    if isinstance(error, IntegrityError):
+        return Fault.DUPLICATE
+    cause = error.__cause__
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    number = getattr(cause, "sqlite_errorcode", None)
+    if isinstance(state, str) and state[:2] in {"08", "57"}:
+        return Fault.GONE
+    if isinstance(state, str):
+        return _SQLSTATES.get(state, Fault.OTHER)
+    if isinstance(number, int):
+        return _SQLITE.get(number & 0xFF, Fault.OTHER)
+    if cause is not None and cause.args and isinstance(cause.args[0], int):
+        return _MYSQL.get(cause.args[0], Fault.GONE if cause.args[0] == 0 else Fault.OTHER)
+    return Fault.GONE if isinstance(error, InterfaceError) or _is_dead(using) else Fault.OTHER
+
+
+def _is_dead(using: str) -> bool:
+    connection = connections[using]
+    return connection.connection is None or not connection.is_usable()
+
+
+def take(using: str, holder: str, now: datetime) -> None:
+    """Write the lock row, as the first statement of the caller's transaction; raises Locked where another holds it.
+
+    The lock ends with the transaction, whatever becomes of its holder. Where the database cannot say at once that a
+    row is locked (SQLite), its own write lock is waited for as long as the connection's timeout.
+    """
+    rows = ApplyLock.objects.using(using)
+    try:
+        if connections[using].features.has_select_for_update_nowait:
+            rows.select_for_update(nowait=True).filter(pk=_ROW).first()
+        if not rows.filter(pk=_ROW).update(holder=holder, taken_at=now):
+            rows.create(pk=_ROW, holder=holder, taken_at=now)
+    except IntegrityError as error:
+        raise Locked from error
+    except DatabaseError as error:
+        if fault_of(error, using) is Fault.LOCKED:
+            raise Locked from error
+        raise
+
+
+@contextmanager
+def database_errors(using: str) -> Iterator[None]:
+    """Turn what the drivers raise into an error that says what is wrong and how to go on."""
+    try:
+        yield
+    except SchedsyncError:
+        raise
+    except (DatabaseError, InterfaceError) as error:
+        raise explained(error, using) from error
+
+
+def explained(error: Exception, using: str) -> SchedsyncError:
+    """Return the error that a user is told, for a database error that nobody handled."""
+    fault = fault_of(error, using)
+    what = f"database `{using}`"
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if fault is Fault.GONE:
+        return Unavailable(f"{what} cannot be reached: {reason}", hint="check `DATABASES`, and that the server runs")
+    if fault is Fault.READ_ONLY:
+        return Unavailable(f"{what} takes no writes: {reason}", hint="give the primary, not a replica")
+    if fault is Fault.RIGHTS:
+        return Unavailable(f"rights are missing in {what}: {reason}", hint="see `schedsync doctor`")
+    if fault is Fault.LOCKED:
+        return Locked()
+    if missing := missing_tables(using):
+        return Unavailable(f"{what} is not migrated: no table {', '.join(missing)}", hint="`python manage.py migrate`")
+    if isinstance(error, IntegrityError):
+        return Failed(f"{what} refused a row, nothing was written: {reason}", hint="plan again")
+    return Unavailable(f"{what}: {reason}", hint="see `schedsync doctor`")
+
+
+def missing_tables(using: str) -> list[str]:
+    """Return which tables are missing, of ours and of those of django-celery-beat that we need."""
+    models = (PeriodicTask, ManagedSchedule, Pause, SyncRun, ApplyLock)
+    try:
+        connection = connections[using]
+        if connection.in_atomic_block:
+            connection.set_rollback(False)
+        present = set(connection.introspection.table_names())
+    except (DatabaseError, InterfaceError):
+        return []
+    return [model._meta.db_table for model in models if model._meta.db_table not in present]

@@ -1,0 +1,311 @@
+"""What the tables hold, as plain values; reading writes nothing and decides nothing.
+
+Never through django-celery-beat's ``ModelEntry``, which disables rows while it loads them. A row counts as what
+Celery makes of it: its crontab is read by Celery's own parser, and what Celery refuses is a problem of the row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from celery import schedules
+from django.db.models import CharField, F
+from django.db.models.functions import Cast
+from django_celery_beat.models import PeriodicTask
+
+from schedsync.core import crontab as crontabs
+from schedsync.core.change import Edit, Managed, Observed, Paused
+from schedsync.core.location import Location
+from schedsync.core.schedule import People, Problem, Row, Spec, canonical_json, spec_from
+from schedsync.core.timing import PERIODS, Clocked, Crontab, Interval, Timing, TimingError, canonical_zone, solar
+from schedsync.models import ManagedSchedule, Pause
+
+#: The kinds of schedule rows, in the order in which django-celery-beat prefers them.
+KINDS = ("interval", "crontab", "solar", "clocked")
+
+
+class _Columns(NamedTuple):
+    """One row as it comes from the database."""
+
+    id: int
+    name: str
+    task: str
+    args: str | None
+    kwargs: str | None
+    headers: str | None
+    queue: str | None
+    exchange: str | None
+    routing_key: str | None
+    priority: int | None
+    expire_seconds: int | None
+    expires: datetime | None
+    start_time: datetime | None
+    one_off: bool
+    enabled: bool
+    description: str
+    last_run_at: datetime | None
+    total_run_count: int
+    date_changed: datetime | None
+    interval_id: int | None
+    crontab_id: int | None
+    solar_id: int | None
+    clocked_id: int | None
+    interval__every: int | None
+    interval__period: str | None
+    crontab__minute: str | None
+    crontab__hour: str | None
+    crontab__day_of_month: str | None
+    crontab__month_of_year: str | None
+    crontab__day_of_week: str | None
+    zone: str | None
+    solar__event: str | None
+    solar__latitude: Decimal | None
+    solar__longitude: Decimal | None
+    clocked__clocked_time: datetime | None
+
+
+def observe(using: str, set_name: str) -> Observed:
+    """Read the rows, the ledger and the pauses from a database alias; three queries, whatever their number."""
+    ours, elsewhere = _ledger(using, set_name)
+    return Observed(rows=_rows(using), ledger=ours, elsewhere=elsewhere, pauses=pauses(using))
+
+
+def _rows(using: str) -> dict[str, Row]:
+    # As text: the model's own field raises on a zone that this host does not know.
+    tasks = PeriodicTask.objects.using(using).annotate(zone=Cast(F("crontab__timezone"), CharField()))
+    return {row.name: row for row in map(_row, tasks.values_list(*_Columns._fields).order_by())}
+
+
+def _row(values: tuple[Any, ...]) -> Row:
+    columns = _Columns._make(values)
+    problems: list[Problem] = []
+    timing = _timing(columns, problems)
+    spec = _spec(columns, timing, problems)
+    kind = next((kind for kind in KINDS if getattr(columns, f"{kind}_id") is not None), None)
+    return Row(
+        id=columns.id,
+        name=columns.name,
+        spec=spec,
+        last_run_at=columns.last_run_at,
+        total_run_count=columns.total_run_count,
+        date_changed=columns.date_changed,
+        timing_row=(kind, getattr(columns, f"{kind}_id")) if kind else None,
+        hour=columns.crontab__hour or "*",
+        problems=tuple(problems),
+    )
+
+
+def _timing(columns: _Columns, problems: list[Problem]) -> Timing | None:
+    given = [kind for kind in KINDS if getattr(columns, f"{kind}_id") is not None]
+    if len(given) != 1:
+        problems.append(Problem("SS320", f"{'no' if not given else len(given)} schedules, Beat stops at this row"))
+        return None
+    result = _READERS[given[0]](columns)
+    if isinstance(result, Problem):
+        problems.append(result)
+        return None
+    if isinstance(result, Clocked) and not columns.one_off:
+        problems.append(Problem("SS320", "a clocked schedule that is not one-off, Beat stops when it has run"))
+    if isinstance(result, Interval) and result.microseconds <= 0:
+        problems.append(Problem("SS320", "an interval of 0, Beat sends at every tick"))
+    return result
+
+
+def _interval(columns: _Columns) -> Timing | Problem:
+    period, every = columns.interval__period or "", columns.interval__every or 0
+    if period not in PERIODS:
+        return Problem("SS320", f"unknown interval period `{period}`, Beat stops at this row")
+    return Interval(every * PERIODS[period])
+
+
+def _solar(columns: _Columns) -> Timing | Problem:
+    try:
+        return solar(columns.solar__event or "", columns.solar__latitude, columns.solar__longitude)
+    except TimingError as error:
+        return Problem("SS320", f"{error.message}, Beat stops at this row")
+
+
+def _clocked(columns: _Columns) -> Timing | Problem:
+    return Clocked(_utc(columns.clocked__clocked_time) or datetime.max.replace(tzinfo=timezone.utc))
+
+
+def _crontab(columns: _Columns) -> Timing | Problem:
+    return crontab_of(
+        columns.crontab__minute or "",
+        columns.crontab__hour or "",
+        columns.crontab__day_of_month or "",
+        columns.crontab__month_of_year or "",
+        columns.crontab__day_of_week or "",
+        columns.zone or "",
+    )
+
+
+@lru_cache(maxsize=65536)
+def crontab_of(minute: str, hour: str, day_of_month: str, month: str, day_of_week: str, zone: str) -> Crontab | Problem:
+    """Return the crontab that Celery reads from a row's texts, or what stands in its way.
+
+    Beat skips a row with a ``ValueError`` for ever; anything else, celery's ``ParseException`` too, stops it
+    (``all_as_schedule`` in django_celery_beat/schedulers.py).
+    """
+    try:
+        canonical_zone(zone)
+    except TimingError as error:
+        return Problem("SS323", f"{error.message}, Beat stops while it reads the crontabs")
+    try:
+        read = schedules.crontab(minute, hour, day_of_week, day_of_month, month)
+    except ValueError as error:
+        return Problem("SS321", f"Beat passes it over: {error}")
+    except Exception as error:
+        return Problem("SS320", f"Beat stops at this row: {error}")
+    fields = {
+        field.name: crontabs.canonical(frozenset(getattr(read, field.name)), field.name) for field in crontabs.FIELDS
+    }
+    return Crontab(**fields, timezone=canonical_zone(zone))
+
+
+_READERS: Mapping[str, Any] = {"interval": _interval, "crontab": _crontab, "solar": _solar, "clocked": _clocked}
+
+
+def _spec(columns: _Columns, timing: Timing | None, problems: list[Problem]) -> Spec | None:
+    texts = {name: _json(name, getattr(columns, name)) for name in ("args", "kwargs", "headers")}
+    problems += [text for text in texts.values() if isinstance(text, Problem)]
+    problems += _shape_problems(texts)
+    if timing is None or any(isinstance(text, Problem) for text in texts.values()):
+        return None
+    return Spec(
+        task=columns.task,
+        timing=timing,
+        **texts,
+        queue=columns.queue,
+        exchange=columns.exchange,
+        routing_key=columns.routing_key,
+        priority=columns.priority,
+        expires_after=columns.expire_seconds,
+        expires_at=_utc(columns.expires),
+        start_at=_utc(columns.start_time),
+        one_off=columns.one_off,
+        enabled=columns.enabled,
+        description=columns.description,
+    )
+
+
+_EMPTY = {"args": "[]", "kwargs": "{}", "headers": "{}"}
+_BROKEN = {
+    "args": ("SS322", "args that are not JSON, Beat disables the row"),
+    "kwargs": ("SS322", "kwargs that are not JSON, Beat disables the row"),
+    "headers": ("SS321", "headers that are not JSON, Beat passes the row over"),
+}
+
+
+@lru_cache(maxsize=65536)
+def _json(name: str, text: str | None) -> str | Problem:
+    if not text or text == _EMPTY[name]:
+        return _EMPTY[name]
+    try:
+        return canonical_json(json.loads(text))
+    except (ValueError, RecursionError):
+        return Problem(*_BROKEN[name])
+
+
+def _shape_problems(texts: Mapping[str, str | Problem]) -> Iterator[Problem]:
+    if not str(texts["args"]).startswith("[") and isinstance(texts["args"], str):
+        yield Problem("SS322", "args that are no JSON list, the task gets something else than was meant")
+    if not str(texts["kwargs"]).startswith("{") and isinstance(texts["kwargs"], str):
+        yield Problem("SS322", "kwargs that are no JSON object, every send fails")
+    if not str(texts["headers"]).startswith("{") and isinstance(texts["headers"], str):
+        yield Problem("SS320", "headers that are no JSON object, Beat stops at this row")
+
+
+def _utc(value: datetime | None) -> datetime | None:
+    if value is None:
+        return None
+    return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)
+
+
+_LEDGER = (
+    "set", "name", "row_id", "timing_kind", "timing_id", "applied", "people", "path", "line", "column", "commit",
+    "applied_at",
+)  # fmt: skip
+
+
+def _ledger(using: str, set_name: str) -> tuple[dict[str, Managed], dict[str, str]]:
+    ours: dict[str, Managed] = {}
+    elsewhere: dict[str, str] = {}
+    for values in ManagedSchedule.objects.using(using).values_list(*_LEDGER).order_by("name"):
+        if values[0] == set_name:
+            ours[values[1]] = _managed(*values)
+        else:
+            elsewhere[values[1]] = values[0]
+    return ours, elsewhere
+
+
+def _managed(
+    set_name: str,
+    name: str,
+    row_id: int | None,
+    timing_kind: str,
+    timing_id: int | None,
+    applied: str,
+    people: str,
+    path: str,
+    line: int,
+    column: int,
+    commit: str,
+    applied_at: datetime,
+) -> Managed:
+    return Managed(
+        name=name,
+        set=set_name,
+        row_id=row_id,
+        spec=_applied(applied),
+        location=Location(path, line, column) if path else None,
+        people=_people(people),
+        timing_row=(timing_kind, timing_id) if timing_kind and timing_id is not None else None,
+        commit=commit or None,
+        applied_at=applied_at,
+    )
+
+
+@lru_cache(maxsize=65536)
+def _applied(text: str) -> Spec:
+    return spec_from(json.loads(text))
+
+
+@lru_cache(maxsize=4096)
+def _people(text: str) -> People:
+    values = json.loads(text)
+    values["labels"] = tuple(sorted(values.get("labels", {}).items()))
+    return People(**values)
+
+
+def pauses(using: str) -> dict[str, Paused]:
+    """Read the pauses by the schedule's name."""
+    rows = Pause.objects.using(using).values_list("name", "reason", "who", "since", "until").order_by("name")
+    return {row[0]: Paused(*row) for row in rows}
+
+
+def edits(using: str, since: Mapping[int, datetime | None]) -> dict[int, Edit]:
+    """Return the last edit of each row in the admin's log; empty where the project does not use it.
+
+    ``since`` maps a row's id to the time from which on an edit counts.
+    """
+    from django.apps import apps
+
+    if not since or not apps.is_installed("django.contrib.admin"):
+        return {}
+    from django.contrib.admin.models import LogEntry
+
+    entries = (
+        LogEntry.objects.using(using)
+        .filter(content_type__app_label="django_celery_beat", content_type__model="periodictask")
+        .filter(object_id__in=[str(row_id) for row_id in since])
+        .order_by("action_time")
+        .values_list("object_id", "user__username", "action_time")
+    )
+    found = ((int(str(object_id)), Edit(str(user), time)) for object_id, user, time in entries)
+    return {row_id: edit for row_id, edit in found if (start := since[row_id]) is None or edit.time >= start}

@@ -1,0 +1,97 @@
+"""What an operator does to one schedule, now: pause and resume. Git does not overrule either."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.db import transaction
+from django_celery_beat.models import PeriodicTask
+
+from schedsync.apply import now
+from schedsync.core.change import Observed, Paused
+from schedsync.core.finding import did_you_mean
+from schedsync.core.schedule import Row
+from schedsync.errors import Failed, WrongUsage
+from schedsync.forecast import guard
+from schedsync.lock import database_errors, take
+from schedsync.models import ManagedSchedule, Pause, SyncRun
+from schedsync.observe import observe
+from schedsync.surroundings import who
+from schedsync.writing import bump, lock_rows
+
+T = TypeVar("T")
+
+
+def pause(using: str, name: str, reason: str, span: timedelta | None) -> Paused:
+    """Stop a managed schedule; ``span`` is for how long, None until it is resumed. Returns the pause.
+
+    A second pause of the same schedule replaces the first. Raises WrongUsage where the name is not managed.
+    """
+    if not reason.strip():
+        raise WrongUsage("a pause has a reason", hint="give `--reason TEXT`; whoever looks at it later will ask")
+
+    def write(row: Row, _observed: Observed, at: datetime) -> Paused:
+        until = None if span is None else at + span
+        values = {"reason": reason, "who": who(), "since": at, "until": until}
+        Pause.objects.using(using).update_or_create(name=name, defaults=values)
+        PeriodicTask.objects.using(using).filter(pk=row.id, enabled=True).update(enabled=False)
+        return Paused(name, reason, values["who"], at, until)  # type: ignore[arg-type]
+
+    return _operate(using, "pause", name, write)
+
+
+def resume(using: str, name: str) -> bool:
+    """Let a paused or held schedule run again; returns whether it does, or Git has it disabled.
+
+    Nothing fires for a slot of the past. Raises Failed where it is neither paused nor held.
+    """
+
+    def write(row: Row, observed: Observed, at: datetime) -> bool:
+        wanted = observed.ledger[name].spec.enabled
+        ended, _ = Pause.objects.using(using).filter(name=name).delete()
+        stopped = row.spec is None or not row.spec.enabled
+        if not ended and not (wanted and stopped):
+            hint = None if wanted else "Git has it disabled; enable it in the files"
+            raise Failed(f"`{name}` is neither paused nor held", hint=hint)
+        if wanted and stopped:
+            _enable(using, row, at)
+        return wanted
+
+    return _operate(using, "resume", name, write)
+
+
+def _enable(using: str, row: Row, at: datetime) -> None:
+    columns: dict[str, object] = {"enabled": True}
+    if row.spec is not None and (last_run := guard(replace(row.spec, enabled=True), row, at)):
+        columns |= {"last_run_at": last_run, "date_changed": at}
+    PeriodicTask.objects.using(using).filter(pk=row.id).update(**columns)
+
+
+def _operate(using: str, verb: str, name: str, write: Callable[[Row, Observed, datetime], T]) -> T:
+    """Run one write behind the apply lock, with its audit record, and tell Beat."""
+    at = now()
+    with database_errors(using), transaction.atomic(using=using, durable=True):
+        take(using, who(), at)
+        set_name = _set_of(using, name)
+        observed = observe(using, set_name)
+        row = observed.rows.get(name)
+        if row is None:
+            raise Failed(f"`{name}` is managed, but its row is gone", hint="`schedsync apply` makes it again")
+        lock_rows(using, {row.id})
+        result = write(row, observed, at)
+        SyncRun.objects.using(using).create(id=uuid.uuid4(), verb=verb, set=set_name, who=who(), at=at, summary=f'{{"{verb}":1}}')
+        bump(using, at)
+    return result
+
+
+def _set_of(using: str, name: str) -> str:
+    managed = ManagedSchedule.objects.using(using).filter(name=name).values_list("set", flat=True).first()
+    if managed is None:
+        names = ManagedSchedule.objects.using(using).values_list("name", flat=True)[:10_000]
+        hint = did_you_mean(name, names) or "only what a set manages can be paused or resumed"
+        raise WrongUsage(f"`{name}` is not managed", hint=hint)
+    return managed

@@ -1,0 +1,174 @@
+"""Findings, plans and outcomes as text for a terminal; readable without colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+
+from schedsync.core.change import Change
+from schedsync.core.finding import Finding
+from schedsync.core.outcome import Outcome
+from schedsync.core.plan import Plan
+from schedsync.core.safety import Refusal
+from schedsync.render.words import (
+    Group,
+    edit_text,
+    groups,
+    held_text,
+    pause_text,
+    people_text,
+    printable,
+    scope_text,
+    summary_text,
+    value_text,
+)
+
+#: Paints a text in a style; the door decides whether there is colour.
+Paint = Callable[[str, str], str]
+_SIGNS = {"create": "+", "update": "~", "delete": "-", "rename": ">", "adopt": "<"}
+_STYLES = {"create": "green", "update": "yellow", "delete": "red", "rename": "cyan", "adopt": "cyan"}
+_LOUD = frozenset({"fires_at_once", "fires_late", "stops", "never_runs", "may_restore_run"})
+
+
+def plain(text: str, _style: str) -> str:
+    """Paint nothing."""
+    return text
+
+
+def findings(found: Iterable[Finding], paint: Paint = plain) -> str:
+    """Write findings, a line each and their hints below: ``path:line:col: CODE message``."""
+    return "\n".join(line for finding in found for line in _finding(finding, paint))
+
+
+def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
+    place = f"{printable(str(finding.location))}: " if finding.location else ""
+    word = "" if finding.severity == "error" else f"{finding.severity}: "
+    style = {"error": "red", "warning": "yellow", "info": "blue"}[finding.severity]
+    yield f"{place}{paint(finding.code, style)} {word}{printable(finding.message)}"
+    if finding.hint:
+        yield f"  hint: {printable(finding.hint)}"
+
+
+def plan(value: Plan, paint: Paint = plain) -> str:
+    """Write what an apply would do, and what refuses it."""
+    lines = [paint(f"Plan for {printable(scope_text(value))}: {summary_text(value)}", "bold")]
+    for group in groups(value.changes):
+        lines += ["", *_change(group, paint)]
+    lines += _states(value, paint)
+    lines += refusals(value.refusals, paint)
+    if value.notices:
+        lines += ["", findings(value.notices, paint)]
+    if value.changes:
+        lines += ["", f"checksum {value.checksum}"]
+    return "\n".join(lines)
+
+
+def drift(value: Plan, paint: Paint = plain) -> str:
+    """Write what somebody else did to the tables."""
+    count = len(value.changes) + len(value.held)
+    if not count:
+        return f"No drift in {printable(scope_text(value))}"
+    lines = [paint(f"Drift in {printable(scope_text(value))}: {count:,} edited behind Git's back", "bold")]
+    for group in groups(value.changes):
+        lines += ["", *_drifted(group, paint)]
+    lines += _states(value, paint)
+    lines += ["", "`schedsync apply` puts back what the files say, but for what is held or paused"]
+    return "\n".join(lines)
+
+
+def _drifted(group: Group, paint: Paint) -> Iterator[str]:
+    change = group.first
+    title, place = printable(group.title), _place(change)
+    yield f"  {paint(_SIGNS[change.kind], _STYLES[change.kind])} {paint(title, 'bold')}  {edit_text(change.by)}{place}"
+    if change.row is None:
+        yield "      the row was deleted"
+        return
+    for one in change.fields:
+        if one.cause != "files":
+            yield f"      {one.field:<13} {value_text(one.field, one.after)} became {value_text(one.field, one.before)}"
+
+
+def _change(group: Group, paint: Paint) -> Iterator[str]:
+    change = group.first
+    sign = paint(_SIGNS[change.kind], _STYLES[change.kind])
+    cause = "" if change.cause == "files" else f"  [{change.cause}]"
+    yield f"  {sign} {paint(printable(group.title), 'bold')}{cause}{_place(change)}"
+    if len(group.names) > 1:
+        yield f"      such as {printable(change.name)}"
+    yield from _fields(change)
+    if people := people_text(change):
+        yield f"      {people}"
+    for consequence in change.consequences:
+        style = "red" if consequence.code in _LOUD else "cyan"
+        yield f"      {paint('→', style)} {printable(consequence.message)}"
+
+
+def _place(change: Change) -> str:
+    return f"  {printable(str(change.location))}" if change.location else ""
+
+
+def _fields(change: Change) -> Iterator[str]:
+    for one in change.fields:
+        if one.field == "name":
+            continue
+        if change.row is None:
+            yield f"      {one.field:<13} {value_text(one.field, one.after)}"
+        elif change.after is None:
+            if one.field in ("task", "timing"):
+                yield f"      {one.field:<13} {value_text(one.field, one.before)}"
+        else:
+            moved = f"{value_text(one.field, one.before)} → {value_text(one.field, one.after)}"
+            cause = "" if one.cause == "files" or change.cause == one.cause else f"  [{one.cause}]"
+            yield f"      {one.field:<13} {moved}{cause}"
+
+
+def _states(value: Plan, paint: Paint) -> Iterator[str]:
+    if value.held:
+        yield ""
+        yield paint("Held by a human, left alone; `schedsync resume NAME` releases:", "yellow")
+        yield from (f"  ! {held_text(held)}" for held in value.held)
+    if value.paused:
+        yield ""
+        yield paint("Paused:", "yellow")
+        yield from (f"  ! {pause_text(pause, value.now)}" for pause in value.paused)
+
+
+def refusals(found: Sequence[Refusal], paint: Paint = plain) -> Iterator[str]:
+    """Write why a plan is refused, and how to go on."""
+    if not found:
+        return
+    yield ""
+    yield paint("Refused:", "red")
+    for refusal in found:
+        yield f"  x {refusal.code}: {printable(refusal.message)}"
+        yield f"    way out: {printable(refusal.override)}"
+
+
+def outcome(value: Outcome, paint: Paint = plain) -> str:
+    """Write what an apply did."""
+    if not value.changes:
+        return "Nothing to do, nothing was written"
+    counts = value.summary()
+    words = {"create": "created", "update": "updated", "delete": "deleted", "rename": "renamed", "adopt": "adopted"}
+    done = ", ".join(f"{counts[kind]:,} {word}" for kind, word in words.items() if counts[kind])
+    lines = [paint(f"Applied: {done}", "green"), f"run {value.run}"]
+    if value.repaired:
+        lines.append(f"written back by somebody else and applied again: {_some(value.repaired)}")
+    if not value.unconfirmed:
+        lines.append("confirmed" + (" after a poll of Beat" if value.settled else ""))
+    return "\n".join(lines)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+    return printable(", ".join(names[:5])) + more
+
+
+def paused(name: str, until: datetime | None) -> str:
+    """Say that a schedule is paused, and what ends it."""
+    if until is None:
+        return f"Paused {printable(name)} until `schedsync resume`"
+    return (
+        f"Paused {printable(name)} until {until:%Y-%m-%d %H:%M} UTC; stock Beat cannot end it alone: "
+        "the next apply after that lets it run again"
+    )

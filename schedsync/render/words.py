@@ -1,0 +1,155 @@
+"""What every renderer says alike: values as people read them, text that cannot break a line, many alike as one."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from schedsync.core.change import Change, Edit, Held, Paused, Rename
+from schedsync.core.plan import Plan
+
+#: From so many alike on they are shown as one.
+FOLD_FROM = 4
+#: In the order in which a summary names them.
+COUNTED = ("create", "update", "rename", "adopt", "delete")
+_VERBS = {
+    "create": "to create",
+    "update": "to update",
+    "rename": "to rename",
+    "adopt": "to adopt",
+    "delete": "to delete",
+}
+_LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Changes that are alike but for their names and values; the first stands for all."""
+
+    first: Change
+    names: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """The name, or what stands for many of them."""
+        if len(self.names) == 1:
+            change = self.first
+            return f"{change.old_name} → {change.name}" if isinstance(change, Rename) else change.name
+        return f"{self.first.template or self.first.name}: {len(self.names):,} alike"
+
+
+def groups(changes: Iterable[Change]) -> list[Group]:
+    """Fold the changes of one definition that differ only in names and values; order is kept."""
+    found: dict[object, list[Change]] = {}
+    for change in changes:
+        found.setdefault(_likeness(change), []).append(change)
+    result: list[Group] = []
+    for alike in found.values():
+        if len(alike) >= FOLD_FROM:
+            result.append(Group(alike[0], tuple(change.name for change in alike)))
+        else:
+            result += [Group(change, (change.name,)) for change in alike]
+    return result
+
+
+def _likeness(change: Change) -> object:
+    if change.location is None or change.by is not None:
+        return change.name
+    fields = tuple((one.field, one.cause) for one in change.fields)
+    return change.kind, change.location, fields, tuple(one.code for one in change.consequences)
+
+
+def printable(text: str) -> str:
+    """Return text in which control characters, and such as turn the writing direction, are shown as escapes."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_visible(character) for character in text)
+
+
+def _visible(character: str) -> str:
+    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
+        return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"
+    return character
+
+
+def value_text(field: str, value: Any) -> str:
+    """Write a field's value for people, in one line."""
+    if value is None:
+        text = "none"
+    elif field == "timing":
+        text = _timing_text(value)
+    elif isinstance(value, str):
+        text = value or "empty"
+    else:
+        text = json.dumps(value, ensure_ascii=False)
+    text = printable(text)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _timing_text(form: Mapping[str, Any]) -> str:
+    if "crontab" in form:
+        return f"{form['crontab']} {form['timezone']}"
+    if "every" in form:
+        return f"every {form['every']}"
+    if "solar" in form:
+        solar = form["solar"]
+        return f"{solar['event']} at {solar['latitude']}, {solar['longitude']}"
+    return f"at {form['at']}"
+
+
+def summary_text(plan: Plan) -> str:
+    """Write the counts of a plan as one phrase."""
+    counts = plan.summary()
+    parts = [f"{counts[kind]:,} {_VERBS[kind]}" for kind in COUNTED if counts[kind]] or ["no changes"]
+    quiet = [f"{counts[state]:,} {state}" for state in ("unchanged", "held", "completed") if counts[state]]
+    if plan.paused:
+        quiet.append(f"{len(plan.paused):,} paused")
+    return ", ".join(parts) + ("; " + ", ".join(quiet) if quiet else "")
+
+
+def scope_text(plan: Plan) -> str:
+    """Write which set, environment and commit a plan is for."""
+    environment = f" in {plan.binding.environment}" if plan.binding.environment else ""
+    commit = f" at {plan.binding.commit[:12]}" if plan.binding.commit else ""
+    return f"set {plan.set}{environment}{commit}"
+
+
+def time_text(value: datetime | None) -> str:
+    """Write an instant in UTC, to the minute or to the second where it has some."""
+    if value is None:
+        return "an unknown time"
+    return f"{value.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+
+
+def edit_text(edit: Edit | None) -> str:
+    """Write who edited a row, and when."""
+    return f"by {printable(edit.user)} at {time_text(edit.time)}" if edit else "by somebody whom no log names"
+
+
+def held_text(held: Held) -> str:
+    """Write who holds a schedule, and since when."""
+    who = f" by {printable(held.by.user)}" if held.by else ""
+    return f"{printable(held.name)}: disabled{who} since {time_text(held.since)}"
+
+
+def pause_text(pause: Paused, now: datetime) -> str:
+    """Write who paused a schedule, why, and until when."""
+    until = f"until {time_text(pause.until)}" if pause.until else "until it is resumed"
+    ended = ", its time is over" if pause.ended(now) else ""
+    return f"{printable(pause.name)}: paused by {printable(pause.who)} {until}{ended}: {printable(pause.reason)}"
+
+
+def people_text(change: Change) -> str:
+    """Write whom to ask about a schedule; empty where the files don't say."""
+    people = change.people
+    said: Sequence[str | None] = (
+        people.owner and f"owner {people.owner}",
+        people.runbook and f"runbook {people.runbook}",
+        *(f"{key}={value}" for key, value in people.labels),
+        people.disabled_reason and f"disabled: {people.disabled_reason}",
+    )
+    return printable(", ".join(filter(None, said)))

@@ -1,0 +1,386 @@
+"""Writes changes to the tables, in the caller's transaction: a fixed number of statements per batch.
+
+Never a model's ``save()``: a whole row that was read earlier rolls back what Beat wrote since. The order is schedule
+rows, tasks, ledger, audit record, and last of all the change row, whose lock stops Beat's tick while it is held.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+import zlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connections
+from django.db.models import Exists, F, Model, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Greatest
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    PeriodicTasks,
+    SolarSchedule,
+)
+
+from schedsync.core.change import Change, Delete, Observed, Rename
+from schedsync.core.location import Location
+from schedsync.core.plan import change_document
+from schedsync.core.safety import Binding
+from schedsync.core.schedule import People, Spec, canonical_json, differing, spec_text
+from schedsync.core.timing import Crontab, Interval, Solar, Timing
+from schedsync.consequences import last_run_for
+from schedsync.models import ManagedSchedule, Pause, SyncRun
+from schedsync.observe import KINDS
+
+BATCH = 1000
+_TIMING_MODELS: Mapping[str, type[Model]] = {
+    "interval": IntervalSchedule,
+    "crontab": CrontabSchedule,
+    "solar": SolarSchedule,
+    "clocked": ClockedSchedule,
+}
+_COLUMNS = {"expires_after": "expire_seconds", "expires_at": "expires", "start_at": "start_time"}
+TimingIds = Mapping[Timing, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """All that one transaction writes, and what its audit record says."""
+
+    using: str
+    verb: str
+    set: str
+    binding: Binding
+    checksum: str
+    who: str
+    now: datetime
+    changes: tuple[Change, ...]
+    forgotten: tuple[str, ...] = ()
+    places: Mapping[str, tuple[Location, People]] | None = None
+    run: uuid.UUID = uuid.UUID(int=0)
+
+
+def lock_rows(using: str, ids: Collection[int]) -> None:
+    """Lock the rows that will be written, always in the order of their ids; no-op where there is nothing to lock."""
+    if not connections[using].features.has_select_for_update:
+        return
+    for some in _batches(sorted(ids)):
+        rows = PeriodicTask.objects.using(using).select_for_update().filter(pk__in=some).order_by("pk")
+        list(rows.values_list("pk"))
+
+
+def write(writing: Writing, observed: Observed) -> bool:
+    """Write all changes; returns whether the change row had to be made, which a running Beat then misses once."""
+    using, now = writing.using, writing.now
+    writes = [change for change in writing.changes if change.after is not None]
+    timing_ids = _timing_ids(using, _new_timings(writes))
+    _delete_tasks(using, [change.row.id for change in writing.changes if change.after is None and change.row])
+    _free_names(using, writing.changes)
+    _update_tasks(using, [change for change in writes if change.row], timing_ids, now)
+    _create_tasks(using, [change for change in writes if not change.row], timing_ids, now)
+    _write_ledger(writing, observed, timing_ids)
+    _collect_orphans(using, _left_behind(writing.changes, observed))
+    _end_pauses(using, writes, observed, now)
+    _record(writing)
+    return bump(using, now)
+
+
+def _new_timings(writes: Iterable[Change]) -> set[Timing]:
+    return {
+        change.after.timing
+        for change in writes
+        if change.after
+        and (change.row is None or change.row.spec is None or change.row.spec.timing != change.after.timing)
+    }
+
+
+def _timing_ids(using: str, timings: Collection[Timing]) -> dict[Timing, int]:
+    """Find or make the schedule rows; never by ``get_or_create``: duplicates are normal in these tables."""
+    result: dict[Timing, int] = {}
+    for kind, model in _TIMING_MODELS.items():
+        wanted = {timing: timing_columns(timing) for timing in timings if timing.kind == kind}
+        if not wanted:
+            continue
+        found = _existing(using, model, wanted)
+        missing = [model(**columns) for timing, columns in wanted.items() if timing not in found]
+        if missing:
+            _rows(model, using).bulk_create(missing, batch_size=BATCH)
+            found = _existing(using, model, wanted)
+        result.update(found)
+    return result
+
+
+def _existing(using: str, model: type[Model], wanted: Mapping[Timing, Mapping[str, Any]]) -> dict[Timing, int]:
+    names = list(next(iter(wanted.values())))
+    rows = _rows(model, using).values_list("pk", *names).order_by("-pk")
+    if "timezone" in names:
+        # A zone that this host does not know must not keep us from reading the others.
+        rows = rows.filter(timezone__in={columns["timezone"] for columns in wanted.values()})
+    by_values = {tuple(map(str, values)): pk for pk, *values in rows.iterator(chunk_size=5000)}
+    keys = ((timing, tuple(str(value) for value in columns.values())) for timing, columns in wanted.items())
+    return {timing: by_values[key] for timing, key in keys if key in by_values}
+
+
+def timing_columns(timing: Timing) -> dict[str, Any]:
+    """Return the columns of the schedule row that stands for a timing."""
+    if isinstance(timing, Crontab):
+        return asdict(timing)
+    if isinstance(timing, Interval):
+        every, period = timing.every
+        return {"every": every, "period": period}
+    if isinstance(timing, Solar):
+        return asdict(timing)
+    return {"clocked_time": timing.at}
+
+
+def task_columns(spec: Spec, names: Iterable[str], timing_ids: TimingIds) -> dict[str, Any]:
+    """Return the columns of ``PeriodicTask`` for the named fields of a spec."""
+    result: dict[str, Any] = {}
+    for name in names:
+        value = getattr(spec, name)
+        if name == "timing":
+            result |= {f"{kind}_id": timing_ids[value] if kind == value.kind else None for kind in KINDS}
+        elif name in ("args", "kwargs", "headers"):
+            result[name] = value if len(value) <= 2 else json.dumps(json.loads(value))
+        else:
+            result[_COLUMNS.get(name, name)] = value
+    return result
+
+
+def _delete_tasks(using: str, ids: Sequence[int]) -> None:
+    for some in _batches(ids):
+        rows = PeriodicTask.objects.using(using).filter(pk__in=some)
+        if _foreign_references(PeriodicTask):
+            rows.delete()
+        else:
+            # ``delete()`` bumps the change row once for each row, by signal.
+            rows._raw_delete(using)
+
+
+def _foreign_references(model: type[Model]) -> list[Any]:
+    return [relation for relation in model._meta.related_objects if relation.field.model._meta.managed]
+
+
+def _free_names(using: str, changes: Iterable[Change]) -> None:
+    """Move names out of the way that one rename frees and another takes: a swap would stumble over itself."""
+    renames = [change for change in changes if isinstance(change, Rename) and change.row]
+    taken = {change.name.casefold() for change in renames}
+    for change in renames:
+        if change.row and change.old_name.casefold() in taken:
+            PeriodicTask.objects.using(using).filter(pk=change.row.id).update(name=f"schedsync rename {change.row.id}")
+
+
+def _update_tasks(using: str, changes: Iterable[Change], timing_ids: TimingIds, now: datetime) -> None:
+    groups: dict[tuple[str, ...], list[PeriodicTask]] = defaultdict(list)
+    for change in changes:
+        columns = _changed_columns(change, timing_ids, now)
+        if columns and change.row:
+            groups[tuple(sorted(columns))].append(PeriodicTask(pk=change.row.id, **columns))
+    for names, rows in groups.items():
+        PeriodicTask.objects.using(using).bulk_update(rows, names, batch_size=BATCH // 2)
+
+
+def _changed_columns(change: Change, timing_ids: TimingIds, now: datetime) -> dict[str, Any]:
+    row, after = change.row, change.after
+    if row is None or after is None:
+        return {}
+    names = Spec.__match_args__ if row.spec is None else differing(row.spec, after)
+    columns = task_columns(after, names, timing_ids)
+    if row.name != change.name:
+        columns["name"] = change.name
+    if change.rearm:
+        columns["total_run_count"] = 0
+    last_run = last_run_for(change, now)
+    if last_run is not None:
+        columns |= {"last_run_at": last_run, "date_changed": now}
+    return columns
+
+
+def _create_tasks(using: str, changes: Sequence[Change], timing_ids: TimingIds, now: datetime) -> None:
+    rows = [
+        PeriodicTask(
+            name=change.name,
+            last_run_at=last_run_for(change, now),
+            **task_columns(change.after, Spec.__match_args__, timing_ids),
+        )
+        for change in changes
+        if change.after
+    ]
+    PeriodicTask.objects.using(using).bulk_create(rows, batch_size=BATCH)
+
+
+def _write_ledger(writing: Writing, observed: Observed, timing_ids: TimingIds) -> None:
+    entries = [change for change in writing.changes if change.ledger is not None]
+    gone = {change.name for change in writing.changes if isinstance(change, Delete)} | set(writing.forgotten)
+    gone |= {change.old_name for change in writing.changes if isinstance(change, Rename)}
+    gone |= {change.name for change in entries}
+    ledger = ManagedSchedule.objects.using(writing.using)
+    for some in _batches(sorted(gone)):
+        ledger.filter(name__in=some).delete()
+    ids = _row_ids(writing.using, [change.name for change in entries])
+    rows = [_ledger_row(writing, observed, change, ids[change.name], timing_ids) for change in entries]
+    ledger.bulk_create(rows, batch_size=BATCH)
+    _refresh_places(writing, observed, {change.name for change in entries} | gone)
+
+
+def _row_ids(using: str, names: Sequence[str]) -> dict[str, int]:
+    result: dict[str, int] = {}
+    for some in _batches(names):
+        result.update(PeriodicTask.objects.using(using).filter(name__in=some).values_list("name", "pk"))
+    return result
+
+
+def _ledger_row(
+    writing: Writing, observed: Observed, change: Change, row_id: int, timing_ids: TimingIds
+) -> ManagedSchedule:
+    after, remembered = change.after, change.ledger
+    if after is None or remembered is None:
+        raise TypeError("a delete leaves no ledger entry")
+    kept = change.row.timing_row if change.row and change.row.spec and after.timing not in timing_ids else None
+    kind, timing_id = kept or (after.timing.kind, timing_ids[after.timing])
+    before = observed.ledger.get(change.name)
+    # While a human holds the schedule, their edit stays the last word on it.
+    stopped = after.enabled != remembered.enabled and before is not None
+    return ManagedSchedule(
+        set=writing.set,
+        name=change.name,
+        row_id=row_id,
+        timing_kind=kind,
+        timing_id=timing_id,
+        applied=spec_text(remembered),
+        commit=writing.binding.commit or "",
+        applied_at=before.applied_at if stopped and before else writing.now,
+        **_place_columns(change.location, change.people),
+    )
+
+
+def _place_columns(location: Location | None, people: People) -> dict[str, Any]:
+    path, line, column = location or ("", 0, 0)
+    said = {"owner": people.owner, "runbook": people.runbook, "disabled_reason": people.disabled_reason}
+    return {
+        "path": path,
+        "line": line,
+        "column": column,
+        "people": canonical_json(said | {"labels": dict(people.labels)}),
+    }
+
+
+def _refresh_places(writing: Writing, observed: Observed, written: Collection[str]) -> None:
+    moved = {
+        name: place
+        for name, place in (writing.places or {}).items()
+        if name not in written
+        and (known := observed.ledger.get(name))
+        and (known.location, known.people) != place
+    }
+    rows = ManagedSchedule.objects.using(writing.using)
+    for some in _batches(sorted(moved)):
+        stale = list(rows.filter(name__in=some).only("pk", "name"))
+        for row in stale:
+            for column, value in _place_columns(*moved[row.name]).items():
+                setattr(row, column, value)
+        rows.bulk_update(stale, ["path", "line", "column", "people"], batch_size=BATCH // 2)
+
+
+def _left_behind(changes: Iterable[Change], observed: Observed) -> dict[str, set[int]]:
+    """Return the schedule rows, by kind, that our changes took a task away from."""
+    result: dict[str, set[int]] = defaultdict(set)
+    for change in changes:
+        known = observed.ledger.get(change.name)
+        for timing_row in (change.row and change.row.timing_row, known and known.timing_row):
+            if timing_row and _leaves(change):
+                result[timing_row[0]].add(timing_row[1])
+    return result
+
+
+def _leaves(change: Change) -> bool:
+    if change.after is None or change.row is None or change.row.spec is None:
+        return True
+    return change.row.spec.timing != change.after.timing
+
+
+def _collect_orphans(using: str, candidates: Mapping[str, Collection[int]]) -> None:
+    for kind, ids in candidates.items():
+        collect_orphans(using, kind, ids)
+
+
+def collect_orphans(using: str, kind: str, ids: Collection[int]) -> None:
+    """Delete those of the schedule rows to which nothing at all refers, neither a task nor another app's table."""
+    model = _TIMING_MODELS[kind]
+    for some in _batches(sorted(ids)):
+        unreferenced_rows(using, model).filter(pk__in=some)._raw_delete(using)  # type: ignore[attr-defined]
+
+
+def unreferenced_rows(using: str, model: type[Model]) -> QuerySet[Any]:
+    """Return the rows of a model to which no foreign key of any installed model refers."""
+    referred = Q()
+    for relation in model._meta.related_objects:
+        column = relation.field.attname
+        others = relation.field.model._base_manager.using(using).filter(**{column: OuterRef("pk")})
+        referred |= Q(Exists(others))
+    return _rows(model, using).filter(~referred) if referred else _rows(model, using).all()
+
+
+def timing_models() -> Mapping[str, type[Model]]:
+    """Return the models of the schedule rows by kind."""
+    return _TIMING_MODELS
+
+
+def _end_pauses(using: str, writes: Iterable[Change], observed: Observed, now: datetime) -> None:
+    """Follow renames, and drop the pauses whose time is over: the same transaction lets their schedules run again."""
+    for change in writes:
+        if isinstance(change, Rename) and change.old_name in observed.pauses:
+            Pause.objects.using(using).filter(name=change.old_name).update(name=change.name)
+    ended = [name for name, pause in observed.pauses.items() if pause.ended(now)]
+    if ended:
+        Pause.objects.using(using).filter(name__in=ended, until__lte=now).delete()
+
+
+def _record(writing: Writing) -> None:
+    documents = [change_document(change) for change in writing.changes]
+    counts: dict[str, int] = defaultdict(int)
+    for change in writing.changes:
+        counts[change.kind] += 1
+    binding = writing.binding
+    SyncRun.objects.using(writing.using).create(
+        id=writing.run,
+        verb=writing.verb,
+        set=writing.set,
+        environment=binding.environment,
+        repository=binding.repository,
+        path=binding.path,
+        commit=binding.commit,
+        checksum=writing.checksum,
+        who=writing.who,
+        at=writing.now,
+        summary=canonical_json(counts),
+        changes=zlib.compress(json.dumps(documents).encode(), 1),
+    )
+
+
+def bump(using: str, now: datetime) -> bool:
+    """Tell Beat, by a time that is later than the one before even where a clock lags; returns whether the row is new.
+
+    Beat reloads only where ``last_update`` is greater than what it saw (``schedule_changed`` in
+    django_celery_beat/schedulers.py).
+    """
+    rows = PeriodicTasks.objects.using(using)
+    later = Greatest(Value(now), F("last_update") + timedelta(microseconds=1))
+    if rows.filter(ident=1).update(last_update=later):
+        return False
+    rows.create(ident=1, last_update=now)
+    return True
+
+
+def _rows(model: type[Model], using: str) -> QuerySet[Any]:
+    return model._default_manager.using(using)
+
+
+def _batches(values: Sequence[Any] | list[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), BATCH):
+        yield values[start : start + BATCH]
