@@ -165,5 +165,3 @@ def _repair(change: Change, observed: Observed) -> Change | None:
 
 def _only(before: Spec | None, after: Spec, names: set[str]) -> Spec:
     return after if before is None else replace(before, **{name: getattr(after, name) for name in names})
-
-

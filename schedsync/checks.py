@@ -1,4 +1,4 @@
-"""What surrounds the schedules, looked at for ``schedsync doctor`` and for Django's system checks, with the same codes."""
+"""What surrounds the schedules: for ``schedsync doctor`` and for Django's system checks, with the same codes."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def database_findings(using: str) -> Iterator[Finding]:
         yield from _rows(observed)
         yield from _zones(using)
         yield from _schedule_rows(using)
-        yield from _ledger(using, observed)
+        yield from _ledger(observed)
 
 
 def _unapplied(using: str) -> list[str]:
@@ -108,7 +108,15 @@ def _unapplied(using: str) -> list[str]:
 
 def _rights(using: str) -> Iterator[Finding]:
     """Try each write where it can change nothing, and take it back."""
-    models = (PeriodicTask, PeriodicTasks, *timing_models().values(), ManagedSchedule, Pause, SyncRun, ApplyLock)
+    models = (
+        PeriodicTask,
+        PeriodicTasks,
+        *timing_models().values(),
+        ManagedSchedule,
+        Pause,
+        SyncRun,
+        ApplyLock,
+    )
     for model in models:
         table = model._meta.db_table
         for right, statement in _harmless(using, model).items():
@@ -161,7 +169,11 @@ def _zones(using: str) -> Iterator[Finding]:
         try:
             canonical_zone(zone)
         except TimingError as error:
-            yield Finding("SS323", f"a crontab row: {error.message}, Beat stops while it reads it", hint="update tzdata, or the row")
+            yield Finding(
+                "SS323",
+                f"a crontab row: {error.message}, Beat stops while it reads it",
+                hint="update tzdata, or the row",
+            )
 
 
 def _schedule_rows(using: str) -> Iterator[Finding]:
@@ -173,14 +185,19 @@ def _schedule_rows(using: str) -> Iterator[Finding]:
             names = ["zone" if name == "timezone" else name for name in names]
         repeated = sum(count - 1 for count in Counter(rows.values_list(*names)).values())
         if repeated:
-            yield Finding("SS330", f"{repeated:,} duplicate {kind} rows", hint="harmless; they cost Beat time", severity="info")
+            yield Finding(
+                "SS330",
+                f"{repeated:,} duplicate {kind} rows",
+                hint="harmless; they cost Beat time",
+                severity="info",
+            )
         orphans = unreferenced_rows(using, model).count()
         if orphans:
             hint = "`schedsync doctor --fix` deletes those that were ours"
             yield Finding("SS331", f"{orphans:,} {kind} rows that no task uses", hint=hint, severity="info")
 
 
-def _ledger(using: str, observed: Observed) -> Iterator[Finding]:
+def _ledger(observed: Observed) -> Iterator[Finding]:
     written = settings_names()
     for name, set_name in observed.elsewhere.items():
         if name not in observed.rows:

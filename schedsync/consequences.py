@@ -154,5 +154,8 @@ def when(instant: datetime, timing: Timing) -> str:
     return f"{text} ({_clock(instant, zone_of(timing))} {timing.timezone})"
 
 
-def _clock(instant: datetime, zone: ZoneInfo = ZoneInfo("UTC")) -> str:
+_UTC = ZoneInfo("UTC")
+
+
+def _clock(instant: datetime, zone: ZoneInfo = _UTC) -> str:
     return f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S}".removesuffix(":00")

@@ -7,10 +7,10 @@ hours before it. The model here asks the same objects the same questions at the 
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from celery import schedules
@@ -38,30 +38,34 @@ class Run:
     late: bool = False
 
 
-def celery_schedule(timing: Timing, now: datetime | None = None) -> schedules.BaseSchedule:
+def celery_schedule(timing: Timing, now: datetime | None = None) -> Any:
     """Build Celery's own object for a timing; whatever Celery refuses comes out as its exception.
 
     ``now`` freezes the object's clock. A ``Clocked`` timing has no object in Celery.
     """
-    result = copy(_built(timing))
+    built = _built(timing)
+    # Not copy(): the classes' own way to be copied forgets a crontab's zone.
+    result = object.__new__(type(built))
+    result.__dict__.update(built.__dict__)
     if now is not None:
         result.nowfun = lambda: now
     return result
 
 
 @lru_cache(maxsize=4096)
-def _built(timing: Timing) -> schedules.BaseSchedule:
+def _built(timing: Timing) -> Any:
     if isinstance(timing, Crontab):
         return _crontab(timing)
     if isinstance(timing, Interval):
         return schedules.schedule(timedelta(microseconds=timing.microseconds))
     if isinstance(timing, Clocked):
         raise TypeError("a clocked timing is an instant, not a recurring schedule")
-    return schedules.solar(timing.event, float(timing.latitude), float(timing.longitude))
+    return schedules.solar(cast(Any, timing.event), float(timing.latitude), float(timing.longitude))
 
 
-def _crontab(timing: Crontab) -> schedules.crontab:
-    result = schedules.crontab(
+def _crontab(timing: Crontab) -> Any:
+    # The stubs of Celery know less of these classes than they do.
+    result: Any = schedules.crontab(
         minute=timing.minute,
         hour=timing.hour,
         day_of_week=timing.day_of_week,
@@ -82,7 +86,8 @@ def next_slot(timing: Timing, after: datetime) -> datetime:
         return after + timedelta(microseconds=timing.microseconds)
     schedule = celery_schedule(timing, after)
     seen = after.astimezone(schedule.tz) if isinstance(timing, Crontab) else after
-    return (after + schedule.remaining_estimate(seen)).astimezone(timezone.utc)
+    wait: timedelta = schedule.remaining_estimate(seen)
+    return (after + wait).astimezone(timezone.utc)
 
 
 def next_run(spec: Spec, row: Row | None, now: datetime, *, hour: str | None = None) -> Run | None:
@@ -128,7 +133,7 @@ def _is_due(timing: Timing, base: datetime, at: datetime) -> tuple[bool, float]:
     schedule = celery_schedule(timing, at)
     zone = schedule.tz if isinstance(timing, Crontab) else timezone.utc
     due, wait = schedule.is_due(base.astimezone(zone))
-    return bool(due), max(float(wait), _TICK.total_seconds())  # type: ignore[arg-type]
+    return bool(due), max(float(wait), _TICK.total_seconds())
 
 
 def _loaded(timing: Timing, hour: str, at: datetime) -> datetime:

@@ -7,7 +7,7 @@ Celery makes of it: its crontab is read by Celery's own parser, and what Celery 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
 from decimal import Decimal
 from functools import lru_cache
@@ -22,7 +22,16 @@ from schedsync.core import crontab as crontabs
 from schedsync.core.change import Edit, Managed, Observed, Paused
 from schedsync.core.location import Location
 from schedsync.core.schedule import People, Problem, Row, Spec, canonical_json, spec_from
-from schedsync.core.timing import PERIODS, Clocked, Crontab, Interval, Timing, TimingError, canonical_zone, solar
+from schedsync.core.timing import (
+    PERIODS,
+    Clocked,
+    Crontab,
+    Interval,
+    Timing,
+    TimingError,
+    canonical_zone,
+    solar,
+)
 from schedsync.models import ManagedSchedule, Pause
 
 #: The kinds of schedule rows, in the order in which django-celery-beat prefers them.
@@ -168,14 +177,20 @@ def crontab_of(minute: str, hour: str, day_of_month: str, month: str, day_of_wee
     return Crontab(**fields, timezone=canonical_zone(zone))
 
 
-_READERS: Mapping[str, Any] = {"interval": _interval, "crontab": _crontab, "solar": _solar, "clocked": _clocked}
+_READERS: Mapping[str, Callable[[_Columns], Timing | Problem]] = {
+    "interval": _interval,
+    "crontab": _crontab,
+    "solar": _solar,
+    "clocked": _clocked,
+}
 
 
 def _spec(columns: _Columns, timing: Timing | None, problems: list[Problem]) -> Spec | None:
-    texts = {name: _json(name, getattr(columns, name)) for name in ("args", "kwargs", "headers")}
-    problems += [text for text in texts.values() if isinstance(text, Problem)]
+    read = {name: _json(name, getattr(columns, name)) for name in ("args", "kwargs", "headers")}
+    problems += [text for text in read.values() if isinstance(text, Problem)]
+    texts = {name: text for name, text in read.items() if isinstance(text, str)}
     problems += _shape_problems(texts)
-    if timing is None or any(isinstance(text, Problem) for text in texts.values()):
+    if timing is None or len(texts) < len(read):
         return None
     return Spec(
         task=columns.task,
@@ -212,13 +227,18 @@ def _json(name: str, text: str | None) -> str | Problem:
         return Problem(*_BROKEN[name])
 
 
-def _shape_problems(texts: Mapping[str, str | Problem]) -> Iterator[Problem]:
-    if not str(texts["args"]).startswith("[") and isinstance(texts["args"], str):
-        yield Problem("SS322", "args that are no JSON list, the task gets something else than was meant")
-    if not str(texts["kwargs"]).startswith("{") and isinstance(texts["kwargs"], str):
-        yield Problem("SS322", "kwargs that are no JSON object, every send fails")
-    if not str(texts["headers"]).startswith("{") and isinstance(texts["headers"], str):
-        yield Problem("SS320", "headers that are no JSON object, Beat stops at this row")
+_SHAPES = {
+    "args": ("[", "SS322", "args that are no JSON list, the task gets something else than was meant"),
+    "kwargs": ("{", "SS322", "kwargs that are no JSON object, every send fails"),
+    "headers": ("{", "SS320", "headers that are no JSON object, Beat stops at this row"),
+}
+
+
+def _shape_problems(texts: Mapping[str, str]) -> Iterator[Problem]:
+    for name, text in texts.items():
+        bracket, code, message = _SHAPES[name]
+        if not text.startswith(bracket):
+            yield Problem(code, message)
 
 
 def _utc(value: datetime | None) -> datetime | None:

@@ -83,13 +83,15 @@ def _operate(using: str, verb: str, name: str, write: Callable[[Row, Observed, d
             raise Failed(f"`{name}` is managed, but its row is gone", hint="`schedsync apply` makes it again")
         lock_rows(using, {row.id})
         result = write(row, observed, at)
-        SyncRun.objects.using(using).create(id=uuid.uuid4(), verb=verb, set=set_name, who=who(), at=at, summary=f'{{"{verb}":1}}')
+        SyncRun.objects.using(using).create(
+            id=uuid.uuid4(), verb=verb, set=set_name, who=who(), at=at, summary=f'{{"{verb}":1}}'
+        )
         bump(using, at)
     return result
 
 
 def _set_of(using: str, name: str) -> str:
-    managed = ManagedSchedule.objects.using(using).filter(name=name).values_list("set", flat=True).first()
+    managed: str | None = ManagedSchedule.objects.using(using).filter(name=name).values_list("set", flat=True).first()
     if managed is None:
         names = ManagedSchedule.objects.using(using).values_list("name", flat=True)[:10_000]
         hint = did_you_mean(name, names) or "only what a set manages can be paused or resumed"

@@ -113,5 +113,3 @@ def completed_notices(desired: Desired, difference: Difference) -> list[Finding]
         for name in difference.completed
         if name in desired.schedules
     ]
-
-

@@ -124,7 +124,12 @@ def drift(target: Target) -> Plan:
 
 
 def apply(
-    target: Target, agree: Callable[[Plan], bool], waiting: Waiting, *, checksum: str | None = None, pinned: bool = False
+    target: Target,
+    agree: Callable[[Plan], bool],
+    waiting: Waiting,
+    *,
+    checksum: str | None = None,
+    pinned: bool = False,
 ) -> Outcome | None:
     """Plan, ask, and write; returns None where nobody agreed.
 

@@ -11,7 +11,7 @@ import uuid
 import zlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,13 +27,13 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
+from schedsync.consequences import last_run_for
 from schedsync.core.change import Change, Delete, Observed, Rename
 from schedsync.core.location import Location
 from schedsync.core.plan import change_document
 from schedsync.core.safety import Binding
 from schedsync.core.schedule import People, Spec, canonical_json, differing, spec_text
 from schedsync.core.timing import Crontab, Interval, Solar, Timing
-from schedsync.consequences import last_run_for
 from schedsync.models import ManagedSchedule, Pause, SyncRun
 from schedsync.observe import KINDS
 
@@ -62,7 +62,7 @@ class Writing:
     changes: tuple[Change, ...]
     forgotten: tuple[str, ...] = ()
     places: Mapping[str, tuple[Location, People]] | None = None
-    run: uuid.UUID = uuid.UUID(int=0)
+    run: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
 def lock_rows(using: str, ids: Collection[int]) -> None:
@@ -254,7 +254,7 @@ def _ledger_row(
         timing_id=timing_id,
         applied=spec_text(remembered),
         commit=writing.binding.commit or "",
-        applied_at=before.applied_at if stopped and before else writing.now,
+        applied_at=(before.applied_at if stopped and before else None) or writing.now,
         **_place_columns(change.location, change.people),
     )
 
@@ -274,9 +274,7 @@ def _refresh_places(writing: Writing, observed: Observed, written: Collection[st
     moved = {
         name: place
         for name, place in (writing.places or {}).items()
-        if name not in written
-        and (known := observed.ledger.get(name))
-        and (known.location, known.people) != place
+        if name not in written and (known := observed.ledger.get(name)) and (known.location, known.people) != place
     }
     rows = ManagedSchedule.objects.using(writing.using)
     for some in _batches(sorted(moved)):
@@ -313,7 +311,7 @@ def collect_orphans(using: str, kind: str, ids: Collection[int]) -> None:
     """Delete those of the schedule rows to which nothing at all refers, neither a task nor another app's table."""
     model = _TIMING_MODELS[kind]
     for some in _batches(sorted(ids)):
-        unreferenced_rows(using, model).filter(pk__in=some)._raw_delete(using)  # type: ignore[attr-defined]
+        unreferenced_rows(using, model).filter(pk__in=some)._raw_delete(using)
 
 
 def unreferenced_rows(using: str, model: type[Model]) -> QuerySet[Any]:
@@ -323,7 +321,8 @@ def unreferenced_rows(using: str, model: type[Model]) -> QuerySet[Any]:
         column = relation.field.attname
         others = relation.field.model._base_manager.using(using).filter(**{column: OuterRef("pk")})
         referred |= Q(Exists(others))
-    return _rows(model, using).filter(~referred) if referred else _rows(model, using).all()
+    rows = _rows(model, using)
+    return rows.filter(~referred) if referred else rows
 
 
 def timing_models() -> Mapping[str, type[Model]]:
@@ -378,7 +377,8 @@ def bump(using: str, now: datetime) -> bool:
 
 
 def _rows(model: type[Model], using: str) -> QuerySet[Any]:
-    return model._default_manager.using(using)
+    rows: QuerySet[Any] = model._default_manager.using(using)
+    return rows
 
 
 def _batches(values: Sequence[Any] | list[Any]) -> Iterator[Sequence[Any]]:

@@ -29,7 +29,16 @@ from schedsync.errors import NotConfirmed, WrongUsage
 from schedsync.render import json_, text
 from schedsync.sources.schema import PLAN, problems
 
-_OF_THE_FILES = ("path", "checksum", "adopt", "max_stops", "allow_empty", "allow_dual_writer", "allow_older", "move_set")
+_OF_THE_FILES = (
+    "path",
+    "checksum",
+    "adopt",
+    "max_stops",
+    "allow_empty",
+    "allow_dual_writer",
+    "allow_older",
+    "move_set",
+)
 
 
 @click.command(short_help="Apply the files to the database, in one transaction.")
@@ -91,7 +100,7 @@ def _confirmed() -> bool:
 
 def _saved(file: Path, yes: bool, waiting: dict[str, Any], options: dict[str, Any]) -> Outcome | None:
     given = [name for name in _OF_THE_FILES if options[name]]
-    if given or options["environment"] and click.get_current_context().get_parameter_source("environment") == _TYPED:
+    if given or (options["environment"] and click.get_current_context().get_parameter_source("environment") == _TYPED):
         flag = (given or ["environment"])[0].replace("_", "-")
         raise WrongUsage(f"`{flag}` cannot apply to a saved plan", hint="give it to `plan`, where the plan is made")
     saved = read_plan(file)
@@ -115,7 +124,9 @@ def read_plan(file: Path) -> SavedPlan:
             raise ValueError(wrong[0])
         return saved_plan(values)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WrongUsage(f"`{file}` is no saved plan: {error}", hint="make one by `schedsync plan --out FILE`") from error
+        raise WrongUsage(
+            f"`{file}` is no saved plan: {error}", hint="make one by `schedsync plan --out FILE`"
+        ) from error
 
 
 def _scope(file: Path) -> tuple[str, str | None]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from schedsync.conf import load_config
+from schedsync.core.plan import finding_document
 from schedsync.core.safety import Limits
 from schedsync.core.timing import TimingError, duration
 from schedsync.errors import InvalidSet, Refused, SchedsyncError, WrongUsage
@@ -28,11 +29,13 @@ environment_option = click.option(
     "-e", "--environment", envvar="SCHEDSYNC_ENVIRONMENT", metavar="NAME",
     help="The environment whose differences apply; also SCHEDSYNC_ENVIRONMENT.",
 )  # fmt: skip
-_SETTINGS = click.option(
-    "--settings", metavar="MODULE", help="Django's settings module; also DJANGO_SETTINGS_MODULE."
-)
+_SETTINGS = click.option("--settings", metavar="MODULE", help="Django's settings module; also DJANGO_SETTINGS_MODULE.")
 _DATABASE = click.option(
-    "--database", default="default", show_default=True, metavar="ALIAS", help="The alias in Django's DATABASES."
+    "--database",
+    default="default",
+    show_default=True,
+    metavar="ALIAS",
+    help="The alias in Django's DATABASES.",
 )
 
 
@@ -94,7 +97,7 @@ def report(error: SchedsyncError, format_: str) -> None:
 
 def _data(error: SchedsyncError) -> dict[str, Any]:
     if isinstance(error, InvalidSet):
-        return {"findings": [json_.finding_document(finding) for finding in error.findings]}
+        return {"findings": [finding_document(finding) for finding in error.findings]}
     if isinstance(error, Refused):
         return {"refusals": json_.refusal_documents(error.refusals)}
     return {}
@@ -123,9 +126,7 @@ def setup_django(settings: str | None, database: str) -> None:
         if settings:
             os.environ["DJANGO_SETTINGS_MODULE"] = settings
         if "DJANGO_SETTINGS_MODULE" not in os.environ:
-            raise WrongUsage(
-                "no Django settings", hint="give `--settings MODULE`, or set DJANGO_SETTINGS_MODULE"
-            )
+            raise WrongUsage("no Django settings", hint="give `--settings MODULE`, or set DJANGO_SETTINGS_MODULE")
         if str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
         _setup(os.environ["DJANGO_SETTINGS_MODULE"])
@@ -150,7 +151,9 @@ def _check_project(database: str) -> None:
 
     for app in ("django_celery_beat", "schedsync"):
         if not apps.is_installed(app):
-            raise WrongUsage(f"`{app}` is not among INSTALLED_APPS", hint="add it there, then `python manage.py migrate`")
+            raise WrongUsage(
+                f"`{app}` is not among INSTALLED_APPS", hint="add it there, then `python manage.py migrate`"
+            )
     if database not in settings.DATABASES:
         known = ", ".join(settings.DATABASES)
         raise WrongUsage(f"no database `{database}` in DATABASES", hint=f"known: {known}")
@@ -174,7 +177,7 @@ def target(options: dict[str, Any]) -> Target:
     return Target(config, options["database"], options["environment"], limits, tuple(options.get("adopt", ())))
 
 
-class Seconds(click.ParamType):
+class Seconds(click.ParamType[float]):
     """A duration such as ``24h`` or ``90s``, or plain seconds; becomes seconds."""
 
     name = "duration"
@@ -187,5 +190,3 @@ class Seconds(click.ParamType):
             return float(value) if value.replace(".", "", 1).isdigit() else duration(value) / 10**6
         except TimingError as error:
             self.fail(f"{error.message}; {error.hint}", param, ctx)
-
-

@@ -32,7 +32,12 @@ RENDERINGS = {"json": json_.plan, "markdown": markdown.plan}
 @database_options
 @override_options
 @format_option("json", "markdown")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Save it for `apply --plan`.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Save it for `apply --plan`.",
+)
 @click.option("--exit-code", is_flag=True, help="Exit 2 where there are changes.")
 @verb
 def plan(format_: str, out: Path | None, exit_code: bool, **options: Any) -> int:

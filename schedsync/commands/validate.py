@@ -30,7 +30,11 @@ def validate(path: str | None, environment: str | None, format_: str, strict: bo
     if format_ == "json":
         click.echo(json_.findings(result.findings, result.files, result.schedules))
     elif result.findings:
-        click.echo(github.findings(result.findings) if format_ == "github" else text.findings(result.findings, paint(sys.stdout)))
+        click.echo(
+            github.findings(result.findings)
+            if format_ == "github"
+            else text.findings(result.findings, paint(sys.stdout))
+        )
     errors = sum(finding.severity == "error" for finding in result.findings)
     say(
         f"{result.schedules:,} schedule{'s' * (result.schedules != 1)} in {result.files:,} "

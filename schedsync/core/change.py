@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from schedsync.core.location import Location
-from schedsync.core.schedule import People, Row, Spec
+from schedsync.core.schedule import NOBODY, People, Row, Spec
 
 Cause = Literal["files", "drift", "both"]
 
@@ -58,7 +58,7 @@ class Change:
     ledger: Spec | None = None
     ledger_enabled: bool | None = None
     location: Location | None = None
-    people: People = People()
+    people: People = NOBODY
     edit_may_fire: bool = False
     rearm: bool = False
     announced: bool = False
@@ -141,7 +141,7 @@ class Managed:
     row_id: int | None
     spec: Spec
     location: Location | None = None
-    people: People = People()
+    people: People = NOBODY
     timing_row: tuple[str, int] | None = None
     commit: str | None = None
     applied_at: datetime | None = None

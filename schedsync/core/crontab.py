@@ -80,7 +80,8 @@ def split(text: str) -> list[tuple[str, int]]:
     if stripped.startswith("@"):
         if stripped not in ALIASES:
             raise CrontabError(
-                f"unknown alias `{stripped}`", hint=did_you_mean(stripped, ALIASES) or f"known: {', '.join(ALIASES)}"
+                f"unknown alias `{stripped}`",
+                hint=did_you_mean(stripped, ALIASES) or f"known: {', '.join(ALIASES)}",
             )
         return [(field, 0) for field in ALIASES[stripped].split()]
     fields = [(match[0], match.start()) for match in re.finditer(r"\S+", text)]
@@ -142,7 +143,8 @@ def _range(low: int, high: int, field: Field, text: str) -> list[int]:
         numbers = [*range(low, field.last + 1), *range(field.first, high + 1)]
     else:
         raise CrontabError(
-            f"the range `{text}` is reversed", hint=f"write `{low}-{field.last},{field.first}-{high}` to wrap round"
+            f"the range `{text}` is reversed",
+            hint=f"write `{low}-{field.last},{field.first}-{high}` to wrap round",
         )
     if field.name == "day_of_week":
         return list(dict.fromkeys(number % 7 for number in numbers))

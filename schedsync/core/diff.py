@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from schedsync.core.change import (
     Adopt,
@@ -25,6 +26,7 @@ from schedsync.core.change import (
     Update,
 )
 from schedsync.core.finding import Finding
+from schedsync.core.location import Location
 from schedsync.core.schedule import (
     FIELDS,
     Desired,
@@ -74,9 +76,9 @@ class _Pair:
     @property
     def base(self) -> Spec | None:
         """What was last applied; a pause of ours disabled the row since."""
-        if self.managed is None or self.pause is None:
-            return self.managed and self.managed.spec
-        return replace(self.managed.spec, enabled=False)
+        if self.managed is None:
+            return None
+        return self.managed.spec if self.pause is None else replace(self.managed.spec, enabled=False)
 
     @property
     def moved_on(self) -> tuple[str, ...]:
@@ -201,9 +203,7 @@ class _Comparison:
         elif pair.pause is None or pair.paused:
             self.unchanged += not _is_held(pair)
 
-    def _add(
-        self, kind: type[Change], pair: _Pair, *, old_name: str | None = None, cause: Cause | None = None
-    ) -> None:
+    def _add(self, kind: type[Change], pair: _Pair, *, old_name: str | None = None, cause: Cause | None = None) -> None:
         self._append(kind, pair, _after(pair), old_name=old_name, cause=cause)
 
     def _append(
@@ -219,7 +219,7 @@ class _Comparison:
         fields = _field_changes(after, pair.row, pair.base)
         if old_name is not None:
             fields = (FieldChange("name", old_name, schedule.name, cause or "files"), *fields)
-        extra = {} if old_name is None else {"old_name": old_name}
+        extra: dict[str, Any] = {} if old_name is None else {"old_name": old_name}
         self.changes.append(
             kind(
                 name=schedule.name,
@@ -284,8 +284,8 @@ class _Comparison:
         )
 
 
-def _can_go(what: str, location: object) -> Finding:
-    return Finding("SS161", f"{what} is done, the line can go", location, severity="info")  # type: ignore[arg-type]
+def _can_go(what: str, location: Location | None) -> Finding:
+    return Finding("SS161", f"{what} is done, the line can go", location, severity="info")
 
 
 def _is_completed(pair: _Pair) -> bool:

@@ -97,5 +97,6 @@ def has_errors(findings: Iterable[Finding], *, strict: bool = False) -> bool:
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings without repetition, by place, those without a place first."""
     return sorted(
-        dict.fromkeys(findings), key=lambda finding: (finding.location or ("", 0, 0), finding.code, finding.message)
+        dict.fromkeys(findings),
+        key=lambda finding: (finding.location or ("", 0, 0), finding.code, finding.message),
     )

@@ -9,7 +9,17 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from schedsync.core.change import KINDS, Change, Consequence, Edit, FieldChange, Held, Observed, Paused, Rename
+from schedsync.core.change import (
+    KINDS,
+    Change,
+    Consequence,
+    Edit,
+    FieldChange,
+    Held,
+    Observed,
+    Paused,
+    Rename,
+)
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.safety import Binding, Refusal
@@ -50,17 +60,7 @@ class Plan:
         return checksum(self.set, self.binding.environment, self.changes)
 
     @cached_property
-    def names_of(changes: Iterable[Change]) -> set[str]:
-    """Return every name that the changes touch."""
-    names: set[str] = set()
-    for change in changes:
-        names.add(change.name)
-        if isinstance(change, Rename):
-            names.add(change.old_name)
-    return names
-
-
-def fingerprint(self) -> str:
+    def fingerprint(self) -> str:
         """The identity of the state that was compared: see :func:`fingerprint`."""
         return fingerprint(self.observed, names_of(self.changes))
 
@@ -203,7 +203,7 @@ def _people_document(people: People) -> dict[str, Any]:
 
 
 def _edit_document(edit: Edit | None) -> dict[str, Any] | None:
-    return edit and {"user": edit.user, "time": instant_text(edit.time)}
+    return None if edit is None else {"user": edit.user, "time": instant_text(edit.time)}
 
 
 def _held_document(held: Held) -> dict[str, Any]:

@@ -119,7 +119,9 @@ def _taken(situation: Situation) -> Iterator[Refusal]:
     for name, holder in situation.taken:
         who = f"set `{holder}` manages" if holder else "nobody manages"
         yield Refusal(
-            "name_taken", f"a row `{name}` exists that {who}", f"--adopt {name!r}, or `adopt: true` in the file"
+            "name_taken",
+            f"a row `{name}` exists that {who}",
+            f"--adopt {name!r}, or `adopt: true` in the file",
         )
     for name, twin in situation.case_twins:
         yield Refusal(

@@ -69,6 +69,10 @@ class People:
     disabled_reason: str | None = None
 
 
+#: Where the files say nothing for people.
+NOBODY = People()
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """One schedule that the files want: its name, what Beat shall run, and how to get there."""
@@ -76,7 +80,7 @@ class Schedule:
     name: str
     spec: Spec
     location: Location
-    people: People = People()
+    people: People = NOBODY
     edit_may_fire: bool = False
     renamed_from: str | None = None
     adopt: bool = False

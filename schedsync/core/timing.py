@@ -18,11 +18,18 @@ from schedsync.core.crontab import FIELDS, CrontabError, can_fire, canonical, ex
 
 _UNITS = {"us": 1, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
 #: The periods of django_celery_beat/models.py, the longest first, in microseconds.
-PERIODS = {"days": _UNITS["d"], "hours": _UNITS["h"], "minutes": _UNITS["m"], "seconds": _UNITS["s"], "microseconds": 1}
+PERIODS = {
+    "days": _UNITS["d"],
+    "hours": _UNITS["h"],
+    "minutes": _UNITS["m"],
+    "seconds": _UNITS["s"],
+    "microseconds": 1,
+}
 _SHORT = {"days": "d", "hours": "h", "minutes": "m", "seconds": "s", "microseconds": "us"}
 _DURATION = re.compile(r"(\d{1,18})\s?(us|s|m|h|d)\Z", re.ASCII)
 _INSTANT = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(?P<fraction>\.\d+)?)?\s?(?P<offset>[Zz]|[+-]\d\d:?\d\d)?\Z", re.ASCII
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(?P<fraction>\.\d+)?)?\s?(?P<offset>[Zz]|[+-]\d\d:?\d\d)?\Z",
+    re.ASCII,
 )
 #: Beat adds the interval to the last run; beyond a century the sum soon leaves the calendar.
 LONGEST_INTERVAL = 36_525 * _UNITS["d"]
@@ -139,7 +146,8 @@ def _degrees(name: str, value: object, most: int) -> str:
     if not -most <= degrees <= most:
         raise TimingError(f"{name} `{value}` is not within -{most} and {most}")
     rounded = degrees.quantize(_MICRODEGREE, rounding=ROUND_HALF_EVEN)
-    return f"{abs(rounded) if not rounded else rounded:f}"
+    # No -0.000000: it is the same place.
+    return f"{rounded + 0:f}"
 
 
 def duration(text: str) -> int:

@@ -40,7 +40,12 @@ def plan(value: Plan) -> str:
 def drift(value: Plan) -> str:
     """Write drift as Markdown."""
     count = len(value.changes) + len(value.held)
-    lines = [f"### Drift in {code(scope_text(value))}", "", f"{count:,} edited behind Git's back" if count else "none", ""]
+    lines = [
+        f"### Drift in {code(scope_text(value))}",
+        "",
+        f"{count:,} edited behind Git's back" if count else "none",
+        "",
+    ]
     if value.changes:
         lines += ["| schedule | who | what |", "|---|---|---|"]
         lines += [_drifted(group) for group in groups(value.changes)] + [""]
@@ -64,7 +69,10 @@ def _weight(group: Group) -> int:
 
 
 def _table(found: Iterable[Group]) -> Iterator[str]:
-    rows = [f"| {group.first.kind} | {code(group.title)} | {_what(group.first)} | {_follows(group.first)} |" for group in found]
+    rows = [
+        f"| {group.first.kind} | {code(group.title)} | {_what(group.first)} | {_follows(group.first)} |"
+        for group in found
+    ]
     if rows:
         yield from ("| change | schedule | what | what follows |", "|---|---|---|---|", *rows, "")
 
@@ -105,9 +113,19 @@ def _drifted(group: Group) -> str:
 
 def _states(value: Plan) -> Iterator[str]:
     if value.held:
-        yield from ("**Held by a human, left alone:**", "", *(f"- {code(held_text(held))}" for held in value.held), "")
+        yield from (
+            "**Held by a human, left alone:**",
+            "",
+            *(f"- {code(held_text(held))}" for held in value.held),
+            "",
+        )
     if value.paused:
-        yield from ("**Paused:**", "", *(f"- {code(pause_text(pause, value.now))}" for pause in value.paused), "")
+        yield from (
+            "**Paused:**",
+            "",
+            *(f"- {code(pause_text(pause, value.now))}" for pause in value.paused),
+            "",
+        )
 
 
 def _refusals(value: Plan) -> Iterator[str]:

@@ -149,7 +149,13 @@ def outcome(value: Outcome, paint: Paint = plain) -> str:
     if not value.changes:
         return "Nothing to do, nothing was written"
     counts = value.summary()
-    words = {"create": "created", "update": "updated", "delete": "deleted", "rename": "renamed", "adopt": "adopted"}
+    words = {
+        "create": "created",
+        "update": "updated",
+        "delete": "deleted",
+        "rename": "renamed",
+        "adopt": "adopted",
+    }
     done = ", ".join(f"{counts[kind]:,} {word}" for kind, word in words.items() if counts[kind])
     lines = [paint(f"Applied: {done}", "green"), f"run {value.run}"]
     if value.repaired:

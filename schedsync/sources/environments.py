@@ -46,7 +46,7 @@ class Document:
         """Yield each schedule's name, its place, and its fields as written."""
         if not isinstance(self.root.value, dict):
             return
-        holder = self.root.value.get("schedules")
+        holder: Node = self.root.value.get("schedules", self.root)
         for name, node in self.section("schedules", dict).items():
             if isinstance(node.value, dict) and not name.startswith("\0"):
                 yield name, holder.key_at(self.path, name), node.value
@@ -54,9 +54,7 @@ class Document:
 
 def uses_environments(documents: Sequence[Document]) -> bool:
     """Say whether any schedule differs by environment."""
-    return any(
-        "environments" in fields or "only_in" in fields for one in documents for _, _, fields in one.entries()
-    )
+    return any("environments" in fields or "only_in" in fields for one in documents for _, _, fields in one.entries())
 
 
 def check_environments(

@@ -57,7 +57,12 @@ def _read(path: Path, base: Path, files: list[SourceFile], findings: list[Findin
         real = path.resolve(strict=True)
         if not real.is_relative_to(root):
             findings.append(
-                _finding("SS105", shown, "a symbolic link that leaves the directory", "copy the file, or add its path")
+                _finding(
+                    "SS105",
+                    shown,
+                    "a symbolic link that leaves the directory",
+                    "copy the file, or add its path",
+                )
             )
         elif real.is_file() and real not in seen:
             seen.add(real)

@@ -61,8 +61,9 @@ def ancestry(path: Path, last: str | None, now: str | None) -> Ancestry:
         if repository is None:
             return Ancestry()
         try:
-            return Ancestry(older=not repository.is_ancestor(last, now))
-        except GitCommandError:
+            # Checked above: both are full object ids, and cannot be read as options.
+            return Ancestry(older=not repository.is_ancestor(repository.commit(last), repository.commit(now)))
+        except (GitCommandError, ValueError):
             # The last commit is not here: not fetched, or gone with a rewritten history.
             shallow = (Path(repository.common_dir) / "shallow").exists()
             return Ancestry(older=not shallow, shallow=shallow)

@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import Any
 
 from schedsync.core import timing as timings
-from schedsync.core.crontab import FIELDS, CrontabError, split
+from schedsync.core.crontab import FIELDS, CrontabError, expand, split
 from schedsync.core.finding import Finding, Severity, did_you_mean
 from schedsync.core.location import Location
-from schedsync.core.schedule import LONGEST_NAME, People, Schedule, Spec, canonical_json
+from schedsync.core.schedule import LONGEST_NAME, NOBODY, People, Schedule, Spec, canonical_json
 from schedsync.core.timing import Timing, TimingError
 from schedsync.sources.yaml import Node
 
@@ -75,7 +75,9 @@ def check_name(name: str, place: Location, reader: Reader) -> bool:
     elif bad := next((one for one in name if _unprintable(one)), None):
         reader.finding("SS140", f"a name with the control character U+{ord(bad):04X}", place)
     elif name.lower().startswith("celery."):
-        reader.finding("SS143", f"`{name}` belongs to Beat itself", place, "names that begin with `celery.` are its own")
+        reader.finding(
+            "SS143", f"`{name}` belongs to Beat itself", place, "names that begin with `celery.` are its own"
+        )
     else:
         return True
     return False
@@ -117,7 +119,7 @@ def _crontab(node: Node, fields: Mapping[str, Node], name: str, reader: Reader) 
     for field in FIELDS:
         text, holder, offset = texts.get(field.name, ("*", node, 0))
         try:
-            timings.expand(text, field, seed)
+            expand(text, field, seed)
         except CrontabError as error:
             reader.finding("SS131", error.message, holder.at(reader.path, offset + error.offset), error.hint)
             zone = None
@@ -290,12 +292,11 @@ def _ignored(fields: Mapping[str, Node]) -> frozenset[str]:
 
 
 _PEOPLE_KEYS = frozenset(People.__match_args__)
-_NOBODY = People()
 
 
 def _people(fields: Mapping[str, Node]) -> People:
     if _PEOPLE_KEYS.isdisjoint(fields):
-        return _NOBODY
+        return NOBODY
     node = fields.get("labels")
     labels = node.plain() if node is not None and isinstance(node.value, dict) else {}
     return People(

@@ -37,7 +37,7 @@ _SAID_ELSEWHERE = "dependencies"
 
 def schema_text(name: str) -> str:
     """Return a schema's text, from the installed package or from the checkout."""
-    packaged = resources.files("schedsync").joinpath("schemas", name)
+    packaged = resources.files("schedsync").joinpath("schemas").joinpath(name)
     if packaged.is_file():
         return packaged.read_text(encoding="utf-8")
     return (Path(__file__).parents[2] / "schemas" / name).read_text(encoding="utf-8")

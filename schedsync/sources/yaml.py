@@ -112,7 +112,12 @@ class _Builder:
 
     def check_tag(self, event: Any) -> None:
         if event.tag is not None:
-            self.finding("SS107", f"explicit tag `{event.tag}`", event, "leave it out, quote text that looks like a number")
+            self.finding(
+                "SS107",
+                f"explicit tag `{event.tag}`",
+                event,
+                "leave it out, quote text that looks like a number",
+            )
 
     def resolve(self, text: str, event: Any) -> Any:
         """Return a plain scalar's value by the core schema of YAML 1.2, section 10.3."""
@@ -123,15 +128,18 @@ class _Builder:
         if _INT.match(text):
             return self.integer(text, event)
         if _BASED.match(text):
-            return int(text, 0) if len(text) <= MAX_DIGITS else self.unholdable(text, event)
+            return self.integer(text, event, base=0)
         if _NOT_FINITE.match(text):
             self.finding("SS109", f"`{text}` is nothing that JSON can hold", event)
             return None
         return self.real(text, event) if _FLOAT.match(text) else text
 
-    def integer(self, text: str, event: Any) -> int | None:
+    def integer(self, text: str, event: Any, base: int = 10) -> int | None:
         if len(text) > MAX_DIGITS:
-            return self.unholdable(text, event)
+            self.finding("SS109", f"a number of {len(text)} digits", event, "quote it, if it is text")
+            return None
+        if base != 10:
+            return int(text, base)
         digits = text.lstrip("+-")
         if len(digits) > 1 and digits[0] == "0":
             self.finding(
@@ -147,9 +155,6 @@ class _Builder:
             return None
         return value
 
-    def unholdable(self, text: str, event: Any) -> None:
-        self.finding("SS109", f"a number of {len(text)} digits", event, "quote it, if it is text")
-
     def open(self, event: Any, empty: Any) -> None:
         self.check_tag(event)
         mark = event.start_mark
@@ -163,7 +168,7 @@ class _Builder:
             self.anchors[event.anchor] = None
         self.stack.append((node, event.anchor, None))
 
-    def close(self, event: Any) -> None:
+    def close(self, _event: Any) -> None:
         node, anchor, _ = self.stack.pop()
         if type(node.value) is dict and "<<" in node.value:
             self.merge(node)
@@ -266,7 +271,12 @@ def _decode(data: bytes, path: str, findings: list[Finding]) -> str | None:
     if len(data) > MAX_BYTES:
         size, limit = len(data) / 2**20, MAX_BYTES // 2**20
         findings.append(
-            Finding("SS104", f"{size:.0f} MB, more than the {limit} MB of a file", Location(path, 1, 1), "split it")
+            Finding(
+                "SS104",
+                f"{size:.0f} MB, more than the {limit} MB of a file",
+                Location(path, 1, 1),
+                "split it",
+            )
         )
         return None
     try:
@@ -275,7 +285,12 @@ def _decode(data: bytes, path: str, findings: list[Finding]) -> str | None:
         before = data[: error.start].decode("utf-8", "replace")
         line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
         findings.append(
-            Finding("SS102", f"not UTF-8: byte 0x{data[error.start]:02x}", Location(path, line, column), "save it as UTF-8")
+            Finding(
+                "SS102",
+                f"not UTF-8: byte 0x{data[error.start]:02x}",
+                Location(path, line, column),
+                "save it as UTF-8",
+            )
         )
         return None
 
