@@ -22,6 +22,8 @@ else:
     import tomli as tomllib
 
 FILE = "schedsync.toml"
+#: What the name of a file of schedules ends in.
+SUFFIXES = (".yaml", ".yml")
 DEFAULT_PATH = "schedules"
 LONGEST_SET = 100
 
@@ -31,6 +33,7 @@ class Config:
     """What the configuration says; every field has a default that holds without any file."""
 
     file: Path | None = None
+    root: Path | None = None
     paths: tuple[Path, ...] = (Path(DEFAULT_PATH),)
     set: str = "default"
     environments: tuple[str, ...] = ()
@@ -55,33 +58,44 @@ def load_config(path: str | None) -> Config:
         return Config(paths=(start,))
     file, table = found
     config = _read(file, table)
-    return config if path is None else _with_paths(config, (start,))
+    return config if path is None else replace(config, paths=(start,), root=_root(start, config.paths))
 
 
-def _with_paths(config: Config, paths: tuple[Path, ...]) -> Config:
-    return Config(
-        config.file, paths, config.set, config.environments, config.max_stops, config.max_stop_percent,
-        config.repository_url,
-    )  # fmt: skip
+def _root(start: Path, paths: tuple[Path, ...]) -> Path | None:
+    """Return the configured path that holds a file: what the file refers to lies below it, as for the whole set."""
+    here = start.absolute()
+    return next((path for path in paths if here.is_relative_to(path.absolute())), None)
 
 
 def _find(start: Path) -> tuple[Path, Mapping[str, Any]] | None:
     for directory in (start, *start.parents):
-        file = directory / FILE
-        if file.is_file():
+        file, project = directory / FILE, directory / "pyproject.toml"
+        if _is_file(file):
             return file, _toml(file)
-        project = directory / "pyproject.toml"
-        if project.is_file():
-            table = _toml(project).get("tool", {}).get("schedsync")
-            if table is not None:
-                return project, table
+        if _is_file(project) and (table := _tool_table(project)) is not None:
+            return project, table
     return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _tool_table(project: Path) -> Mapping[str, Any] | None:
+    tools = _toml(project).get("tool", {})
+    table = tools.get("schedsync") if isinstance(tools, dict) else None
+    if table is not None and not isinstance(table, dict):
+        raise InvalidConfiguration(str(project), "`tool.schedsync` takes a table")
+    return table
 
 
 def _toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InvalidConfiguration(str(file), f"not TOML: {error}") from error
 
 
@@ -147,11 +161,21 @@ def _paths(file: Path, patterns: Sequence[str]) -> tuple[Path, ...]:
     for pattern in patterns:
         if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
             raise InvalidConfiguration(str(file), f"`paths` stays below this file, `{pattern}` does not")
-        matches = sorted(base.glob(pattern)) if set(pattern) & set("*?[") else [base / pattern]
-        if not matches:
-            raise InvalidConfiguration(str(file), f"`paths`: nothing matches `{pattern}`")
-        result += matches
+        result += _matches(file, base, pattern) if set(pattern) & set("*?[") else [base / pattern]
+    if not result:
+        raise InvalidConfiguration(str(file), "`paths` names nothing")
     return tuple(dict.fromkeys(result))
+
+
+def _matches(file: Path, base: Path, pattern: str) -> list[Path]:
+    try:
+        found = sorted(base.glob(pattern))
+    except (ValueError, NotImplementedError) as error:
+        raise InvalidConfiguration(str(file), f"`paths`: `{pattern}` is no pattern: {error}") from error
+    wanted = [path for path in found if not path.name.startswith(".") and (path.is_dir() or path.suffix in SUFFIXES)]
+    if not wanted:
+        raise InvalidConfiguration(str(file), f"`paths`: no directory and no YAML file matches `{pattern}`")
+    return wanted
 
 
 def _shown(directory: Path) -> Path:

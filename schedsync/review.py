@@ -15,6 +15,7 @@ from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired
 from schedsync.sources.environments import Document, check_environments, resolve, uses_environments
 from schedsync.sources.files import SourceFile, read_files
+from schedsync.sources.once import once
 from schedsync.sources.schema import check_shape
 from schedsync.sources.yaml import load
 
@@ -45,18 +46,18 @@ class Validation:
 def read_set(config: Config) -> Reading:
     """Read all files of a set; one bad file hides no other."""
     with _gc_paused():
-        files, findings = read_files(config.paths)
+        files, findings = read_files(config.paths, config.root)
         documents = [document for file in files if (document := _document(file, findings))]
         check_environments(documents, config.environments, findings.append)
     return Reading(tuple(documents), len(files), tuple(findings))
 
 
 def _document(file: SourceFile, findings: list[Finding]) -> Document | None:
-    root, problems = load(file.data, file.path)
+    root, problems = load(file.data, file.path, file.size)
     findings += problems
     if root is None:
         return None
-    findings += check_shape(root, file.path)
+    findings += once(problems, check_shape(root, file.path), {file.path: root})
     return Document(file.path, root, file.real, file.root)
 
 
@@ -65,7 +66,9 @@ def resolve_set(reading: Reading, environment: str | None) -> tuple[Desired, lis
     findings: list[Finding] = []
     with _gc_paused():
         desired = resolve(reading.documents, environment, findings.append)
-    return desired, _once(reading.findings, findings)
+    roots = {document.path: document.root for document in reading.documents}
+    said = [*reading.findings, *once(reading.findings, findings, roots)]
+    return desired, in_order(said)
 
 
 def validate(config: Config, environment: str | None) -> Validation:
@@ -81,12 +84,6 @@ def validate(config: Config, environment: str | None) -> Validation:
         names |= set(desired.schedules)
         findings += found
     return Validation(tuple(in_order(findings)), reading.files, len(names))
-
-
-def _once(shape: Sequence[Finding], meaning: Sequence[Finding]) -> list[Finding]:
-    """Leave out what was said of the same place already: a value of the wrong shape has no meaning to check."""
-    said = {finding.location for finding in shape if finding.severity == "error"}
-    return in_order([*shape, *(finding for finding in meaning if finding.location not in said)])
 
 
 @contextmanager

@@ -1,7 +1,15 @@
-"""Django settings of the test suite; the database is chosen by SCHEDSYNC_TEST_DATABASE."""
+"""Django settings of the test suite; tests/servers.py says by environment which databases there are."""
 
+import contextlib
 import json
 import os
+
+with contextlib.suppress(ImportError):
+    import pymysql
+
+    # Django asks for the version of mysqlclient, whose interface PyMySQL has.
+    pymysql.version_info = (2, 2, 8, "final", 0)
+    pymysql.install_as_MySQLdb()
 
 SECRET_KEY = "only for tests"
 USE_TZ = True
@@ -42,3 +50,8 @@ DATABASES = json.loads(
         "SCHEDSYNC_TEST_DATABASES", '{"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}'
     )
 )
+DATABASE_ROUTERS = ["tests.router.Router"]
+BROKERS = json.loads(os.environ.get("SCHEDSYNC_TEST_BROKERS", "{}"))
+BROWSER = os.environ.get("SCHEDSYNC_TEST_BROWSER", "")
+MISSING = json.loads(os.environ.get("SCHEDSYNC_TEST_MISSING", "{}"))
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -70,7 +70,7 @@ ALIASES = {
 
 # The longest February: the 29th can fire, if only in leap years.
 _DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_HASHED = re.compile(r"H(?:\((\d{1,2})-(\d{1,2})\))?(?:/(\d{1,4}))?\Z")
+_HASHED = re.compile(r"H(?:\((\d{1,2})-(\d{1,2})\))?(?:/(\d{1,4}))?\Z", re.ASCII)
 _HASHED_WORD = re.compile(r"(?<![A-Za-z])H(?![A-Za-z])")
 
 
@@ -154,7 +154,7 @@ def _range(low: int, high: int, field: Field, text: str) -> list[int]:
 def _number(text: str, field: Field, offset: int = 0) -> int:
     if not text.isascii() or not text.isdigit():
         return _name(text, field, offset)
-    number = int(text[:9])
+    number = int(text) if len(text) <= 4 else field.last + 10
     last = 7 if field.name == "day_of_week" else field.last
     if not field.first <= number <= last:
         raise CrontabError(f"`{text}` is not within {field.first}-{last}", offset=offset)
@@ -177,13 +177,11 @@ def _name(text: str, field: Field, offset: int) -> int:
 
 def _step(text: str, field: Field, offset: int) -> int:
     size = field.last - field.first + 1
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) < size:
-        raise CrontabError(
-            f"the step `{text}` is not within 1-{size - 1}",
-            offset=offset,
-            hint=f"write `{field.first}` for once" if text.isdigit() and int(text[:9]) >= size else None,
-        )
-    return int(text)
+    step = int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0
+    if not 1 <= step < size:
+        hint = f"write `{field.first}` for once" if step else None
+        raise CrontabError(f"the step `{text}` is not within 1-{size - 1}", offset=offset, hint=hint)
+    return step
 
 
 def _hashed(match: re.Match[str], field: Field, seed: str) -> set[int]:

@@ -200,13 +200,21 @@ def canonical_zone(name: str) -> str:
     """Return the zone's name, with every alias of UTC as ``UTC``; raises TimingError where it is unknown."""
     if name in _UTC_ALIASES:
         return "UTC"
+    if not _is_known(name):
+        raise TimingError(f"unknown time zone `{name}`")
+    return name
+
+
+@lru_cache(maxsize=4096)
+def _is_known(name: str) -> bool:
+    # What a host may have beside the zones of IANA's database.
+    if name in ("localtime", "posixrules", "Factory") or name.startswith(("posix/", "right/")):
+        return False
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise TimingError(f"unknown time zone `{name}`") from None
-    if name == "localtime":
-        raise TimingError("`localtime` is another zone on each host")
-    return name
+        return False
+    return True
 
 
 _UTC_ALIASES = frozenset(
@@ -215,9 +223,10 @@ _UTC_ALIASES = frozenset(
 )  # fmt: skip
 
 
-def known_zones() -> set[str]:
-    """Return the names of all zones that this host knows; reads the host's whole zone directory."""
-    return available_timezones()
+@lru_cache(maxsize=1)
+def known_zones() -> frozenset[str]:
+    """Return the names of all zones that this host knows; reads the host's whole zone directory, once."""
+    return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
 def zone_of(timing: Timing) -> ZoneInfo:

@@ -23,7 +23,9 @@ from schedsync.sources.yaml import Node
 MAX_EXPANSION = 200_000
 _EXPIRIES = ("expires_after", "expires_at")
 _STRUCTURE = frozenset({"environments", "only_in", "for_each"})
-_TEMPLATED = ("args", "kwargs", "headers", "description", "queue")
+_JSON = ("args", "kwargs", "headers")
+_TEXTS = ("description", "queue", "renamed_from")
+_TEMPLATED = (*_JSON, *_TEXTS)
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _WHOLE = re.compile(r"\{([^{}]*)\}\Z")
 
@@ -73,7 +75,8 @@ def check_environments(
 def _named_environments(path: str, fields: Mapping[str, Node]) -> Iterator[tuple[str, Location]]:
     differences, only_in = fields.get("environments"), fields.get("only_in")
     if differences is not None and isinstance(differences.value, dict):
-        yield from ((name, differences.key_at(path, name)) for name in differences.value)
+        names = (name for name in differences.value if not name.startswith("\0"))
+        yield from ((name, differences.key_at(path, name)) for name in names)
     if only_in is not None and isinstance(only_in.value, list):
         yield from ((item.value, item.at(path)) for item in only_in.value if isinstance(item.value, str))
 
@@ -113,17 +116,20 @@ def _differences(written: Mapping[str, Node], environment: str | None) -> Mappin
     if environment is None or holder is None or not isinstance(holder.value, dict):
         return {}
     node = holder.value.get(environment)
-    return node.value if node is not None and isinstance(node.value, dict) else {}
+    if node is None or not isinstance(node.value, dict):
+        return {}
+    # That `task` cannot be null is said of its shape already.
+    return {key: value for key, value in node.value.items() if key != "task" or value.value is not None}
 
 
 def _layered(below: Mapping[str, Node], above: Mapping[str, Node]) -> dict[str, Node]:
-    if not above:
-        return dict(below)
     replaced: set[str] = set()
     for group in (TIMINGS, _EXPIRIES):
         if any(key in above and above[key].value is not None for key in group):
             replaced.update(group)
-    result = {key: node for key, node in below.items() if key not in replaced and key not in above}
+    result = {
+        key: node for key, node in below.items() if key not in replaced and key not in above and node.value is not None
+    }
     result.update((key, node) for key, node in above.items() if node.value is not None)
     return result
 
@@ -144,9 +150,17 @@ def _each(
         chosen = dict(zip(values, combination, strict=True))
         filled = str(_fill(name, chosen, whole=False))
         if check_name(filled, place, reader):
-            own = {key: _filled(node, chosen) if key in _TEMPLATED else node for key, node in fields.items()}
+            own = {key: _own(key, node, chosen) for key, node in fields.items()}
             if schedule := read_schedule(filled, place, own, reader, template=name):
                 yield schedule
+
+
+def _own(key: str, node: Node, chosen: Mapping[str, Any]) -> Node:
+    if key in _JSON:
+        return _filled(node, chosen)
+    if key in _TEXTS and isinstance(node.value, str):
+        return Node(str(_fill(node.value, chosen, whole=False)), node.line, node.column, node.inner)
+    return node
 
 
 def _placeholders(document: Document, for_each: Node, reader: Reader) -> dict[str, list[Any]] | None:
@@ -154,22 +168,39 @@ def _placeholders(document: Document, for_each: Node, reader: Reader) -> dict[st
         return None
     result: dict[str, list[Any]] = {}
     for key, node in for_each.value.items():
-        if isinstance(node.value, list):
-            result[key] = [item.value for item in node.value]
-        elif isinstance(node.value, dict) and "file" in node.value:
-            lines = _lines(document, node.value["file"], reader)
-            if lines is None:
-                return None
-            result[key] = lines
-        else:
+        if key.startswith("\0"):
             return None
+        items = _items(document, node, reader)
+        if items is None:
+            return None
+        result[key] = _different(items, reader)
     return result
 
 
-def _lines(document: Document, node: Node, reader: Reader) -> list[Any] | None:
+def _items(document: Document, node: Node, reader: Reader) -> list[tuple[Any, Location]] | None:
+    if isinstance(node.value, list):
+        return [(item.value, item.at(document.path)) for item in node.value]
+    if isinstance(node.value, dict) and isinstance(getattr(node.value.get("file"), "value", None), str):
+        return _lines(document, node.value["file"], reader)
+    return None
+
+
+def _different(items: Sequence[tuple[Any, Location]], reader: Reader) -> list[Any]:
+    seen: dict[str, Location] = {}
+    values: list[Any] = []
+    for value, place in items:
+        first = seen.setdefault(_text(value), place)
+        if first is not place:
+            reader.finding("SS150", f"the value `{value}` stands twice, first at {first}", place, "names would repeat")
+        else:
+            values.append(value)
+    return values
+
+
+def _lines(document: Document, node: Node, reader: Reader) -> list[tuple[Any, Location]] | None:
     place = node.at(document.path)
     try:
-        real = (document.real.parent / str(node.value)).resolve(strict=True)
+        real = (document.real.parent / node.value).resolve(strict=True)
         if not real.is_relative_to(document.directory):
             reader.finding("SS105", f"`{node.value}` lies outside the directory of the set", place)
             return None
@@ -178,8 +209,9 @@ def _lines(document: Document, node: Node, reader: Reader) -> list[Any] | None:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
         reader.finding("SS150", f"`{node.value}` cannot be read: {reason}", place, "a path relative to this file")
         return None
-    stripped = (line.strip() for line in text.splitlines())
-    return [line for line in stripped if line and not line.startswith("#")]
+    shown = (Path(document.path).parent / node.value).as_posix()
+    lines = ((line.strip(), Location(shown, number, 1)) for number, line in enumerate(text.splitlines(), 1))
+    return [(line, where) for line, where in lines if line and not line.startswith("#")]
 
 
 def _check_templates(
@@ -192,9 +224,20 @@ def _check_templates(
     for key in _TEMPLATED:
         if key in fields:
             problems += _node_problems(fields[key], values, reader.path)
+    problems += _elsewhere(fields, values, reader.path)
     for where, message, hint in problems:
         reader.finding("SS151", message, where, hint)
     return not problems
+
+
+def _elsewhere(
+    fields: Mapping[str, Node], values: Mapping[str, Any], path: str
+) -> Iterator[tuple[Location, str, str | None]]:
+    for key, node in fields.items():
+        text = node.value
+        if key not in _TEMPLATED and isinstance(text, str) and any(f"{{{one}}}" in text for one in values):
+            hint = f"they are filled in the name, in {', '.join(_TEMPLATED)}"
+            yield node.at(path), f"`{key}` takes no placeholders", hint
 
 
 def _node_problems(node: Node, values: Mapping[str, Any], path: str) -> Iterator[tuple[Location, str, str | None]]:
@@ -214,7 +257,7 @@ def _node_problems(node: Node, values: Mapping[str, Any], path: str) -> Iterator
 
 def _template_problems(text: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
     for match in _PLACEHOLDER.finditer(text):
-        if match[0] in "{}":
+        if match[0] in ("{", "}"):
             yield f"a single `{match[0]}` in `{text}`", f"write `{match[0] * 2}` for a brace"
         elif match[1] is not None and match[1] not in values:
             hint = did_you_mean(match[1], values) or f"known: {', '.join(values)}; `{{{{` is a brace"

@@ -101,8 +101,11 @@ def canonical_url(url: str) -> str | None:
         return None
     if "://" not in url and (match := _SCP.match(url)):
         url = f"ssh://{match['host']}/{match['path']}"
-    parts = urlsplit(url)
-    host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    except ValueError:
+        return None
     clean = urlunsplit((parts.scheme, host, parts.path.rstrip("/").removesuffix(".git"), "", ""))
     # The same repository over https and over ssh is one repository.
     return re.sub(r"\A(https?|ssh|git)://", "", clean) or None

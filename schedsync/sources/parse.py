@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from schedsync.core import timing as timings
-from schedsync.core.crontab import FIELDS, CrontabError, expand, split
+from schedsync.core.crontab import FIELDS, FIELDS_BY_NAME, CrontabError, expand, split
 from schedsync.core.finding import Finding, Severity, did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.schedule import LONGEST_NAME, NOBODY, People, Schedule, Spec, canonical_json
@@ -44,16 +44,15 @@ def read_schedule(
 
     Returns None where it cannot be built; why is then among the findings.
     """
-    timing = _timing(name, place, fields, reader)
-    task = _text(fields.get("task"))
-    if "task" not in fields:
-        reader.finding("SS122", f"`{name}` has no `task`", place, "the task's name, as the worker registers it")
+    shown = template or name
+    timing = _timing(name, shown, place, fields, reader)
+    options = _options(fields, reader, isinstance(timing, timings.Clocked))
+    task = _task(fields, shown, place, reader)
     if timing is None or task is None:
         return None
-    spec = Spec(task=task, timing=timing, **_options(fields, reader, isinstance(timing, timings.Clocked)))
     return Schedule(
         name=name,
-        spec=spec,
+        spec=Spec(task=task, timing=timing, **options),
         location=place,
         people=_people(fields),
         edit_may_fire=_flag(fields, "edit_may_fire", False),
@@ -62,6 +61,28 @@ def read_schedule(
         ignore_changes=_ignored(fields),
         template=template,
     )
+
+
+def _task(fields: Mapping[str, Node], shown: str, place: Location, reader: Reader) -> str | None:
+    if "task" not in fields:
+        reader.finding("SS122", f"`{shown}` has no `task`", place, "the task's name, as the worker registers it")
+        return None
+    return _line(fields["task"], "task", reader)
+
+
+def _line(node: Node, key: str, reader: Reader) -> str | None:
+    """Return a name that goes into the message's header: text in one line, as long as its column."""
+    value = node.value
+    if not isinstance(value, str):
+        return None
+    if bad := next((one for one in value if _unprintable(one)), None):
+        reader.finding("SS123", f"`{key}` with the control character U+{ord(bad):04X}", node.at(reader.path))
+    elif not 0 < len(value) <= LONGEST_NAME:
+        message = f"`{key}` of {len(value)} characters, the table holds 1 to {LONGEST_NAME}"
+        reader.finding("SS123", message, node.at(reader.path))
+    else:
+        return value
+    return None
 
 
 def check_name(name: str, place: Location, reader: Reader) -> bool:
@@ -91,39 +112,40 @@ def _unprintable(character: str) -> bool:
     return unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} or character in _DIRECTIONAL
 
 
-def _timing(name: str, place: Location, fields: Mapping[str, Node], reader: Reader) -> Timing | None:
+def _timing(name: str, shown: str, place: Location, fields: Mapping[str, Node], reader: Reader) -> Timing | None:
+    zone = _zone(fields.get("timezone"), reader)
     given = [key for key in TIMINGS if key in fields]
     if len(given) != 1:
         what = "has no timing" if not given else f"has {len(given)} timings: {', '.join(given)}"
         where = fields[given[1]].at(reader.path) if given else place
-        reader.finding("SS130", f"`{name}` {what}", where, "exactly one of `crontab`, `every`, `solar` and `at`")
+        reader.finding("SS130", f"`{shown}` {what}", where, "exactly one of `crontab`, `every`, `solar` and `at`")
         return None
     key = given[0]
     node = fields[key]
     try:
-        return _TIMING_READERS[key](node, fields, name, reader)
+        return _crontab(node, zone, name, reader) if key == "crontab" else _TIMING_READERS[key](node, reader)
     except TimingError as error:
         code = {"every": "SS133", "solar": "SS135", "at": "SS136"}[key]
         reader.finding(code, error.message, node.at(reader.path), error.hint)
         return None
 
 
-def _crontab(node: Node, fields: Mapping[str, Node], name: str, reader: Reader) -> Timing | None:
-    zone = _zone(fields.get("timezone"), reader)
+def _crontab(node: Node, zone: str | None, name: str, reader: Reader) -> Timing | None:
     if zone is not None and isinstance(node.value, str) and (known := _plain_crontab(node.value, zone)):
         return known
     texts = _crontab_fields(node, reader)
-    if zone is None or texts is None:
+    if texts is None:
         return None
     seed = name if any("H" in text for text, _, _ in texts.values()) else ""
+    wrong = False
     for field in FIELDS:
         text, holder, offset = texts.get(field.name, ("*", node, 0))
         try:
             expand(text, field, seed)
         except CrontabError as error:
             reader.finding("SS131", error.message, holder.at(reader.path, offset + error.offset), error.hint)
-            zone = None
-    if zone is None:
+            wrong = True
+    if wrong or zone is None:
         return None
     try:
         return timings.crontab({key: text for key, (text, _, _) in texts.items()}, zone, seed)
@@ -147,11 +169,7 @@ def _plain_crontab(text: str, zone: str) -> Timing | None:
 def _crontab_fields(node: Node, reader: Reader) -> dict[str, tuple[str, Node, int]] | None:
     """Return each field's text, the node that holds it, and its offset within that node's text."""
     if isinstance(node.value, dict):
-        return {
-            field.name: (str(node.value[field.name].value), node.value[field.name], 0)
-            for field in FIELDS
-            if field.name in node.value and _is_crontab_value(node.value[field.name].value)
-        }
+        return _mapped_fields({key: node.value[key] for key in FIELDS_BY_NAME if key in node.value}, reader)
     if not isinstance(node.value, str):
         return None
     try:
@@ -162,8 +180,13 @@ def _crontab_fields(node: Node, reader: Reader) -> dict[str, tuple[str, Node, in
     return {field.name: (text, node, offset) for field, (text, offset) in zip(FIELDS, parts, strict=True)}
 
 
-def _is_crontab_value(value: Any) -> bool:
-    return isinstance(value, (str, int)) and not isinstance(value, bool)
+def _mapped_fields(parts: Mapping[str, Node], reader: Reader) -> dict[str, tuple[str, Node, int]] | None:
+    for key, node in parts.items():
+        if isinstance(node.value, bool) or not isinstance(node.value, (str, int)):
+            message = f"`{key}` takes text or a whole number, not `{node.value}`"
+            reader.finding("SS121", message, node.at(reader.path))
+            return None
+    return {key: (str(node.value), node, 0) for key, node in parts.items()}
 
 
 def _zone(node: Node | None, reader: Reader) -> str | None:
@@ -174,12 +197,16 @@ def _zone(node: Node | None, reader: Reader) -> str | None:
     try:
         return timings.canonical_zone(node.value)
     except TimingError as error:
-        hint = did_you_mean(node.value, timings.known_zones()) or "an IANA name, such as `Europe/Berlin`"
-        reader.finding("SS137", error.message, node.at(reader.path), hint)
+        reader.finding("SS137", error.message, node.at(reader.path), _zone_hint(node.value))
         return None
 
 
-def _every(node: Node, _fields: Mapping[str, Node], _name: str, reader: Reader) -> Timing | None:
+@lru_cache(maxsize=256)
+def _zone_hint(name: str) -> str:
+    return did_you_mean(name, timings.known_zones()) or "an IANA name, such as `Europe/Berlin`"
+
+
+def _every(node: Node, reader: Reader) -> Timing | None:
     if not isinstance(node.value, str):
         return None
     every = timings.interval(timings.duration(node.value), 1)
@@ -191,7 +218,7 @@ def _every(node: Node, _fields: Mapping[str, Node], _name: str, reader: Reader) 
     return every
 
 
-def _solar(node: Node, _fields: Mapping[str, Node], _name: str, _reader: Reader) -> Timing | None:
+def _solar(node: Node, _reader: Reader) -> Timing | None:
     values = node.plain()
     if not isinstance(values, dict) or not {"event", "latitude", "longitude"} <= set(values):
         return None
@@ -201,12 +228,11 @@ def _solar(node: Node, _fields: Mapping[str, Node], _name: str, _reader: Reader)
     return timings.solar(str(values["event"]), *degrees)
 
 
-def _at(node: Node, _fields: Mapping[str, Node], _name: str, _reader: Reader) -> Timing | None:
+def _at(node: Node, _reader: Reader) -> Timing | None:
     return timings.Clocked(timings.instant(node.value)) if isinstance(node.value, str) else None
 
 
-_TIMING_READERS: Mapping[str, Callable[[Node, Mapping[str, Node], str, Reader], Timing | None]] = {
-    "crontab": _crontab,
+_TIMING_READERS: Mapping[str, Callable[[Node, Reader], Timing | None]] = {
     "every": _every,
     "solar": _solar,
     "at": _at,
@@ -221,14 +247,18 @@ def _options(fields: Mapping[str, Node], reader: Reader, clocked: bool) -> dict[
             result[key] = canonical_json(fields[key].plain())
     for key in _TEXTS:
         if key in fields:
-            result[key] = _text(fields[key])
+            result[key] = _line(fields[key], key, reader)
     if (description := _text(fields.get("description"))) is not None:
         result["description"] = description
     if "priority" in fields:
-        result["priority"] = fields["priority"].value
+        result["priority"] = _whole(fields["priority"].value)
     result["enabled"] = _flag(fields, "enabled", True)
     result["one_off"] = _one_off(fields, reader, clocked)
     return result | _limits(fields, reader)
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 def _one_off(fields: Mapping[str, Node], reader: Reader, clocked: bool) -> bool:
@@ -256,6 +286,9 @@ def _limits(fields: Mapping[str, Node], reader: Reader) -> dict[str, Any]:
                 result[key] = timings.instant(node.value)
             except TimingError as error:
                 reader.finding("SS136", error.message, node.at(reader.path), error.hint)
+    if "expires_at" in result and "start_at" in result and result["expires_at"] <= result["start_at"]:
+        place = fields["expires_at"].at(reader.path)
+        reader.finding("SS139", "`expires_at` is not after `start_at`, it would never run", place)
     return result
 
 

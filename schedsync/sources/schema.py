@@ -7,7 +7,7 @@ jsonschema library explains everything that is wrong.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -32,7 +32,7 @@ _TYPES = {
     "null": "null",
 }
 # That timings exclude each other is said better, and with the environment in view, where the values are read.
-_SAID_ELSEWHERE = "dependencies"
+_SAID_ELSEWHERE = "then"
 
 
 def schema_text(name: str) -> str:
@@ -96,8 +96,8 @@ def _findings(error: Any, root: Node, path: str) -> Iterator[Finding]:
     elif rule == "type":
         yield _wrong_type(error, node, key_place)
     elif rule == "required":
-        missing = next(key for key in error.validator_value if key not in error.instance)
-        yield Finding("SS122", f"`{missing}` is missing", key_place, _required_hint(missing))
+        for missing in (key for key in error.validator_value if key not in error.instance):
+            yield Finding("SS122", f"`{missing}` is missing", key_place, _required_hint(missing))
     else:
         yield Finding("SS123", _outside(error), _place(node, path, key_place))
 
@@ -134,7 +134,16 @@ def _wrong_type(error: Any, node: Node, key_place: Location) -> Finding:
     name = error.absolute_path[-1] if error.absolute_path else "the file"
     subject = f"`{name}`" if isinstance(name, str) and name != "the file" else "an item" if name != "the file" else name
     place = _place(node, key_place.path, key_place)
-    return Finding("SS121", f"{subject} takes {' or '.join(words)}, not {_described(error.instance)}", place)
+    message = f"{subject} takes {' or '.join(words)}, not {_described(error.instance)}"
+    return Finding("SS121", message, place, _type_hint(name, error.instance))
+
+
+def _type_hint(name: str | int, value: Any) -> str | None:
+    if isinstance(value, int) and name in ("every", "expires_after"):
+        return f"write `{value}s` for seconds, `{value}m` for minutes"
+    if isinstance(value, dict) and len(value) == 1 and None in value.values():
+        return f'a placeholder needs quotes: "{{{next(iter(value))}}}"'
+    return None
 
 
 def _described(value: Any) -> str:
@@ -144,7 +153,9 @@ def _described(value: Any) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    return "nothing" if value is None else f"`{_short(value)}`"
+    if value is None:
+        return "nothing"
+    return f'`"{_short(value)}"`' if isinstance(value, str) else f"`{_short(value)}`"
 
 
 def _short(value: Any) -> str:
@@ -156,29 +167,38 @@ def _required_hint(missing: str) -> str | None:
     return {"version": "write `version: 1`", "task": "the task's name, as the worker registers it"}.get(missing)
 
 
+_OUTSIDE: Mapping[str, Callable[[Any], str]] = {
+    "const": lambda error: f"takes {error.validator_value!r}, not {_described(error.instance)}",
+    "enum": lambda error: _enum_said(error),
+    "minimum": lambda error: f"is at least {error.validator_value}",
+    "maximum": lambda error: f"is at most {error.validator_value}",
+    "minLength": lambda _: "is not empty",
+    "minItems": lambda _: "is not empty",
+    "minProperties": lambda _: "is not empty",
+    "maxLength": lambda error: f"has at most {error.validator_value} characters",
+    "uniqueItems": lambda _: "names something twice",
+    "pattern": lambda error: _pattern_said(error),
+}
+
+
 def _outside(error: Any) -> str:
-    name = f"`{error.absolute_path[-1]}`" if error.absolute_path else "the file"
-    limit = error.validator_value
-    said = {
-        "const": f"takes {limit!r}, not {_described(error.instance)}",
-        "enum": f"takes one of {', '.join(map(str, limit)) if isinstance(limit, list) else limit}",
-        "minimum": f"is at least {limit}",
-        "maximum": f"is at most {limit}",
-        "minLength": "is not empty",
-        "maxLength": f"has at most {limit} characters",
-        "minProperties": "is not empty",
-        "uniqueItems": "names something twice",
-        "pattern": _pattern_said(error),
-        "propertyNames": "names a placeholder that is no identifier",
-    }.get(error.validator, f"does not fit: {_short(error.message)}")
-    if error.validator == "enum" and isinstance(error.instance, str) and (near := did_you_mean(error.instance, limit)):
-        said = f"{said}; {near}"
-    return f"{name} {said}"
+    last = error.absolute_path[-1] if error.absolute_path else "the file"
+    name = f"`{last}`" if isinstance(last, str) else "an item"
+    if "propertyNames" in error.absolute_schema_path:
+        return f"`{error.instance}` is no name for a placeholder: letters, digits and `_`"
+    said = _OUTSIDE.get(error.validator, lambda one: f"does not fit: {_short(one.message)}")
+    return f"{name} {said(error)}"
+
+
+def _enum_said(error: Any) -> str:
+    said = f"takes one of {', '.join(map(str, error.validator_value))}"
+    near = did_you_mean(error.instance, error.validator_value) if isinstance(error.instance, str) else None
+    return f"{said}; {near}" if near else said
 
 
 def _pattern_said(error: Any) -> str:
     if "us|s|m|h|d" in error.validator_value:
         return f"takes one whole number and us, s, m, h or d, such as `5m`, not {_described(error.instance)}"
     if error.validator_value == r"^\S+$":
-        return "holds no white space"
+        return f"holds no white space, unlike {_described(error.instance)}"
     return f"does not match `{error.validator_value}`"

@@ -34,6 +34,15 @@ _WORDS: Final = {
 }  # fmt: skip
 _NUMERIC: Final = frozenset("+-.0123456789")
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
+#: What YAML 1.2, section 5.1, lets stand in a file.
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class Bad:
+    """Stands for a scalar that was refused already: whatever is checked later passes it over."""
+
+
+BAD: Final = Bad()
 
 
 class Node:
@@ -66,7 +75,7 @@ class Node:
             return {key: node.plain() for key, node in value.items()}
         if type(value) is list:
             return [node.plain() for node in value]
-        return value
+        return None if value is BAD else value
 
 
 class _Halt(Exception):
@@ -131,13 +140,13 @@ class _Builder:
             return self.integer(text, event, base=0)
         if _NOT_FINITE.match(text):
             self.finding("SS109", f"`{text}` is nothing that JSON can hold", event)
-            return None
+            return BAD
         return self.real(text, event) if _FLOAT.match(text) else text
 
-    def integer(self, text: str, event: Any, base: int = 10) -> int | None:
+    def integer(self, text: str, event: Any, base: int = 10) -> int | Bad:
         if len(text) > MAX_DIGITS:
             self.finding("SS109", f"a number of {len(text)} digits", event, "quote it, if it is text")
-            return None
+            return BAD
         if base != 10:
             return int(text, base)
         digits = text.lstrip("+-")
@@ -148,11 +157,11 @@ class _Builder:
             )  # fmt: skip
         return int(text)
 
-    def real(self, text: str, event: Any) -> float | None:
+    def real(self, text: str, event: Any) -> float | Bad:
         value = float(text)
         if value in (float("inf"), float("-inf")):
             self.finding("SS109", f"`{text[:40]}` is too large for a number", event)
-            return None
+            return BAD
         return value
 
     def open(self, event: Any, empty: Any) -> None:
@@ -248,10 +257,10 @@ class _Mark:
         self.line, self.column = node.line - 1, node.column - 1
 
 
-def load(data: bytes, path: str) -> tuple[Node | None, list[Finding]]:
+def load(data: bytes, path: str, size: int = 0) -> tuple[Node | None, list[Finding]]:
     """Read one file's bytes; returns its document, or None where it cannot be read, and what is wrong with it."""
     findings: list[Finding] = []
-    text = _decode(data, path, findings)
+    text = _decode(data, max(size, len(data)), path, findings)
     if text is None:
         return None, findings
     builder = _Builder(path, findings.append)
@@ -267,20 +276,14 @@ def load(data: bytes, path: str) -> tuple[Node | None, list[Finding]]:
     return builder.root, findings
 
 
-def _decode(data: bytes, path: str, findings: list[Finding]) -> str | None:
-    if len(data) > MAX_BYTES:
-        size, limit = len(data) / 2**20, MAX_BYTES // 2**20
-        findings.append(
-            Finding(
-                "SS104",
-                f"{size:.0f} MB, more than the {limit} MB of a file",
-                Location(path, 1, 1),
-                "split it",
-            )
-        )
+def _decode(data: bytes, size: int, path: str, findings: list[Finding]) -> str | None:
+    if size > MAX_BYTES:
+        message = f"{size / 2**20:,.0f} MB, more than the {MAX_BYTES // 2**20} MB of a file"
+        findings.append(Finding("SS104", message, Location(path, 1, 1), "split it"))
         return None
     try:
-        return data.decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
+        return None if _has_unprintable(text, path, findings) else text
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
@@ -293,6 +296,18 @@ def _decode(data: bytes, path: str, findings: list[Finding]) -> str | None:
             )
         )
         return None
+
+
+def _has_unprintable(text: str, path: str, findings: list[Finding]) -> bool:
+    match = _UNPRINTABLE.search(text)
+    if match is None:
+        return False
+    line, column = text.count("\n", 0, match.start()) + 1, match.start() - text.rfind("\n", 0, match.start())
+    message = f"not YAML: the control character U+{ord(match[0]):04X}"
+    findings.append(
+        Finding("SS103", message, Location(path, line, column), f'in quotes, write "\\u{ord(match[0]):04x}"')
+    )
+    return True
 
 
 def _build(text: str, builder: _Builder) -> None:
@@ -314,12 +329,19 @@ def _build(text: str, builder: _Builder) -> None:
         loader.dispose()
 
 
+_SYNTAX_HINTS: Final = {
+    "cannot start any token": "indent with spaces, not with tabs; quote text that begins with a special character",
+    "scanning an alias": 'quote text that begins with `*`: crontab: "*/5 * * * *"',
+    "scanning an anchor": "quote text that begins with `&`",
+    "mapping values are not allowed": "quote text that holds `: `",
+}
+
+
 def _syntax(error: yaml.YAMLError, path: str) -> Finding:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         mark = error.problem_mark
         message = " ".join(filter(None, (error.problem, error.context and f"({error.context})")))
-        tab = "\\t" in message or "'\t'" in message or "cannot start any token" in message
-        hint = "indent with spaces, not with tabs; quote text that begins with a special character" if tab else None
+        hint = next((hint for words, hint in _SYNTAX_HINTS.items() if words in message), None)
         return Finding("SS103", f"not YAML: {message}", Location(path, mark.line + 1, mark.column + 1), hint)
     problem = getattr(error, "reason", None) or str(error).splitlines()[0]
     return Finding("SS103", f"not YAML: {problem}", Location(path, 1, 1))

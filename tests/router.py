@@ -1,0 +1,18 @@
+"""Sends whatever names no database to the one that a test is about: stock Beat, and the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+current = "default"
+
+
+class Router:
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return current
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return current
+
+    def allow_relation(self, one: Any, other: Any, **hints: Any) -> bool:
+        return True
