@@ -10,10 +10,10 @@ from datetime import datetime, timezone
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
-from schedsync.core.change import Change, Create, Observed, Update
+from schedsync.core.change import Change, Create, Observed, Rename, Update
 from schedsync.core.outcome import Outcome
 from schedsync.core.plan import fingerprint, names_of, refreshed
-from schedsync.core.schedule import Spec, differing
+from schedsync.core.schedule import Row, Spec, completed_at, with_fields
 from schedsync.errors import Locked, SchedsyncError, Stale, Unavailable
 from schedsync.lock import Fault, explained, fault_of, take
 from schedsync.models import SyncRun
@@ -84,6 +84,8 @@ def _transaction(writing: Writing, expected: str | None) -> tuple[bool, tuple[Ch
         if expected is not None and fingerprint(observed, names_of(writing.changes)) != expected:
             raise Stale("the tables have changed since it was made")
         changes = tuple(refreshed(change, observed) for change in writing.changes)
+        if any(change.after and change.after.enabled and completed_at(change.after, at) for change in changes):
+            raise Stale("the time of a schedule has passed since it was made")
         made = write(replace(writing, changes=changes, now=at), observed)
     return made, changes
 
@@ -122,7 +124,7 @@ def _repaired(writing: Writing, outcome: Outcome, waiting: Waiting) -> Outcome:
     repaired = set(outcome.repaired)
     for _ in range(_REPAIRS):
         observed = observe(writing.using, writing.set)
-        broken = [fix for change in outcome.changes if (fix := _repair(change, observed))]
+        broken = [fix for change in outcome.changes if (fix := _repair(change, observed, now()))]
         if not broken:
             return replace(outcome, repaired=tuple(sorted(repaired)), unconfirmed=())
         waiting.say(f"{len(broken)} written back by somebody else, applying again")
@@ -133,35 +135,47 @@ def _repaired(writing: Writing, outcome: Outcome, waiting: Waiting) -> Outcome:
         except SchedsyncError:
             break
     observed = observe(writing.using, writing.set)
-    left = tuple(sorted(change.name for change in outcome.changes if _repair(change, observed)))
+    left = tuple(sorted(change.name for change in outcome.changes if _repair(change, observed, now())))
     return replace(outcome, repaired=tuple(sorted(repaired - set(left))), unconfirmed=left)
 
 
-def _repair(change: Change, observed: Observed) -> Change | None:
+def _repair(change: Change, observed: Observed, at: datetime) -> Change | None:
     """Return what writes a change again where it does not hold; None where it does.
 
     Only what the change wrote is looked at: another field may have been edited by somebody meanwhile.
     """
-    row = observed.rows.get(change.name)
+    known = change.row.id if change.row else None
     if change.after is None:
-        was = change.row.id if change.row else None
-        return replace(change, row=row) if row is not None and row.id == was else None
-    written = {one.field for one in change.fields if one.field != "name"} or set()
+        row = observed.by_id.get(known) if known is not None else None
+        return replace(change, row=row) if row is not None else None
+    row = observed.find(change.name, known)
     if row is None:
-        return replace(change, row=None) if isinstance(change, Create) else None
-    if row.spec is not None and written.isdisjoint(differing(row.spec, change.after)):
-        return None
-    return Update(
+        return _again(Create, change, None, change.after)
+    written = {one.field for one in change.fields if one.field != "name"} - _stopped_since(
+        change.after, row, observed, at
+    )
+    after = change.after if row.spec is None else with_fields(row.spec, change.after, written)
+    if row.name != change.name:
+        return _again(Rename, change, row, after, old_name=row.name)
+    return None if row.spec is not None and row.spec == after else _again(Update, change, row, after)
+
+
+def _stopped_since(after: Spec, row: Row, observed: Observed, at: datetime) -> set[str]:
+    """Return ``enabled`` where it is rightly off by now: Beat was done with it, or somebody paused it."""
+    if row.spec is None or row.spec.enabled or not after.enabled:
+        return set()
+    return {"enabled"} if after.one_off or completed_at(after, at) or row.name in observed.pauses else set()
+
+
+def _again(kind: type[Change], change: Change, row: Row | None, after: Spec, **extra: str) -> Change:
+    return kind(
         name=change.name,
         fields=change.fields,
         row=row,
-        after=_only(row.spec, change.after, written),
+        after=after,
         ledger=change.ledger,
         location=change.location,
         people=change.people,
         edit_may_fire=change.edit_may_fire,
+        **extra,  # type: ignore[arg-type]
     )
-
-
-def _only(before: Spec | None, after: Spec, names: set[str]) -> Spec:
-    return after if before is None else replace(before, **{name: getattr(after, name) for name in names})

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from schedsync.core.change import Change, Consequence, Rename
 from schedsync.core.schedule import Row, Spec, differing
-from schedsync.core.timing import Clocked, Crontab, Timing, zone_of
+from schedsync.core.timing import Clocked, Crontab, Interval, Timing, zone_of
 from schedsync.forecast import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot
 
 #: Edits of these can make Beat fire for a slot of the past.
@@ -25,10 +25,19 @@ def last_run_for(change: Change, now: datetime) -> datetime | None:
 
     Only edits of timing, ``enabled`` and start may move it, and new or renamed rows; an edit of arguments never does.
     """
-    if change.after is None or change.edit_may_fire or not _may_move_last_run(change):
+    if change.after is None or not _may_move_last_run(change):
         return None
     row = replace(change.row, total_run_count=0) if change.row and change.rearm else change.row
-    return guard(change.after, row, now)
+    if row is not None and row.last_run_at is not None and row.last_run_at > now:
+        # A guard of ours for a start that lay ahead, which this edit may have moved.
+        return _from_now(change.after, replace(row, last_run_at=now), now)
+    return None if change.edit_may_fire else guard(change.after, row, now)
+
+
+def _from_now(spec: Spec, row: Row, now: datetime) -> datetime:
+    if spec.start_at is not None and spec.start_at > now and isinstance(spec.timing, Interval):
+        return spec.start_at - timedelta(microseconds=spec.timing.microseconds)
+    return guard(spec, row, now) or now
 
 
 def _may_move_last_run(change: Change) -> bool:
@@ -130,7 +139,9 @@ def _following(spec: Spec, after: datetime) -> str:
 def _at(run: Run, spec: Spec, now: datetime) -> str:
     if run.at <= now + timedelta(seconds=1):
         return "at once"
-    return f"at {when(run.at, spec.timing)}"
+    # Beat looks for the slot after the start, and finds the start itself when it next reads everything.
+    late = ", or up to 5 minutes later" if run.at == spec.start_at else ""
+    return f"at {when(run.at, spec.timing)}{late}"
 
 
 def _restored(change: Change, now: datetime) -> Iterator[Consequence]:

@@ -54,7 +54,7 @@ def fault_of(error: Exception, using: str) -> Fault:
     cause = error.__cause__
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     number = getattr(cause, "sqlite_errorcode", None)
-    if isinstance(state, str) and state[:2] in {"08", "57"}:
+    if isinstance(state, str) and (state.startswith("08") or state in {"57P01", "57P02", "57P03", "57P05"}):
         return Fault.GONE
     if isinstance(state, str):
         return _SQLSTATES.get(state, Fault.OTHER)

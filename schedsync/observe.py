@@ -23,6 +23,7 @@ from schedsync.core.change import Edit, Managed, Observed, Paused
 from schedsync.core.location import Location
 from schedsync.core.schedule import People, Problem, Row, Spec, canonical_json, spec_from
 from schedsync.core.timing import (
+    LONGEST_INTERVAL,
     PERIODS,
     Clocked,
     Crontab,
@@ -81,7 +82,8 @@ class _Columns(NamedTuple):
 def observe(using: str, set_name: str) -> Observed:
     """Read the rows, the ledger and the pauses from a database alias; three queries, whatever their number."""
     ours, elsewhere = _ledger(using, set_name)
-    return Observed(rows=_rows(using), ledger=ours, elsewhere=elsewhere, pauses=pauses(using))
+    paused = {name: pause for name, pause in pauses(using).items() if name in ours}
+    return Observed(rows=_rows(using), ledger=ours, elsewhere=elsewhere, pauses=paused)
 
 
 def _rows(using: str) -> dict[str, Row]:
@@ -129,7 +131,10 @@ def _interval(columns: _Columns) -> Timing | Problem:
     period, every = columns.interval__period or "", columns.interval__every or 0
     if period not in PERIODS:
         return Problem("SS320", f"unknown interval period `{period}`, Beat stops at this row")
-    return Interval(every * PERIODS[period])
+    result = Interval(every * PERIODS[period])
+    if result.microseconds > LONGEST_INTERVAL:
+        return Problem("SS320", f"{result} is longer than a century, Beat cannot add it to a date")
+    return result
 
 
 def _solar(columns: _Columns) -> Timing | Problem:
@@ -190,6 +195,8 @@ def _spec(columns: _Columns, timing: Timing | None, problems: list[Problem]) -> 
     problems += [text for text in read.values() if isinstance(text, Problem)]
     texts = {name: text for name, text in read.items() if isinstance(text, str)}
     problems += _shape_problems(texts)
+    if columns.expires is not None and columns.expire_seconds is not None:
+        problems.append(Problem("SS320", "two expiries, Beat stops when it writes the row back"))
     if timing is None or len(texts) < len(read):
         return None
     return Spec(

@@ -11,11 +11,12 @@ from typing import TypeVar
 from django.db import transaction
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.apply import now
+from schedsync.apply import Waiting, now
 from schedsync.core.change import Observed, Paused
 from schedsync.core.finding import did_you_mean
-from schedsync.core.schedule import Row
-from schedsync.errors import Failed, WrongUsage
+from schedsync.core.schedule import Row, completed_at
+from schedsync.core.timing import Clocked
+from schedsync.errors import Failed, NotConfirmed, WrongUsage
 from schedsync.forecast import guard
 from schedsync.lock import database_errors, take
 from schedsync.models import ManagedSchedule, Pause, SyncRun
@@ -26,10 +27,11 @@ from schedsync.writing import bump, lock_rows
 T = TypeVar("T")
 
 
-def pause(using: str, name: str, reason: str, span: timedelta | None) -> Paused:
+def pause(using: str, name: str, reason: str, span: timedelta | None, waiting: Waiting) -> Paused:
     """Stop a managed schedule; ``span`` is for how long, None until it is resumed. Returns the pause.
 
-    A second pause of the same schedule replaces the first. Raises WrongUsage where the name is not managed.
+    A second pause of the same schedule replaces the first. Raises WrongUsage where the name is not managed,
+    NotConfirmed where something enables the row again.
     """
     if not reason.strip():
         raise WrongUsage("a pause has a reason", hint="give `--reason TEXT`; whoever looks at it later will ask")
@@ -41,7 +43,25 @@ def pause(using: str, name: str, reason: str, span: timedelta | None) -> Paused:
         PeriodicTask.objects.using(using).filter(pk=row.id, enabled=True).update(enabled=False)
         return Paused(name, reason, values["who"], at, until)  # type: ignore[arg-type]
 
-    return _operate(using, "pause", name, write)
+    paused = _operate(using, "pause", name, write)
+    _hold(using, name, waiting)
+    return paused
+
+
+def _hold(using: str, name: str, waiting: Waiting) -> None:
+    """Read back after a poll of Beat, which can undo the pause with a stale row just as it can an apply."""
+    if waiting.settle > 0:
+        waiting.say(f"paused; waiting {waiting.settle:g} s for a poll of Beat, to see that it holds")
+        waiting.sleep(waiting.settle)
+    undone = PeriodicTask.objects.using(using).filter(name=name, enabled=True)
+    with database_errors(using):
+        if not undone.exists():
+            return
+        with transaction.atomic(using=using, durable=True):
+            undone.update(enabled=False)
+            bump(using, now())
+        if undone.exists():
+            raise NotConfirmed([name])
 
 
 def resume(using: str, name: str) -> bool:
@@ -54,14 +74,29 @@ def resume(using: str, name: str) -> bool:
         wanted = observed.ledger[name].spec.enabled
         ended, _ = Pause.objects.using(using).filter(name=name).delete()
         stopped = row.spec is None or not row.spec.enabled
-        if not ended and not (wanted and stopped):
-            hint = None if wanted else "Git has it disabled; enable it in the files"
+        done = _why_done(row, at, paused=bool(ended))
+        if not ended and (done or not (wanted and stopped)):
+            hint = done or (None if wanted else "Git has it disabled; enable it in the files")
             raise Failed(f"`{name}` is neither paused nor held", hint=hint)
-        if wanted and stopped:
+        runs = wanted and not done
+        if runs and stopped:
             _enable(using, row, at)
-        return wanted
+        return runs
 
     return _operate(using, "resume", name, write)
+
+
+def _why_done(row: Row, at: datetime, *, paused: bool) -> str | None:
+    """Say why a row must not be enabled: nothing lies ahead of it, or Beat would stop at it."""
+    if row.spec is None or row.problems:
+        return "its row is broken; `schedsync apply` writes it again"
+    if completed_at(row.spec, at):
+        return "its time has passed"
+    if not row.spec.one_off or (isinstance(row.spec.timing, Clocked) and row.spec.timing.at > at):
+        return None
+    if row.spec.start_at is not None and row.spec.start_at > at:
+        return None
+    return "it runs once, and has run" if row.total_run_count or not paused else None
 
 
 def _enable(using: str, row: Row, at: datetime) -> None:

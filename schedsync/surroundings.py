@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass, field
 
 from schedsync.conf import Config
-from schedsync.core.change import Create, Observed
+from schedsync.core.change import Create, Observed, Rename
 from schedsync.core.diff import Difference
 from schedsync.core.finding import Finding
 from schedsync.core.safety import Binding, Limits, Situation
@@ -97,7 +97,7 @@ def check_adopt(target: Target, desired: Desired) -> None:
 
 
 def _case_twins(difference: Difference, observed: Observed) -> tuple[tuple[str, str], ...]:
-    created = [change.name for change in difference.changes if isinstance(change, Create)]
+    created = [change.name for change in difference.changes if isinstance(change, (Create, Rename))]
     if not created:
         return ()
     going = {change.name for change in difference.changes if change.after is None}

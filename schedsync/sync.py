@@ -94,6 +94,7 @@ def _planned(target: Target, desired: Desired, findings: Sequence[Finding], obse
         paused=difference.paused,
         completed=difference.completed,
         forgotten=difference.forgotten,
+        agreed=difference.agreed,
         refusals=refusals(difference.changes, situation, target.limits),
         notices=(*findings, *warnings, *completed_notices(desired, difference), *difference.notices),
         unchanged=difference.unchanged,
@@ -146,7 +147,7 @@ def apply(
             return None
         if current.refusals:
             raise Refused(current.refusals)
-        if not current.changes:
+        if not current.writes:
             return Outcome(checksum=current.checksum)
         if pinned:
             expected = current.checksum
@@ -169,6 +170,7 @@ def _execute(target: Target, current: Plan, waiting: Waiting) -> Outcome:
         now=current.now,
         changes=current.changes,
         forgotten=current.forgotten,
+        agreed=current.agreed,
         places=current.places,
         run=uuid.uuid4(),
     )
@@ -183,7 +185,7 @@ def apply_saved(using: str, saved: SavedPlan, waiting: Waiting) -> Outcome:
     """
     if saved.refusals:
         raise Refused(saved.refusals)
-    if not saved.changes:
+    if not saved.changes and not saved.forgotten:
         return Outcome(checksum=saved.checksum)
     writing = Writing(
         using=using,

@@ -32,7 +32,7 @@ from schedsync.core.change import Change, Delete, Observed, Rename
 from schedsync.core.location import Location
 from schedsync.core.plan import change_document
 from schedsync.core.safety import Binding
-from schedsync.core.schedule import People, Spec, canonical_json, differing, spec_text
+from schedsync.core.schedule import People, Schedule, Spec, canonical_json, differing, spec_text
 from schedsync.core.timing import Crontab, Interval, Solar, Timing
 from schedsync.models import ManagedSchedule, Pause, SyncRun
 from schedsync.observe import KINDS
@@ -61,6 +61,7 @@ class Writing:
     now: datetime
     changes: tuple[Change, ...]
     forgotten: tuple[str, ...] = ()
+    agreed: tuple[Schedule, ...] = ()
     places: Mapping[str, tuple[Location, People]] | None = None
     run: uuid.UUID = field(default_factory=uuid.uuid4)
 
@@ -85,9 +86,10 @@ def write(writing: Writing, observed: Observed) -> bool:
     _create_tasks(using, [change for change in writes if not change.row], timing_ids, now)
     _write_ledger(writing, observed, timing_ids)
     _collect_orphans(using, _left_behind(writing.changes, observed))
-    _end_pauses(using, writes, observed, now)
+    _follow_pauses(writing, observed)
     _record(writing)
-    return bump(using, now)
+    # A reload costs Beat as much as there are rows; what only our own tables learnt is none of its business.
+    return bump(using, now) if writing.changes else False
 
 
 def _new_timings(writes: Iterable[Change]) -> set[Timing]:
@@ -169,10 +171,13 @@ def _foreign_references(model: type[Model]) -> list[Any]:
 def _free_names(using: str, changes: Iterable[Change]) -> None:
     """Move names out of the way that one rename frees and another takes: a swap would stumble over itself."""
     renames = [change for change in changes if isinstance(change, Rename) and change.row]
-    taken = {change.name.casefold() for change in renames}
-    for change in renames:
-        if change.row and change.old_name.casefold() in taken:
-            PeriodicTask.objects.using(using).filter(pk=change.row.id).update(name=f"schedsync rename {change.row.id}")
+    takers = {change.name.casefold(): change for change in renames}
+    stuck = [
+        PeriodicTask(pk=change.row.id, name=f"schedsync rename {change.row.id}")
+        for change in renames
+        if change.row and takers.get(change.old_name.casefold(), change) is not change
+    ]
+    PeriodicTask.objects.using(using).bulk_update(stuck, ["name"], batch_size=BATCH // 2)
 
 
 def _update_tasks(using: str, changes: Iterable[Change], timing_ids: TimingIds, now: datetime) -> None:
@@ -225,7 +230,19 @@ def _write_ledger(writing: Writing, observed: Observed, timing_ids: TimingIds) -
     ids = _row_ids(writing.using, [change.name for change in entries])
     rows = [_ledger_row(writing, observed, change, ids[change.name], timing_ids) for change in entries]
     ledger.bulk_create(rows, batch_size=BATCH)
+    _agree(writing)
     _refresh_places(writing, observed, {change.name for change in entries} | gone)
+
+
+def _agree(writing: Writing) -> None:
+    """Remember what the files say of rows that hold it already."""
+    said = {schedule.name: spec_text(schedule.spec) for schedule in writing.agreed}
+    rows = ManagedSchedule.objects.using(writing.using)
+    for some in _batches(sorted(said)):
+        found = list(rows.filter(name__in=some, set=writing.set).only("pk", "name"))
+        for row in found:
+            row.applied, row.applied_at, row.commit = said[row.name], writing.now, writing.binding.commit or ""
+        rows.bulk_update(found, ["applied", "applied_at", "commit"], batch_size=BATCH // 2)
 
 
 def _row_ids(using: str, names: Sequence[str]) -> dict[str, int]:
@@ -330,14 +347,31 @@ def timing_models() -> Mapping[str, type[Model]]:
     return _TIMING_MODELS
 
 
-def _end_pauses(using: str, writes: Iterable[Change], observed: Observed, now: datetime) -> None:
-    """Follow renames, and drop the pauses whose time is over: the same transaction lets their schedules run again."""
-    for change in writes:
-        if isinstance(change, Rename) and change.old_name in observed.pauses:
-            Pause.objects.using(using).filter(name=change.old_name).update(name=change.name)
-    ended = [name for name, pause in observed.pauses.items() if pause.ended(now)]
-    if ended:
-        Pause.objects.using(using).filter(name__in=ended, until__lte=now).delete()
+def _follow_pauses(writing: Writing, observed: Observed) -> None:
+    """Let pauses follow renames, and end with their schedule, or with their time where the schedule runs again."""
+    renamed = {change.old_name: change.name for change in writing.changes if isinstance(change, Rename)}
+    over = {change.name for change in writing.changes if isinstance(change, Delete)} | set(writing.forgotten)
+    over |= {name for name in observed.pauses if _is_over(name, writing, observed)}
+    moved = [name for name in observed.pauses if name in renamed and name not in over]
+    pauses = Pause.objects.using(writing.using)
+    followers = list(pauses.filter(name__in=moved)) if moved else []
+    leaving = over.union(moved, (renamed[name] for name in moved)) & (set(observed.pauses) | set(renamed.values()))
+    for some in _batches(sorted(leaving)):
+        pauses.filter(name__in=some).delete()
+    for pause in followers:
+        pause.pk, pause.name = None, renamed[pause.name]
+    pauses.bulk_create(followers, batch_size=BATCH)
+
+
+def _is_over(name: str, writing: Writing, observed: Observed) -> bool:
+    """Say whether a pause's time is over, and its row holds by now what it held before the pause."""
+    if not observed.pauses[name].ended(writing.now):
+        return False
+    change = next((change for change in writing.changes if change.name == name), None)
+    if change is not None:
+        return change.after is not None and change.ledger is not None and change.after.enabled == change.ledger.enabled
+    row, managed = observed.rows.get(name), observed.ledger.get(name)
+    return row is None or row.spec is None or managed is None or row.spec.enabled == managed.spec.enabled
 
 
 def _record(writing: Writing) -> None:

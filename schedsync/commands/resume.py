@@ -21,6 +21,6 @@ def resume(name: str, settings: str | None, database: str) -> int:
     from schedsync import operate
 
     runs = operate.resume(database, name)
-    what = "runs again" if runs else "is no longer paused; Git has it disabled"
+    what = "runs again" if runs else "is no longer paused; Git has it disabled, or it is completed"
     click.echo(f"{printable(name)} {what}")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 from schedsync.core.location import Location
@@ -147,11 +148,21 @@ class Managed:
     applied_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Observed:
-    """What the tables hold: rows by name, our own set's ledger, the names of other sets, and the pauses."""
+    """What the tables hold: rows by name, our own set's ledger, the names of other sets, and our set's pauses."""
 
     rows: Mapping[str, Row] = field(default_factory=dict)
     ledger: Mapping[str, Managed] = field(default_factory=dict)
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     pauses: Mapping[str, Paused] = field(default_factory=dict)
+
+    @cached_property
+    def by_id(self) -> Mapping[int, Row]:
+        """The rows by id: a row that somebody renamed is still the same."""
+        return {row.id: row for row in self.rows.values()}
+
+    def find(self, name: str, row_id: int | None) -> Row | None:
+        """Return the row of a name, or else of an id."""
+        row = self.rows.get(name)
+        return row if row is not None or row_id is None else self.by_id.get(row_id)

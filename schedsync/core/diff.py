@@ -35,10 +35,10 @@ from schedsync.core.schedule import (
     Spec,
     completed_at,
     differing,
-    has_run_once,
     value_form,
     with_fields,
 )
+from schedsync.core.timing import Clocked
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class Difference:
     """All that a comparison found.
 
     ``taken`` maps each name that somebody else holds to its holder: a set, or None where nobody manages the row.
-    ``forgotten`` are ledger entries whose row is gone and that no file wants.
+    ``forgotten`` are ledger entries whose row is gone and that no file wants; ``agreed`` are schedules whose row holds
+    what the files say now, while the ledger remembers something else.
     """
 
     changes: tuple[Change, ...] = ()
@@ -56,6 +57,7 @@ class Difference:
     unchanged: int = 0
     taken: tuple[tuple[str, str | None], ...] = ()
     forgotten: tuple[str, ...] = ()
+    agreed: tuple[Schedule, ...] = ()
     notices: tuple[Finding, ...] = ()
 
 
@@ -110,10 +112,7 @@ class _Comparison:
         self.taken: list[tuple[str, str | None]] = []
         self.claimed: set[str] = set()
         self.unchanged = 0
-        self.rows_by_id = {row.id: row for row in observed.rows.values()} if self._has_strays() else {}
-
-    def _has_strays(self) -> bool:
-        return any(name not in self.observed.rows for name in self.observed.ledger)
+        self.agreed: list[Schedule] = []
 
     def compare(self, schedule: Schedule) -> None:
         """Compare one wanted schedule with the row that stands for it."""
@@ -148,17 +147,19 @@ class _Comparison:
         self._add(Rename, replace(pair, pause=pair.pause or self.observed.pauses.get(old_name)), old_name=old_name)
 
     def _stray(self, managed: Managed) -> Row | None:
-        """Return our row where someone renamed it by hand."""
-        row = self.rows_by_id.get(managed.row_id) if managed.row_id is not None else None
-        if row is None or row.name in self.observed.ledger or row.name in self.desired.schedules:
+        """Return our row where someone renamed it by hand, and nobody else took it over since."""
+        row = None if managed.row_id is None else self.observed.by_id.get(managed.row_id)
+        if row is None or row.name in self.desired.schedules or row.name in self.observed.ledger:
             return None
-        return row
+        return None if row.name in self.observed.elsewhere else row
 
     def _claim_new(self, pair: _Pair) -> None:
         name = pair.schedule.name
         if completed_at(pair.schedule.spec, self.now):
             self.completed.append(name)
         elif pair.row is None:
+            if name in self.observed.elsewhere and not (pair.schedule.adopt or name in self.adopt):
+                self.taken.append((name, self.observed.elsewhere[name]))
             self._add(Create, pair)
         else:
             if not (pair.schedule.adopt or name in self.adopt):
@@ -180,6 +181,8 @@ class _Comparison:
             self.completed.append(pair.schedule.name)
         else:
             self.unchanged += 1
+        if pair.managed is not None and pair.managed.spec != pair.schedule.spec:
+            self.agreed.append(pair.schedule)
 
     def _finished(self, pair: _Pair) -> None:
         """A completed schedule is never healed; what the files changed in it is still kept in step."""
@@ -187,8 +190,7 @@ class _Comparison:
         if pair.row is None or not pair.moved_on:
             return
         after = replace(_wanted(pair), enabled=pair.row.spec is not None and pair.row.spec.enabled)
-        if completed_at(after, self.now):
-            after = replace(after, enabled=False)
+        after = _unless_completed(after, self.now)
         if pair.row.spec is None or differing(after, pair.row.spec):
             self._append(Update, pair, after)
 
@@ -239,8 +241,10 @@ class _Comparison:
 
     def _deletes(self) -> Iterator[Change]:
         for name, managed in self.observed.ledger.items():
-            row = self.observed.rows.get(name)
-            if row is None or name in self.desired.schedules or name in self.claimed:
+            if name in self.desired.schedules or name in self.claimed:
+                continue
+            row = self.observed.rows.get(name) or self._stray(managed)
+            if row is None:
                 continue
             yield Delete(
                 name=name,
@@ -253,7 +257,8 @@ class _Comparison:
 
     def _forgotten(self) -> tuple[str, ...]:
         ledger, rows = self.observed.ledger, self.observed.rows
-        return tuple(name for name in ledger if name not in rows and name not in self.desired.schedules)
+        gone = (name for name in ledger if name not in rows and name not in self.desired.schedules)
+        return tuple(name for name in gone if self._stray(ledger[name]) is None)
 
     def _inert(self) -> Iterator[Finding]:
         ledger = self.observed.ledger
@@ -280,6 +285,7 @@ class _Comparison:
             unchanged=self.unchanged,
             taken=tuple(self.taken),
             forgotten=self._forgotten(),
+            agreed=tuple(self.agreed),
             notices=tuple(self._inert()),
         )
 
@@ -294,11 +300,20 @@ def _is_completed(pair: _Pair) -> bool:
         return True
     if not spec.one_off or pair.row is None or pair.managed is None or _new_instant(pair):
         return False
-    if has_run_once(spec, pair.row) and pair.managed.spec.one_off:
+    held = pair.row.spec
+    if held is None or not held.one_off or not pair.managed.spec.one_off or _lies_ahead(held, pair.now):
+        return False
+    if pair.row.total_run_count > 0:
         return True
     # After its run Beat disables a one-off and resets its count, so the row looks like one that never ran.
-    disabled = pair.row.spec is not None and not pair.row.spec.enabled
-    return disabled and pair.managed.spec.enabled and spec.enabled and pair.pause is None
+    return not held.enabled and pair.managed.spec.enabled and spec.enabled and pair.pause is None
+
+
+def _lies_ahead(spec: Spec, now: datetime) -> bool:
+    """Say whether a one-off cannot have run yet."""
+    if isinstance(spec.timing, Clocked) and spec.timing.at > now:
+        return True
+    return spec.start_at is not None and spec.start_at > now
 
 
 def _new_instant(pair: _Pair) -> bool:
@@ -329,16 +344,33 @@ def _rearms_by_instant(pair: _Pair) -> bool:
 
 def _wanted(pair: _Pair) -> Spec:
     """The files' values, but for the fields that are left to operators."""
-    spec, row = pair.schedule.spec, pair.row
-    if not pair.schedule.ignore_changes or row is None or row.spec is None:
+    spec, row, ignored = pair.schedule.spec, pair.row, pair.schedule.ignore_changes
+    if pair.pause is not None:
+        # It was our pause that disabled the row, no operator.
+        ignored -= {"enabled"}
+    if not ignored or row is None or row.spec is None:
         return spec
-    return with_fields(spec, row.spec, pair.schedule.ignore_changes)
+    return _runnable(with_fields(spec, row.spec, ignored), ignored)
+
+
+def _runnable(spec: Spec, ignored: Collection[str]) -> Spec:
+    """Return a mixture of the files' and an operator's values as Beat can run it."""
+    if isinstance(spec.timing, Clocked) and not spec.one_off:
+        spec = replace(spec, one_off=True)
+    if spec.expires_at is not None and spec.expires_after is not None:
+        return replace(spec, expires_after=None) if "expires_at" in ignored else replace(spec, expires_at=None)
+    return spec
 
 
 def _after(pair: _Pair) -> Spec:
     """What the row shall hold: the files' values, stopped where a pause or a human's hand stopped it."""
-    spec = _wanted(pair)
+    spec = _unless_completed(_wanted(pair), pair.now)
     return replace(spec, enabled=False) if pair.paused or _is_held(pair) else spec
+
+
+def _unless_completed(spec: Spec, now: datetime) -> Spec:
+    """A clocked time of the past fires whatever guards it, so it is never written enabled."""
+    return replace(spec, enabled=False) if spec.enabled and completed_at(spec, now) else spec
 
 
 def _field_changes(after: Spec | None, row: Row | None, base: Spec | None) -> tuple[FieldChange, ...]:
@@ -366,9 +398,12 @@ def _says_something(name: str, spec: Spec | None) -> bool:
 
 
 def _cause(name: str, before: Spec | None, base: Spec | None, after: Spec | None) -> Cause:
-    if base is None or after is None or before is None:
+    if base is None or after is None:
         return "files"
     files_moved = getattr(after, name) != getattr(base, name)
+    if before is None:
+        # Somebody broke the row: it cannot even be read any more.
+        return "both" if files_moved else "drift"
     table_moved = getattr(before, name) != getattr(base, name)
     return "both" if files_moved and table_moved else "drift" if table_moved else "files"
 

@@ -26,6 +26,7 @@ from schedsync.core.safety import Binding, Refusal
 from schedsync.core.schedule import (
     People,
     Row,
+    Schedule,
     Spec,
     canonical_json,
     value_from,
@@ -49,6 +50,7 @@ class Plan:
     paused: tuple[Paused, ...] = ()
     completed: tuple[str, ...] = ()
     forgotten: tuple[str, ...] = ()
+    agreed: tuple[Schedule, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     notices: tuple[Finding, ...] = ()
     unchanged: int = 0
@@ -63,6 +65,12 @@ class Plan:
     def fingerprint(self) -> str:
         """The identity of the state that was compared: see :func:`fingerprint`."""
         return fingerprint(self.observed, names_of(self.changes))
+
+    @property
+    def writes(self) -> bool:
+        """Whether an apply writes anything: changes, or what the ledger and the pauses lag behind."""
+        ended = any(pause.ended(self.now) for pause in self.paused)
+        return bool(self.changes or self.forgotten or self.agreed or ended)
 
     @property
     def drifted(self) -> tuple[Change, ...]:
@@ -285,7 +293,7 @@ def refreshed(change: Change, observed: Observed) -> Change:
     The state that was compared must still be the same: see :func:`fingerprint`.
     """
     old_name = change.old_name if isinstance(change, Rename) else change.name
-    row = observed.rows.get(old_name) if change.row is not None else None
+    row = observed.find(old_name, change.row.id) if change.row is not None else None
     if change.after is not None or change.kind == "delete":
         return replace(change, row=row)
     written = {one.field: value_from(one.field, one.after) for one in change.fields if one.field != "name"}

@@ -135,14 +135,6 @@ def completed_at(spec: Spec, now: datetime) -> bool:
     return spec.expires_at is not None and spec.expires_at <= now
 
 
-def has_run_once(spec: Spec, row: Row) -> bool:
-    """Say whether a one-off has run, as far as its row can tell.
-
-    Beat disables it and resets its count only at the tick after the run (django_celery_beat/schedulers.py).
-    """
-    return spec.one_off and row.total_run_count > 0
-
-
 def form(spec: Spec) -> dict[str, Any]:
     """Return the canonical form as JSON values: what the ledger, a plan and its checksum hold."""
     return {name: value_form(name, getattr(spec, name)) for name in FIELDS}

@@ -147,7 +147,7 @@ def refusals(found: Sequence[Refusal], paint: Paint = plain) -> Iterator[str]:
 def outcome(value: Outcome, paint: Paint = plain) -> str:
     """Write what an apply did."""
     if not value.changes:
-        return "Nothing to do, nothing was written"
+        return "No row changed, the ledger was brought in step" if value.run else "Nothing to do, nothing was written"
     counts = value.summary()
     words = {
         "create": "created",

@@ -38,10 +38,10 @@ class Beat:
         # A Beat that has just started takes the first change it sees for where it starts from.
         PeriodicTasks.update_changed()
         self.scheduler.tick()
+        self.told = 0
 
     def run(self, span: timedelta) -> list[tuple[datetime, str]]:
-        """Let time pass, and return what was sent meanwhile."""
-        self.scheduler.sent.clear()
+        """Let time pass, and return what was sent since the last time."""
         until = datetime.now(timezone.utc) + span
         while (now := datetime.now(timezone.utc)) < until:
             sent = len(self.scheduler.sent)
@@ -50,7 +50,8 @@ class Beat:
                 # Beat wakes 10 ms early and then asks to be called at once; a frozen clock would stand still.
                 pause = min(max(delay or 0, 0.02), self.scheduler.max_interval)
                 self.clock.move_to(now + timedelta(seconds=pause))
-        return list(self.scheduler.sent)
+        told, self.told = self.told, len(self.scheduler.sent)
+        return self.scheduler.sent[told:]
 
     def write_back(self) -> None:
         """Save what Beat still holds of its runs, whole rows, as it does every three minutes."""
