@@ -153,7 +153,8 @@ def _restored(change: Change, now: datetime) -> Iterator[Consequence]:
     if ran <= now and next_slot(spec.timing, ran) <= now:
         yield Consequence(
             "may_restore_run",
-            f"stock Beat may still write back a run since {when(ran, spec.timing)}, and then fires for a slot since",
+            "stock Beat may hold a run of the last 3 minutes that the table does not show yet; once it writes that back, "
+            "it fires at once for a slot since",
         )
 
 

@@ -1,0 +1,49 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test lint format benchmark build clean
+
+help:  ## Say what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
+
+demo: $(VENV)/demo.stamp  ## Show the main job, with a real Beat and worker on embedded parts
+	@$(BIN)/python examples/shop/demo.py
+
+test: $(VENV)/dev.stamp  ## Run the tests on all servers that this machine can have
+	@$(BIN)/python -m tests.servers --cov --cov-report=term $(ARGS)
+
+lint: $(VENV)/dev.stamp  ## Check style, types, layers and schemas
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --check-metaschema schemas/*.json
+	$(BIN)/check-jsonschema --schemafile schemas/schedules.v1.schema.json $$(find schedules -name '*.yaml')
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet .github/workflows
+
+format: $(VENV)/dev.stamp  ## Put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmark: $(VENV)/dev.stamp  ## Measure the speeds of docs/benchmarks.md, and write it
+	@$(BIN)/python -m tests.benchmarks
+
+build: $(VENV)/dev.stamp  ## Build the wheel and the source distribution
+	$(BIN)/python -m build
+
+clean:  ## Remove what was made
+	rm -rf $(VENV) .demo build dist .mypy_cache .pytest_cache .ruff_cache .coverage*
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/demo.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@ $(VENV)/demo.stamp

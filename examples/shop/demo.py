@@ -1,0 +1,132 @@
+"""The main job in under a minute: from YAML to a running Beat, a change, and an edit behind Git's back."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+DATA = ROOT / ".demo"
+SCHEDULES = DATA / "schedules"
+BIN = Path(sys.executable).parent
+ENVIRONMENT = {
+    **os.environ,
+    "DJANGO_SETTINGS_MODULE": "shop.settings",
+    "PYTHONPATH": str(HERE),
+    "PYTHONUNBUFFERED": "1",
+    "SHOP_DATA": str(DATA),
+}
+
+
+def main() -> int:
+    prepare()
+    with running("worker", "--pool", "solo", "--loglevel", "warning"), running("beat", "--loglevel", "info") as beat:
+        title("Apply the schedules")
+        schedsync("validate", "schedules")
+        schedsync("apply", "schedules", "--yes")
+        arriving("heartbeat", 2)
+
+        title("Change a file: the heartbeat every 5s becomes every 2s")
+        edit("every: 5s", "every: 2s")
+        schedsync("plan", "schedules")
+        schedsync("apply", "schedules", "--yes")
+        arriving("heartbeat", 4)
+        print(f"Beat is still process {beat.pid}: it picked the change up without a restart.")
+
+        title("Behind Git's back: Sam moves the heartbeat to another queue, in the admin")
+        call(sys.executable, str(HERE / "edit_in_admin.py"), "heartbeat", "queue", "sams-queue", shown=False)
+        schedsync("drift", "schedules", expected=2)
+        schedsync("apply", "schedules", "--yes")
+        schedsync("drift", "schedules")
+    print(NEXT)
+    return 0
+
+
+NEXT = """
+That was the main job. What to try next:
+  edit .demo/schedules/shop.yaml, then in .demo, with DJANGO_SETTINGS_MODULE=shop.settings and
+  PYTHONPATH=../examples/shop:
+    ../.venv/bin/schedsync plan                 see what would change, and what follows from it
+    ../.venv/bin/schedsync pause heartbeat --for 1h --reason "too loud"
+    ../.venv/bin/schedsync doctor               look at what surrounds the schedules
+  and read README.md on how to bring it into your own project."""
+
+
+def prepare() -> None:
+    shutil.rmtree(DATA, ignore_errors=True)
+    shutil.copytree(ROOT / "schedules", SCHEDULES)
+    shutil.copy(ROOT / "schedsync.toml", DATA)
+    call(sys.executable, str(HERE / "manage.py"), "migrate", "--verbosity", "0", shown=False)
+
+
+def title(text: str) -> None:
+    print(f"\n\033[1m== {text}\033[0m" if sys.stdout.isatty() else f"\n== {text}", flush=True)
+
+
+def schedsync(*words: str, expected: int = 0) -> None:
+    print(f"$ schedsync {' '.join(words)}", flush=True)
+    call(str(BIN / "schedsync"), *words, expected=expected)
+    if expected:
+        print(f"(exit code {expected})", flush=True)
+
+
+def call(*command: str, expected: int = 0, shown: bool = True) -> None:
+    done = subprocess.run(command, cwd=DATA, env=ENVIRONMENT, check=False, capture_output=not shown, text=True)
+    if done.returncode != expected:
+        raise SystemExit(f"{command[0]} ended with {done.returncode}: {done.stderr or ''}")
+
+
+def edit(before: str, after: str) -> None:
+    path = SCHEDULES / "shop.yaml"
+    text = path.read_text()
+    path.write_text(text.replace(before, after, 1))
+    print(f"schedules/shop.yaml\n-    {before}\n+    {after}", flush=True)
+
+
+@contextlib.contextmanager
+def running(*words: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run Celery's worker or Beat, and stop it at the end whatever happens."""
+    log = DATA / f"{words[0]}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(BIN / "celery"), "--app", "shop", *words],
+            cwd=DATA, env=ENVIRONMENT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def arriving(text: str, count: int) -> None:
+    """Show the next tasks that arrive at the worker."""
+    print("The worker:", flush=True)
+    log = DATA / "worker.log"
+    seen = len(log.read_text(errors="replace").splitlines())
+    until = time.monotonic() + 60
+    while count and time.monotonic() < until:
+        lines = log.read_text(errors="replace").splitlines()
+        for line in lines[seen:]:
+            if text in line and count:
+                print(f"  {line}", flush=True)
+                count -= 1
+        seen = len(lines)
+        time.sleep(0.1)
+    if count:
+        raise SystemExit(f"no {text} arrived, see {DATA}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
