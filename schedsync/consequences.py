@@ -153,8 +153,8 @@ def _restored(change: Change, now: datetime) -> Iterator[Consequence]:
     if ran <= now and next_slot(spec.timing, ran) <= now:
         yield Consequence(
             "may_restore_run",
-            "stock Beat may hold a run of the last 3 minutes that the table does not show yet; once it writes that back, "
-            "it fires at once for a slot since",
+            "stock Beat may hold a run of the last 3 minutes that the table does not show yet; "
+            "once it writes that back, it fires at once for a slot since",
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -52,17 +52,40 @@ def fault_of(error: Exception, using: str) -> Fault:
     if isinstance(error, IntegrityError):
         return Fault.DUPLICATE
     cause = error.__cause__
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    number = getattr(cause, "sqlite_errorcode", None)
-    if isinstance(state, str) and (state.startswith("08") or state in {"57P01", "57P02", "57P03", "57P05"}):
-        return Fault.GONE
-    if isinstance(state, str):
-        return _SQLSTATES.get(state, Fault.OTHER)
-    if isinstance(number, int):
-        return _SQLITE.get(number & 0xFF, Fault.OTHER)
-    if cause is not None and cause.args and isinstance(cause.args[0], int):
-        return _MYSQL.get(cause.args[0], Fault.GONE if cause.args[0] == 0 else Fault.OTHER)
+    found = _READERS.get(connections[using].vendor, lambda _: None)(cause) if cause is not None else None
+    if found is not None:
+        return found
     return Fault.GONE if isinstance(error, InterfaceError) or _is_dead(using) else Fault.OTHER
+
+
+def _by_sqlstate(cause: BaseException) -> Fault | None:
+    """Read PostgreSQL's code, as psycopg 3 and psycopg2 carry it."""
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    if not isinstance(state, str):
+        return None
+    gone = state.startswith("08") or state in {"57P01", "57P02", "57P03", "57P05"}
+    return Fault.GONE if gone else _SQLSTATES.get(state, Fault.OTHER)
+
+
+def _by_number(cause: BaseException) -> Fault | None:
+    """Read MariaDB's code; 0 is what PyMySQL says of a connection that is closed."""
+    number = cause.args[0] if cause.args else None
+    if not isinstance(number, int):
+        return None
+    return Fault.GONE if number == 0 else _MYSQL.get(number, Fault.OTHER)
+
+
+def _by_result_code(cause: BaseException) -> Fault | None:
+    """Read SQLite's code, which Python tells from 3.11 on."""
+    number = getattr(cause, "sqlite_errorcode", None)
+    return _SQLITE.get(number & 0xFF, Fault.OTHER) if isinstance(number, int) else None
+
+
+_READERS: Mapping[str, Callable[[BaseException], Fault | None]] = {
+    "postgresql": _by_sqlstate,
+    "mysql": _by_number,
+    "sqlite": _by_result_code,
+}
 
 
 def _is_dead(using: str) -> bool:

@@ -303,14 +303,24 @@ def _refresh_places(writing: Writing, observed: Observed, written: Collection[st
 
 
 def _left_behind(changes: Iterable[Change], observed: Observed) -> dict[str, set[int]]:
-    """Return the schedule rows, by kind, that our changes took a task away from."""
+    """Return the schedule rows, by kind, that our changes took a task away from.
+
+    Not those of enabled one-offs, nor of what has an end: when Beat is done with such a row it saves its own copy,
+    whole, and one that refers to nothing would stop it (``ModelEntry.is_due`` in django_celery_beat/schedulers.py).
+    """
     result: dict[str, set[int]] = defaultdict(set)
     for change in changes:
+        if change.row and change.row.spec and _may_be_saved_whole(change.row.spec):
+            continue
         known = observed.ledger.get(change.name)
         for timing_row in (change.row and change.row.timing_row, known and known.timing_row):
             if timing_row and _leaves(change):
                 result[timing_row[0]].add(timing_row[1])
     return result
+
+
+def _may_be_saved_whole(spec: Spec) -> bool:
+    return spec.enabled and (spec.one_off or spec.expires_at is not None)
 
 
 def _leaves(change: Change) -> bool:

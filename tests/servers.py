@@ -57,7 +57,11 @@ def started() -> Iterator[Services]:
     with contextlib.ExitStack() as stack:
         base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="schedsync-servers-")))
         base.chmod(0o755)
-        sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(base / "default.sqlite3")}
+        sqlite = {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(base / "default.sqlite3"),
+            "OPTIONS": {"timeout": 2},
+        }
         services.databases["default"] = {**sqlite, "TEST": {"NAME": str(base / "test.sqlite3")}}
         for name, start in _STARTERS.items():
             try:

@@ -217,7 +217,7 @@ def _lines(document: Document, node: Node, reader: Reader) -> list[tuple[Any, Lo
 def _check_templates(
     name: str, place: Location, fields: Mapping[str, Node], values: Mapping[str, Any], reader: Reader
 ) -> bool:
-    problems = [(place, *problem) for problem in _template_problems(name, values)]
+    problems = [(place, message, hint) for _, message, hint in _template_problems(name, values)]
     for key in values:
         if not any(match[1] == key for match in _PLACEHOLDER.finditer(name)):
             problems.append((place, f"`{{{key}}}` does not stand in the name `{name}`", "names would repeat"))
@@ -243,7 +243,7 @@ def _elsewhere(
 def _node_problems(node: Node, values: Mapping[str, Any], path: str) -> Iterator[tuple[Location, str, str | None]]:
     value = node.value
     if isinstance(value, str):
-        yield from ((node.at(path), *problem) for problem in _template_problems(value, values))
+        yield from ((node.at(path, at), message, hint) for at, message, hint in _template_problems(value, values))
     elif isinstance(value, list):
         for item in value:
             yield from _node_problems(item, values, path)
@@ -255,13 +255,13 @@ def _node_problems(node: Node, values: Mapping[str, Any], path: str) -> Iterator
             yield from _node_problems(item, values, path)
 
 
-def _template_problems(text: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+def _template_problems(text: str, values: Mapping[str, Any]) -> Iterator[tuple[int, str, str | None]]:
     for match in _PLACEHOLDER.finditer(text):
         if match[0] in ("{", "}"):
-            yield f"a single `{match[0]}` in `{text}`", f"write `{match[0] * 2}` for a brace"
+            yield match.start(), f"a single `{match[0]}` in `{text}`", f"write `{match[0] * 2}` for a brace"
         elif match[1] is not None and match[1] not in values:
             hint = did_you_mean(match[1], values) or f"known: {', '.join(values)}; `{{{{` is a brace"
-            yield f"unknown placeholder `{match[0]}`", hint
+            yield match.start(), f"unknown placeholder `{match[0]}`", hint
 
 
 def _fill(text: str, chosen: Mapping[str, Any], *, whole: bool = True) -> Any:

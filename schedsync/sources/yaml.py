@@ -58,9 +58,9 @@ class Node:
         self.weight = 1
         self.keys: dict[str, tuple[int, int]] | None = None
 
-    def at(self, path: str, offset: int = 0) -> Location:
-        """Return the node's place; ``offset`` counts characters within a scalar's text."""
-        shift = self.inner + offset if self.inner >= 0 else 0
+    def at(self, path: str, offset: int | None = None) -> Location:
+        """Return where the node begins; with ``offset``, where that character of a scalar's text stands."""
+        shift = 0 if offset is None or self.inner < 0 else self.inner + offset
         return Location(path, self.line, self.column + shift)
 
     def key_at(self, path: str, key: str) -> Location:

@@ -109,9 +109,7 @@ def test_each_difference_has_its_cause(project: Project) -> None:
     project.schedules("  a: {task: t, every: 1m}\n  b: {task: t, every: 1m}\n  c: {task: t, every: 1m}\n")
     project.apply()
     PeriodicTask.objects.filter(name__in=["b", "c"]).update(queue="elsewhere")
-    project.schedules(
-        "  a: {task: t, every: 2m}\n  b: {task: t, every: 1m}\n  c: {task: t, every: 1m, queue: here}\n"
-    )
+    project.schedules("  a: {task: t, every: 2m}\n  b: {task: t, every: 1m}\n  c: {task: t, every: 1m, queue: here}\n")
 
     assert kinds(project) == [("update", "a", "files"), ("update", "b", "drift"), ("update", "c", "both")]
     assert "queue         none became elsewhere" in project.drift().out

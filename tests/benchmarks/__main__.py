@@ -1,0 +1,251 @@
+"""Measures the speeds that docs/benchmarks.md states, on PostgreSQL, and writes that page.
+
+Each measurement runs in a forked process of its own, so that nothing is remembered from the one before; what a user
+would do instead is measured in the same run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tests.servers import Missing, Services, _postgresql
+
+SIZES = (1_000, 10_000)
+PER_FILE = 50
+REPEATS = 3
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing that is measured; ``prepare`` is not."""
+
+    name: str
+    work: Callable[[], Any]
+    prepare: Callable[[], Any] = lambda: None
+    repeats: int = REPEATS
+
+
+def main(sizes: tuple[int, ...] = SIZES) -> int:
+    services = Services()
+    with tempfile.TemporaryDirectory(prefix="schedsync-bench-") as name, contextlib.ExitStack() as stack:
+        base = Path(name)
+        base.chmod(0o755)
+        try:
+            stack.enter_context(_postgresql(base, services))
+        except Missing as reason:
+            print(f"no PostgreSQL: {reason}", file=sys.stderr)
+            return 1
+        os.environ["SCHEDSYNC_TEST_DATABASES"] = json.dumps({"default": services.databases["postgresql"]})
+        os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        results = {size: measured(size, base / str(size)) for size in sizes}
+    PAGE.write_text(page(results))
+    print(PAGE.read_text())
+    return 0
+
+
+def measured(size: int, directory: Path) -> dict[str, float]:
+    write_files(directory, size)
+    os.chdir(directory)
+    result: dict[str, float] = {}
+    for case in cases(directory, size):
+        times = [in_child(case) for _ in range(case.repeats)]
+        result[case.name] = statistics.median(times)
+        print(f"{size:>7,} {case.name:<28} {result[case.name]:8.3f} s", file=sys.stderr, flush=True)
+    return result
+
+
+def in_child(case: Case) -> float:
+    from django.db import connections
+
+    connections.close_all()
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            case.prepare()
+            started = time.perf_counter()
+            case.work()
+            took = time.perf_counter() - started
+        os.write(write, repr(took).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(write)
+    with os.fdopen(read) as answer:
+        return float(answer.read())
+
+
+def cases(directory: Path, size: int) -> Iterator[Case]:
+    saved = str(directory / "plan.json")
+    yield Case("CSafeLoader", lambda: load_all(directory))
+    yield Case("validate", lambda: cli("validate"))
+    yield Case("loop, first", lambda: loop(size), empty, repeats=1)
+    yield Case("loop, nothing changed", lambda: loop(size), repeats=1)
+    yield Case("COPY", lambda: copy_rows(size), empty)
+    yield Case("bulk_create", lambda: bulk_create(size), empty)
+    yield Case("first apply", lambda: cli("apply", "--yes"), empty)
+
+    def save_plan() -> None:
+        empty()
+        cli("plan", "--out", saved)
+
+    yield Case("first apply of a saved plan", lambda: cli("apply", "--yes", "--plan", saved), save_plan)
+    yield Case("plan, nothing changed", lambda: cli("plan", "--exit-code"))
+    yield Case("apply, nothing changed", lambda: cli("apply", "--yes"))
+    yield Case("apply of one change", lambda: cli("apply", "--yes", "--settle", "0"), lambda: change_one(directory))
+
+
+def write_files(directory: Path, size: int) -> None:
+    for start in range(0, size, PER_FILE):
+        path = directory / "schedules" / f"team-{start // PER_FILE:04}" / "tasks.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(
+            "version: 1\nschedules:\n" + "".join(entry(number) for number in range(start, start + PER_FILE))
+        )
+
+
+def entry(number: int) -> str:
+    return (
+        f'  sync-{number}:\n    task: shop.tasks.sync_tenant\n    crontab: "{number % 60} */2 * * *"\n'
+        f"    kwargs: {{tenant: t{number}}}\n    queue: sync\n    expires_after: 5m\n"
+    )
+
+
+def change_one(directory: Path) -> None:
+    path = directory / "schedules/team-0000/tasks.yaml"
+    path.write_text(path.read_text().replace("queue: sync", f"queue: sync{time.time_ns()}", 1))
+
+
+def cli(*words: str) -> None:
+    from schedsync.cli import run
+
+    code = run(words)
+    if code:
+        os._exit(3)
+
+
+def load_all(directory: Path) -> None:
+    import yaml
+
+    for path in sorted(directory.glob("schedules/*/*.yaml")):
+        yaml.load(path.read_text(), Loader=yaml.CSafeLoader)
+
+
+def fields(number: int) -> dict[str, Any]:
+    return {
+        "task": "shop.tasks.sync_tenant",
+        "kwargs": json.dumps({"tenant": f"t{number}"}),
+        "queue": "sync",
+        "expire_seconds": 300,
+    }
+
+
+def loop(size: int) -> None:
+    """What people write today: a loop of ``update_or_create``."""
+    from django_celery_beat.models import CrontabSchedule, PeriodicTask
+
+    for number in range(size):
+        crontab, _ = CrontabSchedule.objects.get_or_create(minute=str(number % 60), hour="*/2", timezone="UTC")
+        PeriodicTask.objects.update_or_create(name=f"sync-{number}", defaults={**fields(number), "crontab": crontab})
+
+
+def crontabs() -> list[Any]:
+    from django_celery_beat.models import CrontabSchedule
+
+    rows = [CrontabSchedule(minute=str(minute), hour="*/2", timezone="UTC") for minute in range(60)]
+    return list(CrontabSchedule.objects.bulk_create(rows))
+
+
+def bulk_create(size: int) -> None:
+    from django_celery_beat.models import PeriodicTask
+
+    made = crontabs()
+    rows = [PeriodicTask(name=f"sync-{n}", crontab=made[n % 60], **fields(n)) for n in range(size)]
+    PeriodicTask.objects.bulk_create(rows, batch_size=1000)
+
+
+def copy_rows(size: int) -> None:
+    from django.db import connection
+    from django.utils import timezone
+
+    made, now = crontabs(), timezone.now()
+    columns = "name,task,args,kwargs,headers,queue,expire_seconds,crontab_id,one_off,enabled,total_run_count,date_changed,description"
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY django_celery_beat_periodictask ({columns}) FROM STDIN") as copy,
+    ):
+        for n in range(size):
+            some = fields(n)
+            values = (f"sync-{n}", some["task"], "[]", some["kwargs"], "{}", "sync", 300, made[n % 60].pk)
+            copy.write_row((*values, False, True, 0, now, ""))
+
+
+def empty() -> None:
+    from django.db import connection
+    from django_celery_beat.models import CrontabSchedule, PeriodicTask
+
+    from schedsync.models import ManagedSchedule, SyncRun
+
+    tables = ", ".join(m._meta.db_table for m in (PeriodicTask, CrontabSchedule, ManagedSchedule, SyncRun))
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {tables} CASCADE")
+
+
+def page(results: dict[int, dict[str, float]]) -> str:
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make benchmark`; every figure comes from one run on one machine, on PostgreSQL, each in a process of",
+        "its own with nothing remembered. Seconds vary from machine to machine, and on shared ones from minute to minute:",
+        "the ratios are what is claimed.",
+        "",
+        f"{date.today()}: Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}; "
+        f"median of {REPEATS}, the loops once.",
+        "",
+        "The loop is a user's own `update_or_create` for each schedule; `CSafeLoader` is PyYAML alone on the same files;",
+        "`COPY` and `bulk_create` write the same rows, without a ledger, without any comparison.",
+        "",
+    ]
+    for size, seconds in results.items():
+        lines += [f"## {size:,} schedules in {size // PER_FILE:,} files", "", "| what | seconds |", "|---|---:|"]
+        lines += [f"| {name} | {took:.3f} |" for name, took in seconds.items()]
+        lines += ["", "| claim | ratio |", "|---|---:|"]
+        lines += [f"| {claim} | {ratio:.1f} |" for claim, ratio in ratios(seconds)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def ratios(seconds: dict[str, float]) -> Iterator[tuple[str, float]]:
+    quiet, first = seconds["loop, nothing changed"], seconds["loop, first"]
+    yield "a plan where nothing changed, times faster than the loop", quiet / seconds["plan, nothing changed"]
+    yield (
+        "a plan where nothing changed, times CSafeLoader's time",
+        seconds["plan, nothing changed"] / seconds["CSafeLoader"],
+    )
+    yield "validate, times CSafeLoader's time", seconds["validate"] / seconds["CSafeLoader"]
+    yield "the first apply, times faster than the loop", first / seconds["first apply"]
+    yield "the first apply of a saved plan, times faster than the loop", first / seconds["first apply of a saved plan"]
+    yield "the first apply of a saved plan, times COPY's time", seconds["first apply of a saved plan"] / seconds["COPY"]
+    yield "an apply of one change, times faster than the loop", quiet / seconds["apply of one change"]
+
+
+if __name__ == "__main__":
+    sys.exit(main(tuple(int(word) for word in sys.argv[1:]) or SIZES))
