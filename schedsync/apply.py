@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from schedsync.core.change import Change, Create, Observed, Rename, Update
+from schedsync.core.collecting import gc_paused
 from schedsync.core.outcome import Outcome
 from schedsync.core.plan import fingerprint, names_of, refreshed
 from schedsync.core.schedule import Row, Spec, completed_at, with_fields
@@ -41,6 +42,7 @@ def now() -> datetime:
     return datetime.now(timezone.utc)
 
 
+@gc_paused()
 def execute(writing: Writing, expected: str | None, waiting: Waiting) -> Outcome:
     """Write, commit and confirm.
 
@@ -151,6 +153,8 @@ def _repair(change: Change, observed: Observed, at: datetime) -> Change | None:
     row = observed.find(change.name, known)
     if row is None:
         return _again(Create, change, None, change.after)
+    if row.spec == change.after and row.name == change.name:
+        return None
     written = {one.field for one in change.fields if one.field != "name"} - _stopped_since(
         change.after, row, observed, at
     )

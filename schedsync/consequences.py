@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from schedsync.core.change import Change, Consequence, Rename
@@ -158,6 +159,7 @@ def _restored(change: Change, now: datetime) -> Iterator[Consequence]:
         )
 
 
+@lru_cache(maxsize=65536)
 def when(instant: datetime, timing: Timing) -> str:
     """Write an instant in UTC, and in the crontab's own zone where that is another."""
     text = f"{_clock(instant)} UTC"

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from celery import schedules
+from celery import current_app, schedules
 
 from schedsync.core.schedule import Row, Spec
 from schedsync.core.timing import Clocked, Crontab, Interval, Timing
@@ -98,12 +98,12 @@ def next_run(spec: Spec, row: Row | None, now: datetime, *, hour: str | None = N
     """
     if not spec.enabled or (spec.one_off and row is not None and row.total_run_count > 0):
         return None
-    base = _base(spec, row, now)
     hour = hour if hour is not None else spec.timing.hour if isinstance(spec.timing, Crontab) else "*"
     if isinstance(spec.timing, Clocked):
         run: Run | None = Run(max(spec.timing.at, now, spec.start_at or now), late=spec.timing.at <= now)
     else:
-        run = _first_due(spec, base, now, hour)
+        deadline = current_app.conf.beat_cron_starting_deadline
+        run = _first_due(spec.timing, spec.start_at, _base(spec, row, now), now, hour, deadline)
     return None if run and spec.expires_at is not None and run.at >= spec.expires_at else run
 
 
@@ -115,10 +115,13 @@ def _base(spec: Spec, row: Row | None, now: datetime) -> datetime:
     return changed - _BEFORE_START if spec.start_at else changed
 
 
-def _first_due(spec: Spec, base: datetime, now: datetime, hour: str) -> Run | None:
-    timing = spec.timing
+@lru_cache(maxsize=65536)
+def _first_due(
+    timing: Timing, start_at: datetime | None, base: datetime, now: datetime, hour: str, _deadline: int | None
+) -> Run | None:
+    # Celery's object reads the deadline from the settings itself; here it only keeps what is remembered apart.
     slot = next_slot(timing, base)
-    at = max(slot, now, spec.start_at or now)
+    at = max(slot, now, start_at or now)
     for _ in range(100):
         at = _loaded(timing, hour, at)
         due, wait = _is_due(timing, base, at)

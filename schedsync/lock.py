@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
-from django.db import DatabaseError, IntegrityError, InterfaceError, connections
+from django.db import DatabaseError, IntegrityError, InterfaceError, connections, transaction
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.errors import Failed, Locked, SchedsyncError, Unavailable
@@ -52,8 +52,8 @@ def fault_of(error: Exception, using: str) -> Fault:
     if isinstance(error, IntegrityError):
         return Fault.DUPLICATE
     cause = error.__cause__
-    found = _READERS.get(connections[using].vendor, lambda _: None)(cause) if cause is not None else None
-    if found is not None:
+    read = _READERS.get(connections[using].vendor)
+    if read is not None and cause is not None and (found := read(cause)) is not None:
         return found
     return Fault.GONE if isinstance(error, InterfaceError) or _is_dead(using) else Fault.OTHER
 
@@ -111,6 +111,31 @@ def take(using: str, holder: str, now: datetime) -> None:
         if fault_of(error, using) is Fault.LOCKED:
             raise Locked from error
         raise
+
+
+_READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+
+@contextmanager
+def snapshot(using: str) -> Iterator[None]:
+    """Read everything as of one moment, in a transaction in which the database itself lets nothing be written.
+
+    SQLite has no such transaction; one that only reads sees one moment there as well.
+    """
+    connection = connections[using]
+    alone = not connection.in_atomic_block
+    if alone and connection.vendor == "mysql":
+        # Holds for the next transaction, and cannot be said within one.
+        _execute(using, _READ_ONLY)
+    with transaction.atomic(using=using):
+        if alone and connection.vendor == "postgresql":
+            _execute(using, _READ_ONLY)
+        yield
+
+
+def _execute(using: str, statement: str) -> None:
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement)
 
 
 @contextmanager

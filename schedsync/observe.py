@@ -7,7 +7,7 @@ Celery makes of it: its crontab is read by Celery's own parser, and what Celery 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime, timezone
 from decimal import Decimal
 from functools import lru_cache
@@ -21,7 +21,7 @@ from django_celery_beat.models import PeriodicTask
 from schedsync.core import crontab as crontabs
 from schedsync.core.change import Edit, Managed, Observed, Paused
 from schedsync.core.location import Location
-from schedsync.core.schedule import People, Problem, Row, Spec, canonical_json, spec_from
+from schedsync.core.schedule import People, Problem, Row, Spec, canonical_json
 from schedsync.core.timing import (
     LONGEST_INTERVAL,
     PERIODS,
@@ -94,10 +94,9 @@ def _rows(using: str) -> dict[str, Row]:
 
 def _row(values: tuple[Any, ...]) -> Row:
     columns = _Columns._make(values)
-    problems: list[Problem] = []
-    timing = _timing(columns, problems)
+    timing, timing_row, said = _timing(columns.one_off, values[_TIMING_COLUMNS:])
+    problems = list(said)
     spec = _spec(columns, timing, problems)
-    kind = next((kind for kind in KINDS if getattr(columns, f"{kind}_id") is not None), None)
     return Row(
         id=columns.id,
         name=columns.name,
@@ -105,26 +104,37 @@ def _row(values: tuple[Any, ...]) -> Row:
         last_run_at=columns.last_run_at,
         total_run_count=columns.total_run_count,
         date_changed=columns.date_changed,
-        timing_row=(kind, getattr(columns, f"{kind}_id")) if kind else None,
+        timing_row=timing_row,
         hour=columns.crontab__hour or "*",
         problems=tuple(problems),
     )
 
 
-def _timing(columns: _Columns, problems: list[Problem]) -> Timing | None:
-    given = [kind for kind in KINDS if getattr(columns, f"{kind}_id") is not None]
+_TIMING_COLUMNS = _Columns._fields.index("interval_id")
+
+
+@lru_cache(maxsize=65536)
+def _timing(
+    one_off: bool, values: tuple[Any, ...]
+) -> tuple[Timing | None, tuple[str, int] | None, tuple[Problem, ...]]:
+    """Return the timing of a row's schedule columns, the schedule row, and what is wrong with it; most rows share one."""
+    columns = _Columns._make((*(None,) * _TIMING_COLUMNS, *values))
+    given = [(kind, row_id) for kind in KINDS if (row_id := getattr(columns, f"{kind}_id")) is not None]
+    first = given[0] if given else None
     if len(given) != 1:
-        problems.append(Problem("SS320", f"{'no' if not given else len(given)} schedules, Beat stops at this row"))
-        return None
-    result = _READERS[given[0]](columns)
-    if isinstance(result, Problem):
-        problems.append(result)
-        return None
-    if isinstance(result, Clocked) and not columns.one_off:
-        problems.append(Problem("SS320", "a clocked schedule that is not one-off, Beat stops when it has run"))
-    if isinstance(result, Interval) and result.microseconds <= 0:
-        problems.append(Problem("SS320", "an interval of 0, Beat sends at every tick"))
-    return result
+        count = "no" if not given else len(given)
+        return None, first, (Problem("SS320", f"{count} schedules, Beat stops at this row"),)
+    read = _READERS[given[0][0]](columns)
+    if isinstance(read, Problem):
+        return None, first, (read,)
+    return read, first, tuple(_timing_problems(read, one_off))
+
+
+def _timing_problems(timing: Timing, one_off: bool) -> Iterator[Problem]:
+    if isinstance(timing, Clocked) and not one_off:
+        yield Problem("SS320", "a clocked schedule that is not one-off, Beat stops when it has run")
+    if isinstance(timing, Interval) and timing.microseconds <= 0:
+        yield Problem("SS320", "an interval of 0, Beat sends at every tick")
 
 
 def _interval(columns: _Columns) -> Timing | Problem:
@@ -191,18 +201,23 @@ _READERS: Mapping[str, Callable[[_Columns], Timing | Problem]] = {
 
 
 def _spec(columns: _Columns, timing: Timing | None, problems: list[Problem]) -> Spec | None:
-    read = {name: _json(name, getattr(columns, name)) for name in ("args", "kwargs", "headers")}
-    problems += [text for text in read.values() if isinstance(text, Problem)]
-    texts = {name: text for name, text in read.items() if isinstance(text, str)}
-    problems += _shape_problems(texts)
+    args, kwargs, headers = (
+        _json("args", columns.args),
+        _json("kwargs", columns.kwargs),
+        _json("headers", columns.headers),
+    )
+    problems += [text for text in (args, kwargs, headers) if isinstance(text, Problem)]
     if columns.expires is not None and columns.expire_seconds is not None:
         problems.append(Problem("SS320", "two expiries, Beat stops when it writes the row back"))
-    if timing is None or len(texts) < len(read):
+    if timing is None or isinstance(args, Problem) or isinstance(kwargs, Problem) or isinstance(headers, Problem):
         return None
+    problems += _shape_problems({"args": args, "kwargs": kwargs, "headers": headers})
     return Spec(
         task=columns.task,
         timing=timing,
-        **texts,
+        args=args,
+        kwargs=kwargs,
+        headers=headers,
         queue=columns.queue,
         exchange=columns.exchange,
         routing_key=columns.routing_key,
@@ -256,7 +271,6 @@ def _utc(value: datetime | None) -> datetime | None:
 
 _LEDGER = (
     "set", "name", "row_id", "timing_kind", "timing_id", "applied", "people", "path", "line", "column", "commit",
-    "applied_at",
 )  # fmt: skip
 
 
@@ -283,24 +297,17 @@ def _managed(
     line: int,
     column: int,
     commit: str,
-    applied_at: datetime,
 ) -> Managed:
     return Managed(
         name=name,
         set=set_name,
         row_id=row_id,
-        spec=_applied(applied),
+        applied=applied,
         location=Location(path, line, column) if path else None,
         people=_people(people),
         timing_row=(timing_kind, timing_id) if timing_kind and timing_id is not None else None,
         commit=commit or None,
-        applied_at=applied_at,
     )
-
-
-@lru_cache(maxsize=65536)
-def _applied(text: str) -> Spec:
-    return spec_from(json.loads(text))
 
 
 @lru_cache(maxsize=4096)
@@ -316,17 +323,18 @@ def pauses(using: str) -> dict[str, Paused]:
     return {row[0]: Paused(*row) for row in rows}
 
 
-def edits(using: str, since: Mapping[int, datetime | None]) -> dict[int, Edit]:
+def edits(using: str, rows: Mapping[str, int]) -> dict[int, Edit]:
     """Return the last edit of each row in the admin's log; empty where the project does not use it.
 
-    ``since`` maps a row's id to the time from which on an edit counts.
+    ``rows`` maps names to the ids of their rows; an edit counts from the time on when the ledger last took the row in.
     """
     from django.apps import apps
 
-    if not since or not apps.is_installed("django.contrib.admin"):
+    if not rows or not apps.is_installed("django.contrib.admin"):
         return {}
     from django.contrib.admin.models import LogEntry
 
+    since = {rows[name]: time for name, time in applied_at(using, rows).items()}
     entries = (
         LogEntry.objects.using(using)
         .filter(content_type__app_label="django_celery_beat", content_type__model="periodictask")
@@ -335,4 +343,10 @@ def edits(using: str, since: Mapping[int, datetime | None]) -> dict[int, Edit]:
         .values_list("object_id", "user__username", "action_time")
     )
     found = ((int(str(object_id)), Edit(str(user), time)) for object_id, user, time in entries)
-    return {row_id: edit for row_id, edit in found if (start := since[row_id]) is None or edit.time >= start}
+    return {row_id: edit for row_id, edit in found if edit.time >= since[row_id]}
+
+
+def applied_at(using: str, names: Collection[str]) -> dict[str, datetime]:
+    """Return when the ledger last took in each of the schedules."""
+    rows = ManagedSchedule.objects.using(using).filter(name__in=list(names))
+    return dict(rows.values_list("name", "applied_at"))

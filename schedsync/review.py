@@ -5,12 +5,11 @@ This is the one place where the steps of reading meet: find, read, check the sha
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schedsync.conf import Config
+from schedsync.core.collecting import gc_paused
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired
 from schedsync.sources.environments import Document, check_environments, resolve, uses_environments
@@ -45,7 +44,7 @@ class Validation:
 
 def read_set(config: Config) -> Reading:
     """Read all files of a set; one bad file hides no other."""
-    with _gc_paused():
+    with gc_paused():
         files, findings = read_files(config.paths, config.root)
         documents = [document for file in files if (document := _document(file, findings))]
         check_environments(documents, config.environments, findings.append)
@@ -64,7 +63,7 @@ def _document(file: SourceFile, findings: list[Finding]) -> Document | None:
 def resolve_set(reading: Reading, environment: str | None) -> tuple[Desired, list[Finding]]:
     """Return what a set wants in one environment, and all findings, each once and in the order of their places."""
     findings: list[Finding] = []
-    with _gc_paused():
+    with gc_paused():
         desired = resolve(reading.documents, environment, findings.append)
     roots = {document.path: document.root for document in reading.documents}
     said = [*reading.findings, *once(reading.findings, findings, roots)]
@@ -84,15 +83,3 @@ def validate(config: Config, environment: str | None) -> Validation:
         names |= set(desired.schedules)
         findings += found
     return Validation(tuple(in_order(findings)), reading.files, len(names))
-
-
-@contextmanager
-def _gc_paused() -> Iterator[None]:
-    # Reading makes millions of objects and no garbage; collecting meanwhile takes as long as parsing.
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -12,6 +12,7 @@ from dataclasses import replace
 from schedsync.apply import Waiting, execute, now
 from schedsync.consequences import with_consequences
 from schedsync.core.change import Edit, Held, Observed
+from schedsync.core.collecting import gc_paused
 from schedsync.core.diff import diff
 from schedsync.core.finding import Finding, has_errors
 from schedsync.core.outcome import Outcome
@@ -21,7 +22,7 @@ from schedsync.core.schedule import Desired
 from schedsync.core.timing import Clocked, Timing
 from schedsync.errors import InvalidSet, Refused, Stale, WrongUsage
 from schedsync.forecast import celery_schedule
-from schedsync.lock import database_errors
+from schedsync.lock import database_errors, snapshot
 from schedsync.observe import edits, observe
 from schedsync.review import read_set, resolve_set
 from schedsync.surroundings import Target, binding_of, completed_notices, situation_of, who
@@ -30,6 +31,7 @@ from schedsync.writing import Writing
 _TRIES = 3
 
 
+@gc_paused()
 def plan(target: Target) -> Plan:
     """Compare the files with the database; reads only.
 
@@ -37,7 +39,7 @@ def plan(target: Target) -> Plan:
     the database is not there or not migrated.
     """
     desired, findings = _desired(target)
-    with database_errors(target.using):
+    with database_errors(target.using), snapshot(target.using):
         return _planned(target, desired, findings, observe(target.using, target.config.set))
 
 
@@ -108,12 +110,8 @@ def _with_editors(using: str, plan: Plan) -> tuple[Held, ...]:
 
 
 def _edits(using: str, plan: Plan, names: Sequence[str]) -> dict[int, Edit]:
-    since = {
-        row_id: managed.applied_at
-        for name in names
-        if (managed := plan.observed.ledger.get(name)) and (row_id := row_id_of(plan, name)) is not None
-    }
-    return edits(using, since)
+    rows = {name: row_id for name in names if (row_id := row_id_of(plan, name)) is not None}
+    return edits(using, rows)
 
 
 def drift(target: Target) -> Plan:
@@ -197,6 +195,7 @@ def apply_saved(using: str, saved: SavedPlan, waiting: Waiting) -> Outcome:
         now=now(),
         changes=saved.changes,
         forgotten=saved.forgotten,
+        documents=saved.documents,
         run=uuid.uuid4(),
     )
     with database_errors(using):

@@ -23,6 +23,7 @@ from schedsync.commands.common import (
     target,
     verb,
 )
+from schedsync.core.collecting import gc_paused
 from schedsync.core.outcome import Outcome
 from schedsync.core.plan import Plan, SavedPlan, saved_plan
 from schedsync.errors import NotConfirmed, WrongUsage
@@ -70,8 +71,9 @@ def apply(format_: str, yes: bool, plan_file: Path | None, settle: float, wait: 
         raise WrongUsage("there is no terminal to ask on", hint="give `--yes`")
     waiting = {"settle": settle, "lock": wait, "say": say}
     if plan_file is not None:
-        done = _saved(plan_file, yes, waiting, options)
-        set_name, environment = _scope(plan_file)
+        saved = _read(plan_file, options)
+        set_name, environment = saved.set, saved.binding.environment
+        done = _saved(plan_file, saved, yes, waiting, options)
     else:
         chosen = target(options)
         set_name, environment = chosen.config.set, chosen.environment
@@ -98,12 +100,16 @@ def _confirmed() -> bool:
     return click.confirm("\nApply these changes?", default=False, err=True)
 
 
-def _saved(file: Path, yes: bool, waiting: dict[str, Any], options: dict[str, Any]) -> Outcome | None:
-    given = [name for name in _OF_THE_FILES if options[name]]
-    if given or (options["environment"] and click.get_current_context().get_parameter_source("environment") == _TYPED):
-        flag = (given or ["environment"])[0].replace("_", "-")
+def _read(file: Path, options: dict[str, Any]) -> SavedPlan:
+    typed = click.get_current_context().get_parameter_source("environment") == _TYPED
+    given = [name for name in _OF_THE_FILES if options[name]] + ["environment"] * typed
+    if given:
+        flag = given[0].replace("_", "-")
         raise WrongUsage(f"`{flag}` cannot apply to a saved plan", hint="give it to `plan`, where the plan is made")
-    saved = read_plan(file)
+    return read_plan(file)
+
+
+def _saved(file: Path, saved: SavedPlan, yes: bool, waiting: dict[str, Any], options: dict[str, Any]) -> Outcome | None:
     setup_django(options["settings"], options["database"])
     from schedsync import sync
     from schedsync.apply import Waiting
@@ -116,22 +122,21 @@ def _saved(file: Path, yes: bool, waiting: dict[str, Any], options: dict[str, An
 _TYPED = click.core.ParameterSource.COMMANDLINE
 
 
+@gc_paused()
 def read_plan(file: Path) -> SavedPlan:
     """Read a saved plan; raises WrongUsage where it is none."""
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-        if wrong := problems(values, PLAN):
-            raise ValueError(wrong[0])
+    except (OSError, ValueError) as error:
+        raise _no_plan(file, str(error)) from error
+    try:
         return saved_plan(values)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WrongUsage(
-            f"`{file}` is no saved plan: {error}", hint="make one by `schedsync plan --out FILE`"
-        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise _no_plan(file, next(iter(problems(values, PLAN)), str(error))) from error
 
 
-def _scope(file: Path) -> tuple[str, str | None]:
-    values = json.loads(file.read_text(encoding="utf-8"))
-    return values["set"], values["environment"]
+def _no_plan(file: Path, problem: str) -> WrongUsage:
+    return WrongUsage(f"`{file}` is no saved plan: {problem}", hint="make one by `schedsync plan --out FILE`")
 
 
 def _told(done: Outcome, format_: str, set_name: str, environment: str | None) -> int:

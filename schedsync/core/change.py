@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal
 
 from schedsync.core.location import Location
-from schedsync.core.schedule import NOBODY, People, Row, Spec
+from schedsync.core.schedule import NOBODY, People, Row, Spec, spec_from
 
 Cause = Literal["files", "drift", "both"]
 
@@ -140,12 +141,21 @@ class Managed:
     name: str
     set: str
     row_id: int | None
-    spec: Spec
+    applied: str
     location: Location | None = None
     people: People = NOBODY
     timing_row: tuple[str, int] | None = None
     commit: str | None = None
-    applied_at: datetime | None = None
+
+    @property
+    def spec(self) -> Spec:
+        """The canonical form last applied, read back; ``applied`` is its text."""
+        return _applied(self.applied)
+
+
+@lru_cache(maxsize=65536)
+def _applied(text: str) -> Spec:
+    return spec_from(json.loads(text))
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ from schedsync.core.schedule import (
     Spec,
     completed_at,
     differing,
+    spec_text,
     value_form,
     with_fields,
 )
@@ -181,7 +182,7 @@ class _Comparison:
             self.completed.append(pair.schedule.name)
         else:
             self.unchanged += 1
-        if pair.managed is not None and pair.managed.spec != pair.schedule.spec:
+        if pair.managed is not None and pair.managed.applied != spec_text(pair.schedule.spec):
             self.agreed.append(pair.schedule)
 
     def _finished(self, pair: _Pair) -> None:

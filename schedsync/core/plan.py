@@ -99,6 +99,7 @@ class SavedPlan:
     changes: tuple[Change, ...]
     forgotten: tuple[str, ...]
     refusals: tuple[Refusal, ...]
+    documents: tuple[Mapping[str, Any], ...] = ()
 
 
 def checksum(set_name: str, environment: str | None, changes: Sequence[Change]) -> str:
@@ -261,6 +262,7 @@ def saved_plan(values: Mapping[str, Any]) -> SavedPlan:
         changes=changes,
         forgotten=tuple(values["forgotten"]),
         refusals=tuple(Refusal(one["code"], one["message"], one["override"]) for one in values["refusals"]),
+        documents=tuple(values["changes"]),
     )
 
 
@@ -299,8 +301,9 @@ def refreshed(change: Change, observed: Observed) -> Change:
     written = {one.field: value_from(one.field, one.after) for one in change.fields if one.field != "name"}
     before = row.spec if row is not None else None
     after = Spec(**written) if before is None else replace(before, **written)
-    enabled = after.enabled if change.ledger_enabled is None else change.ledger_enabled
-    return replace(change, row=row, after=after, ledger=replace(after, enabled=enabled))
+    enabled = change.ledger_enabled
+    ledger = after if enabled is None or enabled == after.enabled else replace(after, enabled=enabled)
+    return replace(change, row=row, after=after, ledger=ledger)
 
 
 def drift_only(plan: Plan, edits: Mapping[int, Edit]) -> Plan:

@@ -97,7 +97,8 @@ def _schedules(document: Document, environment: str | None, report: Callable[[Fi
         if not _exists_in(written, environment):
             continue
         fields = _layered(defaults, {k: v for k, v in written.items() if k not in _STRUCTURE})
-        fields = _layered(fields, _differences(written, environment))
+        if differences := _differences(written, environment):
+            fields = _layered(fields, differences)
         if "for_each" in written:
             yield from _each(document, name, place, fields, written["for_each"], reader)
         elif check_name(name, place, reader) and (schedule := read_schedule(name, place, fields, reader)):
@@ -123,6 +124,8 @@ def _differences(written: Mapping[str, Node], environment: str | None) -> Mappin
 
 
 def _layered(below: Mapping[str, Node], above: Mapping[str, Node]) -> dict[str, Node]:
+    if not below:
+        return {key: node for key, node in above.items() if node.value is not None}
     replaced: set[str] = set()
     for group in (TIMINGS, _EXPIRIES):
         if any(key in above and above[key].value is not None for key in group):

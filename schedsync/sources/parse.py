@@ -75,6 +75,8 @@ def _line(node: Node, key: str, reader: Reader) -> str | None:
     value = node.value
     if not isinstance(value, str):
         return None
+    if value.isascii() and value.isprintable() and 0 < len(value) <= LONGEST_NAME:
+        return value
     if bad := next((one for one in value if _unprintable(one)), None):
         reader.finding("SS123", f"`{key}` with the control character U+{ord(bad):04X}", node.at(reader.path))
     elif not 0 < len(value) <= LONGEST_NAME:

@@ -78,18 +78,24 @@ class Node:
         return None if value is BAD else value
 
 
+_Key = tuple[str, int, int]
+
+
 class _Halt(Exception):
     """The file cannot be read any further."""
 
 
 class _Builder:
-    """Builds one document's nodes from the parser's events."""
+    """Builds one document's nodes from the parser's events; ``key`` is the key that waits for its value."""
 
     def __init__(self, path: str, report: Callable[[Finding], None]) -> None:
         self.path = path
         self.report = report
         self.anchors: dict[str, Node | None] = {}
-        self.stack: list[tuple[Node, str | None, Node | None]] = []
+        self.stack: list[tuple[Node | None, _Key | None, str | None]] = []
+        self.node: Node | None = None
+        self.key: _Key | None = None
+        self.anchor: str | None = None
         self.root: Node | None = None
         self.documents = 0
 
@@ -104,16 +110,22 @@ class _Builder:
             raise _Halt
 
     def scalar(self, event: Any) -> None:
-        text, start = event.value, event.start_mark
-        self.check_tag(event)
-        if event.style is None or event.style == "":
-            node = Node(self.resolve(text, event), start.line + 1, start.column + 1, 0)
-        else:
-            exact = event.end_mark.line == start.line and event.end_mark.column - start.column == len(text) + 2
-            node = Node(text, start.line + 1, start.column + 1, 1 if exact else -1)
+        text, mark = event.value, event.start_mark
+        line, column = mark.line + 1, mark.column + 1
+        if event.tag is not None:
+            self.check_tag(event)
         if not text.isascii() or "\0" in text:
             self.check_text(text, event)
-        self.add(node, event)
+        plain = not event.style
+        value = self.resolve(text, event) if plain else text
+        if self.key is None and self.node is not None and self.node.keys is not None and event.anchor is None:
+            if type(value) is str:
+                self.key = (value, line, column)
+                return
+        node = Node(value, line, column, 0 if plain else _inner(text, event))
+        if event.anchor:
+            self.anchors[event.anchor] = node
+        self.add(node)
 
     def check_text(self, text: str, event: Any) -> None:
         if _FORBIDDEN.search(text):
@@ -175,15 +187,19 @@ class _Builder:
             node.keys = {}
         if event.anchor:
             self.anchors[event.anchor] = None
-        self.stack.append((node, event.anchor, None))
+        self.stack.append((self.node, self.key, self.anchor))
+        self.node, self.key, self.anchor = node, None, event.anchor
 
     def close(self, _event: Any) -> None:
-        node, anchor, _ = self.stack.pop()
-        if type(node.value) is dict and "<<" in node.value:
+        node, anchor = self.node, self.anchor
+        self.node, self.key, self.anchor = self.stack.pop()
+        if node is None:
+            raise _Halt
+        if node.keys is not None and "<<" in node.value:
             self.merge(node)
         if anchor:
             self.anchors[anchor] = node
-        self.add(node, None)
+        self.add(node)
 
     def alias(self, event: Any) -> None:
         if event.anchor not in self.anchors:
@@ -193,43 +209,40 @@ class _Builder:
         if node is None:
             self.finding("SS104", f"`*{event.anchor}` stands within itself", event)
             raise _Halt
-        self.add(node, event, aliased=True)
+        self.add(node, event)
 
-    def add(self, node: Node, event: Any, *, aliased: bool = False) -> None:
-        if event is not None and not aliased and event.anchor:
-            self.anchors[event.anchor] = node
-        if not self.stack:
+    def add(self, node: Node, event: Any = None) -> None:
+        parent, key = self.node, self.key
+        if parent is None:
             self.root = node
             return
-        parent, anchor, key = self.stack[-1]
         parent.weight += node.weight
         if parent.weight > MAX_VALUES:
             self.finding("SS104", f"more than {MAX_VALUES:,} values, aliases counted", event or _Mark(parent))
             raise _Halt
-        if type(parent.value) is list:
+        if parent.keys is None:
             parent.value.append(node)
         elif key is None:
-            self.stack[-1] = (parent, anchor, self.key(node, parent))
+            self.key = self.as_key(node, len(parent.value))
         else:
-            self.put(parent, key, node)
-            self.stack[-1] = (parent, anchor, None)
+            self.put(parent, parent.keys, key, node)
+            self.key = None
 
-    def key(self, node: Node, parent: Node) -> Node:
+    def as_key(self, node: Node, number: int) -> _Key:
         if type(node.value) is str:
-            return node
+            return node.value, node.line, node.column
         shown = "a mapping or a list" if isinstance(node.value, (dict, list)) else f"`{_shown(node.value)}`"
         self.finding("SS111", f"a key that is no text: {shown}", _Mark(node), "quote it")
-        return Node(f"\0{len(parent.value)}", node.line, node.column)
+        return f"\0{number}", node.line, node.column
 
-    def put(self, parent: Node, key: Node, node: Node) -> None:
-        name = key.value
-        if name in parent.value and parent.keys is not None:
-            first = parent.keys[name]
-            self.finding("SS106", f"key `{name}` stands twice, first at line {first[0]}", _Mark(key))
+    def put(self, parent: Node, keys: dict[str, tuple[int, int]], key: _Key, node: Node) -> None:
+        name, line, column = key
+        if name in parent.value:
+            mark = _Mark(Node(None, line, column))
+            self.finding("SS106", f"key `{name}` stands twice, first at line {keys[name][0]}", mark)
             return
         parent.value[name] = node
-        if parent.keys is not None:
-            parent.keys[name] = (key.line, key.column)
+        keys[name] = (line, column)
 
     def merge(self, node: Node) -> None:
         """Put in what ``<<`` refers to; the mapping's own keys win, then the first of several sources."""
@@ -243,6 +256,12 @@ class _Builder:
                 node.value.setdefault(key, value)
                 if node.keys is not None and source.keys is not None:
                     node.keys.setdefault(key, source.keys.get(key, (source.line, source.column)))
+
+
+def _inner(text: str, event: Any) -> int:
+    """Return how far behind a quoted scalar's start its text begins, -1 where escapes or line breaks shift it."""
+    start, end = event.start_mark, event.end_mark
+    return 1 if end.line == start.line and end.column - start.column == len(text) + 2 else -1
 
 
 def _shown(value: object) -> str:
