@@ -132,9 +132,9 @@ def _rights(using: str) -> Iterator[Finding]:
 def _harmless(using: str, model: type[Any]) -> dict[str, Callable[[], object]]:
     rows = model._default_manager.using(using).filter(pk=None).order_by()
     quoted = connections[using].ops.quote_name
-    table, key = quoted(model._meta.db_table), quoted(model._meta.pk.column)
-    field = next(field for field in model._meta.concrete_fields if not field.primary_key)
-    column = quoted(field.column)
+    table = quoted(model._meta.db_table)
+    names = [quoted(field.column) for field in model._meta.concrete_fields]
+    every, column = ", ".join(names), names[-1]
 
     def execute(sql: str) -> None:
         with connections[using].cursor() as cursor:
@@ -142,7 +142,7 @@ def _harmless(using: str, model: type[Any]) -> dict[str, Callable[[], object]]:
 
     return {
         "select": lambda: list(rows[:1]),
-        "insert": lambda: execute(f"INSERT INTO {table} ({key}) SELECT {key} FROM {table} WHERE 1 = 0"),
+        "insert": lambda: execute(f"INSERT INTO {table} ({every}) SELECT {every} FROM {table} WHERE 1 = 0"),
         "update": lambda: execute(f"UPDATE {table} SET {column} = {column} WHERE 1 = 0"),
         "delete": lambda: execute(f"DELETE FROM {table} WHERE 1 = 0"),
     }

@@ -117,7 +117,7 @@ _TIMING_COLUMNS = _Columns._fields.index("interval_id")
 def _timing(
     one_off: bool, values: tuple[Any, ...]
 ) -> tuple[Timing | None, tuple[str, int] | None, tuple[Problem, ...]]:
-    """Return the timing of a row's schedule columns, the schedule row, and what is wrong with it; most rows share one."""
+    """Return the timing of a row's schedule columns, the schedule row, and what is wrong; most rows share one."""
     columns = _Columns._make((*(None,) * _TIMING_COLUMNS, *values))
     given = [(kind, row_id) for kind in KINDS if (row_id := getattr(columns, f"{kind}_id")) is not None]
     first = given[0] if given else None

@@ -118,14 +118,16 @@ class _Builder:
             self.check_text(text, event)
         plain = not event.style
         value = self.resolve(text, event) if plain else text
-        if self.key is None and self.node is not None and self.node.keys is not None and event.anchor is None:
-            if type(value) is str:
-                self.key = (value, line, column)
-                return
+        if self.awaits_key() and type(value) is str and event.anchor is None:
+            self.key = (value, line, column)
+            return
         node = Node(value, line, column, 0 if plain else _inner(text, event))
         if event.anchor:
             self.anchors[event.anchor] = node
         self.add(node)
+
+    def awaits_key(self) -> bool:
+        return self.key is None and self.node is not None and self.node.keys is not None
 
     def check_text(self, text: str, event: Any) -> None:
         if _FORBIDDEN.search(text):

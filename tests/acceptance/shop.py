@@ -1,0 +1,120 @@
+"""examples/shop as a user runs it: real processes of Beat and a worker, on a database and a broker of choice."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connections
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "shop"
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A project of its own in an empty directory."""
+
+    root: Path
+    environment: dict[str, str]
+
+    def write(self, text: str, name: str = "schedules/shop.yaml") -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return self.python("-m", "schedsync", *words)
+
+    def python(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *words], cwd=self.root, env=self.environment, capture_output=True, text=True, check=False
+        )
+
+    @contextlib.contextmanager
+    def process(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+        with (self.root / f"{words[0]}.log").open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "celery", "--app", "shop", *words],
+                cwd=self.root, env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    def log(self, name: str) -> str:
+        return (self.root / f"{name}.log").read_text(errors="replace")
+
+    def wait_for(self, name: str, text: str, count: int, seconds: float = 60) -> int:
+        """Wait until a log has so many more lines with a text; returns how many there are."""
+        before, until = self.log(name).count(text), time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.log(name).count(text) >= before + count:
+                return self.log(name).count(text)
+            time.sleep(0.1)
+        raise AssertionError(f"no {count} times {text!r} in {name}: {self.log(name)[-2000:]}")
+
+
+@contextlib.contextmanager
+def database(alias: str, root: Path) -> Iterator[dict[str, Any]]:
+    """Make an empty database on one of the servers."""
+    values = dict(settings.DATABASES[alias])
+    if alias == "default":
+        yield {**_connection(values), "NAME": str(root / "shop.sqlite3"), "OPTIONS": {"timeout": 20}}
+        return
+    name = f"shop_{os.getpid()}_{time.time_ns()}"
+    _statement(alias, f"CREATE DATABASE {name}")
+    try:
+        yield {**_connection(values), "NAME": name}
+    finally:
+        _statement(alias, f"DROP DATABASE {name}" + (" WITH (FORCE)" if alias == "postgresql" else ""))
+
+
+def _connection(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: values[key] for key in ("ENGINE", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS") if values.get(key)}
+
+
+def _statement(alias: str, sql: str) -> None:
+    connection = connections.create_connection(alias)
+    if connection.vendor == "mysql":
+        connection.settings_dict = {**connection.settings_dict, "NAME": "mysql"}
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def shop(alias: str, broker: str, root: Path) -> Iterator[Shop]:
+    """Make the project: an empty database, migrated, and a broker."""
+    with database(alias, root) as values:
+        environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "shop.settings",
+            "PYTHONPATH": os.pathsep.join([str(EXAMPLE), str(Path(__file__).parents[2])]),
+            "PYTHONUNBUFFERED": "1",
+            "SHOP_DATA": str(root),
+            "SHOP_DATABASES": json.dumps({"default": values}),
+            "SHOP_BROKER": broker,
+        }
+        made = Shop(root, environment)
+        done = made.python(str(EXAMPLE / "manage.py"), "migrate", "--verbosity", "0")
+        assert done.returncode == 0, done.stderr
+        yield made

@@ -1,0 +1,200 @@
+"""The doors: console script, module and management command are one parser, and start at once."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from django.core.management import call_command
+
+from schedsync.cli import main, run
+from schedsync.core.finding import CODES
+from tests.conftest import Project
+
+ROOT = Path(__file__).parents[2]
+ONE = "  one: {task: t, every: 1m}\n"
+
+
+def test_the_management_command_writes_to_the_streams_it_is_given(project: Project) -> None:
+    project.schedules(ONE)
+    out, err = io.StringIO(), io.StringIO()
+    words = ["schedules", "--database", project.using]
+    call_command("schedsync", "apply", *words, "--yes", "--settle", "0", stdout=out, stderr=err)
+    assert "Applied: 1 created" in out.getvalue()
+    project.schedules(ONE.replace("1m", "2m"))
+    with pytest.raises(SystemExit) as caught:
+        call_command("schedsync", "plan", *words, "--exit-code", stdout=out, stderr=err)
+
+    assert caught.value.code == 2
+    assert "1 to update" in out.getvalue()
+
+
+def test_an_apply_without_a_terminal_needs_yes(project: Project) -> None:
+    project.schedules(ONE)
+    done = project.command("apply", "schedules", "--database", project.using)
+
+    assert (done.code, "there is no terminal to ask on" in done.err, "give `--yes`" in done.err) == (64, True, True)
+
+
+def test_validate_and_help_import_no_django(files: Project) -> None:
+    files.schedules(ONE)
+    script = (
+        "import sys; from schedsync.cli import run; code = run(sys.argv[1:]);"
+        "print(code, sorted(m for m in sys.modules if m.split('.')[0] in ('django', 'celery', 'git')))"
+    )
+    for words in (["validate", "schedules"], ["--help"], ["validate", "--help"], ["schema"], ["apply", "--help"]):
+        done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
+
+        assert done.stdout.splitlines()[-1] == "0 []"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nothing"], "No such command 'nothing'"),
+        (["plan", "--nothing"], "No such option"),
+        (["plan", "schedules", "--database", "nowhere"], "no database `nowhere` in DATABASES"),
+        (["pause", "x"], "Missing option '--reason'"),
+        (["pause", "x", "--reason", "y", "--for", "soon"], "`soon` is no duration"),
+        (["apply", "--plan", "nowhere.json", "--yes"], "does not exist"),
+    ],
+)
+def test_wrong_usage_is_64(files: Project, words: list[str], message: str) -> None:
+    done = files.command(*words)
+
+    assert (done.code, message in done.err) == (64, True), done.err
+
+
+def test_a_set_with_errors_is_neither_planned_nor_applied(project: Project) -> None:
+    project.schedules("  one: {task: t, every: 0s}\n")
+    planned, applied = project.plan("--format", "json"), project.apply()
+
+    answer = json.loads(planned.out)
+    assert (planned.code, answer["failure_reason"], answer["findings"][0]["code"]) == (1, "invalid", "SS133")
+    assert (applied.code, "schedules/shop.yaml:3:25: SS133" in applied.err) == (1, True)
+
+
+def test_strict_lets_warnings_fail(files: Project) -> None:
+    files.schedules("  one: {task: t, every: 250us}\n")
+
+    assert (files.validate().code, files.validate("--strict").code) == (0, 1)
+
+
+def test_the_configuration_is_found_upward_from_the_files(files: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.write('environments = ["staging"]\n', "schedsync.toml")
+    files.schedules("  one: {task: t, every: 1m, only_in: [staging]}\n")
+    monkeypatch.chdir("/")
+
+    assert files.command("validate", str(files.root / "schedules")).code == 0
+    assert files.command("validate", str(files.root / "schedules/shop.yaml")).code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sett = 'x'\n", "unknown key `sett`"),
+        ("paths = 'x'\n", "`paths` takes a list of texts"),
+        ("paths = []\n", "`paths` names nothing"),
+        ("paths = ['../x']\n", "stays below this file"),
+        ("paths = ['none/*']\n", "no directory and no YAML file matches"),
+        ("[safety]\nmax_stop_percent = 101\n", "is not within 0 and 100"),
+        ("set = ''\n", "`set` takes a name"),
+        ("set = [\n", "not TOML"),
+    ],
+)
+def test_a_wrong_configuration_is_named(files: Project, text: str, message: str) -> None:
+    files.write(text, "schedsync.toml")
+    done = files.command("validate")
+
+    assert (done.code, message in done.err) == (1, True), done.err
+
+
+def test_pyproject_can_hold_the_configuration(files: Project) -> None:
+    files.write('[tool.schedsync]\npaths = ["teams/*"]\n', "pyproject.toml")
+    files.schedules(ONE, "teams/a/x.yaml")
+    files.schedules(ONE.replace("one", "two"), "teams/b/x.yaml")
+
+    assert "2 schedules in 2 files" in files.command("validate").err
+
+
+def test_colour_is_left_out_where_there_is_no_terminal(files: Project) -> None:
+    files.schedules("  one: {task: t, every: 0s}\n")
+
+    assert "\x1b" not in files.validate().out
+
+
+def test_every_command_teaches_itself_and_is_documented() -> None:
+    page = (ROOT / "docs/reference/commands.md").read_text()
+    for name, command in main.commands.items():
+        assert f"`{name}" in page
+        assert command.help
+        assert [one.name for one in command.params if isinstance(one, click.Option) and not one.help] == []
+        assert run([name, "--help"]) == 0
+
+
+def test_every_code_is_documented_and_every_code_that_is_used_is_known() -> None:
+    page = (ROOT / "docs/reference/findings.md").read_text()
+    used = {
+        code for path in (ROOT / "schedsync").rglob("*.py") for code in re.findall(r'"(SS\d{3})"', path.read_text())
+    }
+
+    assert used == set(CODES)
+    assert all(f"| {code} | {title} |" in page for code, title in CODES.items())
+
+
+def test_the_example_of_the_format_s_page_is_right(files: Project) -> None:
+    page = (ROOT / "docs/reference/format.md").read_text()
+    files.write(page.split("```yaml\n")[1].split("```")[0])
+    files.write("acme\nglobex\n", "schedules/tenants.txt")
+    files.write('environments = ["staging", "production"]\n', "schedsync.toml")
+    done = files.validate()
+
+    assert (done.code, done.out) == (0, "")
+
+
+def test_our_own_schedules_are_right(files: Project) -> None:
+    done = files.command("validate", str(ROOT / "schedules"))
+
+    assert (done.code, done.out, done.err) == (0, "", "9 schedules in 2 files, no errors\n")
+
+
+def test_git_tells_where_the_files_come_from_and_old_commits_are_refused(project: Project) -> None:
+    import git
+
+    repository = git.Repo.init(project.root)
+    with repository.config_writer() as config:
+        config.set_value("user", "name", "t").set_value("user", "email", "t@example.org")
+    repository.create_remote("origin", "https://user:secret@example.org/acme/shop.git")
+
+    def commit(schedules: str) -> str:
+        project.schedules(schedules)
+        repository.git.add(all=True)
+        return repository.index.commit("change").hexsha
+
+    first = commit(ONE)
+    assert project.apply().code == 0
+    second = commit(ONE.replace("1m", "2m"))
+    assert project.apply().code == 0
+    repository.git.checkout(first)
+    refused = project.apply("--format", "json")
+    document = json.loads(project.plan("--format", "json").out)
+
+    assert refused.code == 3
+    assert [one["code"] for one in json.loads(refused.out)["refusals"]] == ["older_commit"]
+    assert (document["commit"], document["repository"], document["path"]) == (
+        first,
+        "example.org/acme/shop",
+        "schedules",
+    )
+    assert project.apply("--allow-older").code == 0
+    clone = git.Repo.clone_from(project.root.as_uri(), project.root / "clone", depth=1, branch=None)
+    clone.close()
+    repository.git.checkout(second)
+    assert project.apply("--allow-older").code == 0
+    repository.close()

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+
+from markdown_it import MarkdownIt
+
+from schedsync.core.change import Change, Consequence, Create, Delete, Edit, FieldChange, Held, Observed, Paused, Update
+from schedsync.core.finding import Finding
+from schedsync.core.location import Location
+from schedsync.core.outcome import Outcome
+from schedsync.core.plan import Plan
+from schedsync.core.safety import Binding, Refusal
+from schedsync.core.schedule import Row, Spec
+from schedsync.core.timing import Interval
+from schedsync.render import github, json_, markdown, text
+from schedsync.sources.schema import PLAN, problems
+from tests.conftest import NOW
+
+SPEC = Spec("t", Interval(60_000_000))
+EVIL = "a|b`c<img src=x>@team\n::error::x\x1b[31m‮"
+
+
+def plan(*changes: Change, **more: object) -> Plan:
+    binding = Binding("production", "github.com/a/b", "schedules", "c0ffee" * 6 + "c0ff")
+    return Plan("shop", binding, changes, Observed(), NOW, **more)  # type: ignore[arg-type]
+
+
+def create(name: str, line: int = 3, template: str | None = None) -> Create:
+    return Create(
+        name=name,
+        after=SPEC,
+        ledger=SPEC,
+        fields=(FieldChange("task", None, "t"), FieldChange("timing", None, {"every": "1m"})),
+        location=Location("s/a.yaml", line, 3),
+        template=template,
+        consequences=(Consequence("first_run", "first run at 2026-11-23 10:01 UTC", NOW),),
+    )
+
+
+def test_many_alike_are_one_in_text_and_markdown_and_all_in_json() -> None:
+    value = plan(*(create(f"sync-{n}", template="sync-{tenant}") for n in range(9998)), create("other", 9))
+
+    assert "sync-{tenant}: 9,998 alike" in text.plan(value)
+    assert "`sync-{tenant}: 9,998 alike`" in markdown.plan(value)
+    assert len(text.plan(value).splitlines()) < 25
+    assert len(json.loads(json_.plan(value))["changes"]) == 9999
+
+
+def test_a_plan_reads_from_top_to_bottom() -> None:
+    before = Row(1, "a", SPEC)
+    update = Update(
+        name="a",
+        cause="both",
+        row=before,
+        after=SPEC,
+        fields=(
+            FieldChange("queue", None, "x", "drift"),
+            FieldChange("timing", {"every": "1m"}, {"crontab": "0 2 * * *", "timezone": "UTC"}),
+        ),
+        location=Location("s/a.yaml", 3, 3),
+        consequences=(Consequence("fires_at_once", "fires at once, for a slot of the past"),),
+    )
+    refusal = Refusal("empty_set", "the files hold no schedule", "--allow-empty")
+    value = plan(update, refusals=(refusal,), held=(Held("h", since=NOW, by=Edit("sam", NOW)),), unchanged=7)
+
+    assert text.plan(value).splitlines()[:-1] == [
+        "Plan for set shop in production at c0ffeec0ffee: 1 to update; 7 unchanged, 1 held",
+        "",
+        "  ~ a  [both]  s/a.yaml:3:3",
+        "      queue         none → x  [drift]",
+        "      timing        every 1m → 0 2 * * * UTC",
+        "      → fires at once, for a slot of the past",
+        "",
+        "Held by a human, left alone; `schedsync resume NAME` releases:",
+        "  ! h: disabled by sam since 2026-11-23 10:00 UTC",
+        "",
+        "Refused:",
+        "  x empty_set: the files hold no schedule",
+        "    way out: --allow-empty",
+        "",
+    ]
+
+
+def test_the_json_of_a_plan_conforms_to_its_schema() -> None:
+    paused = Paused("p", "why", "who", NOW)
+    value = plan(
+        create("a"),
+        Delete(name="d", row=Row(2, "d", SPEC), by=Edit("sam", NOW)),
+        held=(Held("h", since=NOW),),
+        paused=(paused,),
+        notices=(Finding("SS160", "done", Location("a", 1, 1), severity="warning"),),
+        refusals=(Refusal("empty_set", "m", "o"),),
+    )
+
+    assert problems(json.loads(json_.plan(value)), PLAN) == []
+
+
+def hostile() -> Plan:
+    change = Update(
+        name=EVIL,
+        row=Row(1, EVIL, SPEC),
+        after=SPEC,
+        fields=(FieldChange("description", EVIL, "[x](http://evil.example) <script>"),),
+        location=Location("s/a.yaml", 1, 1),
+        consequences=(Consequence("stops", f"stops {EVIL}"),),
+        by=Edit("<b>@sam</b>", NOW),
+    )
+    return plan(change, held=(Held(EVIL, since=NOW),), paused=(Paused(EVIL, EVIL, EVIL, NOW),))
+
+
+def test_what_comes_from_outside_can_break_no_markdown() -> None:
+    for rendered in (markdown.plan(hostile()), markdown.drift(hostile())):
+        html = MarkdownIt("commonmark", {"html": True}).enable("table").render(rendered)
+        assert "<img" not in html
+        assert "<script" not in html
+        assert "<a " not in html
+        outside_code = "".join(part.split("</code>")[-1] for part in html.split("<code>"))
+        assert "@" not in outside_code
+        assert "\x1b" not in html
+
+
+def test_what_comes_from_outside_can_break_no_line_of_text() -> None:
+    for rendered in (text.plan(hostile()), text.drift(hostile())):
+        assert not any(line.startswith("::") for line in rendered.splitlines())
+        assert "\x1b" not in rendered
+        assert "‮" not in rendered
+
+
+def test_findings_have_a_place_a_code_and_a_hint() -> None:
+    found = [
+        Finding("SS101", "broken", Location("a.yaml", 1, 2), "mend it"),
+        Finding("SS312", "missing", severity="warning"),
+    ]
+
+    assert text.findings(found).splitlines() == [
+        "a.yaml:1:2: SS101 broken",
+        "  hint: mend it",
+        "SS312 warning: missing",
+    ]
+    assert github.findings(found).splitlines() == [
+        "::error title=SS101,file=a.yaml,line=1,col=2::broken%0Ahint: mend it",
+        "::warning title=SS312::missing",
+    ]
+
+
+def test_colour_is_the_door_s_to_decide() -> None:
+    painted = text.plan(plan(create("a")), lambda said, style: f"<{style}>{said}</>")
+
+    assert "<green>+</> <bold>a</>" in painted
+
+
+def test_an_outcome_says_what_was_done_and_how_it_was_confirmed() -> None:
+    done = Outcome((create("a"),), checksum="sha256:x", settled=True, repaired=("a",))
+
+    assert text.outcome(done).splitlines() == [
+        "Applied: 1 created",
+        "run None",
+        "written back by somebody else and applied again: a",
+        "confirmed after a poll of Beat",
+    ]
+    assert text.outcome(Outcome()) == "Nothing to do, nothing was written"
+    assert json.loads(json_.outcome(done, "shop", None))["verification"] == {
+        "confirmed": True,
+        "after_a_poll_of_beat": True,
+        "repaired": ["a"],
+        "unconfirmed": [],
+    }
