@@ -16,10 +16,11 @@ from schedsync.core.outcome import Outcome
 from schedsync.core.plan import fingerprint, names_of, refreshed
 from schedsync.core.schedule import Row, Spec, completed_at, with_fields
 from schedsync.errors import Locked, SchedsyncError, Stale, Unavailable
+from schedsync.ledger import Writing
 from schedsync.lock import Fault, explained, fault_of, take
 from schedsync.models import SyncRun
 from schedsync.observe import observe
-from schedsync.writing import Writing, bump, lock_rows, write
+from schedsync.writing import bump, lock_rows, write
 
 #: Stock Beat polls for changes every 5 seconds; after 6 it has seen one, and has written back what it held.
 SETTLE = 6.0

@@ -24,7 +24,8 @@ from schedsync.lock import Fault, database_errors, fault_of, missing_tables, tak
 from schedsync.models import ApplyLock, ManagedSchedule, Pause, SyncRun
 from schedsync.observe import observe
 from schedsync.surroundings import settings_names, who
-from schedsync.writing import bump, collect_orphans, timing_models, unreferenced_rows
+from schedsync.timing_rows import TIMING_MODELS, collect_orphans, unreferenced_rows
+from schedsync.writing import bump
 
 _APPS = ("django_celery_beat", "schedsync")
 #: Under this a late Beat passes over runs that it owes.
@@ -111,7 +112,7 @@ def _rights(using: str) -> Iterator[Finding]:
     models = (
         PeriodicTask,
         PeriodicTasks,
-        *timing_models().values(),
+        *TIMING_MODELS.values(),
         ManagedSchedule,
         Pause,
         SyncRun,
@@ -177,7 +178,7 @@ def _zones(using: str) -> Iterator[Finding]:
 
 
 def _schedule_rows(using: str) -> Iterator[Finding]:
-    for kind, model in timing_models().items():
+    for kind, model in TIMING_MODELS.items():
         names = [field.attname for field in model._meta.concrete_fields if not field.primary_key]
         rows = model._default_manager.using(using).order_by()
         if kind == "crontab":
@@ -234,10 +235,10 @@ def _collect(using: str) -> Iterator[str]:
     ours: dict[str, set[int]] = {}
     known = ManagedSchedule.objects.using(using).exclude(timing_id=None).values_list("timing_kind", "timing_id")
     for kind, row_id in known:
-        if kind in timing_models() and row_id is not None:
+        if kind in TIMING_MODELS and row_id is not None:
             ours.setdefault(kind, set()).add(row_id)
     for kind, ids in ours.items():
-        orphans = set(unreferenced_rows(using, timing_models()[kind]).values_list("pk", flat=True)) & ids
+        orphans = set(unreferenced_rows(using, TIMING_MODELS[kind]).values_list("pk", flat=True)) & ids
         if orphans:
             collect_orphans(using, kind, orphans)
             yield f"deleted {len(orphans):,} orphaned {kind} rows"

@@ -22,11 +22,11 @@ from schedsync.core.schedule import Desired
 from schedsync.core.timing import Clocked, Timing
 from schedsync.errors import InvalidSet, Refused, Stale, WrongUsage
 from schedsync.forecast import celery_schedule
+from schedsync.ledger import Writing
 from schedsync.lock import database_errors, snapshot
 from schedsync.observe import edits, observe
 from schedsync.review import read_set, resolve_set
 from schedsync.surroundings import Target, binding_of, completed_notices, situation_of, who
-from schedsync.writing import Writing
 
 _TRIES = 3
 

@@ -19,7 +19,7 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from schedsync.cli import run
 from schedsync.models import ManagedSchedule, Pause, SyncRun
-from schedsync.writing import timing_models
+from schedsync.timing_rows import TIMING_MODELS
 from tests import router
 
 DATABASES = ("default", "postgresql", "mariadb")
@@ -61,7 +61,7 @@ def using(request: pytest.FixtureRequest, test_databases: None, django_db_blocke
 def empty(alias: str) -> None:
     """Delete every row that a test can have left."""
     connections[alias].close()
-    for model in (LogEntry, PeriodicTask, *timing_models().values(), PeriodicTasks, ManagedSchedule, Pause, SyncRun):
+    for model in (LogEntry, PeriodicTask, *TIMING_MODELS.values(), PeriodicTasks, ManagedSchedule, Pause, SyncRun):
         model._default_manager.using(alias).all()._raw_delete(alias)
     get_user_model()._default_manager.using(alias).all().delete()
     Session.objects.using(alias).all().delete()

@@ -27,6 +27,7 @@ from schedsync.core.change import (
 )
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
+from schedsync.core.pair import Pair, is_completed, is_held, rearms, spec_after, unless_completed, wanted
 from schedsync.core.schedule import (
     FIELDS,
     Desired,
@@ -37,9 +38,7 @@ from schedsync.core.schedule import (
     differing,
     spec_text,
     value_form,
-    with_fields,
 )
-from schedsync.core.timing import Clocked
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,34 +59,6 @@ class Difference:
     forgotten: tuple[str, ...] = ()
     agreed: tuple[Schedule, ...] = ()
     notices: tuple[Finding, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Pair:
-    """One wanted schedule beside what stands for it: its row, its ledger entry, its pause."""
-
-    schedule: Schedule
-    row: Row | None
-    managed: Managed | None
-    pause: Paused | None
-    now: datetime
-
-    @property
-    def paused(self) -> bool:
-        return self.pause is not None and not self.pause.ended(self.now)
-
-    @property
-    def base(self) -> Spec | None:
-        """What was last applied; a pause of ours disabled the row since."""
-        if self.managed is None:
-            return None
-        return self.managed.spec if self.pause is None else replace(self.managed.spec, enabled=False)
-
-    @property
-    def moved_on(self) -> tuple[str, ...]:
-        """The fields that the files changed since they were last applied."""
-        spec = self.schedule.spec
-        return FIELDS if self.managed is None else differing(spec, self.managed.spec)
 
 
 def diff(desired: Desired, observed: Observed, now: datetime, *, adopt: Collection[str] = ()) -> Difference:
@@ -131,8 +102,8 @@ class _Comparison:
         else:
             self._known(pair)
 
-    def _pair(self, schedule: Schedule, row: Row | None, managed: Managed | None) -> _Pair:
-        return _Pair(schedule, row, managed, self.observed.pauses.get(schedule.name), self.now)
+    def _pair(self, schedule: Schedule, row: Row | None, managed: Managed | None) -> Pair:
+        return Pair(schedule, row, managed, self.observed.pauses.get(schedule.name), self.now)
 
     def _may_rename(self, schedule: Schedule) -> bool:
         old = schedule.renamed_from
@@ -154,7 +125,7 @@ class _Comparison:
             return None
         return None if row.name in self.observed.elsewhere else row
 
-    def _claim_new(self, pair: _Pair) -> None:
+    def _claim_new(self, pair: Pair) -> None:
         name = pair.schedule.name
         if completed_at(pair.schedule.spec, self.now):
             self.completed.append(name)
@@ -167,17 +138,17 @@ class _Comparison:
                 self.taken.append((name, self.observed.elsewhere.get(name)))
             self._add(Adopt, pair)
 
-    def _known(self, pair: _Pair) -> None:
+    def _known(self, pair: Pair) -> None:
         if pair.row is not None and pair.row.spec == pair.schedule.spec and pair.pause is None:
             self._count_quiet(pair)
-        elif _is_completed(pair):
+        elif is_completed(pair):
             self._finished(pair)
         elif pair.row is None:
             self._add(Create, pair, cause="drift")
         else:
             self._update(pair)
 
-    def _count_quiet(self, pair: _Pair) -> None:
+    def _count_quiet(self, pair: Pair) -> None:
         if completed_at(pair.schedule.spec, self.now):
             self.completed.append(pair.schedule.name)
         else:
@@ -185,34 +156,34 @@ class _Comparison:
         if pair.managed is not None and pair.managed.applied != spec_text(pair.schedule.spec):
             self.agreed.append(pair.schedule)
 
-    def _finished(self, pair: _Pair) -> None:
+    def _finished(self, pair: Pair) -> None:
         """A completed schedule is never healed; what the files changed in it is still kept in step."""
         self.completed.append(pair.schedule.name)
         if pair.row is None or not pair.moved_on:
             return
-        after = replace(_wanted(pair), enabled=pair.row.spec is not None and pair.row.spec.enabled)
-        after = _unless_completed(after, self.now)
+        after = replace(wanted(pair), enabled=pair.row.spec is not None and pair.row.spec.enabled)
+        after = unless_completed(after, self.now)
         if pair.row.spec is None or differing(after, pair.row.spec):
             self._append(Update, pair, after)
 
-    def _update(self, pair: _Pair) -> None:
-        if _is_held(pair):
+    def _update(self, pair: Pair) -> None:
+        if is_held(pair):
             self.held.append(
                 Held(pair.schedule.name, pair.schedule.location, pair.row.date_changed if pair.row else None)
             )
-        after = _after(pair)
+        after = spec_after(pair)
         if pair.row is None or pair.row.spec is None or differing(after, pair.row.spec):
             self._append(Update, pair, after)
         elif pair.pause is None or pair.paused:
-            self.unchanged += not _is_held(pair)
+            self.unchanged += not is_held(pair)
 
-    def _add(self, kind: type[Change], pair: _Pair, *, old_name: str | None = None, cause: Cause | None = None) -> None:
-        self._append(kind, pair, _after(pair), old_name=old_name, cause=cause)
+    def _add(self, kind: type[Change], pair: Pair, *, old_name: str | None = None, cause: Cause | None = None) -> None:
+        self._append(kind, pair, spec_after(pair), old_name=old_name, cause=cause)
 
     def _append(
         self,
         kind: type[Change],
-        pair: _Pair,
+        pair: Pair,
         after: Spec,
         *,
         old_name: str | None = None,
@@ -234,7 +205,7 @@ class _Comparison:
                 location=schedule.location,
                 people=schedule.people,
                 edit_may_fire=schedule.edit_may_fire,
-                rearm=_rearms(pair, after),
+                rearm=rearms(pair, after),
                 template=schedule.template,
                 **extra,
             )
@@ -293,85 +264,6 @@ class _Comparison:
 
 def _can_go(what: str, location: Location | None) -> Finding:
     return Finding("SS161", f"{what} is done, the line can go", location, severity="info")
-
-
-def _is_completed(pair: _Pair) -> bool:
-    spec = pair.schedule.spec
-    if completed_at(spec, pair.now):
-        return True
-    if not spec.one_off or pair.row is None or pair.managed is None or _new_instant(pair):
-        return False
-    held = pair.row.spec
-    if held is None or not held.one_off or not pair.managed.spec.one_off or _lies_ahead(held, pair.now):
-        return False
-    if pair.row.total_run_count > 0:
-        return True
-    # After its run Beat disables a one-off and resets its count, so the row looks like one that never ran.
-    return not held.enabled and pair.managed.spec.enabled and spec.enabled and pair.pause is None
-
-
-def _lies_ahead(spec: Spec, now: datetime) -> bool:
-    """Say whether a one-off cannot have run yet."""
-    if isinstance(spec.timing, Clocked) and spec.timing.at > now:
-        return True
-    return spec.start_at is not None and spec.start_at > now
-
-
-def _new_instant(pair: _Pair) -> bool:
-    """Say whether the files give a one-off another time to run at."""
-    return bool({"timing", "start_at", "one_off"} & set(pair.moved_on))
-
-
-def _rearms(pair: _Pair, after: Spec) -> bool:
-    """Say whether the count must be reset: Beat never runs a one-off that has a count."""
-    row = pair.row
-    if row is None or not after.one_off or completed_at(after, pair.now):
-        return False
-    return row.total_run_count > 0 and (pair.managed is None or _new_instant(pair))
-
-
-def _is_held(pair: _Pair) -> bool:
-    row, managed = pair.row, pair.managed
-    if row is None or row.spec is None or managed is None or pair.pause is not None:
-        return False
-    if "enabled" in pair.schedule.ignore_changes or _rearms_by_instant(pair):
-        return False
-    return pair.schedule.spec.enabled and managed.spec.enabled and not row.spec.enabled
-
-
-def _rearms_by_instant(pair: _Pair) -> bool:
-    return pair.schedule.spec.one_off and _new_instant(pair)
-
-
-def _wanted(pair: _Pair) -> Spec:
-    """The files' values, but for the fields that are left to operators."""
-    spec, row, ignored = pair.schedule.spec, pair.row, pair.schedule.ignore_changes
-    if pair.pause is not None:
-        # It was our pause that disabled the row, no operator.
-        ignored -= {"enabled"}
-    if not ignored or row is None or row.spec is None:
-        return spec
-    return _runnable(with_fields(spec, row.spec, ignored), ignored)
-
-
-def _runnable(spec: Spec, ignored: Collection[str]) -> Spec:
-    """Return a mixture of the files' and an operator's values as Beat can run it."""
-    if isinstance(spec.timing, Clocked) and not spec.one_off:
-        spec = replace(spec, one_off=True)
-    if spec.expires_at is not None and spec.expires_after is not None:
-        return replace(spec, expires_after=None) if "expires_at" in ignored else replace(spec, expires_at=None)
-    return spec
-
-
-def _after(pair: _Pair) -> Spec:
-    """What the row shall hold: the files' values, stopped where a pause or a human's hand stopped it."""
-    spec = _unless_completed(_wanted(pair), pair.now)
-    return replace(spec, enabled=False) if pair.paused or _is_held(pair) else spec
-
-
-def _unless_completed(spec: Spec, now: datetime) -> Spec:
-    """A clocked time of the past fires whatever guards it, so it is never written enabled."""
-    return replace(spec, enabled=False) if spec.enabled and completed_at(spec, now) else spec
 
 
 def _field_changes(after: Spec | None, row: Row | None, base: Spec | None) -> tuple[FieldChange, ...]:

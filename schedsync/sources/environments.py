@@ -16,8 +16,8 @@ from typing import Any
 from schedsync.core.finding import Finding, did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.schedule import Desired, Schedule
+from schedsync.sources.node import Node
 from schedsync.sources.parse import TIMINGS, Reader, check_name, read_schedule
-from schedsync.sources.yaml import Node
 
 #: So many schedules one ``for_each`` may make.
 MAX_EXPANSION = 200_000

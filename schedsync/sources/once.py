@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
-from schedsync.sources.yaml import Node
+from schedsync.sources.node import Node
 
 
 def once(said: Sequence[Finding], more: Sequence[Finding], roots: Mapping[str, Node]) -> list[Finding]:

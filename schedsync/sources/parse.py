@@ -14,7 +14,7 @@ from schedsync.core.finding import Finding, Severity, did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.schedule import LONGEST_NAME, NOBODY, People, Schedule, Spec, canonical_json
 from schedsync.core.timing import Timing, TimingError
-from schedsync.sources.yaml import Node
+from schedsync.sources.node import Node
 
 TIMINGS = ("crontab", "every", "solar", "at")
 _TEXTS = ("queue", "exchange", "routing_key")

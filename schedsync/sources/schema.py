@@ -17,7 +17,7 @@ import fastjsonschema
 
 from schedsync.core.finding import Finding, did_you_mean
 from schedsync.core.location import Location
-from schedsync.sources.yaml import Node
+from schedsync.sources.node import Node
 
 SCHEDULES = "schedules.v1.schema.json"
 PLAN = "plan.v1.schema.json"

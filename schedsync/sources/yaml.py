@@ -15,6 +15,7 @@ import yaml
 
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
+from schedsync.sources.node import BAD, Bad, Node
 
 #: A file of 10,000 schedules of ten lines has about 3 MB.
 MAX_BYTES: Final = 16 * 1024 * 1024
@@ -36,46 +37,6 @@ _NUMERIC: Final = frozenset("+-.0123456789")
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 #: What YAML 1.2, section 5.1, lets stand in a file.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
-class Bad:
-    """Stands for a scalar that was refused already: whatever is checked later passes it over."""
-
-
-BAD: Final = Bad()
-
-
-class Node:
-    """A value and its place; ``inner`` is how far behind its start a scalar's text begins, -1 where that is unknown."""
-
-    __slots__ = ("column", "inner", "keys", "line", "value", "weight")
-
-    def __init__(self, value: Any, line: int, column: int, inner: int = -1) -> None:
-        self.value = value
-        self.line = line
-        self.column = column
-        self.inner = inner
-        self.weight = 1
-        self.keys: dict[str, tuple[int, int]] | None = None
-
-    def at(self, path: str, offset: int | None = None) -> Location:
-        """Return where the node begins; with ``offset``, where that character of a scalar's text stands."""
-        shift = 0 if offset is None or self.inner < 0 else self.inner + offset
-        return Location(path, self.line, self.column + shift)
-
-    def key_at(self, path: str, key: str) -> Location:
-        """Return the place of a key of this mapping."""
-        line, column = (self.keys or {}).get(key, (self.line, self.column))
-        return Location(path, line, column)
-
-    def plain(self) -> Any:
-        """Return the value without places."""
-        value = self.value
-        if type(value) is dict:
-            return {key: node.plain() for key, node in value.items()}
-        if type(value) is list:
-            return [node.plain() for node in value]
-        return None if value is BAD else value
 
 
 _Key = tuple[str, int, int]
