@@ -94,7 +94,8 @@ def _tool_table(project: Path) -> Mapping[str, Any] | None:
 
 def _toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        values: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+        return values
     except (ValueError, OSError, RecursionError) as error:
         raise InvalidConfiguration(str(file), f"not TOML: {error}") from error
 

@@ -36,7 +36,9 @@ def healthy(project: Project) -> Project:
 
 def codes(project: Project, *words: str) -> list[str]:
     done = project.command("doctor", "--database", project.using, "--format", "json", *words)
-    return [one["code"] for one in json.loads(done.out)["findings"] if one["code"] != "SS307"]
+    found = [one["code"] for one in json.loads(done.out)["findings"]]
+    # The settings of these tests name no scheduler, and an older installed version is a warning of its own.
+    return [code for code in found if code not in ("SS305", "SS307")]
 
 
 def bad_row(**columns: Any) -> PeriodicTask:
