@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,8 @@ def _live(chosen: Any, yes: bool, format_: str, waiting: dict[str, Any], checksu
 
     def agree(current: Plan) -> bool:
         if format_ == "text":
-            click.echo(text.plan(current, paint(sys.stdout)))
+            # Refusals are told once, as the error that they are.
+            click.echo(text.plan(replace(current, refusals=()), paint(sys.stdout)))
         return yes or bool(current.refusals) or not current.changes or _confirmed()
 
     return sync.apply(chosen, agree, Waiting(**waiting), checksum=checksum, pinned=not yes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ import click
 import pytest
 from django.core.management import call_command
 
+import schedsync
+from schedsync import review
 from schedsync.cli import main, run
 from schedsync.core.finding import CODES
 from tests.conftest import Project
@@ -197,3 +200,42 @@ def test_git_tells_where_the_files_come_from_and_old_commits_are_refused(project
     repository.git.checkout(second)
     assert project.apply("--allow-older").code == 0
     repository.close()
+
+
+def test_the_schemas_are_printed_and_written(files: Project) -> None:
+    printed = files.command("schema")
+    written = files.command("schema", "plan", "--out", "plan.json")
+    refused = files.command("schema", "--out", "no/such/directory.json")
+
+    assert json.loads(printed.out)["title"] == "schedsync schedules, version 1"
+    assert (written.code, written.err) == (0, "wrote plan.json\n")
+    assert json.loads((files.root / "plan.json").read_text())["title"] == "schedsync plan, version 1"
+    assert (refused.code, "cannot write" in refused.err) == (64, True)
+
+
+def test_the_module_is_the_console_script(files: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.schedules(ONE)
+    monkeypatch.setattr(sys, "argv", ["schedsync", "validate"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("schedsync", run_name="__main__")
+
+    assert caught.value.code == 0
+
+
+def test_an_interrupt_is_130(files: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(review, "validate", interrupted)
+    done = files.validate()
+
+    assert (done.code, done.err.strip()) == (130, "interrupted")
+
+
+def test_whoever_reads_our_output_may_stop_reading(files: Project) -> None:
+    files.write("\n".join(["version: 1", "schedules:", *(f"  a{n}: {{task: t, every: 0s}}" for n in range(5000))]))
+    command = f"{sys.executable} -m schedsync validate | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("schedules/shop.yaml:3:24: SS133")
+    assert "Traceback" not in done.stderr

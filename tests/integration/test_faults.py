@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connections, transaction
 from django_celery_beat.models import PeriodicTask
 
-from schedsync import sync
+from schedsync import operate, sync
 from schedsync.apply import Waiting
 from schedsync.conf import load_config
 from schedsync.lock import take
@@ -318,6 +318,26 @@ def test_a_pause_during_the_settle_is_left_alone(project: Project) -> None:
     assert outcome is not None
     assert outcome.unconfirmed == ()
     assert not PeriodicTask.objects.get(name="a").enabled
+
+
+def test_a_pause_that_beat_undoes_is_made_again(project: Project) -> None:
+    project.schedules(BEFORE)
+    project.apply()
+    held = stale(project.using)
+    paused = operate.pause(project.using, "a", "now", None, Waiting(settle=0.1, sleep=lambda _: held.save()))
+
+    assert (paused.until, PeriodicTask.objects.get(name="a").enabled) == (None, False)
+
+
+def test_pausing_a_schedule_whose_row_is_gone_says_how_to_go_on(project: Project) -> None:
+    project.schedules(BEFORE)
+    project.apply()
+    PeriodicTask.objects.filter(name="a").delete()
+    done = project.command("pause", "a", "--reason", "x", "--settle", "0", "--database", project.using)
+    empty = project.command("pause", "b", "--reason", " ", "--database", project.using)
+
+    assert (done.code, "its row is gone" in done.err) == (1, True)
+    assert (empty.code, "a pause has a reason" in empty.err) == (64, True)
 
 
 def test_tables_that_move_between_plan_and_lock_are_planned_again(
