@@ -54,7 +54,7 @@ def execute(writing: Writing, expected: str | None, waiting: Waiting) -> Outcome
     outcome = Outcome(changes=changes, run=writing.run, checksum=writing.checksum)
     try:
         return _confirmed(writing, outcome, made, waiting)
-    except (DatabaseError, InterfaceError, Locked):
+    except (DatabaseError, InterfaceError, Locked, KeyboardInterrupt):
         return replace(outcome, unconfirmed=tuple(sorted(names_of(changes))))
 
 
@@ -114,7 +114,9 @@ def _confirmed(writing: Writing, outcome: Outcome, made: bool, waiting: Waiting)
     outcome = _repaired(writing, outcome, waiting)
     if waiting.settle <= 0 or not (made or any(not isinstance(change, Create) for change in outcome.changes)):
         return outcome
-    waiting.say(f"waiting {waiting.settle:g} s for a poll of Beat, to see that it all holds")
+    waiting.say(
+        f"committed as run {writing.run}; waiting {waiting.settle:g} s for a poll of Beat, to see that it holds"
+    )
     waiting.sleep(waiting.settle)
     if made:
         # A Beat that had seen no change row takes the first one for where it starts from, and reloads at the second.

@@ -78,8 +78,11 @@ def _celery_findings() -> Iterator[Finding]:
         message = f"`beat_cron_starting_deadline` is {deadline}: Beat passes over runs that it owes"
         yield Finding("SS304", message, hint=f"at least {SHORTEST_DEADLINE}, or leave it out", severity="warning")
     if "DatabaseScheduler" not in str(conf.beat_scheduler) and conf.beat_scheduler != "django":
-        hint = "`CELERY_BEAT_SCHEDULER = 'django_celery_beat.schedulers:DatabaseScheduler'`, or `celery beat -S django`"
-        message = f"the settings name the scheduler `{conf.beat_scheduler}`, which does not read these tables"
+        hint = (
+            "`CELERY_BEAT_SCHEDULER = 'django_celery_beat.schedulers:DatabaseScheduler'`, or `celery beat -S django`; "
+        )
+        hint += "and let the project's `__init__.py` import its Celery app"
+        message = f"Celery's app is set to the scheduler `{conf.beat_scheduler}`, which does not read these tables"
         yield Finding("SS307", message, hint=hint, severity="info")
 
 
@@ -194,7 +197,7 @@ def _schedule_rows(using: str) -> Iterator[Finding]:
             )
         orphans = unreferenced_rows(using, model).count()
         if orphans:
-            hint = "`schedsync doctor --fix` deletes those that were ours"
+            hint = "those that were ours go with `schedsync doctor --fix`; others may be somebody's"
             yield Finding("SS331", f"{orphans:,} {kind} rows that no task uses", hint=hint, severity="info")
 
 

@@ -83,9 +83,7 @@ def run(arguments: Sequence[str], prog: str = "schedsync") -> int:
         # Whoever read our output has seen enough; Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        click.echo(f"error: cannot write: {error.strerror or error}", err=True)
+        return 1
     return result if isinstance(result, int) else 0
-
-
-def entry() -> None:
-    """Run the process's own command line, and exit."""
-    sys.exit(run(sys.argv[1:]))

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from schedsync.core.change import Change, Consequence, Rename
+from schedsync.core.change import Adopt, Change, Consequence, Delete, Observed, Rename
 from schedsync.core.schedule import Row, Spec, differing
 from schedsync.core.timing import Clocked, Crontab, Interval, Timing, zone_of
 from schedsync.forecast import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot
@@ -52,9 +52,17 @@ def _may_move_last_run(change: Change) -> bool:
     return not GUARDED.isdisjoint(differing(change.row.spec, change.after))
 
 
-def with_consequences(change: Change, now: datetime) -> Change:
-    """Return the change with what stock Beat will make of it when it is applied at ``now``."""
-    return replace(change, consequences=tuple(_consequences(change, now)))
+def with_consequences(change: Change, observed: Observed, now: datetime) -> Change:
+    """Return the change with what stock Beat will make of it when it is applied at ``now``, and what else ends."""
+    return replace(change, consequences=(*_consequences(change, now), *_endings(change, observed)))
+
+
+def _endings(change: Change, observed: Observed) -> Iterator[Consequence]:
+    pause, holder = observed.pauses.get(change.name), observed.elsewhere.get(change.name)
+    if isinstance(change, Delete) and pause is not None:
+        yield Consequence("pause_ends", f"its pause by {pause.who} ends with it: {pause.reason}")
+    if isinstance(change, Adopt) and holder is not None:
+        yield Consequence("taken_over", f"set {holder} loses it, and must drop it from its files")
 
 
 def _consequences(change: Change, now: datetime) -> Iterator[Consequence]:

@@ -92,7 +92,7 @@ class Locked(SchedsyncError):
     def __init__(self) -> None:
         super().__init__(
             "another apply holds the lock, nothing was written",
-            hint="wait until it is done, or give `--wait SECONDS`",
+            hint="try again when it is done; `apply --wait 60s` waits for it",
         )
 
 
@@ -106,7 +106,7 @@ class NotConfirmed(SchedsyncError):
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         super().__init__(
             f"committed, but not confirmed: {shown}",
-            hint="something writes these rows back; see `schedsync drift`, and stop the other writer",
+            hint="see `schedsync plan`; where it shows them again, something writes these rows back",
         )
         self.names = tuple(names)
 

@@ -139,8 +139,11 @@ def follow_pauses(writing: Writing, observed: Observed) -> None:
 
 def _is_over(name: str, writing: Writing, observed: Observed) -> bool:
     """Say whether a pause's time is over, and its row holds by now what it held before the pause."""
-    if not observed.pauses[name].ended(writing.now):
+    pause = observed.pauses[name]
+    if not pause.ended(writing.now):
         return False
+    if pause.held:
+        return True
     change = next((change for change in writing.changes if change.name == name), None)
     if change is not None:
         return change.after is not None and change.ledger is not None and change.after.enabled == change.ledger.enabled

@@ -42,6 +42,7 @@ class Pause(models.Model):
     who = models.CharField(max_length=200)
     since = models.DateTimeField()
     until = models.DateTimeField(null=True)
+    held = models.BooleanField(default=False, help_text="A human had disabled it before; it stays so afterwards.")
 
     def __str__(self) -> str:
         return self.name

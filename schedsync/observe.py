@@ -319,7 +319,7 @@ def _people(text: str) -> People:
 
 def pauses(using: str) -> dict[str, Paused]:
     """Read the pauses by the schedule's name."""
-    rows = Pause.objects.using(using).values_list("name", "reason", "who", "since", "until").order_by("name")
+    rows = Pause.objects.using(using).values_list("name", "reason", "who", "since", "until", "held").order_by("name")
     return {row[0]: Paused(*row) for row in rows}
 
 

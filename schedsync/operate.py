@@ -12,7 +12,7 @@ from django.db import transaction
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.apply import Waiting, now
-from schedsync.core.change import Observed, Paused
+from schedsync.core.change import Managed, Observed, Paused
 from schedsync.core.finding import did_you_mean
 from schedsync.core.schedule import Row, completed_at
 from schedsync.core.timing import Clocked
@@ -36,16 +36,22 @@ def pause(using: str, name: str, reason: str, span: timedelta | None, waiting: W
     if not reason.strip():
         raise WrongUsage("a pause has a reason", hint="give `--reason TEXT`; whoever looks at it later will ask")
 
-    def write(row: Row, _observed: Observed, at: datetime) -> Paused:
+    def write(row: Row, observed: Observed, at: datetime) -> Paused:
         until = None if span is None else at + span
-        values = {"reason": reason, "who": who(), "since": at, "until": until}
+        before = observed.pauses.get(name)
+        held = before.held if before else _is_held(row, observed.ledger[name])
+        values = {"reason": reason, "who": who(), "since": at, "until": until, "held": held}
         Pause.objects.using(using).update_or_create(name=name, defaults=values)
         PeriodicTask.objects.using(using).filter(pk=row.id, enabled=True).update(enabled=False)
-        return Paused(name, reason, values["who"], at, until)  # type: ignore[arg-type]
+        return Paused(name, reason, who(), at, until, held)
 
     paused = _operate(using, "pause", name, write)
     _hold(using, name, waiting)
     return paused
+
+
+def _is_held(row: Row, managed: Managed) -> bool:
+    return managed.spec.enabled and row.spec is not None and not row.spec.enabled
 
 
 def _hold(using: str, name: str, waiting: Waiting) -> None:

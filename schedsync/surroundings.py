@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from schedsync.conf import Config
@@ -15,7 +16,7 @@ from schedsync.core.safety import Binding, Limits, Situation
 from schedsync.core.schedule import Desired
 from schedsync.errors import WrongUsage
 from schedsync.models import SyncRun
-from schedsync.sources.git import ancestry, revision
+from schedsync.sources.git import Ancestry, ancestry, revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def situation_of(
     target: Target, desired: Desired, observed: Observed, difference: Difference, binding: Binding
 ) -> tuple[Situation, list[Finding]]:
     """Return what the safety rules look at, and warnings where Git cannot tell."""
-    check_adopt(target, desired)
+    check_adopt(target, desired, observed)
     last = last_binding(target.using, target.config.set)
     age = ancestry(target.config.paths[0], last.commit if last else None, binding.commit)
     found = Situation(
@@ -82,18 +83,36 @@ def situation_of(
         last=last,
         older=age.older,
     )
-    if not age.shallow:
-        return found, []
-    hint = "fetch more of the history: `fetch-depth: 0` in GitHub's checkout, `GIT_DEPTH: 0` in GitLab"
-    message = "the clone is too shallow to tell whether this commit descends from the one last applied"
-    return found, [Finding("SS162", message, hint=hint, severity="warning")]
+    return found, [*_uncomparable(last, binding, age), *_written_by_both(found, desired, difference)]
 
 
-def check_adopt(target: Target, desired: Desired) -> None:
-    """Raise WrongUsage where a name to adopt is not in the files."""
+def _uncomparable(last: Binding | None, now: Binding, age: Ancestry) -> Iterator[Finding]:
+    if age.shallow:
+        hint = "fetch more of the history: `fetch-depth: 0` in GitHub's checkout, `GIT_DEPTH: 0` in GitLab"
+        message = "the clone is too shallow to tell whether this commit descends from the one last applied"
+        yield Finding("SS162", message, hint=hint, severity="warning")
+    if last and last.commit and not now.commit:
+        message = f"commit {last.commit[:12]} was applied last, and these files are in no Git checkout to compare with"
+        yield Finding(
+            "SS162", message, hint="apply from a checkout, so that an old copy is refused", severity="warning"
+        )
+
+
+def _written_by_both(found: Situation, desired: Desired, difference: Difference) -> Iterator[Finding]:
+    changed = {change.name for change in difference.changes}
+    for name in sorted((set(desired.schedules) & set(found.dual_writers)) - changed):
+        message = f"`{name}` stands in CELERY_BEAT_SCHEDULE too: Beat writes that back at its next start"
+        yield Finding("SS306", message, desired.schedules[name].location, "remove it there", "warning")
+
+
+def check_adopt(target: Target, desired: Desired, observed: Observed) -> None:
+    """Raise WrongUsage where a name to adopt is not in the files, or has no row to take over."""
     unknown = [name for name in target.adopt if name not in desired.schedules]
     if unknown:
         raise WrongUsage(f"--adopt: the files hold no schedule `{unknown[0]}`", hint="adopt what the files name")
+    nothing = [name for name in target.adopt if name not in observed.rows and name not in observed.elsewhere]
+    if nothing:
+        raise WrongUsage(f"--adopt: there is no row `{nothing[0]}` to take over", hint="leave the flag out")
 
 
 def _case_twins(difference: Difference, observed: Observed) -> tuple[tuple[str, str], ...]:

@@ -89,7 +89,7 @@ def _planned(target: Target, desired: Desired, findings: Sequence[Finding], obse
     result = Plan(
         set=config.set,
         binding=binding,
-        changes=tuple(with_consequences(change, at) for change in difference.changes),
+        changes=tuple(with_consequences(change, observed, at) for change in difference.changes),
         observed=observed,
         now=at,
         held=difference.held,

@@ -82,7 +82,11 @@ def apply(format_: str, yes: bool, plan_file: Path | None, settle: float, wait: 
     if done is None:
         say("not applied")
         return 1
-    return _told(done, format_, set_name, environment)
+    try:
+        return _told(done, format_, set_name, environment)
+    except OSError as error:
+        say(f"committed as run {done.run}, but it cannot be written out: {error.strerror}")
+        return NotConfirmed.exit_code
 
 
 def _live(chosen: Any, yes: bool, format_: str, waiting: dict[str, Any], checksum: str | None) -> Outcome | None:
@@ -106,8 +110,11 @@ def _read(file: Path, options: dict[str, Any]) -> SavedPlan:
     typed = click.get_current_context().get_parameter_source("environment") == _TYPED
     given = [name for name in _OF_THE_FILES if options[name]] + ["environment"] * typed
     if given:
-        flag = given[0].replace("_", "-")
-        raise WrongUsage(f"`{flag}` cannot apply to a saved plan", hint="give it to `plan`, where the plan is made")
+        flag = given[0].replace("_", "-") if given[0] != "path" else "PATH"
+        raise WrongUsage(
+            f"`{flag if flag == 'PATH' else f'--{flag}'}` cannot apply to a saved plan",
+            hint="give it to `plan`, where the plan is made",
+        )
     return read_plan(file)
 
 

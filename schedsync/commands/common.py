@@ -177,16 +177,26 @@ def target(options: dict[str, Any]) -> Target:
     return Target(config, options["database"], options["environment"], limits, tuple(options.get("adopt", ())))
 
 
+#: Longer than anyone waits, or means by a pause.
+_LONGEST = 10 * 366 * 86400
+
+
 class Seconds(click.ParamType[float]):
-    """A duration such as ``24h`` or ``90s``, or plain seconds; becomes seconds."""
+    """A duration such as ``24h`` or ``90s``, or 0; becomes seconds. With ``some`` it is longer than nothing."""
 
     name = "duration"
+
+    def __init__(self, *, some: bool = False) -> None:
+        self.some = some
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read a duration; fails the command line where it is none."""
         if isinstance(value, (int, float)):
             return float(value)
         try:
-            return float(value) if value.replace(".", "", 1).isdigit() else duration(value) / 10**6
+            seconds = 0.0 if value == "0" else duration(value) / 10**6
         except TimingError as error:
             self.fail(f"{error.message}; {error.hint}", param, ctx)
+        if seconds > _LONGEST or (self.some and not seconds):
+            self.fail(f"`{value}` is not longer than nothing and at most ten years", param, ctx)
+        return seconds

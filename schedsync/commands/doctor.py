@@ -35,5 +35,6 @@ def doctor(settings: str | None, database: str, fix: bool, format_: str) -> int:
         if found.findings:
             write = github.findings if format_ == "github" else lambda some: text.findings(some, paint(sys.stdout))
             click.echo(write(found.findings))
-        say("all is well" if not found.findings else f"{len(found.findings)} findings")
+        count = len(found.findings)
+        say(f"{count} finding{'s' * (count != 1)}" if count else "all is well")
     return int(has_errors(found.findings))

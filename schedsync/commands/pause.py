@@ -13,7 +13,9 @@ from schedsync.render import json_, text
 @click.command(short_help="Stop one schedule for a time; no deploy undoes it.")
 @click.argument("name")
 @click.option("--reason", required=True, metavar="TEXT", help="Why; everyone who looks is told.")
-@click.option("--for", "span", type=Seconds(), metavar="DURATION", help="How long, such as 24h; else until `resume`.")
+@click.option(
+    "--for", "span", type=Seconds(some=True), metavar="DURATION", help="How long, such as 24h; else until `resume`."
+)
 @click.option(
     "--settle", type=Seconds(), default=6.0, show_default="6s", metavar="DURATION",
     help="Wait so long for a poll of Beat and look again; 0 not to.",

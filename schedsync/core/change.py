@@ -121,13 +121,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """An operator's time-boxed stop."""
+    """An operator's time-boxed stop; ``held`` says that a human had stopped the schedule before it."""
 
     name: str
     reason: str
     who: str
     since: datetime
     until: datetime | None = None
+    held: bool = False
 
     def ended(self, now: datetime) -> bool:
         """Say whether its time is over."""

@@ -103,7 +103,12 @@ class _Comparison:
             self._known(pair)
 
     def _pair(self, schedule: Schedule, row: Row | None, managed: Managed | None) -> Pair:
-        return Pair(schedule, row, managed, self.observed.pauses.get(schedule.name), self.now)
+        return Pair(schedule, row, managed, self._pause(schedule.name), self.now)
+
+    def _pause(self, name: str) -> Paused | None:
+        """Return the pause of a name; one that is over, and stood over a human's stop, leaves that stop as it was."""
+        pause = self.observed.pauses.get(name)
+        return None if pause is not None and pause.held and pause.ended(self.now) else pause
 
     def _may_rename(self, schedule: Schedule) -> bool:
         old = schedule.renamed_from
@@ -116,7 +121,7 @@ class _Comparison:
     def _rename(self, schedule: Schedule, old_name: str) -> None:
         self.claimed.add(old_name)
         pair = self._pair(schedule, self.observed.rows[old_name], self.observed.ledger.get(old_name))
-        self._add(Rename, replace(pair, pause=pair.pause or self.observed.pauses.get(old_name)), old_name=old_name)
+        self._add(Rename, replace(pair, pause=pair.pause or self._pause(old_name)), old_name=old_name)
 
     def _stray(self, managed: Managed) -> Row | None:
         """Return our row where someone renamed it by hand, and nobody else took it over since."""
@@ -168,9 +173,7 @@ class _Comparison:
 
     def _update(self, pair: Pair) -> None:
         if is_held(pair):
-            self.held.append(
-                Held(pair.schedule.name, pair.schedule.location, pair.row.date_changed if pair.row else None)
-            )
+            self.held.append(Held(pair.schedule.name, pair.schedule.location))
         after = spec_after(pair)
         if pair.row is None or pair.row.spec is None or differing(after, pair.row.spec):
             self._append(Update, pair, after)

@@ -61,7 +61,7 @@ CODES: Mapping[str, str] = {
     "SS151": "a placeholder that cannot be filled",
     "SS160": "a completed schedule: its only instant, or its end, has passed",
     "SS161": "an announcement that is done and can go",
-    "SS162": "a clone too shallow to tell which commit is newer",
+    "SS162": "nothing tells which commit is newer: a shallow clone, or no Git",
     "SS301": "`USE_TZ` is off",
     "SS302": "`DJANGO_CELERY_BEAT_TZ_AWARE` is off",
     "SS303": "an unknown `CELERY_TIMEZONE`",

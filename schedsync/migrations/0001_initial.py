@@ -57,6 +57,12 @@ class Migration(migrations.Migration):
                 ("who", models.CharField(max_length=200)),
                 ("since", models.DateTimeField()),
                 ("until", models.DateTimeField(null=True)),
+                (
+                    "held",
+                    models.BooleanField(
+                        default=False, help_text="A human had disabled it before; it stays so afterwards."
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(

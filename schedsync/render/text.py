@@ -67,7 +67,7 @@ def drift(value: Plan, paint: Paint = plain) -> str:
     """Write what somebody else did to the tables."""
     count = len(value.changes) + len(value.held)
     if not count:
-        return f"No drift in {printable(scope_text(value))}"
+        return "\n".join([f"No drift in {printable(scope_text(value))}", *_states(value, paint)])
     lines = [paint(f"Drift in {printable(scope_text(value))}: {count:,} edited behind Git's back", "bold")]
     for group in groups(value.changes):
         lines += ["", *_drifted(group, paint)]
@@ -83,8 +83,9 @@ def _drifted(group: Group, paint: Paint) -> Iterator[str]:
     if change.row is None:
         yield "      the row was deleted"
         return
+    yield from _broken(change)
     for one in change.fields:
-        if one.cause != "files":
+        if one.cause != "files" and (change.row.spec is not None or one.field == "name"):
             yield f"      {one.field:<13} {value_text(one.field, one.after)} became {value_text(one.field, one.before)}"
 
 
@@ -107,11 +108,17 @@ def _place(change: Change) -> str:
     return f"  {printable(str(change.location))}" if change.location else ""
 
 
+def _broken(change: Change) -> Iterator[str]:
+    if change.row is not None and change.row.spec is None:
+        yield from (f"      the row is broken: {printable(problem.message)}" for problem in change.row.problems)
+
+
 def _fields(change: Change) -> Iterator[str]:
+    yield from _broken(change)
     for one in change.fields:
         if one.field == "name":
             continue
-        if change.row is None:
+        if change.row is None or (change.row.spec is None and change.after is not None):
             yield f"      {one.field:<13} {value_text(one.field, one.after)}"
         elif change.after is None:
             if one.field in ("task", "timing"):

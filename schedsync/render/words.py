@@ -127,13 +127,18 @@ def time_text(value: datetime | None) -> str:
 
 def edit_text(edit: Edit | None) -> str:
     """Write who edited a row, and when."""
-    return f"by {printable(edit.user)} at {time_text(edit.time)}" if edit else "by somebody whom no log names"
+    return (
+        f"by {printable(edit.user)} at {time_text(edit.time)}"
+        if edit
+        else "by an unknown hand: no entry in the admin's log"
+    )
 
 
 def held_text(held: Held) -> str:
     """Write who holds a schedule, and since when."""
-    who = f" by {printable(held.by.user)}" if held.by else ""
-    return f"{printable(held.name)}: disabled{who} since {time_text(held.since)}"
+    if held.by is None:
+        return f"{printable(held.name)}: disabled since our last apply"
+    return f"{printable(held.name)}: disabled by {printable(held.by.user)} since {time_text(held.since)}"
 
 
 def pause_text(pause: Paused, now: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import REMAINDER
+from argparse import REMAINDER, ArgumentParser
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
@@ -20,7 +20,16 @@ class Command(BaseCommand):
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Run from ``manage.py``: all words behind the command's name are ours."""
-        sys.exit(run(argv[2:], prog=f"{argv[0]} schedsync"))
+        # Django has taken its own options in already, wherever they stand.
+        _, words = self.own_parser().parse_known_args(argv[2:])
+        sys.exit(run(words, prog=f"{argv[0]} schedsync"))
+
+    def own_parser(self) -> ArgumentParser:
+        """Return a parser of what ``manage.py`` itself understands before any command does."""
+        parser = ArgumentParser(add_help=False, allow_abbrev=False)
+        parser.add_argument("--settings")
+        parser.add_argument("--pythonpath")
+        return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take all that ``call_command`` is given as it is."""
