@@ -110,11 +110,8 @@ def _read(file: Path, options: dict[str, Any]) -> SavedPlan:
     typed = click.get_current_context().get_parameter_source("environment") == _TYPED
     given = [name for name in _OF_THE_FILES if options[name]] + ["environment"] * typed
     if given:
-        flag = given[0].replace("_", "-") if given[0] != "path" else "PATH"
-        raise WrongUsage(
-            f"`{flag if flag == 'PATH' else f'--{flag}'}` cannot apply to a saved plan",
-            hint="give it to `plan`, where the plan is made",
-        )
+        word = "PATH" if given[0] == "path" else f"--{given[0].replace('_', '-')}"
+        raise WrongUsage(f"`{word}` cannot apply to a saved plan", hint="give it to `plan`, where the plan is made")
     return read_plan(file)
 
 

@@ -127,11 +127,9 @@ def time_text(value: datetime | None) -> str:
 
 def edit_text(edit: Edit | None) -> str:
     """Write who edited a row, and when."""
-    return (
-        f"by {printable(edit.user)} at {time_text(edit.time)}"
-        if edit
-        else "by an unknown hand: no entry in the admin's log"
-    )
+    if edit is None:
+        return "by an unknown hand: no entry in the admin's log"
+    return f"by {printable(edit.user)} at {time_text(edit.time)}"
 
 
 def held_text(held: Held) -> str:

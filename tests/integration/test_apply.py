@@ -529,3 +529,52 @@ def test_a_plan_writes_nothing(project: Project) -> None:
 
     verbs = {query["sql"].split()[0] for query in seen}
     assert verbs <= {"SELECT", "BEGIN", "COMMIT", "SET"}
+
+
+def test_a_pause_over_a_held_schedule_leaves_it_held_afterwards(project: Project, clock: Any) -> None:
+    project.schedules(TWO)
+    project.apply()
+    PeriodicTask.objects.filter(name="one").update(enabled=False)
+    words = ["pause", "one", "--reason", "x", "--for", "1h", "--settle", "0", "--database", project.using]
+    assert project.command(*words).code == 0
+    clock.move_to(NOW + timedelta(hours=2))
+    drift = project.drift()
+
+    assert (drift.code, "one: disabled since our last apply" in drift.out) == (2, True)
+    assert project.apply().code == 0
+    assert (rows(project)["one"].enabled, Pause.objects.count()) == (False, 0)
+
+
+def test_a_pause_is_shown_where_there_is_no_drift_and_where_it_ends_with_its_schedule(project: Project) -> None:
+    project.schedules(TWO)
+    project.apply()
+    project.command("pause", "one", "--reason", "incident", "--settle", "0", "--database", project.using)
+    drift = project.drift()
+    project.schedules("  two: {task: t.two, crontab: '0 2 * * *'}\n")
+
+    assert (drift.code, "one: paused by" in drift.out) == (0, True)
+    assert "ends with it: incident" in project.plan().out
+
+
+def test_adopting_what_is_not_there_is_an_error(project: Project) -> None:
+    project.schedules(TWO)
+
+    assert project.apply("--adopt", "one").code == 64
+
+
+def test_a_row_that_is_taken_from_another_set_names_it(project: Project) -> None:
+    project.schedules(TWO)
+    project.apply()
+    project.write('set = "other"\n', "other/schedsync.toml")
+    project.schedules("  one: {task: t, every: 1h}\n", "other/schedules/a.yaml")
+    words = ["plan", "other/schedules", "--adopt", "one", "--database", project.using]
+
+    assert "set default loses it" in project.command(*words).out
+
+
+def test_a_name_in_the_settings_warns_also_where_nothing_changes(project: Project, settings: Any) -> None:
+    project.schedules(TWO)
+    project.apply()
+    settings.CELERY_BEAT_SCHEDULE = {"one": {"task": "t", "schedule": 5}}
+
+    assert "SS306 warning: `one` stands in CELERY_BEAT_SCHEDULE too" in project.plan().out

@@ -65,6 +65,9 @@ def test_validate_and_help_import_no_django(files: Project) -> None:
         (["plan", "schedules", "--database", "nowhere"], "no database `nowhere` in DATABASES"),
         (["pause", "x"], "Missing option '--reason'"),
         (["pause", "x", "--reason", "y", "--for", "soon"], "`soon` is no duration"),
+        (["pause", "x", "--reason", "y", "--for", "5"], "`5` is no duration"),
+        (["pause", "x", "--reason", "y", "--for", "0s"], "is not longer than nothing"),
+        (["pause", "x", "--reason", "y", "--for", "1000000000d"], "at most ten years"),
         (["apply", "--plan", "nowhere.json", "--yes"], "does not exist"),
     ],
 )
@@ -239,3 +242,11 @@ def test_whoever_reads_our_output_may_stop_reading(files: Project) -> None:
 
     assert done.stdout.startswith("schedules/shop.yaml:3:24: SS133")
     assert "Traceback" not in done.stderr
+
+
+def test_an_output_that_cannot_be_written_says_so(files: Project) -> None:
+    files.schedules("  one: {task: t, every: 0s}\n")
+    command = f"{sys.executable} -m schedsync validate > /dev/full"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, "Traceback" in done.stderr, "error: cannot write" in done.stderr) == (1, False, True)
