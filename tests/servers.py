@@ -177,12 +177,18 @@ def _rabbitmq(base: Path, services: Services) -> Iterator[None]:
         _wait(port, base / "rabbitmq.log")
         services.brokers["rabbitmq"] = f"amqp://guest:guest@127.0.0.1:{port}//"
         yield
-        _stop_epmd(settings)
+        _stop_rabbitmq(settings)
 
 
-def _stop_epmd(settings: dict[str, str]) -> None:
-    epmd = shutil.which("epmd")
-    if epmd:
+def _stop_rabbitmq(settings: dict[str, str]) -> None:
+    """Stop the node and its name server: both left our process group, as another user's."""
+    with contextlib.suppress(OSError, ValueError):
+        node = int(Path(settings["RABBITMQ_PID_FILE"]).read_text())
+        os.kill(node, 15)
+        until = time.monotonic() + 15
+        while Path(f"/proc/{node}").exists() and time.monotonic() < until:
+            time.sleep(0.1)
+    if epmd := shutil.which("epmd"):
         subprocess.run([epmd, "-kill"], env={**os.environ, **settings}, capture_output=True, check=False)
 
 
