@@ -73,7 +73,10 @@ def rearms(pair: Pair, after: Spec) -> bool:
     row = pair.row
     if row is None or not after.one_off or completed_at(after, pair.now):
         return False
-    return row.total_run_count > 0 and (pair.managed is None or _new_instant(pair))
+    if pair.managed is None:
+        # A row that is taken over: what ran once already under its former owner does not run again.
+        return row.total_run_count > 0 and (row.spec is None or not row.spec.one_off)
+    return row.total_run_count > 0 and _new_instant(pair)
 
 
 def is_held(pair: Pair) -> bool:

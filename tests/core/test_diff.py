@@ -167,6 +167,18 @@ def test_a_clocked_time_of_the_past_is_never_written_enabled() -> None:
         assert [one.after.enabled for one in found.changes if one.after] == [False]
 
 
+def test_taking_over_a_one_off_that_has_run_does_not_run_it_again() -> None:
+    once = Spec("t", Interval(60_000_000), one_off=True)
+    often = replace(once, one_off=False)
+    wanted = Desired.of([Schedule("a", once, PLACE, adopt=True)])
+    rearmed = []
+    for spec in (once, often):
+        ran = replace(row(1, "a", spec), total_run_count=3)
+        rearmed += [one.rearm for one in diff(wanted, Observed({"a": ran}), NOW).changes]
+
+    assert rearmed == [False, True]
+
+
 def situation(**values: object) -> Situation:
     return Situation(set="default", desired=10, managed=10, **values)  # type: ignore[arg-type]
 
