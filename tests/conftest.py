@@ -33,7 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "using" in metafunc.fixturenames:
-        metafunc.parametrize("using", DATABASES, indirect=True)
+        one = metafunc.definition.get_closest_marker("one_database") is not None
+        metafunc.parametrize("using", DATABASES[:1] if one else DATABASES, indirect=True)
 
 
 @pytest.fixture(scope="session")
