@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
-from django.core.management import call_command
+from django.core.management import call_command, load_command_class
 
 import schedsync
 from schedsync import review
@@ -250,3 +250,22 @@ def test_an_output_that_cannot_be_written_says_so(files: Project) -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
 
     assert (done.returncode, "Traceback" in done.stderr, "error: cannot write" in done.stderr) == (1, False, True)
+
+
+def test_manage_py_passes_everything_on(files: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    files.schedules(ONE)
+    for words in (["validate", "schedules"], ["--settings=tests.settings", "validate", "schedules"]):
+        with pytest.raises(SystemExit) as caught:
+            load_command_class("schedsync", "schedsync").run_from_argv(["manage.py", "schedsync", *words])
+
+        assert caught.value.code == 0
+
+
+def test_a_disk_that_is_full_is_no_traceback(files: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(review, "validate", full)
+    done = files.validate()
+
+    assert (done.code, done.err.strip()) == (1, "error: cannot write: No space left on device")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from schedsync.core.schedule import Row
+from schedsync.core.timing import instant_text
 from schedsync.forecast import RELOAD, next_run
 from schedsync.observe import observe
 from tests.conftest import NOW, Project
@@ -93,3 +95,28 @@ def test_an_expiry_ends_a_schedule_in_the_forecast_as_in_beat(project: Project, 
     assert len(beat.run(timedelta(hours=5))) == 2
     assert next_run(row.spec, last, NOW + timedelta(hours=2)) is None
     assert project.plan("--exit-code").code == 0
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ("crontab: '0 * * * *'", NOW + timedelta(hours=1)),
+        ("crontab: '0 * * * *', start_at: 2026-11-23T12:30:00Z", NOW + timedelta(hours=3)),
+        ("every: 2h, start_at: 2026-11-23T12:30:00Z", NOW + timedelta(hours=2, minutes=30)),
+        ("every: 2h", NOW + timedelta(hours=2)),
+    ],
+)
+def test_a_start_that_is_taken_back_or_moved_is_obeyed(
+    project: Project, clock: Any, after: str, expected: datetime
+) -> None:
+    project.schedules("  job: {task: t, crontab: '0 * * * *', start_at: 2026-12-24T00:30:00Z}\n")
+    project.apply()
+    beat = Beat(clock, step=60)
+    project.schedules(f"  job: {{task: t, {after}}}\n")
+    foretold = json.loads(project.plan("--format", "json").out)["changes"][0]["consequences"]
+    assert project.apply().code == 0
+
+    sent = beat.run(timedelta(hours=5))
+
+    assert timedelta(seconds=-1) <= sent[0][0] - expected <= timedelta(minutes=6)
+    assert foretold[0]["at"] == instant_text(expected)

@@ -165,3 +165,45 @@ def test_an_outcome_says_what_was_done_and_how_it_was_confirmed() -> None:
         "repaired": ["a"],
         "unconfirmed": [],
     }
+
+
+def test_markdown_says_what_is_held_paused_refused_and_found() -> None:
+    refusal = Refusal("empty_set", "the files hold no schedule", "--allow-empty")
+    value = plan(
+        Delete(
+            name="d", row=Row(2, "d", SPEC), fields=(FieldChange("task", "t", None), FieldChange("queue", "q", None))
+        ),
+        create("c"),
+        held=(Held("h"),),
+        paused=(Paused("p", "why", "who", NOW, NOW),),
+        refusals=(refusal,),
+        notices=(Finding("SS160", "done", Location("a", 1, 1), severity="warning"),),
+    )
+
+    assert markdown.plan(value).splitlines() == [
+        "### Plan for `set shop in production at c0ffeec0ffee`",
+        "",
+        "1 to create, 1 to delete; 1 held, 1 paused",
+        "",
+        "**Refused:**",
+        "",
+        "- `the files hold no schedule`; way out: `--allow-empty`",
+        "",
+        "| change | schedule | what | what follows |",
+        "|---|---|---|---|",
+        "| delete | `d` | task `t` |  |",
+        "| create | `c` | task `t`<br>timing `every 1m` | first run at 2026-11-23 10:01 UTC |",
+        "",
+        "**Held by a human, left alone:**",
+        "",
+        "- `h: disabled since our last apply`",
+        "",
+        "**Paused:**",
+        "",
+        "- `p: paused by who until 2026-11-23 10:00 UTC, its time is over: why`",
+        "",
+        "- SS160 `a:1:1: done`",
+        "",
+        f"checksum `{value.checksum}`",
+    ]
+    assert markdown.drift(plan()) == "### Drift in `set shop in production at c0ffeec0ffee`\n\nnone\n"
