@@ -19,7 +19,7 @@ from schedsync.errors import Locked, SchedsyncError, Stale, Unavailable
 from schedsync.ledger import Writing
 from schedsync.lock import Fault, explained, fault_of, take
 from schedsync.models import SyncRun
-from schedsync.observe import observe
+from schedsync.observe import observe, observe_rows
 from schedsync.writing import bump, lock_rows, write
 
 #: Stock Beat polls for changes every 5 seconds; after 6 it has seen one, and has written back what it held.
@@ -128,7 +128,7 @@ def _confirmed(writing: Writing, outcome: Outcome, made: bool, waiting: Waiting)
 def _repaired(writing: Writing, outcome: Outcome, waiting: Waiting) -> Outcome:
     repaired = set(outcome.repaired)
     for _ in range(_REPAIRS):
-        observed = observe(writing.using, writing.set)
+        observed = observe_rows(writing.using)
         broken = [fix for change in outcome.changes if (fix := _repair(change, observed, now()))]
         if not broken:
             return replace(outcome, repaired=tuple(sorted(repaired)), unconfirmed=())
@@ -139,7 +139,7 @@ def _repaired(writing: Writing, outcome: Outcome, waiting: Waiting) -> Outcome:
             _committed(again, None, waiting)
         except SchedsyncError:
             break
-    observed = observe(writing.using, writing.set)
+    observed = observe_rows(writing.using)
     left = tuple(sorted(change.name for change in outcome.changes if _repair(change, observed, now())))
     return replace(outcome, repaired=tuple(sorted(repaired - set(left))), unconfirmed=left)
 

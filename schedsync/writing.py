@@ -74,12 +74,18 @@ def task_columns(spec: Spec, names: Iterable[str], timing_ids: TimingIds) -> dic
     for name in names:
         value = getattr(spec, name)
         if name == "timing":
-            result |= {f"{kind}_id": timing_ids[value] if kind == value.kind else None for kind in KINDS}
+            result |= _references(value.kind, timing_ids[value])
         elif name in ("args", "kwargs", "headers"):
             result[name] = value if len(value) <= 2 else _readable(value)
         else:
             result[_COLUMNS.get(name, name)] = value
     return result
+
+
+@lru_cache(maxsize=4096)
+def _references(kind: str, row_id: int) -> dict[str, int | None]:
+    """Return the four references of a task, of which one is set."""
+    return {f"{one}_id": row_id if one == kind else None for one in KINDS}
 
 
 @lru_cache(maxsize=4096)
@@ -148,8 +154,11 @@ def _create_tasks(using: str, changes: Sequence[Change], timing_ids: TimingIds, 
 
 def _new_columns(change: Change, after: Spec, timing_ids: TimingIds, now: datetime) -> dict[str, Any]:
     columns = task_columns(after, Spec.__match_args__, timing_ids)
-    runtime = {"last_run_at": last_run_for(change, now), "total_run_count": 0, "date_changed": now}
-    return {"name": change.name} | columns | runtime
+    columns["name"] = change.name
+    columns["last_run_at"] = last_run_for(change, now)
+    columns["total_run_count"] = 0
+    columns["date_changed"] = now
+    return columns
 
 
 def _left_behind(changes: Iterable[Change], observed: Observed) -> dict[str, set[int]]:

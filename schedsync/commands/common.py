@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from schedsync.conf import load_config
+from schedsync.core.collecting import gc_paused
 from schedsync.core.plan import finding_document
 from schedsync.core.safety import Limits
 from schedsync.core.timing import TimingError, duration
@@ -73,7 +74,8 @@ def verb(function: F) -> F:
     @functools.wraps(function)
     def wrapped(**options: Any) -> Any:
         try:
-            return function(**options)
+            with gc_paused():
+                return function(**options)
         except SchedsyncError as error:
             report(error, options.get("format_", "text"))
             return error.exit_code

@@ -286,7 +286,7 @@ def test_somebody_who_keeps_writing_back_is_reported(project: Project, monkeypat
     held = stale(project.using)
     project.schedules(BEFORE.replace("1m", "5m") + keep)
     real = sync.execute
-    monkeypatch.setattr("schedsync.apply.observe", _writing_back(held))
+    monkeypatch.setattr("schedsync.apply.observe_rows", _writing_back(held))
     done = project.apply("--format", "json")
 
     assert real is sync.execute
@@ -297,12 +297,11 @@ def test_somebody_who_keeps_writing_back_is_reported(project: Project, monkeypat
 
 def _writing_back(held: PeriodicTask) -> Callable[..., Any]:
     """Observe as always, but save a stale row first: another writer that wins every race."""
-    from schedsync.observe import observe
+    from schedsync.observe import observe_rows
 
-    def observing(using: str, set_name: str) -> Any:
-        if not connections[using].in_atomic_block:
-            held.save()
-        return observe(using, set_name)
+    def observing(using: str) -> Any:
+        held.save()
+        return observe_rows(using)
 
     return observing
 
