@@ -7,6 +7,7 @@ hours before it. The model here asks the same objects the same questions at the 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
@@ -16,6 +17,7 @@ from zoneinfo import ZoneInfo
 from celery import current_app, schedules
 
 from schedsync.core.schedule import Row, Spec
+from schedsync.core.slots import crontab_slots, interval_slots
 from schedsync.core.timing import Clocked, Crontab, Interval, Timing
 
 #: ModelEntry puts a start that has no last run this far into the past.
@@ -170,3 +172,22 @@ def guard(spec: Spec, row: Row | None, now: datetime) -> datetime | None:
     if run is None or isinstance(spec.timing, Clocked) or not run.late:
         return None
     return spec.start_at - _TICK if ahead and spec.start_at else now
+
+
+def slots(timing: Timing, after: datetime) -> Iterator[datetime]:
+    """Yield a timing's slots after an instant, in UTC; an interval's are counted from that instant."""
+    if isinstance(timing, Crontab):
+        yield from crontab_slots(timing, after)
+    elif isinstance(timing, Interval):
+        yield from interval_slots(timing, after)
+    elif isinstance(timing, Clocked):
+        if timing.at > after:
+            yield timing.at
+    else:
+        yield from _solar_slots(timing, after)
+
+
+def _solar_slots(timing: Timing, after: datetime) -> Iterator[datetime]:
+    while True:
+        after = next_slot(timing, after)
+        yield after

@@ -60,6 +60,7 @@ def read_schedule(
         adopt=_flag(fields, "adopt", False),
         ignore_changes=_ignored(fields),
         template=template,
+        places={key: (node.line, node.column) for key, node in fields.items()},
     )
 
 
@@ -208,16 +209,10 @@ def _zone_hint(name: str) -> str:
     return did_you_mean(name, timings.known_zones()) or "an IANA name, such as `Europe/Berlin`"
 
 
-def _every(node: Node, reader: Reader) -> Timing | None:
+def _every(node: Node, _reader: Reader) -> Timing | None:
     if not isinstance(node.value, str):
         return None
-    every = timings.interval(timings.duration(node.value), 1)
-    if every.microseconds < 10**6:
-        reader.finding(
-            "SS134", f"{every}: Beat sends as often as it can, some thousand a second at most", node.at(reader.path),
-            "a task that loops does better", "warning",
-        )  # fmt: skip
-    return every
+    return timings.interval(timings.duration(node.value), 1)
 
 
 def _solar(node: Node, _reader: Reader) -> Timing | None:

@@ -1,0 +1,84 @@
+"""What a lint rule is: a code, a text that teaches, examples that are its tests, and a check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from schedsync.core.application import Application
+from schedsync.core.finding import Severity
+from schedsync.core.schedule import Schedule
+
+#: So many may start in one minute, unless the configuration says otherwise.
+MAX_STARTS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the configuration says about the rules: which of them, how severe, and what they measure by.
+
+    ``select`` and the like hold codes, or prefixes of codes; without ``select`` all rules are chosen that need not be
+    asked for.
+    """
+
+    select: tuple[str, ...] | None = None
+    extend_select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+    max_starts: int = MAX_STARTS
+    queues: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What rules look at, beside one schedule: all of them, the time, the options, and the application if it is known."""
+
+    schedules: Sequence[Schedule]
+    now: datetime
+    options: Options = field(default_factory=Options)
+    application: Application | None = None
+
+
+class Found(NamedTuple):
+    """What a rule found: the schedule, a message of one line, the key at fault, and the remedy."""
+
+    schedule: Schedule
+    message: str
+    key: str | None = None
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule; ``each`` looks at one schedule at a time, ``whole`` at all of them.
+
+    ``bad`` and ``good`` are what stands under ``schedules:``; the rule finds something in the one and nothing in the
+    other. ``needs_application`` says that a snapshot, or the configuration, has to tell what it compares with.
+    """
+
+    code: str
+    name: str
+    summary: str
+    severity: Severity
+    why: str
+    remedy: str
+    bad: str
+    good: str
+    opt_in: bool = False
+    needs_application: bool = False
+    each: Callable[[Schedule, Context], Iterable[Found]] | None = None
+    whole: Callable[[Context], Iterable[Found]] | None = None
+
+    def chosen(self, options: Options) -> bool:
+        """Say whether the options choose this rule."""
+        if _matches(self.code, options.ignore):
+            return False
+        if _matches(self.code, options.extend_select):
+            return True
+        return not self.opt_in if options.select is None else _matches(self.code, options.select)
+
+
+def _matches(code: str, prefixes: Sequence[str]) -> bool:
+    return any(code.startswith(prefix) for prefix in prefixes)

@@ -1,0 +1,80 @@
+"""What looks like a secret: masked wherever values are shown, and found where it stands in a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+MASK = "***"
+
+_WORDS = frozenset(
+    {"password", "passwd", "pwd", "passphrase", "secret", "secrets", "token", "apikey", "credential", "credentials",
+     "authorization", "bearer", "cookie", "dsn", "apitoken", "accesskey", "secretkey", "privatekey"}
+)  # fmt: skip
+_PAIRS = frozenset(
+    {("api", "key"), ("private", "key"), ("access", "key"), ("auth", "key"), ("encryption", "key"), ("signing", "key"),
+     ("license", "key"), ("ssh", "key"), ("webhook", "url")}
+)  # fmt: skip
+#: A key that ends so names where a secret lies, and is none.
+_POINTERS = frozenset(
+    {"name", "names", "id", "ids", "ref", "env", "path", "file", "field", "count", "type", "ttl", "kind", "length",
+     "arn", "version", "prefix", "header", "url", "uri"}
+)  # fmt: skip
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+#: Values that are secrets whatever their key: what the issuers of such tokens document.
+_VALUES = (
+    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
+    re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"),
+    re.compile(r"\bgh[pousr]_[A-Za-z0-9]{36,}|\bgithub_pat_[A-Za-z0-9_]{50,}"),
+    re.compile(r"\bglpat-[A-Za-z0-9_-]{20,}"),
+    re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
+    re.compile(r"\b[sr]k_live_[A-Za-z0-9]{16,}"),
+    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
+    re.compile(r"\b[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s:@]+@"),
+    re.compile(r"\bBearer\s+[A-Za-z0-9._~+/-]{16,}"),
+)
+
+
+@lru_cache(maxsize=4096)
+def is_secret_key(key: str) -> bool:
+    """Say whether what stands under a key is likely to be a secret itself."""
+    words = [part.lower() for part in _PART.findall(key)]
+    if not words or (words[-1] in _POINTERS and tuple(words[-2:]) not in _PAIRS):
+        return False
+    return bool(_WORDS & set(words)) or any(pair in _PAIRS for pair in zip(words, words[1:], strict=False))
+
+
+def is_secret_value(text: str) -> bool:
+    """Say whether a text is a secret by its shape, such as a private key, a token, or a URL with a password."""
+    return len(text) >= 12 and any(pattern.search(text) for pattern in _VALUES)
+
+
+def secret_paths(value: Any, path: str = "") -> Iterator[str]:
+    """Yield where secrets stand within a JSON value, as ``a.b[0]``."""
+    if isinstance(value, dict):
+        for key, one in value.items():
+            here = f"{path}.{key}" if path else key
+            if is_secret_key(key) and isinstance(one, str) and one and one != MASK:
+                yield here
+            else:
+                yield from secret_paths(one, here)
+    elif isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from secret_paths(one, f"{path}[{number}]")
+    elif isinstance(value, str) and is_secret_value(value):
+        yield path
+
+
+def masked(value: Any) -> Any:
+    """Return a JSON value in which three asterisks stand for every secret."""
+    if isinstance(value, dict):
+        return {key: MASK if _hides(key, one) else masked(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [masked(one) for one in value]
+    return MASK if isinstance(value, str) and is_secret_value(value) else value
+
+
+def _hides(key: str, value: Any) -> bool:
+    return value is not None and not isinstance(value, bool) and value != "" and is_secret_key(key)

@@ -1,0 +1,112 @@
+"""The rules, listed by hand, and how they are run. Pure: no Django, no Celery, no YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from schedsync.core.finding import Finding
+from schedsync.core.rule import Context, Found, Rule
+from schedsync.core.schedule import Schedule
+from schedsync.lint import (
+    arguments,
+    both_days,
+    can_pile_up,
+    clocked_limits,
+    disabled_without_reason,
+    doubled_time,
+    dropped,
+    herd,
+    installed_fault,
+    late_expiry,
+    one_off,
+    owner_missing,
+    past,
+    secret,
+    skipped_time,
+    too_frequent,
+    twice,
+    uneven_step,
+    unknown_queue,
+    unregistered_task,
+)
+
+RULES: Mapping[str, Rule] = {
+    rule.code: rule
+    for rule in (
+        skipped_time.RULE,
+        doubled_time.RULE,
+        both_days.RULE,
+        uneven_step.RULE,
+        too_frequent.RULE,
+        herd.RULE,
+        can_pile_up.RULE,
+        late_expiry.RULE,
+        one_off.RULE,
+        clocked_limits.RULE,
+        past.RULE,
+        secret.RULE,
+        unknown_queue.RULE,
+        disabled_without_reason.RULE,
+        owner_missing.RULE,
+        twice.RULE,
+        dropped.RULE,
+        installed_fault.RULE,
+        unregistered_task.RULE,
+        arguments.RULE,
+    )
+}
+
+#: By path and line, the codes that a comment there ignores.
+Ignores = Mapping[str, Mapping[int, frozenset[str]]]
+
+
+def lint(context: Context, ignores: Ignores, schedules: Sequence[Schedule] | None = None) -> list[Finding]:
+    """Return what the chosen rules find, but for what a comment ignores at its line or at its schedule's.
+
+    Rules that look at one schedule are asked about ``schedules``, by default all of the context.
+    """
+    chosen = [rule for rule in RULES.values() if rule.chosen(context.options)]
+    looked_at = context.schedules if schedules is None else schedules
+    found: list[Finding] = []
+    for rule in chosen:
+        report = _reporter(rule, context, ignores, found.append)
+        if rule.each is not None:
+            each = rule.each
+            for schedule in looked_at:
+                report(each(schedule, context))
+        if rule.whole is not None:
+            report(rule.whole(context))
+    return found
+
+
+def _reporter(
+    rule: Rule, context: Context, ignores: Ignores, add: Callable[[Finding], None]
+) -> Callable[[Iterable[Found]], None]:
+    severity = context.options.severities.get(rule.code, rule.severity)
+
+    def report(found: Iterable[Found]) -> None:
+        for one in found:
+            place = one.schedule.at(one.key)
+            lines = ignores.get(place.path, {})
+            if not any(rule.code in lines.get(line, ()) for line in (place.line, one.schedule.location.line)):
+                add(Finding(rule.code, one.message, place, one.hint, severity))
+
+    return report
+
+
+def explained(rule: Rule) -> Iterator[str]:
+    """Yield the lines of a rule's page, as Markdown."""
+    yield from (f"# {rule.code}: {rule.name}", "", f"{_sentence(rule.summary)} Severity: {rule.severity}.", "")
+    if rule.opt_in:
+        yield from ("It is off unless `extend_select` under `[lint]` names it.", "")
+    if rule.needs_application:
+        yield from ("It needs to know the application: a snapshot (`--against`), or the configuration.", "")
+    yield from (rule.why, "", rule.remedy, "")
+    yield from ("Finds something in", "", "```yaml", *rule.bad.strip().splitlines(), "```", "")
+    yield from ("and nothing in", "", "```yaml", *rule.good.strip().splitlines(), "```", "")
+    yield f"To pass over it at one place, write `# schedsync: ignore[{rule.code}]` beside the line."
+
+
+def _sentence(text: str) -> str:
+    first = text[0] if text.startswith("`") else text[0].upper()
+    return f"{first}{text[1:]}."

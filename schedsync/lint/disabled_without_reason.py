@@ -1,0 +1,37 @@
+"""SS214: a schedule that is off, and nobody says why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from schedsync.core.rule import Context, Found, Rule
+from schedsync.core.schedule import Schedule
+
+
+def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
+    if not schedule.spec.enabled and not schedule.people.disabled_reason:
+        yield Found(schedule, "disabled without a reason", "enabled", "say why: `disabled_reason: …`")
+
+
+RULE = Rule(
+    code="SS214",
+    name="disabled-without-reason",
+    summary="`enabled: false` without a `disabled_reason`",
+    severity="warning",
+    why="A year later nobody knows whether it may run again, and nobody dares to remove it.",
+    remedy="Say why with `disabled_reason`, or take the schedule out.",
+    bad="""
+report:
+  task: shop.tasks.report
+  crontab: "0 4 * * *"
+  enabled: false
+""",
+    good="""
+report:
+  task: shop.tasks.report
+  crontab: "0 4 * * *"
+  enabled: false
+  disabled_reason: until the new warehouse is there
+""",
+    each=_each,
+)

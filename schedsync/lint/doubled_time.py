@@ -1,0 +1,55 @@
+"""SS202: a time that comes twice at the next change back from summer time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from functools import lru_cache
+
+from schedsync.core.rule import Context, Found, Rule
+from schedsync.core.schedule import Schedule
+from schedsync.core.slots import fields_of
+from schedsync.core.timing import Crontab, zone_of
+from schedsync.core.zones import clock_changes
+from schedsync.lint.skipped_time import slots_within
+
+
+def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
+    timing = schedule.spec.timing
+    if isinstance(timing, Crontab) and (message := _doubled(timing, context.now.date())):
+        yield Found(schedule, message, "crontab", "set `timezone: UTC`, or use `every`, where each hour has to count")
+
+
+@lru_cache(maxsize=16384)
+def _doubled(timing: Crontab, today: date) -> str | None:
+    if timing.timezone == "UTC":
+        return None
+    for change in clock_changes(zone_of(timing), today):
+        if not change.skips and (walls := slots_within(timing, change)):
+            times = f"{walls[0]:%H:%M}" + (f" to {walls[-1]:%H:%M}" if len(walls) > 1 else "")
+            again = "nothing runs in the second" if len(fields_of(timing).minutes) > 1 else "it runs at the first"
+            return f"{walls[0]:%Y-%m-%d} {times} comes twice in {timing.timezone}: {again}"
+    return None
+
+
+RULE = Rule(
+    code="SS202",
+    name="doubled-time",
+    summary="a time that comes twice at the next change of the clock",
+    severity="info",
+    why="When clocks go back, an hour of the day comes twice. Celery runs what lies in it at its first coming only: "
+    "a schedule for every quarter of an hour then pauses for an hour.",
+    remedy="Set `timezone: UTC`, or use `every`, where each hour has to count.",
+    bad="""
+sync:
+  task: shop.tasks.sync
+  crontab: "*/15 * * * *"
+  timezone: Europe/Berlin
+""",
+    good="""
+sync:
+  task: shop.tasks.sync
+  crontab: "*/15 * * * *"
+""",
+    each=_each,
+)

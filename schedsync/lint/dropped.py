@@ -1,0 +1,55 @@
+"""SS217: what Celery drops, or overwrites, without a word."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from schedsync.core.rule import Context, Found, Rule
+from schedsync.core.schedule import Schedule
+
+#: The headers of Celery's own protocol (celery/app/amqp.py ``as_task_v2``), which a message's headers replace.
+PROTOCOL_HEADERS = frozenset(
+    {"lang", "task", "id", "shadow", "eta", "expires", "group", "group_index", "retries", "timelimit", "root_id",
+     "parent_id", "argsrepr", "kwargsrepr", "origin", "ignore_result", "replaced_task_nesting", "stamped_headers",
+     "stamps"}
+)  # fmt: skip
+
+
+def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
+    spec = schedule.spec
+    if (spec.exchange is None) != (spec.routing_key is None):
+        given, missing = ("exchange", "routing_key") if spec.exchange is not None else ("routing_key", "exchange")
+        message = f"`{given}` without `{missing}` is dropped, unless the queue is bound to a topic exchange"
+        yield Found(schedule, message, given, f"add `{missing}`, or leave `{given}` out")
+    if spec.headers != "{}":
+        for name in sorted(PROTOCOL_HEADERS & set(json.loads(spec.headers))):
+            message = f"header `{name}` replaces Celery's own, which workers need"
+            yield Found(schedule, message, "headers", "choose another name")
+
+
+RULE = Rule(
+    code="SS217",
+    name="dropped",
+    summary="options that Celery drops or overwrites without a word",
+    severity="warning",
+    why="Celery sends to the queue itself where only one of `exchange` and `routing_key` is given: the other one is "
+    "dropped. And a header named like one of its own protocol replaces that one: a message with another `id`, `task` or "
+    "`expires` is lost, or does something else.",
+    remedy="Give both or none of `exchange` and `routing_key`; choose names of your own for headers.",
+    bad="""
+report:
+  task: shop.tasks.report
+  crontab: "0 4 * * *"
+  queue: reports
+  routing_key: reports.daily
+""",
+    good="""
+report:
+  task: shop.tasks.report
+  crontab: "0 4 * * *"
+  exchange: reports
+  routing_key: reports.daily
+""",
+    each=_each,
+)

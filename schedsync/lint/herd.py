@@ -1,0 +1,104 @@
+"""SS206: many that start in the same minute, while other minutes are idle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
+
+from schedsync.core.crontab import FIELDS_BY_NAME, expand
+from schedsync.core.load import Load, load_of
+from schedsync.core.rule import Context, Found, Rule
+from schedsync.core.schedule import Schedule
+from schedsync.core.slots import fields_of
+from schedsync.core.timing import Crontab, Solar
+
+#: Where all minutes are busy, no offset helps.
+_ABOVE_AVERAGE = 3
+_NAMED = 3
+_HOURLY_FROM = 24
+
+
+class _Herd(NamedTuple):
+    at: datetime
+    count: int
+    members: Sequence[Schedule]
+
+
+def _whole(context: Context) -> Iterator[Found]:
+    limit = context.options.max_starts
+    counted = [one for one in context.schedules if one.spec.enabled and not isinstance(one.spec.timing, Solar)]
+    while len(counted) > limit and (herd := _worst(counted, context.now, limit)):
+        yield _found(herd, limit)
+        gone = {schedule.name for schedule in herd.members}
+        counted = [schedule for schedule in counted if schedule.name not in gone]
+
+
+def _worst(schedules: Sequence[Schedule], now: datetime, limit: int) -> _Herd | None:
+    """Return the worst minute of the week, if it is above the limit and its crontabs could start elsewhere."""
+    load = load_of(schedules, _monday(now), lambda *_: iter(()))
+    if load.worst <= max(limit, _ABOVE_AVERAGE * sum(load.total) / len(load.total)):
+        return None
+    peak = load.peaks(1, lambda *_: iter(()))[0]
+    names = set(peak.names)
+    members = [one for one in schedules if one.name in names and isinstance(one.spec.timing, Crontab)]
+    return _Herd(peak.at, peak.count, members) if members else None
+
+
+def _monday(now: datetime) -> datetime:
+    day = now.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+    return day - timedelta(days=day.weekday())
+
+
+def _found(herd: _Herd, limit: int) -> Found:
+    first = min(herd.members, key=lambda one: one.name)
+    named = ", ".join(sorted(one.name for one in herd.members)[:_NAMED])
+    more = f" and {len(herd.members) - _NAMED:,} more" if len(herd.members) > _NAMED else ""
+    message = f"{herd.count:,} start in the minute of {herd.at:%a %H:%M} UTC, more than {limit}: {named}{more}"
+    return Found(first, message, "crontab", _proposal(first))
+
+
+def _proposal(schedule: Schedule) -> str:
+    """Propose the offset that ``H`` gives this name: always the same, and spread over the hour for many."""
+    timing = schedule.spec.timing
+    if not isinstance(timing, Crontab):
+        return "spread them"
+    text = _hashed(timing)
+    (minute,) = expand("H", FIELDS_BY_NAME["minute"], schedule.name)
+    return f"spread them: `{text}` puts this one at minute {minute}"
+
+
+def _hashed(timing: Crontab) -> str:
+    minutes = expand(timing.minute, FIELDS_BY_NAME["minute"])
+    step = timing.minute.removeprefix("*/")
+    text = "H" if len(minutes) == 1 or not timing.minute.startswith("*/") else f"H/{step}"
+    return timing.expression.replace(timing.minute, text, 1)
+
+
+RULE = Rule(
+    code="SS206",
+    name="herd",
+    summary="more than `max_starts` schedules that start in the same minute",
+    severity="warning",
+    why="Full hours are where everybody's schedules meet: the broker, the workers and the database get in one minute "
+    "what they could get in sixty. Named is the worst minute of the week, where it has more than `max_starts` starts "
+    "(30 by default) and three times the average; then the worst of what is left.",
+    remedy="Write `H` for the minute: each name gets its own, which stays the same as long as the name does.",
+    bad="""
+sync-{n}:
+  task: shop.tasks.sync
+  crontab: "0 * * * *"
+  kwargs: {n: "{n}"}
+  for_each: {n: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27,
+                 28, 29, 30, 31, 32]}
+""",
+    good="""
+sync-{n}:
+  task: shop.tasks.sync
+  crontab: "H * * * *"
+  kwargs: {n: "{n}"}
+  for_each: {n: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27,
+                 28, 29, 30, 31, 32]}
+""",
+    whole=_whole,
+)

@@ -1,0 +1,71 @@
+"""SS218: a schedule that the installed django-celery-beat runs at the wrong time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from schedsync.core.rule import Context, Found, Rule
+from schedsync.core.schedule import Schedule
+from schedsync.core.slots import fields_of
+from schedsync.core.timing import Crontab, zone_of
+from schedsync.core.zones import clock_changes
+
+#: django_celery_beat/schedulers.py loads a crontab with a plain hour only so many hours around it, by the offset of
+#: this fixed day, truncated to whole hours; 4 o'clock of the server is always loaded.
+LOADED_AROUND = timedelta(hours=2)
+ALWAYS_LOADED_HOUR = 4
+OFFSETS_OF = datetime(2023, 1, 1, 12)
+
+
+def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
+    timing = schedule.spec.timing
+    if isinstance(timing, Crontab) and timing.hour.isdigit() and (late := _late(timing, context.now.date())):
+        yield Found(schedule, f"django-celery-beat loads it {late} late in {timing.timezone}", "crontab", _HINT)
+
+
+@lru_cache(maxsize=4096)
+def _late(timing: Crontab, today: date) -> str | None:
+    """Return how much too late Beat may load a crontab, in some part of the year; None where it is in time."""
+    zone = zone_of(timing)
+    believed = int(_offset(zone, OFFSETS_OF.replace(tzinfo=zone)).total_seconds() / 3600)
+    if (int(timing.hour) - believed) % 24 == ALWAYS_LOADED_HOUR:
+        return None
+    midnight = datetime(today.year, today.month, today.day, tzinfo=timezone.utc)
+    offsets = [_offset(zone, midnight), *(change.after for change in clock_changes(zone, today))]
+    first = timedelta(minutes=fields_of(timing).minutes[0] % 60)
+    late = max(offsets) - timedelta(hours=believed) - LOADED_AROUND - first
+    return f"up to {late.total_seconds() / 3600:g} h" if late > timedelta() else None
+
+
+def _offset(zone: ZoneInfo, at: datetime) -> timedelta:
+    return at.astimezone(zone).utcoffset() or timedelta()
+
+
+_HINT = "use `timezone: UTC`, or two hours: only a single plain one is loaded so late"
+
+RULE = Rule(
+    code="SS218",
+    name="installed-fault",
+    summary="a schedule that a known fault of django-celery-beat runs at the wrong time",
+    severity="warning",
+    why="Crontabs whose hour is one plain number are in Beat's memory only for two hours before and after it, and "
+    "django-celery-beat (2.8 and 2.9) takes the zone's offset from one day in January 2023. Where a zone has changed its "
+    "offset since, or changes it by more than that, Beat loads the row after its slot, and runs it late.",
+    remedy="Use `timezone: UTC` for it, or a step such as `*/24`.",
+    bad="""
+report:
+  task: shop.tasks.report
+  crontab: "0 12 * * *"
+  timezone: Antarctica/Casey
+""",
+    good="""
+report:
+  task: shop.tasks.report
+  crontab: "0 12 * * *"
+  timezone: Europe/Berlin
+""",
+    each=_each,
+)

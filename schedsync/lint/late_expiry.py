@@ -1,0 +1,46 @@
+"""SS208: a message that outlives the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from schedsync.core.rule import Context, Found, Rule
+from schedsync.core.schedule import Schedule
+from schedsync.core.slots import shortest_gap
+from schedsync.core.timing import duration_text
+
+
+def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
+    spec = schedule.spec
+    if spec.expires_after is None or spec.one_off:
+        return
+    gap = shortest_gap(spec.timing)
+    if gap is not None and timedelta(seconds=spec.expires_after) > gap:
+        period = duration_text(max(1, int(gap.total_seconds())))
+        message = f"`expires_after: {duration_text(spec.expires_after)}` is longer than the {period} to the next run"
+        yield Found(schedule, message, "expires_after", f"`expires_after: {period}` or less")
+
+
+RULE = Rule(
+    code="SS208",
+    name="late-expiry",
+    summary="`expires_after` longer than the time to the next run",
+    severity="warning",
+    why="An expiry is there so that late messages don't pile up. One that is longer than the period lets two or more of "
+    "the same task wait, and then run one after the other.",
+    remedy="Set `expires_after` to the period, or less.",
+    bad="""
+sync:
+  task: shop.tasks.sync
+  crontab: "*/15 * * * *"
+  expires_after: 1h
+""",
+    good="""
+sync:
+  task: shop.tasks.sync
+  crontab: "*/15 * * * *"
+  expires_after: 15m
+""",
+    each=_each,
+)

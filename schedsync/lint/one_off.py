@@ -1,0 +1,39 @@
+"""SS209: a one-off that nothing says when to run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from schedsync.core.rule import Context, Found, Rule
+from schedsync.core.schedule import Schedule
+from schedsync.core.timing import Clocked
+
+
+def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
+    spec = schedule.spec
+    if spec.one_off and not isinstance(spec.timing, Clocked) and spec.start_at is None:
+        message = f"a one-off with `{spec.timing}` runs at whatever slot follows the apply, and never again"
+        yield Found(schedule, message, "one_off", "say when: `at: 2026-12-24T18:00:00Z`, or add `start_at`")
+
+
+RULE = Rule(
+    code="SS209",
+    name="one-off-without-a-start",
+    summary="a one-off with a recurring timing and no `start_at`",
+    severity="warning",
+    why="It runs once, at the first slot after the database learns of it. Whoever applies the files to another database, "
+    "or a year later, runs it again there and then.",
+    remedy="Use `at` with the instant that is meant, or give it a `start_at`.",
+    bad="""
+backfill:
+  task: shop.tasks.backfill
+  crontab: "0 3 * * *"
+  one_off: true
+""",
+    good="""
+backfill:
+  task: shop.tasks.backfill
+  at: 2099-01-10T03:00:00Z
+""",
+    each=_each,
+)

@@ -1,0 +1,36 @@
+"""SS215: a schedule that nobody owns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from schedsync.core.rule import Context, Found, Rule
+from schedsync.core.schedule import Schedule
+
+
+def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
+    if not schedule.people.owner:
+        yield Found(schedule, "no `owner`", None, "name the team that is asked when it fails")
+
+
+RULE = Rule(
+    code="SS215",
+    name="owner-missing",
+    summary="a schedule without an `owner`",
+    severity="warning",
+    why="When it fails at night, somebody has to be asked.",
+    remedy="Set `owner`, for all of a file under `defaults`.",
+    bad="""
+report:
+  task: shop.tasks.report
+  crontab: "0 4 * * *"
+""",
+    good="""
+report:
+  task: shop.tasks.report
+  crontab: "0 4 * * *"
+  owner: team-data
+""",
+    opt_in=True,
+    each=_each,
+)

@@ -1,0 +1,40 @@
+"""SS211: what has passed already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from schedsync.core.rule import Context, Found, Rule
+from schedsync.core.schedule import Schedule
+from schedsync.core.timing import Clocked, instant_text
+
+
+def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
+    spec = schedule.spec
+    if isinstance(spec.timing, Clocked) and spec.timing.at <= context.now:
+        yield Found(schedule, f"`at` has passed: {instant_text(spec.timing.at)}", "at", _HINT)
+    elif spec.expires_at is not None and spec.expires_at <= context.now:
+        yield Found(schedule, f"`expires_at` has passed: {instant_text(spec.expires_at)}", "expires_at", _HINT)
+
+
+_HINT = "it never runs again: take it out, or give it a new instant"
+
+RULE = Rule(
+    code="SS211",
+    name="past",
+    summary="an `at` or an `expires_at` that has passed",
+    severity="warning",
+    why="Such a schedule is completed: it is neither created nor enabled, and its row, if there is one, stays as it is.",
+    remedy="Take it out of the files, or give it a new instant.",
+    bad="""
+launch:
+  task: shop.tasks.launch
+  at: 2020-12-24T18:00:00Z
+""",
+    good="""
+launch:
+  task: shop.tasks.launch
+  at: 2099-12-24T18:00:00Z
+""",
+    each=_each,
+)

@@ -1,0 +1,43 @@
+"""SS212: a secret in the arguments or in the headers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from schedsync.core.rule import Context, Found, Rule
+from schedsync.core.schedule import Schedule
+from schedsync.core.secrets import secret_paths
+
+
+def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
+    spec = schedule.spec
+    for field, text in (("args", spec.args), ("kwargs", spec.kwargs), ("headers", spec.headers)):
+        if len(text) > len("[]"):
+            for path in secret_paths(json.loads(text)):
+                message = f"`{path}` looks like a secret" if path else "a value looks like a secret"
+                yield Found(schedule, message, field, "pass the name of the secret, and let the task fetch it")
+
+
+RULE = Rule(
+    code="SS212",
+    name="secret",
+    summary="what looks like a secret in `args`, `kwargs` or `headers`",
+    severity="warning",
+    why="Arguments stand in Git, in the database's table, in the admin, in the broker's messages and in Flower, where "
+    "many can read them and nothing rotates them.",
+    remedy="Pass the name under which the secret is kept, and let the task fetch it.",
+    bad="""
+export:
+  task: shop.tasks.export
+  crontab: "0 4 * * *"
+  kwargs: {api_key: 4f9c2d71e8}
+""",
+    good="""
+export:
+  task: shop.tasks.export
+  crontab: "0 4 * * *"
+  kwargs: {api_key_name: exports/production}
+""",
+    each=_each,
+)

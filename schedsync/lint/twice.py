@@ -1,0 +1,49 @@
+"""SS216: the same work, at the same times, twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from schedsync.core.rule import Context, Found, Rule
+from schedsync.core.schedule import Schedule
+
+
+def _whole(context: Context) -> Iterator[Found]:
+    seen: dict[object, Schedule] = {}
+    for schedule in context.schedules:
+        spec = schedule.spec
+        if not spec.enabled:
+            continue
+        key = (spec.task, spec.args, spec.kwargs, spec.timing, spec.start_at, spec.expires_at)
+        first = seen.setdefault(key, schedule)
+        if first is not schedule:
+            message = f"does the same as `{first.name}`: task, arguments and timing are equal"
+            yield Found(schedule, message, None, "remove one of them")
+
+
+RULE = Rule(
+    code="SS216",
+    name="twice",
+    summary="two schedules with the same task, the same arguments and the same timing",
+    severity="warning",
+    why="The task runs twice each time. Timings are compared by what they mean: `*/15` and `0,15,30,45` are the same.",
+    remedy="Remove one of the two.",
+    bad="""
+report:
+  task: shop.tasks.report
+  crontab: "0,30 * * * *"
+report-again:
+  task: shop.tasks.report
+  crontab: "*/30 * * * *"
+""",
+    good="""
+report:
+  task: shop.tasks.report
+  crontab: "*/30 * * * *"
+report-again:
+  task: shop.tasks.report
+  crontab: "*/30 * * * *"
+  args: [again]
+""",
+    whole=_whole,
+)

@@ -1,0 +1,42 @@
+"""SS219: a task that the application's workers don't know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from schedsync.core.finding import did_you_mean
+from schedsync.core.rule import Context, Found, Rule
+from schedsync.core.schedule import Schedule
+
+
+def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
+    if context.application is None or not context.application.tasks:
+        return
+    task = schedule.spec.task
+    if task not in context.application.tasks:
+        near = did_you_mean(task, context.application.tasks)
+        hint = near or "deploy the workers that know it first, or correct the name"
+        yield Found(schedule, f"no worker of the snapshot knows the task `{task}`", "task", hint)
+
+
+RULE = Rule(
+    code="SS219",
+    name="unregistered-task",
+    summary="a task that the application of the snapshot does not register",
+    severity="warning",
+    why="Beat sends whatever name it is given; only the worker complains, and drops the message. A task that is new in "
+    "the same change is not in the snapshot yet: deploy the workers before the schedule is applied.",
+    remedy="Correct the name, or deploy the workers first.",
+    bad="""
+report:
+  task: shop.tasks.raport
+  crontab: "0 4 * * *"
+""",
+    good="""
+report:
+  task: shop.tasks.report
+  crontab: "0 4 * * *"
+""",
+    needs_application=True,
+    each=_each,
+)
