@@ -7,12 +7,13 @@ same wherever a command is started.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from schedsync.core.finding import did_you_mean
+from schedsync.core.finding import CODES, did_you_mean
+from schedsync.core.rule import MAX_STARTS, Options
 from schedsync.core.safety import MAX_STOP_PERCENT, MAX_STOPS
 from schedsync.errors import InvalidConfiguration, WrongUsage
 
@@ -22,6 +23,7 @@ else:
     import tomli as tomllib
 
 FILE = "schedsync.toml"
+PROJECT = "pyproject.toml"
 #: What the name of a file of schedules ends in.
 SUFFIXES = (".yaml", ".yml")
 DEFAULT_PATH = "schedules"
@@ -40,6 +42,8 @@ class Config:
     max_stops: int = MAX_STOPS
     max_stop_percent: int = MAX_STOP_PERCENT
     repository_url: str | None = None
+    lint: Options = field(default_factory=Options)
+    within: Path | None = None
 
     def chosen(self, environment: str | None) -> str | None:
         """Return the environment if it is declared; raises WrongUsage where it is not."""
@@ -57,8 +61,11 @@ def load_config(path: str | None) -> Config:
     if found is None:
         return Config(paths=(start,))
     file, table = found
-    config = _read(file, table)
-    return config if path is None else replace(config, paths=(start,), root=_root(start, config.paths))
+    base = _shown(file.parent)
+    config = read_config(file, table, base, lambda pattern: _matches(file, base, pattern))
+    if path is None:
+        return replace(config, within=file.parent)
+    return replace(config, paths=(start,), root=_root(start, config.paths))
 
 
 def _root(start: Path, paths: tuple[Path, ...]) -> Path | None:
@@ -69,11 +76,9 @@ def _root(start: Path, paths: tuple[Path, ...]) -> Path | None:
 
 def _find(start: Path) -> tuple[Path, Mapping[str, Any]] | None:
     for directory in (start, *start.parents):
-        file, project = directory / FILE, directory / "pyproject.toml"
-        if _is_file(file):
-            return file, _toml(file)
-        if _is_file(project) and (table := _tool_table(project)) is not None:
-            return project, table
+        for file in (directory / FILE, directory / PROJECT):
+            if _is_file(file) and (table := table_of(file, _text(file))) is not None:
+                return file, table
     return None
 
 
@@ -84,39 +89,80 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _tool_table(project: Path) -> Mapping[str, Any] | None:
-    tools = _toml(project).get("tool", {})
+def _text(file: Path) -> str:
+    if file.is_symlink() and not file.resolve().is_relative_to(file.parent.resolve()):
+        raise InvalidConfiguration(str(file), "a symbolic link that leaves its directory")
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InvalidConfiguration(str(file), f"cannot be read: {error}") from error
+
+
+def table_of(file: Path, text: str) -> Mapping[str, Any] | None:
+    """Return our table of a configuration file's text; None where a pyproject.toml has none."""
+    try:
+        values: dict[str, Any] = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidConfiguration(str(file), f"not TOML: {error}") from error
+    if file.name == FILE:
+        return values
+    tools = values.get("tool", {})
     table = tools.get("schedsync") if isinstance(tools, dict) else None
     if table is not None and not isinstance(table, dict):
-        raise InvalidConfiguration(str(project), "`tool.schedsync` takes a table")
+        raise InvalidConfiguration(str(file), "`tool.schedsync` takes a table")
     return table
 
 
-def _toml(file: Path) -> dict[str, Any]:
-    try:
-        values: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
-        return values
-    except (ValueError, OSError, RecursionError) as error:
-        raise InvalidConfiguration(str(file), f"not TOML: {error}") from error
-
-
-_KEYS = ("paths", "set", "environments", "safety", "repository_url")
+_KEYS = ("paths", "set", "environments", "safety", "lint", "repository_url")
 _SAFETY_KEYS = ("max_stops", "max_stop_percent")
+_LINT_KEYS = ("select", "extend_select", "ignore", "severity", "max_starts", "queues")
+_SEVERITIES = ("error", "warning", "info")
 
 
-def _read(file: Path, table: Mapping[str, Any]) -> Config:
+def read_config(file: Path, table: Mapping[str, Any], base: Path, matches: Callable[[str], list[Path]]) -> Config:
+    """Build the configuration from a file's table; its paths lie below ``base``, ``matches`` expands a pattern."""
     _check_keys(file, table, _KEYS, "")
     safety = _typed(file, table, "safety", dict, {})
     _check_keys(file, safety, _SAFETY_KEYS, "safety.")
     return Config(
         file=file,
-        paths=_paths(file, _texts(file, table, "paths", [DEFAULT_PATH])),
+        paths=_paths(file, _texts(file, table, "paths", [DEFAULT_PATH]), base, matches),
         set=_set_name(file, _typed(file, table, "set", str, "default")),
         environments=tuple(_texts(file, table, "environments", [])),
         max_stops=_number(file, safety, "max_stops", MAX_STOPS, 10**9),
         max_stop_percent=_number(file, safety, "max_stop_percent", MAX_STOP_PERCENT, 100),
         repository_url=_typed(file, table, "repository_url", str, None),
+        lint=_lint(file, _typed(file, table, "lint", dict, {})),
     )
+
+
+def _lint(file: Path, table: Mapping[str, Any]) -> Options:
+    _check_keys(file, table, _LINT_KEYS, "lint.")
+    severities = _typed(file, table, "severity", dict, {})
+    for code, severity in severities.items():
+        _check_codes(file, "severity", [code])
+        if severity not in _SEVERITIES:
+            known = ", ".join(_SEVERITIES)
+            raise InvalidConfiguration(str(file), f"`lint.severity.{code}` takes one of {known}, not {severity!r}")
+    chosen = {key: tuple(_texts(file, table, key, [])) for key in ("select", "extend_select", "ignore", "queues")}
+    for key in ("select", "extend_select", "ignore"):
+        _check_codes(file, key, chosen[key])
+    return Options(
+        select=chosen["select"] if "select" in table else None,
+        extend_select=chosen["extend_select"],
+        ignore=chosen["ignore"],
+        severities=severities,
+        max_starts=_number(file, table, "max_starts", MAX_STARTS, 10**9),
+        queues=chosen["queues"],
+    )
+
+
+def _check_codes(file: Path, key: str, codes: Sequence[str]) -> None:
+    rules = [code for code in CODES if code.startswith("SS2")]
+    for code in codes:
+        if not any(rule.startswith(code) for rule in rules):
+            hint = did_you_mean(code, rules) or "`schedsync rules` lists them"
+            raise InvalidConfiguration(str(file), f"`lint.{key}`: no rule `{code}`", hint=hint)
 
 
 def _check_keys(file: Path, table: Mapping[str, Any], known: Sequence[str], prefix: str) -> None:
@@ -156,16 +202,20 @@ def _set_name(file: Path, name: str) -> str:
     return name
 
 
-def _paths(file: Path, patterns: Sequence[str]) -> tuple[Path, ...]:
-    base = _shown(file.parent)
+def _paths(file: Path, patterns: Sequence[str], base: Path, matches: Callable[[str], list[Path]]) -> tuple[Path, ...]:
     result: list[Path] = []
     for pattern in patterns:
         if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
             raise InvalidConfiguration(str(file), f"`paths` stays below this file, `{pattern}` does not")
-        result += _matches(file, base, pattern) if set(pattern) & set("*?[") else [base / pattern]
+        result += matches(pattern) if is_pattern(pattern) else [base / pattern]
     if not result:
         raise InvalidConfiguration(str(file), "`paths` names nothing")
     return tuple(dict.fromkeys(result))
+
+
+def is_pattern(text: str) -> bool:
+    """Say whether a path holds wild cards."""
+    return bool(set(text) & set("*?["))
 
 
 def _matches(file: Path, base: Path, pattern: str) -> list[Path]:

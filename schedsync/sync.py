@@ -25,7 +25,7 @@ from schedsync.forecast import celery_schedule
 from schedsync.ledger import Writing
 from schedsync.lock import database_errors, snapshot
 from schedsync.observe import edits, observe
-from schedsync.review import read_set, resolve_set
+from schedsync.reading import read_set, resolve_set
 from schedsync.surroundings import Target, binding_of, completed_notices, situation_of, who
 
 _TRIES = 3

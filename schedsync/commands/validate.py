@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime, timezone
 
 import click
 
@@ -26,7 +27,7 @@ def validate(path: str | None, environment: str | None, format_: str, strict: bo
     and none is chosen, all of them are checked. Exits 0 where all is right, 1 where it is not.
     """
     config = load_config(path)
-    result = review.validate(config, config.chosen(environment))
+    result = review.validate(config, config.chosen(environment), datetime.now(timezone.utc))
     if format_ == "json":
         click.echo(json_.findings(result.findings, result.files, result.schedules))
     elif result.findings:

@@ -34,7 +34,7 @@ class Peak(NamedTuple):
     """One minute, how many start in it, and their names in order."""
 
     at: datetime
-    count: int
+    starts: int
     names: tuple[str, ...]
 
 

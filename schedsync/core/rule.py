@@ -33,7 +33,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What rules look at, beside one schedule: all of them, the time, the options, and the application if it is known."""
+    """What rules look at, beside one schedule: all of them, the time, the options, and the application where known."""
 
     schedules: Sequence[Schedule]
     now: datetime

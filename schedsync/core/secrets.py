@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 MASK = "***"
@@ -43,7 +44,7 @@ def is_secret_key(key: str) -> bool:
     words = [part.lower() for part in _PART.findall(key)]
     if not words or (words[-1] in _POINTERS and tuple(words[-2:]) not in _PAIRS):
         return False
-    return bool(_WORDS & set(words)) or any(pair in _PAIRS for pair in zip(words, words[1:], strict=False))
+    return bool(_WORDS & set(words)) or any(pair in _PAIRS for pair in pairwise(words))
 
 
 def is_secret_value(text: str) -> bool:

@@ -27,8 +27,8 @@ RULE = Rule(
     name="clocked-limits",
     summary="an `at` that `start_at` or `expires_at` contradicts",
     severity="warning",
-    why="`at` is the one instant at which it runs. An `expires_at` before it means that it never does; a `start_at` after "
-    "it moves the run there, whatever `at` says.",
+    why="`at` is the one instant at which it runs. An `expires_at` before it means that it never does; a `start_at` "
+    "after it moves the run there, whatever `at` says.",
     remedy="Leave `start_at` and `expires_at` out.",
     bad="""
 launch:

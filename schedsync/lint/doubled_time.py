@@ -25,10 +25,10 @@ def _doubled(timing: Crontab, today: date) -> str | None:
     if timing.timezone == "UTC":
         return None
     for change in clock_changes(zone_of(timing), today):
-        if not change.skips and (walls := slots_within(timing, change)):
-            times = f"{walls[0]:%H:%M}" + (f" to {walls[-1]:%H:%M}" if len(walls) > 1 else "")
-            again = "nothing runs in the second" if len(fields_of(timing).minutes) > 1 else "it runs at the first"
-            return f"{walls[0]:%Y-%m-%d} {times} comes twice in {timing.timezone}: {again}"
+        if not change.skips and slots_within(timing, change):
+            first, last = change.wall
+            again = "nothing runs the second time" if len(fields_of(timing).minutes) > 1 else "it runs the first time"
+            return f"{first:%Y-%m-%d} {first:%H:%M} to {last:%H:%M} comes twice in {timing.timezone}: {again}"
     return None
 
 

@@ -34,8 +34,8 @@ RULE = Rule(
     summary="options that Celery drops or overwrites without a word",
     severity="warning",
     why="Celery sends to the queue itself where only one of `exchange` and `routing_key` is given: the other one is "
-    "dropped. And a header named like one of its own protocol replaces that one: a message with another `id`, `task` or "
-    "`expires` is lost, or does something else.",
+    "dropped. And a header named like one of its own protocol replaces that one: a message with another `id`, `task` "
+    "or `expires` is lost, or does something else.",
     remedy="Give both or none of `exchange` and `routing_key`; choose names of your own for headers.",
     bad="""
 report:

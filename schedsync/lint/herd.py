@@ -7,10 +7,9 @@ from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from schedsync.core.crontab import FIELDS_BY_NAME, expand
-from schedsync.core.load import Load, load_of
+from schedsync.core.load import load_of
 from schedsync.core.rule import Context, Found, Rule
 from schedsync.core.schedule import Schedule
-from schedsync.core.slots import fields_of
 from schedsync.core.timing import Crontab, Solar
 
 #: Where all minutes are busy, no offset helps.
@@ -21,7 +20,7 @@ _HOURLY_FROM = 24
 
 class _Herd(NamedTuple):
     at: datetime
-    count: int
+    starts: int
     members: Sequence[Schedule]
 
 
@@ -42,7 +41,7 @@ def _worst(schedules: Sequence[Schedule], now: datetime, limit: int) -> _Herd | 
     peak = load.peaks(1, lambda *_: iter(()))[0]
     names = set(peak.names)
     members = [one for one in schedules if one.name in names and isinstance(one.spec.timing, Crontab)]
-    return _Herd(peak.at, peak.count, members) if members else None
+    return _Herd(peak.at, peak.starts, members) if members else None
 
 
 def _monday(now: datetime) -> datetime:
@@ -54,7 +53,7 @@ def _found(herd: _Herd, limit: int) -> Found:
     first = min(herd.members, key=lambda one: one.name)
     named = ", ".join(sorted(one.name for one in herd.members)[:_NAMED])
     more = f" and {len(herd.members) - _NAMED:,} more" if len(herd.members) > _NAMED else ""
-    message = f"{herd.count:,} start in the minute of {herd.at:%a %H:%M} UTC, more than {limit}: {named}{more}"
+    message = f"{herd.starts:,} start in the minute of {herd.at:%a %H:%M} UTC, more than {limit}: {named}{more}"
     return Found(first, message, "crontab", _proposal(first))
 
 

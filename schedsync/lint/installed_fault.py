@@ -52,8 +52,8 @@ RULE = Rule(
     summary="a schedule that a known fault of django-celery-beat runs at the wrong time",
     severity="warning",
     why="Crontabs whose hour is one plain number are in Beat's memory only for two hours before and after it, and "
-    "django-celery-beat (2.8 and 2.9) takes the zone's offset from one day in January 2023. Where a zone has changed its "
-    "offset since, or changes it by more than that, Beat loads the row after its slot, and runs it late.",
+    "django-celery-beat (2.8 and 2.9) takes the zone's offset from one day in January 2023. Where a zone has changed "
+    "its offset since, or changes it by more than that, Beat loads the row after its slot, and runs it late.",
     remedy="Use `timezone: UTC` for it, or a step such as `*/24`.",
     bad="""
 report:

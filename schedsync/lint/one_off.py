@@ -21,8 +21,8 @@ RULE = Rule(
     name="one-off-without-a-start",
     summary="a one-off with a recurring timing and no `start_at`",
     severity="warning",
-    why="It runs once, at the first slot after the database learns of it. Whoever applies the files to another database, "
-    "or a year later, runs it again there and then.",
+    why="It runs once, at the first slot after the database learns of it. Whoever applies the files to another "
+    "database, or a year later, runs it again there and then.",
     remedy="Use `at` with the instant that is meant, or give it a `start_at`.",
     bad="""
 backfill:

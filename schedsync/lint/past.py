@@ -24,7 +24,7 @@ RULE = Rule(
     name="past",
     summary="an `at` or an `expires_at` that has passed",
     severity="warning",
-    why="Such a schedule is completed: it is neither created nor enabled, and its row, if there is one, stays as it is.",
+    why="Such a schedule is completed: it is neither created nor enabled, and its row, if there is one, stays.",
     remedy="Take it out of the files, or give it a new instant.",
     bad="""
 launch:

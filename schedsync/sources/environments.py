@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any
 
 from schedsync.core.finding import Finding, did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.schedule import Desired, Schedule
+from schedsync.sources.files import OutsideError
 from schedsync.sources.node import Node
 from schedsync.sources.parse import TIMINGS, Reader, check_name, read_schedule
 
@@ -32,12 +33,11 @@ _WHOLE = re.compile(r"\{([^{}]*)\}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file that could be read as YAML: its path, its content, where it lies, and its set's directory."""
+    """One file that could be read as YAML: its path, its content, and the files of the set by their path from it."""
 
     path: str
     root: Node
-    real: Path
-    directory: Path
+    beside: Callable[[str], bytes]
 
     def section(self, key: str, kind: type) -> Any:
         """Return what stands under a top-level key, or an empty value where that has another type."""
@@ -54,22 +54,28 @@ class Document:
                 yield name, holder.key_at(self.path, name), node.value
 
 
-def uses_environments(documents: Sequence[Document]) -> bool:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one file says in one environment: its schedules, the names it removes, and what was found."""
+
+    schedules: tuple[Schedule, ...] = ()
+    removed: tuple[tuple[str, Location], ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def uses_environments(document: Document) -> bool:
     """Say whether any schedule differs by environment."""
-    return any("environments" in fields or "only_in" in fields for one in documents for _, _, fields in one.entries())
+    return any("environments" in fields or "only_in" in fields for _, _, fields in document.entries())
 
 
-def check_environments(
-    documents: Sequence[Document], known: Collection[str], report: Callable[[Finding], None]
-) -> None:
+def check_environments(document: Document, known: Collection[str], report: Callable[[Finding], None]) -> None:
     """Report environments that the configuration does not declare."""
-    for document in documents:
-        for _, _, fields in document.entries():
-            for name, place in _named_environments(document.path, fields):
-                if name not in known:
-                    declared = f"declared: {', '.join(known)}" if known else "declare `environments` in schedsync.toml"
-                    hint = did_you_mean(name, known) or declared
-                    report(Finding("SS144", f"unknown environment `{name}`", place, hint))
+    for _, _, fields in document.entries():
+        for name, place in _named_environments(document.path, fields):
+            if name not in known:
+                declared = f"declared: {', '.join(known)}" if known else "declare `environments` in schedsync.toml"
+                hint = did_you_mean(name, known) or declared
+                report(Finding("SS144", f"unknown environment `{name}`", place, hint))
 
 
 def _named_environments(path: str, fields: Mapping[str, Node]) -> Iterator[tuple[str, Location]]:
@@ -81,11 +87,18 @@ def _named_environments(path: str, fields: Mapping[str, Node]) -> Iterator[tuple
         yield from ((item.value, item.at(path)) for item in only_in.value if isinstance(item.value, str))
 
 
-def resolve(documents: Sequence[Document], environment: str | None, report: Callable[[Finding], None]) -> Desired:
-    """Return what the documents say in one environment; what cannot be meant is reported and left out."""
-    found = [schedule for document in documents for schedule in _schedules(document, environment, report)]
-    removed = {name: place for document in documents for name, place in _removed(document)}
-    desired = Desired.of(_unique(found, report), removed)
+def part_of(document: Document, environment: str | None) -> Part:
+    """Return what one document says in one environment; what cannot be meant is among its findings, and left out."""
+    findings: list[Finding] = []
+    schedules = tuple(_schedules(document, environment, findings.append))
+    return Part(schedules, tuple(_removed(document)), tuple(findings))
+
+
+def combined(parts: Iterable[Part], report: Callable[[Finding], None]) -> Desired:
+    """Return what the files of a set say together; what contradicts between them is reported and left out."""
+    parts = list(parts)
+    removed = {name: place for part in parts for name, place in part.removed}
+    desired = Desired.of(_unique([schedule for part in parts for schedule in part.schedules], report), removed)
     _check_announcements(desired, report)
     return desired
 
@@ -203,16 +216,15 @@ def _different(items: Sequence[tuple[Any, Location]], reader: Reader) -> list[An
 def _lines(document: Document, node: Node, reader: Reader) -> list[tuple[Any, Location]] | None:
     place = node.at(document.path)
     try:
-        real = (document.real.parent / node.value).resolve(strict=True)
-        if not real.is_relative_to(document.directory):
-            reader.finding("SS105", f"`{node.value}` lies outside the directory of the set", place)
-            return None
-        text = real.read_text(encoding="utf-8-sig")
-    except (OSError, RuntimeError, ValueError) as error:
+        text = document.beside(node.value).decode("utf-8-sig")
+    except OutsideError:
+        reader.finding("SS105", f"`{node.value}` lies outside the directory of the set", place)
+        return None
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
         reader.finding("SS150", f"`{node.value}` cannot be read: {reason}", place, "a path relative to this file")
         return None
-    shown = (Path(document.path).parent / node.value).as_posix()
+    shown = (PurePosixPath(document.path).parent / node.value).as_posix()
     lines = ((line.strip(), Location(shown, number, 1)) for number, line in enumerate(text.splitlines(), 1))
     return [(line, where) for line, where in lines if line and not line.startswith("#")]
 

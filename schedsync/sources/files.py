@@ -14,33 +14,45 @@ from schedsync.errors import WrongUsage
 from schedsync.sources.yaml import MAX_BYTES
 
 
+class OutsideError(Exception):
+    """A path leads out of the directory of the set."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file: its path as findings name it, its bytes, where it lies, and the directory that it may not leave."""
+    """One file: its path as findings name it, its size, its bytes, and the files of the set by their path from it.
+
+    ``blob`` is Git's id of the bytes, where it is known without reading; ``beside`` raises OutsideError, or OSError.
+    """
 
     path: str
-    data: bytes
     size: int
-    real: Path
-    root: Path
+    content: Callable[[], bytes]
+    beside: Callable[[str], bytes]
+    blob: str | None = None
 
 
-def read_files(paths: Sequence[Path], root: Path | None = None) -> tuple[list[SourceFile], list[Finding]]:
+def read_files(
+    paths: Sequence[Path], root: Path | None = None, within: Path | None = None
+) -> tuple[list[SourceFile], list[Finding]]:
     """Read the files below the given paths; a path may be one file, and ``root`` the directory of its set.
 
-    Returns files in the order of their paths, each once, and findings for those that cannot be read. Raises
-    WrongUsage where a path does not exist: a directory that is gone is no empty set.
+    Returns files in the order of their paths, each once, and findings for those that cannot be read, or for paths
+    that lead out of ``within``. Raises WrongUsage where a path does not exist: what is gone is no empty set.
     """
     files: list[SourceFile] = []
     findings: list[Finding] = []
     seen: set[Path] = set()
 
     def unreadable(error: OSError) -> None:
-        findings.append(_finding("SS101", str(error.filename), f"cannot be read: {error.strerror}", None))
+        findings.append(finding("SS101", str(error.filename), f"cannot be read: {error.strerror}"))
 
     for base in paths:
         if not _exists(base):
             raise WrongUsage(f"no such file or directory: `{base}`", hint="give the directory of the schedules as PATH")
+        if within is not None and not base.resolve().is_relative_to(within.resolve()):
+            findings.append(leaving(base.as_posix()))
+            continue
         bounds = (base if base.is_dir() else root or base.parent).resolve()
         for path in [base] if base.is_file() else _walk(base, unreadable):
             _read(path, bounds, files, findings, seen)
@@ -59,30 +71,53 @@ def _walk(base: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path]:
         subdirectories[:] = sorted(name for name in subdirectories if not name.startswith("."))
         here = Path(directory)
         yield from (here / name for name in subdirectories if (here / name).is_symlink())
-        yield from (here / name for name in sorted(names) if name.endswith(SUFFIXES) and not name.startswith("."))
+        yield from (here / name for name in sorted(names) if is_source(name))
+
+
+def is_source(name: str) -> bool:
+    """Say whether a file of this name holds schedules."""
+    return name.endswith(SUFFIXES) and not name.startswith(".")
 
 
 def _read(path: Path, root: Path, files: list[SourceFile], findings: list[Finding], seen: set[Path]) -> None:
-    shown = path.as_posix().encode("utf-8", "backslashreplace").decode()
+    shown = shown_path(path.as_posix())
     try:
         real = path.resolve(strict=True)
         if not real.is_relative_to(root):
-            findings.append(
-                _finding(
-                    "SS105",
-                    shown,
-                    "a symbolic link that leaves the directory",
-                    "copy the file, or add its path",
-                )
-            )
+            findings.append(leaving(shown))
         elif real.is_file() and real not in seen:
             seen.add(real)
             with real.open("rb") as stream:
-                files.append(SourceFile(shown, stream.read(MAX_BYTES + 1), real.stat().st_size, real, root))
+                data = stream.read(MAX_BYTES + 1)
+            files.append(SourceFile(shown, real.stat().st_size, lambda: data, _beside(real.parent, root)))
     except (OSError, RuntimeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "a loop of symbolic links"
-        findings.append(_finding("SS101", shown, f"cannot be read: {reason}", None))
+        findings.append(finding("SS101", shown, f"cannot be read: {reason}"))
 
 
-def _finding(code: str, path: str, message: str, hint: str | None) -> Finding:
+def _beside(directory: Path, root: Path) -> Callable[[str], bytes]:
+    def read(name: str) -> bytes:
+        try:
+            real = (directory / name).resolve(strict=True)
+        except (RuntimeError, ValueError) as error:
+            raise OSError(0, "no path of a file") from error
+        if not real.is_relative_to(root):
+            raise OutsideError
+        return real.read_bytes()
+
+    return read
+
+
+def shown_path(path: str) -> str:
+    """Return a path as text that can be written out, whatever its bytes are."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def leaving(path: str) -> Finding:
+    """Return the finding for a link that leads out of the directory."""
+    return finding("SS105", path, "a symbolic link that leaves the directory", "copy the file, or add its path")
+
+
+def finding(code: str, path: str, message: str, hint: str | None = None) -> Finding:
+    """Return a finding about a file as a whole."""
     return Finding(code, message, Location(path, 1, 1), hint)

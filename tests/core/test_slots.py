@@ -148,7 +148,7 @@ def test_the_worst_minutes_name_who_starts_in_them() -> None:
 
     worst = load.peaks(1, slots)[0]
 
-    assert (worst.at.isoformat(), worst.count, worst.names) == (
+    assert (worst.at.isoformat(), worst.starts, worst.names) == (
         "2026-11-23T12:00:00+00:00", 4, ("hourly", "launch", "noon", "tick"),
     )  # fmt: skip
     assert sorted(load.queues) == ["(default)", "reports"]

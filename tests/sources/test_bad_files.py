@@ -101,7 +101,7 @@ BAD: list[tuple[str, str | bytes, list[tuple[int, int, str, str]]]] = [
     ("an unknown placeholder", "version: 1\nschedules:\n  a-{t}:\n    task: t\n    every: 5m\n    for_each: {t: [x]}\n    kwargs: {t: '{s}'}\n", [(7, 18, "SS151", "unknown placeholder `{s}`")]),
     ("a placeholder without quotes", "version: 1\nschedules:\n  a-{t}:\n    task: t\n    every: 5m\n    for_each: {t: [x]}\n    kwargs: {t: {t}}\n", [(7, 17, "SS151", "`{t}` without quotes is a mapping")]),
     ("a placeholder that the name lacks", "version: 1\nschedules:\n  a:\n    task: t\n    every: 5m\n    for_each: {t: [x]}\n", [(3, 3, "SS151", "`{t}` does not stand in the name")]),
-    ("a value that stands twice", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, for_each: {t: [x, y, x]}}\n", [(3, 52, "SS150", "the value `x` stands twice")]),
+    ("a value that stands twice", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, args: ['{t}'], for_each: {t: [x, y, x]}}\n", [(3, 67, "SS150", "the value `x` stands twice")]),
     ("a missing file of values", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, for_each: {t: {file: none.txt}}}\n", [(3, 52, "SS150", "`none.txt` cannot be read")]),
     ("a file of values outside", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, for_each: {t: {file: ../../../etc/hostname}}}\n", [(3, 52, "SS", "`../../../etc/hostname`")]),
     ("several mistakes in one schedule", HEAD + '    crontab: "61 * * * *"\n    start_at: 2030-01-01\n    expires_after: 0s\n    quue: x\n', [(5, 15, "SS131", "minute"), (6, 15, "SS136", "`2030-01-01`"), (7, 20, "SS133", "`0s`"), (8, 5, "SS120", "unknown key")]),
@@ -236,7 +236,7 @@ def test_anchors_merges_windows_lines_and_a_mark_at_the_start_work(files: Projec
     )
     files.write(text)
     from schedsync.conf import load_config
-    from schedsync.review import read_set, resolve_set
+    from schedsync.reading import read_set, resolve_set
 
     desired, findings = resolve_set(read_set(load_config("schedules")), None)
     spec = desired.schedules["a"].spec

@@ -1,0 +1,49 @@
+"""One file of a set, read: what it says in each environment, and what was found in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from schedsync.core.finding import Finding
+from schedsync.sources.environments import Document, Part, check_environments, part_of, uses_environments
+from schedsync.sources.files import SourceFile
+from schedsync.sources.ignores import read_ignores
+from schedsync.sources.once import once
+from schedsync.sources.schema import check_shape
+from schedsync.sources.yaml import load
+
+
+@dataclass(frozen=True, slots=True)
+class FileReading:
+    """What one file says: findings whatever the environment, the lines that rules pass over, and a part for each."""
+
+    path: str
+    findings: tuple[Finding, ...]
+    by_environment: bool
+    ignores: Mapping[int, frozenset[str]]
+    part: Callable[[str | None], Part]
+
+
+def read_file(file: SourceFile, environments: Collection[str]) -> FileReading:
+    """Read one file; whatever is wrong with it is among the findings."""
+    findings: list[Finding] = []
+    data = file.content()
+    root, problems = load(data, file.path, file.size)
+    findings += problems
+    if root is None:
+        return FileReading(file.path, tuple(findings), False, {}, lambda _: Part())
+    findings += once(problems, check_shape(root, file.path), {file.path: root})
+    document = Document(file.path, root, file.beside)
+    check_environments(document, environments, findings.append)
+    ignores = read_ignores(data, file.path, findings.append)
+
+    @cache
+    def part(environment: str | None) -> Part:
+        found = part_of(document, environment)
+        # One problem is said once, whatever else follows from it.
+        said = tuple(once(findings, found.findings, {file.path: root}))
+        return Part(found.schedules, found.removed, said)
+
+    return FileReading(file.path, tuple(findings), uses_environments(document), ignores, part)

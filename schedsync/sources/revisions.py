@@ -1,0 +1,184 @@
+"""The configuration and the files of a set as a Git revision holds them; the work tree is not touched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from schedsync.conf import FILE, PROJECT, SUFFIXES, Config, read_config, table_of
+from schedsync.core.finding import Finding
+from schedsync.core.location import Location
+from schedsync.errors import InvalidConfiguration
+from schedsync.sources.files import OutsideError, SourceFile, finding, is_source, leaving, shown_path
+from schedsync.sources.repository import DIRECTORY, LINK, SUBMODULE, Entry, Tree
+from schedsync.sources.yaml import MAX_BYTES
+
+_FURTHEST_LINK = 40
+
+
+def config_at(tree: Tree, start: PurePosixPath, *, given: bool) -> Config:
+    """Return the configuration of a revision for a path, as for the same path in the work tree.
+
+    ``given`` says that the path was chosen by the user, and replaces the configured ones.
+    """
+    for directory in (start, *start.parents):
+        for name in (FILE, PROJECT):
+            text = tree.text(directory / name)
+            file = Path(f"{tree.short}:{directory / name}")
+            if text is not None and (table := table_of(Path(name) if name == FILE else file, text)) is not None:
+                base = Path(directory)
+                config = read_config(file, table, base, partial(_matches, tree, file, base))
+                return config if not given else _with_path(config, start)
+    return Config(paths=(Path(start),), within=Path())
+
+
+def _with_path(config: Config, start: PurePosixPath) -> Config:
+    root = next((path for path in config.paths if start.is_relative_to(path.as_posix())), None)
+    return replace(config, paths=(Path(start),), root=root)
+
+
+def _matches(tree: Tree, file: Path, base: Path, pattern: str) -> list[Path]:
+    """Return what matches a pattern of the configuration in a revision: directories, and files of schedules."""
+    parts = PurePosixPath(pattern).parts
+    found: set[str] = set()
+    for path in tree.entries(PurePosixPath(base.as_posix())):
+        inside = PurePosixPath(path).relative_to(base.as_posix()).parts
+        found.update("/".join(inside[:length]) for length in range(1, len(inside) + 1) if _fits(inside[:length], parts))
+    wanted = sorted(path for path in found if not PurePosixPath(path).name.startswith("."))
+    result = [
+        base / path for path in wanted if PurePosixPath(path).suffix in SUFFIXES or not _is_file(tree, base / path)
+    ]
+    if not result:
+        raise InvalidConfiguration(str(file), f"`paths`: no directory and no YAML file matches `{pattern}`")
+    return result
+
+
+def _is_file(tree: Tree, path: Path) -> bool:
+    entry = tree.entry(PurePosixPath(path.as_posix()))
+    return entry is not None and entry.mode != DIRECTORY
+
+
+def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not path
+    if pattern[0] == "**":
+        return any(_fits(path[skipped:], pattern[1:]) for skipped in range(len(path) + 1))
+    return bool(path) and fnmatchcase(path[0], pattern[0]) and _fits(path[1:], pattern[1:])
+
+
+def read_tree(tree: Tree, config: Config, shown: Callable[[str], str]) -> tuple[list[SourceFile], list[Finding], bool]:
+    """Return the files of a set in a revision, findings for those that cannot be read, and whether any path is there.
+
+    ``shown`` makes of a path from the root what findings name.
+    """
+    files: list[SourceFile] = []
+    findings: list[Finding] = []
+    there = False
+    seen: set[str] = set()
+    for base in config.paths:
+        start = PurePosixPath(base.as_posix())
+        entries = tree.entries(start)
+        there = there or bool(entries)
+        whole = entries.get(start.as_posix())
+        if whole is not None and whole.mode == LINK:
+            findings.append(leaving(shown_path(shown(start.as_posix()))))
+            continue
+        root = PurePosixPath(Path(config.root).as_posix()) if config.root else start if whole is None else start.parent
+        reader = _TreeReader(tree, entries if whole is None else tree.entries(root), root, shown)
+        for path in entries:
+            reader.read(path, start, files, findings, seen)
+    return files, findings, there
+
+
+class _TreeReader:
+    """Reads the files below one directory of a revision, which they may not leave."""
+
+    def __init__(
+        self, tree: Tree, entries: Mapping[str, Entry], root: PurePosixPath, shown: Callable[[str], str]
+    ) -> None:
+        self.tree, self.entries, self.root, self.shown = tree, entries, root, shown
+
+    def read(
+        self, path: str, start: PurePosixPath, files: list[SourceFile], findings: list[Finding], seen: set[str]
+    ) -> None:
+        """Add one entry's file, or what is wrong with it; hidden ones and such as hold no schedules are passed over."""
+        inside = PurePosixPath(path).relative_to(start).parts
+        name = shown_path(self.shown(path))
+        if any(part.startswith(".") for part in inside):
+            return
+        if self.entries[path].mode == SUBMODULE:
+            place = Location(name, 1, 1)
+            place = Location(name, 1, 1)
+            message = "a submodule: its files are not read"
+            findings.append(Finding("SS165", message, place, "keep the schedules in this repository", "warning"))
+            return
+        if self.entries[path].mode != LINK and not is_source(PurePosixPath(path).name):
+            return
+        try:
+            real, entry = self.followed(path)
+            if entry is None or not is_source(PurePosixPath(path).name) or real in seen:
+                return
+            seen.add(real)
+            files.append(self._file(name, real, entry))
+        except OutsideError:
+            findings.append(leaving(name))
+        except OSError as error:
+            findings.append(finding("SS101", name, f"cannot be read: {error.strerror}"))
+
+    def _file(self, name: str, real: str, entry: Entry) -> SourceFile:
+        repository = self.tree.repository
+        size = repository.size(entry.id)
+        # What is too large is refused by its size alone.
+        content = (lambda: b"") if size > MAX_BYTES else lambda: repository.read(entry.id)
+        return SourceFile(name, size, content, self._beside(PurePosixPath(real).parent), entry.id)
+
+    def _beside(self, directory: PurePosixPath) -> Callable[[str], bytes]:
+        def read(name: str) -> bytes:
+            path = self._normal(directory / name)
+            if path not in self.entries:
+                raise OSError(2, os.strerror(2))
+            _, entry = self.followed(path)
+            if entry is None:
+                raise OSError(21, os.strerror(21))
+            return self.tree.repository.read(entry.id)
+
+        return read
+
+    def followed(self, path: str) -> tuple[str, Entry | None]:
+        """Follow links within the directory; the entry is None where they end at a directory."""
+        for _ in range(_FURTHEST_LINK):
+            entry = self.entries.get(path)
+            if entry is None:
+                if any(other.startswith(f"{path}/") for other in self.entries):
+                    return path, None
+                raise OSError(2, os.strerror(2))
+            if entry.mode != LINK:
+                return path, entry
+            target = self.tree.repository.read(entry.id).decode("utf-8", "surrogateescape")
+            path = self._normal(PurePosixPath(path).parent / target)
+        raise OSError(40, "a loop of symbolic links")
+
+    def _normal(self, path: PurePosixPath) -> str:
+        if path.is_absolute() or "\0" in str(path):
+            raise OutsideError
+        parts: list[str] = []
+        for part in path.parts:
+            if part == ".." and not parts:
+                raise OutsideError
+            parts = parts[:-1] if part == ".." else [*parts, part]
+        result = PurePosixPath(*parts)
+        if not result.is_relative_to(self.root):
+            raise OutsideError
+        return result.as_posix()
+
+
+def shown_from(root: Path) -> Callable[[str], str]:
+    """Return what makes of a path from the root one from the working directory, where that lies in the repository."""
+    here = Path.cwd().resolve()
+    if not here.is_relative_to(root):
+        return lambda path: (root / path).as_posix()
+    return lambda path: Path(os.path.relpath(root / path, here)).as_posix()
