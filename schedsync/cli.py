@@ -12,10 +12,14 @@ from schedsync import __version__
 from schedsync.commands.apply import apply
 from schedsync.commands.doctor import doctor
 from schedsync.commands.drift import drift
+from schedsync.commands.forecast import forecast
 from schedsync.commands.pause import pause
 from schedsync.commands.plan import plan
 from schedsync.commands.resume import resume
+from schedsync.commands.review import review
+from schedsync.commands.rules import rules
 from schedsync.commands.schema import schema
+from schedsync.commands.snapshot import snapshot
 from schedsync.commands.validate import validate
 from schedsync.errors import WrongUsage
 
@@ -56,13 +60,14 @@ def main() -> None:
 
     \b
       schedsync validate          check the files
+      schedsync review            see what a pull request will really do
       schedsync plan              see what would change, and what follows from it
       schedsync apply             change it
       schedsync drift             see what someone changed behind Git's back
     """
 
 
-for _command in (validate, schema, plan, apply, drift, pause, resume, doctor):
+for _command in (validate, review, forecast, rules, schema, snapshot, plan, apply, drift, pause, resume, doctor):
     main.add_command(_command)
 
 

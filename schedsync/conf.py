@@ -14,7 +14,7 @@ from typing import Any
 
 from schedsync.core.finding import CODES, did_you_mean
 from schedsync.core.rule import MAX_STARTS, Options
-from schedsync.core.safety import MAX_STOP_PERCENT, MAX_STOPS
+from schedsync.core.safety import MAX_STOP_PERCENT, MAX_STOPS, Limits
 from schedsync.errors import InvalidConfiguration, WrongUsage
 
 if sys.version_info >= (3, 11):
@@ -44,6 +44,10 @@ class Config:
     repository_url: str | None = None
     lint: Options = field(default_factory=Options)
     within: Path | None = None
+
+    def limited(self, limits: Limits) -> Limits:
+        """Return limits with what the files' configuration says about them."""
+        return replace(limits, max_stops=self.max_stops, max_stop_percent=self.max_stop_percent)
 
     def chosen(self, environment: str | None) -> str | None:
         """Return the environment if it is declared; raises WrongUsage where it is not."""

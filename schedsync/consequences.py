@@ -14,9 +14,11 @@ from zoneinfo import ZoneInfo
 
 from schedsync.core.change import Adopt, Change, Consequence, Delete, Observed, Rename
 from schedsync.core.schedule import Row, Spec, differing
+from schedsync.core.slots import fields_of, runs_a_day
 from schedsync.core.timing import Clocked, Crontab, Interval, Timing, zone_of
 from schedsync.forecast import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot
 
+_WHOLE, _MANY = 0.05, 100
 #: Edits of these can make Beat fire for a slot of the past.
 GUARDED = frozenset({"timing", "enabled", "start_at"})
 
@@ -70,6 +72,7 @@ def _consequences(change: Change, now: datetime) -> Iterator[Consequence]:
     if change.after is None or not change.after.enabled:
         yield from _stopping(change, before)
         return
+    yield from _frequency(change)
     moved = last_run_for(change, now)
     after = _run_after(change, moved, now)
     if change.rearm:
@@ -106,6 +109,36 @@ def _stopping(change: Change, before: Run | None) -> Iterator[Consequence]:
         return
     would = f", the run at {when(before.at, row.spec.timing)} will not happen" if before else ""
     yield Consequence("stops", f"stops{would}", before.at if before else None)
+
+
+def _frequency(change: Change) -> Iterator[Consequence]:
+    spec, row = change.after, change.row
+    if spec is None or spec.one_off:
+        return
+    after = frequency(spec.timing)
+    before = row.spec if row is not None else None
+    if before is None or before.one_off:
+        yield Consequence("frequency", f"runs {after}")
+    elif (was := frequency(before.timing)) != after:
+        yield Consequence("frequency", f"{was} {'becomes' if was.startswith('1 ') else 'become'} {after}")
+
+
+@lru_cache(maxsize=65536)
+def frequency(timing: Timing) -> str:
+    """Write how often a timing runs, by the day, the week or the year, whichever says it best."""
+    a_day = runs_a_day(timing)
+    for rate, unit in ((a_day, "a day"), (7 * a_day, "a week"), (365.25 * a_day, "a year")):
+        if rate >= 1 and (unit != "a day" or _same_every_day(timing)):
+            return f"{rate:,.0f} {unit}" if unit == "a day" and not rate % 1 else f"{_rounded(rate)} {unit}"
+    return "less than once a year"
+
+
+def _rounded(rate: float) -> str:
+    return f"{rate:,.0f}" if abs(rate - round(rate)) < _WHOLE or rate >= _MANY else f"{rate:,.1f}"
+
+
+def _same_every_day(timing: Timing) -> bool:
+    return not isinstance(timing, Crontab) or fields_of(timing).every_day
 
 
 def _next(change: Change, before: Run | None, after: Run | None, now: datetime) -> Iterator[Consequence]:

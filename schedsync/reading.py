@@ -6,15 +6,20 @@ This is the one place where the steps of reading meet: find, read, check the sha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
-from schedsync.conf import Config
+from schedsync.conf import DEFAULT_PATH, Config, load_config
 from schedsync.core.collecting import gc_paused
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired
+from schedsync.errors import InvalidConfiguration
+from schedsync.sources.cache import read_cached
 from schedsync.sources.environments import combined
-from schedsync.sources.files import read_files
+from schedsync.sources.files import SourceFile, read_files
 from schedsync.sources.reading import FileReading, read_file
+from schedsync.sources.repository import Repository
+from schedsync.sources.revisions import config_at, read_tree, shown_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +60,71 @@ def read_set(config: Config) -> Reading:
 
 def resolve_set(reading: Reading, environment: str | None) -> tuple[Desired, list[Finding]]:
     """Return what a set wants in one environment, and all findings, each once and in the order of their places."""
-    said = reading.findings
     with gc_paused():
-        parts = [file.part(environment) for file in reading.files]
-        said += [finding for part in parts for finding in part.findings]
-        between: list[Finding] = []
-        desired = combined(parts, between.append)
+        desired, between = combine(reading, environment)
+    of_files = [finding for file in reading.files for finding in file.part(environment).findings]
+    return desired, in_order([*reading.findings, *of_files, *between])
+
+
+def combine(reading: Reading, environment: str | None) -> tuple[Desired, list[Finding]]:
+    """Return what a set wants in one environment, and what contradicts between its files."""
+    parts = [file.part(environment) for file in reading.files]
+    between: list[Finding] = []
+    desired = combined(parts, between.append)
+    if not between:
+        return desired, between
+    said = [*reading.findings, *(finding for part in parts for finding in part.findings)]
     spoken_of = {finding.location for finding in said if finding.severity == "error"}
-    said += [finding for finding in between if finding.location not in spoken_of]
-    return desired, in_order(said)
+    return desired, [finding for finding in between if finding.location not in spoken_of]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A set at one side of a comparison: its configuration, what its files say, and where they lie."""
+
+    config: Config
+    reading: Reading
+    path: str
+    there: bool = True
+
+
+def read_work_tree(repository: Repository, path: str | None, environment: str | None, cache: Path | None) -> Side:
+    """Read a set from the work tree, which it may not leave."""
+    config = replace(load_config(path), within=repository.root)
+    files, findings = read_files(config.paths, config.root, config.within)
+    inside = repository.inside(config.paths[0]).as_posix()
+    return Side(config, _read(config, files, findings, environment, cache), inside)
+
+
+def read_revision(
+    repository: Repository,
+    commit: str,
+    path: str | None,
+    environment: str | None,
+    cache: Path | None,
+    fallback: Config | None = None,
+) -> Side:
+    """Read a set as it is in a commit; where its configuration cannot be used there, by ``fallback``."""
+    tree = repository.tree(commit)
+    start = repository.inside(Path(path or DEFAULT_PATH))
+    try:
+        config = config_at(tree, start, given=path is not None)
+    except InvalidConfiguration:
+        if fallback is None:
+            raise
+        config = replace(fallback, paths=tuple(Path(repository.inside(one)) for one in fallback.paths), root=None)
+    shown = shown_from(repository.root)
+    files, findings, there = read_tree(tree, config, shown)
+    inside = PurePosixPath(config.paths[0].as_posix()).as_posix()
+    return Side(config, _read(config, files, findings, environment, cache), inside, there)
+
+
+def _read(
+    config: Config,
+    files: Sequence[SourceFile],
+    findings: Sequence[Finding],
+    environment: str | None,
+    cache: Path | None,
+) -> Reading:
+    asked = [None, *config.environments] if environment is None else [environment]
+    return Reading(tuple(read_cached(files, config.environments, asked, cache)), tuple(findings))

@@ -1,15 +1,23 @@
-"""Files become findings: those of reading, and those of the rules. Imports no Django, and for this no Celery."""
+"""What do the files say, and what does a change of them do? Imports no Django; to validate, no Celery either."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
-from schedsync.conf import Config
+from schedsync.conf import DEFAULT_PATH, Config
+from schedsync.core.collecting import gc_paused
 from schedsync.core.finding import Finding, in_order
+from schedsync.core.novelty import Owners, new_findings
+from schedsync.core.review import EnvironmentReview, Request, Review
 from schedsync.core.rule import Context
-from schedsync.lint import lint
-from schedsync.reading import read_set, resolve_set
+from schedsync.core.schedule import Desired, Schedule
+from schedsync.lint import lint, lint_each, lint_whole
+from schedsync.reading import Reading, Side, combine, read_revision, read_set, read_work_tree, resolve_set
+from schedsync.sources.reading import FileReading
+from schedsync.sources.repository import open_repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +40,92 @@ def validate(config: Config, environment: str | None, now: datetime) -> Validati
         schedules = tuple(desired.schedules.values())
         findings += found + lint(Context(schedules, now, config.lint), reading.ignores)
     return Validation(tuple(in_order(findings)), len(reading.files), len(names))
+
+
+@gc_paused()
+def review(request: Request, now: datetime) -> Review:
+    """Compare what the files say in two revisions; nothing of either is run.
+
+    Raises WrongUsage where a revision cannot be found, with what to fetch.
+    """
+    with open_repository(Path(request.path or DEFAULT_PATH)) as repository:
+        head = repository.commit(request.head) if request.head else None
+        base = repository.commit(request.base) if request.base else repository.merge_base(head)
+        if head is None:
+            after = read_work_tree(repository, request.path, request.environment, request.cache)
+        else:
+            after = read_revision(repository, head, request.path, request.environment, request.cache)
+        before = read_revision(repository, base, request.path, request.environment, request.cache, after.config)
+    environment = after.config.chosen(request.environment)
+    chosen: Sequence[str | None] = [environment] if environment else after.config.environments or [None]
+    comparison = _Comparison(request, before, _sharing(before, after), now)
+    for one in chosen:
+        comparison.compare(one)
+    findings = in_order(comparison.findings)
+    return Review(base, head, tuple(comparison.reviews), tuple(findings), frozenset(comparison.new))
+
+
+def _sharing(before: Side, after: Side) -> Side:
+    """Let what did not change be the same objects on both sides: they need no comparison."""
+    known = {file.key: file for file in before.reading.files}
+    files = tuple(known.get(file.key, file) for file in after.reading.files)
+    return replace(after, reading=replace(after.reading, files=files))
+
+
+class _Comparison:
+    """The running review: the two sides, and what was found in them so far."""
+
+    def __init__(self, request: Request, before: Side, after: Side, now: datetime) -> None:
+        self.request, self.before, self.after, self.now = request, before, after, now
+        self.shared = {file.key for file in before.reading.files} & {file.key for file in after.reading.files}
+        self.reviews: list[EnvironmentReview] = []
+        self.findings: list[Finding] = []
+        self.new: set[Finding] = set()
+
+    def compare(self, environment: str | None) -> None:
+        """Compare the sides in one environment."""
+        from schedsync.differing import reviewed
+
+        before, between_before = combine(self.before.reading, environment)
+        after, between_after = combine(self.after.reading, environment)
+        result, foretold = reviewed(self.request, (self.before, self.after), (before, after), environment, self.now)
+        self.reviews.append(result)
+        self._judge(environment, before, after, between_before, [*between_after, *foretold])
+
+    def _judge(
+        self,
+        environment: str | None,
+        before: Desired,
+        after: Desired,
+        between_before: Sequence[Finding],
+        between_after: Sequence[Finding],
+    ) -> None:
+        fresh = [file for file in self.after.reading.files if file.key not in self.shared]
+        gone = [file for file in self.before.reading.files if file.key not in self.shared]
+        of_files = self._of_files(fresh, environment)
+        together = [*self.after.reading.looking, *between_after, *self._together(self.after.reading, after)]
+        earlier = [*self.before.reading.looking, *between_before]
+        if together:
+            earlier += self._together(self.before.reading, before)
+        old = self._of_files([file for file in self.after.reading.files if file.key in self.shared], environment)
+        self.findings += [*old, *of_files, *together]
+        owned = Owners(before.schedules.values()), Owners(after.schedules.values())
+        known = [*self._of_files(gone, environment), *earlier]
+        self.new |= new_findings(known, owned[0], [*of_files, *together], owned[1])
+
+    def _of_files(self, files: Sequence[FileReading], environment: str | None) -> list[Finding]:
+        """Return what is found in files one by one: what an unchanged file says was there before."""
+        found: list[Finding] = []
+        for file in files:
+            part = file.part(environment)
+            found += [*file.findings, *part.findings]
+            found += lint_each(self._context(part.schedules), {file.path: file.ignores})
+        return found
+
+    def _together(self, reading: Reading, desired: Desired) -> list[Finding]:
+        return lint_whole(self._context(tuple(desired.schedules.values())), reading.ignores)
+
+    def _context(self, schedules: Sequence[Schedule]) -> Context:
+        # The rules of the head judge both sides: a rule that is switched on makes nothing new.
+        application = self.request.snapshot.application if self.request.snapshot else None
+        return Context(schedules, self.now, self.after.config.lint, application)

@@ -10,23 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from schedsync.apply import Waiting, execute, now
-from schedsync.consequences import with_consequences
-from schedsync.core.change import Edit, Held, Observed
+from schedsync.core.change import Edit, Held
 from schedsync.core.collecting import gc_paused
-from schedsync.core.diff import diff
-from schedsync.core.finding import Finding, has_errors
 from schedsync.core.outcome import Outcome
 from schedsync.core.plan import Plan, SavedPlan, drift_only, row_id_of
-from schedsync.core.safety import refusals
-from schedsync.core.schedule import Desired
-from schedsync.core.timing import Clocked, Timing
-from schedsync.errors import InvalidSet, Refused, Stale, WrongUsage
-from schedsync.forecast import celery_schedule
+from schedsync.errors import Refused, Stale
 from schedsync.ledger import Writing
 from schedsync.lock import database_errors, snapshot
 from schedsync.observe import edits, observe
-from schedsync.reading import read_set, resolve_set
-from schedsync.surroundings import Target, binding_of, completed_notices, situation_of, who
+from schedsync.planning import Target, desired_of, planned
+from schedsync.surroundings import surroundings_of, who
 
 _TRIES = 3
 
@@ -38,71 +31,12 @@ def plan(target: Target) -> Plan:
     Raises InvalidSet where the files have errors, WrongUsage where an environment must be chosen, Unavailable where
     the database is not there or not migrated.
     """
-    desired, findings = _desired(target)
+    _, desired, findings = desired_of(target)
     with database_errors(target.using), snapshot(target.using):
-        return _planned(target, desired, findings, observe(target.using, target.config.set))
-
-
-def _desired(target: Target) -> tuple[Desired, list[Finding]]:
-    reading = read_set(target.config)
-    environment = target.config.chosen(target.environment)
-    if environment is None and reading.by_environment:
-        known = ", ".join(target.config.environments)
-        raise WrongUsage(
-            "the files differ by environment, and none is chosen",
-            hint="give `--environment`, or set SCHEDSYNC_ENVIRONMENT" + (f"; declared: {known}" if known else ""),
-        )
-    desired, findings = resolve_set(reading, environment)
-    findings += _refused_by_celery(desired)
-    if has_errors(findings):
-        raise InvalidSet(findings)
-    return desired, findings
-
-
-def _refused_by_celery(desired: Desired) -> list[Finding]:
-    """Build Celery's real object for each timing, as Beat will; what it refuses is a finding."""
-    says: dict[Timing, str | None] = {}
-    for schedule in desired.schedules.values():
-        timing = schedule.spec.timing
-        if timing not in says:
-            says[timing] = None if isinstance(timing, Clocked) else _celery_says(timing)
-    return [
-        Finding("SS138", f"Celery refuses this timing: {message}", schedule.location)
-        for schedule in desired.schedules.values()
-        if (message := says[schedule.spec.timing])
-    ]
-
-
-def _celery_says(timing: Timing) -> str | None:
-    try:
-        celery_schedule(timing)
-    except Exception as error:
-        return str(error).strip().partition("\n")[0]
-    return None
-
-
-def _planned(target: Target, desired: Desired, findings: Sequence[Finding], observed: Observed) -> Plan:
-    at, config = now(), target.config
-    difference = diff(desired, observed, at, adopt=target.adopt)
-    binding = binding_of(target)
-    situation, warnings = situation_of(target, desired, observed, difference, binding)
-    result = Plan(
-        set=config.set,
-        binding=binding,
-        changes=tuple(with_consequences(change, observed, at) for change in difference.changes),
-        observed=observed,
-        now=at,
-        held=difference.held,
-        paused=difference.paused,
-        completed=difference.completed,
-        forgotten=difference.forgotten,
-        agreed=difference.agreed,
-        refusals=refusals(difference.changes, situation, target.limits),
-        notices=(*findings, *warnings, *completed_notices(desired, difference), *difference.notices),
-        unchanged=difference.unchanged,
-        places={name: (schedule.location, schedule.people) for name, schedule in desired.schedules.items()},
-    )
-    return replace(result, held=_with_editors(target.using, result)) if result.held else result
+        observed = observe(target.using, target.config.set)
+        surroundings = surroundings_of(target.using, target.config.set)
+        result = planned(target, desired, findings, observed, surroundings, now())
+        return replace(result, held=_with_editors(target.using, result)) if result.held else result
 
 
 def _with_editors(using: str, plan: Plan) -> tuple[Held, ...]:

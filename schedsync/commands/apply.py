@@ -47,7 +47,7 @@ _OF_THE_FILES = (
 @path_argument
 @environment_option
 @database_options
-@override_options
+@override_options()
 @format_option("json")
 @click.option("-y", "--yes", is_flag=True, help="Don't ask; needed where there is no terminal.")
 @click.option(

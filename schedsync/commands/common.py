@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from schedsync.conf import load_config
+from schedsync.conf import Config, load_config
 from schedsync.core.collecting import gc_paused
 from schedsync.core.plan import finding_document
 from schedsync.core.safety import Limits
@@ -21,7 +22,8 @@ from schedsync.errors import InvalidSet, Refused, SchedsyncError, WrongUsage
 from schedsync.render import json_, text
 
 if TYPE_CHECKING:
-    from schedsync.surroundings import Target
+    from schedsync.core.snapshot import Snapshot
+    from schedsync.planning import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,21 +53,43 @@ def database_options(function: F) -> F:
     return _DATABASE(_SETTINGS(function))
 
 
-_OVERRIDES = (
-    click.option("--adopt", multiple=True, metavar="NAME", help="Take over a row that the set does not manage yet."),
-    click.option("--max-stops", type=click.IntRange(min=0), metavar="N", help="Let so many schedules stop."),
-    click.option("--allow-empty", is_flag=True, help="Let a set without schedules delete all that it manages."),
-    click.option("--allow-dual-writer", is_flag=True, help="Write names that stand in CELERY_BEAT_SCHEDULE too."),
-    click.option("--allow-older", is_flag=True, help="Go back to a commit that was applied before."),
-    click.option("--move-set", is_flag=True, help="Let the set come from another place or environment."),
+_OVERRIDES = {
+    "adopt": click.option(
+        "--adopt", multiple=True, metavar="NAME", help="Take over a row that the set does not manage yet."
+    ),
+    "max_stops": click.option(
+        "--max-stops", type=click.IntRange(min=0), metavar="N", help="Let so many schedules stop."
+    ),
+    "allow_empty": click.option(
+        "--allow-empty", is_flag=True, help="Let a set without schedules delete all that it manages."
+    ),
+    "allow_dual_writer": click.option(
+        "--allow-dual-writer", is_flag=True, help="Write names that stand in CELERY_BEAT_SCHEDULE too."
+    ),
+    "allow_older": click.option("--allow-older", is_flag=True, help="Go back to a commit that was applied before."),
+    "move_set": click.option("--move-set", is_flag=True, help="Let the set come from another place or environment."),
+}
+
+
+def override_options(*without: str) -> Callable[[F], F]:
+    """Return what adds the options that lift a safety rule for one call, but for some."""
+
+    def add(function: F) -> F:
+        for name, option in reversed(_OVERRIDES.items()):
+            if name not in without:
+                function = option(function)
+        return function
+
+    return add
+
+
+snapshot_option = click.option(
+    "--against", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="A snapshot of the application and its database, as `schedsync snapshot` writes it.",
+)  # fmt: skip
+out_option = click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it to a file."
 )
-
-
-def override_options(function: F) -> F:
-    """Add the options that lift a safety rule for one call."""
-    for option in reversed(_OVERRIDES):
-        function = option(function)
-    return function
 
 
 def verb(function: F) -> F:
@@ -164,19 +188,57 @@ def _check_project(database: str) -> None:
 def target(options: dict[str, Any]) -> Target:
     """Set Django up and build the target of a verb from its options."""
     setup_django(options["settings"], options["database"])
-    from schedsync.surroundings import Target
+    return target_of(load_config(options["path"]), options)
 
-    config = load_config(options["path"])
-    limits = Limits(
-        max_stops=config.max_stops,
-        max_stop_percent=config.max_stop_percent,
+
+def target_of(config: Config, options: dict[str, Any]) -> Target:
+    """Build the target of a verb from its configuration and options; needs no Django."""
+    from schedsync.planning import Target
+
+    limits = config.limited(limits_of(options))
+    using = options.get("database", "default")
+    return Target(config, using, options["environment"], limits, tuple(options.get("adopt", ())))
+
+
+def limits_of(options: dict[str, Any]) -> Limits:
+    """Return what this call lifts."""
+    return Limits(
         lifted_to=options.get("max_stops"),
         allow_empty=options.get("allow_empty", False),
         allow_dual_writer=options.get("allow_dual_writer", False),
         allow_older=options.get("allow_older", False),
         move_set=options.get("move_set", False),
     )
-    return Target(config, options["database"], options["environment"], limits, tuple(options.get("adopt", ())))
+
+
+@gc_paused()
+def load_snapshot(file: Path | None) -> Snapshot | None:
+    """Read a snapshot; raises WrongUsage where the file is none."""
+    if file is None:
+        return None
+    from schedsync.core.snapshot import snapshot_from
+    from schedsync.sources.schema import SNAPSHOT, problems
+
+    values: Any = None
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        return snapshot_from(values)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        problem = str(error) if values is None else next(iter(problems(values, SNAPSHOT)), str(error))
+        hint = "make one by `schedsync snapshot --out FILE`"
+        raise WrongUsage(f"`{file}` is no snapshot: {problem}", hint=hint) from error
+
+
+def write(said: str, out: Path | None) -> None:
+    """Write data to stdout, or to a file."""
+    if out is None:
+        click.echo(said.rstrip("\n"))
+        return
+    try:
+        out.write_text(said if said.endswith("\n") else f"{said}\n", encoding="utf-8")
+    except OSError as error:
+        raise WrongUsage(f"cannot write `{out}`: {error.strerror}") from error
+    say(f"wrote {out}")
 
 
 #: Longer than anyone waits, or means by a pause.

@@ -30,7 +30,7 @@ RENDERINGS = {"json": json_.plan, "markdown": markdown.plan}
 @path_argument
 @environment_option
 @database_options
-@override_options
+@override_options()
 @format_option("json", "markdown")
 @click.option(
     "--out",

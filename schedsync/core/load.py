@@ -21,7 +21,7 @@ DEFAULT_QUEUE = "(default)"
 Slots = Callable[[Timing, datetime], Iterator[datetime]]
 
 
-class _Shape(NamedTuple):
+class Shape(NamedTuple):
     """All on which the minutes of a schedule's starts depend."""
 
     timing: Timing
@@ -45,7 +45,7 @@ class Load:
     start: datetime
     total: Sequence[int]
     queues: Mapping[str, Sequence[int]]
-    members: Mapping[_Shape, Sequence[str]]
+    members: Mapping[Shape, Sequence[str]]
 
     @property
     def worst(self) -> int:
@@ -60,6 +60,16 @@ class Load:
         """The starts per minute of the first day."""
         return self.total[:MINUTES_A_DAY]
 
+    def busiest(self, spec: Spec, slots: Slots) -> tuple[datetime, int] | None:
+        """Return the worst of the minutes in which a schedule starts, and how many start then; None without any."""
+        counts = [0] * len(self.total)
+        shape = shape_of(spec)
+        _count(shape, 1, self.start, counts, slots)
+        worst = max(
+            (index for index, count in enumerate(counts) if count), key=lambda index: self.total[index], default=None
+        )
+        return None if worst is None else (self.minute(worst), self.total[worst])
+
     def peaks(self, count: int, slots: Slots) -> list[Peak]:
         """Return the worst minutes, the worst first, and who starts in them."""
         order = sorted(range(len(self.total)), key=lambda index: (-self.total[index], index))
@@ -72,17 +82,22 @@ class Load:
         return tuple(sorted(name for names in starting for name in names))
 
 
+def shape_of(spec: Spec) -> Shape:
+    """Return what the minutes of a schedule's starts depend on."""
+    return Shape(spec.timing, spec.start_at, spec.expires_at, spec.one_off)
+
+
 def load_of(schedules: Iterable[Schedule], start: datetime, slots: Slots, minutes: int = MINUTES_A_WEEK) -> Load:
     """Count the starts in each minute from ``start``, a whole minute, on; intervals are counted from ``start``.
 
     What starts at the same minutes is computed once, whoever it is.
     """
-    weights: dict[tuple[str, _Shape], int] = {}
-    members: dict[_Shape, list[str]] = {}
+    weights: dict[tuple[str, Shape], int] = {}
+    members: dict[Shape, list[str]] = {}
     for schedule in schedules:
         spec = schedule.spec
         if spec.enabled:
-            shape = _Shape(spec.timing, spec.start_at, spec.expires_at, spec.one_off)
+            shape = shape_of(spec)
             key = (spec.queue or DEFAULT_QUEUE, shape)
             weights[key] = weights.get(key, 0) + 1
             members.setdefault(shape, []).append(schedule.name)
@@ -93,7 +108,7 @@ def load_of(schedules: Iterable[Schedule], start: datetime, slots: Slots, minute
     return Load(start, total, queues, members)
 
 
-def _count(shape: _Shape, weight: int, start: datetime, counts: list[int], slots: Slots) -> None:
+def _count(shape: Shape, weight: int, start: datetime, counts: list[int], slots: Slots) -> None:
     plain = not shape.one_off and shape.start_at is None and shape.expires_at is None
     if plain and isinstance(shape.timing, Crontab):
         for day in crontab_minutes(shape.timing, start, len(counts)):
@@ -119,7 +134,7 @@ def _count_interval(timing: Interval, weight: int, counts: list[int]) -> None:
         before = until
 
 
-def _runs(shape: _Shape, start: datetime, end: datetime, slots: Slots) -> Iterator[datetime]:
+def _runs(shape: Shape, start: datetime, end: datetime, slots: Slots) -> Iterator[datetime]:
     spec = Spec("", **shape._asdict())
     for run in runs(spec, start - _MINUTE, _slots(spec, start, slots)):
         if run >= end:
@@ -142,7 +157,7 @@ def _slots(spec: Spec, start: datetime, slots: Slots) -> Iterator[datetime]:
     return slots(timing, start)
 
 
-def _starts(shape: _Shape, start: datetime, at: datetime, slots: Slots) -> bool:
+def _starts(shape: Shape, start: datetime, at: datetime, slots: Slots) -> bool:
     """Say whether a shape starts within the minute that begins at ``at``."""
     if isinstance(shape.timing, Interval):
         step = timedelta(microseconds=shape.timing.microseconds)

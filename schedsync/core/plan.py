@@ -154,7 +154,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "summary": plan.summary(),
         "changes": [change_document(change) for change in plan.changes],
         "held": [_held_document(held) for held in plan.held],
-        "paused": [_pause_document(pause) for pause in plan.paused],
+        "paused": [pause_document(pause) for pause in plan.paused],
         "completed": list(plan.completed),
         "forgotten": list(plan.forgotten),
         "refusals": [
@@ -176,7 +176,7 @@ def change_document(change: Change) -> dict[str, Any]:
         ],
         "consequences": [_consequence_document(consequence) for consequence in change.consequences],
         "location": location_document(change.location),
-        "people": _people_document(change.people),
+        "people": people_document(change.people),
         "apply": {
             "row": change.row.id if change.row else None,
             "edit_may_fire": change.edit_may_fire,
@@ -202,7 +202,8 @@ def location_document(location: Location | None) -> dict[str, Any] | None:
     return location and {"path": location.path, "line": location.line, "column": location.column}
 
 
-def _people_document(people: People) -> dict[str, Any]:
+def people_document(people: People) -> dict[str, Any]:
+    """Return what the files say for people as JSON values."""
     return {
         "owner": people.owner,
         "runbook": people.runbook,
@@ -224,7 +225,8 @@ def _held_document(held: Held) -> dict[str, Any]:
     }
 
 
-def _pause_document(pause: Paused) -> dict[str, Any]:
+def pause_document(pause: Paused) -> dict[str, Any]:
+    """Return a pause as JSON values."""
     return {
         "name": pause.name,
         "reason": pause.reason,
@@ -274,7 +276,7 @@ def _change_from(values: Mapping[str, Any]) -> Change:
         cause=values["cause"],
         fields=tuple(FieldChange(one["field"], one["before"], one["after"], one["cause"]) for one in values["fields"]),
         location=place and Location(place["path"], place["line"], place["column"]),
-        people=_people_from(values["people"]),
+        people=people_from(values["people"]),
         edit_may_fire=how["edit_may_fire"],
         rearm=how["rearm"],
         announced=how["announced"],
@@ -284,7 +286,8 @@ def _change_from(values: Mapping[str, Any]) -> Change:
     )
 
 
-def _people_from(values: Mapping[str, Any]) -> People:
+def people_from(values: Mapping[str, Any]) -> People:
+    """Read what the files say for people back from its JSON values."""
     labels = tuple(sorted(values["labels"].items()))
     return People(values["owner"], values["runbook"], labels, values["disabled_reason"])
 

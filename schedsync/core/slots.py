@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from schedsync.core.crontab import FIELDS_BY_NAME, expand
 from schedsync.core.schedule import Spec
@@ -89,6 +89,20 @@ def crontab_slots(timing: Crontab, after: datetime) -> Iterator[datetime]:
         # Where the clock jumps, the next slot is sought from where it jumped to.
         here = slot.astimezone(zone)
         day, minute, empty = here.date(), 60 * here.hour + here.minute, 0
+
+
+def last_slot(timing: Crontab, before: datetime, days: int = 400) -> datetime | None:
+    """Return a crontab's last slot at or before an instant, in UTC; None where there is none within so many days."""
+    fields, zone = fields_of(timing), zone_of(timing)
+    today = before.astimezone(zone).date()
+    for day in (today - timedelta(days=back) for back in range(days)):
+        if fields.on(day):
+            start = datetime(day.year, day.month, day.day, tzinfo=zone) - _MINUTE
+            slots = takewhile(lambda slot: slot <= before, crontab_slots(timing, start))
+            found = [slot for slot in slots if slot.astimezone(zone).date() <= day]
+            if found:
+                return found[-1]
+    return None
 
 
 def interval_slots(timing: Interval, after: datetime) -> Iterator[datetime]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from schedsync.core.finding import Finding
 from schedsync.core.rule import Context, Found, Rule
-from schedsync.core.schedule import Schedule
 from schedsync.lint import (
     arguments,
     both_days,
@@ -60,22 +59,28 @@ RULES: Mapping[str, Rule] = {
 Ignores = Mapping[str, Mapping[int, frozenset[str]]]
 
 
-def lint(context: Context, ignores: Ignores, schedules: Sequence[Schedule] | None = None) -> list[Finding]:
-    """Return what the chosen rules find, but for what a comment ignores at its line or at its schedule's.
+def lint(context: Context, ignores: Ignores) -> list[Finding]:
+    """Return what the chosen rules find, but for what a comment ignores at its line or at its schedule's."""
+    return [*lint_each(context, ignores), *lint_whole(context, ignores)]
 
-    Rules that look at one schedule are asked about ``schedules``, by default all of the context.
-    """
-    chosen = [rule for rule in RULES.values() if rule.chosen(context.options)]
-    looked_at = context.schedules if schedules is None else schedules
+
+def lint_each(context: Context, ignores: Ignores) -> list[Finding]:
+    """Return what the rules find that look at one schedule at a time: the same within one day."""
     found: list[Finding] = []
-    for rule in chosen:
-        report = _reporter(rule, context, ignores, found.append)
-        if rule.each is not None:
-            each = rule.each
-            for schedule in looked_at:
+    for rule in RULES.values():
+        if rule.each is not None and rule.chosen(context.options):
+            report, each = _reporter(rule, context, ignores, found.append), rule.each
+            for schedule in context.schedules:
                 report(each(schedule, context))
-        if rule.whole is not None:
-            report(rule.whole(context))
+    return found
+
+
+def lint_whole(context: Context, ignores: Ignores) -> list[Finding]:
+    """Return what the rules find that look at all schedules together."""
+    found: list[Finding] = []
+    for rule in RULES.values():
+        if rule.whole is not None and rule.chosen(context.options):
+            _reporter(rule, context, ignores, found.append)(rule.whole(context))
     return found
 
 

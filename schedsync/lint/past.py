@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schedsync.core.rule import Context, Found, Rule
-from schedsync.core.schedule import Schedule
 from schedsync.core.timing import Clocked, instant_text
 
 
-def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
-    spec = schedule.spec
-    if isinstance(spec.timing, Clocked) and spec.timing.at <= context.now:
-        yield Found(schedule, f"`at` has passed: {instant_text(spec.timing.at)}", "at", _HINT)
-    elif spec.expires_at is not None and spec.expires_at <= context.now:
-        yield Found(schedule, f"`expires_at` has passed: {instant_text(spec.expires_at)}", "expires_at", _HINT)
+def _whole(context: Context) -> Iterator[Found]:
+    for schedule in context.schedules:
+        spec = schedule.spec
+        if isinstance(spec.timing, Clocked) and spec.timing.at <= context.now:
+            yield Found(schedule, f"`at` has passed: {instant_text(spec.timing.at)}", "at", _HINT)
+        elif spec.expires_at is not None and spec.expires_at <= context.now:
+            yield Found(schedule, f"`expires_at` has passed: {instant_text(spec.expires_at)}", "expires_at", _HINT)
 
 
 _HINT = "it never runs again: take it out, or give it a new instant"
@@ -36,5 +36,5 @@ launch:
   task: shop.tasks.launch
   at: 2099-12-24T18:00:00Z
 """,
-    each=_each,
+    whole=_whole,
 )

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from schedsync.core.rule import Context, Found, Rule
 from schedsync.core.schedule import Schedule
 
 
 def _whole(context: Context) -> Iterator[Found]:
-    seen: dict[object, Schedule] = {}
+    alike: dict[object, list[Schedule]] = {}
     for schedule in context.schedules:
         spec = schedule.spec
-        if not spec.enabled:
-            continue
-        key = (spec.task, spec.args, spec.kwargs, spec.timing, spec.start_at, spec.expires_at)
-        first = seen.setdefault(key, schedule)
+        if spec.enabled:
+            alike.setdefault((spec.task, spec.args, spec.kwargs), []).append(schedule)
+    for some in alike.values():
+        if len(some) > 1:
+            yield from _same_times(some)
+
+
+def _same_times(schedules: Sequence[Schedule]) -> Iterator[Found]:
+    seen: dict[object, Schedule] = {}
+    for schedule in schedules:
+        spec = schedule.spec
+        first = seen.setdefault((spec.timing, spec.start_at, spec.expires_at), schedule)
         if first is not schedule:
             message = f"does the same as `{first.name}`: task, arguments and timing are equal"
             yield Found(schedule, message, None, "remove one of them")

@@ -10,7 +10,11 @@ from schedsync.core.change import Paused
 from schedsync.core.finding import Finding, has_errors
 from schedsync.core.outcome import Outcome
 from schedsync.core.plan import Plan, change_document, document, finding_document
+from schedsync.core.review import Review
+from schedsync.core.rule import Rule
 from schedsync.core.safety import Refusal
+from schedsync.core.secrets import masked
+from schedsync.core.snapshot import Snapshot
 
 
 def dump(value: Any) -> str:
@@ -32,8 +36,28 @@ def findings(found: Sequence[Finding], files: int, schedules: int) -> str:
 
 
 def plan(value: Plan) -> str:
-    """Write a plan by schemas/plan.v1.schema.json."""
-    return dump(document(value))
+    """Write a plan by schemas/plan.v1.schema.json, its secrets masked: where there are any, it cannot be applied."""
+    return dump(_without_secrets(document(value)))
+
+
+def review(value: Review) -> str:
+    """Write a review by schemas/review.v1.schema.json, its secrets masked."""
+    said = value.document()
+    return dump(said | {"environments": [_without_secrets(one) for one in said["environments"]]})
+
+
+def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:
+    changes = [one | {"fields": [_masked_field(field) for field in one["fields"]]} for one in values["changes"]]
+    return values | {"changes": changes}
+
+
+def _masked_field(values: dict[str, Any]) -> dict[str, Any]:
+    return values | {"before": masked(values["before"]), "after": masked(values["after"])}
+
+
+def snapshot(value: Snapshot) -> str:
+    """Write a snapshot by schemas/snapshot.v1.schema.json."""
+    return dump(value.document())
 
 
 def compact_plan(value: Plan) -> str:
@@ -51,7 +75,7 @@ def outcome(value: Outcome, set_name: str, environment: str | None) -> str:
             "checksum": value.checksum,
             "run": str(value.run) if value.run else None,
             "summary": value.summary(),
-            "changes": [change_document(change) for change in value.changes],
+            "changes": _without_secrets({"changes": [change_document(change) for change in value.changes]})["changes"],
             "verification": {
                 "confirmed": not value.unconfirmed,
                 "after_a_poll_of_beat": value.settled,
@@ -83,5 +107,27 @@ def pause(value: Paused) -> str:
             "who": value.who,
             "since": value.since.isoformat(),
             "until": value.until.isoformat() if value.until else None,
+        }
+    )
+
+
+def rules(found: Sequence[Rule]) -> str:
+    """Write rules."""
+    return dump(
+        {
+            "version": 1,
+            "rules": [
+                {
+                    "code": rule.code,
+                    "name": rule.name,
+                    "summary": rule.summary,
+                    "severity": rule.severity,
+                    "opt_in": rule.opt_in,
+                    "needs_application": rule.needs_application,
+                    "why": rule.why,
+                    "remedy": rule.remedy,
+                }
+                for rule in found
+            ],
         }
     )

@@ -1,69 +1,174 @@
-"""A plan, or drift, as Markdown for a pull request or a job's summary. What came from outside is data: it is quoted."""
+"""A plan, a review, or drift as Markdown for a pull request or a job's summary.
+
+What came from outside is data: it stands in code spans that nothing in it can end, in which GitHub links nothing and
+mentions nobody.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 
 from schedsync.core.change import Change
 from schedsync.core.finding import Finding
 from schedsync.core.plan import Plan
+from schedsync.core.review import EnvironmentReview, Review
+from schedsync.core.safety import Refusal
 from schedsync.render.words import (
     Group,
+    counted,
     edit_text,
     groups,
     held_text,
     pause_text,
-    printable,
     scope_text,
+    side_text,
     summary_text,
     value_text,
 )
 
+#: GitHub refuses a comment of more than 65,536 characters; a marker of who wrote it has to fit too.
+LONGEST = 65_000
+_LONGEST_CODE = 300
 _FENCES = re.compile("`+")
+#: cmark opens no code span with a longer fence than 80.
+_LONG_FENCE = re.compile("`{40,}")
+#: They look like nothing, and are no control characters.
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 #: Deletes and what fires at once stand on top.
 _ORDER = {"delete": 0, "adopt": 2, "rename": 3, "update": 4, "create": 5}
+_ALARMING = frozenset({"fires_at_once", "fires_late", "stops", "never_runs"})
+#: Consequences whose message holds text from outside.
+_QUOTED = frozenset({"pause_ends", "taken_over"})
+_HEADING = "SS219"
 
 
 def plan(value: Plan) -> str:
     """Write a plan as Markdown: counts first, then what is dangerous, then the rest."""
-    lines = [f"### Plan for {code(scope_text(value))}", "", summary_text(value), ""]
-    lines += _refusals(value)
-    lines += _table(sorted(groups(value.changes), key=_weight))
-    lines += _states(value)
-    lines += _findings(value.notices)
+    first = [one for one in value.notices if one.code == _HEADING and one.severity != "info"]
+    head = [f"### Plan for {code(scope_text(value))}", "", summary_text(value), ""]
+    head += _warnings(first)
+    tail = [*_states(value), *_findings([one for one in value.notices if one not in first])]
     if value.changes:
-        lines += [f"checksum {code(value.checksum)}", ""]
-    return "\n".join(lines).rstrip() + "\n"
+        tail += [f"checksum {code(value.checksum)}", ""]
+    return _fitted([*head, *_refusals(value.refusals)], _changes(value.changes), tail)
+
+
+def review(value: Review) -> str:
+    """Write a review as Markdown: for each group of environments what happens, then what is wrong."""
+    head = [f"### Schedules: {code(value.base[:12])} → {code(side_text(value.head))}", ""]
+    parts: list[str] = []
+    for group in value.groups():
+        parts += _environment(group)
+    if not any(one.plan.changes for one in value.environments):
+        parts += ["Nothing that runs is changed.", ""]
+    new = [one for one in value.findings if one in value.new]
+    old = len(value.findings) - len(new)
+    tail = list(_new_findings(new))
+    if old:
+        tail += [f"{counted(old, 'finding')} from before, which `schedsync validate` lists.", ""]
+    return _fitted(head, parts, tail)
+
+
+def _environment(group: Sequence[EnvironmentReview]) -> Iterator[str]:
+    names = [one.environment for one in group if one.environment]
+    where = f"**{', '.join(map(code, names))}:** " if names else ""
+    yield from (f"{where}{summary_text(group[0].plan)}", "")
+    yield from _refusals(group[0].plan.refusals)
+    yield from _changes(group[0].plan.changes)
+
+
+def _new_findings(found: Sequence[Finding]) -> Iterator[str]:
+    if found:
+        yield from (f"**{counted(len(found), 'new finding')}:**", "")
+        yield from _findings(found)
 
 
 def drift(value: Plan) -> str:
     """Write drift as Markdown."""
     count = len(value.changes) + len(value.held)
-    lines = [
+    head = [
         f"### Drift in {code(scope_text(value))}",
         "",
         f"{count:,} edited behind Git's back" if count else "none",
         "",
     ]
+    table: list[str] = []
     if value.changes:
-        lines += ["| schedule | who | what |", "|---|---|---|"]
-        lines += [_drifted(group) for group in groups(value.changes)] + [""]
-    lines += _states(value)
-    return "\n".join(lines).rstrip() + "\n"
+        table += ["| schedule | who | what |", "|---|---|---|"]
+        table += [_drifted(group) for group in groups(value.changes)] + [""]
+    return _fitted(head, table, [*_states(value)])
+
+
+def _fitted(head: Iterable[str], body: Iterable[str], tail: Iterable[str]) -> str:
+    """Put the parts together; where they are too long for GitHub, rows of the longest are left out, and it is said."""
+    start, middle, end = list(head), list(body), list(tail)
+    text = "\n".join([*start, *middle, *end]).rstrip() + "\n"
+    if len(text) <= LONGEST:
+        return text
+    pointer = "… and more than fits here: the job's summary, `--format json` and `--format html` hold all of it."
+    kept = _within([*start, *middle], LONGEST * 2 // 3)
+    return "\n".join([*kept, "", pointer, "", *_within(end, LONGEST // 4)]).rstrip() + "\n"
+
+
+def _within(lines: Sequence[str], room: int) -> list[str]:
+    kept: list[str] = []
+    open_details = 0
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        open_details += line.startswith("<details>") - line.startswith("</details>")
+        kept.append(line)
+    return kept + ["", "</details>"] * open_details
 
 
 def code(text: str) -> str:
     """Return text as a code span that nothing in it can end, and that a table's cell can hold."""
-    text = printable(text).replace("|", "\\|")
-    longest = max((len(run) for run in _FENCES.findall(text)), default=0)
+    shown = _shown(text)
+    if not shown:
+        return "_(empty)_"
+    longest = max((len(run) for run in _FENCES.findall(shown)), default=0)
     fence = "`" * (longest + 1)
-    pad = " " if text.startswith("`") or text.endswith("`") or not text.strip() else ""
-    return f"{fence}{pad}{text}{pad}{fence}"
+    pad = " " if "`" in (shown[0], shown[-1]) or shown[0] == shown[-1] == " " else ""
+    # A table ends a cell at a bar, in code too, unless a single backslash stands before it.
+    return f"{fence}{pad}{shown.replace('|', chr(92) + '|')}{pad}{fence}"
+
+
+def _shown(text: str) -> str:
+    cut = text if len(text) <= _LONGEST_CODE else f"{text[: _LONGEST_CODE - 1]}…"
+    if not (cut.isascii() and cut.isprintable()):
+        cut = "".join(_visible(one) for one in cut)
+    cut = _LONG_FENCE.sub(lambda match: f"\\u0060 × {len(match[0])} ", cut)
+    return cut.replace("\\|", "\\u005c|")
+
+
+def _visible(character: str) -> str:
+    hidden = unicodedata.category(character)[0] in "CZ" and character != " "
+    if not hidden and character not in _BLANK and not "\ufe00" <= character <= "\ufe0f":
+        return character
+    return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"
+
+
+def _changes(changes: Sequence[Change]) -> Iterator[str]:
+    """Yield tables of changes: what is dangerous in the open, the rest folded."""
+    found = sorted(groups(changes), key=_weight)
+    alarming = [group for group in found if _is_alarming(group)]
+    quiet = [group for group in found if not _is_alarming(group)]
+    yield from _table(alarming)
+    if quiet:
+        count = sum(len(group.names) for group in quiet)
+        yield from (f"<details><summary>{counted(count, 'other change' if alarming else 'change')}</summary>", "")
+        yield from (*_table(quiet), "</details>", "")
+
+
+def _is_alarming(group: Group) -> bool:
+    return group.first.kind == "delete" or any(one.code in _ALARMING for one in group.first.consequences)
 
 
 def _weight(group: Group) -> int:
-    if any(one.code == "fires_at_once" for one in group.first.consequences):
+    if any(one.code in _ALARMING for one in group.first.consequences) and group.first.kind != "delete":
         return 1
     return _ORDER[group.first.kind]
 
@@ -93,12 +198,7 @@ def _what(change: Change) -> str:
 
 
 def _follows(change: Change) -> str:
-    return "<br>".join(_sentence(one.message) for one in change.consequences)
-
-
-def _sentence(text: str) -> str:
-    """Quote what the message took from outside; it stands in code spans there already, or is a time."""
-    return code(text) if re.search(r"[<>@\[\]|*_#!]", text) else text
+    return "<br>".join(code(one.message) if one.code in _QUOTED else one.message for one in change.consequences)
 
 
 def _drifted(group: Group) -> str:
@@ -128,13 +228,24 @@ def _states(value: Plan) -> Iterator[str]:
         )
 
 
-def _refusals(value: Plan) -> Iterator[str]:
-    if value.refusals:
-        lines = (f"- {code(one.message)}; way out: {code(one.override)}" for one in value.refusals)
+def _refusals(found: Sequence[Refusal]) -> Iterator[str]:
+    if found:
+        lines = (f"- {code(one.message)}; way out: {code(one.override)}" for one in found)
         yield from ("**Refused:**", "", *lines, "")
 
 
+def _warnings(found: Sequence[Finding]) -> Iterator[str]:
+    if found:
+        yield from ("**Deploy the workers first:**", "", *_findings(found))
+
+
 def _findings(found: Iterable[Finding]) -> Iterator[str]:
-    lines = [f"- {finding.code} {code(f'{finding.location}: {finding.message}')}" for finding in found]
+    lines = [_finding(one) for one in found]
     if lines:
         yield from (*lines, "")
+
+
+def _finding(finding: Finding) -> str:
+    place = f"{finding.location}: " if finding.location else ""
+    hint = f"; {code(finding.hint)}" if finding.hint else ""
+    return f"- {finding.code} {finding.severity}: {code(f'{place}{finding.message}')}{hint}"

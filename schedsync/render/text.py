@@ -9,16 +9,20 @@ from schedsync.core.change import Change
 from schedsync.core.finding import Finding
 from schedsync.core.outcome import Outcome
 from schedsync.core.plan import Plan
+from schedsync.core.review import Review
 from schedsync.core.safety import Refusal
 from schedsync.render.words import (
     Group,
+    counted,
     edit_text,
+    environments_text,
     groups,
     held_text,
     pause_text,
     people_text,
     printable,
     scope_text,
+    side_text,
     summary_text,
     value_text,
 )
@@ -27,6 +31,8 @@ from schedsync.render.words import (
 Paint = Callable[[str, str], str]
 _SIGNS = {"create": "+", "update": "~", "delete": "-", "rename": ">", "adopt": "<"}
 _STYLES = {"create": "green", "update": "yellow", "delete": "red", "rename": "cyan", "adopt": "cyan"}
+#: What the workers do not know yet heads a plan.
+_HEADING = "SS219"
 _LOUD = frozenset({"fires_at_once", "fires_late", "stops", "never_runs", "may_restore_run"})
 
 
@@ -40,11 +46,11 @@ def findings(found: Iterable[Finding], paint: Paint = plain) -> str:
     return "\n".join(line for finding in found for line in _finding(finding, paint))
 
 
-def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
+def _finding(finding: Finding, paint: Paint, mark: str = "") -> Iterator[str]:
     place = f"{printable(str(finding.location))}: " if finding.location else ""
     word = "" if finding.severity == "error" else f"{finding.severity}: "
     style = {"error": "red", "warning": "yellow", "info": "blue"}[finding.severity]
-    yield f"{place}{paint(finding.code, style)} {word}{printable(finding.message)}"
+    yield f"{place}{paint(finding.code, style)} {word}{printable(finding.message)}{mark}"
     if finding.hint:
         yield f"  hint: {printable(finding.hint)}"
 
@@ -52,15 +58,42 @@ def _finding(finding: Finding, paint: Paint) -> Iterator[str]:
 def plan(value: Plan, paint: Paint = plain) -> str:
     """Write what an apply would do, and what refuses it."""
     lines = [paint(f"Plan for {printable(scope_text(value))}: {summary_text(value)}", "bold")]
+    first = [one for one in value.notices if one.code == _HEADING and one.severity != "info"]
+    if first:
+        lines += ["", paint("Deploy the workers first:", "yellow"), findings(first, paint)]
     for group in groups(value.changes):
         lines += ["", *_change(group, paint)]
     lines += _states(value, paint)
     lines += refusals(value.refusals, paint)
-    if value.notices:
-        lines += ["", findings(value.notices, paint)]
+    if rest := [one for one in value.notices if one not in first]:
+        lines += ["", findings(rest, paint)]
     if value.changes:
         lines += ["", f"checksum {value.checksum}"]
     return "\n".join(lines)
+
+
+def review(value: Review, paint: Paint = plain) -> str:
+    """Write what a change of the files does, environment by environment, and what is wrong."""
+    lines = [paint(f"Review of {side_text(value.head)} against {value.base[:12]}", "bold")]
+    for group in value.groups():
+        where = environments_text([one.environment for one in group])
+        summary = summary_text(group[0].plan)
+        lines += ["", paint(f"{printable(where)}: {summary}" if where else summary, "bold")]
+        for change in groups(group[0].plan.changes):
+            lines += ["", *_change(change, paint)]
+        lines += refusals(group[0].plan.refusals, paint)
+    return "\n".join([*lines, *_review_findings(value, paint)])
+
+
+def _review_findings(value: Review, paint: Paint) -> Iterator[str]:
+    shown = [one for one in value.findings if one in value.new or one.severity == "error"]
+    new = sum(one in value.new for one in shown)
+    if shown:
+        yield from ("", paint(f"{counted(len(shown), 'finding')}, {new:,} of them new:", "bold"))
+        for one in shown:
+            yield from _finding(one, paint, " (new)" if one in value.new else "")
+    if rest := len(value.findings) - len(shown):
+        yield from ("", f"{counted(rest, 'finding')} from before, which `schedsync validate` lists")
 
 
 def drift(value: Plan, paint: Paint = plain) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 from schedsync.core.change import Change, Edit, Held, Paused, Rename
 from schedsync.core.plan import Plan
+from schedsync.core.secrets import masked
+from schedsync.core.timing import Crontab, Timing
 
 #: From so many alike on they are shown as one.
 FOLD_FROM = 4
@@ -24,6 +26,8 @@ _VERBS = {
     "delete": "to delete",
 }
 _LONGEST = 200
+#: What can hold a secret.
+_ARGUMENTS = frozenset({"args", "kwargs", "headers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,8 @@ def _visible(character: str) -> str:
 
 def value_text(field: str, value: Any) -> str:
     """Write a field's value for people, in one line."""
+    if field in _ARGUMENTS:
+        value = masked(value)
     if value is None:
         text = "none"
     elif field == "timing":
@@ -109,6 +115,33 @@ def summary_text(plan: Plan) -> str:
     if plan.paused:
         quiet.append(f"{len(plan.paused):,} paused")
     return ", ".join(parts) + ("; " + ", ".join(quiet) if quiet else "")
+
+
+def side_text(head: str | None) -> str:
+    """Write which revision is looked at."""
+    return "the work tree" if head is None else head[:12]
+
+
+def environments_text(names: Sequence[str | None]) -> str:
+    """Write for which environments something is said; empty where there are none."""
+    return ", ".join(name for name in names if name)
+
+
+def counted(count: int, what: str) -> str:
+    """Write a number of things."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def timing_words(timing: Timing) -> str:
+    """Write when a timing runs, in words: what cron-descriptor makes of a crontab."""
+    if not isinstance(timing, Crontab):
+        return str(timing)
+    from cron_descriptor import Options, get_description
+
+    options = Options()
+    options.use_24hour_time_format = True
+    options.locale_code = "en_US"
+    return f"{get_description(timing.expression, options)}, {timing.timezone}"
 
 
 def scope_text(plan: Plan) -> str:

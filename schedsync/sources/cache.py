@@ -51,7 +51,7 @@ def read_cached(
         reading = _known(known.get(keys[file.path]), file)
         if reading is None:
             reading, fresh[keys[file.path]] = _fresh(file, environments, asked)
-        result.append(reading)
+        result.append(replace(reading, key=keys[file.path]))
     _store(cache, fresh)
     return result
 

@@ -17,13 +17,17 @@ from schedsync.sources.yaml import load
 
 @dataclass(frozen=True, slots=True)
 class FileReading:
-    """What one file says: findings whatever the environment, the lines that rules pass over, and a part for each."""
+    """What one file says: findings whatever the environment, the lines that rules pass over, and a part for each.
+
+    ``key`` stands for all on which that depends, where it is known.
+    """
 
     path: str
     findings: tuple[Finding, ...]
     by_environment: bool
     ignores: Mapping[int, frozenset[str]]
     part: Callable[[str | None], Part]
+    key: str = ""
 
 
 def read_file(file: SourceFile, environments: Collection[str]) -> FileReading:
@@ -39,11 +43,16 @@ def read_file(file: SourceFile, environments: Collection[str]) -> FileReading:
     check_environments(document, environments, findings.append)
     ignores = read_ignores(data, file.path, findings.append)
 
-    @cache
+    by_environment = uses_environments(document)
+
     def part(environment: str | None) -> Part:
+        return _part(environment if by_environment else None)
+
+    @cache
+    def _part(environment: str | None) -> Part:
         found = part_of(document, environment)
         # One problem is said once, whatever else follows from it.
         said = tuple(once(findings, found.findings, {file.path: root}))
         return Part(found.schedules, found.removed, said)
 
-    return FileReading(file.path, tuple(findings), uses_environments(document), ignores, part)
+    return FileReading(file.path, tuple(findings), by_environment, ignores, part)

@@ -147,8 +147,7 @@ class Repository:
     def read(self, object_id: str, limit: int = MAX_BYTES + 1) -> bytes:
         """Return the first bytes of a blob; raises OSError where it is not here."""
         try:
-            with self.repository.odb.stream(bytes.fromhex(object_id)) as stream:
-                return bytes(stream.read(limit))
+            return bytes(self.repository.odb.stream(bytes.fromhex(object_id)).read(limit))
         except ValueError as error:
             raise OSError(0, "the object is not in this clone") from error
 

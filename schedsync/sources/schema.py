@@ -21,6 +21,8 @@ from schedsync.sources.node import Node
 
 SCHEDULES = "schedules.v1.schema.json"
 PLAN = "plan.v1.schema.json"
+REVIEW = "review.v1.schema.json"
+SNAPSHOT = "snapshot.v1.schema.json"
 
 _TYPES = {
     "object": "a mapping",

@@ -26,7 +26,7 @@ def stored(reading: FileReading, environments: Sequence[str | None]) -> str:
             "findings": [_finding(one) for one in reading.findings],
             "by_environment": reading.by_environment,
             "ignores": {line: sorted(codes) for line, codes in reading.ignores.items()},
-            "parts": [[environment, _part(reading.part(environment))] for environment in environments],
+            "parts": [[one, _part(reading.part(one))] for one in (environments if reading.by_environment else [None])],
         },
         separators=(",", ":"),
     )
@@ -41,7 +41,7 @@ def restored(text: str, path: str) -> FileReading:
         findings=tuple(_finding_from(one) for one in values["findings"]),
         by_environment=values["by_environment"],
         ignores={int(line): frozenset(codes) for line, codes in values["ignores"].items()},
-        part=parts.__getitem__,
+        part=parts.__getitem__ if values["by_environment"] else lambda _: parts[None],
     )
 
 

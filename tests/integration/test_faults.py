@@ -21,7 +21,7 @@ from schedsync.apply import Waiting
 from schedsync.conf import load_config
 from schedsync.lock import take
 from schedsync.models import ManagedSchedule, SyncRun
-from schedsync.surroundings import Target
+from schedsync.planning import Target
 from tests.conftest import NOW, Project
 
 BEFORE = "  a: {task: t, every: 1m}\n  b: {task: t, every: 2m}\n  old: {task: t, crontab: '0 3 * * *'}\n"

@@ -1,0 +1,89 @@
+"""``schedsync forecast``: what runs next, and what comes together?"""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import click
+
+from schedsync.commands.common import (
+    environment_option,
+    format_option,
+    load_snapshot,
+    out_option,
+    paint,
+    path_argument,
+    snapshot_option,
+    target_of,
+    verb,
+    write,
+)
+from schedsync.conf import load_config
+from schedsync.core.timing import TimingError, duration, instant
+from schedsync.errors import WrongUsage
+from schedsync.render import outlook
+
+RENDERINGS = {"json": outlook.json_, "svg": outlook.svg, "html": outlook.html}
+_SHOWN = 5
+_DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
+
+
+class _Instant(click.ParamType[datetime]):
+    """An instant with its offset, a date for its beginning in UTC, or a duration from now on."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read an instant; fails the command line where it is none."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            if value[:1].isdigit() and value[-1:] in "smhd":
+                return datetime.now(timezone.utc) + timedelta(microseconds=duration(value))
+            return instant(f"{value}T00:00:00Z" if _DATE.match(value) else value)
+        except (TimingError, OverflowError) as error:
+            self.fail(f"{error}; such as `2027-03-28`, `2027-03-28T02:30:00+01:00` or `7d`", param, ctx)
+
+
+@click.command(short_help="Show the next runs, and the load that they make.")
+@path_argument
+@environment_option
+@click.option("--name", metavar="GLOB", help="Only schedules whose names fit, such as `sync-*`.")
+@click.option("--from", "start", type=_Instant(), metavar="INSTANT", help="From when on; by default now.")
+@click.option("--until", type=_Instant(), metavar="INSTANT", help="Until when; also a duration from now, such as 7d.")
+@click.option("--count", type=click.IntRange(1, 10_000), metavar="N", help="So many runs of each; by default 5.")
+@snapshot_option
+@format_option("json", "html", "svg")
+@out_option
+@verb
+def forecast(
+    name: str | None,
+    start: datetime | None,
+    until: datetime | None,
+    count: int | None,
+    against: Path | None,
+    format_: str,
+    out: Path | None,
+    **options: Any,
+) -> int:
+    """Show the next runs of the schedules below PATH as Beat would make them, each in its own time zone and in UTC.
+
+    Below stands the load picture of a week: how many start in each minute, and who starts in the worst ones. An
+    interval is counted from its last run where a snapshot tells it, else from --from.
+    """
+    begun = start or datetime.now(timezone.utc)
+    if until is not None and until < begun:
+        raise WrongUsage("--until lies before --from")
+    from schedsync.outlook import Horizon
+    from schedsync.outlook import forecast as foretell
+    from schedsync.planning import desired_of
+
+    horizon = Horizon(begun, until, count if count or until else _SHOWN)
+    _, desired, _ = desired_of(target_of(load_config(options["path"]), options))
+    found = foretell(desired, horizon, name, load_snapshot(against))
+    write(RENDERINGS[format_](found) if format_ in RENDERINGS else outlook.text(found, paint(sys.stdout)), out)
+    return 0

@@ -1,0 +1,83 @@
+"""``schedsync review``: what will a change of the files really do?"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import click
+
+from schedsync.commands.common import (
+    environment_option,
+    format_option,
+    limits_of,
+    load_snapshot,
+    out_option,
+    override_options,
+    paint,
+    snapshot_option,
+    verb,
+    write,
+)
+from schedsync.core.finding import has_errors
+from schedsync.core.review import Request
+from schedsync.errors import WrongUsage
+from schedsync.render import github, html, json_, markdown, sarif, text
+
+RENDERINGS = {
+    "json": json_.review,
+    "markdown": markdown.review,
+    "github": lambda review: github.findings(review.findings),
+    "sarif": lambda review: sarif.findings(review.findings),
+    "html": html.review,
+}
+
+
+@click.command(short_help="Show what a change of the files will really do.")
+@click.argument("base", required=False)
+@click.argument("head", required=False)
+@click.option("--path", metavar="PATH", help="The directory of the schedules, or one file; by default as configured.")
+@environment_option
+@snapshot_option
+@override_options("allow_older")
+@format_option("json", "markdown", "github", "sarif", "html")
+@out_option
+@click.option("--strict", is_flag=True, help="Let warnings that are new fail too.")
+@click.option("--no-cache", is_flag=True, help="Read every file again.")
+@verb
+def review(format_: str, out: Path | None, strict: bool, no_cache: bool, **options: Any) -> int:
+    """Compare the schedules of two Git revisions: what changes, what follows from it, and what is wrong.
+
+    Without HEAD the work tree is looked at, and without BASE it is compared with where its branch left the default
+    branch. No database is asked, no credentials are needed, and nothing of either revision is run. Exits 1 where HEAD
+    has findings of severity error.
+    """
+    from schedsync.review import review as compare
+    from schedsync.sources.cache import cache_file
+
+    _check(options)
+    request = Request(
+        base=options["base"],
+        head=options["head"],
+        path=options["path"],
+        environment=options["environment"],
+        limits=limits_of(options),
+        adopt=options["adopt"],
+        snapshot=load_snapshot(options["against"]),
+        cache=None if no_cache else cache_file(),
+        pictures=format_ == "html",
+    )
+    found = compare(request, datetime.now(timezone.utc))
+    write(RENDERINGS[format_](found) if format_ in RENDERINGS else text.review(found, paint(sys.stdout)), out)
+    judged = found.new if strict else ()
+    return int(has_errors(found.findings) or has_errors(judged, strict=True))
+
+
+def _check(options: dict[str, Any]) -> None:
+    """Raise WrongUsage for a flag that cannot apply."""
+    for name in ("adopt", "allow_dual_writer"):
+        if options[name] and options["against"] is None:
+            flag = f"--{name.replace('_', '-')}"
+            raise WrongUsage(f"`{flag}` needs `--against`", hint="the files alone do not tell what others hold")

@@ -1,0 +1,35 @@
+"""``schedsync rules``: what the rules look at, and why."""
+
+from __future__ import annotations
+
+import click
+
+from schedsync.commands.common import format_option, verb
+from schedsync.core.finding import did_you_mean
+from schedsync.errors import WrongUsage
+from schedsync.lint import RULES, explained
+from schedsync.render import json_
+
+
+@click.command(short_help="List the rules, or explain one.")
+@click.argument("code", required=False)
+@format_option("json")
+@verb
+def rules(code: str | None, format_: str) -> int:
+    """List the rules that `validate` and `review` check, or explain the one of CODE with examples.
+
+    `[lint]` in schedsync.toml selects them and sets their severities; `# schedsync: ignore[SS206]` beside a line
+    passes over one of them there.
+    """
+    if code is not None and code.upper() not in RULES:
+        raise WrongUsage(f"no rule `{code}`", hint=did_you_mean(code.upper(), RULES) or "`schedsync rules` lists them")
+    chosen = list(RULES.values()) if code is None else [RULES[code.upper()]]
+    if format_ == "json":
+        click.echo(json_.rules(chosen))
+    elif code is not None:
+        click.echo("\n".join(explained(chosen[0])))
+    else:
+        for rule in chosen:
+            state = "off" if rule.opt_in else rule.severity
+            click.echo(f"{rule.code}  {state:<7}  {rule.name:<24}  {rule.summary}")
+    return 0

@@ -1,0 +1,52 @@
+"""Which findings are new since another revision, though lines have moved and files were renamed. Pure."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from schedsync.core.finding import Finding
+from schedsync.core.schedule import Schedule
+
+_PLACE = re.compile(r"\S+:\d+:\d+")
+_Key = tuple[str, str, str]
+
+
+class Owners:
+    """Tells whose a finding is: the schedule at whose lines it stands, or the file."""
+
+    def __init__(self, schedules: Iterable[Schedule]) -> None:
+        self.lines: dict[str, list[tuple[int, str]]] = {}
+        for schedule in schedules:
+            owner = schedule.template or schedule.name
+            self.lines.setdefault(schedule.location.path, []).append((schedule.location.line, owner))
+        for lines in self.lines.values():
+            lines.sort()
+
+    def key(self, finding: Finding) -> _Key:
+        """Return what makes a finding the same in two revisions: not its line, and not the lines that it names."""
+        return finding.code, _PLACE.sub("", finding.message), self._owner(finding)
+
+    def _owner(self, finding: Finding) -> str:
+        if finding.location is None:
+            return ""
+        lines = self.lines.get(finding.location.path, [])
+        index = bisect_right(lines, (finding.location.line, "\U0010ffff")) - 1
+        return lines[index][1] if index >= 0 else finding.location.path
+
+
+def new_findings(
+    before: Sequence[Finding], owned_before: Owners, after: Sequence[Finding], owned_after: Owners
+) -> set[Finding]:
+    """Return the findings of ``after`` that ``before`` had not; of several alike so many as were added."""
+    left: Counter[_Key] = Counter(owned_before.key(finding) for finding in before)
+    found: set[Finding] = set()
+    for finding in after:
+        key = owned_after.key(finding)
+        if left[key]:
+            left[key] -= 1
+        else:
+            found.add(finding)
+    return found

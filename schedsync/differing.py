@@ -1,0 +1,165 @@
+"""What a change of the files does in one environment, as a plan: with the earlier files in the place of the tables.
+
+No database is asked, so what Beat keeps in the rows is assumed: that each schedule ran at its last slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import lru_cache
+
+from schedsync.consequences import when, with_consequences
+from schedsync.core.change import Change, Consequence, Create, Delete, Managed, Observed
+from schedsync.core.diff import diff
+from schedsync.core.finding import Finding
+from schedsync.core.load import Load, load_of
+from schedsync.core.plan import Plan
+from schedsync.core.review import EnvironmentReview, Request
+from schedsync.core.safety import Binding, Refusal, Situation, refusals
+from schedsync.core.schedule import Desired, Row, Schedule, Spec, spec_text
+from schedsync.core.slots import last_slot
+from schedsync.core.snapshot import masked_desired
+from schedsync.core.timing import Crontab, Timing
+from schedsync.forecast import slots
+from schedsync.planning import Surroundings, Target, planned, refused_by_celery
+from schedsync.reading import Side
+
+#: With fewer others in the same minute nothing is said.
+_CROWD = 5
+_RENAMES_LOOKED_AT = 500
+
+
+def reviewed(
+    request: Request,
+    sides: tuple[Side, Side],
+    desired: tuple[Desired, Desired],
+    environment: str | None,
+    now: datetime,
+) -> tuple[EnvironmentReview, list[Finding]]:
+    """Return what happens in one environment between two states, and findings about the change as a whole."""
+    before, after = desired
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    load = load_of(after.schedules.values(), midnight, slots)
+    earlier = load_of(before.schedules.values(), midnight, slots) if request.pictures else load
+    plan = _plan(request, sides, desired, environment, now)
+    plan = replace(plan, changes=tuple(_with_crowd(change, load) for change in plan.changes))
+    foretold = [*refused_by_celery(_moved(desired)), *_refused(plan.refusals, environment), *_renames(plan.changes)]
+    return EnvironmentReview(environment, plan, earlier, load), foretold
+
+
+def _moved(desired: tuple[Desired, Desired]) -> Desired:
+    """Return what is not the same in both; what stands in an unchanged file is the same object."""
+    before, after = desired
+    changed = {name: one for name, one in after.schedules.items() if before.schedules.get(name) is not one}
+    return Desired(changed, after.removed)
+
+
+def _plan(
+    request: Request,
+    sides: tuple[Side, Side],
+    desired: tuple[Desired, Desired],
+    environment: str | None,
+    now: datetime,
+) -> Plan:
+    before, after = desired
+    moved = _moved(desired)
+    left = {name: one for name, one in before.schedules.items() if after.schedules.get(name) is not one}
+    observed = _as_applied(left, now)
+    difference = diff(moved, observed, now)
+    last = Binding(environment, path=sides[0].path) if sides[0].there else None
+    situation = Situation(
+        set=sides[1].config.set,
+        desired=len(after.schedules),
+        managed=len(before.schedules),
+        now=Binding(environment, path=sides[1].path),
+        last=last,
+    )
+    return Plan(
+        set=sides[1].config.set,
+        binding=situation.now,
+        changes=tuple(with_consequences(change, observed, now) for change in difference.changes),
+        observed=observed,
+        now=now,
+        completed=difference.completed,
+        refusals=_refusals(request, sides[1], after, environment, difference.changes, situation, now),
+        unchanged=difference.unchanged + len(after.schedules) - len(moved.schedules),
+    )
+
+
+def _refusals(
+    request: Request,
+    side: Side,
+    after: Desired,
+    environment: str | None,
+    changes: Sequence[Change],
+    situation: Situation,
+    now: datetime,
+) -> tuple[Refusal, ...]:
+    """Return what an apply would be refused for: by the snapshot where it is of this environment, else by the files."""
+    snapshot, limits = request.snapshot, side.config.limited(request.limits)
+    if (
+        snapshot is None
+        or snapshot.set != side.config.set
+        or (snapshot.last or situation.now).environment != environment
+    ):
+        return refusals(changes, situation, limits)
+    target = Target(side.config, environment=environment, limits=limits, adopt=request.adopt)
+    around = Surroundings(snapshot.last, snapshot.dual_writers)
+    return planned(target, masked_desired(after), (), snapshot.observed, around, now, situation.now).refusals
+
+
+def _as_applied(schedules: Mapping[str, Schedule], now: datetime) -> Observed:
+    """Return the tables as they are when these schedules were applied, and nobody touched them since."""
+    rows, ledger = {}, {}
+    for number, (name, one) in enumerate(schedules.items(), 1):
+        rows[name] = Row(number, name, one.spec, last_run_at=_last_run(one.spec, now), date_changed=now)
+        ledger[name] = Managed(name, "", number, spec_text(one.spec), one.location, one.people)
+    return Observed(rows=rows, ledger=ledger)
+
+
+def _last_run(spec: Spec, now: datetime) -> datetime | None:
+    return _last_slot(spec.timing, now) if isinstance(spec.timing, Crontab) and not spec.one_off else None
+
+
+@lru_cache(maxsize=16384)
+def _last_slot(timing: Timing, now: datetime) -> datetime | None:
+    return last_slot(timing, now) if isinstance(timing, Crontab) else None
+
+
+def _with_crowd(change: Change, load: Load) -> Change:
+    """Say of a new or moved schedule with how many others it starts, in its worst minute of the week."""
+    moves = change.row is None or {"timing", "enabled", "start_at"} & {one.field for one in change.fields}
+    if change.after is None or not change.after.enabled or not moves:
+        return change
+    worst = load.busiest(change.after, slots)
+    if worst is None or worst[1] - 1 < _CROWD:
+        return change
+    message = f"starts together with {worst[1] - 1:,} others at {when(worst[0], change.after.timing)}"
+    return replace(change, consequences=(*change.consequences, Consequence("collides", message, worst[0])))
+
+
+def _refused(found: Sequence[Refusal], environment: str | None) -> Iterator[Finding]:
+    where = f" in {environment}" if environment else ""
+    for refusal in found:
+        yield Finding("SS164", f"an apply would be refused{where}: {refusal.message}", None, refusal.override)
+
+
+def _renames(changes: Sequence[Change]) -> Iterator[Finding]:
+    """Suggest ``renamed_from`` where what goes and what comes are alike."""
+    going = [one for one in changes if isinstance(one, Delete) and one.row and one.row.spec]
+    coming = [one for one in changes if isinstance(one, Create)]
+    if len(going) + len(coming) > _RENAMES_LOOKED_AT:
+        return
+    for created in coming:
+        alike = [one for one in going if one.row and one.row.spec and _alike(one.row.spec, created.after)]
+        if len(alike) == 1:
+            going.remove(alike[0])
+            message = f"`{alike[0].name}` goes and `{created.name}` comes, and both do the same"
+            hint = f"write `renamed_from: {alike[0].name}` to keep its row, its history and its last run"
+            yield Finding("SS163", message, created.location, hint, "warning")
+
+
+def _alike(one: Spec, other: Spec | None) -> bool:
+    return other is not None and (one.task, one.args, one.kwargs) == (other.task, other.args, other.kwargs)

@@ -1,0 +1,74 @@
+"""Next runs and the load picture of a set, as stock Beat would make them; no Django, no database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from itertools import chain, islice, takewhile
+
+from schedsync.consequences import frequency
+from schedsync.core.load import load_of
+from schedsync.core.outlook import Forecast, Outlook
+from schedsync.core.schedule import Desired, Row, Schedule
+from schedsync.core.snapshot import Snapshot
+from schedsync.core.timing import Clocked, Interval
+from schedsync.forecast import next_run, slots
+
+#: So many runs of one schedule are told at most.
+MOST_RUNS = 10_000
+#: So many of the worst minutes are named.
+WORST = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """From when on, and how far: until an instant, so many runs, or both."""
+
+    start: datetime
+    until: datetime | None = None
+    count: int | None = None
+
+
+def forecast(desired: Desired, horizon: Horizon, name: str | None = None, snapshot: Snapshot | None = None) -> Forecast:
+    """Return the runs of the schedules whose names fit a pattern, and the load of them all for a week.
+
+    With a snapshot an interval is counted from its last run, else from the start of the horizon.
+    """
+    rows = snapshot.observed.rows if snapshot else {}
+    chosen = [one for one in desired.schedules.values() if name is None or fnmatchcase(one.name, name)]
+    start = horizon.start.replace(second=0, microsecond=0)
+    load = load_of(chosen, start, slots)
+    outlooks = tuple(_outlook(one, rows.get(one.name), horizon) for one in chosen)
+    return Forecast(horizon.start, outlooks, load, load.peaks(WORST, slots))
+
+
+def _outlook(schedule: Schedule, row: Row | None, horizon: Horizon) -> Outlook:
+    most = min(horizon.count or MOST_RUNS, MOST_RUNS)
+    found = list(islice(_runs(schedule, row, horizon), most + 1))
+    timing = schedule.spec.timing
+    last = row.last_run_at if row is not None else None
+    return Outlook(
+        name=schedule.name,
+        timing=timing,
+        runs=tuple(found[:most]),
+        frequency="once" if schedule.spec.one_off or isinstance(timing, Clocked) else frequency(timing),
+        counted_from=(last or horizon.start) if isinstance(timing, Interval) else None,
+        more=len(found) > most,
+    )
+
+
+def _runs(schedule: Schedule, row: Row | None, horizon: Horizon) -> Iterator[datetime]:
+    spec = schedule.spec
+    first = next_run(spec, row, horizon.start)
+    if first is None:
+        return iter(())
+    later = iter(()) if spec.one_off or isinstance(spec.timing, Clocked) else slots(spec.timing, first.at)
+    ends = [end for end in (spec.expires_at, _just_after(horizon.until)) if end is not None]
+    inside: Callable[[datetime], bool] = lambda run: all(run < end for end in ends)  # noqa: E731
+    return takewhile(inside, chain([first.at], later))
+
+
+def _just_after(until: datetime | None) -> datetime | None:
+    return None if until is None else until + timedelta(microseconds=1)

@@ -1,0 +1,94 @@
+"""A review as one page of HTML that loads nothing: for a browser, an archive, a mail."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from schedsync.core.review import EnvironmentReview, Review
+from schedsync.render import heatmap
+from schedsync.render.words import (
+    counted,
+    environments_text,
+    groups,
+    people_text,
+    printable,
+    side_text,
+    summary_text,
+    timing_words,
+    value_text,
+)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    # Loaded here: only who wants a page waits for it.
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    # What came from outside is escaped wherever it is put in; only pictures of ours go in as they are.
+    made = Environment(
+        loader=PackageLoader("schedsync", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"printable": printable}
+    made.globals |= {
+        "counted": counted,
+        "groups": groups,
+        "people_text": people_text,
+        "summary_text": summary_text,
+        "timing_words": timing_words,
+        "value_text": value_text,
+        "heat_style": _safe(heatmap.STYLE),
+    }
+    return made
+
+
+def _safe(text: str) -> Any:
+    """Mark a text of ours as markup."""
+    from markupsafe import Markup
+
+    return Markup(text)
+
+
+def rendered(template: str, **values: Any) -> str:
+    """Return a page; ``pictures`` are SVG texts of ours."""
+    if "pictures" in values:
+        values["pictures"] = [_safe(one) for one in values["pictures"]]
+    page: str = _environment().get_template(template).render(**values)
+    return page
+
+
+def review(value: Review) -> str:
+    """Write a review as one page, with the load before and after."""
+    sections = [
+        {
+            "environments": environments_text([one.environment for one in group]),
+            "plan": group[0].plan,
+            "pictures": [(title, _safe(picture)) for title, picture in _pictures(group[0])],
+        }
+        for group in value.groups()
+    ]
+    shown = [one for one in value.findings if one in value.new or one.severity == "error"]
+    return rendered(
+        "review.html",
+        base=value.base[:12],
+        head=side_text(value.head),
+        sections=sections,
+        findings=shown,
+        new=value.new,
+        old=len(value.findings) - len(shown),
+    )
+
+
+def _pictures(one: EnvironmentReview) -> list[tuple[str, str]]:
+    """Return the week before and after, by one scale, and the worst day after."""
+    before, after = heatmap.week(one.before), heatmap.week(one.after)
+    most = max(before.most, after.most)
+    return [
+        ("Before", heatmap.svg(before, styled=False, most=most)),
+        ("After", heatmap.svg(after, styled=False, most=most)),
+        ("After, the worst day", heatmap.svg(heatmap.worst_day(one.after), styled=False)),
+    ]

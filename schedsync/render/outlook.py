@@ -1,0 +1,118 @@
+"""A forecast as text, JSON, SVG and HTML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+
+from schedsync.core.load import MINUTES_A_DAY
+from schedsync.core.outlook import Forecast, Outlook
+from schedsync.core.timing import Crontab, instant_text, zone_of
+from schedsync.render import heatmap
+from schedsync.render.html import rendered
+from schedsync.render.text import Paint, plain
+from schedsync.render.words import counted, printable, timing_words
+
+_NAMED = 5
+
+
+def text(value: Forecast, paint: Paint = plain) -> str:
+    """Write the next runs, each in UTC and in its own zone, and the load picture."""
+    lines: list[str] = []
+    for one in value.outlooks:
+        lines += [*_outlook(one, paint), ""]
+    if not value.outlooks:
+        return "no schedule of this name"
+    return "\n".join([*lines, *_load(value, paint)])
+
+
+def _outlook(one: Outlook, paint: Paint) -> Iterator[str]:
+    yield f"{paint(printable(one.name), 'bold')}  {timing_words(one.timing)}, {one.frequency}"
+    if one.counted_from is not None and one.runs:
+        yield f"  counted from {run_text(one, one.counted_from)}"
+    yield from (f"  {run_text(one, run)}" for run in one.runs)
+    if not one.runs:
+        yield "  no run"
+
+
+def run_text(one: Outlook, run: datetime) -> str:
+    """Write an instant in UTC, and in the schedule's own zone where that is another."""
+    said = _clock(run)
+    if not isinstance(one.timing, Crontab) or one.timing.timezone == "UTC":
+        return f"{said} UTC"
+    return f"{said} UTC  {_clock(run.astimezone(zone_of(one.timing)))} {one.timing.timezone}"
+
+
+def _clock(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+
+
+def _load(value: Forecast, paint: Paint) -> Iterator[str]:
+    load = value.load
+    total = sum(load.total)
+    yield paint(f"Load, {heatmap.span(load)}: {counted(total, 'start')}, {sum(load.day()):,} on the first day", "bold")
+    yield ""
+    yield from heatmap.text(heatmap.week(load))
+    yield ""
+    yield from heatmap.text(heatmap.worst_day(load))
+    yield ""
+    for queue, counts in load.queues.items():
+        yield f"  queue {printable(queue)}: {sum(counts):,} a week, at most {max(counts, default=0):,} in a minute"
+    for peak in value.worst:
+        names = ", ".join(map(printable, peak.names[:_NAMED]))
+        more = f" and {len(peak.names) - _NAMED:,} more" if len(peak.names) > _NAMED else ""
+        yield f"  {peak.at:%a %Y-%m-%d %H:%M} UTC: {peak.starts:,} start: {names}{more}"
+
+
+def json_(value: Forecast) -> str:
+    """Write a forecast as JSON: ``load`` holds the starts in each minute of a week, in all and by queue."""
+    load = value.load
+    return json.dumps(
+        {
+            "version": 1,
+            "from": instant_text(value.start),
+            "schedules": [_outlook_document(one) for one in value.outlooks],
+            "load": {
+                "start": instant_text(load.start),
+                "minutes": len(load.total),
+                "starts_a_day": sum(load.total[:MINUTES_A_DAY]),
+                "starts_a_week": sum(load.total),
+                "total": list(load.total),
+                "queues": {queue: list(counts) for queue, counts in load.queues.items()},
+                "worst": [
+                    {"at": instant_text(one.at), "starts": one.starts, "names": list(one.names)} for one in value.worst
+                ],
+            },
+        },
+        ensure_ascii=False,
+    )
+
+
+def _outlook_document(one: Outlook) -> dict[str, object]:
+    return {
+        "name": one.name,
+        "timezone": one.timing.timezone if isinstance(one.timing, Crontab) else "UTC",
+        "timing": str(one.timing),
+        "frequency": one.frequency,
+        "counted_from": one.counted_from and instant_text(one.counted_from),
+        "runs": [instant_text(run) for run in one.runs],
+        "more": one.more,
+    }
+
+
+def svg(value: Forecast) -> str:
+    """Write the load picture of the week as SVG."""
+    return heatmap.svg(heatmap.week(value.load)) + "\n"
+
+
+def html(value: Forecast) -> str:
+    """Write a forecast as one page that loads nothing."""
+    pictures = [heatmap.week(value.load), heatmap.worst_day(value.load)]
+    return rendered(
+        "forecast.html",
+        forecast=value,
+        span=heatmap.span(value.load),
+        pictures=[heatmap.svg(one, styled=False) for one in pictures],
+        run_text=run_text,
+    )
