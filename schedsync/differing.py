@@ -44,7 +44,7 @@ def reviewed(
     load = load_of(after.schedules.values(), midnight, slots)
     earlier = load_of(before.schedules.values(), midnight, slots) if request.pictures else load
     plan = _plan(request, sides, desired, environment, now)
-    plan = replace(plan, changes=tuple(_with_crowd(change, load) for change in plan.changes))
+    plan = replace(plan, changes=tuple(_with_crowd(change, load, now) for change in plan.changes))
     foretold = [*refused_by_celery(_moved(desired)), *_refused(plan.refusals, environment), *_renames(plan.changes)]
     return EnvironmentReview(environment, plan, earlier, load), foretold
 
@@ -128,12 +128,12 @@ def _last_slot(timing: Timing, now: datetime) -> datetime | None:
     return last_slot(timing, now) if isinstance(timing, Crontab) else None
 
 
-def _with_crowd(change: Change, load: Load) -> Change:
+def _with_crowd(change: Change, load: Load, now: datetime) -> Change:
     """Say of a new or moved schedule with how many others it starts, in its worst minute of the week."""
     moves = change.row is None or {"timing", "enabled", "start_at"} & {one.field for one in change.fields}
     if change.after is None or not change.after.enabled or not moves:
         return change
-    worst = load.busiest(change.after, slots)
+    worst = load.busiest(change.after, now, slots)
     if worst is None or worst[1] - 1 < _CROWD:
         return change
     message = f"starts together with {worst[1] - 1:,} others at {when(worst[0], change.after.timing)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 from itertools import chain, islice, takewhile
 
@@ -34,11 +34,12 @@ class Horizon:
 def forecast(desired: Desired, horizon: Horizon, name: str | None = None, snapshot: Snapshot | None = None) -> Forecast:
     """Return the runs of the schedules whose names fit a pattern, and the load of them all for a week.
 
-    With a snapshot an interval is counted from its last run, else from the start of the horizon.
+    With a snapshot an interval is counted from its last run, else from the start of the horizon. The load picture
+    begins with that day, and counts intervals from there.
     """
     rows = snapshot.observed.rows if snapshot else {}
     chosen = [one for one in desired.schedules.values() if name is None or fnmatchcase(one.name, name)]
-    start = horizon.start.replace(second=0, microsecond=0)
+    start = horizon.start.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
     load = load_of(chosen, start, slots)
     outlooks = tuple(_outlook(one, rows.get(one.name), horizon) for one in chosen)
     return Forecast(horizon.start, outlooks, load, load.peaks(WORST, slots))

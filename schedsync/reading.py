@@ -102,21 +102,25 @@ def read_revision(
     path: str | None,
     environment: str | None,
     cache: Path | None,
-    fallback: Config | None = None,
+    other: Side | None = None,
 ) -> Side:
-    """Read a set as it is in a commit; where its configuration cannot be used there, by ``fallback``."""
+    """Read a set as it is in a commit, without reading again what the other side of a comparison has read.
+
+    Where its configuration cannot be used there, it is read by that of the other side.
+    """
     tree = repository.tree(commit)
     start = repository.inside(Path(path or DEFAULT_PATH))
     try:
         config = config_at(tree, start, given=path is not None)
     except InvalidConfiguration:
-        if fallback is None:
+        if other is None:
             raise
-        config = replace(fallback, paths=tuple(Path(repository.inside(one)) for one in fallback.paths), root=None)
+        config = replace(other.config, paths=(Path(other.path),), root=None)
     shown = shown_from(repository.root)
     files, findings, there = read_tree(tree, config, shown)
     inside = PurePosixPath(config.paths[0].as_posix()).as_posix()
-    return Side(config, _read(config, files, findings, environment, cache), inside, there)
+    already = other.reading.files if other else ()
+    return Side(config, _read(config, files, findings, environment, cache, already), inside, there)
 
 
 def _read(
@@ -125,6 +129,7 @@ def _read(
     findings: Sequence[Finding],
     environment: str | None,
     cache: Path | None,
+    already: Sequence[FileReading] = (),
 ) -> Reading:
     asked = [None, *config.environments] if environment is None else [environment]
-    return Reading(tuple(read_cached(files, config.environments, asked, cache)), tuple(findings))
+    return Reading(tuple(read_cached(files, config.environments, asked, cache, already)), tuple(findings))

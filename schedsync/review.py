@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from schedsync.core.rule import Context
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.lint import lint, lint_each, lint_whole
 from schedsync.reading import Reading, Side, combine, read_revision, read_set, read_work_tree, resolve_set
+from schedsync.sources.cache import recalled, remember
 from schedsync.sources.reading import FileReading
 from schedsync.sources.repository import open_repository
+from schedsync.sources.stored import judgements, judgements_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +58,14 @@ def review(request: Request, now: datetime) -> Review:
             after = read_work_tree(repository, request.path, request.environment, request.cache)
         else:
             after = read_revision(repository, head, request.path, request.environment, request.cache)
-        before = read_revision(repository, base, request.path, request.environment, request.cache, after.config)
+        before = read_revision(repository, base, request.path, request.environment, request.cache, after)
     environment = after.config.chosen(request.environment)
     chosen: Sequence[str | None] = [environment] if environment else after.config.environments or [None]
-    comparison = _Comparison(request, before, _sharing(before, after), now)
+    comparison = _Comparison(request, before, after, now)
     for one in chosen:
         comparison.compare(one)
     findings = in_order(comparison.findings)
     return Review(base, head, tuple(comparison.reviews), tuple(findings), frozenset(comparison.new))
-
-
-def _sharing(before: Side, after: Side) -> Side:
-    """Let what did not change be the same objects on both sides: they need no comparison."""
-    known = {file.key: file for file in before.reading.files}
-    files = tuple(known.get(file.key, file) for file in after.reading.files)
-    return replace(after, reading=replace(after.reading, files=files))
 
 
 class _Comparison:
@@ -77,7 +73,11 @@ class _Comparison:
 
     def __init__(self, request: Request, before: Side, after: Side, now: datetime) -> None:
         self.request, self.before, self.after, self.now = request, before, after, now
-        self.shared = {file.key for file in before.reading.files} & {file.key for file in after.reading.files}
+        # What did not change is the same object on both sides.
+        kept = {id(file) for file in before.reading.files}
+        self.shared = {file.key for file in after.reading.files if id(file) in kept}
+        self.application = request.snapshot.application if request.snapshot else None
+        self.judging = hashlib.sha256(repr((now.date(), after.config.lint, self.application)).encode()).hexdigest()
         self.reviews: list[EnvironmentReview] = []
         self.findings: list[Finding] = []
         self.new: set[Finding] = set()
@@ -114,12 +114,20 @@ class _Comparison:
         self.new |= new_findings(known, owned[0], [*of_files, *together], owned[1])
 
     def _of_files(self, files: Sequence[FileReading], environment: str | None) -> list[Finding]:
-        """Return what is found in files one by one: what an unchanged file says was there before."""
+        """Return what is found in files one by one; what the rules found in one earlier today is remembered."""
+        keys = {file.path: f"{file.key} {environment} {self.judging}" for file in files if not file.refers}
+        known = recalled(self.request.cache, keys.values())
         found: list[Finding] = []
+        fresh: dict[str, str] = {}
         for file in files:
-            part = file.part(environment)
-            found += [*file.findings, *part.findings]
-            found += lint_each(self._context(part.schedules), {file.path: file.ignores})
+            part, key = file.part(environment), keys.get(file.path)
+            judged = judgements(known.get(key)) if key else None
+            if judged is None:
+                judged = lint_each(self._context(part.schedules), {file.path: file.ignores})
+                if key:
+                    fresh[key] = judgements_text(judged)
+            found += [*file.findings, *part.findings, *judged]
+        remember(self.request.cache, fresh)
         return found
 
     def _together(self, reading: Reading, desired: Desired) -> list[Finding]:
@@ -127,5 +135,4 @@ class _Comparison:
 
     def _context(self, schedules: Sequence[Schedule]) -> Context:
         # The rules of the head judge both sides: a rule that is switched on makes nothing new.
-        application = self.request.snapshot.application if self.request.snapshot else None
-        return Context(schedules, self.now, self.after.config.lint, application)
+        return Context(schedules, self.now, self.after.config.lint, self.application)

@@ -60,14 +60,13 @@ class Load:
         """The starts per minute of the first day."""
         return self.total[:MINUTES_A_DAY]
 
-    def busiest(self, spec: Spec, slots: Slots) -> tuple[datetime, int] | None:
-        """Return the worst of the minutes in which a schedule starts, and how many start then; None without any."""
+    def busiest(self, spec: Spec, after: datetime, slots: Slots) -> tuple[datetime, int] | None:
+        """Return the worst of the minutes ahead in which a schedule starts, and how many start then; None for none."""
         counts = [0] * len(self.total)
-        shape = shape_of(spec)
-        _count(shape, 1, self.start, counts, slots)
-        worst = max(
-            (index for index, count in enumerate(counts) if count), key=lambda index: self.total[index], default=None
-        )
+        _count(shape_of(spec), 1, self.start, counts, slots)
+        first = max(0, (after - self.start) // _MINUTE + 1)
+        ahead = (index for index in range(first, len(counts)) if counts[index])
+        worst = max(ahead, key=lambda index: self.total[index], default=None)
         return None if worst is None else (self.minute(worst), self.total[worst])
 
     def peaks(self, count: int, slots: Slots) -> list[Peak]:

@@ -40,19 +40,31 @@ def cache_file() -> Path | None:
 
 
 def read_cached(
-    files: Sequence[SourceFile], environments: Sequence[str], asked: Sequence[str | None], cache: Path | None
+    files: Sequence[SourceFile],
+    environments: Sequence[str],
+    asked: Sequence[str | None],
+    cache: Path | None,
+    already: Iterable[FileReading] = (),
 ) -> list[FileReading]:
-    """Read files, those from the cache that were read before; ``asked`` are the environments to be looked at."""
+    """Read files, but for those that were read before: in ``already``, or by the cache.
+
+    ``asked`` are the environments to be looked at. What refers to other files is compared with them.
+    """
     keys = {file.path: _key(file, environments, asked) for file in files}
-    known = _load(cache, keys.values())
+    at_hand = {reading.key: reading for reading in already if not reading.refers}
+    known = recalled(cache, [key for key in keys.values() if key not in at_hand])
     result: list[FileReading] = []
     fresh: dict[str, str] = {}
     for file in files:
-        reading = _known(known.get(keys[file.path]), file)
+        key = keys[file.path]
+        if key in at_hand:
+            result.append(at_hand[key])
+            continue
+        reading = _known(known.get(key), file)
         if reading is None:
-            reading, fresh[keys[file.path]] = _fresh(file, environments, asked)
-        result.append(replace(reading, key=keys[file.path]))
-    _store(cache, fresh)
+            reading, fresh[key] = _fresh(file, environments, asked)
+        result.append(replace(reading, key=key))
+    remember(cache, fresh)
     return result
 
 
@@ -77,7 +89,7 @@ def _known(text: str | None, file: SourceFile) -> FileReading | None:
         referred, said = json.loads(text)
         if any(_id_of(file.beside, name) != known for name, known in referred.items()):
             return None
-        return restored(said, file.path)
+        return replace(restored(said, file.path), refers=bool(referred))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return None
 
@@ -91,7 +103,7 @@ def _fresh(file: SourceFile, environments: Sequence[str], asked: Sequence[str | 
 
     reading = read_file(replace(file, beside=beside), environments)
     said = stored(reading, asked)
-    return reading, json.dumps([referred, said], separators=(",", ":"))
+    return replace(reading, refers=bool(referred)), json.dumps([referred, said], separators=(",", ":"))
 
 
 def _id_of(beside: Callable[[str], bytes], name: str) -> str | None:
@@ -101,7 +113,8 @@ def _id_of(beside: Callable[[str], bytes], name: str) -> str | None:
         return None
 
 
-def _load(cache: Path | None, keys: Iterable[str]) -> Mapping[str, str]:
+def recalled(cache: Path | None, keys: Iterable[str]) -> Mapping[str, str]:
+    """Return what is remembered under keys."""
     found: dict[str, str] = {}
     wanted = list(keys)
     if cache is None or not cache.is_file():
@@ -114,7 +127,8 @@ def _load(cache: Path | None, keys: Iterable[str]) -> Mapping[str, str]:
     return found
 
 
-def _store(cache: Path | None, values: Mapping[str, str]) -> None:
+def remember(cache: Path | None, values: Mapping[str, str]) -> None:
+    """Remember values under keys; where that cannot be done, they are not."""
     if cache is None or not values:
         return
     now = int(time.time())

@@ -19,7 +19,7 @@ from schedsync.sources.yaml import load
 class FileReading:
     """What one file says: findings whatever the environment, the lines that rules pass over, and a part for each.
 
-    ``key`` stands for all on which that depends, where it is known.
+    ``key`` stands for the file's path and bytes, and ``refers`` says that it depends on other files too.
     """
 
     path: str
@@ -28,6 +28,7 @@ class FileReading:
     ignores: Mapping[int, frozenset[str]]
     part: Callable[[str | None], Part]
     key: str = ""
+    refers: bool = False
 
 
 def read_file(file: SourceFile, environments: Collection[str]) -> FileReading:

@@ -45,6 +45,19 @@ def restored(text: str, path: str) -> FileReading:
     )
 
 
+def judgements_text(findings: Sequence[Finding]) -> str:
+    """Return findings as text."""
+    return json.dumps([_finding(one) for one in findings], separators=(",", ":"))
+
+
+def judgements(text: str | None) -> list[Finding] | None:
+    """Return findings from their text; None where it is none."""
+    try:
+        return None if text is None else [_finding_from(one) for one in json.loads(text)]
+    except (ValueError, TypeError):
+        return None
+
+
 def _part(part: Part) -> list[Any]:
     return [
         [_schedule(schedule) for schedule in part.schedules],
