@@ -72,7 +72,6 @@ def _consequences(change: Change, now: datetime) -> Iterator[Consequence]:
     if change.after is None or not change.after.enabled:
         yield from _stopping(change, before)
         return
-    yield from _frequency(change)
     moved = last_run_for(change, now)
     after = _run_after(change, moved, now)
     if change.rearm:
@@ -81,6 +80,7 @@ def _consequences(change: Change, now: datetime) -> Iterator[Consequence]:
     if moved is not None and moved <= now:
         yield Consequence("past_slot_skipped", "a slot of the past is not made up for (`edit_may_fire: false`)")
         yield from _restored(change, now)
+    yield from _frequency(change)
 
 
 def _run_before(change: Change, now: datetime) -> Run | None:

@@ -14,6 +14,7 @@ from schedsync.core.change import Edit, Held
 from schedsync.core.collecting import gc_paused
 from schedsync.core.outcome import Outcome
 from schedsync.core.plan import Plan, SavedPlan, drift_only, row_id_of
+from schedsync.core.reviewed import unreviewed
 from schedsync.errors import Refused, Stale
 from schedsync.ledger import Writing
 from schedsync.lock import database_errors, snapshot
@@ -62,13 +63,14 @@ def apply(
     waiting: Waiting,
     *,
     checksum: str | None = None,
+    reviewed: SavedPlan | None = None,
     pinned: bool = False,
 ) -> Outcome | None:
     """Plan, ask, and write; returns None where nobody agreed.
 
     ``agree`` is shown the plan and says whether to go on. With ``checksum``, or ``pinned`` to what was agreed to, a
     plan that has changed meanwhile is Stale; else what is there by then is planned and applied. Raises Refused where
-    a safety rule says no.
+    a safety rule says no, or a change is in no ``reviewed`` plan.
     """
     expected = checksum
     for attempt in range(_TRIES):
@@ -77,8 +79,9 @@ def apply(
             raise Stale(f"its checksum is {current.checksum} now")
         if not agree(current):
             return None
-        if current.refusals:
-            raise Refused(current.refusals)
+        refused = (*current.refusals, *(unreviewed(current, reviewed) if reviewed else ()))
+        if refused:
+            raise Refused(refused)
         if not current.writes:
             return Outcome(checksum=current.checksum)
         if pinned:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,22 +17,22 @@ from schedsync.commands.common import (
     override_options,
     paint,
     path_argument,
+    read_plan,
     report,
     say,
     setup_django,
     target,
     verb,
 )
-from schedsync.core.collecting import gc_paused
 from schedsync.core.outcome import Outcome
-from schedsync.core.plan import Plan, SavedPlan, saved_plan
+from schedsync.core.plan import Plan, SavedPlan
 from schedsync.errors import NotConfirmed, WrongUsage
 from schedsync.render import json_, text
-from schedsync.sources.schema import PLAN, problems
 
 _OF_THE_FILES = (
     "path",
     "checksum",
+    "reviewed",
     "adopt",
     "max_stops",
     "allow_empty",
@@ -55,6 +54,10 @@ _OF_THE_FILES = (
     help="Apply a plan that `plan --out` saved; 4 where the tables have changed since.",
 )  # fmt: skip
 @click.option("--checksum", metavar="SUM", help="Apply only if the plan is the one that was reviewed; else 4.")
+@click.option(
+    "--reviewed", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="Apply only changes that this saved plan holds, or a part of them; else 3, and names what nobody reviewed.",
+)  # fmt: skip
 @click.option(
     "--settle", type=Seconds(), default=6.0, show_default="6s", metavar="DURATION",
     help="Wait so long for a poll of Beat and look again, where rows were changed; 0 not to.",
@@ -78,7 +81,7 @@ def apply(format_: str, yes: bool, plan_file: Path | None, settle: float, wait: 
     else:
         chosen = target(options)
         set_name, environment = chosen.config.set, chosen.environment
-        done = _live(chosen, yes, format_, waiting, options["checksum"])
+        done = _live(chosen, yes, format_, waiting, options)
     if done is None:
         say("not applied")
         return 1
@@ -89,9 +92,11 @@ def apply(format_: str, yes: bool, plan_file: Path | None, settle: float, wait: 
         return NotConfirmed.exit_code
 
 
-def _live(chosen: Any, yes: bool, format_: str, waiting: dict[str, Any], checksum: str | None) -> Outcome | None:
+def _live(chosen: Any, yes: bool, format_: str, waiting: dict[str, Any], options: dict[str, Any]) -> Outcome | None:
     from schedsync import sync
     from schedsync.apply import Waiting
+
+    reviewed = read_plan(options["reviewed"]) if options["reviewed"] else None
 
     def agree(current: Plan) -> bool:
         if format_ == "text":
@@ -99,7 +104,8 @@ def _live(chosen: Any, yes: bool, format_: str, waiting: dict[str, Any], checksu
             click.echo(text.plan(replace(current, refusals=()), paint(sys.stdout)))
         return yes or bool(current.refusals) or not current.changes or _confirmed()
 
-    return sync.apply(chosen, agree, Waiting(**waiting), checksum=checksum, pinned=not yes)
+    pinning = {"checksum": options["checksum"], "reviewed": reviewed, "pinned": not yes}
+    return sync.apply(chosen, agree, Waiting(**waiting), **pinning)
 
 
 def _confirmed() -> bool:
@@ -126,23 +132,6 @@ def _saved(file: Path, saved: SavedPlan, yes: bool, waiting: dict[str, Any], opt
 
 
 _TYPED = click.core.ParameterSource.COMMANDLINE
-
-
-@gc_paused()
-def read_plan(file: Path) -> SavedPlan:
-    """Read a saved plan; raises WrongUsage where it is none."""
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _no_plan(file, str(error)) from error
-    try:
-        return saved_plan(values)
-    except (ValueError, KeyError, TypeError) as error:
-        raise _no_plan(file, next(iter(problems(values, PLAN)), str(error))) from error
-
-
-def _no_plan(file: Path, problem: str) -> WrongUsage:
-    return WrongUsage(f"`{file}` is no saved plan: {problem}", hint="make one by `schedsync plan --out FILE`")
 
 
 def _told(done: Outcome, format_: str, set_name: str, environment: str | None) -> int:

@@ -22,6 +22,7 @@ from schedsync.errors import InvalidSet, Refused, SchedsyncError, WrongUsage
 from schedsync.render import json_, text
 
 if TYPE_CHECKING:
+    from schedsync.core.plan import SavedPlan
     from schedsync.core.snapshot import Snapshot
     from schedsync.planning import Target
 
@@ -212,10 +213,8 @@ def limits_of(options: dict[str, Any]) -> Limits:
 
 
 @gc_paused()
-def load_snapshot(file: Path | None) -> Snapshot | None:
+def load_snapshot(file: Path) -> Snapshot:
     """Read a snapshot; raises WrongUsage where the file is none."""
-    if file is None:
-        return None
     from schedsync.core.snapshot import snapshot_from
     from schedsync.sources.schema import SNAPSHOT, problems
 
@@ -239,6 +238,26 @@ def write(said: str, out: Path | None) -> None:
     except OSError as error:
         raise WrongUsage(f"cannot write `{out}`: {error.strerror}") from error
     say(f"wrote {out}")
+
+
+@gc_paused()
+def read_plan(file: Path) -> SavedPlan:
+    """Read a saved plan; raises WrongUsage where it is none."""
+    from schedsync.core.plan import saved_plan
+    from schedsync.sources.schema import PLAN, problems
+
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _no_plan(file, str(error)) from error
+    try:
+        return saved_plan(values)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _no_plan(file, next(iter(problems(values, PLAN)), str(error))) from error
+
+
+def _no_plan(file: Path, problem: str) -> WrongUsage:
+    return WrongUsage(f"`{file}` is no saved plan: {problem}", hint="make one by `schedsync plan --out FILE`")
 
 
 #: Longer than anyone waits, or means by a pause.

@@ -84,6 +84,6 @@ def forecast(
 
     horizon = Horizon(begun, until, count if count or until else _SHOWN)
     _, desired, _ = desired_of(target_of(load_config(options["path"]), options))
-    found = foretell(desired, horizon, name, load_snapshot(against))
+    found = foretell(desired, horizon, name, load_snapshot(against) if against else None)
     write(RENDERINGS[format_](found) if format_ in RENDERINGS else outlook.text(found, paint(sys.stdout)), out)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,17 @@ from schedsync.commands.common import (
     database_options,
     environment_option,
     format_option,
+    load_snapshot,
     override_options,
     paint,
     path_argument,
     say,
+    snapshot_option,
     target,
+    target_of,
     verb,
 )
+from schedsync.conf import load_config
 from schedsync.core.plan import Plan
 from schedsync.errors import WrongUsage
 from schedsync.render import json_, markdown, text
@@ -38,21 +43,38 @@ RENDERINGS = {"json": json_.plan, "markdown": markdown.plan}
     metavar="FILE",
     help="Save it for `apply --plan`.",
 )
+@snapshot_option
 @click.option("--exit-code", is_flag=True, help="Exit 2 where there are changes.")
 @verb
-def plan(format_: str, out: Path | None, exit_code: bool, **options: Any) -> int:
+def plan(format_: str, out: Path | None, exit_code: bool, against: Path | None, **options: Any) -> int:
     """Compare the files below PATH with the database, and show every change and its consequences.
 
-    Nothing is written. What a safety rule refuses is shown with the way out; `apply` then exits 3.
+    Nothing is written. What a safety rule refuses is shown with the way out; `apply` then exits 3. With --against
+    a snapshot stands for the database, and neither Django nor any credentials are needed.
     """
-    chosen = target(options)
-    from schedsync import sync
-
-    current = sync.plan(chosen)
+    current = _live(options) if against is None else _against(against, options)
     if out is not None:
         save(current, out)
     click.echo(RENDERINGS[format_](current) if format_ in RENDERINGS else text.plan(current, paint(sys.stdout)))
     return 2 if exit_code and (current.changes or current.refusals) else 0
+
+
+def _live(options: dict[str, Any]) -> Plan:
+    chosen = target(options)
+    from schedsync import sync
+
+    return sync.plan(chosen)
+
+
+def _against(file: Path, options: dict[str, Any]) -> Plan:
+    for name in ("settings", "database"):
+        if click.get_current_context().get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+            raise WrongUsage(f"`--{name}` cannot apply to a snapshot", hint="give it to `snapshot`, where that is made")
+    from schedsync.planning import plan_against
+
+    return plan_against(
+        target_of(load_config(options["path"]), options), load_snapshot(file), datetime.now(timezone.utc)
+    )
 
 
 def save(current: Plan, out: Path) -> None:

@@ -65,7 +65,7 @@ def review(format_: str, out: Path | None, strict: bool, no_cache: bool, **optio
         environment=options["environment"],
         limits=limits_of(options),
         adopt=options["adopt"],
-        snapshot=load_snapshot(options["against"]),
+        snapshot=load_snapshot(options["against"]) if options["against"] else None,
         cache=None if no_cache else cache_file(),
         pictures=format_ == "html",
     )

@@ -6,28 +6,31 @@ from pathlib import Path
 
 import click
 
-from schedsync.commands.common import say, verb
+from schedsync.commands.common import load_snapshot, out_option, verb, write
 from schedsync.errors import WrongUsage
-from schedsync.sources.schema import PLAN, SCHEDULES, schema_text
+from schedsync.sources.schema import SCHEMAS, schema_text
 
 
 @click.command(short_help="Print a JSON Schema, for editors and programs.")
-@click.argument("which", type=click.Choice(["schedules", "plan"]), default="schedules")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it to a file.")
+@click.argument("which", type=click.Choice(list(SCHEMAS)), default="schedules")
+@click.option(
+    "--snapshot", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="Narrow it to the tasks, queues and arguments of an application.",
+)  # fmt: skip
+@out_option
 @verb
-def schema(which: str, out: Path | None) -> int:
-    """Print the JSON Schema of the schedules, or of a plan's JSON.
+def schema(which: str, snapshot: Path | None, out: Path | None) -> int:
+    """Print the JSON Schema of the schedules, or of the JSON that a verb writes.
 
     An editor completes and explains the files where their first line is
-    `# yaml-language-server: $schema=PATH`.
+    `# yaml-language-server: $schema=PATH`; with --snapshot it knows the application's tasks too.
     """
-    said = schema_text(SCHEDULES if which == "schedules" else PLAN)
-    if out is None:
-        click.echo(said, nl=False)
+    if snapshot is not None and which != "schedules":
+        raise WrongUsage(f"`--snapshot` narrows the schema of the schedules, not that of a {which}")
+    if snapshot is None:
+        write(schema_text(SCHEMAS[which]), out)
         return 0
-    try:
-        out.write_text(said, encoding="utf-8")
-    except OSError as error:
-        raise WrongUsage(f"cannot write `{out}`: {error.strerror}") from error
-    say(f"wrote {out}")
+    from schedsync.sources.app_schema import app_schema
+
+    write(app_schema(load_snapshot(snapshot).application), out)
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
+from math import floor
 from zoneinfo import ZoneInfo
 
 from schedsync.core.rule import Context, Found, Rule
@@ -15,7 +16,7 @@ from schedsync.core.zones import clock_changes
 
 #: django_celery_beat/schedulers.py loads a crontab with a plain hour only so many hours around it, by the offset of
 #: this fixed day, truncated to whole hours; 4 o'clock of the server is always loaded.
-LOADED_AROUND = timedelta(hours=2)
+LOADED_AROUND = 2
 ALWAYS_LOADED_HOUR = 4
 OFFSETS_OF = datetime(2023, 1, 1, 12)
 
@@ -35,9 +36,16 @@ def _late(timing: Crontab, today: date) -> str | None:
         return None
     midnight = datetime(today.year, today.month, today.day, tzinfo=timezone.utc)
     offsets = [_offset(zone, midnight), *(change.after for change in clock_changes(zone, today))]
-    first = timedelta(minutes=fields_of(timing).minutes[0] % 60)
-    late = max(offsets) - timedelta(hours=believed) - LOADED_AROUND - first
-    return f"up to {late.total_seconds() / 3600:g} h" if late > timedelta() else None
+    late = max(_after_opening(believed - offset.total_seconds() / 3600, timing) for offset in offsets)
+    return f"up to {late:g} h" if late > 0 else None
+
+
+def _after_opening(apart: float, timing: Crontab) -> float:
+    """Return how many hours after its slot Beat loads a crontab again, where the slot is ``apart`` from where it looks."""
+    slot = apart + fields_of(timing).minutes[0] % 60 / 60
+    if floor(slot) > LOADED_AROUND:
+        return 24 - LOADED_AROUND - slot
+    return -LOADED_AROUND - slot if slot < -LOADED_AROUND else 0
 
 
 def _offset(zone: ZoneInfo, at: datetime) -> timedelta:

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from schedsync.core.change import Change
+from schedsync.core.change import Change, Consequence
 from schedsync.core.finding import Finding
 from schedsync.core.plan import Plan
 from schedsync.core.review import EnvironmentReview, Review
@@ -41,6 +41,7 @@ _ORDER = {"delete": 0, "adopt": 2, "rename": 3, "update": 4, "create": 5}
 _ALARMING = frozenset({"fires_at_once", "fires_late", "stops", "never_runs"})
 #: Consequences whose message holds text from outside.
 _QUOTED = frozenset({"pause_ends", "taken_over"})
+_HARMLESS = re.compile(r"[A-Za-z0-9_ ,;:.()/+`%→-]*\Z")
 _HEADING = "SS219"
 
 
@@ -198,7 +199,14 @@ def _what(change: Change) -> str:
 
 
 def _follows(change: Change) -> str:
-    return "<br>".join(code(one.message) if one.code in _QUOTED else one.message for one in change.consequences)
+    return "<br>".join(_sentence(one) for one in change.consequences)
+
+
+def _sentence(consequence: Consequence) -> str:
+    """Quote a message that holds text from outside, or anything that Markdown could make something of."""
+    text = consequence.message
+    harmless = _HARMLESS.match(text) and "www." not in text and "://" not in text
+    return text if harmless and consequence.code not in _QUOTED else code(text)
 
 
 def _drifted(group: Group) -> str:

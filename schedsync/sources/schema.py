@@ -23,6 +23,8 @@ SCHEDULES = "schedules.v1.schema.json"
 PLAN = "plan.v1.schema.json"
 REVIEW = "review.v1.schema.json"
 SNAPSHOT = "snapshot.v1.schema.json"
+#: Every schema by its word.
+SCHEMAS = {name: f"{name}.v1.schema.json" for name in ("schedules", "plan", "review", "snapshot", "forecast")}
 
 _TYPES = {
     "object": "a mapping",

@@ -1,0 +1,213 @@
+"""Every rule finds something in its bad example, and nothing in its good one; its page says what it says itself."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from schedsync.conf import load_config
+from schedsync.core.application import Application, Task, TaskParameter
+from schedsync.core.finding import CODES, Finding
+from schedsync.core.rule import Context, Options
+from schedsync.lint import RULES, explained, lint
+from schedsync.reading import read_set, resolve_set
+from tests.conftest import NOW, Project
+
+PAGES = Path(__file__).parents[2] / "docs/reference/rules"
+KIND = TaskParameter("kind", "positional_or_keyword", False)
+APPLICATION = Application(
+    tasks={"shop.tasks.report": Task((KIND,)), "shop.tasks.slow": Task((), time_limit=600)},
+    queues=("celery", "reports"),
+)
+
+
+def found(files: Project, schedules: str, options: Options | None = None, *, known: bool = False) -> list[Finding]:
+    files.schedules(textwrap.indent(schedules.strip(), "  ") + "\n")
+    reading = read_set(load_config("schedules"))
+    desired, wrong = resolve_set(reading, None)
+    assert wrong == []
+    context = Context(tuple(desired.schedules.values()), NOW, options or Options(), APPLICATION if known else None)
+    return lint(context, reading.ignores)
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_a_rule_finds_its_bad_example_and_not_its_good_one(files: Project, code: str) -> None:
+    options, known = Options(select=(code,)), RULES[code].needs_application
+    bad = found(files, RULES[code].bad, options, known=known)
+    good = found(files, RULES[code].good, options, known=known)
+
+    assert {one.code for one in bad} == {code}
+    assert good == []
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_a_good_example_offends_no_other_rule(files: Project, code: str) -> None:
+    assert [one for one in found(files, RULES[code].good) if one.severity != "info"] == []
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_a_rule_has_its_page(code: str) -> None:
+    page = PAGES / f"{code}.md"
+
+    assert page.read_text() == "\n".join(explained(RULES[code])) + "\n", f"schedsync rules {code} > {page}"
+    assert CODES[code] == RULES[code].summary
+
+
+CASES: list[tuple[str, str, list[str]]] = [
+    ("several runs in the gap", 'a: {task: t, crontab: "15,45 2 * * *", timezone: Europe/Berlin}',
+     ["SS201 2027-03-28 02:15 to 02:45 does not exist in Europe/Berlin: it runs at 03:15, the others are skipped",
+      "SS202 2027-10-31 02:00 to 03:00 comes twice in Europe/Berlin: nothing runs the second time"]),
+    ("an hourly crontab loses nothing", 'a: {task: t, crontab: "0 * * * *", timezone: Europe/Berlin}',
+     ["SS202 2027-10-31 02:00 to 03:00 comes twice in Europe/Berlin: nothing runs the second time"]),
+    ("only on Mondays", 'a: {task: t, crontab: "30 2 * * mon", timezone: Europe/Berlin}', []),
+    ("the gap of a half hour", 'a: {task: t, crontab: "15 2 * * *", timezone: Australia/Lord_Howe}',
+     ["SS201 2027-10-03 02:15 does not exist in Australia/Lord_Howe: it runs at 02:45"]),
+    ("minutes that don't divide", 'a: {task: t, crontab: "*/7 * * * *"}',
+     ["SS204 every 7 minutes does not divide the hour: the last step lasts 4"]),
+    ("an interval in microseconds", "a: {task: t, every: 250us, expires_after: 1s}",
+     ["SS205 every 250us: Beat sends as often as it can, some thousand a second at most",
+      "SS208 `expires_after: 1s` is longer than the 1s to the next run"]),
+    ("faster than the limit", "a: {task: shop.tasks.slow, every: 5m}",
+     ["SS205 starts follow each other in 300 s, a run may take 600 s by its time limit"]),
+    ("a quick interval", "a: {task: t, every: 10s}",
+     ["SS207 every 10s without `expires_after`: an hour without workers leaves 360 messages"]),
+    ("a late expiry on weekdays", 'a: {task: t, crontab: "0 9 * * mon-fri", expires_after: 2d}',
+     ["SS208 `expires_after: 2d` is longer than the 1d to the next run"]),
+    ("an end before its instant", "a: {task: t, at: 2030-01-02T00:00:00Z, expires_at: 2030-01-01T00:00:00Z}",
+     ["SS210 it ends at 2030-01-01T00:00:00Z, before its instant 2030-01-02T00:00:00Z: it never runs"]),
+    ("a start after its instant", "a: {task: t, at: 2030-01-02T00:00:00Z, start_at: 2030-01-03T00:00:00Z}",
+     ["SS210 it starts at 2030-01-03T00:00:00Z, after its instant 2030-01-02T00:00:00Z: it runs at the start"]),
+    ("an end that has passed", "a: {task: t, every: 1h, expires_at: 2020-01-01T00:00:00Z}",
+     ["SS211 `expires_at` has passed: 2020-01-01T00:00:00Z"]),
+    ("secrets", 'a: {task: t, every: 1h, args: ["postgres://me:pw@db/x"], kwargs: {d: {password: x}, token_name: y}}',
+     ["SS212 `[0]` looks like a secret", "SS212 `d.password` looks like a secret"]),
+    ("a secret header", "a: {task: t, every: 1h, headers: {Authorization: z}}",
+     ["SS212 `Authorization` looks like a secret"]),
+    ("the protocol's own headers", "a: {task: t, every: 1h, headers: {id: x, tenant: y}}",
+     ["SS217 header `id` replaces Celery's own, which workers need"]),
+    ("a zone that moved", 'a: {task: t, crontab: "0 12 * * *", timezone: Antarctica/Casey}',
+     ["SS218 django-celery-beat loads it up to 19 h late in Antarctica/Casey"]),
+    ("too many arguments", "a: {task: shop.tasks.report, every: 1h, args: [1, 2]}",
+     ["SS220 the arguments don't fit the task: too many positional arguments"]),
+    ("an unknown argument", "a: {task: shop.tasks.report, every: 1h, kwargs: {kin: 1}}",
+     ["SS220 the task takes no argument `kin`"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schedules", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_what_is_found_is_said_in_words(files: Project, schedules: str, expected: list[str]) -> None:
+    known = "shop.tasks" in schedules
+
+    assert [f"{one.code} {one.message}" for one in found(files, schedules, known=known)] == expected
+
+
+def test_a_herd_is_named_once_with_an_offset_that_stays(files: Project) -> None:
+    herd = "\n".join(f'job-{n:02}: {{task: t, crontab: "0 3 * * *", args: [{n}]}}' for n in range(12))
+    first = found(files, herd, Options(max_starts=10))
+    again = found(files, herd, Options(max_starts=10))
+
+    assert [one.message for one in first] == [
+        "12 start in the minute of Mon 03:00 UTC, more than 10: job-00, job-01, job-02 and 9 more"
+    ]
+    assert first == again
+    assert str(first[0].hint).startswith("spread them: `H 3 * * *` puts this one at minute ")
+    assert found(files, herd, Options(max_starts=12)) == []
+
+
+def test_where_all_minutes_are_busy_nobody_is_a_herd(files: Project) -> None:
+    busy = "\n".join(f'job-{n:02}: {{task: t, crontab: "* * * * *", args: [{n}]}}' for n in range(40))
+
+    assert found(files, busy) == []
+
+
+IGNORED = """
+a:
+  task: t
+  crontab: "*/7 * * * *"  # schedsync: ignore[SS204]
+b:  # schedsync: ignore[SS204, SS208]
+  task: t
+  crontab: "*/7 1 * * *"
+  expires_after: 1h
+# schedsync: ignore[SS204]
+c: {task: t, crontab: "*/7 2 * * *"}
+d: {task: t, crontab: "*/7 3 * * *", description: "# schedsync: ignored[SS204]"}
+"""
+
+
+def test_a_comment_passes_over_a_rule_at_its_line(files: Project) -> None:
+    assert [(one.code, one.location and one.location.line) for one in found(files, IGNORED)] == [("SS204", 12)]
+
+
+def test_a_comment_that_ignores_no_rule_is_named(files: Project) -> None:
+    files.schedules("  a: {task: t, every: 1h}  # schedsync: ignore[SS999, SS101, SS20]\n")
+    done = files.validate()
+
+    assert [line.split(" warning: ")[1] for line in done.out.splitlines() if "SS112" in line] == [
+        "no rule `SS101` to ignore", "no rule `SS20` to ignore", "no rule `SS999` to ignore",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("configuration", "expected"),
+    [
+        ("", ["SS214 warning", "SS204 warning"]),
+        ('[lint]\nignore = ["SS204"]\n', ["SS214 warning"]),
+        ('[lint]\nselect = ["SS204"]\n', ["SS204 warning"]),
+        ('[lint]\nselect = []\nextend_select = ["SS215"]\n', ["SS215 warning"]),
+        ('[lint.severity]\nSS204 = "error"\nSS214 = "info"\n', ["SS214 info", "SS204 error"]),
+    ],
+)
+def test_the_configuration_chooses_rules_and_severities(
+    files: Project, configuration: str, expected: list[str]
+) -> None:
+    files.write(configuration, "schedsync.toml")
+    files.schedules('  a: {task: t, enabled: false, crontab: "*/7 * * * *"}\n')
+    done = files.command("validate", "--format", "json")
+    said = [f"{one['code']} {one['severity']}" for one in json.loads(done.out)["findings"]]
+    assert sorted(said) == sorted(expected)
+    assert done.code == int(any("error" in one for one in expected))
+
+
+@pytest.mark.parametrize(
+    ("configuration", "message"),
+    [
+        ('[lint]\nselect = ["SS999"]\n', "`lint.select`: no rule `SS999`"),
+        (
+            '[lint]\nseverity = {SS204 = "fatal"}\n',
+            "`lint.severity.SS204` takes one of error",
+        ),
+        ("[lint]\nmax_start = 3\n", "unknown key `lint.max_start`"),
+        ("[lint]\nmax_starts = -3\n", "`max_starts` is not within 0"),
+    ],
+)
+def test_a_wrong_configuration_of_rules_is_named(files: Project, configuration: str, message: str) -> None:
+    files.write(configuration, "schedsync.toml")
+    files.schedules("  a: {task: t, every: 1h}\n")
+    done = files.command("validate")
+
+    assert (done.code, message in done.err) == (1, True), done.err
+
+
+def test_rules_are_listed_and_explained(files: Project) -> None:
+    listed = files.command("rules")
+    explained_one = files.command("rules", "ss206")
+    unknown = files.command("rules", "SS299")
+
+    assert [line.split()[0] for line in listed.out.splitlines()] == list(RULES)
+    assert "SS215  off" in listed.out
+    assert explained_one.out.startswith("# SS206: herd\n")
+    assert (unknown.code, "no rule `SS299`" in unknown.err) == (64, True)
+
+
+def test_the_next_change_of_the_clock_is_what_counts(files: Project) -> None:
+    late = 'a: {task: t, crontab: "30 2 * * *", timezone: Europe/Berlin}'
+    files.schedules(f"  {late}\n")
+    reading = read_set(load_config("schedules"))
+    desired, _ = resolve_set(reading, None)
+    context = Context(tuple(desired.schedules.values()), NOW + timedelta(days=200), Options(select=("SS201",)))
+
+    assert [one.message[:10] for one in lint(context, {})] == ["2028-03-26"]
