@@ -41,7 +41,7 @@ def _late(timing: Crontab, today: date) -> str | None:
 
 
 def _after_opening(apart: float, timing: Crontab) -> float:
-    """Return how many hours after its slot Beat loads a crontab again, where the slot is ``apart`` from where it looks."""
+    """Return how many hours after its slot Beat loads a crontab that lies ``apart`` hours from where it looks."""
     slot = apart + fields_of(timing).minutes[0] % 60 / 60
     if floor(slot) > LOADED_AROUND:
         return 24 - LOADED_AROUND - slot

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import git
+import pytest
+
+from tests.conftest import Done
+from tests.review.repository import Checkout
+
+
+@pytest.fixture(autouse=True)
+def no_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each test has a cache of its own, and no forge around it."""
+    monkeypatch.setenv("SCHEDSYNC_CACHE_DIR", str(tmp_path / "cache"))
+    for name in ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_DIFF_BASE_SHA", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def checkout(
+    tmp_path: Path, command: Callable[..., Done], monkeypatch: pytest.MonkeyPatch, clock: Any
+) -> Iterator[Checkout]:
+    """An empty repository, on its default branch, in which the command line is at work."""
+    root = tmp_path / "checkout"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    with git.Repo.init(root, initial_branch="main") as repository:
+        with repository.config_writer() as config:
+            config.set_value("user", "name", "Sam")
+            config.set_value("user", "email", "sam@example.org")
+        yield Checkout(root, repository, command)

@@ -1,0 +1,334 @@
+"""Two commits of a real repository: a review says exactly what changed, what follows from it, and what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import git
+import pytest
+
+from schedsync.sources.schema import REVIEW, problems
+from tests.review.repository import Checkout, changes, codes
+
+BEFORE = """\
+  nightly: {task: shop.tasks.nightly, crontab: "0 2 * * *", queue: reports}
+  old: {task: shop.tasks.old, crontab: "0 5 * * *"}
+  digest: {task: shop.tasks.digest, every: 1h}
+  stays: {task: shop.tasks.stays, crontab: "*/15 * * * *", kwargs: {a: 1, b: 2}}
+"""
+AFTER = """\
+  weekly-digest: {task: shop.tasks.digest, every: 1h, renamed_from: digest}
+  fresh: {task: shop.tasks.fresh, every: 1d}
+  nightly: {task: shop.tasks.nightly, queue: mails, crontab: "*/2 * * * *"}
+"""
+MOVED = """\
+  stays: {kwargs: {b: 2, a: 1}, crontab: "0,15,30,45 * * * *", task: shop.tasks.stays}
+"""
+WANTED = [
+    ("delete", "old", {
+        "task": ("shop.tasks.old", None), "timing": ({"crontab": "0 5 * * *", "timezone": "UTC"}, None)}),
+    ("create", "fresh", {"task": (None, "shop.tasks.fresh"), "timing": (None, {"every": "1d"})}),
+    ("update", "nightly", {
+        "timing": ({"crontab": "0 2 * * *", "timezone": "UTC"}, {"crontab": "*/2 * * * *", "timezone": "UTC"}),
+        "queue": ("reports", "mails")}),
+    ("rename", "weekly-digest", {"name": ("digest", "weekly-digest")}),
+]  # fmt: skip
+
+
+@pytest.fixture
+def changed(checkout: Checkout) -> Checkout:
+    """A branch that adds, changes, removes, renames and moves schedules."""
+    checkout.write('set = "shop"\n', "schedsync.toml")
+    checkout.schedules(BEFORE)
+    checkout.commit("before")
+    checkout.branch()
+    checkout.schedules(AFTER)
+    checkout.schedules(MOVED, "schedules/team/stays.yml")
+    checkout.commit("after")
+    return checkout
+
+
+@pytest.mark.parametrize("words", [(), ("main",), ("main", "feature"), ("HEAD~1", "HEAD")])
+def test_it_says_what_changed_by_schedule(changed: Checkout, words: tuple[str, ...]) -> None:
+    said = changed.json(*words)
+
+    assert problems(said, REVIEW) == []
+    assert changes(said) == WANTED
+    assert said["base"] == changed.repository.commit("main").hexsha
+    assert said["head"] == (changed.repository.commit("feature").hexsha if len(words) == 2 else None)
+    assert said["environments"][0]["summary"] == {
+        "create": 1, "update": 1, "delete": 1, "rename": 1, "adopt": 0,
+        "unchanged": 1, "completed": 0, "held": 0, "drifted": 0,
+    }  # fmt: skip
+
+
+def test_it_says_what_follows(changed: Checkout) -> None:
+    follows = {
+        one["name"]: [consequence["message"] for consequence in one["consequences"]]
+        for one in changed.json()["environments"][0]["changes"]
+    }
+
+    assert follows == {
+        "old": ["stops, the run at 2026-11-24 05:00 UTC will not happen"],
+        "fresh": ["first run at 2026-11-24 10:00 UTC", "runs 1 a day"],
+        "nightly": [
+            "next run moves from 2026-11-24 02:00 UTC to 2026-11-23 10:02 UTC",
+            "a slot of the past is not made up for (`edit_may_fire: false`)",
+            "1 a day becomes 720 a day",
+        ],
+        "weekly-digest": [],
+    }
+
+
+@pytest.mark.parametrize(
+    ("format_", "wanted"),
+    [
+        ("text", ["- old", "+ fresh", "~ nightly", "> digest → weekly-digest", "1 a day becomes 720 a day"]),
+        ("markdown", ["| delete | `old` |", "| create | `fresh` |", "`0 2 * * * UTC` → `*/2 * * * * UTC`"]),
+        ("html", ["digest → weekly-digest", "1 a day becomes 720 a day", "<svg", "Before"]),
+    ],
+)
+def test_every_rendering_says_it(changed: Checkout, format_: str, wanted: list[str]) -> None:
+    done = changed.review("--format", format_)
+
+    assert done.code == 0
+    assert [one for one in wanted if one not in done.out] == []
+    assert "stays" not in done.out
+
+
+def test_nothing_moves_when_nothing_that_runs_is_changed(checkout: Checkout) -> None:
+    checkout.schedules(BEFORE)
+    checkout.commit()
+    checkout.schedules("")
+    checkout.write(
+        "# a comment\nversion: 1\nschedules:\n" + "".join(reversed(BEFORE.splitlines(keepends=True))),
+        "schedules/b.yaml",
+    )
+    said = checkout.json()
+
+    assert changes(said) == []
+    assert codes(said) == []
+
+
+def test_the_work_tree_is_looked_at_with_what_is_not_committed(checkout: Checkout) -> None:
+    checkout.schedules(BEFORE)
+    checkout.commit()
+    checkout.schedules("  more: {task: t, every: 1h}\n", "schedules/untracked.yaml")
+
+    assert [one[:2] for one in changes(checkout.json())] == [("create", "more")]
+    assert changes(checkout.json("HEAD", "HEAD")) == []
+
+
+def test_it_neither_touches_the_work_tree_nor_needs_it(changed: Checkout) -> None:
+    changed.repository.git.checkout("main")
+    before = {path: path.stat().st_mtime_ns for path in changed.root.rglob("*") if ".git" not in path.parts}
+    said = changed.json("main", "feature")
+
+    assert changes(said) == WANTED
+    assert {path: path.stat().st_mtime_ns for path in changed.root.rglob("*") if ".git" not in path.parts} == before
+    assert changed.repository.git.status("--porcelain") == ""
+
+
+def test_a_base_without_the_directory_makes_everything_new(checkout: Checkout) -> None:
+    checkout.write("x", "README")
+    checkout.commit()
+    checkout.branch()
+    checkout.schedules(BEFORE)
+
+    assert [one[0] for one in changes(checkout.json())] == ["create"] * 4
+
+
+def test_the_configuration_is_that_of_each_revision(checkout: Checkout) -> None:
+    checkout.write('paths = ["old"]\n', "schedsync.toml")
+    checkout.schedules(BEFORE, "old/a.yaml")
+    checkout.commit()
+    checkout.branch()
+    checkout.repository.git.mv("old", "new")
+    checkout.write('paths = ["n*"]\n', "schedsync.toml")
+    checkout.commit()
+    said = checkout.json("main", "HEAD")
+
+    assert changes(said) == []
+    assert [one["code"] for one in said["environments"][0]["refusals"]] == ["moved_set"]
+    assert changed_code(checkout, "--move-set") == 0
+
+
+def changed_code(checkout: Checkout, *words: str) -> int:
+    return checkout.review("main", "HEAD", *words).code
+
+
+def test_findings_that_were_there_before_are_not_new(checkout: Checkout) -> None:
+    checkout.schedules('  a: {task: t, crontab: "*/7 * * * *"}\n  b: {task: t, crontab: "*/7 1 * * *"}\n')
+    checkout.commit()
+    checkout.branch()
+    checkout.schedules(
+        '  a: {task: t, crontab: "*/7 * * * *"}\n  c: {task: t, crontab: "*/7 2 * * *"}\n', "schedules/other.yaml"
+    )
+    checkout.schedules('\n\n  b: {crontab: "*/7 1 * * *", task: t, queue: q}\n')
+    said = checkout.json()
+
+    assert [(one["location"]["line"], one["new"]) for one in said["findings"]] == [(3, False), (4, True), (5, False)]
+    assert (checkout.review().code, checkout.review("--strict").code) == (0, 1)
+
+
+def test_errors_of_the_head_fail_and_those_of_the_base_do_not(checkout: Checkout) -> None:
+    checkout.schedules('  a: {task: t, crontab: "61 * * * *"}\n  b: {task: t, every: 1h}\n')
+    checkout.commit()
+    checkout.branch()
+    checkout.schedules('  a: {task: t, crontab: "1 * * * *"}\n  b: {task: t, every: 1h}\n')
+    mended = checkout.review()
+    checkout.schedules('  a: {task: t, crontab: "61 * * * *"}\n')
+    broken = checkout.json()
+
+    assert mended.code == 0
+    assert codes(broken, new=False) == ["SS131"]
+    assert checkout.review().code == 1
+
+
+def test_a_delete_and_a_create_that_are_alike_look_like_a_rename(checkout: Checkout) -> None:
+    checkout.schedules(BEFORE)
+    checkout.commit()
+    checkout.schedules(BEFORE.replace("digest:", "weekly:", 1))
+    said = checkout.json()
+
+    assert codes(said) == ["SS163"]
+    assert said["findings"][0]["hint"] == ("write `renamed_from: digest` to keep its row, its history and its last run")
+
+
+def test_a_refusal_that_the_merge_would_meet_is_foretold(checkout: Checkout) -> None:
+    checkout.schedules(BEFORE)
+    checkout.commit()
+    checkout.schedules(BEFORE.splitlines()[0] + "\n")
+    done = checkout.review()
+    said = checkout.json()
+    lifted = checkout.review("--max-stops", "3")
+
+    assert (done.code, codes(said)) == (1, ["SS164"])
+    assert said["findings"][0]["message"].startswith("an apply would be refused: 3 stops are 75 % of 4")
+    assert "Refused:" in done.out
+    assert lifted.code == 0
+
+
+ENVIRONMENTS = """\
+  a: {task: t, every: 1h, environments: {production: {every: %s}}}
+  b: {task: t, every: 2h, only_in: [production]}
+"""
+
+
+def test_environments_are_told_apart_and_together_where_they_agree(checkout: Checkout) -> None:
+    checkout.write('environments = ["test", "staging", "production"]\n', "schedsync.toml")
+    checkout.schedules(ENVIRONMENTS % "5m")
+    checkout.commit()
+    checkout.schedules(ENVIRONMENTS % "10m" + "  c: {task: c, every: 1d}\n")
+    said = checkout.json()
+    text = checkout.review().out
+
+    assert [one["environment"] for one in said["environments"]] == ["test", "staging", "production"]
+    assert [[one[:2] for one in changes(said, number)] for number in (0, 2)] == [
+        [("create", "c")], [("update", "a"), ("create", "c")],
+    ]  # fmt: skip
+    assert "test, staging: 1 to create; 1 unchanged\n" in text
+    assert "production: 1 to create, 1 to update; 1 unchanged\n" in text
+    assert [one["environment"] for one in checkout.json("-e", "staging")["environments"]] == ["staging"]
+    assert checkout.review("-e", "stagign").code == 64
+
+
+def test_a_file_of_values_is_read_from_its_revision(checkout: Checkout) -> None:
+    checkout.schedules('  "sync-{t}": {task: t, every: 1h, args: ["{t}"], for_each: {t: {file: tenants.txt}}}\n')
+    checkout.write("acme\nglobex\n", "schedules/tenants.txt")
+    checkout.commit()
+    checkout.branch()
+    checkout.write("acme\ninitech\n", "schedules/tenants.txt")
+    tree = changes(checkout.json())
+    checkout.commit()
+
+    assert [one[:2] for one in tree] == [("delete", "sync-globex"), ("create", "sync-initech")]
+    assert changes(checkout.json("main", "feature")) == tree
+    assert changes(checkout.json("main", "feature")) == tree
+
+
+def test_one_of_many_is_found_to_collide(checkout: Checkout) -> None:
+    full = "".join(f'  full-{n}: {{task: t, crontab: "0 * * * *", args: [{n}]}}\n' for n in range(11))
+    checkout.schedules(full)
+    checkout.commit()
+    checkout.schedules(full + '  more: {task: more, crontab: "0 2 * * *"}\n')
+    said = checkout.json()["environments"][0]["changes"][0]["consequences"]
+
+    assert said[-1] == {
+        "code": "collides",
+        "message": "starts together with 11 others at 2026-11-24 02:00 UTC",
+        "at": "2026-11-24T02:00:00Z",
+    }
+
+
+def test_a_shallow_clone_says_what_to_fetch(changed: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = changed.root.as_uri()
+    with git.Repo.clone_from(uri, tmp_path / "shallow", depth=1, branch="feature", single_branch=True):
+        monkeypatch.chdir(tmp_path / "shallow")
+        nowhere = changed.review()
+        unknown = changed.review("main")
+    with git.Repo.clone_from(uri, tmp_path / "both", depth=1, branch="feature", no_single_branch=True):
+        monkeypatch.chdir(tmp_path / "both")
+        unrelated = changed.review()
+        given = changed.json("origin/main")
+
+    assert (nowhere.code, "no default branch to compare with" in nowhere.err) == (64, True)
+    assert (unknown.code, "fetch it with `git fetch --depth=1" in unknown.err) == (64, True)
+    assert (unrelated.code, "git fetch --unshallow" in unrelated.err) == (64, True)
+    assert changes(given) == WANTED
+
+
+def test_a_detached_head_and_the_forge_s_target(changed: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    feature = changed.repository.commit("feature").hexsha
+    changed.repository.git.checkout(feature)
+    detached = changed.json()
+    monkeypatch.setenv("CI_MERGE_REQUEST_DIFF_BASE_SHA", feature)
+    target = changed.json()
+
+    assert changes(detached) == WANTED
+    assert (changes(target), target["base"]) == ([], feature)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("nowhere",), "no commit `nowhere`"),
+        (("--", "--upload-pack=touch x"), "`--upload-pack=touch x` is no name of a revision"),
+        (("--", "-h"), "`-h` is no name of a revision"),
+        (("a b",), "`a b` is no name of a revision"),
+        (("HEAD:schedules",), "no commit `HEAD:schedules`"),
+        (("--adopt", "x"), "`--adopt` needs `--against`"),
+        (("--path", "../.."), "lies in no Git repository"),
+    ],
+)
+def test_wrong_usage_is_64(changed: Checkout, words: tuple[str, ...], message: str) -> None:
+    done = changed.review(*words)
+
+    assert (done.code, message in done.err) == (64, True), done.err
+
+
+def test_outside_of_a_repository_it_says_so(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert "lies in no Git repository" in checkout.review().err
+
+
+def test_what_is_remembered_says_the_same_as_what_is_read(changed: Checkout) -> None:
+    changed.schedules('  c: {task: t, crontab: "*/7 2 * * *"}  # schedsync: ignore[SS999]\n', "schedules/c.yaml")
+    fresh = changed.review("--format", "json", "--no-cache").out
+    first = changed.review("--format", "json").out
+    second = changed.review("--format", "json").out
+
+    assert first == fresh
+    assert second == fresh
+    assert json.loads(fresh)["findings"] != []
+
+
+def test_a_cache_that_is_broken_is_none(changed: Checkout, tmp_path: Path) -> None:
+    fresh = changed.review("--format", "json").out
+    (tmp_path / "cache/readings.sqlite3").write_bytes(b"no database")
+
+    assert changed.review("--format", "json").out == fresh
