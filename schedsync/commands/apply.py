@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,17 @@ from schedsync.commands.common import (
     path_argument,
     read_plan,
     report,
+    report_option,
     say,
     setup_django,
     target,
     verb,
+    write_reports,
 )
 from schedsync.core.outcome import Outcome
 from schedsync.core.plan import Plan, SavedPlan
 from schedsync.errors import NotConfirmed, WrongUsage
-from schedsync.render import json_, text
+from schedsync.render import json_, markdown, text
 
 _OF_THE_FILES = (
     "path",
@@ -47,7 +50,8 @@ _OF_THE_FILES = (
 @environment_option
 @database_options
 @override_options()
-@format_option("json")
+@format_option("json", "markdown")
+@report_option(("json", "markdown"))
 @click.option("-y", "--yes", is_flag=True, help="Don't ask; needed where there is no terminal.")
 @click.option(
     "--plan", "plan_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
@@ -64,7 +68,15 @@ _OF_THE_FILES = (
 )  # fmt: skip
 @click.option("--wait", type=Seconds(), default=0.0, metavar="DURATION", help="Wait so long for another apply's lock.")
 @verb
-def apply(format_: str, yes: bool, plan_file: Path | None, settle: float, wait: float, **options: Any) -> int:
+def apply(
+    format_: str,
+    yes: bool,
+    plan_file: Path | None,
+    settle: float,
+    wait: float,
+    reports: Sequence[tuple[str, Path]],
+    **options: Any,
+) -> int:
     """Compare the files below PATH with the database, show the changes, ask, and write them.
 
     All of it is written or nothing. A running Beat picks it up within seconds. Afterwards it is read back: what
@@ -85,11 +97,17 @@ def apply(format_: str, yes: bool, plan_file: Path | None, settle: float, wait: 
     if done is None:
         say("not applied")
         return 1
+    renderings: Mapping[str, Callable[[Outcome], str]] = {
+        "json": lambda outcome: json_.outcome(outcome, set_name, environment),
+        "markdown": lambda outcome: markdown.outcome(outcome, set_name, environment),
+    }
     try:
-        return _told(done, format_, set_name, environment)
-    except OSError as error:
-        say(f"committed as run {done.run}, but it cannot be written out: {error.strerror}")
+        code = _told(done, format_, renderings)
+        write_reports(renderings, done, reports)
+    except (OSError, WrongUsage) as error:
+        say(f"committed as run {done.run}, but it cannot be written out: {getattr(error, 'strerror', None) or error}")
         return NotConfirmed.exit_code
+    return code
 
 
 def _live(chosen: Any, yes: bool, format_: str, waiting: dict[str, Any], options: dict[str, Any]) -> Outcome | None:
@@ -134,9 +152,9 @@ def _saved(file: Path, saved: SavedPlan, yes: bool, waiting: dict[str, Any], opt
 _TYPED = click.core.ParameterSource.COMMANDLINE
 
 
-def _told(done: Outcome, format_: str, set_name: str, environment: str | None) -> int:
-    if format_ == "json":
-        click.echo(json_.outcome(done, set_name, environment))
+def _told(done: Outcome, format_: str, renderings: Mapping[str, Callable[[Outcome], str]]) -> int:
+    if format_ in renderings:
+        click.echo(renderings[format_](done))
     elif done.changes:
         click.echo("\n" + text.outcome(done, paint(sys.stdout)))
     else:

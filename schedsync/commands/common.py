@@ -6,7 +6,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from schedsync.planning import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 path_argument = click.argument("path", required=False, metavar="[PATH]")
 environment_option = click.option(
@@ -91,6 +92,37 @@ snapshot_option = click.option(
 out_option = click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write it to a file."
 )
+
+
+class _Report(click.ParamType["tuple[str, Path]"]):
+    """A format and the file to which it is written, as ``markdown=plan.md``."""
+
+    name = "report"
+
+    def __init__(self, formats: Iterable[str]) -> None:
+        self.formats = list(formats)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
+        """Read one; fails the command line where it is none."""
+        if isinstance(value, tuple):
+            return value
+        format_, equals, file = str(value).partition("=")
+        if not equals or not file or format_ not in self.formats:
+            known = ", ".join(self.formats)
+            self.fail(f"`{value}` is no FORMAT=FILE; formats: {known}", param, ctx)
+        return format_, Path(file)
+
+
+def report_option(formats: Iterable[str]) -> Callable[[F], F]:
+    """Return the option that writes the data of one run in further formats."""
+    help_ = "Write it in another format too, such as `markdown=plan.md`; may be given several times."
+    return click.option("--report", "reports", multiple=True, type=_Report(formats), metavar="FORMAT=FILE", help=help_)
+
+
+def write_reports(renderings: Mapping[str, Callable[[T], str]], value: T, reports: Iterable[tuple[str, Path]]) -> None:
+    """Write a value in every format that was asked for."""
+    for format_, file in reports:
+        write(renderings[format_](value), file)
 
 
 def verb(function: F) -> F:

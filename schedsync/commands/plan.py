@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,24 @@ from schedsync.commands.common import (
     override_options,
     paint,
     path_argument,
+    report_option,
     say,
     snapshot_option,
     target,
     target_of,
     verb,
+    write_reports,
 )
 from schedsync.conf import load_config
 from schedsync.core.plan import Plan
 from schedsync.errors import WrongUsage
-from schedsync.render import json_, markdown, text
+from schedsync.render import github, json_, markdown, text
 
-RENDERINGS = {"json": json_.plan, "markdown": markdown.plan}
+RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
+    "json": json_.plan,
+    "markdown": markdown.plan,
+    "github": lambda plan: github.findings(plan.notices),
+}
 
 
 @click.command(short_help="Show what an apply would do, and what follows from it.")
@@ -36,7 +43,7 @@ RENDERINGS = {"json": json_.plan, "markdown": markdown.plan}
 @environment_option
 @database_options
 @override_options()
-@format_option("json", "markdown")
+@format_option("json", "markdown", "github")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -44,9 +51,17 @@ RENDERINGS = {"json": json_.plan, "markdown": markdown.plan}
     help="Save it for `apply --plan`.",
 )
 @snapshot_option
+@report_option(RENDERINGS)
 @click.option("--exit-code", is_flag=True, help="Exit 2 where there are changes.")
 @verb
-def plan(format_: str, out: Path | None, exit_code: bool, against: Path | None, **options: Any) -> int:
+def plan(
+    format_: str,
+    out: Path | None,
+    exit_code: bool,
+    against: Path | None,
+    reports: Sequence[tuple[str, Path]],
+    **options: Any,
+) -> int:
     """Compare the files below PATH with the database, and show every change and its consequences.
 
     Nothing is written. What a safety rule refuses is shown with the way out; `apply` then exits 3. With --against
@@ -55,6 +70,7 @@ def plan(format_: str, out: Path | None, exit_code: bool, against: Path | None, 
     current = _live(options) if against is None else _against(against, options)
     if out is not None:
         save(current, out)
+    write_reports(RENDERINGS, current, reports)
     click.echo(RENDERINGS[format_](current) if format_ in RENDERINGS else text.plan(current, paint(sys.stdout)))
     return 2 if exit_code and (current.changes or current.refusals) else 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,18 @@ from schedsync.commands.common import (
     out_option,
     override_options,
     paint,
+    report_option,
     snapshot_option,
     verb,
     write,
+    write_reports,
 )
 from schedsync.core.finding import has_errors
-from schedsync.core.review import Request
+from schedsync.core.review import Request, Review
 from schedsync.errors import WrongUsage
 from schedsync.render import github, html, json_, markdown, sarif, text
 
-RENDERINGS = {
+RENDERINGS: Mapping[str, Callable[[Review], str]] = {
     "json": json_.review,
     "markdown": markdown.review,
     "github": lambda review: github.findings(review.findings),
@@ -44,10 +47,13 @@ RENDERINGS = {
 @override_options("allow_older")
 @format_option("json", "markdown", "github", "sarif", "html")
 @out_option
+@report_option(RENDERINGS)
 @click.option("--strict", is_flag=True, help="Let warnings that are new fail too.")
 @click.option("--no-cache", is_flag=True, help="Read every file again.")
 @verb
-def review(format_: str, out: Path | None, strict: bool, no_cache: bool, **options: Any) -> int:
+def review(
+    format_: str, out: Path | None, reports: Sequence[tuple[str, Path]], strict: bool, no_cache: bool, **options: Any
+) -> int:
     """Compare the schedules of two Git revisions: what changes, what follows from it, and what is wrong.
 
     Without HEAD the work tree is looked at, and without BASE it is compared with where its branch left the default
@@ -67,9 +73,10 @@ def review(format_: str, out: Path | None, strict: bool, no_cache: bool, **optio
         adopt=options["adopt"],
         snapshot=load_snapshot(options["against"]) if options["against"] else None,
         cache=None if no_cache else cache_file(),
-        pictures=format_ == "html",
+        pictures="html" in (format_, *(one for one, _ in reports)),
     )
     found = compare(request, datetime.now(timezone.utc))
+    write_reports(RENDERINGS, found, reports)
     write(RENDERINGS[format_](found) if format_ in RENDERINGS else text.review(found, paint(sys.stdout)), out)
     judged = found.new if strict else ()
     return int(has_errors(found.findings) or has_errors(judged, strict=True))

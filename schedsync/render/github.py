@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from schedsync.core.finding import Finding
+from schedsync.render.words import printable
 
 _LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
 
 
 def findings(found: Iterable[Finding]) -> str:
-    """Write an annotation for each finding."""
-    return "\n".join(map(_annotation, found))
+    """Write an annotation for each finding, the worst first: of one step GitHub shows the first ten of a kind."""
+    return "\n".join(map(_annotation, sorted(found, key=lambda one: list(_LEVELS).index(one.severity))))
 
 
 def _annotation(finding: Finding) -> str:
@@ -26,7 +27,8 @@ def _annotation(finding: Finding) -> str:
 
 def _data(text: str) -> str:
     """Escape as the runner's toolkit does for a command's data."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    said = "\n".join(printable(line) for line in text.split("\n"))
+    return said.replace("%", "%25").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

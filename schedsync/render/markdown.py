@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from schedsync.core.change import Change, Consequence
 from schedsync.core.finding import Finding
+from schedsync.core.outcome import Outcome
 from schedsync.core.plan import Plan
 from schedsync.core.review import EnvironmentReview, Review
 from schedsync.core.safety import Refusal
@@ -43,6 +44,7 @@ _ALARMING = frozenset({"fires_at_once", "fires_late", "stops", "never_runs"})
 _QUOTED = frozenset({"pause_ends", "taken_over"})
 _HARMLESS = re.compile(r"[A-Za-z0-9_ ,;:.()/+`%→-]*\Z")
 _HEADING = "SS219"
+_DONE = {"create": "created", "update": "updated", "delete": "deleted", "rename": "renamed", "adopt": "adopted"}
 
 
 def plan(value: Plan) -> str:
@@ -100,6 +102,16 @@ def drift(value: Plan) -> str:
         table += ["| schedule | who | what |", "|---|---|---|"]
         table += [_drifted(group) for group in groups(value.changes)] + [""]
     return _fitted(head, table, [*_states(value)])
+
+
+def outcome(value: Outcome, set_name: str, environment: str | None) -> str:
+    """Write what an apply did as Markdown."""
+    scope = f"set {set_name}" + (f" in {environment}" if environment else "")
+    counts = [f"{count:,} {_DONE[kind]}" for kind, count in value.summary().items() if count]
+    head = [f"### Applied {code(scope)}", "", ", ".join(counts) or "nothing to do", ""]
+    if value.unconfirmed:
+        head += ["**Committed, but not confirmed:**", "", *(f"- {code(name)}" for name in value.unconfirmed), ""]
+    return _fitted(head, _changes(value.changes), [f"run {code(str(value.run))}"] if value.run else [])
 
 
 def _fitted(head: Iterable[str], body: Iterable[str], tail: Iterable[str]) -> str:

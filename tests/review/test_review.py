@@ -263,6 +263,7 @@ def test_one_of_many_is_found_to_collide(checkout: Checkout) -> None:
 
 
 def test_a_shallow_clone_says_what_to_fetch(changed: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed.repository.git.checkout("main")
     uri = changed.root.as_uri()
     with git.Repo.clone_from(uri, tmp_path / "shallow", depth=1, branch="feature", single_branch=True):
         monkeypatch.chdir(tmp_path / "shallow")
