@@ -21,7 +21,10 @@ lint: $(VENV)/dev.stamp  ## Check style, types, layers and schemas
 	$(BIN)/check-jsonschema --check-metaschema schemas/*.json
 	$(BIN)/check-jsonschema --schemafile schemas/schedules.v1.schema.json $$(find schedules -name '*.yaml')
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/zizmor --offline --quiet .github/workflows
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci examples/gitlab/*.yml
+	$(BIN)/zizmor --offline --quiet .
+	@if command -v actionlint >/dev/null; then actionlint; fi
 
 format: $(VENV)/dev.stamp  ## Put the code into its form
 	$(BIN)/ruff check --fix .

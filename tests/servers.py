@@ -205,12 +205,20 @@ def _chromium(_base: Path, services: Services) -> Iterator[None]:
     yield
 
 
+@contextlib.contextmanager
+def _gh(_base: Path, _services: Services) -> Iterator[None]:
+    if shutil.which("gh") is None:
+        raise Missing("`apt-get install gh`")
+    yield
+
+
 _STARTERS: dict[str, Callable[[Path, Services], contextlib.AbstractContextManager[None]]] = {
     "PostgreSQL": _postgresql,
     "MariaDB": _mariadb,
     "Redis": _redis,
     "RabbitMQ": _rabbitmq,
     "Chromium": _chromium,
+    "GitHub's gh": _gh,
 }
 
 

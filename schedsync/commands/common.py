@@ -266,7 +266,7 @@ def write(said: str, out: Path | None) -> None:
         click.echo(said.rstrip("\n"))
         return
     try:
-        out.write_text(said if said.endswith("\n") else f"{said}\n", encoding="utf-8")
+        out.write_text(f"{said}\n" if said and not said.endswith("\n") else said, encoding="utf-8")
     except OSError as error:
         raise WrongUsage(f"cannot write `{out}`: {error.strerror}") from error
     say(f"wrote {out}")

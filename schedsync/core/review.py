@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from schedsync.core.change import Change
-from schedsync.core.finding import Finding
+from schedsync.core.finding import Finding, has_errors
 from schedsync.core.load import Load
 from schedsync.core.plan import Plan, change_document, finding_document
 from schedsync.core.safety import Limits
@@ -94,4 +94,5 @@ class Review:
                 for one in self.environments
             ],
             "findings": [finding_document(finding) | {"new": finding in self.new} for finding in self.findings],
+            "failure_reason": "invalid" if has_errors(self.findings) else None,
         }

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Ends an action as its tool ended, with the reason in the log.
+set -euo pipefail
+
+[ "${EXIT_CODE:-1}" = 0 ] && exit 0
+[ "${EXIT_CODE:-1}" = 2 ] && [ "${CHANGES_FAIL:-false}" != true ] && exit 0
+python3 -I - "${REPORT:?}" <<'PYTHON'
+import json
+import sys
+
+try:
+    said = json.load(open(sys.argv[1], encoding="utf-8"))
+except (OSError, ValueError):
+    said = {}
+lines = [said.get("message"), said.get("hint"), *(one.get("message") for one in said.get("refusals", []))]
+for line in filter(None, lines):
+    # Indented, and in one line: no workflow command begins so.
+    print("   ", " ".join("".join(c if c.isprintable() else " " for c in str(line)).split()))
+PYTHON
+echo "schedsync ended with exit code ${EXIT_CODE:-1}"
+exit "${EXIT_CODE:-1}"

@@ -1,0 +1,170 @@
+"""What the actions do beside running schedsync: outputs, the job's summary, a comment, an issue; standard library only.
+
+GitHub is asked through its own `gh`, which every runner has. Whatever schedsync wrote is data here: it goes into files
+and bodies, never into a command line or a workflow command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+KINDS = ("create", "update", "delete", "rename", "adopt")
+#: GitHub takes a summary of up to one MiB a step, and drops a longer one as a whole.
+LONGEST_SUMMARY = 1_000_000
+
+
+def main() -> int:
+    """Run one of the parts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parts = parser.add_subparsers(dest="part", required=True)
+    for name, options in (
+        ("outputs", ("json", "exit-code")),
+        ("summary", ("body", "json")),
+        ("comment", ("body", "json", "key", "number", "author")),
+        ("issue", ("body", "json", "key", "title", "label", "open")),
+    ):
+        part = parts.add_parser(name)
+        for option in options:
+            part.add_argument(f"--{option}", required=True)
+    given = vars(parser.parse_args())
+    return {"outputs": outputs, "summary": summary, "comment": comment, "issue": issue}[given.pop("part")](**given)
+
+
+def outputs(json: str, exit_code: str) -> int:
+    """Write the counts, the checksum and the reason of a failure as the step's outputs."""
+    said = read(json)
+    counts = [one.get("summary", {}) for one in said.get("environments", [said])]
+    values = {kind: max((one.get(kind, 0) for one in counts), default=0) for kind in KINDS}
+    findings = said.get("findings", [])
+    write_outputs(
+        {kind: str(count) for kind, count in values.items()}
+        | {
+            "changes": str(max((sum(one.get(kind, 0) for kind in KINDS) for one in counts), default=0)),
+            "held": str(len(said.get("held", []))),
+            "errors": str(sum(one["severity"] == "error" for one in findings)),
+            "findings": str(len(findings)),
+            "checksum": said.get("checksum") or "",
+            "failure-reason": said.get("failure_reason") or ("" if exit_code in ("0", "2") else "failed"),
+            "exit-code": exit_code,
+        }
+    )
+    return 0
+
+
+def read(path: str) -> dict:
+    """Return what schedsync wrote as JSON; nothing where it wrote none."""
+    try:
+        said = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def write_outputs(values: dict[str, str]) -> None:
+    """Append to GITHUB_OUTPUT, each value between delimiters that nothing in it can guess."""
+    lines: list[str] = []
+    for name, value in values.items():
+        mark = f"schedsync-{secrets.token_hex(16)}"
+        lines += [f"{name}<<{mark}", value, mark]
+    with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def text(body: str, json: str) -> str:
+    """Return the Markdown that schedsync wrote, or what became of it."""
+    try:
+        return Path(body).read_text(encoding="utf-8")
+    except OSError:
+        said = read(json)
+        problems = [said.get("message") or "schedsync failed, see the log", said.get("hint")]
+        for finding in said.get("findings", [])[:50]:
+            place = finding.get("location") or {}
+            problems.append(f"{place.get('path', '')}:{place.get('line', '')}: {finding['code']} {finding['message']}")
+        problems += [f"{one['message']}; way out: {one['override']}" for one in said.get("refusals", [])[:50]]
+        lines = "\n".join(f"    {line}" for one in problems if one for line in str(one).splitlines())
+        return f"### schedsync could not finish\n\n{lines}\n"
+
+
+def summary(body: str, json: str) -> int:
+    """Append to the job's summary."""
+    said = text(body, json).encode()
+    if len(said) > LONGEST_SUMMARY:
+        said = said[:LONGEST_SUMMARY] + "\n\n… and more than fits here.\n".encode()
+    with Path(os.environ["GITHUB_STEP_SUMMARY"]).open("ab") as file:
+        file.write(said)
+    return 0
+
+
+def comment(body: str, json: str, key: str, number: str, author: str) -> int:
+    """Write one comment on a pull request, or bring the one that is there up to date."""
+    if not number.isdecimal():
+        print("no pull request to comment on")
+        return 0
+    marker = marker_of(key)
+    file = marked(body, json, marker)
+    repository = os.environ["GITHUB_REPOSITORY"]
+    query = ".[] | select(.user.login == env.AUTHOR and (.body | startswith(env.MARKER))) | .id"
+    found = gh(
+        f"repos/{repository}/issues/{number}/comments?per_page=100", "--paginate", "--jq", query,
+        AUTHOR=author, MARKER=marker,
+    ).split()  # fmt: skip
+    if found:
+        gh(f"repos/{repository}/issues/comments/{found[0]}", "-X", "PATCH", "-F", f"body=@{file}", "--silent")
+    else:
+        gh(f"repos/{repository}/issues/{number}/comments", "-X", "POST", "-F", f"body=@{file}", "--silent")
+    return 0
+
+
+def issue(body: str, json: str, key: str, title: str, label: str, open: str) -> int:
+    """Open one issue, bring it up to date, or close it, as ``open`` is true or not."""
+    marker = marker_of(key)
+    repository = os.environ["GITHUB_REPOSITORY"]
+    query = '.[] | select(.pull_request == null and (.body // "" | startswith(env.MARKER))) | .number'
+    found = gh(
+        f"repos/{repository}/issues?state=open&labels={label}&per_page=100", "--paginate", "--jq", query, MARKER=marker
+    ).split()
+    if open == "true":
+        file = marked(body, json, marker)
+        if found:
+            gh(f"repos/{repository}/issues/{found[0]}", "-X", "PATCH", "-F", f"body=@{file}", "--silent")
+        else:
+            words = ("-f", f"title={title}", "-F", f"body=@{file}", "-f", f"labels[]={label}")
+            gh(f"repos/{repository}/issues", "-X", "POST", *words, "--silent")
+    for number in found if open != "true" else ():
+        words = ("-f", "state=closed", "-f", "state_reason=completed")
+        gh(f"repos/{repository}/issues/{number}", "-X", "PATCH", *words, "--silent")
+    return 0
+
+
+def marker_of(key: str) -> str:
+    """Return the line by which a comment or an issue of ours is found again; nothing in the key can end it."""
+    return f"<!-- schedsync {hashlib.sha256(key.encode()).hexdigest()[:16]} -->"
+
+
+def marked(body: str, json: str, marker: str) -> str:
+    """Write the body below its marker, and return the file."""
+    file = Path(os.environ["RUNNER_TEMP"]) / f"schedsync-{secrets.token_hex(8)}.md"
+    file.write_text(f"{marker}\n{text(body, json)}", encoding="utf-8")
+    return str(file)
+
+
+def gh(*words: str, **environment: str) -> str:
+    """Ask GitHub; what it refuses ends the step with its message."""
+    # Words that come from outside follow `-F` or `-f`, or stand within the path of ours.
+    done = subprocess.run(
+        ["gh", "api", *words], env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit("GitHub refused: has the job `pull-requests: write` (for drift `issues: write`)?")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())

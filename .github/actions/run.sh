@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Runs one verb of schedsync for an action, and reports: outputs, annotations, the job's summary.
+# Everything is given by environment variables; nothing of it is evaluated.
+set -uo pipefail
+
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+verb="$1"
+out="${RUNNER_TEMP:?}/schedsync-$verb"
+mkdir -p "$out"
+rm -f "$out"/*
+
+# The flags of the workflow's author, split at white space.
+read -r -d '' -a flags <<<"${INPUT_FLAGS:-}" || true
+words=("$verb" --format json --report "markdown=$out/report.md")
+[ -z "${INPUT_ENVIRONMENT:-}" ] || words+=(--environment "$INPUT_ENVIRONMENT")
+[ -z "${INPUT_SETTINGS:-}" ] || words+=(--settings "$INPUT_SETTINGS")
+[ -z "${INPUT_DATABASE:-}" ] || words+=(--database "$INPUT_DATABASE")
+[ -z "${INPUT_AGAINST:-}" ] || words+=(--against "$INPUT_AGAINST")
+case "$verb" in
+  review)
+    words+=(--report "html=$out/report.html" --report "github=$out/annotations" --report "sarif=$out/report.sarif")
+    [ -z "${INPUT_PATH:-}" ] || words+=(--path "$INPUT_PATH")
+    words+=("${flags[@]}" --)
+    [ -z "${INPUT_BASE:-}${INPUT_HEAD:-}" ] || words+=("${INPUT_BASE:?a head needs a base}")
+    [ -z "${INPUT_HEAD:-}" ] || words+=("$INPUT_HEAD")
+    ;;
+  plan)
+    words+=(--report "github=$out/annotations" --out "$out/plan.json" "${flags[@]}" --)
+    [ -z "${INPUT_PATH:-}" ] || words+=("$INPUT_PATH")
+    ;;
+  apply)
+    words+=(--yes)
+    [ -z "${INPUT_REVIEWED:-}" ] || words+=(--reviewed "$INPUT_REVIEWED")
+    words+=("${flags[@]}" --)
+    [ -z "${INPUT_PATH:-}" ] || words+=("$INPUT_PATH")
+    ;;
+  *)
+    words+=("${flags[@]}" --)
+    [ -z "${INPUT_PATH:-}" ] || words+=("$INPUT_PATH")
+    ;;
+esac
+
+code=0
+schedsync "${words[@]}" >"$out/report.json" || code=$?
+
+[ ! -s "$out/annotations" ] || cat "$out/annotations"
+python3 -I "$here/report.py" outputs --json "$out/report.json" --exit-code "$code"
+python3 -I "$here/report.py" summary --body "$out/report.md" --json "$out/report.json"
+printf 'directory=%s\n' "$out" >>"$GITHUB_OUTPUT"
+# The step that fails the job comes last: a comment has to be written first.
+exit 0

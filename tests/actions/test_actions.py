@@ -1,0 +1,240 @@
+"""The actions, run as a runner runs them, against a stand-in for GitHub's HTTP interface."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import git
+import pytest
+
+from tests.actions.github import ACTIONS, BOT, ROOT, GitHub, Ran, environment_of, run, serving
+
+pytestmark = pytest.mark.skipif(shutil.which("gh") is None, reason="no gh on this machine")
+
+BEFORE = '  nightly: {task: shop.tasks.nightly, crontab: "0 2 * * *"}\n  gone: {task: t, every: 1h}\n'
+AFTER = '  nightly: {task: shop.tasks.nightly, crontab: "*/2 * * * *"}\n'
+EVENT = {"event": {"pull_request": {"number": 7}}, "token": "x"}
+
+
+@dataclass(frozen=True)
+class Forge:
+    """A checkout of a pull request, and GitHub beside it."""
+
+    root: Path
+    repository: git.Repo
+    github: GitHub
+    environment: dict[str, str]
+
+    def write(self, schedules: str, name: str = "schedules/shop.yaml") -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"version: 1\nschedules:\n{schedules}")
+
+    def commit(self) -> str:
+        self.repository.git.add(all=True)
+        self.repository.index.commit("change")
+        return self.repository.head.commit.hexsha
+
+    def run(self, action: str, event: dict[str, Any] | None = None, **inputs: str) -> Ran:
+        given = {"install": "false"} | {name.replace("_", "-"): value for name, value in inputs.items()}
+        return run(action, given, self.root, self.environment, EVENT if event is None else event)
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Iterator[Forge]:
+    root = tmp_path / "shop"
+    root.mkdir()
+    github = GitHub()
+    with git.Repo.init(root, initial_branch="main") as repository, serving(github, tmp_path) as environment:
+        with repository.config_writer() as config:
+            config.set_value("user", "name", "Sam")
+            config.set_value("user", "email", "sam@example.org")
+        yield Forge(root, repository, github, environment_of(tmp_path) | environment)
+
+
+@pytest.fixture
+def pull_request(forge: Forge) -> Forge:
+    """A branch with a change, checked out."""
+    forge.write(BEFORE)
+    forge.commit()
+    forge.repository.git.checkout("-b", "feature")
+    forge.write(AFTER)
+    forge.commit()
+    return forge
+
+
+def test_a_review_comments_summarizes_annotates_and_counts(pull_request: Forge) -> None:
+    ran = pull_request.run("plan")
+
+    assert ran.code == 0
+    assert [line for line in ran.log.splitlines() if not line.startswith("wrote ")] == []
+    assert "1 to update, 1 to delete" in ran.summary
+    assert [ran.outputs[name] for name in ("changes", "create", "update", "delete")] == ["2", "0", "1", "1"]
+    assert (ran.outputs["failure-reason"], ran.outputs["exit-code"]) == ("", "0")
+    assert [one["issue"] for one in pull_request.github.comments] == [7]
+    assert pull_request.github.comments[0]["body"].splitlines()[0].startswith("<!-- schedsync ")
+    assert ran.summary in pull_request.github.comments[0]["body"]
+    assert Path(ran.outputs["html"]).read_text().startswith("<!doctype html>")
+    assert Path(ran.outputs["sarif"]).exists()
+
+
+def test_a_second_run_brings_the_comment_up_to_date_among_many(pull_request: Forge) -> None:
+    planted = {"id": 1, "issue": 7, "user": {"login": "mallory"}, "body": "<!-- schedsync"}
+    pull_request.github.comments += [planted | {"id": number} for number in range(5)]
+    pull_request.run("plan")
+    pull_request.write(AFTER + "  more: {task: t, every: 1d}\n")
+    pull_request.run("plan")
+    ours = [one for one in pull_request.github.comments if one["user"]["login"] == BOT]
+
+    assert len(ours) == 1
+    assert "1 to create" in ours[0]["body"]
+
+
+def test_a_planted_marker_of_someone_else_is_left_alone(pull_request: Forge) -> None:
+    pull_request.run("plan")
+    pull_request.github.comments[0]["user"]["login"] = "mallory"
+    body = pull_request.github.comments[0]["body"]
+    pull_request.run("plan")
+
+    assert pull_request.github.comments[0]["body"] == body
+    assert len(pull_request.github.comments) == 2
+
+
+def test_each_environment_has_its_comment(pull_request: Forge) -> None:
+    (pull_request.root / "schedsync.toml").write_text('environments = ["staging", "production"]\n')
+    for environment in ("staging", "production", "staging"):
+        pull_request.run("plan", environment=environment)
+
+    assert len(pull_request.github.comments) == 2
+
+
+def test_errors_fail_the_job_after_the_comment_is_written(pull_request: Forge) -> None:
+    pull_request.write('  bad: {task: t, crontab: "61 * * * *"}\n', "schedules/bad.yaml")
+    ran = pull_request.run("plan")
+
+    assert ran.code == 1
+    assert "::error title=SS131,file=schedules/bad.yaml,line=3,col=28::minute: `61` is not within 0-59" in ran.log
+    assert (ran.outputs["failure-reason"], ran.outputs["errors"]) == ("invalid", "1")
+    assert "SS131 error" in pull_request.github.comments[0]["body"]
+
+
+def test_a_tool_that_cannot_work_fails_the_job_and_says_why(pull_request: Forge) -> None:
+    ran = pull_request.run("plan", base="nowhere")
+
+    assert ran.code == 64
+    assert "no commit `nowhere`" in ran.log
+    assert ran.outputs["failure-reason"] == "usage"
+    assert "no commit `nowhere`" in ran.summary
+
+
+def test_what_may_not_comment_says_which_right_is_missing(pull_request: Forge) -> None:
+    pull_request.github.forbidden = True
+    ran = pull_request.run("plan")
+
+    assert (ran.code != 0, "pull-requests: write" in ran.log) == (True, True)
+
+
+def test_without_a_pull_request_nothing_is_commented(pull_request: Forge) -> None:
+    ran = pull_request.run("plan", {"event": {}, "token": "x"})
+
+    assert (ran.code, pull_request.github.asked) == (0, [])
+
+
+def test_hostile_names_forge_no_command_and_no_output(pull_request: Forge) -> None:
+    name = "a\\n::error::x%0A::set-output name=changes::99 @team <img src=x>"
+    pull_request.write(f'  "{name}": {{task: t, crontab: "61 * * * *"}}\n', "schedules/bad.yaml")
+    (pull_request.root / "json.py").write_text("raise SystemExit('run from the checkout')\n")
+    (pull_request.root / "pip.py").write_text("raise SystemExit('run from the checkout')\n")
+    ran = pull_request.run("plan")
+
+    assert [line for line in ran.log.splitlines() if line.startswith("::") and "title=SS1" not in line] == []
+    assert "run from the checkout" not in ran.log
+    assert ran.outputs["changes"] == "2"
+
+
+@pytest.fixture
+def database(forge: Forge, tmp_path: Path) -> dict[str, str]:
+    """The example project's database, migrated; returns the inputs that name it."""
+    data = tmp_path / "data"
+    data.mkdir()
+    forge.environment.update(PYTHONPATH=str(ROOT / "examples/shop"), SHOP_DATA=str(data))
+    command = [sys.executable, str(ROOT / "examples/shop/manage.py")]
+    subprocess.run([*command, "migrate", "--verbosity", "0"], env=forge.environment, check=True)
+    return {"settings": "shop.settings"}
+
+
+def test_a_plan_is_saved_reviewed_and_applied(forge: Forge, database: dict[str, str]) -> None:
+    forge.write(BEFORE)
+    forge.commit()
+    planned = forge.run("plan", verb="plan", **database)
+    applied = forge.run("apply", reviewed=planned.outputs["plan"], flags="--settle 0", **database)
+    forge.write(BEFORE + "  slipped-in: {task: t, every: 1d}\n")
+    refused = forge.run("apply", reviewed=planned.outputs["plan"], **database)
+
+    assert (planned.code, planned.outputs["create"]) == (0, "2")
+    assert planned.outputs["checksum"].startswith("sha256:")
+    assert (applied.code, applied.outputs["create"], "2 created" in applied.summary) == (0, "2", True), applied.log
+    assert (refused.code, refused.outputs["failure-reason"]) == (3, "refused")
+    assert "nobody reviewed to create `slipped-in`" in refused.log
+    assert "nobody reviewed to create `slipped-in`" in refused.summary
+
+
+def test_drift_keeps_one_issue(forge: Forge, database: dict[str, str]) -> None:
+    forge.write(BEFORE)
+    forge.commit()
+    forge.run("apply", flags="--settle 0", **database)
+    none = forge.run("drift", **database)
+    file = next(Path(forge.environment["SHOP_DATA"]).glob("*.sqlite3"))
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE django_celery_beat_periodictask SET queue = 'other' WHERE name = 'nightly'")
+    found = [forge.run("drift", **database) for _ in range(2)]
+    failing = forge.run("drift", fail="true", **database)
+    still = list(forge.github.issues)
+    forge.run("apply", flags="--settle 0", **database)
+    forge.run("drift", **database)
+
+    assert (none.code, [ran.code for ran in found], failing.code) == (0, [0, 0], 2)
+    assert "`nightly`" in found[0].summary
+    assert len(still) == 1
+    assert (still[0]["title"], still[0]["labels"]) == (
+        "Schedules were changed behind Git's back: the database", ["schedsync-drift"],
+    )  # fmt: skip
+    assert forge.github.issues[0]["state"] == "closed"
+
+
+def test_a_forks_pull_request_is_found_and_read_as_data(forge: Forge, tmp_path: Path) -> None:
+    forge.write(BEFORE)
+    base = forge.commit()
+    with git.Repo.clone_from(forge.root.as_uri(), tmp_path / "acme/shop", bare=True) as upstream:
+        forge.repository.git.checkout("-b", "fork")
+        forge.write(AFTER)
+        head = forge.commit()
+        forge.repository.git.push(upstream.git_dir, f"{head}:refs/pull/7/head")
+        upstream.git.config("uploadpack.allowAnySHA1InWant", "true")
+        forge.repository.git.checkout("main")
+        forge.repository.git.branch("-D", "fork")
+    fork = {"sha": head, "label": "mallory:x", "repo": {"full_name": "mallory/shop"}}
+    forge.github.pulls += [
+        {"number": 6, "head": fork | {"sha": base}, "base": {"sha": base}},
+        {"number": 5, "head": fork | {"repo": {"full_name": "other/shop"}}, "base": {"sha": base}},
+        {"number": 7, "head": fork, "base": {"sha": base}},
+    ]
+    output = tmp_path / "output"
+    environment = {
+        **forge.environment, "GITHUB_OUTPUT": str(output), "GITHUB_REPOSITORY": "acme/shop", "HEAD_SHA": head,
+        "HEAD_OWNER": "mallory", "HEAD_BRANCH": "x", "HEAD_REPOSITORY": "mallory/shop", "SERVER": tmp_path.as_uri(),
+    }  # fmt: skip
+    done = subprocess.run(["bash", str(ACTIONS / "find-pull-request.sh")], cwd=forge.root, env=environment, check=False)
+    ran = forge.run("plan", {"event": {}, "token": "x"}, base=base, head=head, pull_request="7")
+
+    assert (done.returncode, output.read_text()) == (0, f"number=7\nbase={base}\n")
+    assert (ran.code, ran.outputs["delete"]) == (0, "1")
+    assert [one["issue"] for one in forge.github.comments] == [7]
+    assert (forge.root / "schedules/shop.yaml").read_text().count("gone") == 1
