@@ -14,8 +14,9 @@ except (OSError, ValueError):
     said = {}
 lines = [said.get("message"), said.get("hint"), *(one.get("message") for one in said.get("refusals", []))]
 for line in filter(None, lines):
-    # Indented, and in one line: no workflow command begins so.
-    print("   ", " ".join("".join(c if c.isprintable() else " " for c in str(line)).split()))
+    # In one line behind a bar: no workflow command begins so.
+    shown = " ".join("".join(c if c.isprintable() else " " for c in str(line)).split())
+    print("|", shown.replace("##[", "# #["))
 PYTHON
 echo "schedsync ended with exit code ${EXIT_CODE:-1}"
 exit "${EXIT_CODE:-1}"

@@ -20,6 +20,7 @@ from schedsync.core.safety import Limits
 from schedsync.core.timing import TimingError, duration
 from schedsync.errors import InvalidSet, Refused, SchedsyncError, WrongUsage
 from schedsync.render import json_, text
+from schedsync.render.words import printable
 
 if TYPE_CHECKING:
     from schedsync.core.plan import SavedPlan
@@ -149,9 +150,9 @@ def report(error: SchedsyncError, format_: str) -> None:
         click.echo(text.findings(error.findings, paint(sys.stderr)), err=True)
     if isinstance(error, Refused):
         click.echo("\n".join(text.refusals(error.refusals, paint(sys.stderr))).lstrip(), err=True)
-    click.echo(f"error: {error.message}", err=True)
+    click.echo(f"error: {printable(error.message)}", err=True)
     if error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
+        click.echo(f"  hint: {printable(error.hint)}", err=True)
 
 
 def _data(error: SchedsyncError) -> dict[str, Any]:

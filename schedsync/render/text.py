@@ -47,12 +47,17 @@ def findings(found: Iterable[Finding], paint: Paint = plain) -> str:
 
 
 def _finding(finding: Finding, paint: Paint, mark: str = "") -> Iterator[str]:
-    place = f"{printable(str(finding.location))}: " if finding.location else ""
+    place = f"{_at_line_start(printable(str(finding.location)))}: " if finding.location else ""
     word = "" if finding.severity == "error" else f"{finding.severity}: "
     style = {"error": "red", "warning": "yellow", "info": "blue"}[finding.severity]
     yield f"{place}{paint(finding.code, style)} {word}{printable(finding.message)}{mark}"
     if finding.hint:
         yield f"  hint: {printable(finding.hint)}"
+
+
+def _at_line_start(path: str) -> str:
+    """Return a path as it may begin a line: GitHub's runner takes two colons there for a command."""
+    return f"./{path}" if path.lstrip().startswith("::") else path
 
 
 def plan(value: Plan, paint: Paint = plain) -> str:
@@ -74,11 +79,11 @@ def plan(value: Plan, paint: Paint = plain) -> str:
 
 def review(value: Review, paint: Paint = plain) -> str:
     """Write what a change of the files does, environment by environment, and what is wrong."""
-    lines = [paint(f"Review of {side_text(value.head)} against {value.base[:12]}", "bold")]
+    lines = [paint(f"Review of {printable(side_text(value.head))} against {printable(value.base[:12])}", "bold")]
     for group in value.groups():
         where = environments_text([one.environment for one in group])
         summary = summary_text(group[0].plan)
-        lines += ["", paint(f"{printable(where)}: {summary}" if where else summary, "bold")]
+        lines += ["", paint(f"In {printable(where)}: {summary}" if where else summary, "bold")]
         for change in groups(group[0].plan.changes):
             lines += ["", *_change(change, paint)]
         lines += refusals(group[0].plan.refusals, paint)

@@ -68,10 +68,13 @@ def _likeness(change: Change) -> object:
 
 
 def printable(text: str) -> str:
-    """Return text in which control characters, and such as turn the writing direction, are shown as escapes."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_visible(character) for character in text)
+    """Return text in which control characters, and such as turn the writing direction, are shown as escapes.
+
+    So is what GitHub's runner takes for a command wherever it stands in a line of a log.
+    """
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(_visible(character) for character in text)
+    return text.replace("##[", "#\\u0023[")
 
 
 def _visible(character: str) -> str:

