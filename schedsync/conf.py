@@ -28,6 +28,13 @@ PROJECT = "pyproject.toml"
 SUFFIXES = (".yaml", ".yml")
 DEFAULT_PATH = "schedules"
 LONGEST_SET = 100
+LONGEST_ENVIRONMENT = 64
+MOST_ENVIRONMENTS = 100
+#: A configuration has no more bytes.
+LARGEST = 2**20
+_LONGEST_PATTERN = 1_000
+#: Each multiplies what a pattern has to try.
+_MOST_STARS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +65,13 @@ class Config:
         raise WrongUsage(f"unknown environment `{environment}`", hint=hint)
 
 
-def load_config(path: str | None) -> Config:
-    """Return the configuration for a PATH argument, or for the default path where there is none."""
+def load_config(path: str | None, top: Path | None = None) -> Config:
+    """Return the configuration for a PATH argument, or for the default path where there is none.
+
+    It is not looked for above ``top``.
+    """
     start = Path(path or DEFAULT_PATH)
-    found = _find(start.absolute())
+    found = _find(start.absolute(), top)
     if found is None:
         return Config(paths=(start,))
     file, table = found
@@ -78,8 +88,10 @@ def _root(start: Path, paths: tuple[Path, ...]) -> Path | None:
     return next((path for path in paths if here.is_relative_to(path.absolute())), None)
 
 
-def _find(start: Path) -> tuple[Path, Mapping[str, Any]] | None:
+def _find(start: Path, top: Path | None) -> tuple[Path, Mapping[str, Any]] | None:
     for directory in (start, *start.parents):
+        if top is not None and not directory.is_relative_to(top):
+            return None
         for file in (directory / FILE, directory / PROJECT):
             if _is_file(file) and (table := table_of(file, _text(file))) is not None:
                 return file, table
@@ -97,6 +109,8 @@ def _text(file: Path) -> str:
     if file.is_symlink() and not file.resolve().is_relative_to(file.parent.resolve()):
         raise InvalidConfiguration(str(file), "a symbolic link that leaves its directory")
     try:
+        if file.stat().st_size > LARGEST:
+            raise InvalidConfiguration(str(file), "too large for a configuration")
         return file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise InvalidConfiguration(str(file), f"cannot be read: {error}") from error
@@ -132,7 +146,7 @@ def read_config(file: Path, table: Mapping[str, Any], base: Path, matches: Calla
         file=file,
         paths=_paths(file, _texts(file, table, "paths", [DEFAULT_PATH]), base, matches),
         set=_set_name(file, _typed(file, table, "set", str, "default")),
-        environments=tuple(_texts(file, table, "environments", [])),
+        environments=_environments(file, _texts(file, table, "environments", [])),
         max_stops=_number(file, safety, "max_stops", MAX_STOPS, 10**9),
         max_stop_percent=_number(file, safety, "max_stop_percent", MAX_STOP_PERCENT, 100),
         repository_url=_typed(file, table, "repository_url", str, None),
@@ -206,9 +220,22 @@ def _set_name(file: Path, name: str) -> str:
     return name
 
 
+def _environments(file: Path, names: Sequence[str]) -> tuple[str, ...]:
+    if len(names) > MOST_ENVIRONMENTS:
+        raise InvalidConfiguration(str(file), f"`environments` has at most {MOST_ENVIRONMENTS} names")
+    for name in names:
+        if len(name) > LONGEST_ENVIRONMENT or not name.isprintable() or name != name.strip():
+            message = f"`environments` takes printable names of at most {LONGEST_ENVIRONMENT} characters"
+            raise InvalidConfiguration(str(file), message)
+    return tuple(names)
+
+
 def _paths(file: Path, patterns: Sequence[str], base: Path, matches: Callable[[str], list[Path]]) -> tuple[Path, ...]:
     result: list[Path] = []
     for pattern in patterns:
+        if len(pattern) > _LONGEST_PATTERN or not pattern.isprintable() or pattern.split("/").count("**") > _MOST_STARS:
+            message = f"`paths` takes printable patterns of at most {_LONGEST_PATTERN} characters and two `**`"
+            raise InvalidConfiguration(str(file), message)
         if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
             raise InvalidConfiguration(str(file), f"`paths` stays below this file, `{pattern}` does not")
         result += matches(pattern) if is_pattern(pattern) else [base / pattern]
@@ -225,7 +252,7 @@ def is_pattern(text: str) -> bool:
 def _matches(file: Path, base: Path, pattern: str) -> list[Path]:
     try:
         found = sorted(base.glob(pattern))
-    except (ValueError, NotImplementedError) as error:
+    except (ValueError, OSError, NotImplementedError) as error:
         raise InvalidConfiguration(str(file), f"`paths`: `{pattern}` is no pattern: {error}") from error
     wanted = [path for path in found if not path.name.startswith(".") and (path.is_dir() or path.suffix in SUFFIXES)]
     if not wanted:

@@ -15,6 +15,7 @@ from schedsync.core.change import Change, Consequence, Create, Delete, Managed, 
 from schedsync.core.diff import diff
 from schedsync.core.finding import Finding
 from schedsync.core.load import Load, load_of
+from schedsync.core.location import Location
 from schedsync.core.plan import Plan
 from schedsync.core.review import EnvironmentReview, Request
 from schedsync.core.safety import Binding, Refusal, Situation, refusals
@@ -23,6 +24,7 @@ from schedsync.core.slots import last_slot
 from schedsync.core.snapshot import masked_desired
 from schedsync.core.timing import Crontab, Timing
 from schedsync.forecast import slots
+from schedsync.outlook import week_of
 from schedsync.planning import Surroundings, Target, planned, refused_by_celery
 from schedsync.reading import Side
 
@@ -40,20 +42,68 @@ def reviewed(
 ) -> tuple[EnvironmentReview, list[Finding]]:
     """Return what happens in one environment between two states, and findings about the change as a whole."""
     before, after = desired
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    load = load_of(after.schedules.values(), midnight, slots)
-    earlier = load_of(before.schedules.values(), midnight, slots) if request.pictures else load
+    load = load_of(after.schedules.values(), week_of(now), slots)
+    earlier = load_of(before.schedules.values(), week_of(now), slots) if request.pictures else load
     plan = _plan(request, sides, desired, environment, now)
-    plan = replace(plan, changes=tuple(_with_crowd(change, load, now) for change in plan.changes))
-    foretold = [*refused_by_celery(_moved(desired)), *_refused(plan.refusals, environment), *_renames(plan.changes)]
+    plan = replace(plan, changes=tuple(_with_crowd(change, load, after) for change in plan.changes))
+    place = sides[1].place
+    foretold = [*refused_by_celery(_compared(sides, desired, environment)[1])]
+    foretold += [*_refused(plan.refusals, environment, place), *_renames(plan.changes)]
+    foretold += _not_compared(sides, desired, environment)
     return EnvironmentReview(environment, plan, earlier, load), foretold
 
 
-def _moved(desired: tuple[Desired, Desired]) -> Desired:
-    """Return what is not the same in both; what stands in an unchanged file is the same object."""
+def configuration(before: Side, after: Side) -> Iterator[Finding]:
+    """Yield what changes in the configuration, and changes what an apply does or lets pass."""
+    if not before.there:
+        return
+    one, other, place = before.config, after.config, after.place
+    said = [
+        f"`{name}` goes from {getattr(one, name)} to {getattr(other, name)}"
+        for name in ("max_stops", "max_stop_percent")
+        if getattr(one, name) != getattr(other, name)
+    ]
+    said += [f"environment `{name}` is new" for name in other.environments if name not in one.environments]
+    said += [f"environment `{name}` goes" for name in one.environments if name not in other.environments]
+    for message in said:
+        yield Finding("SS168", message, place, None, "warning")
+    if one.set != other.set:
+        message = (
+            f"the set is `{other.set}` now: set `{one.set}` manages what it applied, and an apply would be refused"
+        )
+        yield Finding("SS168", message, place, f"keep `{one.set}`; or adopt each name, and empty the old set")
+
+
+def _compared(
+    sides: tuple[Side, Side], desired: tuple[Desired, Desired], environment: str | None
+) -> tuple[dict[str, Schedule], Desired]:
+    """Return what is left behind, and what is there instead; what did not change is the same object on both sides.
+
+    What stands in a file with errors on one side, and is missing there, may be there all the same: it is left out.
+    """
     before, after = desired
-    changed = {name: one for name, one in after.schedules.items() if before.schedules.get(name) is not one}
-    return Desired(changed, after.removed)
+    left = {name: one for name, one in before.schedules.items() if after.schedules.get(name) is not one}
+    come = {name: one for name, one in after.schedules.items() if before.schedules.get(name) is not one}
+    for mine, others, broken in (
+        (left, after.schedules, sides[1].broken(environment)),
+        (come, before.schedules, sides[0].broken(environment)),
+    ):
+        for name in [name for name, one in mine.items() if name not in others and one.location.path in broken]:
+            del mine[name]
+    return left, Desired(come, after.removed)
+
+
+def _not_compared(
+    sides: tuple[Side, Side], desired: tuple[Desired, Desired], environment: str | None
+) -> Iterator[Finding]:
+    for number, when_ in ((1, "now"), (0, "before the change")):
+        others = desired[number].schedules
+        for path in sorted(sides[number].broken(environment)):
+            missing = [one for one in desired[1 - number].schedules.values() if one.location.path == path]
+            count = sum(one.name not in others for one in missing)
+            if count:
+                message = f"{count:,} of its schedules cannot be compared: the file has errors {when_}"
+                yield Finding("SS167", message, Location(path, 1, 1), None, "warning" if number == 0 else "info")
 
 
 def _plan(
@@ -64,18 +114,17 @@ def _plan(
     now: datetime,
 ) -> Plan:
     before, after = desired
-    moved = _moved(desired)
-    left = {name: one for name, one in before.schedules.items() if after.schedules.get(name) is not one}
+    left, moved = _compared(sides, desired, environment)
     observed = _as_applied(left, now)
     difference = diff(moved, observed, now)
-    last = Binding(environment, path=sides[0].path) if sides[0].there else None
     situation = Situation(
         set=sides[1].config.set,
         desired=len(after.schedules),
         managed=len(before.schedules),
         now=Binding(environment, path=sides[1].path),
-        last=last,
+        last=_last(sides[0], environment),
     )
+    broken = sides[1].broken(environment)
     return Plan(
         set=sides[1].config.set,
         binding=situation.now,
@@ -83,27 +132,33 @@ def _plan(
         observed=observed,
         now=now,
         completed=difference.completed,
-        refusals=_refusals(request, sides[1], after, environment, difference.changes, situation, now),
-        unchanged=difference.unchanged + len(after.schedules) - len(moved.schedules),
+        # A set with errors is not applied at all.
+        refusals=() if broken else _refusals(request, sides[1], after, difference.changes, situation, now),
+        unchanged=difference.unchanged
+        + sum(before.schedules.get(name) is one for name, one in after.schedules.items()),
     )
+
+
+def _last(before: Side, environment: str | None) -> Binding | None:
+    """Return where the set was last applied from, as far as the earlier files tell; None where it was not."""
+    known = before.config.environments
+    if not before.there or (known and environment not in known):
+        return None
+    return Binding(environment if known else None, path=before.path)
 
 
 def _refusals(
     request: Request,
     side: Side,
     after: Desired,
-    environment: str | None,
     changes: Sequence[Change],
     situation: Situation,
     now: datetime,
 ) -> tuple[Refusal, ...]:
     """Return what an apply would be refused for: by the snapshot where it is of this environment, else by the files."""
     snapshot, limits = request.snapshot, side.config.limited(request.limits)
-    if (
-        snapshot is None
-        or snapshot.set != side.config.set
-        or (snapshot.last or situation.now).environment != environment
-    ):
+    environment = situation.now.environment
+    if snapshot is None or (snapshot.last or situation.now).environment != environment:
         return refusals(changes, situation, limits)
     target = Target(side.config, environment=environment, limits=limits, adopt=request.adopt)
     around = Surroundings(snapshot.last, snapshot.dual_writers)
@@ -128,22 +183,22 @@ def _last_slot(timing: Timing, now: datetime) -> datetime | None:
     return last_slot(timing, now) if isinstance(timing, Crontab) else None
 
 
-def _with_crowd(change: Change, load: Load, now: datetime) -> Change:
+def _with_crowd(change: Change, load: Load, desired: Desired) -> Change:
     """Say of a new or moved schedule with how many others it starts, in its worst minute of the week."""
     moves = change.row is None or {"timing", "enabled", "start_at"} & {one.field for one in change.fields}
     if change.after is None or not change.after.enabled or not moves:
         return change
-    worst = load.busiest(change.after, now, slots)
+    worst = load.busiest(desired.schedules[change.name], slots)
     if worst is None or worst[1] - 1 < _CROWD:
         return change
     message = f"starts together with {worst[1] - 1:,} others at {when(worst[0], change.after.timing)}"
     return replace(change, consequences=(*change.consequences, Consequence("collides", message, worst[0])))
 
 
-def _refused(found: Sequence[Refusal], environment: str | None) -> Iterator[Finding]:
+def _refused(found: Sequence[Refusal], environment: str | None, place: Location | None) -> Iterator[Finding]:
     where = f" in {environment}" if environment else ""
     for refusal in found:
-        yield Finding("SS164", f"an apply would be refused{where}: {refusal.message}", None, refusal.override)
+        yield Finding("SS164", f"an apply would be refused{where}: {refusal.message}", place, refusal.override)
 
 
 def _renames(changes: Sequence[Change]) -> Iterator[Finding]:

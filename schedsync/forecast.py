@@ -7,6 +7,7 @@ hours before it. The model here asks the same objects the same questions at the 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -14,7 +15,8 @@ from functools import lru_cache
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from celery import current_app, schedules
+from celery import Celery, current_app, schedules
+from celery.loaders.base import BaseLoader
 
 from schedsync.core.schedule import Row, Spec
 from schedsync.core.slots import crontab_slots, interval_slots
@@ -40,6 +42,25 @@ class Run:
     late: bool = False
 
 
+class _NoConfiguration(BaseLoader):
+    """Loads nothing: Celery's own loader would import a ``celeryconfig`` of the working directory."""
+
+    def read_configuration(self, env: str = "") -> dict[str, Any]:  # noqa: ARG002
+        """Return no settings."""
+        return {}
+
+
+@lru_cache(maxsize=1)
+def _alone() -> Any:
+    return Celery("schedsync", loader=_NoConfiguration, set_as_current=False)
+
+
+def _app() -> Any:
+    """Return the project's Celery app where Django is set up, else one that knows nothing but Celery's defaults."""
+    django = sys.modules.get("django.apps")
+    return current_app if django is not None and django.apps.ready else _alone()
+
+
 def celery_schedule(timing: Timing, now: datetime | None = None) -> Any:
     """Build Celery's own object for a timing; whatever Celery refuses comes out as its exception.
 
@@ -59,10 +80,10 @@ def _built(timing: Timing) -> Any:
     if isinstance(timing, Crontab):
         return _crontab(timing)
     if isinstance(timing, Interval):
-        return schedules.schedule(timedelta(microseconds=timing.microseconds))
+        return schedules.schedule(timedelta(microseconds=timing.microseconds), app=_app())
     if isinstance(timing, Clocked):
         raise TypeError("a clocked timing is an instant, not a recurring schedule")
-    return schedules.solar(cast(Any, timing.event), float(timing.latitude), float(timing.longitude))
+    return schedules.solar(cast(Any, timing.event), float(timing.latitude), float(timing.longitude), app=_app())
 
 
 def _crontab(timing: Crontab) -> Any:
@@ -73,6 +94,7 @@ def _crontab(timing: Crontab) -> Any:
         day_of_week=timing.day_of_week,
         day_of_month=timing.day_of_month,
         month_of_year=timing.month_of_year,
+        app=_app(),
     )
     # As django_celery_beat/tzcrontab.py does: the crontab's zone, not the app's.
     result.tz = ZoneInfo(timing.timezone)
@@ -104,7 +126,7 @@ def next_run(spec: Spec, row: Row | None, now: datetime, *, hour: str | None = N
     if isinstance(spec.timing, Clocked):
         run: Run | None = Run(max(spec.timing.at, now, spec.start_at or now), late=spec.timing.at <= now)
     else:
-        deadline = current_app.conf.beat_cron_starting_deadline
+        deadline = _app().conf.beat_cron_starting_deadline
         run = _first_due(spec.timing, spec.start_at, _base(spec, row, now), now, hour, deadline)
     return None if run and spec.expires_at is not None and run.at >= spec.expires_at else run
 

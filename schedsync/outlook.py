@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 from itertools import chain, islice, takewhile
 
 from schedsync.consequences import frequency
-from schedsync.core.load import load_of
+from schedsync.core.load import MINUTES_A_WEEK, Window, load_of
 from schedsync.core.outlook import Forecast, Outlook
 from schedsync.core.schedule import Desired, Row, Schedule
 from schedsync.core.snapshot import Snapshot
@@ -34,30 +34,48 @@ class Horizon:
 def forecast(desired: Desired, horizon: Horizon, name: str | None = None, snapshot: Snapshot | None = None) -> Forecast:
     """Return the runs of the schedules whose names fit a pattern, and the load of them all for a week.
 
-    With a snapshot an interval is counted from its last run, else from the start of the horizon. The load picture
-    begins with that day, and counts intervals from there.
+    With a snapshot an interval is counted from its last run, else from the start of the horizon.
     """
     rows = snapshot.observed.rows if snapshot else {}
     chosen = [one for one in desired.schedules.values() if name is None or fnmatchcase(one.name, name)]
-    start = horizon.start.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
-    load = load_of(chosen, start, slots)
+    last_runs = {name: counted for name, row in rows.items() if (counted := _counted_from(row))}
+    load = load_of(chosen, week_of(horizon.start, last_runs), slots)
     outlooks = tuple(_outlook(one, rows.get(one.name), horizon) for one in chosen)
-    return Forecast(horizon.start, outlooks, load, load.peaks(WORST, slots))
+    return Forecast(horizon.start, outlooks, load, load.peaks(WORST, slots), name is not None)
 
 
 def _outlook(schedule: Schedule, row: Row | None, horizon: Horizon) -> Outlook:
     most = min(horizon.count or MOST_RUNS, MOST_RUNS)
     found = list(islice(_runs(schedule, row, horizon), most + 1))
     timing = schedule.spec.timing
-    last = row.last_run_at if row is not None else None
     return Outlook(
         name=schedule.name,
         timing=timing,
         runs=tuple(found[:most]),
-        frequency="once" if schedule.spec.one_off or isinstance(timing, Clocked) else frequency(timing),
-        counted_from=(last or horizon.start) if isinstance(timing, Interval) else None,
+        frequency=_how_often(schedule),
+        counted_from=(_counted_from(row) or horizon.start) if isinstance(timing, Interval) else None,
         more=len(found) > most,
     )
+
+
+def _how_often(schedule: Schedule) -> str:
+    spec = schedule.spec
+    if not spec.enabled:
+        reason = schedule.people.disabled_reason
+        return f"disabled: {reason}" if reason else "disabled"
+    return "once" if spec.one_off or isinstance(spec.timing, Clocked) else frequency(spec.timing)
+
+
+def _counted_from(row: Row | None) -> datetime | None:
+    """Return what Beat counts an interval from: the last run, else the last change of the row."""
+    return None if row is None else row.last_run_at or row.date_changed
+
+
+def week_of(since: datetime, last_runs: Mapping[str, datetime] | None = None) -> Window:
+    """Return a week from an instant on, shown from the beginning of that day in UTC."""
+    start = since.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+    passed = -((start - since) // timedelta(minutes=1))
+    return Window.of(start, since, passed + MINUTES_A_WEEK, last_runs)
 
 
 def _runs(schedule: Schedule, row: Row | None, horizon: Horizon) -> Iterator[datetime]:

@@ -206,9 +206,7 @@ def plan_against(target: Target, snapshot: Snapshot, now: datetime) -> Plan:
 
     What the snapshot's workers do not know yet, and would be sent, heads the notices.
     """
-    if snapshot.set != target.config.set:
-        hint = "take it where this set is configured"
-        raise WrongUsage(f"the snapshot is of set `{snapshot.set}`, not of `{target.config.set}`", hint=hint)
+    check_set(snapshot, target.config)
     reading, desired, findings = desired_of(target)
     wanted, surroundings = masked_desired(desired), Surroundings(snapshot.last, snapshot.dual_writers)
     result = planned(target, wanted, findings, snapshot.observed, surroundings, now)
@@ -218,7 +216,22 @@ def plan_against(target: Target, snapshot: Snapshot, now: datetime) -> Plan:
     known = lint(context, reading.ignores)
     anew = _sent_anew(result.changes, desired)
     first = [one for one in known if one.code == "SS219" and one.location in anew]
-    return replace(result, notices=(*first, *(one for one in known if one not in first), *result.notices))
+    rest = [one for one in known if one not in first]
+    return replace(result, notices=(*first, *rest, *_masked_notices(desired, wanted), *result.notices))
+
+
+def _masked_notices(desired: Desired, wanted: Desired) -> Iterator[Finding]:
+    for name, schedule in desired.schedules.items():
+        if schedule.spec != wanted.schedules[name].spec:
+            message = f"`{name}` holds what looks like a secret: whether that changes, a snapshot cannot tell"
+            yield Finding("SS166", message, schedule.location, "a plan against the database tells", "info")
+
+
+def check_set(snapshot: Snapshot, config: Config) -> None:
+    """Raise WrongUsage where a snapshot is of another set than the files."""
+    if snapshot.set != config.set:
+        hint = "take it where this set is configured"
+        raise WrongUsage(f"the snapshot is of set `{snapshot.set}`, not of `{config.set}`", hint=hint)
 
 
 def _about_the_application(config: Config) -> Options:

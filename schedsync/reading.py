@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from schedsync.conf import DEFAULT_PATH, Config, load_config
 from schedsync.core.collecting import gc_paused
 from schedsync.core.finding import Finding, in_order
+from schedsync.core.location import Location
 from schedsync.core.schedule import Desired
 from schedsync.errors import InvalidConfiguration
 from schedsync.sources.cache import read_cached
@@ -87,13 +88,27 @@ class Side:
     path: str
     there: bool = True
 
+    def broken(self, environment: str | None) -> frozenset[str]:
+        """Return the paths of files that have errors: what they say is not known, or not all of it."""
+        said = [*self.reading.looking, *(one for file in self.reading.files for one in file.findings)]
+        said += [one for file in self.reading.files for one in file.part(environment).findings]
+        return frozenset(one.location.path for one in said if one.severity == "error" and one.location)
+
+    @property
+    def place(self) -> Location | None:
+        """Where what is about the set as a whole is shown: at its configuration, else at its first file."""
+        first = next((file.path for file in self.reading.files), None)
+        path = self.config.file.as_posix() if self.config.file else first
+        return Location(path, 1, 1) if path else None
+
 
 def read_work_tree(repository: Repository, path: str | None, environment: str | None, cache: Path | None) -> Side:
     """Read a set from the work tree, which it may not leave."""
-    config = replace(load_config(path), within=repository.root)
-    files, findings = read_files(config.paths, config.root, config.within)
+    config = replace(load_config(path, repository.root), within=repository.root)
+    here = [one for one in config.paths if one.exists() or one.is_symlink()]
+    files, findings = read_files(here, config.root, config.within)
     inside = repository.inside(config.paths[0]).as_posix()
-    return Side(config, _read(config, files, findings, environment, cache), inside)
+    return Side(config, _read(config, files, findings, environment, cache), inside, bool(here))
 
 
 def read_revision(
@@ -110,17 +125,16 @@ def read_revision(
     """
     tree = repository.tree(commit)
     start = repository.inside(Path(path or DEFAULT_PATH))
+    shown = shown_from(repository.root)
     try:
-        config = config_at(tree, start, given=path is not None)
+        config = config_at(tree, start, shown, given=path is not None)
     except InvalidConfiguration:
         if other is None:
             raise
         config = replace(other.config, paths=(Path(other.path),), root=None)
-    shown = shown_from(repository.root)
     files, findings, there = read_tree(tree, config, shown)
     inside = PurePosixPath(config.paths[0].as_posix()).as_posix()
-    already = other.reading.files if other else ()
-    return Side(config, _read(config, files, findings, environment, cache, already), inside, there)
+    return Side(config, _read(config, files, findings, environment, cache, other), inside, there)
 
 
 def _read(
@@ -129,7 +143,9 @@ def _read(
     findings: Sequence[Finding],
     environment: str | None,
     cache: Path | None,
-    already: Sequence[FileReading] = (),
+    other: Side | None = None,
 ) -> Reading:
-    asked = [None, *config.environments] if environment is None else [environment]
+    others = other.config.environments if other else ()
+    asked = [None, *dict.fromkeys((*config.environments, *others))] if environment is None else [environment]
+    already = other.reading.files if other else ()
     return Reading(tuple(read_cached(files, config.environments, asked, cache, already)), tuple(findings))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from schedsync.core.novelty import Owners, new_findings
 from schedsync.core.review import EnvironmentReview, Request, Review
 from schedsync.core.rule import Context
 from schedsync.core.schedule import Desired, Schedule
+from schedsync.errors import WrongUsage
 from schedsync.lint import lint, lint_each, lint_whole
 from schedsync.reading import Reading, Side, combine, read_revision, read_set, read_work_tree, resolve_set
 from schedsync.sources.cache import recalled, remember
@@ -59,9 +60,18 @@ def review(request: Request, now: datetime) -> Review:
         else:
             after = read_revision(repository, head, request.path, request.environment, request.cache)
         before = read_revision(repository, base, request.path, request.environment, request.cache, after)
+    if not before.there and not after.there:
+        hint = "give the directory of the schedules as `--path`"
+        raise WrongUsage(f"there are no files at `{after.path}` on either side", hint=hint)
     environment = after.config.chosen(request.environment)
     chosen: Sequence[str | None] = [environment] if environment else after.config.environments or [None]
+    from schedsync.differing import configuration
+    from schedsync.planning import check_set
+
+    if request.snapshot is not None:
+        check_set(request.snapshot, after.config)
     comparison = _Comparison(request, before, after, now)
+    comparison.add(configuration(before, after))
     for one in chosen:
         comparison.compare(one)
     findings = in_order(comparison.findings)
@@ -81,6 +91,12 @@ class _Comparison:
         self.reviews: list[EnvironmentReview] = []
         self.findings: list[Finding] = []
         self.new: set[Finding] = set()
+
+    def add(self, found: Iterable[Finding]) -> None:
+        """Add findings about the change as a whole: all of them are new."""
+        said = list(found)
+        self.findings += said
+        self.new |= set(said)
 
     def compare(self, environment: str | None) -> None:
         """Compare the sides in one environment."""
@@ -109,7 +125,7 @@ class _Comparison:
             earlier += self._together(self.before.reading, before)
         old = self._of_files([file for file in self.after.reading.files if file.key in self.shared], environment)
         self.findings += [*old, *of_files, *together]
-        owned = Owners(before.schedules.values()), Owners(after.schedules.values())
+        owned = [Owners({file.path: file.entries for file in side.reading.files}) for side in (self.before, self.after)]
         known = [*self._of_files(gone, environment), *earlier]
         self.new |= new_findings(known, owned[0], [*of_files, *together], owned[1])
 

@@ -27,8 +27,10 @@ from schedsync.commands.common import (
     verb,
     write_reports,
 )
+from schedsync.core.change import Change
 from schedsync.core.outcome import Outcome
 from schedsync.core.plan import Plan, SavedPlan
+from schedsync.core.secrets import is_masked
 from schedsync.errors import NotConfirmed, WrongUsage
 from schedsync.render import json_, markdown, text
 
@@ -136,7 +138,16 @@ def _read(file: Path, options: dict[str, Any]) -> SavedPlan:
     if given:
         word = "PATH" if given[0] == "path" else f"--{given[0].replace('_', '-')}"
         raise WrongUsage(f"`{word}` cannot apply to a saved plan", hint="give it to `plan`, where the plan is made")
-    return read_plan(file)
+    saved = read_plan(file)
+    hidden = next((change.name for change in saved.changes if _is_masked(change)), None)
+    if hidden is not None:
+        hint = "it was made against a snapshot: give it as `--reviewed`"
+        raise WrongUsage(f"secrets of `{hidden}` are masked in {file}, it cannot be applied", hint=hint)
+    return saved
+
+
+def _is_masked(change: Change) -> bool:
+    return any(is_masked(one.after) for one in change.fields if one.field in ("args", "kwargs", "headers"))
 
 
 def _saved(file: Path, saved: SavedPlan, yes: bool, waiting: dict[str, Any], options: dict[str, Any]) -> Outcome | None:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta, timezone
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -245,9 +246,21 @@ def limits_of(options: dict[str, Any]) -> Limits:
     )
 
 
-@gc_paused()
+#: An older snapshot is said to be old.
+_FRESH = timedelta(days=7)
+
+
 def load_snapshot(file: Path) -> Snapshot:
-    """Read a snapshot; raises WrongUsage where the file is none."""
+    """Read a snapshot, and say so where it is old; raises WrongUsage where the file is none."""
+    found = _snapshot(file)
+    age = datetime.now(timezone.utc) - found.created_at
+    if age > _FRESH:
+        say(f"warning: the snapshot is {age.days} days old")
+    return found
+
+
+@gc_paused()
+def _snapshot(file: Path) -> Snapshot:
     from schedsync.core.snapshot import snapshot_from
     from schedsync.sources.schema import SNAPSHOT, problems
 
@@ -264,7 +277,8 @@ def load_snapshot(file: Path) -> Snapshot:
 def write(said: str, out: Path | None) -> None:
     """Write data to stdout, or to a file."""
     if out is None:
-        click.echo(said.rstrip("\n"))
+        if said:
+            click.echo(said.rstrip("\n"))
         return
     try:
         out.write_text(f"{said}\n" if said and not said.endswith("\n") else said, encoding="utf-8")

@@ -32,18 +32,18 @@ _SHOWN = 5
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 
 
-class _Instant(click.ParamType[datetime]):
-    """An instant with its offset, a date for its beginning in UTC, or a duration from now on."""
+class _Instant(click.ParamType["datetime | timedelta"]):
+    """An instant with its offset, a date for its beginning in UTC, or a duration."""
 
     name = "instant"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime | timedelta:
         """Read an instant; fails the command line where it is none."""
-        if isinstance(value, datetime):
+        if isinstance(value, (datetime, timedelta)):
             return value
         try:
             if value[:1].isdigit() and value[-1:] in "smhd":
-                return datetime.now(timezone.utc) + timedelta(microseconds=duration(value))
+                return timedelta(microseconds=duration(value))
             return instant(f"{value}T00:00:00Z" if _DATE.match(value) else value)
         except (TimingError, OverflowError) as error:
             self.fail(f"{error}; such as `2027-03-28`, `2027-03-28T02:30:00+01:00` or `7d`", param, ctx)
@@ -53,8 +53,13 @@ class _Instant(click.ParamType[datetime]):
 @path_argument
 @environment_option
 @click.option("--name", metavar="GLOB", help="Only schedules whose names fit, such as `sync-*`.")
-@click.option("--from", "start", type=_Instant(), metavar="INSTANT", help="From when on; by default now.")
-@click.option("--until", type=_Instant(), metavar="INSTANT", help="Until when; also a duration from now, such as 7d.")
+@click.option("--from", "start", type=_Instant(), metavar="INSTANT", help="After when; by default now.")
+@click.option(
+    "--until",
+    type=_Instant(),
+    metavar="INSTANT",
+    help="Until when, that included; or how long after --from, such as 7d.",
+)
 @click.option("--count", type=click.IntRange(1, 10_000), metavar="N", help="So many runs of each; by default 5.")
 @snapshot_option
 @format_option("json", "html", "svg")
@@ -62,8 +67,8 @@ class _Instant(click.ParamType[datetime]):
 @verb
 def forecast(
     name: str | None,
-    start: datetime | None,
-    until: datetime | None,
+    start: datetime | timedelta | None,
+    until: datetime | timedelta | None,
     count: int | None,
     against: Path | None,
     format_: str,
@@ -75,15 +80,28 @@ def forecast(
     Below stands the load picture of a week: how many start in each minute, and who starts in the worst ones. An
     interval is counted from its last run where a snapshot tells it, else from --from.
     """
-    begun = start or datetime.now(timezone.utc)
-    if until is not None and until < begun:
+    now = datetime.now(timezone.utc)
+    try:
+        begun = now if start is None else _instant(start, now)
+        end = None if until is None else _instant(until, begun)
+    except OverflowError:
+        raise WrongUsage("the calendar does not reach so far") from None
+    if end is not None and end < begun:
         raise WrongUsage("--until lies before --from")
     from schedsync.outlook import Horizon
     from schedsync.outlook import forecast as foretell
-    from schedsync.planning import desired_of
+    from schedsync.planning import check_set, desired_of
 
-    horizon = Horizon(begun, until, count if count or until else _SHOWN)
-    _, desired, _ = desired_of(target_of(load_config(options["path"]), options))
-    found = foretell(desired, horizon, name, load_snapshot(against) if against else None)
+    horizon = Horizon(begun, end, count if count or end else _SHOWN)
+    target = target_of(load_config(options["path"]), options)
+    _, desired, _ = desired_of(target)
+    snapshot = load_snapshot(against) if against else None
+    if snapshot is not None:
+        check_set(snapshot, target.config)
+    found = foretell(desired, horizon, name, snapshot)
     write(RENDERINGS[format_](found) if format_ in RENDERINGS else outlook.text(found, paint(sys.stdout)), out)
     return 0
+
+
+def _instant(given: datetime | timedelta, base: datetime) -> datetime:
+    return base + given if isinstance(given, timedelta) else given

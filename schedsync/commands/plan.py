@@ -69,7 +69,7 @@ def plan(
     """
     current = _live(options) if against is None else _against(against, options)
     if out is not None:
-        save(current, out)
+        save(current, out, "reviewed" if against else "plan")
     write_reports(RENDERINGS, current, reports)
     click.echo(RENDERINGS[format_](current) if format_ in RENDERINGS else text.plan(current, paint(sys.stdout)))
     return 2 if exit_code and (current.changes or current.refusals) else 0
@@ -93,10 +93,10 @@ def _against(file: Path, options: dict[str, Any]) -> Plan:
     )
 
 
-def save(current: Plan, out: Path) -> None:
+def save(current: Plan, out: Path, flag: str) -> None:
     """Save a plan for a later apply."""
     try:
         out.write_text(json_.compact_plan(current), encoding="utf-8")
     except OSError as error:
         raise WrongUsage(f"cannot write `{out}`: {error.strerror}") from error
-    say(f"saved to {out}; `schedsync apply --plan {out}` applies it")
+    say(f"saved to {out}, for `schedsync apply --{flag} {out}`")

@@ -32,7 +32,7 @@ from schedsync.render import github, html, json_, markdown, sarif, text
 RENDERINGS: Mapping[str, Callable[[Review], str]] = {
     "json": json_.review,
     "markdown": markdown.review,
-    "github": lambda review: github.findings(review.findings),
+    "github": lambda review: github.findings(one for one in review.findings if review.shows(one)),
     "sarif": lambda review: sarif.findings(review.findings),
     "html": html.review,
 }

@@ -5,34 +5,31 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 from schedsync.core.finding import Finding
-from schedsync.core.schedule import Schedule
 
-_PLACE = re.compile(r"\S+:\d+:\d+")
+_NUMBER = re.compile(r"\d+")
 _Key = tuple[str, str, str]
 
 
 class Owners:
-    """Tells whose a finding is: the schedule at whose lines it stands, or the file."""
+    """Tells whose a finding is: the schedule at whose lines it stands, or the file.
 
-    def __init__(self, schedules: Iterable[Schedule]) -> None:
-        self.lines: dict[str, list[tuple[int, str]]] = {}
-        for schedule in schedules:
-            owner = schedule.template or schedule.name
-            self.lines.setdefault(schedule.location.path, []).append((schedule.location.line, owner))
-        for lines in self.lines.values():
-            lines.sort()
+    ``lines`` are by path the lines at which schedules begin, in order, and their names as they are written.
+    """
+
+    def __init__(self, lines: Mapping[str, Sequence[tuple[int, str]]]) -> None:
+        self.lines = lines
 
     def key(self, finding: Finding) -> _Key:
-        """Return what makes a finding the same in two revisions: not its line, and not the lines that it names."""
-        return finding.code, _PLACE.sub("", finding.message), self._owner(finding)
+        """Return what makes a finding the same in two revisions: not its line, and no number that it names."""
+        return finding.code, _NUMBER.sub("", finding.message), self._owner(finding)
 
     def _owner(self, finding: Finding) -> str:
         if finding.location is None:
             return ""
-        lines = self.lines.get(finding.location.path, [])
+        lines = self.lines.get(finding.location.path, ())
         index = bisect_right(lines, (finding.location.line, "\U0010ffff")) - 1
         return lines[index][1] if index >= 0 else finding.location.path
 

@@ -33,3 +33,4 @@ class Forecast:
     outlooks: Sequence[Outlook]
     load: Load
     worst: Sequence[Peak]
+    named: bool = False

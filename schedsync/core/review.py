@@ -64,6 +64,10 @@ class Review:
     findings: Sequence[Finding]
     new: frozenset[Finding]
 
+    def shows(self, finding: Finding) -> bool:
+        """Say whether a reviewer has to see a finding: it is new, or an error."""
+        return finding in self.new or finding.severity == "error"
+
     def groups(self) -> list[list[EnvironmentReview]]:
         """Return the environments, those together in which the same happens."""
         found: list[list[EnvironmentReview]] = []

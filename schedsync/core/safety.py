@@ -160,8 +160,7 @@ def _moved(situation: Situation, limits: Limits) -> Iterator[Refusal]:
     if last.environment != now.environment:
         yield Refusal(
             "other_environment",
-            f"set `{situation.set}` is bound to environment `{last.environment or 'none'}`, "
-            f"this is `{now.environment or 'none'}`",
+            f"set `{situation.set}` is bound to {_environment(last)}, this is {_environment(now)}",
             "--move-set, or another set for this environment",
         )
     if (last.repository and now.repository and last.repository != now.repository) or (
@@ -172,6 +171,10 @@ def _moved(situation: Situation, limits: Limits) -> Iterator[Refusal]:
             f"set `{situation.set}` was last applied from {_place(last)}, this is {_place(now)}",
             "--move-set",
         )
+
+
+def _environment(binding: Binding) -> str:
+    return f"environment `{binding.environment}`" if binding.environment else "no environment"
 
 
 def _place(binding: Binding) -> str:

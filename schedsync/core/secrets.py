@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -23,6 +24,7 @@ _POINTERS = frozenset(
     {"name", "names", "id", "ids", "ref", "env", "path", "file", "field", "count", "type", "ttl", "kind", "length",
      "arn", "version", "prefix", "header", "url", "uri"}
 )  # fmt: skip
+_ENDINGS = ("password", "passwd", "secret", "apikey")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 #: Values that are secrets whatever their key: what the issuers of such tokens document.
 _VALUES = (
@@ -33,7 +35,9 @@ _VALUES = (
     re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
     re.compile(r"\b[sr]k_live_[A-Za-z0-9]{16,}"),
     re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
-    re.compile(r"\b[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s:@]+@"),
+    re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^/\s@]{0,200}:[^\s@]{1,200}@"),
+    re.compile(r"\bhooks\.slack\.com/services/\S"),
+    re.compile(r"(?i)\bauthorization:\s*\S"),
     re.compile(r"\bBearer\s+[A-Za-z0-9._~+/-]{16,}"),
 )
 
@@ -44,6 +48,8 @@ def is_secret_key(key: str) -> bool:
     words = [part.lower() for part in _PART.findall(key)]
     if not words or (words[-1] in _POINTERS and tuple(words[-2:]) not in _PAIRS):
         return False
+    if words[-1].endswith(_ENDINGS):
+        return True
     return bool(_WORDS & set(words)) or any(pair in _PAIRS for pair in pairwise(words))
 
 
@@ -68,13 +74,49 @@ def secret_paths(value: Any, path: str = "") -> Iterator[str]:
         yield path
 
 
+def is_masked(value: Any) -> bool:
+    """Say whether a JSON value holds a mask in the place of a secret."""
+    if isinstance(value, dict):
+        return any(is_masked(one) for one in value.values())
+    return any(map(is_masked, value)) if isinstance(value, list) else value == MASK
+
+
+def changed_secrets(before: Any, after: Any) -> Any:
+    """Return ``after`` with its secrets masked, and said of those that differ from ``before``."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return {key: _changed(key, before.get(key), one) for key, one in after.items()}
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        return [changed_secrets(*pair) for pair in zip(before, after, strict=True)]
+    hidden = masked(after)
+    return f"{MASK} (changed)" if hidden == MASK == masked(before) and before != after else hidden
+
+
+def _changed(key: str, before: Any, after: Any) -> Any:
+    if _hides(key, after):
+        return MASK if before is None or before == after else f"{MASK} (changed)"
+    return changed_secrets(before, after)
+
+
 def masked(value: Any) -> Any:
     """Return a JSON value in which three asterisks stand for every secret."""
     if isinstance(value, dict):
         return {key: MASK if _hides(key, one) else masked(one) for key, one in value.items()}
     if isinstance(value, list):
         return [masked(one) for one in value]
-    return MASK if isinstance(value, str) and is_secret_value(value) else value
+    return _masked_text(value) if isinstance(value, str) else value
+
+
+def _masked_text(text: str) -> str:
+    if is_secret_value(text):
+        return MASK
+    if text[:1] not in ("{", "["):
+        return text
+    try:
+        inner = json.loads(text)
+    except ValueError:
+        return text
+    hidden = masked(inner)
+    return text if hidden == inner else json.dumps(hidden, ensure_ascii=False)
 
 
 def _hides(key: str, value: Any) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from schedsync.core.crontab import FIELDS_BY_NAME, expand
-from schedsync.core.load import load_of
+from schedsync.core.load import Window, load_of
 from schedsync.core.rule import Context, Found, Rule
 from schedsync.core.schedule import Schedule
 from schedsync.core.timing import Crontab, Solar
@@ -35,7 +35,7 @@ def _whole(context: Context) -> Iterator[Found]:
 
 def _worst(schedules: Sequence[Schedule], now: datetime, limit: int) -> _Herd | None:
     """Return the worst minute of the week, if it is above the limit and its crontabs could start elsewhere."""
-    load = load_of(schedules, _monday(now), lambda *_: iter(()))
+    load = load_of(schedules, Window.of(_monday(now)), lambda *_: iter(()))
     if load.worst <= max(limit, _ABOVE_AVERAGE * sum(load.total) / len(load.total)):
         return None
     peak = load.peaks(1, lambda *_: iter(()))[0]
@@ -53,8 +53,8 @@ def _found(herd: _Herd, limit: int) -> Found:
     first = min(herd.members, key=lambda one: one.name)
     named = ", ".join(sorted(one.name for one in herd.members)[:_NAMED])
     more = f" and {len(herd.members) - _NAMED:,} more" if len(herd.members) > _NAMED else ""
-    message = f"{herd.starts:,} start in the minute of {herd.at:%a %H:%M} UTC, more than {limit}: {named}{more}"
-    return Found(first, message, "crontab", _proposal(first))
+    message = f"{herd.starts:,} start in the minute of {herd.at:%a %H:%M} UTC, more than {limit}"
+    return Found(first, message, "crontab", f"such as {named}{more}; {_proposal(first)}")
 
 
 def _proposal(schedule: Schedule) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from xml.sax.saxutils import escape, quoteattr
 
 from schedsync.core.load import MINUTES_A_DAY, Load
 
 _SHADES = " ·░▒▓█"
-_CELL, _GAP, _LEFT, _TOP = 14, 2, 44, 18
+_CELL, _GAP, _LEFT, _TOP, _BOTTOM = 14, 2, 56, 18, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def worst_day(load: Load) -> Picture:
     rows = []
     for hour in range(24):
         at = start + 60 * hour
-        counts = load.total[at : at + 60]
+        counts = [*load.total[at : at + 60], *[0] * 60][:60]
         cells = [(count, f"{hour:02}:{minute:02} UTC: {count:,} starts") for minute, count in enumerate(counts)]
         rows.append((f"{hour:02}", cells))
     return Picture(f"Starts in each minute of {day:%a %d %b}, UTC", [f"{minute:02}" for minute in range(60)], rows)
@@ -99,9 +98,10 @@ def svg(picture: Picture, *, styled: bool = True, most: int | None = None) -> st
     """Write a picture as SVG that loads nothing; ``most`` makes two pictures comparable, by one scale."""
     top = picture.most if most is None else most
     width = _LEFT + len(picture.columns) * (_CELL + _GAP)
-    height = _TOP + len(picture.rows) * (_CELL + _GAP)
+    height = _TOP + len(picture.rows) * (_CELL + _GAP) + _BOTTOM
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="heat" viewBox="0 0 {width} {height}" role="img" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="heat" viewBox="0 0 {width} {height}" '
+        f'width="{width}" height="{height}" role="img" '
         f"aria-label={quoteattr(picture.title)}>",
         f"<title>{escape(picture.title)}</title>",
     ]
@@ -115,7 +115,19 @@ def svg(picture: Picture, *, styled: bool = True, most: int | None = None) -> st
         y = _TOP + row * (_CELL + _GAP)
         parts.append(f'<text x="{_LEFT - 6}" y="{y + 11}" text-anchor="end">{escape(label)}</text>')
         parts += [_cell(column, y, count, words, top) for column, (count, words) in enumerate(cells)]
-    return "\n".join([*parts, "</svg>"])
+    return "\n".join([*parts, *_legend(top, height - _CELL), "</svg>"])
+
+
+def _legend(most: int, y: int) -> Iterator[str]:
+    """Yield what the colours stand for."""
+    x = _LEFT
+    for shade in range(len(_SHADES)):
+        least = _least(shade, most) if shade else 0
+        if _shade(least, most) == shade:
+            words = f"{least:,}" if shade in (0, 5) or most == least else f"from {least:,}"
+            yield f'<rect class="s{shade}" x="{x}" y="{y}" width="{_CELL}" height="{_CELL}" rx="2"/>'
+            yield f'<text x="{x + _CELL + 4}" y="{y + 11}">{words}</text>'
+            x += _CELL + 20 + 7 * len(words)
 
 
 def _cell(column: int, y: int, count: int, words: str, most: int) -> str:
@@ -126,5 +138,5 @@ def _cell(column: int, y: int, count: int, words: str, most: int) -> str:
 
 def span(load: Load) -> str:
     """Write from when to when a load picture reaches."""
-    end = load.start + timedelta(minutes=len(load.total))
-    return f"{load.start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
+    since, end = load.window.since, load.window.end
+    return f"{since:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"

@@ -11,12 +11,12 @@ from schedsync.render.words import (
     counted,
     environments_text,
     groups,
+    moved_text,
     people_text,
     printable,
     side_text,
     summary_text,
     timing_words,
-    value_text,
 )
 
 
@@ -40,7 +40,7 @@ def _environment() -> Any:
         "people_text": people_text,
         "summary_text": summary_text,
         "timing_words": timing_words,
-        "value_text": value_text,
+        "moved_text": moved_text,
         "heat_style": _safe(heatmap.STYLE),
     }
     return made
@@ -54,9 +54,9 @@ def _safe(text: str) -> Any:
 
 
 def rendered(template: str, **values: Any) -> str:
-    """Return a page; ``pictures`` are SVG texts of ours."""
+    """Return a page; ``pictures`` are titles, and SVG texts of ours."""
     if "pictures" in values:
-        values["pictures"] = [_safe(one) for one in values["pictures"]]
+        values["pictures"] = [(title, _safe(one)) for title, one in values["pictures"]]
     page: str = _environment().get_template(template).render(**values)
     return page
 
@@ -71,7 +71,7 @@ def review(value: Review) -> str:
         }
         for group in value.groups()
     ]
-    shown = [one for one in value.findings if one in value.new or one.severity == "error"]
+    shown = [one for one in value.findings if value.shows(one)]
     return rendered(
         "review.html",
         base=value.base[:12],
@@ -86,9 +86,9 @@ def review(value: Review) -> str:
 def _pictures(one: EnvironmentReview) -> list[tuple[str, str]]:
     """Return the week before and after, by one scale, and the worst day after."""
     before, after = heatmap.week(one.before), heatmap.week(one.after)
-    most = max(before.most, after.most)
+    most, worst = max(before.most, after.most), heatmap.worst_day(one.after)
     return [
-        ("Before", heatmap.svg(before, styled=False, most=most)),
-        ("After", heatmap.svg(after, styled=False, most=most)),
-        ("After, the worst day", heatmap.svg(heatmap.worst_day(one.after), styled=False)),
+        (f"Before: {before.title}", heatmap.svg(before, styled=False, most=most)),
+        (f"After: {after.title}", heatmap.svg(after, styled=False, most=most)),
+        (f"After: {worst.title}", heatmap.svg(worst, styled=False)),
     ]

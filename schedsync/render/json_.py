@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,10 +17,13 @@ from schedsync.core.safety import Refusal
 from schedsync.core.secrets import masked
 from schedsync.core.snapshot import Snapshot
 
+#: Characters that a terminal obeys, or does not show; within JSON they stand in strings only.
+_UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
 
 def dump(value: Any) -> str:
     """Write JSON as people and programs read it."""
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def findings(found: Sequence[Finding], files: int, schedules: int) -> str:

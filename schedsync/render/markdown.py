@@ -22,6 +22,7 @@ from schedsync.render.words import (
     edit_text,
     groups,
     held_text,
+    moved_text,
     pause_text,
     scope_text,
     side_text,
@@ -200,7 +201,7 @@ def _what(change: Change) -> str:
     for one in change.fields:
         if one.field == "name" or (change.after is None and one.field not in ("task", "timing")):
             continue
-        before, after = code(value_text(one.field, one.before)), code(value_text(one.field, one.after))
+        before, after = map(code, moved_text(one))
         if change.row is None:
             said.append(f"{one.field} {after}")
         elif change.after is None:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from schedsync.core.load import MINUTES_A_DAY
 from schedsync.core.outlook import Forecast, Outlook
 from schedsync.core.timing import Crontab, instant_text, zone_of
 from schedsync.render import heatmap
@@ -23,12 +22,12 @@ def text(value: Forecast, paint: Paint = plain) -> str:
     for one in value.outlooks:
         lines += [*_outlook(one, paint), ""]
     if not value.outlooks:
-        return "no schedule of this name"
+        return "no schedule of this name" if value.named else "the set holds no schedule"
     return "\n".join([*lines, *_load(value, paint)])
 
 
 def _outlook(one: Outlook, paint: Paint) -> Iterator[str]:
-    yield f"{paint(printable(one.name), 'bold')}  {timing_words(one.timing)}, {one.frequency}"
+    yield f"- {paint(printable(one.name), 'bold')}  {timing_words(one.timing)}, {one.frequency}"
     if one.counted_from is not None and one.runs:
         yield f"  counted from {run_text(one, one.counted_from)}"
     yield from (f"  {run_text(one, run)}" for run in one.runs)
@@ -45,24 +44,27 @@ def run_text(one: Outlook, run: datetime) -> str:
 
 
 def _clock(at: datetime) -> str:
+    if at.microsecond:
+        return f"{at:%Y-%m-%d %H:%M:%S.%f}".rstrip("0")
     return f"{at:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
 
 
 def _load(value: Forecast, paint: Paint) -> Iterator[str]:
     load = value.load
     total = sum(load.total)
-    yield paint(f"Load, {heatmap.span(load)}: {counted(total, 'start')}, {sum(load.day()):,} on the first day", "bold")
+    yield paint(f"Load, {heatmap.span(load)}: {counted(total, 'start')}, {load.first_day():,} within a day", "bold")
     yield ""
     yield from heatmap.text(heatmap.week(load))
     yield ""
     yield from heatmap.text(heatmap.worst_day(load))
     yield ""
     for queue, counts in load.queues.items():
-        yield f"  queue {printable(queue)}: {sum(counts):,} a week, at most {max(counts, default=0):,} in a minute"
+        starts, most = counted(sum(counts), "start"), max(counts, default=0)
+        yield f"  queue {printable(queue)}: {starts}, at most {most:,} in a minute"
     for peak in value.worst:
         names = ", ".join(map(printable, peak.names[:_NAMED]))
         more = f" and {len(peak.names) - _NAMED:,} more" if len(peak.names) > _NAMED else ""
-        yield f"  {peak.at:%a %Y-%m-%d %H:%M} UTC: {peak.starts:,} start: {names}{more}"
+        yield f"  {peak.at:%a %Y-%m-%d %H:%M} UTC: {counted(peak.starts, 'start')} of {names}{more}"
 
 
 def json_(value: Forecast) -> str:
@@ -74,10 +76,11 @@ def json_(value: Forecast) -> str:
             "from": instant_text(value.start),
             "schedules": [_outlook_document(one) for one in value.outlooks],
             "load": {
-                "start": instant_text(load.start),
+                "start": instant_text(load.window.start),
+                "since": instant_text(load.window.since),
                 "minutes": len(load.total),
-                "starts_a_day": sum(load.total[:MINUTES_A_DAY]),
-                "starts_a_week": sum(load.total),
+                "starts_a_day": load.first_day(),
+                "starts_in_all": sum(load.total),
                 "total": list(load.total),
                 "queues": {queue: list(counts) for queue, counts in load.queues.items()},
                 "worst": [
@@ -113,6 +116,6 @@ def html(value: Forecast) -> str:
         "forecast.html",
         forecast=value,
         span=heatmap.span(value.load),
-        pictures=[heatmap.svg(one, styled=False) for one in pictures],
+        pictures=[(one.title, heatmap.svg(one, styled=False)) for one in pictures],
         run_text=run_text,
     )

@@ -18,6 +18,7 @@ from schedsync.render.words import (
     environments_text,
     groups,
     held_text,
+    moved_text,
     pause_text,
     people_text,
     printable,
@@ -91,14 +92,18 @@ def review(value: Review, paint: Paint = plain) -> str:
 
 
 def _review_findings(value: Review, paint: Paint) -> Iterator[str]:
-    shown = [one for one in value.findings if one in value.new or one.severity == "error"]
+    shown = [one for one in value.findings if value.shows(one)]
     new = sum(one in value.new for one in shown)
     if shown:
-        yield from ("", paint(f"{counted(len(shown), 'finding')}, {new:,} of them new:", "bold"))
+        before = f", {counted(len(shown) - new, 'error')} from before" if len(shown) > new else ""
+        yield from ("", paint(f"{counted(new, 'new finding')}{before}:", "bold"))
         for one in shown:
             yield from _finding(one, paint, " (new)" if one in value.new else "")
     if rest := len(value.findings) - len(shown):
-        yield from ("", f"{counted(rest, 'finding')} from before, which `schedsync validate` lists")
+        yield from (
+            "",
+            f"{counted(rest, 'warning or info', 'warnings and infos')} from before: see `schedsync validate`",
+        )
 
 
 def drift(value: Plan, paint: Paint = plain) -> str:
@@ -162,7 +167,7 @@ def _fields(change: Change) -> Iterator[str]:
             if one.field in ("task", "timing"):
                 yield f"      {one.field:<13} {value_text(one.field, one.before)}"
         else:
-            moved = f"{value_text(one.field, one.before)} → {value_text(one.field, one.after)}"
+            moved = " → ".join(moved_text(one))
             cause = "" if one.cause == "files" or change.cause == one.cause else f"  [{one.cause}]"
             yield f"      {one.field:<13} {moved}{cause}"
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from schedsync.core.change import Change, Edit, Held, Paused, Rename
+from schedsync.core.change import Change, Edit, FieldChange, Held, Paused, Rename
 from schedsync.core.plan import Plan
-from schedsync.core.secrets import masked
+from schedsync.core.secrets import changed_secrets, masked
 from schedsync.core.timing import Crontab, Timing
 
 #: From so many alike on they are shown as one.
@@ -26,6 +27,8 @@ _VERBS = {
     "delete": "to delete",
 }
 _LONGEST = 200
+#: Commands that the runners of GitHub and Azure find anywhere in a line.
+_RUNNER = re.compile(r"##(?=[a-z]*\[)")
 #: What can hold a secret.
 _ARGUMENTS = frozenset({"args", "kwargs", "headers"})
 
@@ -74,7 +77,7 @@ def printable(text: str) -> str:
     """
     if not (text.isascii() and text.isprintable()):
         text = "".join(_visible(character) for character in text)
-    return text.replace("##[", "#\\u0023[")
+    return _RUNNER.sub("#\\\\u0023", text)
 
 
 def _visible(character: str) -> str:
@@ -85,8 +88,7 @@ def _visible(character: str) -> str:
 
 def value_text(field: str, value: Any) -> str:
     """Write a field's value for people, in one line."""
-    if field in _ARGUMENTS:
-        value = masked(value)
+    value = masked(value)
     if value is None:
         text = "none"
     elif field == "timing":
@@ -95,8 +97,20 @@ def value_text(field: str, value: Any) -> str:
         text = value or "empty"
     else:
         text = json.dumps(value, ensure_ascii=False)
+    return _said(text)
+
+
+def _said(text: str) -> str:
     text = printable(text)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def moved_text(change: FieldChange) -> tuple[str, str]:
+    """Write a field's values before and after; of a secret only that it changed."""
+    before = value_text(change.field, change.before)
+    if change.field not in _ARGUMENTS:
+        return before, value_text(change.field, change.after)
+    return before, _said(json.dumps(changed_secrets(change.before, change.after), ensure_ascii=False))
 
 
 def _timing_text(form: Mapping[str, Any]) -> str:
@@ -130,9 +144,9 @@ def environments_text(names: Sequence[str | None]) -> str:
     return ", ".join(name for name in names if name)
 
 
-def counted(count: int, what: str) -> str:
+def counted(count: int, what: str, many: str | None = None) -> str:
     """Write a number of things."""
-    return f"{count:,} {what}{'s' * (count != 1)}"
+    return f"{count:,} {what if count == 1 else many or f'{what}s'}"
 
 
 def timing_words(timing: Timing) -> str:
@@ -187,8 +201,8 @@ def people_text(change: Change) -> str:
     people = change.people
     said: Sequence[str | None] = (
         people.owner and f"owner {people.owner}",
-        people.runbook and f"runbook {people.runbook}",
-        *(f"{key}={value}" for key, value in people.labels),
+        people.runbook and f"runbook {masked(people.runbook)}",
+        *(f"label {key}={value}" for key, value in masked(dict(people.labels)).items()),
         people.disabled_reason and f"disabled: {people.disabled_reason}",
     )
     return printable(", ".join(filter(None, said)))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 
 from schedsync import __version__
@@ -35,7 +36,10 @@ def cache_file() -> Path | None:
     named = os.environ.get("SCHEDSYNC_CACHE_DIR")
     if named == "":
         return None
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:
+        return Path(named) / "readings.sqlite3" if named else None
     return Path(named or Path(base) / "schedsync") / "readings.sqlite3"
 
 
@@ -78,8 +82,8 @@ def _key(file: SourceFile, environments: Sequence[str], asked: Sequence[str | No
 def _program() -> str:
     """The identity of the program that reads: another version may read the same bytes otherwise."""
     package = Path(__file__).parents[1]
-    states = [path.stat() for room in ("core", "sources") for path in sorted((package / room).glob("*.py"))]
-    return f"{__version__} {hash(tuple((state.st_mtime_ns, state.st_size) for state in states))}"
+    states = [path.stat() for room in ("core", "sources", "lint") for path in sorted((package / room).glob("*.py"))]
+    return f"{__version__} {version('tzdata')} {hash(tuple((state.st_mtime_ns, state.st_size) for state in states))}"
 
 
 def _known(text: str | None, file: SourceFile) -> FileReading | None:
@@ -119,7 +123,7 @@ def recalled(cache: Path | None, keys: Iterable[str]) -> Mapping[str, str]:
     wanted = list(keys)
     if cache is None or not cache.is_file():
         return found
-    with suppress(sqlite3.Error, OSError), closing(sqlite3.connect(cache, timeout=1)) as connection:
+    with suppress(sqlite3.Error, OSError), closing(sqlite3.connect(cache, timeout=0.2)) as connection:
         for start in range(0, len(wanted), _MANY):
             some = wanted[start : start + _MANY]
             marks = ",".join("?" * len(some))
@@ -134,7 +138,7 @@ def remember(cache: Path | None, values: Mapping[str, str]) -> None:
     now = int(time.time())
     with suppress(sqlite3.Error, OSError):
         cache.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with closing(sqlite3.connect(cache, timeout=1)) as connection, connection:
+        with closing(sqlite3.connect(cache, timeout=0.2)) as connection, connection:
             connection.execute(_SCHEMA)
             connection.execute("DELETE FROM readings WHERE at < ?", (now - KEPT,))
             rows = [(key, now, value) for key, value in values.items()]

@@ -207,7 +207,9 @@ def _different(items: Sequence[tuple[Any, Location]], reader: Reader) -> list[An
     for value, place in items:
         first = seen.setdefault(_text(value), place)
         if first is not place:
-            reader.finding("SS150", f"the value `{value}` stands twice, first at {first}", place, "names would repeat")
+            reader.finding(
+                "SS150", f"the value `{_text(value)[:40]}` stands twice, first at {first}", place, "names would repeat"
+            )
         else:
             values.append(value)
     return values
@@ -273,7 +275,7 @@ def _node_problems(node: Node, values: Mapping[str, Any], path: str) -> Iterator
 def _template_problems(text: str, values: Mapping[str, Any]) -> Iterator[tuple[int, str, str | None]]:
     for match in _PLACEHOLDER.finditer(text):
         if match[0] in ("{", "}"):
-            yield match.start(), f"a single `{match[0]}` in `{text}`", f"write `{match[0] * 2}` for a brace"
+            yield match.start(), f"a single `{match[0]}`", f"write `{match[0] * 2}` for a brace"
         elif match[1] is not None and match[1] not in values:
             hint = did_you_mean(match[1], values) or f"known: {', '.join(values)}; `{{{{` is a brace"
             yield match.start(), f"unknown placeholder `{match[0]}`", hint

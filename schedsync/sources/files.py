@@ -54,9 +54,23 @@ def read_files(
             findings.append(leaving(base.as_posix()))
             continue
         bounds = (base if base.is_dir() else root or base.parent).resolve()
+        nested = _nested(base, within) if within is not None else None
+        if nested is not None:
+            findings.append(submodule(nested.as_posix()))
+            continue
         for path in [base] if base.is_file() else _walk(base, unreadable):
+            if within is not None and path.is_dir() and not path.is_symlink():
+                findings.append(submodule(path.as_posix()))
+                continue
             _read(path, bounds, files, findings, seen)
     return files, findings
+
+
+def _nested(base: Path, within: Path) -> Path | None:
+    """Return a directory from ``within`` down to a path that is a repository of its own."""
+    real = base.resolve()
+    between = [one for one in (real, *real.parents) if one.is_relative_to(within) and one != within]
+    return next((one for one in between if (one / ".git").exists()), None)
 
 
 def _exists(path: Path) -> bool:
@@ -68,8 +82,11 @@ def _exists(path: Path) -> bool:
 
 def _walk(base: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path]:
     for directory, subdirectories, names in os.walk(base, onerror=unreadable):
-        subdirectories[:] = sorted(name for name in subdirectories if not name.startswith("."))
         here = Path(directory)
+        visible = sorted(name for name in subdirectories if not name.startswith("."))
+        # Repositories within the directory are named, for a review that may not enter them.
+        yield from (here / name for name in visible if (here / name / ".git").exists())
+        subdirectories[:] = visible
         yield from (here / name for name in subdirectories if (here / name).is_symlink())
         yield from (here / name for name in sorted(names) if is_source(name))
 
@@ -82,10 +99,11 @@ def is_source(name: str) -> bool:
 def _read(path: Path, root: Path, files: list[SourceFile], findings: list[Finding], seen: set[Path]) -> None:
     shown = shown_path(path.as_posix())
     try:
-        real = path.resolve(strict=True)
-        if not real.is_relative_to(root):
+        # Where it leads is asked before whether something is there.
+        real = path.resolve()
+        if not _may_read(real, root):
             findings.append(leaving(shown))
-        elif real.is_file() and real not in seen:
+        elif path.resolve(strict=True).is_file() and real not in seen:
             seen.add(real)
             with real.open("rb") as stream:
                 data = stream.read(MAX_BYTES + 1)
@@ -98,14 +116,23 @@ def _read(path: Path, root: Path, files: list[SourceFile], findings: list[Findin
 def _beside(directory: Path, root: Path) -> Callable[[str], bytes]:
     def read(name: str) -> bytes:
         try:
-            real = (directory / name).resolve(strict=True)
+            real = (directory / name).resolve()
+            if not _may_read(real, root):
+                raise OutsideError
+            with real.open("rb") as stream:
+                data = stream.read(MAX_BYTES + 1)
         except (RuntimeError, ValueError) as error:
             raise OSError(0, "no path of a file") from error
-        if not real.is_relative_to(root):
-            raise OutsideError
-        return real.read_bytes()
+        if len(data) > MAX_BYTES:
+            raise OSError(27, os.strerror(27))
+        return data
 
     return read
+
+
+def _may_read(path: Path, root: Path) -> bool:
+    """Say whether a path lies in the directory of the set, and in nothing hidden of it, such as ``.git``."""
+    return path.is_relative_to(root) and not any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
 def shown_path(path: str) -> str:
@@ -116,6 +143,12 @@ def shown_path(path: str) -> str:
 def leaving(path: str) -> Finding:
     """Return the finding for a link that leads out of the directory."""
     return finding("SS105", path, "a symbolic link that leaves the directory", "copy the file, or add its path")
+
+
+def submodule(path: str) -> Finding:
+    """Return the finding for a repository within the repository."""
+    hint = "keep the schedules in this repository"
+    return Finding("SS165", "a submodule: its files are not read", Location(shown_path(path), 1, 1), hint, "warning")
 
 
 def finding(code: str, path: str, message: str, hint: str | None = None) -> Finding:

@@ -1,24 +1,15 @@
-"""Which commit of which repository a directory of files is at, read with GitPython.
-
-No value from outside becomes an option, a ref or a URL: the only thing asked about a commit is whether one descends
-from another, and both have to look like full object ids first.
-"""
+"""Which commit of which repository a directory of files is at, and whether one commit descends from another."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-if TYPE_CHECKING:
-    import git
+from schedsync.errors import WrongUsage
+from schedsync.sources.repository import OBJECT_ID, open_repository
 
-_OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)\Z")
 
 
@@ -41,58 +32,29 @@ class Ancestry:
 
 def revision(path: Path, repository_url: str | None = None) -> Revision:
     """Return where a directory comes from; empty where it lies in no repository, or Git is not installed."""
-    with _repository(path) as repository:
-        if repository is None:
-            return Revision(repository=repository_url)
-        root = Path(repository.working_tree_dir or path)
-        inside = path.resolve()
-        shown = inside.relative_to(root.resolve()).as_posix() if inside.is_relative_to(root.resolve()) else None
-        commit = repository.head.commit.hexsha if repository.head.is_valid() else None
-        return Revision(commit, repository_url or _origin(repository), shown)
+    try:
+        with open_repository(path) as repository:
+            commit = repository.find("HEAD")
+            origin = repository_url or canonical_url(repository.origin() or "")
+            return Revision(commit, origin, repository.inside(path).as_posix())
+    except WrongUsage:
+        return Revision(repository=repository_url)
 
 
 def ancestry(path: Path, last: str | None, now: str | None) -> Ancestry:
     """Say whether the commit ``now`` fails to descend from ``last``."""
-    if not last or not now or last == now or not (_OBJECT_ID.match(last) and _OBJECT_ID.match(now)):
+    if not last or not now or last == now or not (OBJECT_ID.match(last) and OBJECT_ID.match(now)):
         return Ancestry()
-    from git.exc import GitCommandError
-
-    with _repository(path) as repository:
-        if repository is None:
-            return Ancestry()
-        try:
+    try:
+        with open_repository(path) as repository:
             # Checked above: both are full object ids, and cannot be read as options.
-            return Ancestry(older=not repository.is_ancestor(repository.commit(last), repository.commit(now)))
-        except (GitCommandError, ValueError):
-            # The last commit is not here: not fetched, or gone with a rewritten history.
-            shallow = (Path(repository.common_dir) / "shallow").exists()
-            return Ancestry(older=not shallow, shallow=shallow)
-
-
-@contextmanager
-def _repository(path: Path) -> Iterator[git.Repo | None]:
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    try:
-        import git
-    except ImportError:
-        yield None
-        return
-    start = path if path.is_dir() else path.parent
-    try:
-        repository = git.Repo(start.resolve(), search_parent_directories=True)
-    except (git.exc.GitError, OSError, ValueError):
-        yield None
-        return
-    with repository:
-        yield repository
-
-
-def _origin(repository: git.Repo) -> str | None:
-    names = [remote.name for remote in repository.remotes]
-    if not names:
-        return None
-    remote = repository.remote("origin" if "origin" in names else names[0])
-    return canonical_url(next(iter(remote.urls), ""))
+            known = repository.is_ancestor(last, now)
+            if known is None:
+                # The last commit is not here: not fetched, or gone with a rewritten history.
+                return Ancestry(older=not repository.shallow, shallow=repository.shallow)
+            return Ancestry(older=not known)
+    except WrongUsage:
+        return Ancestry()
 
 
 def canonical_url(url: str) -> str | None:

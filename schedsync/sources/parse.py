@@ -18,7 +18,7 @@ from schedsync.sources.node import Node
 
 TIMINGS = ("crontab", "every", "solar", "at")
 _TEXTS = ("queue", "exchange", "routing_key")
-_JSON = ("args", "kwargs", "headers")
+_JSON = {"args": list, "kwargs": dict, "headers": dict}
 # Overrides of the writing direction make a name read as another one.
 _DIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -239,8 +239,8 @@ _TIMING_READERS: Mapping[str, Callable[[Node, Reader], Timing | None]] = {
 def _options(fields: Mapping[str, Node], reader: Reader, clocked: bool) -> dict[str, Any]:
     """Return the keyword arguments of the spec that the fields give, besides task and timing."""
     result: dict[str, Any] = {}
-    for key in _JSON:
-        if key in fields:
+    for key, kind in _JSON.items():
+        if key in fields and isinstance(fields[key].value, kind):
             result[key] = canonical_json(fields[key].plain())
     for key in _TEXTS:
         if key in fields:

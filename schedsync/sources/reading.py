@@ -19,7 +19,8 @@ from schedsync.sources.yaml import load
 class FileReading:
     """What one file says: findings whatever the environment, the lines that rules pass over, and a part for each.
 
-    ``key`` stands for the file's path and bytes, and ``refers`` says that it depends on other files too.
+    ``entries`` are the lines at which schedules begin, and their names as they are written; ``key`` stands for the
+    file's path and bytes, and ``refers`` says that it depends on other files too.
     """
 
     path: str
@@ -27,6 +28,7 @@ class FileReading:
     by_environment: bool
     ignores: Mapping[int, frozenset[str]]
     part: Callable[[str | None], Part]
+    entries: tuple[tuple[int, str], ...] = ()
     key: str = ""
     refers: bool = False
 
@@ -56,4 +58,5 @@ def read_file(file: SourceFile, environments: Collection[str]) -> FileReading:
         said = tuple(once(findings, found.findings, {file.path: root}))
         return Part(found.schedules, found.removed, said)
 
-    return FileReading(file.path, tuple(findings), by_environment, ignores, part)
+    entries = tuple(sorted((place.line, name) for name, place, _ in document.entries()))
+    return FileReading(file.path, tuple(findings), by_environment, ignores, part, entries)

@@ -6,34 +6,45 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
-from schedsync.conf import FILE, PROJECT, SUFFIXES, Config, read_config, table_of
+from schedsync.conf import FILE, LARGEST, PROJECT, SUFFIXES, Config, read_config, table_of
 from schedsync.core.finding import Finding
-from schedsync.core.location import Location
 from schedsync.errors import InvalidConfiguration
-from schedsync.sources.files import OutsideError, SourceFile, finding, is_source, leaving, shown_path
+from schedsync.sources.files import OutsideError, SourceFile, finding, is_source, leaving, shown_path, submodule
 from schedsync.sources.repository import DIRECTORY, LINK, SUBMODULE, Entry, Tree
 from schedsync.sources.yaml import MAX_BYTES
 
 _FURTHEST_LINK = 40
 
 
-def config_at(tree: Tree, start: PurePosixPath, *, given: bool) -> Config:
+def config_at(tree: Tree, start: PurePosixPath, shown: Callable[[str], str], *, given: bool) -> Config:
     """Return the configuration of a revision for a path, as for the same path in the work tree.
 
     ``given`` says that the path was chosen by the user, and replaces the configured ones.
     """
     for directory in (start, *start.parents):
         for name in (FILE, PROJECT):
-            text = tree.text(directory / name)
             file = Path(f"{tree.short}:{directory / name}")
+            text = _text(tree, directory / name, file)
             if text is not None and (table := table_of(Path(name) if name == FILE else file, text)) is not None:
                 base = Path(directory)
                 config = read_config(file, table, base, partial(_matches, tree, file, base))
+                config = replace(config, file=Path(shown(str(directory / name))))
                 return config if not given else _with_path(config, start)
     return Config(paths=(Path(start),), within=Path())
+
+
+def _text(tree: Tree, path: PurePosixPath, file: Path) -> str | None:
+    entry = tree.entry(path)
+    if entry is None or entry.mode in (SUBMODULE, DIRECTORY):
+        return None
+    if entry.mode == LINK:
+        raise InvalidConfiguration(str(file), "a symbolic link; in a revision it is not followed")
+    if tree.repository.size(entry.id) > LARGEST:
+        raise InvalidConfiguration(str(file), "too large for a configuration")
+    return tree.repository.read(entry.id).decode("utf-8", "replace")
 
 
 def _with_path(config: Config, start: PurePosixPath) -> Config:
@@ -44,30 +55,28 @@ def _with_path(config: Config, start: PurePosixPath) -> Config:
 def _matches(tree: Tree, file: Path, base: Path, pattern: str) -> list[Path]:
     """Return what matches a pattern of the configuration in a revision: directories, and files of schedules."""
     parts = PurePosixPath(pattern).parts
+    entries = tree.entries(PurePosixPath(base.as_posix()))
     found: set[str] = set()
-    for path in tree.entries(PurePosixPath(base.as_posix())):
+    for path in entries:
         inside = PurePosixPath(path).relative_to(base.as_posix()).parts
-        found.update("/".join(inside[:length]) for length in range(1, len(inside) + 1) if _fits(inside[:length], parts))
-    wanted = sorted(path for path in found if not PurePosixPath(path).name.startswith("."))
-    result = [
-        base / path for path in wanted if PurePosixPath(path).suffix in SUFFIXES or not _is_file(tree, base / path)
-    ]
+        found.update("/".join(inside[:length]) for length in range(1, len(inside) + 1))
+    wanted = [path for path in sorted(found) if not PurePosixPath(path).name.startswith(".")]
+    shown = [base / path for path in wanted if _fits(tuple(path.split("/")), parts)]
+    result = [path for path in shown if path.suffix in SUFFIXES or path.as_posix() not in entries]
     if not result:
         raise InvalidConfiguration(str(file), f"`paths`: no directory and no YAML file matches `{pattern}`")
     return result
 
 
-def _is_file(tree: Tree, path: Path) -> bool:
-    entry = tree.entry(PurePosixPath(path.as_posix()))
-    return entry is not None and entry.mode != DIRECTORY
-
-
 def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
-    if not pattern:
-        return not path
-    if pattern[0] == "**":
-        return any(_fits(path[skipped:], pattern[1:]) for skipped in range(len(path) + 1))
-    return bool(path) and fnmatchcase(path[0], pattern[0]) and _fits(path[1:], pattern[1:])
+    """Say whether a path matches a pattern; each pair of their rests is looked at once."""
+    reached = {0}
+    for part in pattern:
+        if part == "**":
+            reached = set(range(min(reached), len(path) + 1)) if reached else reached
+        else:
+            reached = {at + 1 for at in reached if at < len(path) and fnmatchcase(path[at], part)}
+    return len(path) in reached
 
 
 def read_tree(tree: Tree, config: Config, shown: Callable[[str], str]) -> tuple[list[SourceFile], list[Finding], bool]:
@@ -102,6 +111,11 @@ class _TreeReader:
     ) -> None:
         self.tree, self.entries, self.root, self.shown = tree, entries, root, shown
 
+    @cached_property
+    def directories(self) -> frozenset[str]:
+        """The directories of the entries."""
+        return frozenset(parent.as_posix() for path in self.entries for parent in PurePosixPath(path).parents)
+
     def read(
         self, path: str, start: PurePosixPath, files: list[SourceFile], findings: list[Finding], seen: set[str]
     ) -> None:
@@ -111,10 +125,7 @@ class _TreeReader:
         if any(part.startswith(".") for part in inside):
             return
         if self.entries[path].mode == SUBMODULE:
-            place = Location(name, 1, 1)
-            place = Location(name, 1, 1)
-            message = "a submodule: its files are not read"
-            findings.append(Finding("SS165", message, place, "keep the schedules in this repository", "warning"))
+            findings.append(submodule(name))
             return
         link = PurePosixPath(path)
         # A link without a suffix may be one to a directory: in the work tree too, it may not lead outside.
@@ -155,7 +166,7 @@ class _TreeReader:
         for _ in range(_FURTHEST_LINK):
             entry = self.entries.get(path)
             if entry is None:
-                if any(other.startswith(f"{path}/") for other in self.entries):
+                if path in self.directories:
                     return path, None
                 raise OSError(2, os.strerror(2))
             if entry.mode != LINK:
@@ -173,7 +184,9 @@ class _TreeReader:
                 raise OutsideError
             parts = parts[:-1] if part == ".." else [*parts, part]
         result = PurePosixPath(*parts)
-        if not result.is_relative_to(self.root):
+        if not result.is_relative_to(self.root) or any(
+            part.startswith(".") for part in result.relative_to(self.root).parts
+        ):
             raise OutsideError
         return result.as_posix()
 

@@ -17,6 +17,7 @@ import fastjsonschema
 
 from schedsync.core.finding import Finding, did_you_mean
 from schedsync.core.location import Location
+from schedsync.core.secrets import is_secret_key
 from schedsync.sources.node import Node
 
 SCHEDULES = "schedules.v1.schema.json"
@@ -26,6 +27,7 @@ SNAPSHOT = "snapshot.v1.schema.json"
 #: Every schema by its word.
 SCHEMAS = {name: f"{name}.v1.schema.json" for name in ("schedules", "plan", "review", "snapshot", "forecast")}
 
+_ARGUMENTS = ("args", "kwargs", "headers")
 _TYPES = {
     "object": "a mapping",
     "array": "a list",
@@ -138,7 +140,9 @@ def _wrong_type(error: Any, node: Node, key_place: Location) -> Finding:
     name = error.absolute_path[-1] if error.absolute_path else "the file"
     subject = f"`{name}`" if isinstance(name, str) and name != "the file" else "an item" if name != "the file" else name
     place = _place(node, key_place.path, key_place)
-    message = f"{subject} takes {' or '.join(words)}, not {_described(error.instance)}"
+    private = _is_private(error.absolute_path) and isinstance(error.instance, (str, int, float))
+    given = ("text" if isinstance(error.instance, str) else "a number") if private else _described(error.instance)
+    message = f"{subject} takes {' or '.join(words)}, not {given}"
     return Finding("SS121", message, place, _type_hint(name, error.instance))
 
 
@@ -160,6 +164,11 @@ def _described(value: Any) -> str:
     if value is None:
         return "nothing"
     return f'`"{_short(value)}"`' if isinstance(value, str) else f"`{_short(value)}`"
+
+
+def _is_private(path: Sequence[str | int]) -> bool:
+    """Say whether a value may be a secret: an argument, a header, or what stands under a key of such a name."""
+    return any(isinstance(step, str) and (step in _ARGUMENTS or is_secret_key(step)) for step in path)
 
 
 def _short(value: Any) -> str:

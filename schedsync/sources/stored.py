@@ -25,6 +25,7 @@ def stored(reading: FileReading, environments: Sequence[str | None]) -> str:
         {
             "findings": [_finding(one) for one in reading.findings],
             "by_environment": reading.by_environment,
+            "entries": reading.entries,
             "ignores": {line: sorted(codes) for line, codes in reading.ignores.items()},
             "parts": [[one, _part(reading.part(one))] for one in (environments if reading.by_environment else [None])],
         },
@@ -41,6 +42,7 @@ def restored(text: str, path: str) -> FileReading:
         findings=tuple(_finding_from(one) for one in values["findings"]),
         by_environment=values["by_environment"],
         ignores={int(line): frozenset(codes) for line, codes in values["ignores"].items()},
+        entries=tuple((line, name) for line, name in values["entries"]),
         part=parts.__getitem__ if values["by_environment"] else lambda _: parts[None],
     )
 

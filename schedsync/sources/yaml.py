@@ -15,6 +15,7 @@ import yaml
 
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
+from schedsync.core.secrets import is_secret_key
 from schedsync.sources.node import BAD, Bad, Node
 
 #: A file of 10,000 schedules of ten lines has about 3 MB.
@@ -42,6 +43,9 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 _Key = tuple[str, int, int]
 
 
+_QUOTED = re.compile("`[^`]*`")
+
+
 class _Halt(Exception):
     """The file cannot be read any further."""
 
@@ -62,6 +66,9 @@ class _Builder:
 
     def finding(self, code: str, message: str, event: Any, hint: str | None = None, severity: Any = "error") -> None:
         mark = event.start_mark
+        if self.key is not None and is_secret_key(self.key[0]):
+            # The message may quote the value.
+            message, hint = _QUOTED.sub("`***`", message), None
         self.report(Finding(code, message, Location(self.path, mark.line + 1, mark.column + 1), hint, severity))
 
     def document(self, event: Any) -> None:

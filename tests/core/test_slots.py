@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from schedsync.core.load import load_of
+from schedsync.core.load import Window, load_of
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule, Spec
 from schedsync.core.slots import crontab_slots, interval_slots, runs_a_day, shortest_gap
@@ -113,7 +113,7 @@ def test_the_load_counts_what_celery_would_start(timings: list[Timing], start: d
     schedules = [schedule(str(number), timing, queue=f"q{number % 2}") for number, timing in enumerate(timings)]
     end = start + timedelta(days=3)
 
-    load = load_of(schedules, start, slots, 3 * 1440)
+    load = load_of(schedules, Window.of(start, minutes=3 * 1440), slots)
 
     expected: Counter[int] = Counter()
     for timing in timings:
@@ -142,7 +142,7 @@ def test_the_worst_minutes_name_who_starts_in_them() -> None:
             schedule("later", cron("0 12 * * *"), start_at=datetime(2026, 11, 23, 12, 1, tzinfo=timezone.utc)),
             schedule("ended", cron("0 12 * * *"), expires_at=datetime(2026, 11, 23, 12, tzinfo=timezone.utc)),
         ],
-        START,
+        Window.of(START),
         slots,
     )
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from schedsync.core.change import Change, Consequence, Create, Delete, FieldChange, Observed, Update
 from schedsync.core.finding import Finding
-from schedsync.core.load import load_of
+from schedsync.core.load import Window, load_of
 from schedsync.core.location import Location
 from schedsync.core.plan import Plan
 from schedsync.core.review import EnvironmentReview, Review
@@ -96,7 +96,7 @@ def hostile(attack: str) -> Review:
         refusals=(Refusal("name_taken", f"a row `{attack}`", f"--adopt {attack}"),),
     )  # fmt: skip
     found = Finding("SS101", f"cannot be read: {attack}", place, attack, "error")
-    load = load_of((), NOW, lambda *_: iter(()))
+    load = load_of((), Window.of(NOW), lambda *_: iter(()))
     return Review(attack, attack, (EnvironmentReview(attack, plan, load, load),), (found,), frozenset((found,)))
 
 
@@ -199,7 +199,7 @@ def test_too_much_for_github_is_cut_with_a_pointer_to_the_rest() -> None:
     )
     findings = tuple(Finding("SS204", "x" * 100, Location("a.yaml", n, 1)) for n in range(2000))
     plan = Plan("shop", Binding(), changes, Observed(), NOW)
-    load = load_of((), NOW, lambda *_: iter(()))
+    load = load_of((), Window.of(NOW), lambda *_: iter(()))
     review = Review("c0ffee", None, (EnvironmentReview(None, plan, load, load),), findings, frozenset(findings))
     for said in (markdown.review(review), markdown.plan(plan)):
         page = gfm(said)
@@ -223,7 +223,7 @@ def test_secrets_are_masked_everywhere() -> None:
         ),
     )  # fmt: skip
     plan = Plan("shop", Binding(), (change,), Observed(), NOW)
-    load = load_of((), NOW, lambda *_: iter(()))
+    load = load_of((), Window.of(NOW), lambda *_: iter(()))
     review = Review("c0ffee", None, (EnvironmentReview(None, plan, load, load),), (), frozenset())
     said = [
         text.plan(plan), text.review(review), markdown.plan(plan), markdown.review(review), html.review(review),

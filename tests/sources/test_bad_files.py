@@ -56,7 +56,7 @@ BAD: list[tuple[str, str | bytes, list[tuple[int, int, str, str]]]] = [
     ("a field to ignore that is none", EVERY + "    ignore_changes: [queu]\n", [(6, 22, "SS123", "an item takes one of task, timing")]),
     ("an empty only_in", EVERY + "    only_in: []\n", [(6, 5, "SS123", "`only_in` is not empty")]),
     ("for_each with a number", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, for_each: {t: 3}}\n", [(3, 42, "SS121", "`t` takes a list of values")]),
-    ("a single brace", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, for_each: {t: [x]}, description: 'a { b'}\n", [(3, 67, "SS151", "a single `{` in `a { b`")]),
+    ("a single brace", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, for_each: {t: [x]}, description: 'a { b'}\n", [(3, 67, "SS151", "a single `{`")]),
     ("a placeholder where none is filled", "version: 1\nschedules:\n  a-{t}: {task: 'x.{t}', every: 5m, for_each: {t: [x]}}\n", [(3, 17, "SS151", "`task` takes no placeholders")]),
     ("an unknown alias of a crontab", HEAD + "    crontab: '@reboot'\n", [(5, 14, "SS131", "unknown alias `@reboot`")]),
     ("a merge of nothing", EVERY + "    kwargs: {<<: 3}\n", [(6, 18, "SS103", "`<<` takes a mapping")]),
