@@ -69,7 +69,7 @@ class Task:
         return did_you_mean(name, self.keywords) or self._takes()
 
     def _takes(self) -> str:
-        return f"it takes {str(self._signature()) if self.parameters else 'none'}"
+        return f"it takes {str(self._signature()).replace('Ellipsis', '…') if self.parameters else 'none'}"
 
     def _signature(self) -> Signature:
         # What an optional one's value is does not matter here, and shows as three dots.

@@ -51,7 +51,10 @@ def review(value: Review) -> str:
 
 
 def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:
-    changes = [one | {"fields": [_masked_field(field) for field in one["fields"]]} for one in values["changes"]]
+    changes = [
+        one | {"fields": [_masked_field(field) for field in one["fields"]], "people": masked(one["people"])}
+        for one in values["changes"]
+    ]
     return values | {"changes": changes}
 
 

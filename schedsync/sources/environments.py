@@ -207,9 +207,8 @@ def _different(items: Sequence[tuple[Any, Location]], reader: Reader) -> list[An
     for value, place in items:
         first = seen.setdefault(_text(value), place)
         if first is not place:
-            reader.finding(
-                "SS150", f"the value `{_text(value)[:40]}` stands twice, first at {first}", place, "names would repeat"
-            )
+            shown = _text(value)[:40]
+            reader.finding("SS150", f"the value `{shown}` stands twice, first at {first}", place, "names would repeat")
         else:
             values.append(value)
     return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +101,7 @@ def _read(path: Path, root: Path, files: list[SourceFile], findings: list[Findin
     try:
         # Where it leads is asked before whether something is there.
         real = path.resolve()
-        if not _may_read(real, root):
+        if not real.is_relative_to(root) or ".git" in real.relative_to(root).parts:
             findings.append(leaving(shown))
         elif path.resolve(strict=True).is_file() and real not in seen:
             seen.add(real)
@@ -117,7 +117,7 @@ def _beside(directory: Path, root: Path) -> Callable[[str], bytes]:
     def read(name: str) -> bytes:
         try:
             real = (directory / name).resolve()
-            if not _may_read(real, root):
+            if not real.is_relative_to(root) or is_hidden(real.relative_to(root).parts):
                 raise OutsideError
             with real.open("rb") as stream:
                 data = stream.read(MAX_BYTES + 1)
@@ -130,9 +130,9 @@ def _beside(directory: Path, root: Path) -> Callable[[str], bytes]:
     return read
 
 
-def _may_read(path: Path, root: Path) -> bool:
-    """Say whether a path lies in the directory of the set, and in nothing hidden of it, such as ``.git``."""
-    return path.is_relative_to(root) and not any(part.startswith(".") for part in path.relative_to(root).parts)
+def is_hidden(parts: Iterable[str]) -> bool:
+    """Say whether a path leads through something hidden, such as ``.git``; a ConfigMap's ``..data`` is none."""
+    return any(part.startswith(".") and not part.startswith("..") for part in parts)
 
 
 def shown_path(path: str) -> str:

@@ -129,10 +129,10 @@ class Repository:
         found = said.split("\n")[0]
         if status == 0 and OBJECT_ID.match(found):
             return found
-        hint = (
-            "fetch more of the history: `git fetch --unshallow`, or `fetch-depth: 0` in GitHub's checkout; or give BASE"
-        )
-        raise WrongUsage("nothing tells where this branch began", hint=hint if self.shallow else "give BASE")
+        hint = "give BASE"
+        if self.shallow:
+            hint = "fetch more of the history: `git fetch --unshallow`, or `fetch-depth: 0` in CI; or give BASE"
+        raise WrongUsage("nothing tells where this branch began", hint=hint)
 
     def _target(self) -> str:
         for variable, pattern in _TARGETS:

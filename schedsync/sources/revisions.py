@@ -12,7 +12,16 @@ from pathlib import Path, PurePosixPath
 from schedsync.conf import FILE, LARGEST, PROJECT, SUFFIXES, Config, read_config, table_of
 from schedsync.core.finding import Finding
 from schedsync.errors import InvalidConfiguration
-from schedsync.sources.files import OutsideError, SourceFile, finding, is_source, leaving, shown_path, submodule
+from schedsync.sources.files import (
+    OutsideError,
+    SourceFile,
+    finding,
+    is_hidden,
+    is_source,
+    leaving,
+    shown_path,
+    submodule,
+)
 from schedsync.sources.repository import DIRECTORY, LINK, SUBMODULE, Entry, Tree
 from schedsync.sources.yaml import MAX_BYTES
 
@@ -93,7 +102,7 @@ def read_tree(tree: Tree, config: Config, shown: Callable[[str], str]) -> tuple[
         entries = tree.entries(start)
         there = there or bool(entries)
         whole = entries.get(start.as_posix())
-        if whole is not None and whole.mode == LINK:
+        if whole is not None and whole.mode == LINK and not is_source(start.name):
             findings.append(leaving(shown_path(shown(start.as_posix()))))
             continue
         root = PurePosixPath(Path(config.root).as_posix()) if config.root else start if whole is None else start.parent
@@ -152,6 +161,8 @@ class _TreeReader:
     def _beside(self, directory: PurePosixPath) -> Callable[[str], bytes]:
         def read(name: str) -> bytes:
             path = self._normal(directory / name)
+            if is_hidden(PurePosixPath(path).relative_to(self.root).parts):
+                raise OutsideError
             if path not in self.entries:
                 raise OSError(2, os.strerror(2))
             _, entry = self.followed(path)
@@ -184,9 +195,7 @@ class _TreeReader:
                 raise OutsideError
             parts = parts[:-1] if part == ".." else [*parts, part]
         result = PurePosixPath(*parts)
-        if not result.is_relative_to(self.root) or any(
-            part.startswith(".") for part in result.relative_to(self.root).parts
-        ):
+        if not result.is_relative_to(self.root):
             raise OutsideError
         return result.as_posix()
 

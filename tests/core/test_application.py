@@ -62,7 +62,7 @@ def test_arguments_fit_or_not_as_the_worker_would_say(
     assert found == expected
     if celerys.typing:
         try:
-            celerys.__header__(*(([None] if task == "bound" else []) + args), **kwargs)
+            celerys.__header__(*args, **kwargs)
         except TypeError:
             assert found
         else:

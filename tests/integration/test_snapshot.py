@@ -47,9 +47,8 @@ def shop(project: Project) -> Project:
     project.schedules(SCHEDULES)
     assert project.apply().code == 0
     template = PeriodicTask.objects.get(name="nightly")
-    PeriodicTask.objects.create(
-        name="foreign", task="t", crontab=template.crontab, kwargs=json.dumps({"password": SECRET})
-    )
+    PeriodicTask.objects.create(name="foreign", task="t", crontab=template.crontab)
+    PeriodicTask.objects.create(name="vault", task="t", crontab=template.crontab, kwargs=f'{{"password": "{SECRET}"}}')
     done = project.command("snapshot", "--database", project.using, "--out", "snapshot.json")
     assert (done.code, done.err) == (0, "wrote snapshot.json\n")
     return project
@@ -67,7 +66,7 @@ def test_a_snapshot_conforms_and_masks_secrets(shop: Project) -> None:
 
     assert problems(said, SNAPSHOT) == []
     assert SECRET not in text
-    assert [row["name"] for row in said["rows"]] == ["nightly", "export", "foreign"] or len(said["rows"]) == 3
+    assert sorted(row["name"] for row in said["rows"]) == ["export", "foreign", "nightly", "vault"]
     assert {"shop.report", "shop.export"} <= set(said["application"]["tasks"])
 
 
@@ -106,21 +105,13 @@ def test_what_the_workers_do_not_know_heads_the_plan(shop: Project) -> None:
 
 def test_arguments_that_do_not_fit_are_found(shop: Project) -> None:
     shop.schedules(SCHEDULES.replace("kind: full", "knid: full, mode: 1"))
-    found = [(one["code"], one["message"], one["hint"]) for one in against(shop)["findings"]]
+    found = {(one["message"], one["hint"]) for one in against(shop)["findings"] if one["code"] == "SS220"}
 
-    assert (
-        found
-        == [
-            (
-                "SS220",
-                "the arguments don't fit the task: missing a required argument: 'kind'",
-                "it takes (kind, deep=Ellipsis)",
-            ),
-            ("SS220", "the task takes no argument `knid`", "did you mean `kind`?"),
-            ("SS220", "the task takes no argument `mode`", "it takes (kind, deep=Ellipsis)"),
-        ]
-        or len(found) == 3
-    )
+    assert found == {
+        ("the arguments don't fit the task: missing a required argument: 'kind'", "it takes (kind, deep=…)"),
+        ("the task takes no argument `knid`", "did you mean `kind`?"),
+        ("the task takes no argument `mode`", "it takes (kind, deep=…)"),
+    }
 
 
 def test_a_plan_against_a_snapshot_needs_no_django(shop: Project) -> None:
@@ -246,6 +237,6 @@ def test_a_review_knows_what_a_snapshot_tells(shop: Project, monkeypatch: pytest
         adopted = shop.command("review", "--against", "snapshot.json", "--adopt", "foreign")
     found = {one["code"]: one["message"] for one in json.loads(done.out)["findings"] if one["new"]}
 
-    assert found["SS220"] == "the task takes no argument `mode`" or "SS220" in found
+    assert found["SS220"].startswith("the ")
     assert found["SS164"] == "an apply would be refused: a row `foreign` exists that nobody manages"
     assert (done.code, adopted.code) == (1, 0)

@@ -30,15 +30,16 @@ from tests.conftest import NOW
 
 SPEC = Spec("t", Interval(60_000_000))
 ATTACKS = [
-    "a|b", "a\\|b", "a\\\\|b", "`", "``", "`a`", "` a", "`" * 81, "`" * 5000, "<img src=x onerror=alert(1)>",
-    "![x](https://evil.example/x.png)", "[x](https://evil.example)", "https://evil.example", "www.evil.example",
-    "a@b.example", "@team", "@acme/team", "#12", "GH-1", "acme/shop#1", "0123456789abcdef0123456789abcdef01234567",
-    "<!-- schedsync -->", "<details open>", "</details>", "</code>", "</td></tr></table>", "&lt;img&gt;", "&#64;team",
-    "a\nb", "a\r\nb", "a\u2028b", "a\x0bb", "::error::x", "a\n::error::x", "a\r::error::x", "##[error]x",
-    "%0A::error::x", "::set-output name=x::y", "\x1b[31mred", "\x1b]8;;https://evil.example\x07x", "\u202egnp.exe", "a\u200bb",
-    "\u2066x", "\ufeffx", " ", "", "$x$", "{{ 7*7 }}", "{% raw %}", "<script>alert(1)</script>", "</script>", "</style>", "]]>",
-    "javascript:alert(1)", "\" onload=\"x", "' onload='x", "[x](1)", "\\", "***", "___", "~~x~~", "| --- |", "# x",
-    "- x",
+    'a|b', 'a\\|b', 'a\\\\|b', '`', '``', '`a`', '` a', '`' * 81, '`' * 5000, '<img src=x onerror=alert(1)>',
+    '![x](https://evil.example/x.png)', '[x](https://evil.example)', 'https://evil.example',
+    'www.evil.example', 'a@b.example', '@team', '@acme/team', '#12', 'GH-1', 'acme/shop#1',
+    '0123456789abcdef0123456789abcdef01234567', '<!-- schedsync -->', '<details open>', '</details>',
+    '</code>', '</td></tr></table>', '&lt;img&gt;', '&#64;team', 'a\nb', 'a\r\nb', 'a\u2028b', 'a\x0bb',
+    '::error::x', 'a\n::error::x', 'a\r::error::x', '##[error]x', '%0A::error::x', '::set-output name=x::y',
+    '\x1b[31mred', '\x1b]8;;https://evil.example\x07x', '\u202egnp.exe', 'a\u200bb', '\u2066x', '\ufeffx',
+    ' ', '', '$x$', '{{ 7*7 }}', '{% raw %}', '<script>alert(1)</script>', '</script>', '</style>', ']]>',
+    'javascript:alert(1)', '" onload="x', "' onload='x", '[x](1)', '\\', '***', '___', '~~x~~', '| --- |',
+    '# x', '- x',
 ]  # fmt: skip
 
 

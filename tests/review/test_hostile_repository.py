@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import git
@@ -11,6 +14,8 @@ import pytest
 
 from tests.review.repository import Checkout, changes
 
+ROOT = Path(__file__).parents[2]
+SCRIPT = str(Path(sys.executable).with_name("schedsync"))
 ONE = "  a: {task: t, every: 1h}\n"
 TWO = ONE + "  b: {task: t, every: 2h}\n"
 
@@ -221,3 +226,135 @@ def test_names_of_files_are_data(fork: Checkout) -> None:
 
         assert "\x1b" not in done.out
         assert [line for line in done.out.splitlines() if line.startswith("::error::")] == []
+
+
+HOSTILE = "version: 1\nschedules:\n  stolen: {task: t, every: 1h}\n"
+
+
+def test_a_bare_repository_among_the_files_is_no_repository(fork: Checkout, tmp_path: Path) -> None:
+    with git.Repo.init(tmp_path / "attack", initial_branch="main") as attack:
+        (tmp_path / "attack/schedules").mkdir()
+        (tmp_path / "attack/schedules/shop.yaml").write_text(HOSTILE)
+        attack.git.add(all=True)
+        attack.git.execute(["git", "-c", "user.name=m", "-c", "user.email=m@example.org", "commit", "-m", "x"])
+    for place in (fork.root / "schedules", fork.root):
+        for name in ("HEAD", "config", "objects", "refs"):
+            source = tmp_path / "attack/.git" / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, place / name)
+        (place / "config").write_text("[core]\nbare = true\n[include]\npath = /etc/passwd\n")
+
+        assert reviewed(fork) == B_IS_NEW
+
+
+@pytest.mark.parametrize("how", ["submodule", "clone"])
+def test_the_directory_as_a_repository_of_its_own_is_not_entered(fork: Checkout, tmp_path: Path, how: str) -> None:
+    with git.Repo.init(tmp_path / "attack", initial_branch="main") as attack:
+        (tmp_path / "attack/shop.yaml").write_text(HOSTILE)
+        attack.git.add(all=True)
+        attack.git.execute(["git", "-c", "user.name=m", "-c", "user.email=m@example.org", "commit", "-m", "x"])
+    fork.repository.git.rm("-r", "schedules")
+    if how == "clone":
+        git.Repo.clone_from(str(tmp_path / "attack"), fork.root / "schedules").close()
+    else:
+        words = ["submodule", "add", str(tmp_path / "attack"), "schedules"]
+        fork.repository.git.execute(["git", "-c", "protocol.file.allow=always", *words])
+    fork.commit()
+    for words in ((), ("main", "feature")):
+        said = fork.json(*words)
+
+        assert "SS165" in [one["code"] for one in said["findings"]]
+        assert [one[:2] for one in changes(said)] == [("delete", "a")]
+
+
+def test_celery_imports_no_configuration_of_the_tree(fork: Checkout, tmp_path: Path) -> None:
+    fork.write(f"open({str(tmp_path / 'ran')!r}, 'w')\n", "celeryconfig.py")
+    program = [sys.executable, "-P", "-m", "schedsync"] if sys.version_info >= (3, 11) else [SCRIPT]
+    environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+    for words in (["review"], ["review", "main", "feature"], ["forecast"]):
+        done = subprocess.run(
+            [*program, *words], cwd=fork.root, env={**environment, "PYTHONPATH": str(ROOT)}, capture_output=True,
+            text=True, check=False,
+        )  # fmt: skip
+
+        assert done.returncode == 0, done.stderr
+        assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", [".git/config", ".env", "../.git/config"])
+def test_nothing_hidden_becomes_values(fork: Checkout, name: str) -> None:
+    fork.write("secret\n", ".env")
+    fork.write('paths = ["."]\n', "schedsync.toml")
+    for place in ("x.yaml", "schedules/x.yaml"):
+        fork.schedules(f'  "x-{{v}}": {{task: t, every: 1h, for_each: {{v: {{file: "{name}"}}}}}}\n', place)
+    said = fork.json()
+
+    assert "SS105" in [one["code"] for one in said["findings"]]
+    assert "[core]" not in str(said)
+    assert "x-secret" not in str(said)
+
+
+def test_a_commit_that_is_not_all_here_is_no_empty_one(fork: Checkout) -> None:
+    tree = fork.repository.commit("main").tree["schedules"].hexsha
+    (fork.root / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    done = fork.review("main", "feature")
+
+    assert (done.code, "a tree is not in this clone" in done.err) == (69, True), done
+
+
+def test_a_file_of_the_base_that_is_not_here_is_named(fork: Checkout) -> None:
+    blob = fork.repository.commit("main").tree["schedules/shop.yaml"].hexsha
+    (fork.root / ".git/objects" / blob[:2] / blob[2:]).unlink()
+    said = fork.json("main", "feature")
+
+    assert changes(said) == []
+    assert [one["code"] for one in said["findings"]] == ["SS167"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('paths = ["**/**/**/**/*z"]', "and two `**`"),
+        ('paths = ["a\\u0000b"]', "printable patterns"),
+        (f"environments = {[f'e{n}' for n in range(101)]}", "at most 100 names"),
+        (f"environments = ['{'e' * 65}']", "at most 64 characters"),
+        ("# " + "x" * 2**20, "too large for a configuration"),
+    ],
+)
+def test_a_configuration_has_limits(fork: Checkout, text: str, message: str) -> None:
+    fork.write(text + "\n", "schedsync.toml")
+    fork.commit()
+    for words in ((), ("main", "feature")):
+        done = fork.review(*words)
+
+        assert (done.code, message in done.err) == (1, True), done.err
+
+
+def test_patterns_and_links_by_the_thousand_take_no_time(fork: Checkout) -> None:
+    fork.write('paths = ["**/deep/**/*.yaml"]\n', "schedsync.toml")
+    for number in range(2000):
+        fork.write("version: 1\n", f"deep/{'a/' * 10}{number}.yaml")
+    for number in range(2000):
+        (fork.root / f"deep/link-{number}.yaml").symlink_to(f"gone-{number}.yaml")
+    fork.commit()
+    done = fork.review("main", "feature", "--no-cache")
+
+    assert done.code == 1
+    assert done.out.count("SS101") == 2000
+
+
+SECRET = "correct-horse"
+LEAKS = [
+    f"kwargs: '{{\"password\": \"{SECRET}\"}}'", f"args: {SECRET}", f"kwargs: {{password: [{{x: '{SECRET}'}}]}}",
+    f"kwargs: {{broker_url: 'redis://:{SECRET}@host/0'}}", f"kwargs: {{dbpassword: {SECRET}}}",
+    f"kwargs: {{body: '{{\"password\": \"{SECRET}\"}}'}}", f"labels: {{api_token: {SECRET}}}",
+    f"runbook: 'https://u:{SECRET}@wiki.example'", f"description: 'postgres://u:{SECRET}@h/x'",
+    f"kwargs: {{password: !{SECRET} x}}", f"headers: [{SECRET}]", f"kwargs: {{url: 'https://u:a/{SECRET}@h'}}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_a_secret_is_shown_nowhere(fork: Checkout, leak: str) -> None:
+    fork.schedules(f"{TWO}  leaky:\n    task: t\n    every: 1d\n    {leak}\n")
+    for format_ in ("text", "markdown", "json", "github", "sarif", "html"):
+        assert SECRET not in fork.review("--format", format_).out

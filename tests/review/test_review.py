@@ -333,3 +333,97 @@ def test_a_cache_that_is_broken_is_none(changed: Checkout, tmp_path: Path) -> No
     (tmp_path / "cache/readings.sqlite3").write_bytes(b"no database")
 
     assert changed.review("--format", "json").out == fresh
+
+
+def test_a_file_with_errors_loses_nothing(checkout: Checkout) -> None:
+    checkout.schedules(BEFORE)
+    checkout.commit()
+    for broken in (BEFORE.replace("every: 1h", "every: 1x"), BEFORE + "  x: [\n"):
+        checkout.schedules(broken)
+        said = checkout.json()
+
+        assert changes(said) == []
+        assert said["environments"][0]["refusals"] == []
+        assert "SS167" in codes(said)
+
+
+def test_a_base_with_errors_is_said_to_be_unknown(checkout: Checkout) -> None:
+    checkout.schedules(BEFORE + "  x: [\n")
+    checkout.commit()
+    checkout.schedules(BEFORE)
+    said = checkout.json()
+
+    assert changes(said) == []
+    assert [one["message"] for one in said["findings"] if one["code"] == "SS167"] == [
+        "4 of its schedules cannot be compared: the file has errors before the change"
+    ]
+
+
+def test_what_the_configuration_changes_is_said(checkout: Checkout) -> None:
+    checkout.write('environments = ["x", "y"]\n', "schedsync.toml")
+    checkout.schedules(BEFORE)
+    checkout.commit()
+    checkout.write('set = "other"\nenvironments = ["x", "z"]\n[safety]\nmax_stop_percent = 100\n', "schedsync.toml")
+    said = checkout.json()
+
+    assert [(one["severity"], one["message"]) for one in said["findings"] if one["code"] == "SS168"] == [
+        ("warning", "`max_stop_percent` goes from 30 to 100"),
+        ("warning", "environment `y` goes"),
+        ("warning", "environment `z` is new"),
+        ("error", "the set is `other` now: set `default` manages what it applied, and an apply would be refused"),
+    ]
+    assert changes(checkout.json()) == []
+
+
+def test_environments_that_come_are_foretold_to_be_refused(checkout: Checkout) -> None:
+    checkout.schedules(BEFORE)
+    checkout.commit()
+    checkout.write('environments = ["x"]\n', "schedsync.toml")
+
+    assert [one["code"] for one in checkout.json()["environments"][0]["refusals"]] == ["other_environment"]
+    assert checkout.review("--move-set").code == 0
+
+
+def test_environments_of_either_side_are_remembered_apart(checkout: Checkout) -> None:
+    checkout.write('environments = ["a"]\n', "schedsync.toml")
+    checkout.schedules("  s: {task: t, every: 5m, environments: {a: {every: 6m}}}\n")
+    checkout.commit()
+    checkout.branch()
+    checkout.write('environments = ["a", "b"]\n', "schedsync.toml")
+    checkout.schedules("  s: {task: t, every: 5m, environments: {b: {every: 7m}}}\n")
+    first = checkout.json()
+
+    assert first == checkout.json()
+    assert [one[2]["timing"][1] for number in (0, 1) for one in changes(first, number)] == [
+        {"every": "5m"}, {"every": "7m"},
+    ]  # fmt: skip
+
+
+def test_fewer_of_a_herd_are_no_new_herd(checkout: Checkout) -> None:
+    checkout.write("[lint]\nmax_starts = 3\n", "schedsync.toml")
+    herd = "".join(f'  n{n}: {{task: t, crontab: "0 0 * * *", args: [{n}]}}\n' for n in range(6))
+    checkout.schedules(herd)
+    checkout.commit()
+    checkout.schedules("".join(herd.splitlines(keepends=True)[:-1]))
+
+    assert [(one["code"], one["new"]) for one in checkout.json()["findings"]] == [("SS206", False)]
+
+
+def test_the_directory_that_is_gone_is_the_same_on_both_ways(checkout: Checkout) -> None:
+    checkout.schedules(BEFORE)
+    checkout.commit()
+    checkout.branch()
+    checkout.repository.git.rm("-r", "schedules")
+    tree = checkout.json("main")
+    checkout.commit()
+
+    assert [one[0] for one in changes(tree)] == ["delete"] * 4
+    assert changes(checkout.json("main", "feature")) == changes(tree)
+    assert checkout.review("feature", "feature").code == 64
+
+
+def test_without_a_commit_it_says_so(checkout: Checkout) -> None:
+    checkout.schedules(BEFORE)
+    done = checkout.review()
+
+    assert (done.code, "nothing is committed yet" in done.err) == (64, True)
