@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from schedsync.conf import FILE, LARGEST, PROJECT, SUFFIXES, Config, read_config, table_of
@@ -97,33 +98,56 @@ def read_tree(tree: Tree, config: Config, shown: Callable[[str], str]) -> tuple[
     findings: list[Finding] = []
     there = False
     seen: set[str] = set()
+    listing = _listed(tree, [PurePosixPath(base.as_posix()) for base in config.paths])
     for base in config.paths:
         start = PurePosixPath(base.as_posix())
-        entries = tree.entries(start)
-        there = there or bool(entries)
-        whole = entries.get(start.as_posix())
+        paths = listing.below(start)
+        there = there or bool(paths)
+        whole = listing.entries.get(start.as_posix())
         if whole is not None and whole.mode == LINK and not is_source(start.name):
             findings.append(leaving(shown_path(shown(start.as_posix()))))
             continue
         root = PurePosixPath(Path(config.root).as_posix()) if config.root else start if whole is None else start.parent
-        reader = _TreeReader(tree, entries if whole is None else tree.entries(root), root, shown)
-        for path in entries:
+        reader = _TreeReader(tree, listing, root, shown)
+        for path in paths:
             reader.read(path, start, files, findings, seen)
     return files, findings, there
+
+
+class _Listing:
+    """What lies in a tree, listed once: entries by their paths, and the directories."""
+
+    def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self.entries = entries
+        self.paths = sorted(entries)
+        self.directories = frozenset(parent.as_posix() for path in entries for parent in PurePosixPath(path).parents)
+
+    def below(self, start: PurePosixPath) -> list[str]:
+        """Return the paths at or below one, in order."""
+        if start == PurePosixPath():
+            return self.paths
+        path = start.as_posix()
+        if path in self.entries:
+            return [path]
+        # "0" is what follows "/".
+        return self.paths[bisect_left(self.paths, f"{path}/") : bisect_left(self.paths, f"{path}0")]
+
+
+def _listed(tree: Tree, starts: Sequence[PurePosixPath]) -> _Listing:
+    """List what the paths need: of a file its directory too, where the files lie that it refers to."""
+    if len(starts) > 1:
+        return _Listing(tree.entries(PurePosixPath()))
+    entry = tree.entry(starts[0]) if starts[0] != PurePosixPath() else None
+    alone = entry is not None and entry.mode != DIRECTORY
+    return _Listing(tree.entries(starts[0].parent if alone else starts[0]))
 
 
 class _TreeReader:
     """Reads the files below one directory of a revision, which they may not leave."""
 
-    def __init__(
-        self, tree: Tree, entries: Mapping[str, Entry], root: PurePosixPath, shown: Callable[[str], str]
-    ) -> None:
-        self.tree, self.entries, self.root, self.shown = tree, entries, root, shown
-
-    @cached_property
-    def directories(self) -> frozenset[str]:
-        """The directories of the entries."""
-        return frozenset(parent.as_posix() for path in self.entries for parent in PurePosixPath(path).parents)
+    def __init__(self, tree: Tree, listing: _Listing, root: PurePosixPath, shown: Callable[[str], str]) -> None:
+        self.tree, self.root, self.shown = tree, root, shown
+        self.entries, self.directories = listing.entries, listing.directories
 
     def read(
         self, path: str, start: PurePosixPath, files: list[SourceFile], findings: list[Finding], seen: set[str]
