@@ -24,7 +24,7 @@ def test_the_wheel_holds_the_whole_package_and_the_schemas(tmp_path: Path) -> No
     assert package <= held
     assert {
         "schedsync/py.typed",
-        "schedsync/schemas/schedules.v1.schema.json",
-        "schedsync/schemas/plan.v1.schema.json",
+        *(f"schedsync/schemas/{path.name}" for path in (ROOT / "schemas").glob("*.json")),
+        *(f"schedsync/templates/{path.name}" for path in (ROOT / "schedsync/templates").glob("*.html")),
     } <= held
     assert not any(name.startswith(("tests/", "examples/")) for name in held)

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def main(sizes: tuple[int, ...] = SIZES) -> int:
         django.setup()
         call_command("migrate", verbosity=0)
         # What a program is made of is loaded beforehand, for us as for the loop.
-        for module in ("git", "fastjsonschema", "schedsync.cli", "schedsync.sync"):
+        for module in ("git", "fastjsonschema", "schedsync.cli", "schedsync.sync", "schedsync.differing"):
             import_module(module)
         results = {size: measured(size, base / str(size)) for size in sizes}
     PAGE.write_text(page(results))
@@ -73,7 +73,7 @@ def measured(size: int, directory: Path) -> dict[str, float]:
         times = [in_child(case) for _ in range(case.repeats)]
         result[case.name] = min(times)
         print(f"{size:>7,} {case.name:<28} {result[case.name]:8.3f} s", file=sys.stderr, flush=True)
-    return result
+    return result | load_times(directory)
 
 
 def in_child(case: Case) -> float:
@@ -114,6 +114,86 @@ def cases(directory: Path, size: int) -> Iterator[Case]:
     yield Case("plan, nothing changed", lambda: cli("plan", "--exit-code"))
     yield Case("apply, nothing changed", lambda: cli("apply", "--yes"))
     yield Case("apply of one change", lambda: cli("apply", "--yes", "--settle", "0"), lambda: change_one(directory))
+
+    yield Case("review, all read", lambda: cli("review", "main", "feature", "--no-cache"), lambda: commit(directory))
+    yield Case("review", lambda: cli("review", "main", "feature"), lambda: remembered(directory))
+    yield Case("load of a week", lambda: computed(directory))
+    yield Case("load of a week, by Celery", lambda: stepped(directory), repeats=1)
+
+
+def commit(directory: Path) -> None:
+    """Make a repository with a branch that changes one file."""
+    if (directory / ".git").exists():
+        return
+    import git
+
+    with git.Repo.init(directory, initial_branch="main") as repository:
+        repository.git.config("user.name", "b")
+        repository.git.config("user.email", "b@example.org")
+        repository.git.add("schedules")
+        repository.git.commit("-m", "one")
+        repository.git.checkout("-b", "feature")
+        change_one(directory)
+        repository.git.commit("-a", "-m", "two")
+
+
+def remembered(directory: Path) -> None:
+    """Let the branch that everything came from be reviewed once, as every earlier pull request did."""
+    os.environ["SCHEDSYNC_CACHE_DIR"] = str(directory / "cache")
+    cli("review", "main", "main")
+
+
+#: A whole week in which no clock changes.
+WEEK = datetime(2026, 11, 23, tzinfo=timezone.utc)
+
+
+def wanted() -> Any:
+    from schedsync.conf import load_config
+    from schedsync.reading import read_set, resolve_set
+
+    return resolve_set(read_set(load_config(None)), None)[0].schedules.values()
+
+
+def computed(directory: Path) -> None:
+    from schedsync.core.load import Window, load_of
+    from schedsync.forecast import slots
+
+    schedules = wanted()
+    started = time.perf_counter()
+    load = load_of(schedules, Window.of(WEEK), slots)
+    note(directory, "computed", time.perf_counter() - started, sum(load.total))
+
+
+def stepped(directory: Path) -> None:
+    """What one would do without us: ask each schedule's own Celery object for slot after slot."""
+    from schedsync.forecast import celery_schedule
+
+    schedules = wanted()
+    started = time.perf_counter()
+    end, total = WEEK + timedelta(days=7), 0
+    for schedule in schedules:
+        celerys = celery_schedule(schedule.spec.timing)
+        at = WEEK - timedelta(minutes=1)
+        while True:
+            celerys.nowfun = lambda at=at: at
+            at += celerys.remaining_estimate(at)
+            if at >= end:
+                break
+            total += 1
+    note(directory, "stepped", time.perf_counter() - started, total)
+
+
+def note(directory: Path, name: str, seconds: float, starts: int) -> None:
+    """Keep how long the load alone took, without reading the files, and how many starts were counted."""
+    (directory / f"{name}.json").write_text(json.dumps([seconds, starts]))
+
+
+def load_times(directory: Path) -> dict[str, float]:
+    """Return how long both ways took; they must have counted the same starts."""
+    ours, celerys = (json.loads((directory / f"{name}.json").read_text()) for name in ("computed", "stepped"))
+    if ours[1] != celerys[1]:
+        raise AssertionError(f"{ours[1]} starts are not {celerys[1]}")
+    return {"load of a week": ours[0], "load of a week, by Celery": celerys[0]}
 
 
 def write_files(directory: Path, size: int) -> None:
@@ -226,14 +306,20 @@ def page(results: dict[int, dict[str, float]]) -> str:
         f"best of {REPEATS}, the loops once.",
         "",
         "The loop is a user's own `update_or_create` for each schedule; `CSafeLoader` is PyYAML alone on the same",
-        "files; `COPY` and `bulk_create` write the same rows, without a ledger, without any comparison.",
+        "files; `COPY` and `bulk_create` write the same rows, without a ledger, without any comparison. A review is of",
+        "two commits that differ in one file; the other files it remembers from an earlier one, or reads all of them",
+        "anew. The load of a week is what the computation alone takes, beside each schedule's own Celery object",
+        "that is stepped from slot to slot; both count the same starts.",
         "",
     ]
     for size, seconds in results.items():
         lines += [f"## {size:,} schedules in {size // PER_FILE:,} files", "", "| what | seconds |", "|---|---:|"]
         lines += [f"| {name} | {took:.3f} |" for name, took in seconds.items()]
         lines += ["", "| claim | ratio |", "|---|---:|"]
-        lines += [f"| {claim} | {ratio:.1f} |" for claim, ratio in ratios(seconds)]
+        lines += [
+            f"| {claim} | {ratio:.2g} |" if ratio < 1 else f"| {claim} | {ratio:.1f} |"
+            for claim, ratio in ratios(seconds)
+        ]
         lines.append("")
     return "\n".join(lines)
 
@@ -251,6 +337,10 @@ def ratios(seconds: dict[str, float]) -> Iterator[tuple[str, float]]:
     yield "the first apply of a saved plan, times faster than the loop", first / saved
     yield "the first apply of a saved plan, times COPY's time", saved / seconds["COPY"]
     yield "an apply of one change, times faster than the loop", quiet / seconds["apply of one change"]
+    yield "a review of one changed file, share of one that reads all", seconds["review"] / seconds["review, all read"]
+    yield "a review of one changed file, share of a validate", seconds["review"] / seconds["validate"]
+    load = seconds["load of a week"]
+    yield "the load of a week, times faster than stepping Celery's objects", seconds["load of a week, by Celery"] / load
 
 
 if __name__ == "__main__":
