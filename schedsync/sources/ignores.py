@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from schedsync.core.finding import CODES, Finding, did_you_mean
 from schedsync.core.location import Location
@@ -34,7 +34,3 @@ def _check(codes: frozenset[str], place: Location, report: Callable[[Finding], N
     for code in sorted(codes - set(rules)):
         hint = did_you_mean(code, rules) or "`schedsync rules` lists the rules; other findings cannot be ignored"
         report(Finding("SS112", f"no rule `{code}` to ignore", place, hint, "warning"))
-
-
-#: What stands for no comments at all.
-NONE: Mapping[int, frozenset[str]] = {}
