@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from pathlib import Path
 
 
 def entry() -> None:
@@ -20,6 +20,6 @@ def entry() -> None:
 
 if __name__ == "__main__":
     # `python -m` puts the working directory first, and a review's may be anyone's: what needs it, adds it again.
-    if sys.path and sys.path[0] in ("", os.getcwd()):
+    if sys.path and sys.path[0] in ("", str(Path.cwd())):
         del sys.path[0]
     entry()
