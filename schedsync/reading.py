@@ -104,7 +104,9 @@ class Side:
 
 def read_work_tree(repository: Repository, path: str | None, environment: str | None, cache: Path | None) -> Side:
     """Read a set from the work tree, which it may not leave."""
-    config = replace(load_config(path, repository.root), within=repository.root)
+    config = load_config(path, repository.root)
+    file = config.file and Path(shown_from(repository.root)(repository.inside(config.file).as_posix()))
+    config = replace(config, within=repository.root, file=file)
     here = [one for one in config.paths if one.exists() or one.is_symlink()]
     files, findings = read_files(here, config.root, config.within)
     inside = repository.inside(config.paths[0]).as_posix()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from schedsync.core.outlook import Forecast, Outlook
-from schedsync.core.timing import Crontab, instant_text, zone_of
+from schedsync.core.timing import Crontab, Interval, instant_text, zone_of
 from schedsync.render import heatmap
 from schedsync.render.html import rendered
 from schedsync.render.text import Paint, plain
@@ -37,7 +37,7 @@ def _outlook(one: Outlook, paint: Paint) -> Iterator[str]:
 
 def run_text(one: Outlook, run: datetime) -> str:
     """Write an instant in UTC, and in the schedule's own zone where that is another."""
-    said = _clock(run)
+    said = _clock(run if isinstance(one.timing, Interval) else run.replace(microsecond=0))
     if not isinstance(one.timing, Crontab) or one.timing.timezone == "UTC":
         return f"{said} UTC"
     return f"{said} UTC  {_clock(run.astimezone(zone_of(one.timing)))} {one.timing.timezone}"

@@ -151,6 +151,9 @@ def test_the_configuration_is_that_of_each_revision(checkout: Checkout) -> None:
 
     assert changes(said) == []
     assert [one["code"] for one in said["environments"][0]["refusals"]] == ["moved_set"]
+    assert {one["location"]["path"] for one in (*said["findings"], *checkout.json("main")["findings"])} == {
+        "schedsync.toml"
+    }
     assert changed_code(checkout, "--move-set") == 0
 
 
@@ -207,6 +210,7 @@ def test_a_refusal_that_the_merge_would_meet_is_foretold(checkout: Checkout) -> 
     assert (done.code, codes(said)) == (1, ["SS164"])
     assert said["findings"][0]["message"].startswith("an apply would be refused: 3 stops are 75 % of 4")
     assert "Refused:" in done.out
+    assert said["findings"][0]["location"] == {"path": "schedules/shop.yaml", "line": 1, "column": 1}
     assert lifted.code == 0
 
 
