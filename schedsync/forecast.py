@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from celery import Celery, current_app, schedules
 from celery.loaders.base import BaseLoader
 
+from schedsync.core.loading import ALWAYS_LOADED_HOUR, LOADED_AROUND, believed_offset
 from schedsync.core.schedule import Row, Spec
 from schedsync.core.slots import crontab_slots, interval_slots
 from schedsync.core.timing import Clocked, Crontab, Interval, Timing
@@ -28,9 +29,6 @@ _BEFORE_START = timedelta(days=365 * 30)
 RELOAD = timedelta(seconds=300)
 #: Beat may hold a run back from the table for so long (celery/beat.py ``Scheduler.sync_every``).
 WRITE_BACK = timedelta(seconds=180)
-_ALWAYS_LOADED_HOUR = 4
-_LOADED_AROUND = 2
-_ZONE_OFFSETS_OF = datetime(2023, 1, 1, 12)
 _TICK = timedelta(microseconds=1)
 
 
@@ -167,18 +165,12 @@ def _loaded(timing: Timing, hour: str, at: datetime) -> datetime:
     """Return the first instant from ``at`` on at which Beat has the row in memory."""
     if not isinstance(timing, Crontab) or not hour.isdigit() or int(hour) > 23:
         return at
-    server_hour = (int(hour) + _offset(timing.timezone) + 24) % 24
-    if server_hour == _ALWAYS_LOADED_HOUR:
+    server_hour = (int(hour) - believed_offset(ZoneInfo(timing.timezone)) + 24) % 24
+    if server_hour == ALWAYS_LOADED_HOUR:
         return at
-    while min((at.hour - server_hour) % 24, (server_hour - at.hour) % 24) > _LOADED_AROUND:
+    while min((at.hour - server_hour) % 24, (server_hour - at.hour) % 24) > LOADED_AROUND:
         at = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     return at
-
-
-def _offset(zone: str) -> int:
-    """The hours that django-celery-beat adds to a crontab's hour, by the offset of one fixed January day."""
-    offset = _ZONE_OFFSETS_OF.replace(tzinfo=ZoneInfo(zone)).utcoffset() or timedelta()
-    return int(-offset.total_seconds() / 3600)
 
 
 def guard(spec: Spec, row: Row | None, now: datetime) -> datetime | None:

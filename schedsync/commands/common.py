@@ -16,7 +16,7 @@ import click
 
 from schedsync.conf import Config, load_config
 from schedsync.core.collecting import gc_paused
-from schedsync.core.plan import finding_document
+from schedsync.core.plan import finding_document, refusal_document
 from schedsync.core.safety import Limits
 from schedsync.core.timing import TimingError, duration
 from schedsync.errors import InvalidSet, Refused, SchedsyncError, WrongUsage
@@ -160,7 +160,7 @@ def _data(error: SchedsyncError) -> dict[str, Any]:
     if isinstance(error, InvalidSet):
         return {"findings": [finding_document(finding) for finding in error.findings]}
     if isinstance(error, Refused):
-        return {"refusals": json_.refusal_documents(error.refusals)}
+        return {"refusals": [refusal_document(refusal) for refusal in error.refusals]}
     return {}
 
 

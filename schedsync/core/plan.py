@@ -157,10 +157,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "paused": [pause_document(pause) for pause in plan.paused],
         "completed": list(plan.completed),
         "forgotten": list(plan.forgotten),
-        "refusals": [
-            {"code": refusal.code, "message": refusal.message, "override": refusal.override}
-            for refusal in plan.refusals
-        ],
+        "refusals": [refusal_document(refusal) for refusal in plan.refusals],
         "findings": [finding_document(finding) for finding in plan.notices],
     }
 
@@ -234,6 +231,11 @@ def pause_document(pause: Paused) -> dict[str, Any]:
         "since": instant_text(pause.since),
         "until": instant_text(pause.until) if pause.until else None,
     }
+
+
+def refusal_document(refusal: Refusal) -> dict[str, str]:
+    """Return a refusal as JSON values."""
+    return {"code": refusal.code, "message": refusal.message, "override": refusal.override}
 
 
 def finding_document(finding: Finding) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 from schedsync.core.change import Change
 from schedsync.core.finding import Finding, has_errors
 from schedsync.core.load import Load
-from schedsync.core.plan import Plan, change_document, finding_document
+from schedsync.core.plan import Plan, change_document, finding_document, refusal_document
 from schedsync.core.safety import Limits
 from schedsync.core.snapshot import Snapshot
 
@@ -90,10 +90,7 @@ class Review:
                     "environment": one.environment,
                     "summary": one.plan.summary(),
                     "changes": [change_document(change) for change in one.plan.changes],
-                    "refusals": [
-                        {"code": refusal.code, "message": refusal.message, "override": refusal.override}
-                        for refusal in one.plan.refusals
-                    ],
+                    "refusals": [refusal_document(refusal) for refusal in one.plan.refusals],
                 }
                 for one in self.environments
             ],

@@ -8,17 +8,12 @@ from functools import lru_cache
 from math import floor
 from zoneinfo import ZoneInfo
 
+from schedsync.core.loading import ALWAYS_LOADED_HOUR, LOADED_AROUND, believed_offset
 from schedsync.core.rule import Context, Found, Rule
 from schedsync.core.schedule import Schedule
 from schedsync.core.slots import fields_of
 from schedsync.core.timing import Crontab, zone_of
 from schedsync.core.zones import clock_changes
-
-#: django_celery_beat/schedulers.py loads a crontab with a plain hour only so many hours around it, by the offset of
-#: this fixed day, truncated to whole hours; 4 o'clock of the server is always loaded.
-LOADED_AROUND = 2
-ALWAYS_LOADED_HOUR = 4
-OFFSETS_OF = datetime(2023, 1, 1, 12)
 
 
 def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
@@ -31,7 +26,7 @@ def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
 def _late(timing: Crontab, today: date) -> str | None:
     """Return how much too late Beat may load a crontab, in some part of the year; None where it is in time."""
     zone = zone_of(timing)
-    believed = int(_offset(zone, OFFSETS_OF.replace(tzinfo=zone)).total_seconds() / 3600)
+    believed = believed_offset(zone)
     if (int(timing.hour) - believed) % 24 == ALWAYS_LOADED_HOUR:
         return None
     midnight = datetime(today.year, today.month, today.day, tzinfo=timezone.utc)

@@ -13,7 +13,6 @@ from schedsync.core.outcome import Outcome
 from schedsync.core.plan import Plan, change_document, document, finding_document
 from schedsync.core.review import Review
 from schedsync.core.rule import Rule
-from schedsync.core.safety import Refusal
 from schedsync.core.secrets import masked
 from schedsync.core.snapshot import Snapshot
 
@@ -97,11 +96,6 @@ def outcome(value: Outcome, set_name: str, environment: str | None) -> str:
 def failure(reason: str, message: str, hint: str | None, **more: Any) -> str:
     """Write a failure."""
     return dump({"version": 1, "failure_reason": reason, "message": message, "hint": hint, **more})
-
-
-def refusal_documents(found: Sequence[Refusal]) -> list[dict[str, str]]:
-    """Return refusals as JSON values."""
-    return [{"code": one.code, "message": one.message, "override": one.override} for one in found]
 
 
 def pause(value: Paused) -> str:
