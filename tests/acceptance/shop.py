@@ -58,17 +58,29 @@ class Shop:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
+    @contextlib.contextmanager
+    def beat(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Run stock Beat, from where it notices a change: one that is committed while it starts waits for its full sync."""
+        with self.process("beat", "--loglevel", "debug") as process:
+            self.wait_until("beat", "Ticking with max interval", 1)
+            yield process
+
     def log(self, name: str) -> str:
         return (self.root / f"{name}.log").read_text(errors="replace")
 
     def wait_for(self, name: str, text: str, count: int, seconds: float = 60) -> int:
         """Wait until a log has so many more lines with a text; returns how many there are."""
-        before, until = self.log(name).count(text), time.monotonic() + seconds
+        return self.wait_until(name, text, self.log(name).count(text) + count, seconds)
+
+    def wait_until(self, name: str, text: str, count: int, seconds: float = 60) -> int:
+        """Wait until a log has so many lines with a text in all; returns how many there are."""
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
-            if self.log(name).count(text) >= before + count:
-                return self.log(name).count(text)
+            if (found := self.log(name).count(text)) >= count:
+                return found
             time.sleep(0.1)
-        raise AssertionError(f"no {count} times {text!r} in {name}: {self.log(name)[-2000:]}")
+        logs = "\n".join(f"{path.name}: {self.log(path.stem)[-2000:]}" for path in sorted(self.root.glob("*.log")))
+        raise AssertionError(f"no {count} times {text!r} in {name}\n{logs}")
 
 
 @contextlib.contextmanager

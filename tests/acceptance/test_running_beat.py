@@ -35,7 +35,7 @@ def running(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: A
 
 def test_from_yaml_to_a_running_beat_and_back_from_drift(running: Shop) -> None:
     running.write(HEARTBEAT)
-    with running.process("worker", "--pool", "solo", "--loglevel", "warning"), running.process("beat") as beat:
+    with running.process("worker", "--pool", "solo", "--loglevel", "warning"), running.beat() as beat:
         assert running.run("validate").returncode == 0
         applied = running.run("apply", "--yes", "--format", "json")
         assert applied.returncode == 0, applied.stderr
