@@ -19,7 +19,9 @@ from schedsync.errors import Locked, SchedsyncError, Stale, Unavailable
 from schedsync.ledger import Writing
 from schedsync.lock import Fault, explained, fault_of, take
 from schedsync.models import SyncRun
+from schedsync.notice import publish
 from schedsync.observe import observe, observe_rows
+from schedsync.rollcall import last_number, wait_until_loaded
 from schedsync.writing import bump, lock_rows, write
 
 #: Stock Beat polls for changes every 5 seconds; after 6 it has seen one, and has written back what it held.
@@ -30,10 +32,11 @@ _REPAIRS = 3
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How an apply waits: for a poll of Beat, for the lock, and whom it tells about it."""
+    """How an apply waits: for a poll of Beat, for the lock, for Beats to load it, and whom it tells about it."""
 
     settle: float = SETTLE
     lock: float = 0.0
+    beats: float = 0.0
     say: Callable[[str], None] = lambda _message: None
     sleep: Callable[[float], None] = time.sleep
 
@@ -50,15 +53,25 @@ def execute(writing: Writing, expected: str | None, waiting: Waiting) -> Outcome
     ``expected`` is the fingerprint of the state that was compared; raises Stale where the tables moved on since,
     Locked where another apply holds the lock for longer than may be waited, Unavailable where the database is gone.
     """
-    made, changes = _committed(writing, expected, waiting)
+    made, changes, number = _committed(writing, expected, waiting)
     outcome = Outcome(changes=changes, run=writing.run, checksum=writing.checksum)
+    publish()
     try:
+        if waiting.beats > 0:
+            outcome = loaded(writing.using, number, outcome, waiting)
         return _confirmed(writing, outcome, made, waiting)
     except (DatabaseError, InterfaceError, Locked, KeyboardInterrupt):
         return replace(outcome, unconfirmed=tuple(sorted(names_of(changes))))
 
 
-def _committed(writing: Writing, expected: str | None, waiting: Waiting) -> tuple[bool, tuple[Change, ...]]:
+def loaded(using: str, number: int, outcome: Outcome, waiting: Waiting) -> Outcome:
+    """Wait until all live Beats of ours have loaded a change, and note who has."""
+    waiting.say(f"waiting up to {waiting.beats:g} s for Beat to load it")
+    done, behind = wait_until_loaded(using, number, waiting.beats, waiting.sleep)
+    return replace(outcome, loaded=done, behind=behind)
+
+
+def _committed(writing: Writing, expected: str | None, waiting: Waiting) -> tuple[bool, tuple[Change, ...], int]:
     deadline = time.monotonic() + waiting.lock
     tries = 0
     while True:
@@ -78,10 +91,10 @@ def _committed(writing: Writing, expected: str | None, waiting: Waiting) -> tupl
             waiting.sleep(0.05 * 4**tries)
 
 
-def _transaction(writing: Writing, expected: str | None) -> tuple[bool, tuple[Change, ...]]:
+def _transaction(writing: Writing, expected: str | None) -> tuple[bool, tuple[Change, ...], int]:
     using, at = writing.using, now()
     with transaction.atomic(using=using, durable=True):
-        take(using, writing.who, at)
+        number = take(using, writing.who, at)
         lock_rows(using, {change.row.id for change in writing.changes if change.row})
         observed = observe(using, writing.set)
         if expected is not None and fingerprint(observed, names_of(writing.changes)) != expected:
@@ -90,15 +103,16 @@ def _transaction(writing: Writing, expected: str | None) -> tuple[bool, tuple[Ch
         if any(change.after and change.after.enabled and completed_at(change.after, at) for change in changes):
             raise Stale("the time of a schedule has passed since it was made")
         made = write(replace(writing, changes=changes, now=at), observed)
-    return made, changes
+    return made, changes, number
 
 
-def _after_a_break(writing: Writing, error: Exception) -> tuple[bool, tuple[Change, ...]]:
+def _after_a_break(writing: Writing, error: Exception) -> tuple[bool, tuple[Change, ...], int]:
     """The connection broke: the audit record, committed with the changes, tells whether they were."""
     connections[writing.using].close()
     try:
         done = SyncRun.objects.using(writing.using).filter(pk=writing.run).exists()
         observed = observe(writing.using, writing.set) if done else Observed()
+        number = last_number(writing.using)
     except (DatabaseError, InterfaceError):
         hint = "plan again when the database is back: the next apply finds out, and does only what is left"
         lost = f"the connection to database `{writing.using}` was lost: all of it was written, or nothing"
@@ -106,12 +120,15 @@ def _after_a_break(writing: Writing, error: Exception) -> tuple[bool, tuple[Chan
     if not done:
         lost = f"the connection to database `{writing.using}` was lost, nothing was written"
         raise Unavailable(lost, hint="apply again") from error
-    return False, tuple(refreshed(replace(change, row=None), observed) for change in writing.changes)
+    return False, tuple(refreshed(replace(change, row=None), observed) for change in writing.changes), number
 
 
 def _confirmed(writing: Writing, outcome: Outcome, made: bool, waiting: Waiting) -> Outcome:
     """Read back, wait for a poll of Beat, and read back again; what does not hold is written again."""
     outcome = _repaired(writing, outcome, waiting)
+    if outcome.loaded and not outcome.behind:
+        # Our own Beat never writes a row back that it has read before.
+        return outcome
     if waiting.settle <= 0 or not (made or any(not isinstance(change, Create) for change in outcome.changes)):
         return outcome
     waiting.say(

@@ -24,7 +24,8 @@ from schedsync.lock import Fault, database_errors, fault_of, missing_tables, tak
 from schedsync.models import ApplyLock, ManagedSchedule, Pause, SyncRun
 from schedsync.observe import observe
 from schedsync.surroundings import settings_names, who
-from schedsync.timing_rows import TIMING_MODELS, collect_orphans, unreferenced_rows
+from schedsync.timing_rows import collect_orphans, unreferenced_rows
+from schedsync.timing_values import TIMING_MODELS
 from schedsync.writing import bump
 
 _APPS = ("django_celery_beat", "schedsync")

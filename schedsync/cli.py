@@ -20,6 +20,7 @@ from schedsync.commands.review import review
 from schedsync.commands.rules import rules
 from schedsync.commands.schema import schema
 from schedsync.commands.snapshot import snapshot
+from schedsync.commands.status import status
 from schedsync.commands.validate import validate
 from schedsync.errors import WrongUsage
 
@@ -64,10 +65,25 @@ def main() -> None:
       schedsync plan              see what would change, and what follows from it
       schedsync apply             change it
       schedsync drift             see what someone changed behind Git's back
+      schedsync status            see which Beat leads, and what is overdue
     """
 
 
-for _command in (validate, review, forecast, rules, schema, snapshot, plan, apply, drift, pause, resume, doctor):
+for _command in (
+    validate,
+    review,
+    forecast,
+    rules,
+    schema,
+    snapshot,
+    plan,
+    apply,
+    drift,
+    status,
+    pause,
+    resume,
+    doctor,
+):
     main.add_command(_command)
 
 

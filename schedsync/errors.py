@@ -111,6 +111,21 @@ class NotConfirmed(SchedsyncError):
         self.names = tuple(names)
 
 
+class NotLoaded(SchedsyncError):
+    """The transaction was committed, but not every Beat has loaded it in time."""
+
+    exit_code = 6
+    failure_reason = "not_loaded"
+
+    def __init__(self, behind: Sequence[str]) -> None:
+        who = f"not loaded in time by {', '.join(behind)}" if behind else "no Beat of schedsync's own is running"
+        super().__init__(
+            f"committed, but {who}",
+            hint="see `schedsync status` and Beat's log; without `--wait` nobody is waited for",
+        )
+        self.behind = tuple(behind)
+
+
 class WrongUsage(SchedsyncError):
     """The command line, or the arguments of a call, cannot mean anything."""
 

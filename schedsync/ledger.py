@@ -17,7 +17,7 @@ from schedsync.core.change import Change, Delete, Observed, Rename
 from schedsync.core.location import Location
 from schedsync.core.plan import change_document
 from schedsync.core.safety import Binding
-from schedsync.core.schedule import People, Schedule, canonical_json, spec_text
+from schedsync.core.schedule import OF_OUR_BEAT, People, Schedule, canonical_json, spec_text
 from schedsync.core.timing import Timing
 from schedsync.models import ManagedSchedule, Pause, SyncRun
 from schedsync.observe import applied_at
@@ -92,6 +92,7 @@ def _ledger_row(
         "applied": spec_text(remembered),
         "commit": writing.binding.commit or "",
         "applied_at": since or writing.now,
+        **{name: getattr(after, name) for name in OF_OUR_BEAT},
     } | _place_columns(change.location, change.people)
 
 

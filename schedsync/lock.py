@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, connections, transaction
+from django.db.models import F
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.errors import Failed, Locked, SchedsyncError, Unavailable
-from schedsync.models import ApplyLock, ManagedSchedule, Pause, SyncRun
+from schedsync.models import ApplyLock, Beat, Claim, Lease, ManagedSchedule, Pause, SyncRun
 
 _ROW = 1
 
@@ -93,8 +94,10 @@ def _is_dead(using: str) -> bool:
     return connection.connection is None or not connection.is_usable()
 
 
-def take(using: str, holder: str, now: datetime) -> None:
+def take(using: str, holder: str, now: datetime) -> int:
     """Write the lock row, as the first statement of the caller's transaction; raises Locked where another holds it.
+
+    Returns the number of the change that the transaction makes, by which Beats say what they have loaded.
 
     The lock ends with the transaction, whatever becomes of its holder. Where the database cannot say at once that a
     row is locked (SQLite), its own write lock is waited for as long as the connection's timeout.
@@ -103,14 +106,16 @@ def take(using: str, holder: str, now: datetime) -> None:
     try:
         if connections[using].features.has_select_for_update_nowait:
             rows.select_for_update(nowait=True).filter(pk=_ROW).first()
-        if not rows.filter(pk=_ROW).update(holder=holder, taken_at=now):
-            rows.create(pk=_ROW, holder=holder, taken_at=now)
+        if not rows.filter(pk=_ROW).update(holder=holder, taken_at=now, number=F("number") + 1):
+            rows.create(pk=_ROW, holder=holder, taken_at=now, number=1)
+        number: int = rows.values_list("number", flat=True).get(pk=_ROW)
     except IntegrityError as error:
         raise Locked from error
     except DatabaseError as error:
         if fault_of(error, using) is Fault.LOCKED:
             raise Locked from error
         raise
+    return number
 
 
 _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -171,7 +176,7 @@ def explained(error: Exception, using: str) -> SchedsyncError:
 
 def missing_tables(using: str) -> list[str]:
     """Return which tables are missing, of ours and of those of django-celery-beat that we need."""
-    models = (PeriodicTask, ManagedSchedule, Pause, SyncRun, ApplyLock)
+    models = (PeriodicTask, ManagedSchedule, Pause, SyncRun, ApplyLock, Lease, Claim, Beat)
     try:
         connection = connections[using]
         if connection.in_atomic_block:

@@ -1,4 +1,4 @@
-"""Our own tables: the ledger, the pauses, the audit record, and the row that an apply locks."""
+"""Our own tables: the ledger, the pauses, the audit record, the apply lock, and what our Beats share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ManagedSchedule(models.Model):
 
     set = models.CharField(max_length=100, db_index=True)
     name = models.CharField(max_length=200, unique=True)
-    row_id = models.BigIntegerField(null=True)
+    row_id = models.BigIntegerField(null=True, db_index=True)
     timing_kind = models.CharField(max_length=10, blank=True, default="")
     timing_id = models.BigIntegerField(null=True)
     applied = models.TextField(help_text="The canonical form last applied, as JSON.")
@@ -26,6 +26,9 @@ class ManagedSchedule(models.Model):
     column = models.PositiveIntegerField(default=0)
     commit = models.CharField(max_length=64, blank=True, default="")
     applied_at = models.DateTimeField(help_text="An edit since then is somebody else's.")
+    delivery = models.CharField(max_length=20, default="at_least_once")
+    missed_runs = models.CharField(max_length=10, default="latest")
+    starting_deadline = models.PositiveBigIntegerField(null=True, help_text="In seconds.")
 
     class Meta:
         verbose_name = "managed schedule"
@@ -76,9 +79,61 @@ class ApplyLock(models.Model):
 
     holder = models.CharField(max_length=200, blank=True, default="")
     taken_at = models.DateTimeField(null=True)
+    number = models.BigIntegerField(default=0, help_text="Counts what was written behind the lock; Beats report it.")
 
     class Meta:
         verbose_name = "apply lock"
 
     def __str__(self) -> str:
         return self.holder
+
+
+class Lease(models.Model):
+    """The one row that says which Beat sends; wherever the lease lives, the epoch is counted and checked here."""
+
+    holder = models.UUIDField(null=True)
+    epoch = models.BigIntegerField(default=0, help_text="Counts the acquisitions.")
+    acquired_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True, help_text="By the database's clock.")
+
+    def __str__(self) -> str:
+        return f"{self.holder} {self.epoch}"
+
+
+class Claim(models.Model):
+    """The last tick of a schedule that a Beat took on itself to send; no tick is claimed twice.
+
+    The id is that of the ``PeriodicTask``, a plain number as in the ledger. What is not confirmed may not have been
+    sent.
+    """
+
+    row_id = models.BigIntegerField(primary_key=True)
+    tick = models.DateTimeField()
+    batch = models.UUIDField(db_index=True)
+    epoch = models.BigIntegerField()
+    claimed_at = models.DateTimeField(help_text="By the database's clock.")
+    confirmed = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"{self.row_id} {self.tick:%Y-%m-%d %H:%M:%S}"
+
+
+class Beat(models.Model):
+    """One running Beat of ours: who it is, whether it leads, and which change it has loaded."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    host = models.CharField(max_length=200)
+    pid = models.BigIntegerField()
+    election = models.CharField(max_length=20, help_text="Where the lease lives.")
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField(help_text="By the database's clock, as all times here.")
+    leads = models.BooleanField(default=False)
+    leads_since = models.DateTimeField(null=True)
+    epoch = models.BigIntegerField(default=0)
+    loaded = models.BigIntegerField(default=-1, help_text="The number of the last change that it has loaded.")
+    loaded_at = models.DateTimeField(null=True)
+    schedules = models.BigIntegerField(default=0)
+    trouble = models.TextField(blank=True, default="", help_text="What it says loudly, such as a second scheduler.")
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}"

@@ -8,35 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from celery import schedules
 from django.db.models import CharField, F
 from django.db.models.functions import Cast
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.core import crontab as crontabs
 from schedsync.core.change import Edit, Managed, Observed, Paused
 from schedsync.core.location import Location
-from schedsync.core.schedule import People, Problem, Row, Spec, canonical_json
-from schedsync.core.timing import (
-    LONGEST_INTERVAL,
-    PERIODS,
-    Clocked,
-    Crontab,
-    Interval,
-    Timing,
-    TimingError,
-    canonical_zone,
-    solar,
-)
+from schedsync.core.schedule import OF_OUR_BEAT, People, Problem, Row, Spec, canonical_json
+from schedsync.core.timing import Clocked, Interval, Timing
 from schedsync.models import ManagedSchedule, Pause
-
-#: The kinds of schedule rows, in the order in which django-celery-beat prefers them.
-KINDS = ("interval", "crontab", "solar", "clocked")
+from schedsync.timing_values import KINDS, clocked_of, crontab_of, interval_of, solar_of
 
 
 class _Columns(NamedTuple):
@@ -80,21 +67,34 @@ class _Columns(NamedTuple):
 
 
 def observe(using: str, set_name: str) -> Observed:
-    """Read the rows, the ledger and the pauses from a database alias; three queries, whatever their number."""
+    """Read the rows, the ledger and the pauses from a database alias; four queries, whatever their number."""
     ours, elsewhere = _ledger(using, set_name)
     paused = {name: pause for name, pause in pauses(using).items() if name in ours}
     return Observed(rows=_rows(using), ledger=ours, elsewhere=elsewhere, pauses=paused)
 
 
 def observe_rows(using: str) -> Observed:
-    """Read the rows and the pauses alone, to see whether what was written holds; two queries."""
+    """Read the rows and the pauses alone, to see whether what was written holds; three queries."""
     return Observed(rows=_rows(using), pauses=pauses(using))
 
 
 def _rows(using: str) -> dict[str, Row]:
     # As text: the model's own field raises on a zone that this host does not know.
     tasks = PeriodicTask.objects.using(using).annotate(zone=Cast(F("crontab__timezone"), CharField()))
-    return {row.name: row for row in map(_row, tasks.values_list(*_Columns._fields).order_by())}
+    rows = {row.name: row for row in map(_row, tasks.values_list(*_Columns._fields).order_by())}
+    return rows | _with_what_our_beat_reads(using, rows)
+
+
+def _with_what_our_beat_reads(using: str, rows: Mapping[str, Row]) -> dict[str, Row]:
+    """Return the rows of which the ledger says more than the table can."""
+    silent = {name: default for name, default in OF_OUR_BEAT.items() if default is not None}
+    managed = ManagedSchedule.objects.using(using).exclude(starting_deadline=None, **silent)
+    said = {row_id: dict(zip(OF_OUR_BEAT, values, strict=True)) for row_id, *values in
+            managed.values_list("row_id", *OF_OUR_BEAT)}  # fmt: skip
+    if not said:
+        return {}
+    found = {name: row for name, row in rows.items() if row.id in said and row.spec is not None}
+    return {name: replace(row, spec=replace(row.spec, **said[row.id])) for name, row in found.items() if row.spec}
 
 
 def _row(values: tuple[Any, ...]) -> Row:
@@ -142,66 +142,18 @@ def _timing_problems(timing: Timing, one_off: bool) -> Iterator[Problem]:
         yield Problem("SS320", "an interval of 0, Beat sends at every tick")
 
 
-def _interval(columns: _Columns) -> Timing | Problem:
-    period, every = columns.interval__period or "", columns.interval__every or 0
-    if period not in PERIODS:
-        return Problem("SS320", f"unknown interval period `{period}`, Beat stops at this row")
-    result = Interval(every * PERIODS[period])
-    if result.microseconds > LONGEST_INTERVAL:
-        return Problem("SS320", f"{result} is longer than a century, Beat cannot add it to a date")
-    return result
-
-
-def _solar(columns: _Columns) -> Timing | Problem:
-    try:
-        return solar(columns.solar__event or "", columns.solar__latitude, columns.solar__longitude)
-    except TimingError as error:
-        return Problem("SS320", f"{error.message}, Beat stops at this row")
-
-
-def _clocked(columns: _Columns) -> Timing | Problem:
-    return Clocked(_utc(columns.clocked__clocked_time) or datetime.max.replace(tzinfo=timezone.utc))
-
-
-def _crontab(columns: _Columns) -> Timing | Problem:
-    return crontab_of(
-        columns.crontab__minute or "",
-        columns.crontab__hour or "",
-        columns.crontab__day_of_month or "",
-        columns.crontab__month_of_year or "",
-        columns.crontab__day_of_week or "",
-        columns.zone or "",
-    )
-
-
-@lru_cache(maxsize=65536)
-def crontab_of(minute: str, hour: str, day_of_month: str, month: str, day_of_week: str, zone: str) -> Crontab | Problem:
-    """Return the crontab that Celery reads from a row's texts, or what stands in its way.
-
-    Beat skips a row with a ``ValueError`` for ever; anything else, celery's ``ParseException`` too, stops it
-    (``all_as_schedule`` in django_celery_beat/schedulers.py).
-    """
-    try:
-        canonical_zone(zone)
-    except TimingError as error:
-        return Problem("SS323", f"{error.message}, Beat stops while it reads the crontabs")
-    try:
-        read = schedules.crontab(minute, hour, day_of_week, day_of_month, month)
-    except ValueError as error:
-        return Problem("SS321", f"Beat passes it over: {error}")
-    except Exception as error:
-        return Problem("SS320", f"Beat stops at this row: {error}")
-    fields = {
-        field.name: crontabs.canonical(frozenset(getattr(read, field.name)), field.name) for field in crontabs.FIELDS
-    }
-    return Crontab(**fields, timezone=canonical_zone(zone))
-
-
 _READERS: Mapping[str, Callable[[_Columns], Timing | Problem]] = {
-    "interval": _interval,
-    "crontab": _crontab,
-    "solar": _solar,
-    "clocked": _clocked,
+    "interval": lambda row: interval_of(row.interval__every, row.interval__period),
+    "crontab": lambda row: crontab_of(
+        row.crontab__minute or "",
+        row.crontab__hour or "",
+        row.crontab__day_of_month or "",
+        row.crontab__month_of_year or "",
+        row.crontab__day_of_week or "",
+        row.zone or "",
+    ),
+    "solar": lambda row: solar_of(row.solar__event, row.solar__latitude, row.solar__longitude),
+    "clocked": lambda row: clocked_of(row.clocked__clocked_time),
 }
 
 

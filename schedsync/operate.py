@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from django.db import transaction
@@ -90,6 +91,31 @@ def resume(using: str, name: str) -> bool:
         return runs
 
     return _operate(using, "resume", name, write)
+
+
+def end_pauses(using: str) -> list[str]:
+    """End the pauses whose time is over, one transaction each; returns their names.
+
+    What Git has disabled, and what a human had disabled before, stays so. Raises Locked while an apply is running.
+    """
+    over = Pause.objects.using(using).filter(until__lte=now()).order_by("until", "name")
+    names = list(over.values_list("name", flat=True))
+    for name in names:
+        if ManagedSchedule.objects.using(using).filter(name=name).exists():
+            _operate(using, "resume", name, partial(_end, using, name))
+        else:
+            over.filter(name=name).delete()
+    return names
+
+
+def _end(using: str, name: str, row: Row, observed: Observed, at: datetime) -> None:
+    paused = observed.pauses.get(name)
+    if paused is None or not paused.ended(at):
+        return
+    Pause.objects.using(using).filter(name=name).delete()
+    stopped = row.spec is None or not row.spec.enabled
+    if stopped and not paused.held and observed.ledger[name].spec.enabled and not _why_done(row, at, paused=True):
+        _enable(using, row, at)
 
 
 def _why_done(row: Row, at: datetime, *, paused: bool) -> str | None:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from schedsync.apply import Waiting, execute, now
+from schedsync.apply import Waiting, execute, loaded, now
 from schedsync.core.change import Edit, Held
 from schedsync.core.collecting import gc_paused
 from schedsync.core.outcome import Outcome
@@ -20,6 +20,7 @@ from schedsync.ledger import Writing
 from schedsync.lock import database_errors, snapshot
 from schedsync.observe import edits, observe
 from schedsync.planning import Target, desired_of, planned
+from schedsync.rollcall import last_number
 from schedsync.surroundings import surroundings_of, who
 
 _TRIES = 3
@@ -83,7 +84,7 @@ def apply(
         if refused:
             raise Refused(refused)
         if not current.writes:
-            return Outcome(checksum=current.checksum)
+            return _nothing(target.using, current.checksum, waiting)
         if pinned:
             expected = current.checksum
         try:
@@ -92,6 +93,15 @@ def apply(
             if attempt == _TRIES - 1:
                 raise
     return None
+
+
+def _nothing(using: str, checksum: str, waiting: Waiting) -> Outcome:
+    """Return the outcome of an apply that has nothing to write; Beats may still be behind with the one before."""
+    outcome = Outcome(checksum=checksum)
+    if waiting.beats <= 0:
+        return outcome
+    with database_errors(using):
+        return loaded(using, last_number(using), outcome, waiting)
 
 
 def _execute(target: Target, current: Plan, waiting: Waiting) -> Outcome:
@@ -121,7 +131,7 @@ def apply_saved(using: str, saved: SavedPlan, waiting: Waiting) -> Outcome:
     if saved.refusals:
         raise Refused(saved.refusals)
     if not saved.changes and not saved.forgotten:
-        return Outcome(checksum=saved.checksum)
+        return _nothing(using, saved.checksum, waiting)
     writing = Writing(
         using=using,
         verb="apply",

@@ -7,18 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
-from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, SolarSchedule
 
 from schedsync.core.timing import Crontab, Interval, Solar, Timing
 from schedsync.statements import BATCH, batches, rows_of
-
-#: The models of the schedule rows by kind.
-TIMING_MODELS: Mapping[str, type[Model]] = {
-    "interval": IntervalSchedule,
-    "crontab": CrontabSchedule,
-    "solar": SolarSchedule,
-    "clocked": ClockedSchedule,
-}
+from schedsync.timing_values import TIMING_MODELS
 
 
 def find_or_make(using: str, timings: Collection[Timing]) -> dict[Timing, int]:

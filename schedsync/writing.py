@@ -23,12 +23,13 @@ from django_celery_beat.models import (
 
 from schedsync.consequences import last_run_for
 from schedsync.core.change import Change, Observed, Rename
-from schedsync.core.schedule import Spec, differing
+from schedsync.core.schedule import OF_OUR_BEAT, Spec, differing
 from schedsync.core.timing import Timing
 from schedsync.ledger import TimingIds, Writing, follow_pauses, record, write_ledger
-from schedsync.observe import KINDS
+from schedsync.notice import notify
 from schedsync.statements import BATCH, batches, insert
 from schedsync.timing_rows import collect_all_orphans, find_or_make
+from schedsync.timing_values import KINDS
 
 _COLUMNS = {"expires_after": "expire_seconds", "expires_at": "expires", "start_at": "start_time"}
 
@@ -69,9 +70,11 @@ def _new_timings(writes: Iterable[Change]) -> set[Timing]:
 
 
 def task_columns(spec: Spec, names: Iterable[str], timing_ids: TimingIds) -> dict[str, Any]:
-    """Return the columns of ``PeriodicTask`` for the named fields of a spec."""
+    """Return the columns of ``PeriodicTask`` for the named fields of a spec; those for our own Beat have none."""
     result: dict[str, Any] = {}
     for name in names:
+        if name in OF_OUR_BEAT:
+            continue
         value = getattr(spec, name)
         if name == "timing":
             result |= _references(value.kind, timing_ids[value])
@@ -196,7 +199,8 @@ def bump(using: str, now: datetime) -> bool:
     """
     rows = PeriodicTasks.objects.using(using)
     later = Greatest(Value(now), F("last_update") + timedelta(microseconds=1))
-    if rows.filter(ident=1).update(last_update=later):
-        return False
-    rows.create(ident=1, last_update=now)
-    return True
+    made = not rows.filter(ident=1).update(last_update=later)
+    if made:
+        rows.bulk_create([PeriodicTasks(ident=1, last_update=now)])
+    notify(using)
+    return made

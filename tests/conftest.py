@@ -18,8 +18,8 @@ from django.test.utils import setup_databases, teardown_databases
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from schedsync.cli import run
-from schedsync.models import ManagedSchedule, Pause, SyncRun
-from schedsync.timing_rows import TIMING_MODELS
+from schedsync.models import Beat, Claim, Lease, ManagedSchedule, Pause, SyncRun
+from schedsync.timing_values import TIMING_MODELS
 from tests import router
 
 DATABASES = ("default", "postgresql", "mariadb")
@@ -62,7 +62,8 @@ def using(request: pytest.FixtureRequest, test_databases: None, django_db_blocke
 def empty(alias: str) -> None:
     """Delete every row that a test can have left."""
     connections[alias].close()
-    for model in (LogEntry, PeriodicTask, *TIMING_MODELS.values(), PeriodicTasks, ManagedSchedule, Pause, SyncRun):
+    ours = (ManagedSchedule, Pause, SyncRun, Claim, Beat, Lease)
+    for model in (LogEntry, PeriodicTask, *TIMING_MODELS.values(), PeriodicTasks, *ours):
         model._default_manager.using(alias).all()._raw_delete(alias)
     get_user_model()._default_manager.using(alias).all().delete()
     Session.objects.using(alias).all().delete()

@@ -31,7 +31,7 @@ from schedsync.core.change import Change
 from schedsync.core.outcome import Outcome
 from schedsync.core.plan import Plan, SavedPlan
 from schedsync.core.secrets import is_masked
-from schedsync.errors import NotConfirmed, WrongUsage
+from schedsync.errors import NotConfirmed, NotLoaded, WrongUsage
 from schedsync.render import json_, markdown, text
 
 _OF_THE_FILES = (
@@ -68,14 +68,29 @@ _OF_THE_FILES = (
     "--settle", type=Seconds(), default=6.0, show_default="6s", metavar="DURATION",
     help="Wait so long for a poll of Beat and look again, where rows were changed; 0 not to.",
 )  # fmt: skip
-@click.option("--wait", type=Seconds(), default=0.0, metavar="DURATION", help="Wait so long for another apply's lock.")
+@click.option(
+    "--wait", is_flag=True, help="Return when every running Beat of schedsync's own has loaded it; 6 if one has not."
+)
+@click.option(
+    "--wait-timeout",
+    type=Seconds(),
+    default=60.0,
+    show_default="60s",
+    metavar="DURATION",
+    help="How long `--wait` waits.",
+)
+@click.option(
+    "--lock-timeout", type=Seconds(), default=0.0, metavar="DURATION", help="Wait so long for another apply's lock."
+)
 @verb
 def apply(
     format_: str,
     yes: bool,
     plan_file: Path | None,
     settle: float,
-    wait: float,
+    wait: bool,
+    wait_timeout: float,
+    lock_timeout: float,
     reports: Sequence[tuple[str, Path]],
     **options: Any,
 ) -> int:
@@ -87,7 +102,7 @@ def apply(
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     if not yes and not interactive:
         raise WrongUsage("there is no terminal to ask on", hint="give `--yes`")
-    waiting = {"settle": settle, "lock": wait, "say": say}
+    waiting = {"settle": settle, "lock": lock_timeout, "beats": wait_timeout * wait, "say": say}
     if plan_file is not None:
         saved = _read(plan_file, options)
         set_name, environment = saved.set, saved.binding.environment
@@ -170,9 +185,9 @@ def _told(done: Outcome, format_: str, renderings: Mapping[str, Callable[[Outcom
         click.echo("\n" + text.outcome(done, paint(sys.stdout)))
     else:
         click.echo(text.outcome(done))
-    if not done.unconfirmed:
+    error = NotConfirmed(done.unconfirmed) if done.unconfirmed else NotLoaded(done.behind)
+    if not done.unconfirmed and done.is_loaded:
         return 0
-    error = NotConfirmed(done.unconfirmed)
     if format_ != "json":
         report(error, format_)
     return error.exit_code

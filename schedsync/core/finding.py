@@ -88,6 +88,7 @@ CODES: Mapping[str, str] = {
     "SS218": "a schedule that a known fault of django-celery-beat runs at the wrong time",
     "SS219": "a task that the application of the snapshot does not register",
     "SS220": "`args` and `kwargs` that do not fit the task's signature",
+    "SS221": "a key that only schedsync's own Beat knows",
     "SS301": "`USE_TZ` is off",
     "SS302": "`DJANGO_CELERY_BEAT_TZ_AWARE` is off",
     "SS303": "an unknown `CELERY_TIMEZONE`",

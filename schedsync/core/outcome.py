@@ -13,7 +13,8 @@ class Outcome:
     """What was written, and how verification ended.
 
     ``repaired`` are names that were written back once and hold now, ``unconfirmed`` those that still do not hold;
-    ``settled`` says that it was looked at once more after a poll of Beat.
+    ``settled`` says that it was looked at once more after a poll of Beat. Where Beats were waited for, ``loaded`` are
+    those that have loaded the change, ``behind`` those that have not in time, and None stands for no waiting.
     """
 
     changes: tuple[Change, ...] = ()
@@ -22,6 +23,13 @@ class Outcome:
     settled: bool = False
     repaired: tuple[str, ...] = ()
     unconfirmed: tuple[str, ...] = ()
+    loaded: tuple[str, ...] | None = None
+    behind: tuple[str, ...] = ()
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether no Beat was waited for in vain."""
+        return self.loaded is None or bool(self.loaded and not self.behind)
 
     def summary(self) -> dict[str, int]:
         """Count the changes by kind."""

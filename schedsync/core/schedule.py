@@ -38,7 +38,8 @@ def canonical_json(value: object) -> str:
 class Spec:
     """What Beat runs: every field of a row that is compared and written.
 
-    ``args``, ``kwargs`` and ``headers`` are canonical JSON text, ``expires_after`` is in seconds, instants are in UTC.
+    ``args``, ``kwargs`` and ``headers`` are canonical JSON text, ``expires_after`` and ``starting_deadline`` are in
+    seconds, instants are in UTC. What only our own Beat reads stands in the ledger, as the table has no columns for it.
     """
 
     task: str
@@ -56,15 +57,25 @@ class Spec:
     one_off: bool = False
     enabled: bool = True
     description: str = ""
+    delivery: str = "at_least_once"
+    missed_runs: str = "latest"
+    starting_deadline: int | None = None
 
 
 #: The names of a spec's fields, in the order in which people read them.
 FIELDS: tuple[str, ...] = Spec.__match_args__
-_SORTED_FIELDS = tuple(sorted(FIELDS))
+#: What only our own Beat reads, with the values under which it does as stock Beat does.
+OF_OUR_BEAT: Mapping[str, Any] = {"delivery": "at_least_once", "missed_runs": "latest", "starting_deadline": None}
+#: What stands in the tables of django-celery-beat.
+ROW_FIELDS = tuple(name for name in FIELDS if name not in OF_OUR_BEAT)
+_OF_OUR_BEAT_DEFAULTS = tuple(OF_OUR_BEAT.values())
+_OF_OUR_BEAT_VALUES = attrgetter(*OF_OUR_BEAT)
+_SORTED_FIELDS = tuple(sorted(ROW_FIELDS))
 _SORTED_VALUES = attrgetter(*_SORTED_FIELDS)
 _SPEC_TEXT = "{" + ",".join(f'"{name}":%s' for name in _SORTED_FIELDS) + "}"
 _JSON_FIELDS = frozenset({"args", "kwargs", "headers"})
 _INSTANT_FIELDS = frozenset({"expires_at", "start_at"})
+_DURATION_FIELDS = frozenset({"expires_after", "starting_deadline"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +162,14 @@ def completed_at(spec: Spec, now: datetime) -> bool:
 
 def form(spec: Spec) -> dict[str, Any]:
     """Return the canonical form as JSON values: what the ledger, a plan and its checksum hold."""
-    return {name: value_form(name, getattr(spec, name)) for name in FIELDS}
+    return {name: value_form(name, getattr(spec, name)) for name in (*ROW_FIELDS, *said_to_our_beat(spec))}
+
+
+def said_to_our_beat(spec: Spec) -> tuple[str, ...]:
+    """Return the names of the fields for our own Beat that say something; the canonical form leaves the others out."""
+    if _OF_OUR_BEAT_VALUES(spec) == _OF_OUR_BEAT_DEFAULTS:
+        return ()
+    return tuple(name for name, default in OF_OUR_BEAT.items() if getattr(spec, name) != default)
 
 
 def value_form(name: str, value: Any) -> Any:
@@ -164,7 +182,7 @@ def value_form(name: str, value: Any) -> Any:
         return json.loads(value)
     if name in _INSTANT_FIELDS:
         return instant_text(value)
-    return duration_text(value) if name == "expires_after" else value
+    return duration_text(value) if name in _DURATION_FIELDS else value
 
 
 def value_from(name: str, value: Any) -> Any:
@@ -177,7 +195,7 @@ def value_from(name: str, value: Any) -> Any:
         return canonical_json(value)
     if name in _INSTANT_FIELDS:
         return instant(value)
-    return duration(value) // 10**6 if name == "expires_after" else value
+    return duration(value) // 10**6 if name in _DURATION_FIELDS else value
 
 
 def spec_from(values: Mapping[str, Any]) -> Spec:
@@ -194,7 +212,9 @@ def spec_text(spec: Spec) -> str:
         "null" if value is None else value if name in _JSON_FIELDS else _scalar_text(name, value)
         for name, value in zip(_SORTED_FIELDS, _SORTED_VALUES(spec), strict=True)
     ]
-    return _SPEC_TEXT % tuple(texts)
+    text = _SPEC_TEXT % tuple(texts)
+    said = [f'"{name}":{_scalar_text(name, getattr(spec, name))}' for name in said_to_our_beat(spec)]
+    return f"{text[:-1]},{','.join(said)}}}" if said else text
 
 
 @lru_cache(maxsize=65536, typed=True)

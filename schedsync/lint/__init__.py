@@ -18,6 +18,7 @@ from schedsync.lint import (
     installed_fault,
     late_expiry,
     one_off,
+    own_beat,
     owner_missing,
     past,
     secret,
@@ -52,6 +53,7 @@ RULES: Mapping[str, Rule] = {
         installed_fault.RULE,
         unregistered_task.RULE,
         arguments.RULE,
+        own_beat.RULE,
     )
 }
 

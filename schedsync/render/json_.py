@@ -87,8 +87,10 @@ def outcome(value: Outcome, set_name: str, environment: str | None) -> str:
                 "after_a_poll_of_beat": value.settled,
                 "repaired": list(value.repaired),
                 "unconfirmed": list(value.unconfirmed),
+                "loaded": None if value.loaded is None else list(value.loaded),
+                "behind": list(value.behind),
             },
-            "failure_reason": "not_confirmed" if value.unconfirmed else None,
+            "failure_reason": "not_confirmed" if value.unconfirmed else None if value.is_loaded else "not_loaded",
         }
     )
 

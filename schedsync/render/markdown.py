@@ -112,6 +112,8 @@ def outcome(value: Outcome, set_name: str, environment: str | None) -> str:
     head = [f"### Applied {code(scope)}", "", ", ".join(counts) or "nothing to do", ""]
     if value.unconfirmed:
         head += ["**Committed, but not confirmed:**", "", *(f"- {code(name)}" for name in value.unconfirmed), ""]
+    if not value.is_loaded:
+        head += [f"**Committed, but not loaded by Beat** {', '.join(map(code, value.behind)) or '(none runs)'}", ""]
     return _fitted(head, _changes(value.changes), [f"run {code(str(value.run))}"] if value.run else [])
 
 

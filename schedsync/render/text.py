@@ -196,8 +196,10 @@ def refusals(found: Sequence[Refusal], paint: Paint = plain) -> Iterator[str]:
 
 def outcome(value: Outcome, paint: Paint = plain) -> str:
     """Write what an apply did."""
+    loaded = [f"loaded by {_some(value.loaded)}"] if value.loaded else []
     if not value.changes:
-        return "No row changed, the ledger was brought in step" if value.run else "Nothing to do, nothing was written"
+        done = "No row changed, the ledger was brought in step" if value.run else "Nothing to do, nothing was written"
+        return "\n".join([done, *loaded])
     counts = value.summary()
     words = {
         "create": "created",
@@ -212,7 +214,7 @@ def outcome(value: Outcome, paint: Paint = plain) -> str:
         lines.append(f"written back by somebody else and applied again: {_some(value.repaired)}")
     if not value.unconfirmed:
         lines.append("confirmed" + (" after a poll of Beat" if value.settled else ""))
-    return "\n".join(lines)
+    return "\n".join(lines + loaded)
 
 
 def _some(names: Sequence[str]) -> str:
@@ -225,6 +227,6 @@ def paused(name: str, until: datetime | None) -> str:
     if until is None:
         return f"Paused {printable(name)} until `schedsync resume`"
     return (
-        f"Paused {printable(name)} until {until:%Y-%m-%d %H:%M} UTC; stock Beat cannot end it alone: "
-        "the next apply after that lets it run again"
+        f"Paused {printable(name)} until {until:%Y-%m-%d %H:%M} UTC; schedsync's own Beat ends it then. "
+        "Stock Beat cannot: the next apply after that lets it run again"
     )

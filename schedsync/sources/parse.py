@@ -229,6 +229,11 @@ def _at(node: Node, _reader: Reader) -> Timing | None:
     return timings.Clocked(timings.instant(node.value)) if isinstance(node.value, str) else None
 
 
+#: What the keys for our own Beat take.
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "delivery": ("at_least_once", "at_most_once"),
+    "missed_runs": ("latest", "all", "none"),
+}
 _TIMING_READERS: Mapping[str, Callable[[Node, Reader], Timing | None]] = {
     "every": _every,
     "solar": _solar,
@@ -247,6 +252,9 @@ def _options(fields: Mapping[str, Node], reader: Reader, clocked: bool) -> dict[
             result[key] = _line(fields[key], key, reader)
     if (description := _text(fields.get("description"))) is not None:
         result["description"] = description
+    for key, known in CHOICES.items():
+        if key in fields and fields[key].value in known:
+            result[key] = fields[key].value
     if "priority" in fields:
         result["priority"] = _whole(fields["priority"].value)
     result["enabled"] = _flag(fields, "enabled", True)
@@ -274,8 +282,9 @@ def _limits(fields: Mapping[str, Node], reader: Reader) -> dict[str, Any]:
             "SS139", "`expires_after` and `expires_at` exclude each other", fields["expires_at"].at(reader.path),
             "django-celery-beat sends only one of them",
         )  # fmt: skip
-    if "expires_after" in fields:
-        result["expires_after"] = _seconds(fields["expires_after"], reader)
+    for key, what in _SECONDS.items():
+        if key in fields:
+            result[key] = _seconds(fields[key], reader, what)
     for key in ("expires_at", "start_at"):
         node = fields.get(key)
         if node is not None and isinstance(node.value, str):
@@ -289,7 +298,10 @@ def _limits(fields: Mapping[str, Node], reader: Reader) -> dict[str, Any]:
     return result
 
 
-def _seconds(node: Node, reader: Reader) -> int | None:
+_SECONDS = {"expires_after": "expiry", "starting_deadline": "deadline"}
+
+
+def _seconds(node: Node, reader: Reader, what: str) -> int | None:
     if not isinstance(node.value, str):
         return None
     try:
@@ -298,8 +310,8 @@ def _seconds(node: Node, reader: Reader) -> int | None:
         reader.finding("SS133", error.message, node.at(reader.path), error.hint)
         return None
     if microseconds % 10**6 or not 0 < microseconds < 2**31 * 10**6:
-        hint = "Celery ignores a message's expiry of 0" if not microseconds else None
-        message = f"`{node.value}` is no expiry: whole seconds, at least 1, at most 68 years"
+        hint = "Celery ignores a message's expiry of 0" if what == "expiry" and not microseconds else None
+        message = f"`{node.value}` is no {what}: whole seconds, at least 1, at most 68 years"
         reader.finding("SS133", message, node.at(reader.path), hint)
         return None
     return microseconds // 10**6

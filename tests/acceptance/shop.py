@@ -60,7 +60,7 @@ class Shop:
 
     @contextlib.contextmanager
     def beat(self) -> Iterator[subprocess.Popen[bytes]]:
-        """Run stock Beat, from where it notices a change: one that is committed while it starts waits for its full sync."""
+        """Run stock Beat, from where it notices a change: what is committed while it starts waits for its full sync."""
         with self.process("beat", "--loglevel", "debug") as process:
             self.wait_until("beat", "Ticking with max interval", 1)
             yield process

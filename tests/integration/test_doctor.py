@@ -21,7 +21,8 @@ from django_celery_beat.models import (
 )
 
 from schedsync.models import ManagedSchedule
-from schedsync.observe import crontab_of, observe
+from schedsync.observe import observe
+from schedsync.timing_values import crontab_of
 from tests.conftest import NOW, Project
 from tests.integration.beat import Beat
 

@@ -129,9 +129,9 @@ def test_an_apply_can_wait_for_the_lock(project: Project) -> None:
     project.schedules(BEFORE)
     with lock_held(project.using):
         threading.Timer(0.5, lambda: None).start()
-        waiting = project.apply("--wait", "1s")
+        waiting = project.apply("--lock-timeout", "1s")
     assert waiting.code == 5
-    assert project.apply("--wait", "1s").code == 0
+    assert project.apply("--lock-timeout", "1s").code == 0
 
 
 def test_of_two_applies_at_once_one_does_the_work(project: Project) -> None:

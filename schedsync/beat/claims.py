@@ -1,0 +1,229 @@
+"""The claim is the guarantee: one for each schedule and tick, whoever believes to lead.
+
+All that is due is claimed in one transaction, sent, and confirmed in another; a fixed number of statements for a
+batch. The claim of a schedule moves only forward, so that no tick is claimed twice; it is refused where the row was
+edited, disabled or run by another hand since it was read. What is claimed and not confirmed may not have been sent:
+it is adopted by the next holder of the lease, and sent again under the same task id.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from django.db import connections, transaction
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Greatest
+from django_celery_beat.models import PeriodicTask
+
+from schedsync.beat.entry import Message
+from schedsync.beat.leadership import still_holds
+from schedsync.clock import DatabaseNow
+from schedsync.models import Claim
+
+
+class LeaseLost(Exception):
+    """Another Beat has the lease: nothing was claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction claimed: the messages that are ours to send, and by their rows' ids those that are not.
+
+    ``stale`` rows were edited since they were read, ``foreign`` ones among them run by somebody who claims nothing;
+    the ticks of ``taken`` ones were claimed before.
+    """
+
+    id: uuid.UUID
+    messages: tuple[Message, ...] = ()
+    stale: frozenset[int] = frozenset()
+    taken: frozenset[int] = frozenset()
+    foreign: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A tick that was claimed and not confirmed by a Beat that leads no longer."""
+
+    row_id: int
+    tick: datetime
+
+
+class Claims(Protocol):
+    """Takes ticks on, and writes down that they were sent."""
+
+    def claim(self, messages: Sequence[Message], epoch: int) -> Batch:
+        """Claim ticks, at most one of each schedule; raises LeaseLost."""
+        ...
+
+    def held(self, batch: uuid.UUID) -> set[int]:
+        """Return the ids of the rows whose claims still belong to a batch and are not confirmed."""
+        ...
+
+    def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> None:
+        """Write the runs back: last run and count of those that are still claimed by the batch."""
+        ...
+
+    def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:
+        """Take over what others left unconfirmed; returns it under a batch of its own."""
+        ...
+
+
+@dataclass
+class StoredClaims:
+    """Claims as rows of a table, of which each schedule has one."""
+
+    using: str
+    holder: uuid.UUID
+    lease: timedelta
+    checks_epoch: bool
+    _columns: tuple[str, ...] = field(default=("row_id", "tick", "batch", "epoch", "claimed_at", "confirmed"))
+
+    def claim(self, messages: Sequence[Message], epoch: int) -> Batch:
+        """Claim ticks where the lease is still held and the rows are still what they were when they were read."""
+        batch = uuid.uuid4()
+        by_id = {message.entry.row_id: message for message in messages}
+        with transaction.atomic(using=self.using):
+            self._check(epoch)
+            rows = self._rows(by_id)
+            fit = [message for row_id, message in sorted(by_id.items()) if _fits(message, rows.get(row_id))]
+            if fit:
+                self._insert(fit, batch, epoch)
+            held = self.held(batch)
+        foreign = frozenset(row_id for row_id in by_id if _ran_elsewhere(by_id[row_id], rows.get(row_id)))
+        ours = tuple(message for message in messages if message.entry.row_id in held)
+        stale = frozenset(by_id).difference(message.entry.row_id for message in fit)
+        return Batch(batch, ours, stale, frozenset(by_id).difference(stale, held), foreign)
+
+    def _check(self, epoch: int) -> None:
+        if self.checks_epoch:
+            if not still_holds(self.using, self.holder, epoch, self.lease):
+                raise LeaseLost
+        elif connections[self.using].vendor == "sqlite":
+            # A transaction that reads first cannot wait for another's writes there.
+            Claim.objects.using(self.using).filter(pk=0).update(epoch=0)
+
+    def _rows(self, ids: Collection[int]) -> dict[int, tuple[Any, ...]]:
+        claims = Claim.objects.using(self.using).filter(row_id=OuterRef("pk"))
+        rows = PeriodicTask.objects.using(self.using).filter(pk__in=list(ids), enabled=True).order_by()
+        found = rows.values_list("pk", "last_run_at", "total_run_count", Subquery(claims.values("tick")))
+        return {row_id: values for row_id, *values in found}
+
+    def _insert(self, messages: Sequence[Message], batch: uuid.UUID, epoch: int) -> None:
+        connection = connections[self.using]
+        model, quote = Claim._meta, connection.ops.quote_name
+        now = "CLOCK_TIMESTAMP()" if connection.vendor == "postgresql" else _NOW.get(connection.vendor, "")
+        confirmed = "FALSE" if connection.vendor == "postgresql" else "0"
+        field: Any = model.get_field("batch")
+        ours = field.get_db_prep_value(batch, connection)
+        values, params = [], []
+        for message in messages:
+            values.append(f"(%s, %s, %s, {int(epoch)}, {now}, {confirmed})")
+            params += [message.entry.row_id, connection.ops.adapt_datetimefield_value(message.tick), ours]
+        names = [quote(name) for name in self._columns]
+        statement = f"INSERT INTO {quote(model.db_table)} ({', '.join(names)}) VALUES {', '.join(values)} "
+        with connection.cursor() as cursor:
+            cursor.execute(statement + _forward(connection.vendor, quote(model.db_table), names), params)
+
+    def held(self, batch: uuid.UUID) -> set[int]:
+        """Read back what belongs to a batch: affected-row counts tell nothing reliable on MariaDB."""
+        claims = Claim.objects.using(self.using).filter(batch=batch, confirmed=False)
+        return set(claims.values_list("row_id", flat=True))
+
+    def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> None:
+        """Write back in one transaction; a last run never moves back, whoever moved it on meanwhile."""
+        ids = sorted(message.entry.row_id for message in messages)
+        done = [message.entry.row_id for message in messages if message.entry.one_off]
+        claims = Claim.objects.using(self.using).filter(batch=batch, confirmed=False)
+        mine = claims.filter(row_id=OuterRef("pk"))
+        with transaction.atomic(using=self.using):
+            rows = PeriodicTask.objects.using(self.using).filter(Exists(mine), pk__in=ids)
+            tick = Subquery(mine.values("tick"))
+            last_run = Greatest(Coalesce(F("last_run_at"), tick), tick)
+            rows.update(last_run_at=last_run, total_run_count=F("total_run_count") + 1)
+            if done:
+                finish(self.using, rows.filter(pk__in=done), max(message.tick for message in messages))
+            claims.filter(row_id__in=ids).update(confirmed=True)
+
+    def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:
+        """Take over the claims of earlier epochs; without an election those that are older than a lease."""
+        batch = uuid.uuid4()
+        claims = Claim.objects.using(self.using)
+        left = Q(epoch__lt=epoch) if self.checks_epoch else Q(claimed_at__lt=DatabaseNow() - self.lease)
+        with transaction.atomic(using=self.using):
+            self._check(epoch)
+            if claims.filter(left, confirmed=False).exists():
+                claims.filter(left, confirmed=False).update(batch=batch, epoch=epoch, claimed_at=DatabaseNow())
+            found = claims.filter(batch=batch).values_list("row_id", "tick")
+            return batch, [Orphan(row_id, tick) for row_id, tick in found]
+
+    def forget_deleted(self) -> None:
+        """Delete the claims of rows that are gone."""
+        tasks = PeriodicTask.objects.using(self.using).filter(pk=OuterRef("row_id"))
+        Claim.objects.using(self.using).filter(~Exists(tasks)).delete()
+
+
+_NOW = {"mysql": "UTC_TIMESTAMP(6)", "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"}
+
+
+def _forward(vendor: str, table: str, names: Sequence[str]) -> str:
+    """Return SQL that lets a claim be taken only by a later tick."""
+    key, tick, *others = names
+    if vendor == "mysql":
+        # Each assignment sees those before it, so the tick comes last.
+        later = [f"{name} = IF({tick} < VALUES({tick}), VALUES({name}), {name})" for name in (*others, tick)]
+        return f"ON DUPLICATE KEY UPDATE {', '.join(later)}"
+    taken = ", ".join(f"{name} = EXCLUDED.{name}" for name in (tick, *others))
+    return f"ON CONFLICT ({key}) DO UPDATE SET {taken} WHERE {table}.{tick} < EXCLUDED.{tick}"
+
+
+def _fits(message: Message, row: Sequence[Any] | None) -> bool:
+    return row is not None and row[0] == message.entry.last_run
+
+
+def _ran_elsewhere(message: Message, row: Sequence[Any] | None) -> bool:
+    """Say whether somebody who claims nothing has run a row: its count grew, by no claim of ours."""
+    if row is None or row[0] is None:
+        return False
+    last_run, count, claimed = row
+    return bool(count > message.entry.count and last_run != message.entry.last_run and claimed != last_run)
+
+
+def finish(using: str, rows: Any, until: datetime) -> None:
+    """Disable rows that are done, as stock Beat does: unless a new instant was written into them meanwhile."""
+    over = Q(clocked=None) | Q(clocked__clocked_time__lte=until)
+    ids = list(rows.filter(over).values_list("pk", flat=True))
+    rows = PeriodicTask.objects.using(using).filter(pk__in=ids)
+    rows.update(enabled=False, total_run_count=0, last_run_at=None)
+
+
+class NoClaims:
+    """Before our tables are there: nothing is claimed, and runs are written back as they are."""
+
+    def __init__(self, using: str) -> None:
+        self._using = using
+
+    def claim(self, messages: Sequence[Message], epoch: int) -> Batch:  # noqa: ARG002
+        """Take everything on."""
+        return Batch(uuid.uuid4(), tuple(messages))
+
+    def held(self, batch: uuid.UUID) -> set[int]:  # noqa: ARG002
+        """Hold nothing."""
+        return set()
+
+    def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> None:  # noqa: ARG002
+        """Write back, tick by tick: schedules that are due together mostly have the same."""
+        tasks = PeriodicTask.objects.using(self._using)
+        for tick in {message.tick for message in messages}:
+            ids = [message.entry.row_id for message in messages if message.tick == tick]
+            tasks.filter(pk__in=ids).update(last_run_at=tick, total_run_count=F("total_run_count") + 1)
+            done = [message.entry.row_id for message in messages if message.tick == tick and message.entry.one_off]
+            if done:
+                finish(self._using, tasks.filter(pk__in=done), tick)
+
+    def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:  # noqa: ARG002
+        """Find nothing."""
+        return uuid.uuid4(), []

@@ -1,0 +1,157 @@
+"""One schedule as Beat keeps it: small, because there may be a hundred thousand; and the message of one tick."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from schedsync.beat.ticks import Lateness, first_tick
+from schedsync.core.timing import Timing, instant_text
+
+#: Of the task ids: the same schedule and tick have the same id, whoever sends it and however often.
+_NAMESPACE = uuid.UUID("6f1f5f5e-2f3b-5d0c-9c1a-5a1b6d2b8f10")
+_OPTIONS = ("queue", "exchange", "routing_key", "priority")
+AT_MOST_ONCE = "at_most_once"
+
+
+class Entry:
+    """An enabled row that can run: what is sent, when, and what Beat knows of its last run."""
+
+    __slots__ = (
+        "args",
+        "changed",
+        "commit",
+        "count",
+        "expires",
+        "expires_after",
+        "fingerprint",
+        "headers",
+        "kwargs",
+        "last_run",
+        "lateness",
+        "name",
+        "once",
+        "one_off",
+        "options",
+        "row_id",
+        "set",
+        "start",
+        "task",
+        "tick",
+        "timing",
+        "timing_row",
+    )  # fmt: skip
+
+    row_id: int
+    fingerprint: int
+    name: str
+    task: str
+    args: str
+    kwargs: str
+    headers: str
+    options: tuple[Any, ...]
+    expires_after: int | None
+    expires: datetime | None
+    start: datetime | None
+    one_off: bool
+    timing: Timing
+    timing_row: tuple[str, int]
+    last_run: datetime | None
+    count: int
+    changed: datetime
+    set: str | None
+    commit: str | None
+    once: bool
+    lateness: Lateness
+    tick: datetime | None
+
+    def plan(self) -> None:
+        """Work the next tick out from the last run."""
+        last = self.last_run if self.last_run is not None else self.changed
+        self.tick = first_tick(self.timing, last, self.start, ran=self.last_run is not None)
+
+    @property
+    def wakes_at(self) -> datetime | None:
+        """When Beat has something to do with it: its tick, or its end, which comes without one."""
+        if self.expires is not None and (self.tick is None or self.expires < self.tick):
+            return self.expires
+        return self.tick
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it was to run once, and has (django_celery_beat/schedulers.py ``ModelEntry.is_due``)."""
+        return self.one_off and self.count > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The message of one tick, with the fields that Celery's Beat and its hooks read from an entry."""
+
+    entry: Entry
+    tick: datetime
+
+    @property
+    def name(self) -> str:
+        """The schedule's name."""
+        return self.entry.name
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.entry.task
+
+    @property
+    def args(self) -> list[Any]:
+        """The positional arguments."""
+        return list(parsed(self.entry.args))
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """The keyword arguments."""
+        return dict(parsed(self.entry.kwargs))
+
+    @property
+    def task_id(self) -> str:
+        """The id of the task, which is the same for the same tick."""
+        return str(uuid.uuid5(_NAMESPACE, f"{self.entry.name}@{instant_text(self.tick)}"))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of ``apply_async``: the row's, the headers that say why, and the id."""
+        entry = self.entry
+        options = {name: value for name, value in zip(_OPTIONS, entry.options, strict=True) if value is not None}
+        # A count of 0 means none, as in django_celery_beat/models.py ``PeriodicTask.expires_``.
+        expires = entry.expires_after or entry.expires
+        if expires is not None:
+            options["expires"] = expires
+        return options | {"headers": self.headers, "task_id": self.task_id}
+
+    @property
+    def headers(self) -> dict[str, Any]:
+        """The row's headers, those of stock Beat, and ours."""
+        entry = self.entry
+        ours: Mapping[str, Any] = {
+            "periodic_task_name": entry.name,
+            "celery_beat_task": True,
+            "schedsync_schedule": entry.name,
+            "schedsync_tick": instant_text(self.tick),
+        }
+        managed = {} if entry.set is None else {"schedsync_set": entry.set, "schedsync_commit": entry.commit or None}
+        return {**parsed(entry.headers), **ours, **managed}
+
+
+@lru_cache(maxsize=4096)
+def parsed(text: str) -> Any:
+    """Read JSON that repeats; the value is shared, and must be copied before it goes out."""
+    return json.loads(text)
+
+
+@lru_cache(maxsize=4096)
+def lateness_of(missed: str, deadline: int | None) -> Lateness:
+    """Return what a schedule says about late runs, one value for all that say the same."""
+    return Lateness(missed, None if deadline is None else timedelta(seconds=deadline))

@@ -1,0 +1,254 @@
+"""What Beat has loaded, and how it is kept in step with the tables: only what changed is read in full."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from django_celery_beat.models import PeriodicTask
+
+from schedsync.beat.agenda import Agenda
+from schedsync.beat.entry import AT_MOST_ONCE, Entry, lateness_of, parsed
+from schedsync.beat.scan import fingerprints, task_fingerprints
+from schedsync.core.schedule import Problem
+from schedsync.core.timing import Clocked, Interval, Timing
+from schedsync.models import ManagedSchedule
+from schedsync.statements import batches
+from schedsync.timing_values import KINDS, TIMING_MODELS, read_timings
+
+logger = logging.getLogger(__name__)
+
+#: Read in one statement; a first load reads everything.
+_MANY = 20_000
+_LEDGER = ("set", "commit", "delivery", "missed_runs", "starting_deadline")
+TimingRow = tuple[str, int]
+
+
+class _Columns(NamedTuple):
+    """A row as it comes from the database, and what the ledger says of it."""
+
+    id: int
+    name: str
+    task: str
+    args: str | None
+    kwargs: str | None
+    headers: str | None
+    queue: str | None
+    exchange: str | None
+    routing_key: str | None
+    priority: int | None
+    expire_seconds: int | None
+    expires: datetime | None
+    start_time: datetime | None
+    one_off: bool
+    last_run_at: datetime | None
+    total_run_count: int
+    date_changed: datetime | None
+    interval_id: int | None
+    crontab_id: int | None
+    solar_id: int | None
+    clocked_id: int | None
+    set: str | None = None
+    commit: str | None = None
+    delivery: str | None = None
+    missed_runs: str | None = None
+    starting_deadline: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """What a reload found: ids of entries that are new or changed, of those that are gone, and of suspicious ones.
+
+    ``foreign`` ran without this Beat since it read them last.
+    """
+
+    changed: frozenset[int] = frozenset()
+    gone: frozenset[int] = frozenset()
+    foreign: frozenset[int] = frozenset()
+
+
+@dataclass
+class Roster:
+    """The entries by the id of their row, in step with the agenda.
+
+    ``broken`` holds enabled rows that cannot run, each with its fingerprint and why; ``reread`` the ids of rows that
+    the next reload reads in any case.
+    """
+
+    using: str
+    with_ledger: bool = True
+    agenda: Agenda = field(default_factory=Agenda)
+    entries: dict[int, Entry] = field(default_factory=dict)
+    broken: dict[int, tuple[int, str]] = field(default_factory=dict)
+    reread: set[int] = field(default_factory=set)
+    _timings: dict[TimingRow, Timing | Problem] = field(default_factory=dict)
+    _timing_prints: dict[TimingRow, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def reload(self) -> Reload:
+        """Find what changed by the narrow scan, and read that in full."""
+        moved = self._reload_timings()
+        scanned = task_fingerprints(self.using, with_ledger=self.with_ledger)
+        changed = {row_id for row_id, print_, never in scanned if self._differs(row_id, print_, never)}
+        changed |= {entry.row_id for entry in self.entries.values() if entry.timing_row in moved} if moved else set()
+        changed |= self.reread.intersection(row_id for row_id, _, _ in scanned) if self.reread else set()
+        self.reread.clear()
+        known = self.entries.keys() | self.broken.keys()
+        gone = known.difference(row_id for row_id, _, _ in scanned)
+        for row_id in gone:
+            self._forget(row_id)
+        prints = {row_id: print_ for row_id, print_, _ in scanned if row_id in changed}
+        foreign = self._read(prints)
+        return Reload(frozenset(changed), frozenset(gone), frozenset(foreign))
+
+    def _differs(self, row_id: int, print_: int, never: int) -> bool:
+        entry = self.entries.get(row_id)
+        if entry is None:
+            known = self.broken.get(row_id)
+            return known is None or known[0] != print_
+        # A last run that was taken away is upstream's way to make Beat count from now again.
+        return entry.fingerprint != print_ or (bool(never) and entry.last_run is not None)
+
+    def _reload_timings(self) -> set[TimingRow]:
+        """Read the schedule rows that changed; returns those that were known before."""
+        found: dict[TimingRow, int] = {}
+        for kind in KINDS:
+            found |= {(kind, row_id): print_ for row_id, print_ in fingerprints(self.using, TIMING_MODELS[kind])}
+        changed = {row for row, print_ in found.items() if self._timing_prints.get(row) != print_}
+        known = changed & self._timing_prints.keys()
+        for kind in KINDS:
+            self._timings |= read_timings(self.using, kind, [row_id for one, row_id in changed if one == kind])
+        for row in self._timing_prints.keys() - found.keys():
+            del self._timings[row]
+        self._timing_prints = found
+        return known
+
+    def _read(self, prints: Mapping[int, int]) -> set[int]:
+        foreign: set[int] = set()
+        everything = len(prints) > _MANY
+        for columns in self._rows(None if everything else sorted(prints)):
+            if columns.id in prints and self._take(columns, prints[columns.id]):
+                foreign.add(columns.id)
+        return foreign
+
+    def _rows(self, ids: list[int] | None) -> Iterator[_Columns]:
+        names = _Columns._fields[: -len(_LEDGER)]
+        rows = PeriodicTask.objects.using(self.using).filter(enabled=True).order_by()
+        parts: Iterable[Sequence[int] | None] = [None] if ids is None else batches(ids)
+        for some in parts:
+            said = self._ledger(some)
+            chosen = rows if some is None else rows.filter(pk__in=some)
+            for values in chosen.values_list(*names).iterator(chunk_size=5000):
+                yield _Columns(*values, *said.get(values[0], ()))
+
+    def _ledger(self, ids: Sequence[int] | None) -> dict[int, tuple[Any, ...]]:
+        if not self.with_ledger:
+            return {}
+        rows = ManagedSchedule.objects.using(self.using).exclude(row_id=None)
+        chosen = rows if ids is None else rows.filter(row_id__in=ids)
+        return {row_id: tuple(values) for row_id, *values in chosen.values_list("row_id", *_LEDGER)}
+
+    def _take(self, columns: _Columns, print_: int) -> bool:
+        """Take a row in; returns whether somebody else has run it since it was read last."""
+        before = self.entries.get(columns.id)
+        entry = self._entry(columns, print_)
+        if isinstance(entry, str):
+            self._forget(columns.id)
+            self.broken[columns.id] = (print_, entry)
+            logger.error("`%s` cannot run: %s", columns.name, entry, extra={"schedule": columns.name})
+            return False
+        self.broken.pop(columns.id, None)
+        foreign = before is not None and before.last_run is not None and _ran_elsewhere(before, entry)
+        self.entries[columns.id] = entry
+        self.agenda.put(entry)
+        return foreign
+
+    def _entry(self, columns: _Columns, print_: int) -> Entry | str:
+        timing_row = _timing_row(columns)
+        if timing_row is None:
+            return "it has no schedule, or more than one"
+        timing = self._timings.get(timing_row)
+        if timing is None or isinstance(timing, Problem):
+            return "its schedule is gone" if timing is None else timing.message
+        if isinstance(timing, Interval) and timing.microseconds <= 0:
+            return "an interval of 0"
+        for name, kind in (("args", list), ("kwargs", dict), ("headers", dict)):
+            if not _is_json(getattr(columns, name), kind):
+                return f"its {name} are no JSON {'list' if kind is list else 'object'}"
+        return self._built(columns, print_, timing, timing_row)
+
+    def _built(self, columns: _Columns, print_: int, timing: Timing, timing_row: TimingRow) -> Entry:
+        entry = Entry()
+        entry.row_id, entry.fingerprint, entry.name = columns.id, print_, columns.name
+        entry.task = _same(columns.task)
+        entry.args, entry.kwargs = _same(columns.args or "[]"), _same(columns.kwargs or "{}")
+        entry.headers = _same(columns.headers or "{}")
+        entry.options = _same((columns.queue, columns.exchange, columns.routing_key, columns.priority))
+        entry.expires_after, entry.expires, entry.start = columns.expire_seconds, columns.expires, columns.start_time
+        entry.one_off = columns.one_off or isinstance(timing, Clocked)
+        entry.timing, entry.timing_row = timing, _same(timing_row)
+        entry.last_run, entry.count = columns.last_run_at, columns.total_run_count
+        entry.changed = columns.date_changed or datetime.now(timezone.utc)
+        entry.set, entry.commit = _same(columns.set), _same(columns.commit)
+        entry.once = columns.delivery == AT_MOST_ONCE
+        entry.lateness = lateness_of(columns.missed_runs or "latest", columns.starting_deadline)
+        entry.plan()
+        return entry
+
+    def _forget(self, row_id: int) -> None:
+        self.entries.pop(row_id, None)
+        self.broken.pop(row_id, None)
+        self.agenda.drop(row_id)
+
+    def refresh(self) -> None:
+        """Read the last runs of all entries again, as somebody else may have written them, and plan anew."""
+        rows = PeriodicTask.objects.using(self.using).filter(enabled=True).order_by()
+        for row_id, last_run, count in rows.values_list("pk", "last_run_at", "total_run_count").iterator(5000):
+            entry = self.entries.get(row_id)
+            if entry is not None and (entry.last_run, entry.count) != (last_run, count):
+                entry.last_run, entry.count = last_run, count
+                entry.plan()
+        self.agenda.rebuild(self.entries.values())
+
+    def drop(self, row_ids: Collection[int]) -> None:
+        """Forget entries that are done."""
+        for row_id in row_ids:
+            self._forget(row_id)
+
+    def named(self) -> dict[str, Entry]:
+        """Return the entries by name."""
+        return {entry.name: entry for entry in self.entries.values()}
+
+
+def _same(value: Any) -> Any:
+    """Return one object for all equal values: most of a large table's repeat."""
+    return sys.intern(value) if isinstance(value, str) else _same_tuple(value) if isinstance(value, tuple) else value
+
+
+@lru_cache(maxsize=65536)
+def _same_tuple(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    return value
+
+
+def _timing_row(columns: _Columns) -> TimingRow | None:
+    given = [(kind, row_id) for kind in KINDS if (row_id := getattr(columns, f"{kind}_id")) is not None]
+    return given[0] if len(given) == 1 else None
+
+
+def _is_json(text: str | None, kind: type) -> bool:
+    try:
+        return not text or isinstance(parsed(text), kind)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _ran_elsewhere(before: Entry, entry: Entry) -> bool:
+    newer = entry.last_run is not None and before.last_run is not None and entry.last_run > before.last_run
+    return newer and entry.count > before.count

@@ -1,0 +1,303 @@
+"""The Beat itself: a drop-in for ``DatabaseScheduler`` of django-celery-beat, on the same tables.
+
+Each call of ``tick`` looks for changes, keeps the lease, and handles what is due in batches; whatever the database
+does in between, this Beat then leads no longer until it has asked again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connections, router
+from django_celery_beat.models import PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
+
+from schedsync.beat.claims import Claims, LeaseLost, NoClaims, StoredClaims
+from schedsync.beat.dispatch import Dispatch
+from schedsync.beat.entry import Message
+from schedsync.beat.leadership import Leadership, Timings, election_of
+from schedsync.beat.loader import POLL, Loader
+from schedsync.beat.presence import Presence
+from schedsync.beat.roster import Roster
+from schedsync.beat.sender import Sender
+from schedsync.beat.wakeup import wait, wakeups
+from schedsync.errors import SchedsyncError
+from schedsync.lock import missing_tables
+from schedsync.notice import leader_setting, notify, publish
+from schedsync.operate import end_pauses
+
+logger = logging.getLogger(__name__)
+
+#: Where our tables were missing, they are looked for again after so many seconds.
+_MIGRATED = 30.0
+
+
+class Scheduler(DatabaseScheduler):  # type: ignore[misc]
+    """Celery's scheduler class: ``celery beat --scheduler schedsync.beat:Scheduler``.
+
+    Raises ImproperlyConfigured where the settings SCHEDSYNC_LEADER, _LEASE, _RENEW or _RETRY do not fit.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.using: str = router.db_for_write(PeriodicTask)
+        self.holder = uuid.uuid4()
+        self.timings = Timings(**_seconds("lease", "renew", "retry"))
+        self._leader = leader_setting()
+        # Refuses a wrong setting at the start, and not at the first tick.
+        election_of(self._leader, self.using, self.holder, self.timings)
+        self._is_ticking = False
+        self._is_set_up = False
+        self._next_adoption = 0.0
+        self._wakeups = wakeups(self.using, self._leader)
+        self.sender = Sender(kwargs["app"] if "app" in kwargs else args[0])
+        self._build()
+        super().__init__(*args, **kwargs)
+
+    def _build(self) -> None:
+        """Put the parts together, by whether our tables are there."""
+        self.is_migrated = not missing_tables(self.using)
+        elected = self.is_migrated or self._leader is None
+        election = election_of(self._leader if elected else None, self.using, self.holder, self.timings)
+        lease = timedelta(seconds=self.timings.lease)
+        claims: Claims = NoClaims(self.using)
+        if self.is_migrated:
+            claims = StoredClaims(self.using, self.holder, lease, election.checks_epoch)
+        self.leadership = Leadership(election, self.timings)
+        self.roster = Roster(self.using, with_ledger=self.is_migrated)
+        self.loader = Loader(self.using, self.roster, self.is_migrated)
+        self.presence = Presence(self.using, self.holder, election.name, self.timings.renew)
+        self._dispatch: Dispatch | None = None
+        self._claims = claims
+        self._trouble = ""
+        self._look_again = time.monotonic() + _MIGRATED
+
+    def setup_schedule(self) -> None:
+        """Write the entries of the settings, as stock Beat does, and load; a database that is away is waited for."""
+        try:
+            self._set_up()
+        except (DatabaseError, InterfaceError) as error:
+            self._fail(error)
+
+    def _set_up(self) -> None:
+        self.install_default_entries({})
+        self.update_from_dict(self.app.conf.beat_schedule)
+        self.loader.load()
+        self._is_set_up = True
+        logger.info(
+            "loaded %d schedules; %s",
+            len(self.roster),
+            _MODES[self.leadership.election.name],
+            extra={"holder": self.holder},
+        )
+
+    def update_from_dict(self, mapping: Mapping[str, Any]) -> None:
+        """Write entries of the settings into the tables (``DatabaseScheduler`` also puts them into its memory)."""
+        for name, fields in mapping.items():
+            try:
+                self.Entry.from_entry(name, app=self.app, **fields)
+            except (DatabaseError, InterfaceError):
+                raise
+            except Exception:
+                logger.exception("cannot add `%s` of the settings: %r", name, fields)
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:  # noqa: ARG002
+        """Do what there is to do, and wait until there may be more; Celery need not wait besides."""
+        self._is_ticking = True
+        try:
+            delay = self.step()
+        finally:
+            self._is_ticking = False
+        if delay > 0:
+            self._woken(wait(self._wakeups, min(delay, self.max_interval)))
+        return 0.0
+
+    def _woken(self, by_notice: bool) -> None:
+        if by_notice:
+            self.loader.hurry()
+            self.leadership.hurry()
+
+    def step(self) -> float:
+        """Do what there is to do; returns the seconds until the next thing, as far as it is known."""
+        try:
+            return self._step()
+        except (DatabaseError, InterfaceError) as error:
+            self._fail(error)
+            return self.timings.retry
+        except LeaseLost:
+            self.leadership.lose("another Beat has it")
+            return 0.0
+
+    def _step(self) -> float:
+        if not self._is_set_up:
+            self._set_up()
+        if not self.is_migrated and time.monotonic() > self._look_again:
+            self._build()
+        self._load()
+        led = self.leadership.epoch
+        if not self.leadership.keep():
+            self._present()
+            return self._delay(None)
+        if self.leadership.epoch != led:
+            self._begin()
+        self._present()
+        self._end_pauses()
+        return self._send()
+
+    def _load(self) -> None:
+        reload = self.loader.poll()
+        if reload is not None and reload.foreign and self.leadership.leads:
+            self._suspect([self.roster.entries[row_id].name for row_id in reload.foreign])
+
+    def _end_pauses(self) -> None:
+        if not self.loader.pause_is_over():
+            return
+        try:
+            ended = end_pauses(self.using)
+        except SchedsyncError as error:
+            # An apply is running; the pause is looked at again in a moment.
+            logger.info("the pauses that are over wait: %s", error)
+            return
+        logger.warning("paused no longer: %s", ", ".join(ended), extra={"schedules": ended})
+        self.loader.hurry()
+
+    def _begin(self) -> None:
+        """Begin to lead."""
+        logger.warning("leading, epoch %s", self.leadership.epoch, extra={"epoch": self.leadership.epoch})
+        self._dispatch = self._dispatch or Dispatch(
+            self.using, self.roster, self._claims, self.leadership, self.sender, self.apply_async, _now()
+        )
+        self._dispatch.take_over()
+
+    def _send(self) -> float:
+        dispatch = self._dispatch
+        if dispatch is None:
+            return self.timings.retry
+        if not self.leadership.election.checks_epoch and time.monotonic() > self._next_adoption:
+            self._next_adoption = time.monotonic() + self.timings.lease
+            dispatch.adopt()
+        goes_on = dispatch.run(_now())
+        if dispatch.foreign:
+            self._suspect(sorted(dispatch.foreign))
+            dispatch.foreign.clear()
+        if dispatch.found_stale:
+            dispatch.found_stale = False
+            self.loader.hurry()
+        if not goes_on:
+            return min(self.timings.retry, POLL)
+        return self._delay(self.roster.agenda.next_at())
+
+    def _delay(self, at: datetime | None) -> float:
+        """Return the seconds until the next thing to do: a tick, a look for changes, the lease."""
+        waits = [self.loader.wait, self.leadership.wait]
+        waits += [(one - _now()).total_seconds() for one in (at, self.loader.pause_ends) if one is not None]
+        return max(min(waits), 0.0)
+
+    def _present(self) -> None:
+        if not self.is_migrated:
+            return
+        leads = self.leadership.leads
+        self.presence.say(
+            leads=leads,
+            epoch=self.leadership.epoch or 0,
+            loaded=self.loader.number,
+            schedules=len(self.roster),
+            trouble=self._trouble,
+        )
+
+    def _suspect(self, names: list[str]) -> None:
+        self._trouble = f"another scheduler runs beside this Beat, and sends {', '.join(names[:3])} too"
+        logger.error("%s: stop it, or every task runs twice", self._trouble, extra={"schedules": names})
+
+    def _fail(self, error: Exception) -> None:
+        """Lead no longer: what the database has made of the last statement is not known."""
+        self.leadership.lose(f"the database failed: {error}")
+        logger.error("the database failed, trying again in %g s: %s", self.timings.retry, error)
+        self.loader.reset()
+        connections[self.using].close()
+
+    def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **kwargs: Any) -> Any:
+        """Send the message of one tick; any error is the caller's, who knows what was claimed."""
+        if not isinstance(entry, Message):
+            return super().apply_async(entry, producer=producer, advance=advance, **kwargs)
+        logger.info(
+            "Scheduler: Sending due task %s (%s)", entry.name, entry.task,
+            extra={"schedule": entry.name, "task": entry.task, "tick": entry.tick.isoformat()},
+        )  # fmt: skip
+        task = self.app.tasks.get(entry.task)
+        # Tried again by us, under the same claim; Celery's own retry would hold everything else up.
+        options = {**entry.options, "producer": producer, "retry": False}
+        if task is not None:
+            return task.apply_async(entry.args, entry.kwargs, **options)
+        return self.send_task(entry.task, entry.args, entry.kwargs, **options)
+
+    @property
+    def schedule(self) -> Mapping[str, ModelEntry]:
+        """The enabled schedules by name, as entries of django-celery-beat, for whoever looks from outside."""
+        if self._is_set_up:
+            self.loader.load()
+        return _Entries(self)
+
+    def sync(self) -> None:
+        """Do nothing: every run is written back as soon as it is sent."""
+
+    def close(self) -> None:
+        """Hand over: give the lease back, so that a standby need not wait for its end.
+
+        Celery calls it from its signal handler too, in the middle of whatever runs, and once more when that is
+        through.
+        """
+        if self._is_ticking:
+            return
+        try:
+            led = self.leadership.epoch is not None
+            self.leadership.resign()
+            if self.is_migrated:
+                self.presence.leave()
+            if led:
+                notify(self.using)
+                publish()
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("the lease is not given back, it runs out in %g s: %s", self.timings.lease, error)
+        self.sender.close()
+        for source in self._wakeups:
+            source.close()
+
+
+_MODES = {
+    "database": "standing by for the lease in the database",
+    "redis": "standing by for the lease in Redis",
+    "none": "no election, every Beat sends",
+}
+
+
+def _seconds(*names: str) -> dict[str, float]:
+    found = {name: getattr(settings, f"SCHEDSYNC_{name.upper()}", None) for name in names}
+    return {name: float(value) for name, value in found.items() if value is not None}
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class _Entries(Mapping[str, ModelEntry]):
+    """A view of what is loaded: an entry is read from its row when somebody asks for it."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._ids = {entry.name: entry.row_id for entry in scheduler.roster.entries.values()}
+
+    def __getitem__(self, name: str) -> ModelEntry:
+        row = PeriodicTask.objects.using(self._scheduler.using).get(pk=self._ids[name])
+        return self._scheduler.Entry(row, app=self._scheduler.app)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)

@@ -1,0 +1,37 @@
+"""SS221: keys that only schedsync's own Beat knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from schedsync.core.rule import Context, Found, Rule
+from schedsync.core.schedule import Schedule, said_to_our_beat
+
+
+def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
+    for key in said_to_our_beat(schedule.spec):
+        message = f"stock Beat does not know `{key}`: it holds only where `schedsync.beat:Scheduler` runs"
+        yield Found(schedule, message, key, "run `celery beat --scheduler schedsync.beat:Scheduler`")
+
+
+RULE = Rule(
+    code="SS221",
+    name="own-beat",
+    summary="a key that only schedsync's own Beat knows",
+    severity="info",
+    why="`delivery`, `missed_runs` and `starting_deadline` have no column in django-celery-beat's tables. Stock Beat "
+    "sends once or not at all when it dies, and after a pause the one latest run that it missed.",
+    remedy="Run `schedsync.beat:Scheduler`, or leave the key out. Where it runs everywhere, ignore this rule.",
+    bad="""
+invoices:
+  task: shop.tasks.report
+  crontab: "0 3 * * *"
+  missed_runs: none
+""",
+    good="""
+invoices:
+  task: shop.tasks.report
+  crontab: "0 3 * * *"
+""",
+    each=_each,
+)

@@ -1,0 +1,99 @@
+"""``schedsync status`` as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from schedsync.core.status import BeatStatus, Late, Status
+from schedsync.core.timing import instant_text
+from schedsync.render.json_ import dump
+from schedsync.render.text import Paint, plain
+from schedsync.render.words import printable
+
+_MOST = 20
+
+
+def status_text(value: Status, paint: Paint = plain) -> str:
+    """Write who leads, and what does not run as it should."""
+    return "\n".join([*_beats(value, paint), "", *_schedules(value, paint)])
+
+
+def _beats(value: Status, paint: Paint) -> Iterator[str]:
+    if not value.beats:
+        yield paint("No Beat of schedsync's own is running", "yellow")
+        yield "  stock Beat cannot be seen from here; `celery beat --scheduler schedsync.beat:Scheduler` can"
+    elif not any(beat.leads for beat in value.beats):
+        yield paint("Nobody leads: no task is sent", "red")
+    for beat in value.beats:
+        since = f" since {_time(beat.leads_since)}, epoch {beat.epoch}" if beat.leads and beat.leads_since else ""
+        role = paint(f"leads{since}", "green") if beat.leads else "stands by"
+        yield f"{beat.name} {role}"
+        seen = f"seen {beat.seen.total_seconds():.0f} s ago"
+        yield f"  {_loaded(beat, value.number)}; {beat.schedules:,} schedules; {seen}"
+        if beat.trouble:
+            yield paint(f"  {printable(beat.trouble)}", "red")
+
+
+def _loaded(beat: BeatStatus, number: int) -> str:
+    if beat.loaded_at is None:
+        return "has loaded nothing yet"
+    missing = number - beat.loaded
+    behind = f", {missing} behind" if missing > 0 else ""
+    return f"loaded change {beat.loaded}{behind} at {_time(beat.loaded_at)}"
+
+
+def _schedules(value: Status, paint: Paint) -> Iterator[str]:
+    yield f"{value.enabled:,} schedules enabled, {len(value.due):,} due, {len(value.overdue):,} overdue"
+    for late in value.overdue[:_MOST]:
+        yield paint(f"  overdue: {printable(late.name)}, for {_time(late.tick)}", "red")
+    yield from _more(value.overdue)
+    groups = {
+        "cannot run, see `schedsync doctor`": value.broken,
+        "enabled, but their task is not registered here": value.unregistered,
+        "never ran": value.never_ran,
+        "disabled for more than 30 days": value.disabled_long,
+    }
+    for title, names in groups.items():
+        if names:
+            yield f"{title}: {', '.join(map(printable, names[:_MOST]))}"
+            yield from _more(names)
+
+
+def _more(values: Sequence[Any]) -> Iterator[str]:
+    if len(values) > _MOST:
+        yield f"  and {len(values) - _MOST:,} more"
+
+
+def _time(value: datetime) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def status_json(value: Status) -> str:
+    """Write all of it; instants in UTC, ``seen`` in seconds."""
+    return dump(
+        {
+            "version": 1,
+            "at": instant_text(value.at),
+            "number": value.number,
+            "beats": [_beat_document(beat) for beat in value.beats],
+            "enabled": value.enabled,
+            "due": [_late_document(late) for late in value.due],
+            "overdue": [_late_document(late) for late in value.overdue],
+            "never_ran": list(value.never_ran),
+            "disabled_long": list(value.disabled_long),
+            "unregistered": list(value.unregistered),
+            "broken": list(value.broken),
+        }
+    )
+
+
+def _beat_document(beat: BeatStatus) -> dict[str, Any]:
+    values = {**asdict(beat), "seen": round(beat.seen.total_seconds(), 3)}
+    return {name: instant_text(value) if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def _late_document(late: Late) -> dict[str, str]:
+    return {"name": late.name, "tick": instant_text(late.tick)}

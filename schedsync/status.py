@@ -1,0 +1,109 @@
+"""How Beat is doing: who leads, what it has loaded, and which schedules do not run as they should."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from celery import current_app
+
+from schedsync.beat.ticks import Lateness, due, first_tick
+from schedsync.clock import DatabaseNow
+from schedsync.core.change import Observed
+from schedsync.core.schedule import Row, Spec, completed_at
+from schedsync.core.status import BeatStatus, Late, Status
+from schedsync.lock import database_errors
+from schedsync.models import ApplyLock, Beat
+from schedsync.observe import observe_rows
+from schedsync.rollcall import last_number, live_beats
+
+#: A tick is overdue when it is so late. Stock Beat writes its runs back only every three minutes.
+OVERDUE = timedelta(seconds=60)
+OVERDUE_WITH_STOCK = timedelta(seconds=300)
+#: A schedule that is disabled for so long was perhaps forgotten.
+LONG = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What is looked at, and when."""
+
+    observed: Observed
+    now: datetime
+    grace: timedelta
+
+
+def status(using: str) -> Status:
+    """Read how Beat and the schedules are doing; raises Unavailable where the database is not there or not migrated."""
+    now = datetime.now(timezone.utc)
+    with database_errors(using):
+        beats = live_beats(using)
+        moment = _Moment(observe_rows(using), now, OVERDUE if beats else OVERDUE_WITH_STOCK)
+        # The Beats' times are the database's; "how long ago" is told by its clock.
+        at = ApplyLock.objects.using(using).values_list(DatabaseNow(), flat=True).first()
+        number = last_number(using)
+    return _status(beats, at or now, number, moment)
+
+
+def _status(beats: list[Beat], at: datetime, number: int, moment: _Moment) -> Status:
+    rows = sorted(moment.observed.rows.values(), key=lambda row: row.name)
+    enabled = [row for row in rows if row.spec is not None and row.spec.enabled and not row.problems]
+    late = list(_late(enabled, moment))
+    current_app.loader.import_default_modules()
+    known = current_app.tasks
+    return Status(
+        at=moment.now,
+        number=number,
+        beats=tuple(_beat(beat, at) for beat in beats),
+        enabled=len(enabled),
+        due=tuple(one for one in late if moment.now - one.tick <= moment.grace),
+        overdue=tuple(one for one in late if moment.now - one.tick > moment.grace),
+        never_ran=tuple(row.name for row in enabled if not row.total_run_count and row.last_run_at is None),
+        disabled_long=tuple(row.name for row in rows if _is_disabled_long(row, moment.now)),
+        unregistered=tuple(row.name for row in enabled if row.spec and row.spec.task not in known),
+        broken=tuple(row.name for row in rows if row.problems and (row.spec is None or row.spec.enabled)),
+    )
+
+
+def _beat(beat: Beat, at: datetime) -> BeatStatus:
+    return BeatStatus(
+        id=str(beat.pk),
+        name=str(beat),
+        election=beat.election,
+        leads=beat.leads,
+        leads_since=beat.leads_since,
+        epoch=beat.epoch,
+        started_at=beat.started_at,
+        seen=at - beat.seen_at,
+        loaded=beat.loaded,
+        loaded_at=beat.loaded_at,
+        schedules=beat.schedules,
+        trouble=beat.trouble,
+    )
+
+
+def _late(rows: list[Row], moment: _Moment) -> Iterator[Late]:
+    for row in rows:
+        if row.spec is not None and not completed_at(row.spec, moment.now):
+            tick = _tick(row, row.spec, moment.now)
+            if tick is not None:
+                yield Late(row.name, tick)
+
+
+def _tick(row: Row, spec: Spec, now: datetime) -> datetime | None:
+    """Return the tick that a schedule is waiting for, if it lies in the past and is still wanted."""
+    if spec.one_off and row.total_run_count:
+        return None
+    last = row.last_run_at or row.date_changed or now
+    tick = first_tick(spec.timing, last, spec.start_at, ran=row.last_run_at is not None)
+    if tick is None or tick > now:
+        return None
+    deadline = None if spec.starting_deadline is None else timedelta(seconds=spec.starting_deadline)
+    return due(spec.timing, tick, now, Lateness(spec.missed_runs, deadline), now).tick
+
+
+def _is_disabled_long(row: Row, now: datetime) -> bool:
+    if row.spec is None or row.spec.enabled or completed_at(row.spec, now):
+        return False
+    return row.date_changed is not None and now - row.date_changed > LONG

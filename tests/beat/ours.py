@@ -1,0 +1,85 @@
+"""Our Beat on a frozen clock: the real scheduler, stepped by hand, that notes what it would send."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from celery import Celery
+from django.db import OperationalError
+from django_celery_beat.models import PeriodicTask
+
+from schedsync.beat import Scheduler
+from schedsync.beat.entry import Message
+from schedsync.beat.sender import Sender
+
+app = Celery("tests", broker="memory://", set_as_current=False)
+app.conf.update(timezone="UTC", enable_utc=True, result_expires=None)
+
+
+class NotingSender(Sender):
+    """Everything is ours but the broker, which can be told to be away."""
+
+    is_up = True
+    fails_after: int | None = None
+
+    def ready(self) -> bool:
+        return self.is_up and super().ready()
+
+
+class NotingScheduler(Scheduler):
+    """Notes what is due instead of sending it; can be told to die at a place."""
+
+    dies_at: int | None = None
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.sent: list[tuple[datetime, Message]] = []
+        super().__init__(app=app, **kwargs)
+        self._finalize.cancel()
+
+    def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **kwargs: Any) -> None:
+        if self.dies_at is not None and len(self.sent) >= self.dies_at:
+            raise OSError("the broker is gone")
+        self.sent.append((datetime.now(timezone.utc), entry))
+
+
+class Beat:
+    """One of our Beats, run for as long as a test wants."""
+
+    def __init__(self, clock: Any) -> None:
+        self.clock = clock
+        self.scheduler = NotingScheduler()
+        self.told = 0
+
+    def run(self, span: timedelta) -> list[tuple[datetime, str]]:
+        """Let time pass, and return what was sent: when, and the schedule's name."""
+        until = datetime.now(timezone.utc) + span
+        while (now := datetime.now(timezone.utc)) < until:
+            delay = self.step()
+            at = self.scheduler.roster.agenda.next_at()
+            delay = 60.0 if at is None else max((at - now).total_seconds(), 0 if delay == 0 else 0.001)
+            self.clock.move_to(min(now + timedelta(seconds=min(delay, 60)), until))
+        return [(at, message.name) for at, message in self.news()]
+
+    def step(self) -> float:
+        """Look for changes, and do what is due."""
+        self.scheduler.loader.reset()
+        return self.scheduler.step()
+
+    def settle(self) -> None:
+        """Step until nothing is due."""
+        while self.step() == 0:
+            pass
+
+    def news(self) -> list[tuple[datetime, Message]]:
+        """Return what was sent since the last time."""
+        told, self.told = self.told, len(self.scheduler.sent)
+        return self.scheduler.sent[told:]
+
+
+def row(using: str, name: str) -> PeriodicTask:
+    """Return a row as it is now."""
+    return PeriodicTask.objects.using(using).get(name=name)
+
+
+__all__ = ["Beat", "NotingScheduler", "OperationalError", "row"]

@@ -1,0 +1,333 @@
+"""The promises of the claim: no tick twice, none lost, whoever believes to lead and wherever a Beat dies."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
+
+from schedsync.beat.claims import StoredClaims
+from schedsync.models import Claim, Lease, ManagedSchedule
+from tests.beat.ours import Beat, row
+from tests.beat.test_like_stock import TIMINGS, make
+from tests.conftest import NOW
+
+MINUTE = timedelta(minutes=1)
+
+
+class Died(BaseException):
+    """What ends a Beat in the middle, as SIGKILL does."""
+
+
+@pytest.fixture
+def forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every Beat believe that it leads."""
+    monkeypatch.setattr("django.conf.settings.SCHEDSYNC_LEADER", None, raising=False)
+
+
+@pytest.fixture
+def minutely(using: str, clock: Any) -> PeriodicTask:
+    return make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
+
+
+def ledger(using: str, **columns: Any) -> None:
+    known = {"set": "default", "applied": "{}", "applied_at": NOW}
+    made = PeriodicTask.objects.using(using).get(name="x")
+    ManagedSchedule.objects.using(using).create(name="x", row_id=made.pk, **known, **columns)
+
+
+def ticks(*beats: Beat) -> list[str]:
+    return sorted(f"{message.tick:%H:%M}" for beat in beats for _, message in beat.scheduler.sent)
+
+
+def test_two_that_believe_they_lead_claim_no_tick_twice(
+    using: str, clock: Any, minutely: PeriodicTask, forced: None
+) -> None:
+    one, two = Beat(clock), Beat(clock)
+    for _ in range(10):
+        for beat in (one, two, two, one):
+            beat.settle()
+        clock.shift(MINUTE)
+
+    assert ticks(one, two) == [f"10:{minute:02}" for minute in range(10)]
+
+
+def test_one_of_two_stands_by_and_takes_over_without_sending_twice(
+    using: str, clock: Any, minutely: PeriodicTask
+) -> None:
+    one, two = Beat(clock), Beat(clock)
+    one.settle()
+    two.settle()
+    clock.shift(MINUTE)
+    one.settle()
+    assert (len(one.scheduler.sent), len(two.scheduler.sent)) == (2, 0)
+
+    one.scheduler.close()
+    two.scheduler.leadership._next = 0
+    two.settle()
+    clock.shift(MINUTE)
+    two.settle()
+
+    assert ticks(one, two) == ["10:00", "10:01", "10:02"]
+    assert Lease.objects.using(using).get().epoch == 2
+
+
+def test_a_holder_that_lost_its_lease_unknowingly_claims_nothing(
+    using: str, clock: Any, minutely: PeriodicTask
+) -> None:
+    one = Beat(clock)
+    one.settle()
+    Lease.objects.using(using).update(holder=None)
+    two = Beat(clock)
+    two.settle()
+    clock.shift(MINUTE)
+
+    one.step()
+
+    assert ticks(one) == ["10:00"]
+    assert one.scheduler.leadership.epoch is None
+
+
+def died(beat: Beat, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a Beat die at a place of its batch."""
+
+    def die(*args: Any, **kwargs: Any) -> None:
+        raise Died
+
+    original = StoredClaims.claim
+
+    def claim_and_die(*args: Any) -> None:
+        original(*args)
+        raise Died
+
+    with monkeypatch.context() as patch:
+        if where == "before claim":
+            patch.setattr(StoredClaims, "claim", die)
+        elif where == "after claim":
+            patch.setattr(StoredClaims, "claim", claim_and_die)
+        else:
+            patch.setattr(StoredClaims, "confirm", die)
+        with pytest.raises(Died):
+            beat.settle()
+
+
+@pytest.mark.parametrize("once", [False, True], ids=["at least once", "at most once"])
+@pytest.mark.parametrize(
+    ("where", "sent"), [("before claim", (1, 1)), ("after claim", (1, 0)), ("before confirm", (2, 1))]
+)
+def test_a_death_loses_no_tick(
+    using: str,
+    clock: Any,
+    minutely: PeriodicTask,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+    sent: tuple[int, int],
+    once: bool,
+) -> None:
+    ledger(using, delivery="at_most_once" if once else "at_least_once")
+    one = Beat(clock)
+    died(one, where, monkeypatch)
+    Lease.objects.using(using).update(holder=None)
+    two = Beat(clock)
+    two.settle()
+
+    found = Counter(message.task_id for _, message in one.scheduler.sent + two.scheduler.sent)
+    assert list(found.values()) == [sent[once]] * bool(sent[once])
+    assert (row(using, "x").last_run_at, row(using, "x").total_run_count) == (NOW, 1)
+    assert not Claim.objects.using(using).filter(confirmed=False).exists()
+
+
+def test_a_broker_that_is_down_delays_ticks_and_loses_none(using: str, clock: Any, minutely: PeriodicTask) -> None:
+    make(using, "y", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
+    beat = Beat(clock)
+    beat.scheduler.dies_at = 1
+    beat.step()
+    clock.shift(30)
+    beat.step()
+    assert len(beat.scheduler.sent) == 1
+
+    beat.scheduler.dies_at = None
+    beat.settle()
+
+    assert sorted((message.name, f"{message.tick:%H:%M}") for _, message in beat.scheduler.sent) == [
+        ("x", "10:00"),
+        ("y", "10:00"),
+    ]
+    assert not Claim.objects.using(using).filter(confirmed=False).exists()
+
+
+def test_a_message_that_cannot_be_sent_holds_up_no_other(
+    using: str, clock: Any, minutely: PeriodicTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(using, "y", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
+    beat = Beat(clock)
+    send = beat.scheduler.apply_async
+
+    def refuse(message: Any, **kwargs: Any) -> None:
+        if message.name == "x":
+            raise TypeError("not JSON")
+        send(message, **kwargs)
+
+    monkeypatch.setattr(beat.scheduler, "apply_async", refuse)
+    beat.settle()
+
+    assert [message.name for _, message in beat.scheduler.sent] == ["y"]
+    assert row(using, "x").total_run_count == 1
+
+
+def test_an_edit_just_before_a_tick_is_honoured(using: str, clock: Any, minutely: PeriodicTask) -> None:
+    beat = Beat(clock)
+    beat.settle()
+    clock.shift(MINUTE)
+    beat.scheduler.loader.reset()
+    beat.scheduler.loader.poll()
+    # Committed after Beat has looked for changes, and before it claims.
+    PeriodicTask.objects.using(using).filter(pk=minutely.pk).update(enabled=False)
+
+    beat.scheduler.step()
+
+    assert ticks(beat) == ["10:00"]
+
+
+def test_a_moved_last_run_is_honoured(using: str, clock: Any, minutely: PeriodicTask) -> None:
+    beat = Beat(clock)
+    beat.settle()
+    clock.shift(MINUTE)
+    PeriodicTask.objects.using(using).filter(pk=minutely.pk).update(last_run_at=NOW + timedelta(seconds=90))
+
+    beat.settle()
+    clock.shift(MINUTE)
+    beat.settle()
+
+    assert ticks(beat) == ["10:00", "10:02"]
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({}, ["13:30"]),
+        ({"missed_runs": "none"}, []),
+        ({"missed_runs": "all"}, ["10:00", "10:30", "11:00", "11:30", "12:00", "12:30", "13:00", "13:30"]),
+        ({"missed_runs": "all", "starting_deadline": 3600}, ["12:30", "13:00", "13:30"][1:]),
+        ({"starting_deadline": 60}, []),
+        ({"starting_deadline": 900}, ["13:30"]),
+        ({"missed_runs": "none", "starting_deadline": 900}, ["13:30"]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["crontab", "interval"])
+def test_what_was_missed(using: str, clock: Any, kind: str, said: dict[str, Any], found: list[str]) -> None:
+    timing = {"crontab": {"minute": "*/30"}} if kind == "crontab" else {"interval": {"every": 30, "period": "minutes"}}
+    make(using, "x", {**timing, "last_run_at": NOW - timedelta(minutes=30)})
+    ledger(using, **said)
+    clock.move_to(NOW + timedelta(hours=3, minutes=35))
+    beat = Beat(clock)
+    beat.settle()
+
+    assert ticks(beat) == found
+    clock.shift(timedelta(minutes=25))
+    beat.settle()
+    assert ticks(beat) == [*found, "14:00"]
+
+
+def test_every_change_is_found_whoever_made_it(using: str, clock: Any, minutely: PeriodicTask) -> None:
+    other = make(using, "y", TIMINGS["each minute"])
+    shared = IntervalSchedule.objects.using(using).create(every=1, period="hours")
+    hourly = PeriodicTask.objects.using(using).create(name="z", task="t", interval=shared)
+    beat = Beat(clock)
+    beat.step()
+    tasks = PeriodicTask.objects.using(using)
+
+    def reloaded(statement: str) -> Any:
+        with connections[using].cursor() as cursor:
+            cursor.execute(statement)
+        return beat.scheduler.loader.load()
+
+    true = "true" if using == "postgresql" else "1"
+    false = "false" if using == "postgresql" else "0"
+    table = "django_celery_beat_periodictask"
+    assert reloaded("SELECT 1").changed == frozenset()
+    assert reloaded(f"UPDATE {table} SET queue = 'q' WHERE name = 'x'").changed == {minutely.pk}
+    assert reloaded(f"UPDATE {table} SET queue = NULL, exchange = 'q' WHERE name = 'x'").changed == {minutely.pk}
+    assert reloaded("UPDATE django_celery_beat_intervalschedule SET every = 2").changed == {hourly.pk}
+    assert beat.scheduler.roster.entries[hourly.pk].timing.microseconds == 7200 * 10**6
+    assert reloaded(f"UPDATE {table} SET enabled = {false} WHERE name = 'y'").gone == {other.pk}
+    assert reloaded(f"UPDATE {table} SET enabled = {true} WHERE name = 'y'").changed == {other.pk}
+    assert reloaded(f"UPDATE {table} SET last_run_at = NULL").changed == {minutely.pk, other.pk}
+    tasks.filter(pk=other.pk)._raw_delete(using)
+    assert reloaded("SELECT 1").gone == {other.pk}
+
+
+def test_an_equal_or_an_earlier_time_in_the_change_row_is_a_change_too(using: str, clock: Any) -> None:
+    made = make(using, "x", TIMINGS["quarters"])
+    beat = Beat(clock)
+    beat.step()
+    PeriodicTask.objects.using(using).filter(pk=made.pk).update(queue="q")
+    PeriodicTasks.objects.using(using).update(last_update=NOW - timedelta(days=1))
+    beat.scheduler.loader._next_poll = 0
+
+    beat.scheduler.step()
+
+    assert beat.scheduler.roster.entries[made.pk].options[0] == "q"
+
+
+def test_a_row_that_would_stop_stock_beat_stops_nothing(
+    using: str, clock: Any, minutely: PeriodicTask, caplog: pytest.LogCaptureFixture
+) -> None:
+    PeriodicTask.objects.using(using).bulk_create([PeriodicTask(name="no schedule", task="t")])
+    make(using, "bad headers", TIMINGS["each minute"])
+    make(using, "bad crontab", {"crontab": {"minute": "*/"}})
+    make(using, "bad zone", TIMINGS["berlin"])
+    tasks = PeriodicTask.objects.using(using)
+    tasks.filter(name="bad headers").update(headers="[]")
+    with connections[using].cursor() as cursor:
+        cursor.execute("UPDATE django_celery_beat_crontabschedule SET timezone = 'Mars/Base' WHERE minute = '5'")
+    beat = Beat(clock)
+    beat.settle()
+
+    assert ticks(beat) == ["10:00"]
+    assert sorted(record.schedule for record in caplog.records if hasattr(record, "schedule")) == [
+        "bad crontab",
+        "bad headers",
+        "bad zone",
+        "no schedule",
+    ]
+
+
+def test_a_second_scheduler_is_noticed(
+    using: str, clock: Any, minutely: PeriodicTask, caplog: pytest.LogCaptureFixture
+) -> None:
+    beat = Beat(clock)
+    beat.settle()
+    clock.shift(MINUTE)
+    PeriodicTask.objects.using(using).filter(pk=minutely.pk).update(
+        last_run_at=NOW + MINUTE + timedelta(milliseconds=3), total_run_count=2
+    )
+
+    beat.settle()
+
+    assert "another scheduler runs beside this Beat, and sends x too" in caplog.text
+    assert ticks(beat) == ["10:00"]
+
+
+def test_the_cost_of_a_batch_is_a_fixed_number_of_statements(using: str, clock: Any) -> None:
+    for number in range(40):
+        make(using, f"x{number}", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
+    beat = Beat(clock)
+    beat.settle()
+    counts = {}
+    for _ in range(2):
+        beat.news()
+        clock.shift(MINUTE)
+        beat.scheduler.loader._next_poll = 10**12
+        with CaptureQueriesContext(connections[using]) as queries:
+            beat.scheduler.step()
+        counts[len(beat.news())] = len(queries)
+        PeriodicTask.objects.using(using).filter(name__startswith="x1").update(enabled=False)
+        beat.settle()
+
+    assert counts == {40: 11, 29: 11}
