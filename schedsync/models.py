@@ -91,6 +91,7 @@ class ApplyLock(models.Model):
 class Lease(models.Model):
     """The one row that says which Beat sends; wherever the lease lives, the epoch is counted and checked here."""
 
+    deployment = models.UUIDField(default=uuid.uuid4, help_text="Names the lease where it lives in Redis.")
     holder = models.UUIDField(null=True)
     epoch = models.BigIntegerField(default=0, help_text="Counts the acquisitions.")
     acquired_at = models.DateTimeField(null=True)

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Greatest
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.entry import Message
 from schedsync.beat.leadership import still_holds
+from schedsync.beat.transactions import bounded
 from schedsync.clock import DatabaseNow
 from schedsync.models import Claim
 
@@ -86,7 +87,7 @@ class StoredClaims:
         """Claim ticks where the lease is still held and the rows are still what they were when they were read."""
         batch = uuid.uuid4()
         by_id = {message.entry.row_id: message for message in messages}
-        with transaction.atomic(using=self.using):
+        with bounded(self.using, self.lease):
             self._check(epoch)
             rows = self._rows(by_id)
             fit = [message for row_id, message in sorted(by_id.items()) if _fits(message, rows.get(row_id))]
@@ -139,7 +140,7 @@ class StoredClaims:
         done = [message.entry.row_id for message in messages if message.entry.one_off]
         claims = Claim.objects.using(self.using).filter(batch=batch, confirmed=False)
         mine = claims.filter(row_id=OuterRef("pk"))
-        with transaction.atomic(using=self.using):
+        with bounded(self.using, self.lease):
             rows = PeriodicTask.objects.using(self.using).filter(Exists(mine), pk__in=ids)
             tick = Subquery(mine.values("tick"))
             last_run = Greatest(Coalesce(F("last_run_at"), tick), tick)
@@ -153,7 +154,7 @@ class StoredClaims:
         batch = uuid.uuid4()
         claims = Claim.objects.using(self.using)
         left = Q(epoch__lt=epoch) if self.checks_epoch else Q(claimed_at__lt=DatabaseNow() - self.lease)
-        with transaction.atomic(using=self.using):
+        with bounded(self.using, self.lease):
             self._check(epoch)
             if claims.filter(left, confirmed=False).exists():
                 claims.filter(left, confirmed=False).update(batch=batch, epoch=epoch, claimed_at=DatabaseNow())

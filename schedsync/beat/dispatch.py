@@ -22,7 +22,7 @@ from schedsync.beat.ticks import due
 logger = logging.getLogger(__name__)
 
 #: So many are claimed, sent and confirmed together.
-BATCH = 500
+BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import transaction
 from django.db.models import F, Q
 
+from schedsync.beat.transactions import bounded
 from schedsync.clock import DatabaseNow
 from schedsync.models import Lease
 from schedsync.rollcall import LEASE
@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 _ROW = 1
 #: Retries must fit between two renewals, with some room for a slow answer.
 _ROOM = 1.2
-REDIS_KEY = "schedsync:beat"
+#: Of the lock in Redis; several databases may have their leases in one.
+_REDIS_KEY = "schedsync:beat:{deployment}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +68,8 @@ class Election(Protocol):
 
 def next_epoch(using: str, holder: uuid.UUID, span: timedelta, *, free_only: bool) -> int | None:
     """Take the lease row: count its epoch up, and return it; None where another Beat holds it."""
-    rows = Lease.objects.using(using).filter(pk=_ROW)
-    if not rows.exists():
-        Lease.objects.using(using).bulk_create([Lease(pk=_ROW)], ignore_conflicts=True)
-    with transaction.atomic(using=using):
+    rows = _row(using)
+    with bounded(using, span):
         free = Q(holder=None) | Q(holder=holder) | Q(expires_at__lte=DatabaseNow()) if free_only else Q()
         rows.filter(free).update(
             holder=holder, epoch=F("epoch") + 1, acquired_at=DatabaseNow(), expires_at=DatabaseNow() + span
@@ -78,6 +77,13 @@ def next_epoch(using: str, holder: uuid.UUID, span: timedelta, *, free_only: boo
         # How many rows were affected says nothing reliable on MariaDB: who stands there by now holds it.
         epoch: int | None = rows.filter(holder=holder).values_list("epoch", flat=True).first()
     return epoch
+
+
+def _row(using: str) -> Any:
+    rows = Lease.objects.using(using).filter(pk=_ROW)
+    if not rows.exists():
+        Lease.objects.using(using).bulk_create([Lease(pk=_ROW)], ignore_conflicts=True)
+    return rows
 
 
 def still_holds(using: str, holder: uuid.UUID, epoch: int, span: timedelta) -> bool:
@@ -104,8 +110,9 @@ class DatabaseElection:
 
     def renew(self, epoch: int) -> bool:
         """Move the end of the lease; that nobody else took it since is what counts, not that it had ended."""
-        with transaction.atomic(using=self.using):
-            return still_holds(self.using, self.holder, epoch, timedelta(seconds=self.timings.lease))
+        span = timedelta(seconds=self.timings.lease)
+        with bounded(self.using, span):
+            return still_holds(self.using, self.holder, epoch, span)
 
     def release(self, epoch: int) -> None:
         """Free the row."""
@@ -127,18 +134,24 @@ class RedisElection:
     url: str
     name: str = "redis"
     checks_epoch: bool = True
-    _lock: Any = field(default=None, repr=False)
+    _found_lock: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         try:
             import redis
         except ImportError as error:
             raise ImproperlyConfigured("SCHEDSYNC_LEADER names Redis: install `schedsync[redis]`") from error
-        client = redis.Redis.from_url(
+        self._client = redis.Redis.from_url(
             self.url, socket_timeout=self.timings.retry, socket_connect_timeout=self.timings.retry
         )
-        self._lock = client.lock(REDIS_KEY, timeout=self.timings.lease, blocking=False, thread_local=False)
         self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
+
+    @property
+    def _lock(self) -> Any:
+        if self._found_lock is None:
+            key = _REDIS_KEY.format(deployment=_row(self.using).values_list("deployment", flat=True).get())
+            self._found_lock = self._client.lock(key, timeout=self.timings.lease, blocking=False, thread_local=False)
+        return self._found_lock
 
     def acquire(self) -> int | None:
         """Take the lock, then an epoch that ends every earlier one."""

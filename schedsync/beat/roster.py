@@ -14,7 +14,7 @@ from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.agenda import Agenda
 from schedsync.beat.entry import AT_MOST_ONCE, Entry, lateness_of, parsed
-from schedsync.beat.scan import fingerprints, task_fingerprints
+from schedsync.beat.scan import fingerprints, task_fingerprints, task_versions
 from schedsync.core.schedule import Problem
 from schedsync.core.timing import Clocked, Interval, Timing
 from schedsync.models import ManagedSchedule
@@ -23,8 +23,8 @@ from schedsync.timing_values import KINDS, TIMING_MODELS, read_timings
 
 logger = logging.getLogger(__name__)
 
-#: Read in one statement; a first load reads everything.
-_MANY = 20_000
+#: From so many changes on, everything is read in one statement rather than each row by its id.
+_MANY = 2_000
 _LEDGER = ("set", "commit", "delivery", "missed_runs", "starting_deadline")
 TimingRow = tuple[str, int]
 
@@ -86,6 +86,7 @@ class Roster:
     entries: dict[int, Entry] = field(default_factory=dict)
     broken: dict[int, tuple[int, str]] = field(default_factory=dict)
     reread: set[int] = field(default_factory=set)
+    _versions: dict[int, int] = field(default_factory=dict)
     _timings: dict[TimingRow, Timing | Problem] = field(default_factory=dict)
     _timing_prints: dict[TimingRow, int] = field(default_factory=dict)
 
@@ -95,26 +96,49 @@ class Roster:
     def reload(self) -> Reload:
         """Find what changed by the narrow scan, and read that in full."""
         moved = self._reload_timings()
-        scanned = task_fingerprints(self.using, with_ledger=self.with_ledger)
-        changed = {row_id for row_id, print_, never in scanned if self._differs(row_id, print_, never)}
-        changed |= {entry.row_id for entry in self.entries.values() if entry.timing_row in moved} if moved else set()
-        changed |= self.reread.intersection(row_id for row_id, _, _ in scanned) if self.reread else set()
-        self.reread.clear()
-        known = self.entries.keys() | self.broken.keys()
-        gone = known.difference(row_id for row_id, _, _ in scanned)
+        scanned = task_versions(self.using, with_ledger=self.with_ledger)
+        versions = {row_id: version for row_id, version, _ in scanned}
+        known, gone = self._versions, self._versions.keys() - versions.keys()
+        suspects = {row_id for row_id, version in versions.items() if known.get(row_id) != version}
+        # A last run that was taken away is upstream's way to make Beat count from now again.
+        suspects |= {row_id for row_id, _, never in scanned if never and self._ran(row_id)}
+        suspects |= {row_id for row_id in self.reread if row_id in versions}
+        if moved:
+            suspects |= {entry.row_id for entry in self.entries.values() if entry.timing_row in moved}
+            self.reread |= self.broken.keys() & versions.keys()
+            suspects |= self.reread
         for row_id in gone:
             self._forget(row_id)
-        prints = {row_id: print_ for row_id, print_, _ in scanned if row_id in changed}
+        prints = self._changed(suspects, moved)
         foreign = self._read(prints)
-        return Reload(frozenset(changed), frozenset(gone), frozenset(foreign))
+        self._versions = versions
+        self.reread.clear()
+        return Reload(frozenset(prints), frozenset(gone), frozenset(foreign))
 
-    def _differs(self, row_id: int, print_: int, never: int) -> bool:
+    def _ran(self, row_id: int) -> bool:
         entry = self.entries.get(row_id)
+        return entry is not None and entry.last_run is not None
+
+    def _changed(self, suspects: Collection[int], moved: Collection[TimingRow]) -> dict[int, int]:
+        """Return the fingerprints of the rows among the suspects that must be read."""
+        if not suspects:
+            return {}
+        ids = suspects if len(suspects) <= _MANY else None
+        found = task_fingerprints(self.using, ids, with_ledger=self.with_ledger)
+        return {
+            row_id: print_
+            for row_id, print_, never in found
+            if row_id in suspects and self._differs(row_id, print_, never, moved)
+        }
+
+    def _differs(self, row_id: int, print_: int, never: int, moved: Collection[TimingRow]) -> bool:
+        entry = self.entries.get(row_id)
+        if row_id in self.reread:
+            return True
         if entry is None:
             known = self.broken.get(row_id)
             return known is None or known[0] != print_
-        # A last run that was taken away is upstream's way to make Beat count from now again.
-        return entry.fingerprint != print_ or (bool(never) and entry.last_run is not None)
+        return entry.fingerprint != print_ or (bool(never) and entry.last_run is not None) or entry.timing_row in moved
 
     def _reload_timings(self) -> set[TimingRow]:
         """Read the schedule rows that changed; returns those that were known before."""

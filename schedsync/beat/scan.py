@@ -5,7 +5,7 @@ No clock and no change row is asked: what differs was changed, whoever did it an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db import connections
@@ -19,17 +19,40 @@ _NOT_READ = frozenset({"id", "last_run_at", "total_run_count", "description"})
 _LEDGER = ("set", "commit", "delivery", "missed_runs", "starting_deadline")
 
 
-def task_fingerprints(using: str, *, with_ledger: bool) -> list[tuple[int, int, int]]:
-    """Return id, fingerprint, and whether it never ran, of each enabled row and of what the ledger says of it."""
-    columns = [f"t.{name}" for name in _columns(using, PeriodicTask) if name.strip('`"') not in _NOT_READ]
-    quote, table = connections[using].ops.quote_name, _table(using, PeriodicTask)
-    source = f"{table} t"
+def task_versions(using: str, *, with_ledger: bool) -> list[tuple[int, int, int]]:
+    """Return id, version, and whether it never ran, of each enabled row.
+
+    Where a version is the same nothing has changed, what Beat does not read included. PostgreSQL keeps one for each row
+    anyway: the transaction that wrote it. Elsewhere it is the fingerprint.
+    """
+    if connections[using].vendor != "postgresql":
+        return task_fingerprints(using, None, with_ledger=with_ledger)
+    version = "t.xmin::text::bigint"
     if with_ledger:
-        columns += [f"m.{quote(name)}" for name in _LEDGER]
+        version = f"({version} << 32) + COALESCE(m.xmin::text::bigint, 0)"
+    return _rows(using, _statement(using, version, with_ledger))
+
+
+def task_fingerprints(using: str, ids: Collection[int] | None, *, with_ledger: bool) -> list[tuple[int, int, int]]:
+    """Return id, fingerprint, and whether it never ran, of enabled rows and of what the ledger says of them.
+
+    ``ids`` chooses rows; None stands for all.
+    """
+    columns = [f"t.{name}" for name in _columns(using, PeriodicTask) if name.strip('`"') not in _NOT_READ]
+    if with_ledger:
+        columns += [f"m.{connections[using].ops.quote_name(name)}" for name in _LEDGER]
+    return _rows(using, _statement(using, _hash(using, columns), with_ledger, ids))
+
+
+def _statement(using: str, value: str, with_ledger: bool, ids: Collection[int] | None = None) -> str:
+    quote, source = connections[using].ops.quote_name, f"{_table(using, PeriodicTask)} t"
+    if with_ledger:
         source += f" LEFT JOIN {_table(using, ManagedSchedule)} m ON m.{quote('row_id')} = t.{quote('id')}"
     never = f"CASE WHEN t.{quote('last_run_at')} IS NULL THEN 1 ELSE 0 END"
     where = f"t.{quote('enabled')} = {'TRUE' if connections[using].vendor == 'postgresql' else '1'}"
-    return _rows(using, f"SELECT t.{quote('id')}, {_hash(using, columns)}, {never} FROM {source} WHERE {where}")
+    if ids is not None:
+        where += f" AND t.{quote('id')} IN ({', '.join(str(int(row_id)) for row_id in ids)})"
+    return f"SELECT t.{quote('id')}, {value}, {never} FROM {source} WHERE {where}"
 
 
 def fingerprints(using: str, model: type[Model]) -> list[tuple[int, int]]:

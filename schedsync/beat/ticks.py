@@ -133,8 +133,13 @@ def count(timing: Timing, first: datetime, last: datetime) -> int:
     if isinstance(timing, Interval):
         return (last - first) // timedelta(microseconds=timing.microseconds)
     if isinstance(timing, Crontab):
-        return sum(_counts_by_day(timing, first, last))
+        return _crontab_count(timing, first, last)
     return max((last - first) // _DAY, 1)
+
+
+@lru_cache(maxsize=4096)
+def _crontab_count(timing: Crontab, first: datetime, last: datetime) -> int:
+    return sum(_counts_by_day(timing, first, last))
 
 
 def _counts_by_day(timing: Crontab, first: datetime, last: datetime) -> Iterator[int]:

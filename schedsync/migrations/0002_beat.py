@@ -54,6 +54,10 @@ class Migration(migrations.Migration):
             name="Lease",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "deployment",
+                    models.UUIDField(default=uuid.uuid4, help_text="Names the lease where it lives in Redis."),
+                ),
                 ("holder", models.UUIDField(null=True)),
                 ("epoch", models.BigIntegerField(default=0, help_text="Counts the acquisitions.")),
                 ("acquired_at", models.DateTimeField(null=True)),

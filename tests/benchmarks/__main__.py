@@ -21,7 +21,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tests.servers import Missing, Services, _postgresql
+from tests.benchmarks import beat
+from tests.servers import Missing, Services, _postgresql, _redis
 
 SIZES = (1_000, 10_000)
 PER_FILE = 50
@@ -46,10 +47,12 @@ def main(sizes: tuple[int, ...] = SIZES) -> int:
         base.chmod(0o755)
         try:
             stack.enter_context(_postgresql(base, services))
+            stack.enter_context(_redis(base, services))
         except Missing as reason:
-            print(f"no PostgreSQL: {reason}", file=sys.stderr)
+            print(f"no PostgreSQL, or no Redis: {reason}", file=sys.stderr)
             return 1
         os.environ["SCHEDSYNC_TEST_DATABASES"] = json.dumps({"default": services.databases["postgresql"]})
+        os.environ["BENCH_BROKER"] = services.brokers["redis"]
         os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
         import django
         from django.core.management import call_command
@@ -60,7 +63,9 @@ def main(sizes: tuple[int, ...] = SIZES) -> int:
         for module in ("git", "fastjsonschema", "schedsync.cli", "schedsync.sync", "schedsync.differing"):
             import_module(module)
         results = {size: measured(size, base / str(size)) for size in sizes}
-    PAGE.write_text(page(results))
+        os.chdir(base)
+        parts = beat.section(sizes if sizes != SIZES else beat.SIZES)
+    PAGE.write_text(page(results) + "\n".join(parts))
     print(PAGE.read_text())
     return 0
 

@@ -1,0 +1,375 @@
+"""Our Beat beside stock ``DatabaseScheduler``, on PostgreSQL and Redis, in one run, each in its own process."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+SIZES = (1_000, 10_000, 100_000)
+#: Stock sends so few a second that a part of what is due must do.
+STOCK_SENDS = 40
+BARE_SENDS = 5_000
+RUNS = 60
+PICKUPS = 20
+EXAMPLE = Path(__file__).parents[2] / "examples" / "shop"
+ROOT = Path(__file__).parents[2]
+
+
+def fill(size: int) -> None:
+    """Put as many enabled schedules into the tables: half of them crontabs of their own minute, half intervals."""
+    from django.db import connection
+    from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
+
+    from schedsync.models import Beat, Claim, Lease
+
+    tables = (PeriodicTask, CrontabSchedule, IntervalSchedule, Claim, Beat, Lease)
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(model._meta.db_table for model in tables)} CASCADE")
+    crontabs = [CrontabSchedule(minute=str(minute), hour=f"*/{1 + minute % 3}") for minute in range(60)]
+    CrontabSchedule.objects.bulk_create(crontabs)
+    day = IntervalSchedule.objects.create(every=1, period="days")
+    now = datetime.now(timezone.utc)
+    rows = [
+        PeriodicTask(
+            name=f"tenant {number}: sync", task="shop.tasks.sync_tenant", kwargs=json.dumps({"tenant": f"t{number}"}),
+            crontab=crontabs[number % 60] if number % 2 else None, interval=None if number % 2 else day,
+            queue="tenants", last_run_at=now, date_changed=now,
+        )
+        for number in range(size)
+    ]  # fmt: skip
+    PeriodicTask.objects.bulk_create(rows, batch_size=5_000)
+    PeriodicTasks.update_changed()
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def make_due() -> None:
+    from django_celery_beat.models import PeriodicTask
+
+    PeriodicTask.objects.update(last_run_at=datetime.now(timezone.utc) - timedelta(days=2))
+
+
+def app() -> Any:
+    from celery import Celery
+
+    made = Celery("bench", broker=os.environ["BENCH_BROKER"], set_as_current=False)
+    made.conf.update(timezone="UTC", enable_utc=True, result_expires=None, task_ignore_result=True)
+    return made
+
+
+def stock() -> Any:
+    from django_celery_beat.schedulers import DatabaseScheduler
+
+    return DatabaseScheduler(app=app(), lazy=True)
+
+
+def ours() -> Any:
+    from schedsync.beat import Scheduler
+
+    return Scheduler(app=app(), lazy=True)
+
+
+def in_child(work: Callable[[], dict[str, float]]) -> dict[str, float]:
+    """Run a measurement in a fork; it returns its figures."""
+    from django.db import connections
+
+    connections.close_all()
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(write, json.dumps(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    os.waitpid(child, 0)
+    with os.fdopen(read) as answer:
+        found: dict[str, float] = json.loads(answer.read())
+    return found
+
+
+def resident() -> int:
+    """Return this process's resident memory, in bytes."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def timed(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def change_one() -> None:
+    from django_celery_beat.models import PeriodicTask, PeriodicTasks
+
+    PeriodicTask.objects.filter(name="tenant 1: sync").update(queue=f"q{time.time_ns()}")
+    PeriodicTasks.update_changed()
+
+
+def stock_loading() -> dict[str, float]:
+    scheduler = stock()
+    before = resident()
+    first = timed(scheduler.tick)
+    grown = resident() - before
+    scheduler.tick()
+    change_one()
+    return {"first load": first, "memory": grown, "reload": timed(scheduler.tick)}
+
+
+def our_loading() -> dict[str, float]:
+    scheduler = ours()
+    before = resident()
+    first = timed(scheduler.step)
+    grown = resident() - before
+    times = []
+    for _ in range(5):
+        change_one()
+        scheduler.loader.reset()
+        times.append(timed(scheduler.step))
+    scheduler.close()
+    return {"first load": first, "memory": grown, "reload": min(times)}
+
+
+def bare() -> dict[str, float]:
+    made = app()
+    with made.connection_for_write() as connection:
+        producer = made.amqp.Producer(connection, auto_declare=False)
+        number = 0
+
+        def send() -> None:
+            nonlocal number
+            number += 1
+            made.send_task(
+                "shop.tasks.sync_tenant", [], {"tenant": f"t{number}"}, producer=producer, queue="tenants",
+                headers={"periodic_task_name": f"tenant {number}: sync"},
+            )  # fmt: skip
+
+        send()
+        return {"rate": BARE_SENDS / timed(lambda: [send() for _ in range(BARE_SENDS)])}
+
+
+def our_dispatch(size: int) -> dict[str, float]:
+    make_due()
+    scheduler = ours()
+    scheduler.setup_schedule()
+    spent = 0.0
+    confirm = scheduler._claims.confirm
+
+    def counted(*args: Any) -> None:
+        nonlocal spent
+        spent += timed(lambda: confirm(*args))
+
+    scheduler._claims.confirm = counted
+    sent = 0
+    send = scheduler.apply_async
+
+    def counting(message: Any, **options: Any) -> None:
+        nonlocal sent
+        sent += 1
+        send(message, **options)
+
+    scheduler.apply_async = counting
+
+    def work() -> None:
+        while sent < size:
+            scheduler.step()
+
+    took = timed(work)
+    scheduler.close()
+    return {"rate": size / took, "write-back": spent / size}
+
+
+def stock_dispatch() -> dict[str, float]:
+    make_due()
+    scheduler = stock()
+    scheduler.setup_schedule()
+    scheduler._last_sync = time.monotonic()
+    scheduler.tick()
+    took = timed(lambda: [scheduler.tick() for _ in range(STOCK_SENDS)])
+    dirty = list(scheduler._dirty)[:STOCK_SENDS]
+    entries = [scheduler._schedule[name] for name in dirty]
+    back = timed(lambda: [entry.save() for entry in entries])
+    return {"rate": STOCK_SENDS / took, "write-back": back / max(len(entries), 1)}
+
+
+def measured(size: int) -> dict[str, tuple[float | None, float]]:
+    """Return what was measured at a size: stock's figure, or None where it is not a matter of stock's, and ours."""
+    fill(size)
+    theirs, mine = in_child(stock_loading), in_child(our_loading)
+    plain = in_child(bare)
+    sending, slow = in_child(lambda: our_dispatch(size)), in_child(stock_dispatch)
+    return {
+        "first load, s": (theirs["first load"], mine["first load"]),
+        "reload after one change, s": (theirs["reload"], mine["reload"]),
+        "memory of what is loaded, MB": (theirs["memory"] / 1e6, mine["memory"] / 1e6),
+        "dispatch with all due, a second": (slow["rate"], sending["rate"]),
+        "a bare `send_task` loop, a second": (None, plain["rate"]),
+        "write-back per run, ms": (slow["write-back"] * 1e3, sending["write-back"] * 1e3),
+    }
+
+
+@contextlib.contextmanager
+def beat(scheduler: str, root: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
+    with (root / f"beat-{time.time_ns()}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "celery", "-A", "tests.faults.sink", "beat", "--pidfile=", "-S", scheduler],
+            cwd=root, env={**os.environ, **shop_environment(root), **environment}, stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def shop_environment(root: Path) -> dict[str, str]:
+    databases = json.loads(os.environ["SCHEDSYNC_TEST_DATABASES"])
+    databases["default"]["CONN_MAX_AGE"] = 0
+    return {
+        "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
+        "PYTHONPATH": os.pathsep.join([str(EXAMPLE), str(ROOT)]),
+        "SHOP_DATA": str(root),
+        "SHOP_DATABASES": json.dumps(databases),
+        "SHOP_BROKER": os.environ["BENCH_BROKER"],
+        "FAULTS_SENT": str(root / "sent.jsonl"),
+    }
+
+
+def lines(root: Path) -> list[dict[str, Any]]:
+    file = root / "sent.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def wait_for(root: Path, wanted: Callable[[dict[str, Any]], bool], seconds: float = 120) -> float:
+    """Wait until something is sent, and return when it was."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for line in lines(root):
+            if wanted(line):
+                return float(line["at"])
+        time.sleep(0.02)
+    raise TimeoutError(seconds)
+
+
+def pickups(scheduler: str, count: int, size: int) -> list[float]:
+    """Return how long after the commit of an apply a changed schedule among many was sent first, in seconds."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        fill(size)
+        with beat(scheduler, root):
+            apply(root, 0)
+            wait_for(root, lambda line: line["kwargs"] == "{'state': '0'}")
+            found = []
+            for number in range(1, count + 1):
+                time.sleep(0.3)
+                committed = apply(root, number)
+                wanted = f"{{'state': '{number}'}}"
+                found.append(wait_for(root, lambda line, wanted=wanted: line["kwargs"] == wanted) - committed)  # type: ignore[misc]
+        return sorted(found)
+
+
+def apply(root: Path, number: int) -> float:
+    """Apply another version of a schedule that runs twenty times a second; returns when it was committed."""
+    file = root / "schedules" / "bench.yaml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(
+        "version: 1\nschedules:\n  bench:\n    task: shop.tasks.lights\n    every: 50000us\n"
+        f"    kwargs: {{state: '{number}'}}\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "schedsync", "apply", "--yes", "--settle", "0"],
+        cwd=root, env={**os.environ, **shop_environment(root)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    from schedsync.models import SyncRun
+
+    at: datetime = SyncRun.objects.latest("at").at
+    return at.timestamp()
+
+
+def failovers(count: int) -> dict[str, list[float]]:
+    """Return how long after a leader's end the next one sent first, in seconds."""
+    found: dict[str, list[float]] = {"SIGKILL": [], "SIGTERM": []}
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        root = Path(name)
+        fill(1_000)
+        apply(root, 0)
+        stack.enter_context(beat("schedsync.beat:Scheduler", root))
+        wait_for(root, lambda line: True)
+        for _ in range(count):
+            for kind, times in found.items():
+                standby = stack.enter_context(beat("schedsync.beat:Scheduler", root))
+                time.sleep(4)
+                leader = lines(root)[-1]["pid"]
+                ended = time.time()
+                os.kill(leader, signal.SIGKILL if kind == "SIGKILL" else signal.SIGTERM)
+                pid = standby.pid
+                times.append(wait_for(root, lambda line, pid=pid: line["pid"] == pid) - ended)  # type: ignore[misc]
+    return found
+
+
+def section(sizes: tuple[int, ...] = SIZES) -> list[str]:
+    """Measure everything, and return the part of the page that tells it."""
+    results = {}
+    for size in sizes:
+        results[size] = measured(size)
+        print(f"{size:>7,} {results[size]}", file=sys.stderr, flush=True)
+    many = min(10_000, max(sizes))
+    picked = {"ours": pickups("schedsync.beat:Scheduler", PICKUPS, many)}
+    picked["stock"] = pickups("django_celery_beat.schedulers:DatabaseScheduler", 3, many)
+    return [*HEAD, *tables(results), *processes(picked, many, failovers(3)), ""]
+
+
+HEAD = [
+    "# Beat",
+    "",
+    "Beside stock `DatabaseScheduler`, in the same run, with Redis as the broker and the lease in the database. Half",
+    "of the schedules have crontabs, half intervals; all of them have arguments of their own. A load is the whole of",
+    "the tick in which it happens: the next one can send again. Stock's dispatch is measured over",
+    f"{STOCK_SENDS} sends, its write-back over as many saves.",
+    "",
+]
+
+
+def tables(results: dict[int, dict[str, tuple[float | None, float]]]) -> Iterator[str]:
+    for size, figures in results.items():
+        yield from (
+            f"## {size:,} enabled schedules",
+            "",
+            "| what | stock | ours | ours/stock |",
+            "|---|---:|---:|---:|",
+        )
+        for name, (theirs, mine) in figures.items():
+            share = "" if theirs is None else f"{mine / theirs:.2g}" if mine < theirs else f"{mine / theirs:.1f}"
+            yield f"| {name} | {'' if theirs is None else f'{theirs:.3g}'} | {mine:.3g} | {share} |"
+        rate, plain = figures["dispatch with all due, a second"][1], figures["a bare `send_task` loop, a second"][1]
+        yield from ("", f"Dispatch is {rate / plain:.0%} of a bare `send_task` loop.", "")
+    sizes = sorted(results)
+    first, last = (results[size]["dispatch with all due, a second"][1] for size in (sizes[0], sizes[-1]))
+    yield f"The rate at {sizes[-1]:,} is {last / first:.0%} of that at {sizes[0]:,}."
+    yield ""
+
+
+def processes(picked: dict[str, list[float]], size: int, failed: dict[str, list[float]]) -> Iterator[str]:
+    yield from ("## Processes", "", "| what | seconds |", "|---|---:|")
+    for who, times in picked.items():
+        p95 = times[min(len(times) - 1, int(len(times) * 0.95))]
+        middle = times[len(times) // 2]
+        what = f"| commit of an apply to the first dispatch, among {size:,}, {who}"
+        yield from (f"{what}: median of {len(times)} | {middle:.2f} |", f"{what}: p95 | {p95:.2f} |")
+    for kind, times in failed.items():
+        what = f"a standby's first dispatch after {kind} of the leader, lease 3 s, retry 0.5 s"
+        yield f"| {what}: longest of {len(times)} | {max(times):.2f} |"

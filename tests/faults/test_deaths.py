@@ -1,0 +1,171 @@
+"""Whatever kills, stops or cuts off a Beat: every tick is accounted for."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.faults.arena import LEASE, RETRY, Arena, check, everywhere
+
+PLACES = ("before claim", "after claim", "after send", "before confirm", "after confirm")
+SEED = int(os.environ.get("SCHEDSYNC_TEST_SEED", "1"))
+
+
+def test_a_leader_that_is_killed_anywhere(arenas: list[Arena]) -> None:
+    def scenario(arena: Arena) -> None:
+        chance = random.Random(f"{SEED}{arena.alias}")
+        with arena.beat() as last:
+            arena.wait_for(10)
+            for place in PLACES:
+                count = chance.randint(2, 4) * (7 if place == "after send" else 1)
+                with arena.beat(FAULTS_DIE=f"{place}:{count}") as doomed:
+                    time.sleep(1.5)
+                    last.send_signal(signal.SIGTERM)
+                    last.wait(10)
+                    arena.wait_until(lambda doomed=doomed: doomed.poll() is not None)  # type: ignore[misc]
+                    last = arena.start()
+                    arena.wait_for(10, by=last.pid)
+            arena.stop(last)
+        check(arena, every=1, may_repeat=10 * len(PLACES))
+
+    everywhere(arenas, scenario)
+
+
+def test_a_standby_takes_over_in_time(arenas: list[Arena]) -> None:
+    def scenario(arena: Arena) -> None:
+        with arena.beat() as one, arena.beat() as two:
+            leader = arena.leader([one, two])
+            standby = two if leader is one else one
+            time.sleep(1)
+            died = time.time()
+            leader.kill()
+            arena.wait_for(10, by=standby.pid)
+            took = min(line["at"] for line in arena.sent() if line["pid"] == standby.pid) - died
+            assert took <= LEASE + 2 * RETRY + 1, took
+
+            with arena.beat() as third:
+                time.sleep(2)
+                asked = time.time()
+                standby.terminate()
+                assert standby.wait(5) == 0
+                arena.wait_for(10, by=third.pid)
+                took = min(line["at"] for line in arena.sent() if line["pid"] == third.pid) - asked
+                assert took <= 2, took
+        check(arena, every=1, may_repeat=10)
+
+    everywhere(arenas, scenario)
+
+
+def test_a_leader_that_is_stopped_past_its_lease_and_goes_on(arenas: list[Arena]) -> None:
+    def scenario(arena: Arena) -> None:
+        with arena.beat() as one, arena.beat() as two:
+            for _ in range(2):
+                leader = arena.leader([one, two])
+                standby = two if leader is one else one
+                # Between two ticks: a process that is stopped while it holds SQLite's lock holds it for all.
+                time.sleep(0.4)
+                leader.send_signal(signal.SIGSTOP)
+                arena.wait_for(20, by=standby.pid)
+                leader.send_signal(signal.SIGCONT)
+                time.sleep(1)
+        check(arena, every=1, may_repeat=20)
+
+    everywhere(arenas, scenario)
+
+
+def test_two_that_both_believe_they_lead(arenas: list[Arena]) -> None:
+    def scenario(arena: Arena) -> None:
+        with arena.beat(FAULTS_LEADER="") as one, arena.beat(FAULTS_LEADER="") as two:
+            arena.wait_for(80)
+            assert {line["pid"] for line in arena.sent()} <= {one.pid, two.pid}
+            one.kill()
+            arena.wait_for(60, by=two.pid)
+        check(arena, every=1, may_repeat=10)
+
+    everywhere(arenas, scenario)
+
+
+KILL = {
+    "postgresql": "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+    "mariadb": "SELECT CONCAT('KILL ', id) FROM information_schema.processlist"
+    " WHERE db = DATABASE() AND id <> CONNECTION_ID()",
+}
+
+
+def test_a_connection_that_the_server_ends(arenas: list[Arena]) -> None:
+    def scenario(arena: Arena) -> None:
+        if arena.alias not in KILL:
+            return
+        with arena.beat() as one, arena.beat() as two:
+            for _ in range(4):
+                arena.leader([one, two])
+                for (statement,) in arena.sql(KILL[arena.alias]):
+                    if arena.alias == "mariadb":
+                        arena.sql(statement)
+                arena.wait_for(20)
+            assert (one.poll(), two.poll()) == (None, None)
+        check(arena, every=1, may_repeat=20)
+
+    everywhere(arenas, scenario)
+
+
+def test_a_random_life(arenas: list[Arena]) -> None:
+    def scenario(arena: Arena) -> None:
+        chance = random.Random(f"{SEED}{arena.alias}")
+        deaths = 0
+        with ExitStack() as stack:
+            beats: list[Any] = []
+            until = time.monotonic() + 40
+            while time.monotonic() < until:
+                act = chance.choice(["start", "start", "kill", "term", "stop"]) if beats else "start"
+                if act == "start" and len(beats) < 3:
+                    beats.append(stack.enter_context(arena.beat()))
+                elif act != "start":
+                    process = beats.pop(chance.randrange(len(beats)))
+                    signals = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "stop": signal.SIGSTOP}
+                    process.send_signal(signals[act])
+                    deaths += act != "term"
+                    if act == "stop":
+                        time.sleep(chance.uniform(0, 5))
+                        process.send_signal(signal.SIGCONT)
+                        beats.append(process)
+                time.sleep(chance.uniform(0.5, 4))
+            if not beats:
+                stack.enter_context(arena.beat())
+            arena.wait_for(100)
+        check(arena, every=1, may_repeat=10 * deaths)
+
+    everywhere(arenas, scenario)
+
+
+@pytest.mark.parametrize("hours", [1, -1], ids=["forward", "back"])
+def test_a_clock_that_jumps(arenas: list[Arena], hours: int) -> None:
+    def scenario(arena: Arena) -> None:
+        arena.apply(
+            "  often: {task: shop.tasks.heartbeat, every: 1s}\n  minutely: {task: shop.tasks.heartbeat, every: 1m}\n"
+            f"removed: [{REMOVED}]\n"
+        )
+        clock = arena.project.root / "clock"
+        clock.write_text(str(hours * 3600))
+        with arena.beat(FAULTS_CLOCK=str(clock)) as beat:
+            arena.wait_for(3)
+            beat.send_signal(signal.SIGUSR1)
+            time.sleep(4)
+            clock.write_text(str(-hours * 3600))
+            beat.send_signal(signal.SIGUSR1)
+            time.sleep(4)
+            assert beat.poll() is None
+        ids = [line["id"] for line in arena.sent()]
+        assert len(set(ids)) == len(ids)
+
+    everywhere(arenas, scenario)
+
+
+REMOVED = ", ".join(f"s{number}" for number in range(10))
