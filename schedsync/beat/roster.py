@@ -169,7 +169,8 @@ class Roster:
         for some in parts:
             said = self._ledger(some)
             chosen = rows if some is None else rows.filter(pk__in=some)
-            for values in chosen.values_list(*names).iterator(chunk_size=5000):
+            found = chosen.values_list(*names)
+            for values in found.iterator(chunk_size=5000) if some is None else found:
                 yield _Columns(*values, *said.get(values[0], ()))
 
     def _ledger(self, ids: Sequence[int] | None) -> dict[int, tuple[Any, ...]]:

@@ -73,5 +73,5 @@ def test_their_tests_pass_with_our_scheduler(sources: Path) -> None:
     )  # fmt: skip
     failed = set(re.findall(r"^FAILED \S+::(\S+::\S+)", done.stdout, re.MULTILINE))
 
-    assert failed == set(REPLACED), done.stdout[-3000:] + done.stderr[-1000:]
+    assert failed - set(REPLACED) == set(), done.stdout[-3000:] + done.stderr[-1000:]
     assert int(re.findall(r"(\d+) passed", done.stdout)[0]) >= 49
