@@ -1,6 +1,7 @@
-"""The main job in under a minute: from YAML to a running Beat, a change, and an edit behind Git's back."""
+"""The main job in a minute: from YAML to a running Beat, a change, an edit behind Git's back, and a Beat that dies."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -26,24 +27,34 @@ ENVIRONMENT = {
 
 def main() -> int:
     prepare()
-    with running("worker", "--pool", "solo", "--loglevel", "warning"), running("beat", "--loglevel", "info") as beat:
-        title("Apply the schedules")
+    with (
+        running("worker", "worker", "--pool", "solo", "--loglevel", "warning"),
+        running("beat-1", "beat", "--pidfile=") as one,
+        running("beat-2", "beat", "--pidfile=") as two,
+    ):
+        title("Apply the schedules, until Beat has loaded them")
         schedsync("validate", "schedules")
-        schedsync("apply", "schedules", "--yes")
+        schedsync("apply", "schedules", "--yes", "--wait")
         arriving("heartbeat", 2)
 
         title("Change a file: the heartbeat every 5s becomes every 2s")
         edit("every: 5s", "every: 2s")
         schedsync("plan", "schedules")
-        schedsync("apply", "schedules", "--yes")
+        schedsync("apply", "schedules", "--yes", "--wait")
         arriving("heartbeat", 4)
-        print(f"Beat is still process {beat.pid}: it picked the change up without a restart.")
+        print(f"Beat still runs as processes {one.pid} and {two.pid}: both picked the change up without a restart.")
 
         title("Behind Git's back: Sam moves the heartbeat to another queue, in the admin")
         call(sys.executable, str(HERE / "edit_in_admin.py"), "heartbeat", "queue", "sams-queue", shown=False)
         schedsync("drift", "schedules", expected=2)
-        schedsync("apply", "schedules", "--yes")
+        schedsync("apply", "schedules", "--yes", "--wait")
         schedsync("drift", "schedules")
+
+        title("One of the two Beats leads, the other stands by. The leader is killed (SIGKILL)")
+        schedsync("status")
+        kill_the_leader()
+        arriving("heartbeat", 3)
+        schedsync("status")
     print(NEXT)
     return 0
 
@@ -55,6 +66,7 @@ That was the main job. What to try next:
     ../.venv/bin/schedsync plan                 see what would change, and what follows from it
     ../.venv/bin/schedsync pause heartbeat --for 1h --reason "too loud"
     ../.venv/bin/schedsync doctor               look at what surrounds the schedules
+    ../.venv/bin/schedsync status               see which Beat leads, and what is overdue
   and read README.md on how to bring it into your own project."""
 
 
@@ -63,6 +75,20 @@ def prepare() -> None:
     shutil.copytree(ROOT / "schedules", SCHEDULES)
     shutil.copy(ROOT / "schedsync.toml", DATA)
     call(sys.executable, str(HERE / "manage.py"), "migrate", "--verbosity", "0", shown=False)
+
+
+def kill_the_leader() -> None:
+    said = subprocess.run(
+        [str(BIN / "schedsync"), "status", "--format", "json"],
+        cwd=DATA,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    leader = next(beat for beat in json.loads(said.stdout)["beats"] if beat["leads"])
+    pid = int(leader["name"].rpartition(":")[2])
+    os.kill(pid, signal.SIGKILL)
+    print(f"$ kill -KILL {pid}", flush=True)
 
 
 def title(text: str) -> None:
@@ -90,9 +116,9 @@ def edit(before: str, after: str) -> None:
 
 
 @contextlib.contextmanager
-def running(*words: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run Celery's worker or Beat, and stop it at the end whatever happens."""
-    log = DATA / f"{words[0]}.log"
+def running(name: str, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run Celery's worker or a Beat, and stop it at the end whatever happens."""
+    log = DATA / f"{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(BIN / "celery"), "--app", "shop", *words],

@@ -16,7 +16,7 @@ from schedsync.beat.agenda import Agenda
 from schedsync.beat.entry import AT_MOST_ONCE, Entry, lateness_of, parsed
 from schedsync.beat.scan import fingerprints, task_fingerprints, task_versions
 from schedsync.core.schedule import Problem
-from schedsync.core.timing import Clocked, Interval, Timing
+from schedsync.core.timing import Clocked, Crontab, Interval, Timing
 from schedsync.models import ManagedSchedule
 from schedsync.statements import batches
 from schedsync.timing_values import KINDS, TIMING_MODELS, read_timings
@@ -76,12 +76,13 @@ class Reload:
 class Roster:
     """The entries by the id of their row, in step with the agenda.
 
-    ``broken`` holds enabled rows that cannot run, each with its fingerprint and why; ``reread`` the ids of rows that
-    the next reload reads in any case.
+    ``cron_deadline`` is Celery's ``beat_cron_starting_deadline``, in seconds. ``broken`` holds enabled rows that cannot
+    run, each with its fingerprint and why; ``reread`` the ids of rows that the next reload reads in any case.
     """
 
     using: str
     with_ledger: bool = True
+    cron_deadline: int | None = None
     agenda: Agenda = field(default_factory=Agenda)
     entries: dict[int, Entry] = field(default_factory=dict)
     broken: dict[int, tuple[int, str]] = field(default_factory=dict)
@@ -223,7 +224,10 @@ class Roster:
         entry.changed = columns.date_changed or datetime.now(timezone.utc)
         entry.set, entry.commit = _same(columns.set), _same(columns.commit)
         entry.once = columns.delivery == AT_MOST_ONCE
-        entry.lateness = lateness_of(columns.missed_runs or "latest", columns.starting_deadline)
+        deadline = columns.starting_deadline
+        if deadline is None and isinstance(timing, Crontab):
+            deadline = self.cron_deadline
+        entry.lateness = lateness_of(columns.missed_runs or "latest", deadline)
         entry.plan()
         return entry
 

@@ -55,7 +55,8 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self._is_set_up = False
         self._next_adoption = 0.0
         self._wakeups = wakeups(self.using, self._leader)
-        self.sender = Sender(kwargs["app"] if "app" in kwargs else args[0])
+        self.app = kwargs["app"] if "app" in kwargs else args[0]
+        self.sender = Sender(self.app)
         self._build()
         super().__init__(*args, **kwargs)
 
@@ -69,7 +70,8 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         if self.is_migrated:
             claims = StoredClaims(self.using, self.holder, lease, election.checks_epoch)
         self.leadership = Leadership(election, self.timings)
-        self.roster = Roster(self.using, with_ledger=self.is_migrated)
+        deadline = self.app.conf.beat_cron_starting_deadline
+        self.roster = Roster(self.using, with_ledger=self.is_migrated, cron_deadline=deadline)
         self.loader = Loader(self.using, self.roster, self.is_migrated)
         self.presence = Presence(self.using, self.holder, election.name, self.timings.renew)
         self._dispatch: Dispatch | None = None

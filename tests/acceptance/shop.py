@@ -41,8 +41,8 @@ class Shop:
         )
 
     @contextlib.contextmanager
-    def process(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-        with (self.root / f"{words[0]}.log").open("wb") as output:
+    def process(self, *words: str, name: str | None = None) -> Iterator[subprocess.Popen[bytes]]:
+        with (self.root / f"{name or words[0]}.log").open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "celery", "--app", "shop", *words],
                 cwd=self.root, env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
@@ -61,7 +61,8 @@ class Shop:
     @contextlib.contextmanager
     def beat(self) -> Iterator[subprocess.Popen[bytes]]:
         """Run stock Beat, from where it notices a change: what is committed while it starts waits for its full sync."""
-        with self.process("beat", "--loglevel", "debug") as process:
+        scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
+        with self.process("beat", "--loglevel", "debug", "--scheduler", scheduler) as process:
             self.wait_until("beat", "Ticking with max interval", 1)
             yield process
 

@@ -122,7 +122,7 @@ def test_a_random_life(arenas: list[Arena]) -> None:
         deaths = 0
         with ExitStack() as stack:
             beats: list[Any] = []
-            until = time.monotonic() + 40
+            until = time.monotonic() + 25
             while time.monotonic() < until:
                 act = chance.choice(["start", "start", "kill", "term", "stop"]) if beats else "start"
                 if act == "start" and len(beats) < 3:

@@ -65,8 +65,15 @@ DATABASES = json.loads(os.environ.get("SHOP_DATABASES", "null")) or {
     }
 }
 
+# Where Beat's lease lives: "database" is the default, "redis://…" the other place; a demo has no time for 15 s.
+SCHEDSYNC_LEADER = os.environ.get("SHOP_LEADER", "database")
+SCHEDSYNC_LEASE = 6
+SCHEDSYNC_RENEW = 2
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": DATA / "cache"}}
+
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "schedsync.beat:Scheduler"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_REDIRECT_STDOUTS = False

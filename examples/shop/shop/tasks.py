@@ -1,6 +1,7 @@
 from datetime import datetime
 
-from celery import shared_task
+from celery import Task, shared_task
+from django.core.cache import cache
 
 
 def say(text: str) -> None:
@@ -25,3 +26,11 @@ def lights(state: str) -> None:
 @shared_task
 def report(kind: str) -> None:
     say(f"{kind} report")
+
+
+@shared_task(bind=True)
+def invoices(self: Task) -> None:
+    # The same tick has the same id, so that a message that was sent twice runs once.
+    if not cache.add(f"ran:{self.request.id}", True, timeout=24 * 3600):
+        return
+    say(f"invoices of {self.request.schedsync_set}, for {self.request.schedsync_tick}")

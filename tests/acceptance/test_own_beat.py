@@ -1,0 +1,93 @@
+"""Our own Beat with real brokers and workers: two of them, a task that runs once per tick, and why it ran."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from tests.acceptance.shop import Shop, shop
+
+SCHEDULES = """
+version: 1
+schedules:
+  invoices: {task: shop.tasks.invoices, every: 1s, missed_runs: all}
+  nightly: {task: shop.tasks.report, crontab: "30 2 * * *", kwargs: {kind: nightly}}
+"""
+PLACES = [("postgresql", "redis"), ("mariadb", "rabbitmq")]
+
+
+@pytest.fixture(params=PLACES, ids=lambda place: "-".join(place))
+def running(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: Any) -> Iterator[Shop]:
+    alias, kind = request.param
+    broker = settings.BROKERS.get(kind)
+    if alias not in settings.DATABASES or broker is None:
+        pytest.skip(f"no {alias} or no {kind} on this machine")
+    with django_db_blocker.unblock(), shop(alias, broker, tmp_path) as made:
+        yield made
+
+
+def ticks(running: Shop) -> list[str]:
+    return re.findall(r"invoices of default, for (\S+)", running.log("worker"))
+
+
+def status(running: Shop) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(running.run("status", "--format", "json").stdout)
+    return found
+
+
+def test_two_beats_and_a_worker(running: Shop) -> None:
+    running.write(SCHEDULES)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(running.process("worker", "--pool", "solo", "--loglevel", "warning"))
+        beats = {}
+        for name in ("one", "two"):
+            process = stack.enter_context(running.process("beat", "--pidfile=", name=name))
+            beats[process.pid] = process
+        until = time.monotonic() + 30
+        while len(status(running)["beats"]) < 2 and time.monotonic() < until:
+            time.sleep(0.2)
+        applied = running.run("apply", "--yes", "--wait", "--format", "json")
+        assert applied.returncode == 0, applied.stderr
+        verification = json.loads(applied.stdout)["verification"]
+        assert (len(verification["loaded"]), verification["behind"]) == (2, [])
+        running.wait_for("worker", "invoices of default", 3)
+
+        said = status(running)
+        leader = next(beat for beat in said["beats"] if beat["leads"])
+        assert [beat["loaded"] for beat in said["beats"]] == [said["number"]] * 2
+        beats.pop(int(leader["name"].rpartition(":")[2])).send_signal(signal.SIGKILL)
+        running.wait_for("worker", "invoices of default", 10)
+        assert next(beat["name"] for beat in status(running)["beats"] if beat["leads"]) != leader["name"]
+
+        paused = running.run("pause", "invoices", "--for", "4s", "--reason", "loud", "--settle", "0")
+        assert paused.returncode == 0, paused.stderr
+        time.sleep(2)
+        before = len(ticks(running))
+        running.wait_for("worker", "invoices of default", 3)
+        assert len(ticks(running)) > before
+        assert running.run("drift").returncode == 0
+    found = ticks(running)
+
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("running", PLACES[:1], indirect=True, ids=["-".join(PLACES[0])])
+def test_nobody_to_wait_for(running: Shop) -> None:
+    running.write(SCHEDULES)
+    done = running.run("apply", "--yes", "--wait", "--wait-timeout", "1s", "--settle", "0", "--format", "json")
+
+    assert done.returncode == 6
+    assert json.loads(done.stdout)["failure_reason"] == "not_loaded"
+    again = running.run("apply", "--yes", "--wait", "--wait-timeout", "1s")
+    assert (again.returncode, "no Beat of schedsync's own is running" in again.stderr) == (6, True)
+    said = running.run("status")
+    assert (said.returncode, "No Beat of schedsync's own is running" in said.stdout) == (0, True)
