@@ -255,6 +255,28 @@ def _wait(port: int, log: Path) -> None:
     raise Missing(f"no server came up: {log.read_text(errors='replace')[-500:]}")
 
 
+#: Most of their time is waiting for processes, which leave no coverage: they run beside the others.
+WAITING = ("tests/acceptance", "tests/faults")
+
+
+def _pytest(arguments: list[str], environment: dict[str, str]) -> int:
+    """Run pytest; where no tests were chosen, those that mostly wait run beside the others."""
+    command = [sys.executable, "-m", "pytest", *arguments]
+    if any(not word.startswith("-") for word in arguments):
+        return subprocess.run(command, env=environment, check=False).returncode
+    beside = [sys.executable, "-m", "pytest", "-q", "--no-cov", *WAITING]
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(beside, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        others = [word for path in WAITING for word in ("--ignore", path)]
+        try:
+            code = subprocess.run([*command, *others], env=environment, check=False).returncode
+        finally:
+            waited = process.wait()
+        output.seek(0)
+        print("\nBeside them:\n" + output.read(), flush=True)
+    return code or waited
+
+
 def main(arguments: list[str]) -> int:
     """Run pytest with all servers, and say at the end what could not be run."""
     with started() as services:
@@ -263,8 +285,7 @@ def main(arguments: list[str]) -> int:
             for name, reason in services.missing.items():
                 print(f"missing: {name}: {reason}", file=sys.stderr)
             return 1
-        command = [sys.executable, "-m", "pytest", *arguments]
-        code = subprocess.run(command, env={**os.environ, **services.environment()}, check=False).returncode
+        code = _pytest(arguments, {**os.environ, **services.environment()})
     for name, reason in services.missing.items():
         print(f"not run: what needs {name} ({reason})")
     return code
