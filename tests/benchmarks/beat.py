@@ -57,6 +57,9 @@ def fill(size: int) -> None:
 def make_due() -> None:
     from django_celery_beat.models import PeriodicTask
 
+    from schedsync.models import Claim
+
+    Claim.objects.all().delete()
     PeriodicTask.objects.update(last_run_at=datetime.now(timezone.utc) - timedelta(days=2))
 
 
