@@ -164,6 +164,8 @@ def test_an_outcome_says_what_was_done_and_how_it_was_confirmed() -> None:
         "after_a_poll_of_beat": True,
         "repaired": ["a"],
         "unconfirmed": [],
+        "loaded": None,
+        "behind": [],
     }
 
 

@@ -1,0 +1,220 @@
+"""Leases in the database and in Redis, the settings around them, and Beat before our migrations have run."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+from django_celery_beat.models import PeriodicTask
+
+from schedsync import notice, operate
+from schedsync.beat import scheduler as scheduler_module
+from schedsync.beat.leadership import DatabaseElection, Election, Leadership, RedisElection, Timings, election_of
+from schedsync.beat.wakeup import wait, wakeups
+from schedsync.models import Beat as BeatRow
+from schedsync.models import Lease
+from tests.beat.ours import Beat, row
+from tests.beat.test_like_stock import TIMINGS, make
+from tests.conftest import NOW, Project
+
+SHORT = Timings(lease=1.0, renew=0.4, retry=0.2)
+
+
+@pytest.fixture(params=["database", "redis"])
+def elections(request: pytest.FixtureRequest, using: str) -> Iterator[tuple[Election, Election]]:
+    """Two Beats that ask for one lease."""
+    if request.param == "database":
+        yield tuple(DatabaseElection(using, uuid.uuid4(), SHORT) for _ in range(2))  # type: ignore[misc]
+        return
+    url = settings.BROKERS.get("redis")
+    if url is None:
+        pytest.skip("no Redis on this machine")
+    made = tuple(RedisElection(using, uuid.uuid4(), SHORT, url) for _ in range(2))
+    yield made  # type: ignore[misc]
+    for one in made:
+        one._client.close()
+
+
+def test_one_holds_the_lease_until_it_ends(elections: tuple[Election, Election]) -> None:
+    one, two = elections
+    first = one.acquire()
+    assert first is not None
+    assert two.acquire() is None
+    assert one.renew(first)
+    time.sleep(1.3)
+    second = two.acquire()
+    assert second is not None
+
+    assert second > first
+    assert not one.renew(first)
+    assert one.acquire() is None
+    two.release(second)
+    third = one.acquire()
+    assert third is not None
+    assert third > second
+    assert one.renew(third)
+    one.release(third)
+
+
+def test_an_answer_that_was_lost_gives_a_higher_epoch(elections: tuple[Election, Election]) -> None:
+    one, two = elections
+    first = one.acquire()
+    second = one.acquire()
+
+    assert first is not None
+    assert second is not None
+    assert second > first
+    assert two.acquire() is None
+    one.release(second)
+
+
+@pytest.mark.one_database
+def test_a_redis_that_is_away_means_not_leader(using: str, caplog: pytest.LogCaptureFixture) -> None:
+    election = RedisElection(using, uuid.uuid4(), SHORT, "redis://127.0.0.1:9/0")
+    leadership = Leadership(election, SHORT)
+
+    assert not leadership.keep()
+    assert "the lease in Redis" in caplog.text
+    leadership.resign()
+    election._client.close()
+
+
+@pytest.mark.parametrize("timings", [(5, 5, 1), (15, 5, 5), (15, 5, 0), (3, 1, 0.9)])
+def test_timings_that_cannot_hold_are_refused(timings: tuple[float, float, float]) -> None:
+    with pytest.raises(ImproperlyConfigured, match="must be longer"):
+        Timings(*timings)
+
+
+@pytest.mark.one_database
+def test_an_unknown_place_is_refused(using: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="not 'zookeeper'"):
+        election_of("zookeeper", using, uuid.uuid4(), SHORT)
+
+
+def test_a_lease_ends_in_memory_too(using: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    leadership = Leadership(DatabaseElection(using, uuid.uuid4(), SHORT), SHORT)
+    assert leadership.keep()
+    time.sleep(1.1)
+
+    assert not leadership.leads
+    leadership.hurry()
+    assert leadership.keep()
+    Lease.objects.using(using).update(holder=uuid.uuid4())
+    time.sleep(0.5)
+    assert not leadership.keep()
+    leadership.resign()
+
+
+def test_what_is_said_wakes_a_waiting_beat(using: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = settings.BROKERS.get("redis")
+    monkeypatch.setattr("django.conf.settings.SCHEDSYNC_LEADER", url or "database", raising=False)
+    sources = wakeups(using, url)
+    assert not wait(sources, 0.01)
+    wait(sources, 0.2)
+    for tell in ([lambda: notice.notify(using)] if using == "postgresql" else []) + ([notice.publish] if url else []):
+        tell()
+        assert wait(sources, 5)
+    assert not wait(sources, 0.05)
+    for source in sources:
+        source.close()
+
+
+def test_a_pause_ends_to_the_second(project: Project, clock: Any) -> None:
+    using = project.using
+    project.schedules("  x: {task: t, crontab: '* * * * *'}\n  y: {task: t, crontab: '* * * * *', enabled: false, "
+                      "disabled_reason: r}\n")  # fmt: skip
+    assert project.apply().code == 0
+    for name in ("x", "y"):
+        done = project.command("pause", name, "--for", "90s", "--reason", "r", "--settle", "0", "--database", using)
+        assert done.code == 0, done.err
+    beat = Beat(clock)
+    sent = beat.run(timedelta(minutes=3))
+
+    assert sorted({f"{at:%H:%M:%S} {name}" for at, name in sent}) == ["10:02:00 x", "10:03:00 x"][: len(sent)]
+    assert (row(using, "x").enabled, row(using, "y").enabled) == (True, False)
+    assert operate.end_pauses(using) == []
+
+
+def test_before_the_migrations_it_works_without_a_lease(
+    using: str, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler_module, "missing_tables", lambda _using: ["schedsync_beat"])
+    make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
+    make(using, "once", {**TIMINGS["at past"]})
+    beat = Beat(clock)
+    sent = beat.run(timedelta(minutes=2, seconds=1))
+
+    assert sorted({f"{at:%H:%M} {name}" for at, name in sent}) == ["10:00 once", "10:00 x", "10:01 x", "10:02 x"]
+    assert (row(using, "x").last_run_at, row(using, "x").total_run_count) == (NOW + timedelta(minutes=2), 3)
+    assert not row(using, "once").enabled
+    assert not Lease.objects.using(using).exists()
+    assert not BeatRow.objects.using(using).exists()
+
+    monkeypatch.setattr(scheduler_module, "missing_tables", lambda _using: [])
+    beat.scheduler._look_again = 0
+    beat.run(timedelta(minutes=1))
+    assert Lease.objects.using(using).get().epoch == 1
+    assert row(using, "x").total_run_count == 4
+
+
+def test_a_database_that_fails_takes_the_lead_away(
+    using: str, clock: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
+    beat = Beat(clock)
+    beat.settle()
+    clock.shift(60)
+
+    def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        from django.db import OperationalError
+
+        raise OperationalError("gone")
+
+    with connections[using].execute_wrapper(fail):
+        assert beat.step() > 0
+    assert beat.scheduler.leadership.epoch is None
+    beat.scheduler.leadership.hurry()
+    beat.settle()
+
+    assert [f"{message.tick:%H:%M}" for _, message in beat.scheduler.sent] == ["10:00", "10:01"]
+    assert "lease lost: the database failed" in caplog.text
+
+
+def test_the_entries_of_the_settings_are_written_at_the_start(using: str, clock: Any) -> None:
+    from tests.beat.ours import app
+
+    app.conf.beat_schedule = {
+        "from settings": {"task": "t", "schedule": 60.0},
+        "broken": {"task": "t", "schedule": object()},
+    }
+    try:
+        beat = Beat(clock)
+    finally:
+        app.conf.beat_schedule = {}
+
+    assert list(PeriodicTask.objects.using(using).values_list("name", flat=True)) == ["from settings"]
+    assert [(name, entry.task) for name, entry in beat.scheduler.schedule.items()] == [("from settings", "t")]
+    assert len(beat.scheduler.schedule) == 1
+
+
+def test_celery_s_own_handler_may_close_in_the_middle(using: str, clock: Any) -> None:
+    make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
+    beat = Beat(clock)
+    beat.settle()
+    beat.scheduler._is_ticking = True
+    beat.scheduler.close()
+    assert Lease.objects.using(using).get().holder == beat.scheduler.holder
+
+    beat.scheduler._is_ticking = False
+    beat.scheduler.close()
+    beat.scheduler.close()
+
+    assert Lease.objects.using(using).get().holder is None
+    assert not BeatRow.objects.using(using).exists()

@@ -1,0 +1,83 @@
+"""``schedsync status``: who leads, and what does not run as it should."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+
+from schedsync.apply import Waiting
+from schedsync.models import Beat as BeatRow
+from schedsync.rollcall import last_number, wait_until_loaded
+from tests.beat.ours import Beat
+from tests.conftest import NOW, Project
+
+SCHEDULES = (
+    "  late: {task: t, crontab: '*/10 * * * *'}\n  missed: {task: t, crontab: '*/10 * * * *', starting_deadline: 30s}\n"
+    "  fine: {task: celery.ping, crontab: '0 3 * * *'}\n"
+    "  off: {task: t, every: 1h, enabled: false, disabled_reason: r}\n"
+)
+
+
+def test_it_says_what_does_not_run(project: Project, clock: Any) -> None:
+    project.schedules(SCHEDULES)
+    assert project.apply().code == 0
+    rows = PeriodicTask.objects.using(project.using)
+    rows.filter(name__in=["late", "missed"]).update(last_run_at=NOW - timedelta(minutes=20), total_run_count=3)
+    rows.filter(name="off").update(date_changed=NOW - timedelta(days=40))
+    broken = CrontabSchedule.objects.using(project.using).create(minute="*/")
+    rows.create(name="broken", task="t", crontab=broken)
+    clock.move_to(NOW + timedelta(minutes=6))
+    done = project.command("status", "--database", project.using, "--format", "json")
+    found = json.loads(done.out)
+
+    assert done.code == 2
+    assert [one["name"] for one in found["overdue"]] == ["late"]
+    assert found["overdue"][0]["tick"] == "2026-11-23T10:00:00Z"
+    assert (found["due"], found["broken"], found["disabled_long"]) == ([], ["broken"], ["off"])
+    assert found["never_ran"] == ["fine"]
+    assert found["unregistered"] == ["fine", "late", "missed"]
+    text = project.command("status", "--database", project.using)
+    assert text.code == 2
+    assert "overdue: late, for 2026-11-23 10:00:00 UTC" in text.out
+    assert "No Beat of schedsync's own is running" in text.out
+
+
+def test_it_says_who_leads(project: Project, clock: Any) -> None:
+    project.schedules(SCHEDULES)
+    assert project.apply().code == 0
+    one, two = Beat(clock), Beat(clock)
+    one.settle()
+    two.settle()
+    one.scheduler._suspect(["late"])
+    one.settle()
+    done = project.command("status", "--database", project.using)
+
+    assert done.code == 0
+    assert done.out.count("leads since") == 1
+    assert done.out.count("stands by") == 1
+    assert "loaded change" in done.out
+    assert "another scheduler runs beside this Beat, and sends late too" in done.out
+
+
+def test_a_beat_that_is_behind_is_named(project: Project, clock: Any) -> None:
+    beat = Beat(clock)
+    beat.settle()
+    before = beat.scheduler.loader.number
+    project.schedules(SCHEDULES)
+    refused = project.apply("--wait", "--wait-timeout", "1s")
+    number = last_number(project.using)
+
+    assert refused.code == 6
+    assert "not loaded in time by" in refused.err
+    assert number > before
+    beat.step()
+    assert beat.scheduler.loader.number == number
+    done = project.apply("--wait", "--wait-timeout", "1s")
+    assert (done.code, "loaded by" in done.out) == (0, True)
+    loaded, behind = wait_until_loaded(project.using, number, 1, Waiting().sleep)
+    assert (len(loaded), behind) == (1, ())
+    BeatRow.objects.using(project.using).update(loaded=number - 1)
+    assert "1 behind" in project.command("status", "--database", project.using).out
