@@ -84,6 +84,7 @@ class RedisWakeup:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._client: Any = None
         self._subscription: Any = None
         self._not_before = 0.0
 
@@ -98,8 +99,9 @@ class RedisWakeup:
     def _subscribe(self) -> None:
         import redis
 
-        client = redis.Redis.from_url(self._url, socket_timeout=2, socket_connect_timeout=2)
-        subscription = client.pubsub(ignore_subscribe_messages=True)
+        # Kept: a client that nobody holds closes the connections of its subscriptions.
+        self._client = redis.Redis.from_url(self._url, socket_timeout=2, socket_connect_timeout=2)
+        subscription = self._client.pubsub(ignore_subscribe_messages=True)
         try:
             subscription.subscribe(CHANNEL)
             self._subscription = subscription
@@ -121,6 +123,8 @@ class RedisWakeup:
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             subscription.close()
+        if self._client is not None:
+            self._client.close()
 
 
 def wakeups(using: str, leader: str | None) -> list[Wakeup]:

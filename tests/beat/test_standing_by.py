@@ -116,8 +116,9 @@ def test_what_is_said_wakes_a_waiting_beat(using: str, monkeypatch: pytest.Monke
     url = settings.BROKERS.get("redis")
     monkeypatch.setattr("django.conf.settings.SCHEDSYNC_LEADER", url or "database", raising=False)
     sources = wakeups(using, url)
-    assert not wait(sources, 0.01)
-    wait(sources, 0.2)
+    # Redis answers the subscription itself.
+    while wait(sources, 0.2):
+        pass
     for tell in ([lambda: notice.notify(using)] if using == "postgresql" else []) + ([notice.publish] if url else []):
         tell()
         assert wait(sources, 5)

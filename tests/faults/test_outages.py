@@ -193,7 +193,7 @@ def test_edits_around_the_ticks(arenas: list[Arena]) -> None:
             for number, before in enumerate([1.0, 0.1, 0.02, 0.0, -0.02, -0.1, -1.0]):
                 while (phase - before - time.time()) % 1 > 0.01:
                     time.sleep(0.002)
-                arena.sql(f"""UPDATE {table} SET kwargs = '{{"edit": {number}}}'""")
+                arena.sql(f"""UPDATE {table} SET task = 'shop.tasks.report', kwargs = '{{"kind": "{number}"}}'""")
                 arena.sql(f"UPDATE django_celery_beat_periodictasks SET last_update = '2030-01-01 00:00:0{number}'")
                 committed = time.time()
                 arena.wait_until(lambda at=committed: arena.sent()[-1]["at"] > at + 3.5)  # type: ignore[misc]
@@ -201,7 +201,7 @@ def test_edits_around_the_ticks(arenas: list[Arena]) -> None:
             seen = arena.sent()
         for number, (begin, end) in enumerate(spans):
             said = {line["kwargs"] for line in seen if begin < line["at"] < end}
-            assert said == {f"{{'edit': {number}}}"}, (arena.alias, number, said)
+            assert said == {f"{{'kind': '{number}'}}"}, (arena.alias, number, said)
         check(arena, every=1)
 
     everywhere(arenas, scenario)
