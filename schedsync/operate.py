@@ -93,19 +93,22 @@ def resume(using: str, name: str) -> bool:
     return _operate(using, "resume", name, write)
 
 
-def end_pauses(using: str) -> list[str]:
-    """End the pauses whose time is over, one transaction each; returns their names.
+def end_next_pause(using: str) -> str | None:
+    """End the first pause whose time is over; returns its name, or None where there is none.
 
-    What Git has disabled, and what a human had disabled before, stays so. Raises Locked while an apply is running.
+    What Git has disabled, and what a human had disabled before, stays so; of a schedule that is gone only the pause is
+    deleted. Raises Locked while an apply is running.
     """
     over = Pause.objects.using(using).filter(until__lte=now()).order_by("until", "name")
-    names = list(over.values_list("name", flat=True))
-    for name in names:
-        if ManagedSchedule.objects.using(using).filter(name=name).exists():
-            _operate(using, "resume", name, partial(_end, using, name))
-        else:
-            over.filter(name=name).delete()
-    return names
+    name: str | None = over.values_list("name", flat=True).first()
+    if name is None:
+        return None
+    is_managed = ManagedSchedule.objects.using(using).filter(name=name).exists()
+    if is_managed and PeriodicTask.objects.using(using).filter(name=name).exists():
+        _operate(using, "resume", name, partial(_end, using, name))
+    else:
+        over.filter(name=name).delete()
+    return name
 
 
 def _end(using: str, name: str, row: Row, observed: Observed, at: datetime) -> None:

@@ -146,7 +146,7 @@ class StoredClaims:
             last_run = Greatest(Coalesce(F("last_run_at"), tick), tick)
             rows.update(last_run_at=last_run, total_run_count=F("total_run_count") + 1)
             if done:
-                finish(self.using, rows.filter(pk__in=done), max(message.tick for message in messages))
+                finish(self.using, rows.filter(pk__in=done), tick)
             claims.filter(row_id__in=ids).update(confirmed=True)
 
     def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:
@@ -193,9 +193,12 @@ def _ran_elsewhere(message: Message, row: Sequence[Any] | None) -> bool:
     return bool(count > message.entry.count and last_run != message.entry.last_run and claimed != last_run)
 
 
-def finish(using: str, rows: Any, until: datetime) -> None:
-    """Disable rows that are done, as stock Beat does: unless a new instant was written into them meanwhile."""
-    over = Q(clocked=None) | Q(clocked__clocked_time__lte=until)
+def finish(using: str, rows: Any, until: Any) -> None:
+    """Disable rows that are done, as stock Beat does: unless they were given a new instant meanwhile, or more runs.
+
+    ``until`` is the tick that was sent, or an expression for it.
+    """
+    over = Q(clocked=None, one_off=True) | Q(clocked__clocked_time__lte=until)
     ids = list(rows.filter(over).values_list("pk", flat=True))
     rows = PeriodicTask.objects.using(using).filter(pk__in=ids)
     rows.update(enabled=False, total_run_count=0, last_run_at=None)

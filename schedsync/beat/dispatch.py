@@ -108,10 +108,21 @@ class Dispatch:
                 return False
             pending = self.unsent.pop(0)
             held = self.claims.held(pending.batch)
-            ours = tuple(message for message in pending.messages if message.entry.row_id in held)
-            if not self._send(replace(pending, messages=ours)):
+            ours = [message for message in pending.messages if message.entry.row_id in held]
+            # Somebody else has sent the others.
+            self._read_again(message.entry.row_id for message in pending.messages if message.entry.row_id not in held)
+            now = datetime.now(timezone.utc)
+            late = tuple(message for message in ours if _too_late(message.entry, message.tick, now))
+            if late:
+                self._settle(replace(pending, messages=late))
+            if not self._send(replace(pending, messages=tuple(one for one in ours if one not in late))):
                 return False
         return True
+
+    def _read_again(self, row_ids: Iterable[int]) -> None:
+        before = len(self.roster.reread)
+        self.roster.reread.update(row_ids)
+        self.found_stale |= len(self.roster.reread) > before
 
     def _messages(self, woken: Iterable[int], now: datetime) -> list[Message]:
         """Decide what each woken entry sends; what sends nothing is put back for later, or ended."""
@@ -168,7 +179,9 @@ class Dispatch:
 
     def _send(self, pending: Pending) -> bool:
         """Send and confirm; returns whether all of it is done."""
-        count = self.sender.send(pending.messages, self.publish, lambda: self.leadership.leads)
+        done = self.sender.send(pending.messages, self.publish, lambda: self.leadership.leads)
+        # What failed may have arrived: a schedule that says "at most once" is not sent again.
+        count = done.count + (done.failed and pending.messages[done.count].entry.once)
         sent, left = pending.messages[:count], pending.messages[count:]
         if left:
             self.unsent.insert(0, replace(pending, messages=left))
@@ -190,6 +203,7 @@ class Dispatch:
                 continue
             if entry.one_off:
                 self.roster.drop([entry.row_id])
+                self.roster.reread.add(entry.row_id)
                 continue
             entry.last_run = message.tick if entry.last_run is None else max(message.tick, entry.last_run)
             entry.count += 1

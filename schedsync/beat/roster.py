@@ -90,13 +90,15 @@ class Roster:
     _versions: dict[int, int] = field(default_factory=dict)
     _timings: dict[TimingRow, Timing | Problem] = field(default_factory=dict)
     _timing_prints: dict[TimingRow, int] = field(default_factory=dict)
+    _moved: set[TimingRow] = field(default_factory=set)
 
     def __len__(self) -> int:
         return len(self.entries)
 
     def reload(self) -> Reload:
         """Find what changed by the narrow scan, and read that in full."""
-        moved = self._reload_timings()
+        self._reload_timings()
+        moved = self._moved
         scanned = task_versions(self.using, with_ledger=self.with_ledger)
         versions = {row_id: version for row_id, version, _ in scanned}
         known, gone = self._versions, self._versions.keys() - versions.keys()
@@ -113,6 +115,7 @@ class Roster:
         prints = self._changed(suspects, moved)
         foreign = self._read(prints)
         self._versions = versions
+        self._moved = set()
         self.reread.clear()
         return Reload(frozenset(prints), frozenset(gone), frozenset(foreign))
 
@@ -141,19 +144,19 @@ class Roster:
             return known is None or known[0] != print_
         return entry.fingerprint != print_ or (bool(never) and entry.last_run is not None) or entry.timing_row in moved
 
-    def _reload_timings(self) -> set[TimingRow]:
-        """Read the schedule rows that changed; returns those that were known before."""
+    def _reload_timings(self) -> None:
+        """Read the schedule rows that changed, and note them until their tasks have been read too."""
         found: dict[TimingRow, int] = {}
         for kind in KINDS:
             found |= {(kind, row_id): print_ for row_id, print_ in fingerprints(self.using, TIMING_MODELS[kind])}
         changed = {row for row, print_ in found.items() if self._timing_prints.get(row) != print_}
-        known = changed & self._timing_prints.keys()
         for kind in KINDS:
             self._timings |= read_timings(self.using, kind, [row_id for one, row_id in changed if one == kind])
         for row in self._timing_prints.keys() - found.keys():
-            del self._timings[row]
+            self._timings.pop(row, None)
+        # New ones count too: a task may have been read before its schedule was.
+        self._moved |= changed
         self._timing_prints = found
-        return known
 
     def _read(self, prints: Mapping[int, int]) -> set[int]:
         foreign: set[int] = set()
@@ -208,7 +211,10 @@ class Roster:
         for name, kind in (("args", list), ("kwargs", dict), ("headers", dict)):
             if not _is_json(getattr(columns, name), kind):
                 return f"its {name} are no JSON {'list' if kind is list else 'object'}"
-        return self._built(columns, print_, timing, timing_row)
+        try:
+            return self._built(columns, print_, timing, timing_row)
+        except (OverflowError, ValueError) as error:
+            return f"its next run cannot be worked out: {error}"
 
     def _built(self, columns: _Columns, print_: int, timing: Timing, timing_row: TimingRow) -> Entry:
         entry = Entry()

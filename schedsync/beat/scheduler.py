@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connections, router
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, router
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
@@ -30,7 +30,7 @@ from schedsync.beat.wakeup import wait, wakeups
 from schedsync.errors import SchedsyncError
 from schedsync.lock import missing_tables
 from schedsync.notice import leader_setting, notify, publish
-from schedsync.operate import end_pauses
+from schedsync.operate import end_next_pause
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,8 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self._is_ticking = False
         self._is_set_up = False
         self._next_adoption = 0.0
+        self._next_pause = 0.0
+        self._next_comparison = 0.0
         self._wakeups = wakeups(self.using, self._leader)
         self.app = kwargs["app"] if "app" in kwargs else args[0]
         self.sender = Sender(self.app)
@@ -103,7 +105,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         for name, fields in mapping.items():
             try:
                 self.Entry.from_entry(name, app=self.app, **fields)
-            except (DatabaseError, InterfaceError):
+            except (OperationalError, InterfaceError):
                 raise
             except Exception:
                 logger.exception("cannot add `%s` of the settings: %r", name, fields)
@@ -153,19 +155,22 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
 
     def _load(self) -> None:
         reload = self.loader.poll()
-        if reload is not None and reload.foreign and self.leadership.leads:
+        # Without an election others of ours run what this one has loaded, and rightly so.
+        if reload is not None and reload.foreign and self.leadership.leads and self.leadership.election.checks_epoch:
             self._suspect([self.roster.entries[row_id].name for row_id in reload.foreign])
 
     def _end_pauses(self) -> None:
-        if not self.loader.pause_is_over():
+        if not self.loader.pause_is_over() or time.monotonic() < self._next_pause:
             return
         try:
-            ended = end_pauses(self.using)
+            ended = end_next_pause(self.using)
         except SchedsyncError as error:
-            # An apply is running; the pause is looked at again in a moment.
+            # Mostly an apply that is running.
+            self._next_pause = time.monotonic() + POLL
             logger.info("the pauses that are over wait: %s", error)
             return
-        logger.warning("paused no longer: %s", ", ".join(ended), extra={"schedules": ended})
+        if ended is not None:
+            logger.warning("paused no longer: %s", ended, extra={"schedule": ended})
         self.loader.hurry()
 
     def _begin(self) -> None:
@@ -197,12 +202,17 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     def _delay(self, at: datetime | None) -> float:
         """Return the seconds until the next thing to do: a tick, a look for changes, the lease."""
         waits = [self.loader.wait, self.leadership.wait]
-        waits += [(one - _now()).total_seconds() for one in (at, self.loader.pause_ends) if one is not None]
+        if at is not None:
+            waits.append((at - _now()).total_seconds())
+        if self.loader.pause_ends is not None and self.leadership.leads:
+            again = self._next_pause - time.monotonic()
+            waits.append(max((self.loader.pause_ends - _now()).total_seconds(), again))
         return max(min(waits), 0.0)
 
     def _present(self) -> None:
         if not self.is_migrated:
             return
+        self._compare()
         leads = self.leadership.leads
         self.presence.say(
             leads=leads,
@@ -212,7 +222,19 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             trouble=self._trouble,
         )
 
+    def _compare(self) -> None:
+        """Say so where another Beat of ours looks for the lease elsewhere: then both would send."""
+        if time.monotonic() < self._next_comparison:
+            return
+        self._next_comparison = time.monotonic() + self.timings.lease
+        elsewhere = self.presence.others()
+        self._trouble = ""
+        if elsewhere:
+            self._trouble = f"another Beat has its lease elsewhere ({', '.join(elsewhere)})"
+            logger.error("%s: give all of them the same SCHEDSYNC_LEADER", self._trouble)
+
     def _suspect(self, names: list[str]) -> None:
+        self._next_comparison = time.monotonic() + 20 * self.timings.lease
         self._trouble = f"another scheduler runs beside this Beat, and sends {', '.join(names[:3])} too"
         logger.error("%s: stop it, or every task runs twice", self._trouble, extra={"schedules": names})
 

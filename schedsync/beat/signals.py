@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,12 +12,22 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let SIGTERM and SIGINT wait until the block is through."""
-    if not hasattr(signal, "pthread_sigmask"):
+    """Let SIGTERM and SIGINT wait until the block is through.
+
+    By handlers that take note, not by a mask: that would be this thread's alone, and Python runs a handler in the main
+    thread whichever thread took the signal.
+    """
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    noted: list[int] = []
+    before = {number: handler for number in _SIGNALS if (handler := signal.getsignal(number)) is not None}
+    for number in before:
+        signal.signal(number, lambda number, _frame: noted.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for one in dict.fromkeys(noted):
+            signal.raise_signal(one)

@@ -55,10 +55,14 @@ class Beat:
         """Let time pass, and return what was sent: when, and the schedule's name."""
         until = datetime.now(timezone.utc) + span
         while (now := datetime.now(timezone.utc)) < until:
-            delay = self.step()
-            at = self.scheduler.roster.agenda.next_at()
-            delay = 60.0 if at is None else max((at - now).total_seconds(), 0 if delay == 0 else 0.001)
-            self.clock.move_to(min(now + timedelta(seconds=min(delay, 60)), until))
+            if self.step() == 0:
+                continue
+            ahead = [
+                self.scheduler.roster.agenda.next_at(),
+                self.scheduler.loader.pause_ends,
+                now + timedelta(minutes=1),
+            ]
+            self.clock.move_to(min(max(min(at for at in ahead if at), now + timedelta(milliseconds=1)), until))
         return [(at, message.name) for at, message in self.news()]
 
     def step(self) -> float:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
@@ -159,6 +159,83 @@ def test_a_broker_that_is_down_delays_ticks_and_loses_none(using: str, clock: An
         ("y", "10:00"),
     ]
     assert not Claim.objects.using(using).filter(confirmed=False).exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [({}, ["10:00"]), ({"delivery": "at_most_once"}, []), ({"starting_deadline": 20}, [])],
+    ids=["default", "at most once", "deadline"],
+)
+def test_what_the_broker_may_have_is_sent_again_as_the_schedule_says(
+    using: str, clock: Any, minutely: PeriodicTask, said: dict[str, Any], found: list[str]
+) -> None:
+    ledger(using, **said)
+    beat = Beat(clock)
+    beat.scheduler.dies_at = 0
+    beat.step()
+    clock.shift(30)
+    beat.scheduler.dies_at = None
+    beat.settle()
+
+    assert ticks(beat) == found
+    assert not Claim.objects.using(using).filter(confirmed=False).exists()
+    clock.shift(30)
+    beat.settle()
+    assert ticks(beat) == [*found, "10:01"]
+
+
+def test_what_another_has_adopted_comes_back_into_the_agenda(
+    using: str, clock: Any, minutely: PeriodicTask, forced: None
+) -> None:
+    one, two = Beat(clock), Beat(clock)
+    one.scheduler.dies_at = 0
+    one.step()
+    Claim.objects.using(using).update(claimed_at=NOW - timedelta(days=9999))
+    two.scheduler._next_adoption = 0.0
+    two.settle()
+    one.scheduler.dies_at = None
+    one.settle()
+    clock.shift(MINUTE)
+    one.settle()
+
+    assert ticks(one, two) == ["10:00", "10:01"]
+
+
+def test_a_schedule_that_was_committed_within_a_scan_is_found_by_the_next(
+    using: str, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beat = Beat(clock)
+    beat.settle()
+    original = beat.scheduler.roster._reload_timings
+
+    def reload_and_commit() -> None:
+        original()
+        make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(beat.scheduler.roster, "_reload_timings", reload_and_commit)
+        beat.step()
+    beat.settle()
+
+    assert ticks(beat) == ["10:00"]
+
+
+def test_a_scan_that_fails_in_the_middle_loses_no_edit(using: str, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make(using, "x", {"interval": {"every": 5, "period": "minutes"}})
+    beat = Beat(clock)
+    beat.settle()
+    IntervalSchedule.objects.using(using).update(every=1)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OperationalError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("schedsync.beat.roster.task_versions", fail)
+        beat.step()
+    beat.scheduler.leadership.hurry()
+    beat.settle()
+
+    assert beat.scheduler.roster.entries[made.pk].timing.microseconds == 60 * 10**6
 
 
 def test_a_message_that_cannot_be_sent_holds_up_no_other(

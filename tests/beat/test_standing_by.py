@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -17,9 +20,11 @@ from django_celery_beat.models import PeriodicTask
 from schedsync import notice, operate
 from schedsync.beat import scheduler as scheduler_module
 from schedsync.beat.leadership import DatabaseElection, Election, Leadership, RedisElection, Timings, election_of
+from schedsync.beat.signals import uninterrupted
 from schedsync.beat.wakeup import wait, wakeups
+from schedsync.errors import Locked
 from schedsync.models import Beat as BeatRow
-from schedsync.models import Lease
+from schedsync.models import Lease, Pause
 from tests.beat.ours import Beat, row
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.conftest import NOW, Project
@@ -140,7 +145,63 @@ def test_a_pause_ends_to_the_second(project: Project, clock: Any) -> None:
 
     assert sorted({f"{at:%H:%M:%S} {name}" for at, name in sent}) == ["10:02:00 x", "10:03:00 x"][: len(sent)]
     assert (row(using, "x").enabled, row(using, "y").enabled) == (True, False)
-    assert operate.end_pauses(using) == []
+    assert operate.end_next_pause(using) is None
+
+
+def test_a_pause_of_a_row_that_is_gone_ends_too(project: Project, clock: Any) -> None:
+    using = project.using
+    project.schedules("  x: {task: t, crontab: '* * * * *'}\n")
+    assert project.apply().code == 0
+    done = project.command("pause", "x", "--for", "90s", "--reason", "r", "--settle", "0", "--database", using)
+    assert done.code == 0, done.err
+    PeriodicTask.objects.using(using).all()._raw_delete(using)
+    beat = Beat(clock)
+    beat.run(timedelta(minutes=2))
+
+    assert not Pause.objects.using(using).exists()
+    assert beat.step() > 0
+
+
+def test_a_pause_waits_for_an_apply_without_a_loop(
+    project: Project, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    using = project.using
+    project.schedules("  x: {task: t, crontab: '* * * * *'}\n")
+    assert project.apply().code == 0
+    project.command("pause", "x", "--for", "1s", "--reason", "r", "--settle", "0", "--database", using)
+    beat = Beat(clock)
+    beat.settle()
+    clock.shift(2)
+
+    def locked(*_: Any) -> None:
+        raise Locked
+
+    monkeypatch.setattr(operate, "take", locked)
+    assert beat.step() > 0.5
+    assert Pause.objects.using(using).exists()
+
+
+def test_a_signal_waits_for_the_batch() -> None:
+    told: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
+    try:
+        with uninterrupted():
+            threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGTERM)).start()
+            time.sleep(0.1)
+            assert told == []
+        assert told == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_another_place_of_the_lease_is_noticed(using: str, clock: Any, caplog: pytest.LogCaptureFixture) -> None:
+    one = Beat(clock)
+    one.settle()
+    BeatRow.objects.using(using).update(election="redis", id=uuid.uuid4())
+    one.scheduler._next_comparison = 0.0
+    one.step()
+
+    assert "another Beat has its lease elsewhere (redis)" in caplog.text
 
 
 def test_before_the_migrations_it_works_without_a_lease(
