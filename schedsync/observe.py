@@ -18,40 +18,18 @@ from django.db.models import CharField, F
 from django.db.models.functions import Cast
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.columns import TaskColumns
 from schedsync.core.change import Edit, Managed, Observed, Paused
 from schedsync.core.location import Location
 from schedsync.core.schedule import OF_OUR_BEAT, People, Problem, Row, Spec, canonical_json
 from schedsync.core.timing import Clocked, Interval, Timing
 from schedsync.models import ManagedSchedule, Pause
-from schedsync.timing_values import KINDS, clocked_of, crontab_of, interval_of, solar_of
+from schedsync.timing_values import clocked_of, crontab_of, interval_of, solar_of
 
 
-class _Columns(NamedTuple):
-    """One row as it comes from the database."""
+class _TimingColumns(NamedTuple):
+    """What a row's schedule row says, whichever kind it is."""
 
-    id: int
-    name: str
-    task: str
-    args: str | None
-    kwargs: str | None
-    headers: str | None
-    queue: str | None
-    exchange: str | None
-    routing_key: str | None
-    priority: int | None
-    expire_seconds: int | None
-    expires: datetime | None
-    start_time: datetime | None
-    one_off: bool
-    enabled: bool
-    description: str
-    last_run_at: datetime | None
-    total_run_count: int
-    date_changed: datetime | None
-    interval_id: int | None
-    crontab_id: int | None
-    solar_id: int | None
-    clocked_id: int | None
     interval__every: int | None
     interval__period: str | None
     crontab__minute: str | None
@@ -81,7 +59,8 @@ def observe_rows(using: str) -> Observed:
 def _rows(using: str) -> dict[str, Row]:
     # As text: the model's own field raises on a zone that this host does not know.
     tasks = PeriodicTask.objects.using(using).annotate(zone=Cast(F("crontab__timezone"), CharField()))
-    rows = {row.name: row for row in map(_row, tasks.values_list(*_Columns._fields).order_by())}
+    found = tasks.values_list("enabled", "description", *TaskColumns._fields, *_TimingColumns._fields).order_by()
+    rows = {row.name: row for row in map(_row, found)}
     return rows | _with_what_our_beat_reads(using, rows)
 
 
@@ -98,10 +77,11 @@ def _with_what_our_beat_reads(using: str, rows: Mapping[str, Row]) -> dict[str, 
 
 
 def _row(values: tuple[Any, ...]) -> Row:
-    columns = _Columns._make(values)
-    timing, timing_row, said = _timing(columns.one_off, values[_TIMING_COLUMNS:])
+    enabled, description, *others = values
+    columns, timing_columns = TaskColumns(*others[:_TASK]), _TimingColumns(*others[_TASK:])
+    timing, timing_row, said = _timing(columns.one_off, columns.timing_rows, timing_columns)
     problems = list(said)
-    spec = _spec(columns, timing, problems)
+    spec = _spec(columns, timing, problems, enabled=enabled, description=description)
     return Row(
         id=columns.id,
         name=columns.name,
@@ -110,21 +90,19 @@ def _row(values: tuple[Any, ...]) -> Row:
         total_run_count=columns.total_run_count,
         date_changed=columns.date_changed,
         timing_row=timing_row,
-        hour=columns.crontab__hour or "*",
+        hour=timing_columns.crontab__hour or "*",
         problems=tuple(problems),
     )
 
 
-_TIMING_COLUMNS = _Columns._fields.index("interval_id")
+_TASK = len(TaskColumns._fields)
 
 
 @lru_cache(maxsize=65536)
 def _timing(
-    one_off: bool, values: tuple[Any, ...]
+    one_off: bool, given: tuple[tuple[str, int], ...], columns: _TimingColumns
 ) -> tuple[Timing | None, tuple[str, int] | None, tuple[Problem, ...]]:
     """Return the timing of a row's schedule columns, the schedule row, and what is wrong; most rows share one."""
-    columns = _Columns._make((*(None,) * _TIMING_COLUMNS, *values))
-    given = [(kind, row_id) for kind in KINDS if (row_id := getattr(columns, f"{kind}_id")) is not None]
     first = given[0] if given else None
     if len(given) != 1:
         count = "no" if not given else len(given)
@@ -142,7 +120,7 @@ def _timing_problems(timing: Timing, one_off: bool) -> Iterator[Problem]:
         yield Problem("SS320", "an interval of 0, Beat sends at every tick")
 
 
-_READERS: Mapping[str, Callable[[_Columns], Timing | Problem]] = {
+_READERS: Mapping[str, Callable[[_TimingColumns], Timing | Problem]] = {
     "interval": lambda row: interval_of(row.interval__every, row.interval__period),
     "crontab": lambda row: crontab_of(
         row.crontab__minute or "",
@@ -157,7 +135,9 @@ _READERS: Mapping[str, Callable[[_Columns], Timing | Problem]] = {
 }
 
 
-def _spec(columns: _Columns, timing: Timing | None, problems: list[Problem]) -> Spec | None:
+def _spec(
+    columns: TaskColumns, timing: Timing | None, problems: list[Problem], *, enabled: bool, description: str
+) -> Spec | None:
     args, kwargs, headers = (
         _json("args", columns.args),
         _json("kwargs", columns.kwargs),
@@ -183,8 +163,8 @@ def _spec(columns: _Columns, timing: Timing | None, problems: list[Problem]) -> 
         expires_at=_utc(columns.expires),
         start_at=_utc(columns.start_time),
         one_off=columns.one_off,
-        enabled=columns.enabled,
-        description=columns.description,
+        enabled=enabled,
+        description=description,
     )
 
 

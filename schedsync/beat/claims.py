@@ -72,6 +72,10 @@ class Claims(Protocol):
         """Take over what others left unconfirmed; returns it under a batch of its own."""
         ...
 
+    def forget_deleted(self) -> None:
+        """Forget the claims of rows that are gone."""
+        ...
+
 
 @dataclass
 class StoredClaims:
@@ -231,3 +235,6 @@ class NoClaims:
     def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:  # noqa: ARG002
         """Find nothing."""
         return uuid.uuid4(), []
+
+    def forget_deleted(self) -> None:
+        """Do nothing."""

@@ -58,6 +58,7 @@ class Dispatch:
         self._confirm_sent()
         self.roster.refresh()
         self.adopt()
+        self.claims.forget_deleted()
 
     def adopt(self) -> None:
         """Take over what nobody confirmed: send it again under its id, or drop it where the schedule says so."""

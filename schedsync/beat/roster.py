@@ -8,13 +8,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.agenda import Agenda
 from schedsync.beat.entry import AT_MOST_ONCE, Entry, lateness_of, parsed
 from schedsync.beat.scan import fingerprints, task_fingerprints, task_versions
+from schedsync.columns import ManagedColumns, TaskColumns
 from schedsync.core.schedule import Problem
 from schedsync.core.timing import Clocked, Crontab, Interval, Timing
 from schedsync.models import ManagedSchedule
@@ -25,39 +26,10 @@ logger = logging.getLogger(__name__)
 
 #: From so many changes on, everything is read in one statement rather than each row by its id.
 _MANY = 2_000
-_LEDGER = ("set", "commit", "delivery", "missed_runs", "starting_deadline")
 TimingRow = tuple[str, int]
 
 
-class _Columns(NamedTuple):
-    """A row as it comes from the database, and what the ledger says of it."""
-
-    id: int
-    name: str
-    task: str
-    args: str | None
-    kwargs: str | None
-    headers: str | None
-    queue: str | None
-    exchange: str | None
-    routing_key: str | None
-    priority: int | None
-    expire_seconds: int | None
-    expires: datetime | None
-    start_time: datetime | None
-    one_off: bool
-    last_run_at: datetime | None
-    total_run_count: int
-    date_changed: datetime | None
-    interval_id: int | None
-    crontab_id: int | None
-    solar_id: int | None
-    clocked_id: int | None
-    set: str | None = None
-    commit: str | None = None
-    delivery: str | None = None
-    missed_runs: str | None = None
-    starting_deadline: int | None = None
+_UNMANAGED = ManagedColumns()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,33 +133,34 @@ class Roster:
     def _read(self, prints: Mapping[int, int]) -> set[int]:
         foreign: set[int] = set()
         everything = len(prints) > _MANY
-        for columns in self._rows(None if everything else sorted(prints)):
-            if columns.id in prints and self._take(columns, prints[columns.id]):
+        for columns, managed in self._rows(None if everything else sorted(prints)):
+            if columns.id in prints and self._take(columns, managed, prints[columns.id]):
                 foreign.add(columns.id)
         return foreign
 
-    def _rows(self, ids: list[int] | None) -> Iterator[_Columns]:
-        names = _Columns._fields[: -len(_LEDGER)]
+    def _rows(self, ids: list[int] | None) -> Iterator[tuple[TaskColumns, ManagedColumns]]:
         rows = PeriodicTask.objects.using(self.using).filter(enabled=True).order_by()
         parts: Iterable[Sequence[int] | None] = [None] if ids is None else batches(ids)
         for some in parts:
             said = self._ledger(some)
             chosen = rows if some is None else rows.filter(pk__in=some)
-            found = chosen.values_list(*names)
+            found = chosen.values_list(*TaskColumns._fields)
             for values in found.iterator(chunk_size=5000) if some is None else found:
-                yield _Columns(*values, *said.get(values[0], ()))
+                yield TaskColumns(*values), said.get(values[0], _UNMANAGED)
 
-    def _ledger(self, ids: Sequence[int] | None) -> dict[int, tuple[Any, ...]]:
+    def _ledger(self, ids: Sequence[int] | None) -> dict[int, ManagedColumns]:
         if not self.with_ledger:
             return {}
         rows = ManagedSchedule.objects.using(self.using).exclude(row_id=None)
         chosen = rows if ids is None else rows.filter(row_id__in=ids)
-        return {row_id: tuple(values) for row_id, *values in chosen.values_list("row_id", *_LEDGER)}
+        return {
+            row_id: ManagedColumns(*values) for row_id, *values in chosen.values_list("row_id", *ManagedColumns._fields)
+        }
 
-    def _take(self, columns: _Columns, print_: int) -> bool:
+    def _take(self, columns: TaskColumns, managed: ManagedColumns, print_: int) -> bool:
         """Take a row in; returns whether somebody else has run it since it was read last."""
         before = self.entries.get(columns.id)
-        entry = self._entry(columns, print_)
+        entry = self._entry(columns, managed, print_)
         if isinstance(entry, str):
             self._forget(columns.id)
             self.broken[columns.id] = (print_, entry)
@@ -199,11 +172,10 @@ class Roster:
         self.agenda.put(entry)
         return foreign
 
-    def _entry(self, columns: _Columns, print_: int) -> Entry | str:
-        timing_row = _timing_row(columns)
-        if timing_row is None:
+    def _entry(self, columns: TaskColumns, managed: ManagedColumns, print_: int) -> Entry | str:
+        if len(columns.timing_rows) != 1:
             return "it has no schedule, or more than one"
-        timing = self._timings.get(timing_row)
+        timing = self._timings.get(columns.timing_rows[0])
         if timing is None or isinstance(timing, Problem):
             return "its schedule is gone" if timing is None else timing.message
         if isinstance(timing, Interval) and timing.microseconds <= 0:
@@ -212,11 +184,11 @@ class Roster:
             if not _is_json(getattr(columns, name), kind):
                 return f"its {name} are no JSON {'list' if kind is list else 'object'}"
         try:
-            return self._built(columns, print_, timing, timing_row)
+            return self._built(columns, managed, print_, timing)
         except (OverflowError, ValueError) as error:
             return f"its next run cannot be worked out: {error}"
 
-    def _built(self, columns: _Columns, print_: int, timing: Timing, timing_row: TimingRow) -> Entry:
+    def _built(self, columns: TaskColumns, managed: ManagedColumns, print_: int, timing: Timing) -> Entry:
         entry = Entry()
         entry.row_id, entry.fingerprint, entry.name = columns.id, print_, columns.name
         entry.task = _same(columns.task)
@@ -225,15 +197,15 @@ class Roster:
         entry.options = _same((columns.queue, columns.exchange, columns.routing_key, columns.priority))
         entry.expires_after, entry.expires, entry.start = columns.expire_seconds, columns.expires, columns.start_time
         entry.one_off = columns.one_off or isinstance(timing, Clocked)
-        entry.timing, entry.timing_row = timing, _same(timing_row)
+        entry.timing, entry.timing_row = timing, _same(columns.timing_rows[0])
         entry.last_run, entry.count = columns.last_run_at, columns.total_run_count
         entry.changed = columns.date_changed or datetime.now(timezone.utc)
-        entry.set, entry.commit = _same(columns.set), _same(columns.commit)
-        entry.once = columns.delivery == AT_MOST_ONCE
-        deadline = columns.starting_deadline
+        entry.set, entry.commit = _same(managed.set), _same(managed.commit)
+        entry.once = managed.delivery == AT_MOST_ONCE
+        deadline = managed.starting_deadline
         if deadline is None and isinstance(timing, Crontab):
             deadline = self.cron_deadline
-        entry.lateness = lateness_of(columns.missed_runs or "latest", deadline)
+        entry.lateness = lateness_of(managed.missed_runs or "latest", deadline)
         entry.plan()
         return entry
 
@@ -270,11 +242,6 @@ def _same(value: Any) -> Any:
 @lru_cache(maxsize=65536)
 def _same_tuple(value: tuple[Any, ...]) -> tuple[Any, ...]:
     return value
-
-
-def _timing_row(columns: _Columns) -> TimingRow | None:
-    given = [(kind, row_id) for kind in KINDS if (row_id := getattr(columns, f"{kind}_id")) is not None]
-    return given[0] if len(given) == 1 else None
 
 
 def _is_json(text: str | None, kind: type) -> bool:

@@ -12,11 +12,11 @@ from django.db import connections
 from django.db.models import Model
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.columns import ManagedColumns
 from schedsync.models import ManagedSchedule
 
 #: What Beat itself writes, and what it never reads.
 _NOT_READ = frozenset({"id", "last_run_at", "total_run_count", "description"})
-_LEDGER = ("set", "commit", "delivery", "missed_runs", "starting_deadline")
 
 
 def task_versions(using: str, *, with_ledger: bool) -> list[tuple[int, int, int]]:
@@ -40,7 +40,7 @@ def task_fingerprints(using: str, ids: Collection[int] | None, *, with_ledger: b
     """
     columns = [f"t.{name}" for name in _columns(using, PeriodicTask) if name.strip('`"') not in _NOT_READ]
     if with_ledger:
-        columns += [f"m.{connections[using].ops.quote_name(name)}" for name in _LEDGER]
+        columns += [f"m.{connections[using].ops.quote_name(name)}" for name in ManagedColumns._fields]
     return _rows(using, _statement(using, _hash(using, columns), with_ledger, ids))
 
 

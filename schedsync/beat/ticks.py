@@ -66,8 +66,16 @@ def tick_after(timing: Timing, after: datetime) -> datetime | None:
     if after >= _LAST:
         return None
     if isinstance(timing, Interval):
-        return after + timedelta(microseconds=timing.microseconds)
+        return _interval_after(timing, after)
     return _slot_after(timing, after)
+
+
+def _interval_after(timing: Interval, after: datetime) -> datetime | None:
+    try:
+        return after + timedelta(microseconds=timing.microseconds)
+    except OverflowError:
+        # Beyond the last year that there is.
+        return None
 
 
 @lru_cache(maxsize=16384)

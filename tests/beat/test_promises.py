@@ -142,6 +142,20 @@ def test_a_death_loses_no_tick(
     assert not Claim.objects.using(using).filter(confirmed=False).exists()
 
 
+def test_the_claims_of_deleted_rows_are_forgotten_by_the_next_leader(
+    using: str, clock: Any, minutely: PeriodicTask
+) -> None:
+    make(using, "y", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
+    one = Beat(clock)
+    one.settle()
+    assert Claim.objects.using(using).count() == 2
+    minutely.delete(using=using)
+    one.scheduler.close()
+    Beat(clock).settle()
+
+    assert Claim.objects.using(using).get().row_id == row(using, "y").pk
+
+
 def test_a_broker_that_is_down_delays_ticks_and_loses_none(using: str, clock: Any, minutely: PeriodicTask) -> None:
     make(using, "y", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
     beat = Beat(clock)

@@ -216,7 +216,7 @@ def test_before_the_migrations_it_works_without_a_lease(
     assert sorted({f"{at:%H:%M} {name}" for at, name in sent}) == ["10:00 once", "10:00 x", "10:01 x", "10:02 x"]
     assert (row(using, "x").last_run_at, row(using, "x").total_run_count) == (NOW + timedelta(minutes=2), 3)
     assert not row(using, "once").enabled
-    assert not Lease.objects.using(using).exists()
+    assert not Lease.objects.using(using).filter(epoch__gt=0).exists()
     assert not BeatRow.objects.using(using).exists()
 
     monkeypatch.setattr(scheduler_module, "missing_tables", lambda _using: [])
