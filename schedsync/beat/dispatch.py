@@ -52,11 +52,15 @@ class Dispatch:
     found_stale: bool = False
     foreign: set[str] = field(default_factory=set)
 
-    def take_over(self) -> None:
-        """Begin to lead: finish what was begun, by this Beat or by the one before, and read all last runs again."""
+    def take_over(self, *, is_fresh: bool) -> None:
+        """Begin to lead: finish what was begun, by this Beat or by the one before.
+
+        ``is_fresh`` says that the last runs were read just now; else they are read again.
+        """
         self.since = datetime.now(timezone.utc)
         self._confirm_sent()
-        self.roster.refresh()
+        if not is_fresh:
+            self.roster.refresh()
         self.adopt()
         self.claims.forget_deleted()
 

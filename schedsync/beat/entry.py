@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from schedsync.beat.ticks import Lateness, first_tick
+from schedsync.columns import ManagedColumns
 from schedsync.core.timing import Timing, instant_text
 
 #: Of the task ids: the same schedule and tick have the same id, whoever sends it and however often.
@@ -25,7 +26,6 @@ class Entry:
     __slots__ = (
         "args",
         "changed",
-        "commit",
         "count",
         "expires",
         "expires_after",
@@ -34,12 +34,12 @@ class Entry:
         "kwargs",
         "last_run",
         "lateness",
+        "managed",
         "name",
         "once",
         "one_off",
         "options",
         "row_id",
-        "set",
         "start",
         "task",
         "tick",
@@ -64,8 +64,7 @@ class Entry:
     last_run: datetime | None
     count: int
     changed: datetime
-    set: str | None
-    commit: str | None
+    managed: ManagedColumns
     once: bool
     lateness: Lateness
     tick: datetime | None
@@ -141,7 +140,8 @@ class Message:
             "schedsync_schedule": entry.name,
             "schedsync_tick": instant_text(self.tick),
         }
-        managed = {} if entry.set is None else {"schedsync_set": entry.set, "schedsync_commit": entry.commit or None}
+        set_name, commit = entry.managed[:2]
+        managed = {} if set_name is None else {"schedsync_set": set_name, "schedsync_commit": commit or None}
         return {**parsed(entry.headers), **ours, **managed}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -14,19 +14,18 @@ from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.agenda import Agenda
 from schedsync.beat.entry import AT_MOST_ONCE, Entry, lateness_of, parsed
-from schedsync.beat.scan import fingerprints, task_fingerprints, task_versions
+from schedsync.beat.scan import TimingRow, task_fingerprint, task_versions, timing_fingerprints
 from schedsync.columns import ManagedColumns, TaskColumns
 from schedsync.core.schedule import Problem
 from schedsync.core.timing import Clocked, Crontab, Interval, Timing
 from schedsync.models import ManagedSchedule
 from schedsync.statements import batches
-from schedsync.timing_values import KINDS, TIMING_MODELS, read_timings
+from schedsync.timing_values import KINDS, read_timings
 
 logger = logging.getLogger(__name__)
 
-#: From so many changes on, everything is read in one statement rather than each row by its id.
-_MANY = 2_000
-TimingRow = tuple[str, int]
+#: From so many changes on everything is read, rather than each row by its id; or from such a part of all rows on.
+_MANY, _PART = 2_000, 4
 
 
 _UNMANAGED = ManagedColumns()
@@ -70,57 +69,61 @@ class Roster:
     def reload(self) -> Reload:
         """Find what changed by the narrow scan, and read that in full."""
         self._reload_timings()
-        moved = self._moved
         scanned = task_versions(self.using, with_ledger=self.with_ledger)
         versions = {row_id: version for row_id, version, _ in scanned}
-        known, gone = self._versions, self._versions.keys() - versions.keys()
-        suspects = {row_id for row_id, version in versions.items() if known.get(row_id) != version}
-        # A last run that was taken away is upstream's way to make Beat count from now again.
-        suspects |= {row_id for row_id, _, never in scanned if never and self._ran(row_id)}
-        suspects |= {row_id for row_id in self.reread if row_id in versions}
-        if moved:
-            suspects |= {entry.row_id for entry in self.entries.values() if entry.timing_row in moved}
-            self.reread |= self.broken.keys() & versions.keys()
-            suspects |= self.reread
+        gone = self._versions.keys() - versions.keys()
         for row_id in gone:
             self._forget(row_id)
-        prints = self._changed(suspects, moved)
-        foreign = self._read(prints)
+        # A last run that was taken away is upstream's way to make Beat count from now again.
+        restarted = {row_id for row_id, _, never in scanned if never and self._ran(row_id)}
+        must = (versions.keys() - self._versions.keys()) | restarted | (self._pending() & versions.keys())
+        suspects = {row_id for row_id, version in versions.items() if self._versions.get(row_id) != version}
+        must |= self._differing(suspects - must, len(versions))
+        read, foreign = self._read(must, len(versions))
+        for row_id in must - read:
+            # Disabled since the scan, and perhaps enabled again before the next one.
+            del versions[row_id]
         self._versions = versions
         self._moved = set()
         self.reread.clear()
-        return Reload(frozenset(prints), frozenset(gone), frozenset(foreign))
+        return Reload(frozenset(read), frozenset(gone), frozenset(foreign))
+
+    def _pending(self) -> set[int]:
+        """Return the ids of rows to read whatever they say: those asked for, and those whose schedule changed."""
+        if not self._moved:
+            return self.reread
+        moved = {entry.row_id for entry in self.entries.values() if entry.timing_row in self._moved}
+        return self.reread | moved | self.broken.keys()
 
     def _ran(self, row_id: int) -> bool:
         entry = self.entries.get(row_id)
         return entry is not None and entry.last_run is not None
 
-    def _changed(self, suspects: Collection[int], moved: Collection[TimingRow]) -> dict[int, int]:
-        """Return the fingerprints of the rows among the suspects that must be read."""
+    def _differing(self, suspects: Collection[int], total: int) -> set[int]:
+        """Return those of the rows that differ in more than their runs."""
         if not suspects:
-            return {}
-        ids = suspects if len(suspects) <= _MANY else None
-        found = task_fingerprints(self.using, ids, with_ledger=self.with_ledger)
+            return set()
+        ids = _some(suspects, total)
+        managed = self._ledger(ids)
+        rows = PeriodicTask.objects.using(self.using).filter(enabled=True).order_by()
+        chosen = rows if ids is None else rows.filter(pk__in=ids)
+        found = chosen.annotate(print=task_fingerprint(self.using)).values_list("pk", "print")
         return {
-            row_id: print_
-            for row_id, print_, never in found
-            if row_id in suspects and self._differs(row_id, print_, never, moved)
+            row_id
+            for row_id, print_ in found
+            if row_id in suspects and self._differs(row_id, print_, managed.get(row_id, _UNMANAGED))
         }
 
-    def _differs(self, row_id: int, print_: int, never: int, moved: Collection[TimingRow]) -> bool:
+    def _differs(self, row_id: int, print_: int, managed: ManagedColumns) -> bool:
         entry = self.entries.get(row_id)
-        if row_id in self.reread:
-            return True
         if entry is None:
             known = self.broken.get(row_id)
             return known is None or known[0] != print_
-        return entry.fingerprint != print_ or (bool(never) and entry.last_run is not None) or entry.timing_row in moved
+        return entry.fingerprint != print_ or entry.managed != managed
 
     def _reload_timings(self) -> None:
         """Read the schedule rows that changed, and note them until their tasks have been read too."""
-        found: dict[TimingRow, int] = {}
-        for kind in KINDS:
-            found |= {(kind, row_id): print_ for row_id, print_ in fingerprints(self.using, TIMING_MODELS[kind])}
+        found = timing_fingerprints(self.using)
         changed = {row for row, print_ in found.items() if self._timing_prints.get(row) != print_}
         for kind in KINDS:
             self._timings |= read_timings(self.using, kind, [row_id for one, row_id in changed if one == kind])
@@ -130,23 +133,27 @@ class Roster:
         self._moved |= changed
         self._timing_prints = found
 
-    def _read(self, prints: Mapping[int, int]) -> set[int]:
+    def _read(self, must: Collection[int], total: int) -> tuple[set[int], set[int]]:
+        """Read rows in full; returns the ids of those that were there, and of those that somebody else has run."""
+        read: set[int] = set()
         foreign: set[int] = set()
-        everything = len(prints) > _MANY
-        for columns, managed in self._rows(None if everything else sorted(prints)):
-            if columns.id in prints and self._take(columns, managed, prints[columns.id]):
-                foreign.add(columns.id)
-        return foreign
+        for columns, print_, managed in self._rows(_some(must, total)):
+            if columns.id in must:
+                read.add(columns.id)
+                if self._take(columns, managed, print_):
+                    foreign.add(columns.id)
+        return read, foreign
 
-    def _rows(self, ids: list[int] | None) -> Iterator[tuple[TaskColumns, ManagedColumns]]:
+    def _rows(self, ids: list[int] | None) -> Iterator[tuple[TaskColumns, int, ManagedColumns]]:
         rows = PeriodicTask.objects.using(self.using).filter(enabled=True).order_by()
+        rows = rows.annotate(print=task_fingerprint(self.using))
         parts: Iterable[Sequence[int] | None] = [None] if ids is None else batches(ids)
         for some in parts:
-            said = self._ledger(some)
+            managed = self._ledger(some)
             chosen = rows if some is None else rows.filter(pk__in=some)
-            found = chosen.values_list(*TaskColumns._fields)
-            for values in found.iterator(chunk_size=5000) if some is None else found:
-                yield TaskColumns(*values), said.get(values[0], _UNMANAGED)
+            found = chosen.values_list("print", *TaskColumns._fields)
+            for print_, *values in found.iterator(chunk_size=5000) if some is None else found:
+                yield TaskColumns(*values), print_, managed.get(values[0], _UNMANAGED)
 
     def _ledger(self, ids: Sequence[int] | None) -> dict[int, ManagedColumns]:
         if not self.with_ledger:
@@ -173,9 +180,10 @@ class Roster:
         return foreign
 
     def _entry(self, columns: TaskColumns, managed: ManagedColumns, print_: int) -> Entry | str:
-        if len(columns.timing_rows) != 1:
+        timing_rows = columns.timing_rows
+        if len(timing_rows) != 1:
             return "it has no schedule, or more than one"
-        timing = self._timings.get(columns.timing_rows[0])
+        timing = self._timings.get(timing_rows[0])
         if timing is None or isinstance(timing, Problem):
             return "its schedule is gone" if timing is None else timing.message
         if isinstance(timing, Interval) and timing.microseconds <= 0:
@@ -184,23 +192,26 @@ class Roster:
             if not _is_json(getattr(columns, name), kind):
                 return f"its {name} are no JSON {'list' if kind is list else 'object'}"
         try:
-            return self._built(columns, managed, print_, timing)
+            entry = self._built(columns, managed, timing)
+
         except (OverflowError, ValueError) as error:
             return f"its next run cannot be worked out: {error}"
+        entry.fingerprint, entry.timing_row = print_, _same(timing_rows[0])
+        return entry
 
-    def _built(self, columns: TaskColumns, managed: ManagedColumns, print_: int, timing: Timing) -> Entry:
+    def _built(self, columns: TaskColumns, managed: ManagedColumns, timing: Timing) -> Entry:
         entry = Entry()
-        entry.row_id, entry.fingerprint, entry.name = columns.id, print_, columns.name
+        entry.row_id, entry.name = columns.id, columns.name
         entry.task = _same(columns.task)
         entry.args, entry.kwargs = _same(columns.args or "[]"), _same(columns.kwargs or "{}")
         entry.headers = _same(columns.headers or "{}")
         entry.options = _same((columns.queue, columns.exchange, columns.routing_key, columns.priority))
         entry.expires_after, entry.expires, entry.start = columns.expire_seconds, columns.expires, columns.start_time
         entry.one_off = columns.one_off or isinstance(timing, Clocked)
-        entry.timing, entry.timing_row = timing, _same(columns.timing_rows[0])
+        entry.timing = timing
         entry.last_run, entry.count = columns.last_run_at, columns.total_run_count
         entry.changed = columns.date_changed or datetime.now(timezone.utc)
-        entry.set, entry.commit = _same(managed.set), _same(managed.commit)
+        entry.managed = _same(managed)
         entry.once = managed.delivery == AT_MOST_ONCE
         deadline = managed.starting_deadline
         if deadline is None and isinstance(timing, Crontab):
@@ -232,6 +243,11 @@ class Roster:
     def named(self) -> dict[str, Entry]:
         """Return the entries by name."""
         return {entry.name: entry for entry in self.entries.values()}
+
+
+def _some(ids: Collection[int], total: int) -> list[int] | None:
+    """Return the ids of rows to ask for, or None where to read all of them costs less."""
+    return None if len(ids) > min(_MANY, total // _PART) else sorted(ids)
 
 
 def _same(value: Any) -> Any:

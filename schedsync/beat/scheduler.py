@@ -22,7 +22,7 @@ from schedsync.beat.claims import Claims, LeaseLost, NoClaims, StoredClaims
 from schedsync.beat.dispatch import Dispatch
 from schedsync.beat.entry import Message
 from schedsync.beat.leadership import Leadership, Timings, election_of
-from schedsync.beat.loader import POLL, Loader
+from schedsync.beat.loader import POLL, Loader, uncollected
 from schedsync.beat.presence import Presence
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
@@ -91,7 +91,8 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     def _set_up(self) -> None:
         self.install_default_entries({})
         self.update_from_dict(self.app.conf.beat_schedule)
-        self.loader.load()
+        with uncollected():
+            self.loader.load()
         self._is_set_up = True
         logger.info(
             "loaded %d schedules; %s",
@@ -138,7 +139,8 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             return 0.0
 
     def _step(self) -> float:
-        if not self._is_set_up:
+        is_fresh = not self._is_set_up
+        if is_fresh:
             self._set_up()
         if not self.is_migrated and time.monotonic() > self._look_again:
             self._build()
@@ -148,7 +150,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             self._present()
             return self._delay(None)
         if self.leadership.epoch != led:
-            self._begin()
+            self._begin(is_fresh)
         self._present()
         self._end_pauses()
         return self._send()
@@ -173,13 +175,13 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             logger.warning("paused no longer: %s", ended, extra={"schedule": ended})
         self.loader.hurry()
 
-    def _begin(self) -> None:
+    def _begin(self, is_fresh: bool) -> None:
         """Begin to lead."""
         logger.warning("leading, epoch %s", self.leadership.epoch, extra={"epoch": self.leadership.epoch})
         self._dispatch = self._dispatch or Dispatch(
             self.using, self.roster, self._claims, self.leadership, self.sender, self.apply_async, _now()
         )
-        self._dispatch.take_over()
+        self._dispatch.take_over(is_fresh=is_fresh)
 
     def _send(self) -> float:
         dispatch = self._dispatch

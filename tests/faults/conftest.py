@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from tests.faults.arena import Arena, arenas_on, everywhere
 
@@ -27,3 +28,14 @@ def arenas(everywhere_migrated: list[Arena]) -> list[Arena]:
 
     everywhere(everywhere_migrated, prepare)
     return everywhere_migrated
+
+
+@pytest.fixture(params=["database", "redis"])
+def elected(request: pytest.FixtureRequest, arenas: list[Arena]) -> list[Arena]:
+    """The same, with the lease in the database, and in Redis."""
+    if request.param == "redis":
+        if "redis" not in settings.BROKERS:
+            pytest.skip("no Redis on this machine")
+        for arena in arenas:
+            arena.environment["FAULTS_LEADER"] = settings.BROKERS["redis"]
+    return arenas

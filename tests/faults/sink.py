@@ -1,7 +1,8 @@
 """The shop's Celery app, which writes down what was sent, and dies or jumps in time where a test wants it to.
 
 FAULTS_SENT is the file that everything sent is appended to; FAULTS_DIE, such as ``after claim:3``, is where and at
-which time the process kills itself; at SIGUSR1 its clock moves by the seconds that stand in the file FAULTS_CLOCK.
+which time the process kills itself; its clock begins at FAULTS_NOW, and at SIGUSR1 it moves by the seconds that stand
+in the file FAULTS_CLOCK.
 """
 
 import json
@@ -58,8 +59,8 @@ if WHERE:
     dying("claim", "before claim", "after claim")
     dying("confirm", "before confirm", "after confirm")
 
-if "FAULTS_CLOCK" in os.environ:
-    traveller = time_machine.travel(time.time(), tick=True)
+if {"FAULTS_CLOCK", "FAULTS_NOW"} & os.environ.keys():
+    traveller = time_machine.travel(os.environ.get("FAULTS_NOW") or time.time(), tick=True)
     clock = traveller.start()
 
     def jump(*_: Any) -> None:

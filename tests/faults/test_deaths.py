@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import time
 from contextlib import ExitStack
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +18,11 @@ import pytest
 from tests.faults.arena import LEASE, RETRY, Arena, check, everywhere
 
 PLACES = ("before claim", "after claim", "after send", "before confirm", "after confirm")
+REMOVED = ", ".join(f"s{number}" for number in range(10))
 SEED = int(os.environ.get("SCHEDSYNC_TEST_SEED", "1"))
 
 
-def test_a_leader_that_is_killed_anywhere(arenas: list[Arena]) -> None:
+def test_a_leader_that_is_killed_anywhere(elected: list[Arena]) -> None:
     def scenario(arena: Arena) -> None:
         chance = random.Random(f"{SEED}{arena.alias}")
         with arena.beat() as last:
@@ -34,10 +39,10 @@ def test_a_leader_that_is_killed_anywhere(arenas: list[Arena]) -> None:
             arena.stop(last)
         check(arena, every=1, may_repeat=10 * len(PLACES))
 
-    everywhere(arenas, scenario)
+    everywhere(elected, scenario)
 
 
-def test_a_standby_takes_over_in_time(arenas: list[Arena]) -> None:
+def test_a_standby_takes_over_in_time(elected: list[Arena]) -> None:
     def scenario(arena: Arena) -> None:
         with arena.beat() as one, arena.beat() as two:
             leader = arena.leader([one, two])
@@ -59,10 +64,10 @@ def test_a_standby_takes_over_in_time(arenas: list[Arena]) -> None:
                 assert took <= 2, took
         check(arena, every=1, may_repeat=10)
 
-    everywhere(arenas, scenario)
+    everywhere(elected, scenario)
 
 
-def test_a_leader_that_is_stopped_past_its_lease_and_goes_on(arenas: list[Arena]) -> None:
+def test_a_leader_that_is_stopped_past_its_lease_and_goes_on(elected: list[Arena]) -> None:
     def scenario(arena: Arena) -> None:
         with arena.beat() as one, arena.beat() as two:
             for _ in range(2):
@@ -76,7 +81,7 @@ def test_a_leader_that_is_stopped_past_its_lease_and_goes_on(arenas: list[Arena]
                 time.sleep(1)
         check(arena, every=1, may_repeat=20)
 
-    everywhere(arenas, scenario)
+    everywhere(elected, scenario)
 
 
 def test_two_that_both_believe_they_lead(arenas: list[Arena]) -> None:
@@ -116,7 +121,7 @@ def test_a_connection_that_the_server_ends(arenas: list[Arena]) -> None:
     everywhere(arenas, scenario)
 
 
-def test_a_random_life(arenas: list[Arena]) -> None:
+def test_a_random_life(elected: list[Arena]) -> None:
     def scenario(arena: Arena) -> None:
         chance = random.Random(f"{SEED}{arena.alias}")
         deaths = 0
@@ -142,7 +147,13 @@ def test_a_random_life(arenas: list[Arena]) -> None:
             arena.wait_for(100)
         check(arena, every=1, may_repeat=10 * deaths)
 
-    everywhere(arenas, scenario)
+    everywhere(elected, scenario)
+
+
+def jumped(beat: subprocess.Popen[bytes], clock: Path, seconds: float) -> None:
+    """Move a Beat's clock."""
+    clock.write_text(str(seconds))
+    beat.send_signal(signal.SIGUSR1)
 
 
 @pytest.mark.parametrize("hours", [1, -1], ids=["forward", "back"])
@@ -153,19 +164,46 @@ def test_a_clock_that_jumps(arenas: list[Arena], hours: int) -> None:
             f"removed: [{REMOVED}]\n"
         )
         clock = arena.project.root / "clock"
-        clock.write_text(str(hours * 3600))
+        counts = []
         with arena.beat(FAULTS_CLOCK=str(clock)) as beat:
             arena.wait_for(3)
-            beat.send_signal(signal.SIGUSR1)
-            time.sleep(4)
-            clock.write_text(str(-hours * 3600))
-            beat.send_signal(signal.SIGUSR1)
-            time.sleep(4)
+            for seconds in (hours * 3600, -hours * 3600):
+                jumped(beat, clock, seconds)
+                time.sleep(1)
+                before = len(arena.sent())
+                time.sleep(4)
+                counts.append(len(arena.sent()) - before)
             assert beat.poll() is None
+        # What was sent by a clock that was ahead is not due again.
+        assert [count > 2 for count in counts] == [hours > 0, hours < 0], (counts, arena.logs())
         ids = [line["id"] for line in arena.sent()]
         assert len(set(ids)) == len(ids)
 
     everywhere(arenas, scenario)
 
 
-REMOVED = ", ".join(f"s{number}" for number in range(10))
+#: Seven seconds before Berlin's clock goes from two to three, and from three to two.
+CLOCK_CHANGES = {
+    "2027-03-28T00:59:53": ["minutely 01:00", "three 01:00"],
+    "2027-10-31T00:59:53": ["minutely 01:00"],
+}
+
+
+@pytest.mark.parametrize(("begin", "others"), CLOCK_CHANGES.items(), ids=["spring", "autumn"])
+def test_a_change_of_the_clock(arenas: list[Arena], begin: str, others: list[str]) -> None:
+    def scenario(arena: Arena) -> None:
+        arena.apply(
+            "  often: {task: shop.tasks.heartbeat, every: 1s}\n"
+            '  minutely: {task: shop.tasks.heartbeat, crontab: "* * * * *", timezone: Europe/Berlin}\n'
+            '  three: {task: shop.tasks.heartbeat, crontab: "0 3 * * *", timezone: Europe/Berlin}\n'
+            f"removed: [{REMOVED}]\n"
+        )
+        arena.sql(f"UPDATE django_celery_beat_periodictask SET last_run_at = '{begin[:10]} 00:59:50'")
+        with arena.beat(FAULTS_NOW=f"{begin}+00:00"):
+            arena.wait_until(lambda: len([line for line in arena.sent() if line["name"] == "often"]) > 12)
+        ticks = [(line["name"], datetime.fromisoformat(line["tick"][:19])) for line in arena.sent()]
+        often = [tick for name, tick in ticks if name == "often"]
+        assert {later - earlier for earlier, later in pairwise(often)} == {timedelta(seconds=1)}
+        assert sorted(f"{name} {tick:%H:%M}" for name, tick in ticks if name != "often") == others, arena.logs()
+
+    everywhere(arenas, scenario)
