@@ -74,8 +74,8 @@ class Loader:
         now = time.monotonic()
         if now < self._next_poll:
             return None
-        self._next_poll = now + POLL
         mark = self._read_mark()
+        self._next_poll = now + POLL
         if mark == self._mark and now < self._next_scan:
             return None
         return self.load(mark)
@@ -86,6 +86,7 @@ class Loader:
         began = time.monotonic()
         reload = self._roster.reload()
         took = time.monotonic() - began
+        self._next_poll = began + POLL
         self._mark, self.number = mark, mark[0]
         self.pause_ends = self._first_end()
         self._next_scan = began + max(SCAN, SHARE * took)

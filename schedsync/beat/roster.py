@@ -14,7 +14,7 @@ from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.agenda import Agenda
 from schedsync.beat.entry import AT_MOST_ONCE, Entry, lateness_of, parsed
-from schedsync.beat.scan import TimingRow, task_fingerprint, task_versions, timing_fingerprints
+from schedsync.beat.scan import Scan, TimingRow, task_fingerprint, timing_fingerprints
 from schedsync.columns import ManagedColumns, TaskColumns
 from schedsync.core.schedule import Problem
 from schedsync.core.timing import Clocked, Crontab, Interval, Timing
@@ -58,10 +58,12 @@ class Roster:
     entries: dict[int, Entry] = field(default_factory=dict)
     broken: dict[int, tuple[int, str]] = field(default_factory=dict)
     reread: set[int] = field(default_factory=set)
-    _versions: dict[int, int] = field(default_factory=dict)
     _timings: dict[TimingRow, Timing | Problem] = field(default_factory=dict)
     _timing_prints: dict[TimingRow, int] = field(default_factory=dict)
     _moved: set[TimingRow] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._scan = Scan(self.using, with_ledger=self.with_ledger)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -69,24 +71,16 @@ class Roster:
     def reload(self) -> Reload:
         """Find what changed by the narrow scan, and read that in full."""
         self._reload_timings()
-        scanned = task_versions(self.using, with_ledger=self.with_ledger)
-        versions = {row_id: version for row_id, version, _ in scanned}
-        gone = self._versions.keys() - versions.keys()
-        for row_id in gone:
+        look = self._scan.look()
+        for row_id in look.gone:
             self._forget(row_id)
-        # A last run that was taken away is upstream's way to make Beat count from now again.
-        restarted = {row_id for row_id, _, never in scanned if never and self._ran(row_id)}
-        must = (versions.keys() - self._versions.keys()) | restarted | (self._pending() & versions.keys())
-        suspects = {row_id for row_id, version in versions.items() if self._versions.get(row_id) != version}
-        must |= self._differing(suspects - must, len(versions))
-        read, foreign = self._read(must, len(versions))
-        for row_id in must - read:
-            # Disabled since the scan, and perhaps enabled again before the next one.
-            del versions[row_id]
-        self._versions = versions
+        must = look.new | self._pending()
+        must |= self._differing(look.changed - must)
+        read, foreign = self._read(must)
+        self._scan.accept(look, must - read)
         self._moved = set()
         self.reread.clear()
-        return Reload(frozenset(read), frozenset(gone), frozenset(foreign))
+        return Reload(frozenset(read), frozenset(look.gone), frozenset(foreign))
 
     def _pending(self) -> set[int]:
         """Return the ids of rows to read whatever they say: those asked for, and those whose schedule changed."""
@@ -95,23 +89,25 @@ class Roster:
         moved = {entry.row_id for entry in self.entries.values() if entry.timing_row in self._moved}
         return self.reread | moved | self.broken.keys()
 
-    def _ran(self, row_id: int) -> bool:
+    def _restarts(self, row_id: int, last_run: datetime | None) -> bool:
+        """Say whether a last run was taken away: upstream's way to make Beat count from now again."""
         entry = self.entries.get(row_id)
-        return entry is not None and entry.last_run is not None
+        return last_run is None and entry is not None and entry.last_run is not None
 
-    def _differing(self, suspects: Collection[int], total: int) -> set[int]:
-        """Return those of the rows that differ in more than their runs."""
+    def _differing(self, suspects: set[int]) -> set[int]:
+        """Return those of the rows that differ in more than their runs, or are no longer there."""
         if not suspects:
             return set()
-        ids = _some(suspects, total)
+        ids = _some(suspects, len(self))
         managed = self._ledger(ids)
         rows = PeriodicTask.objects.using(self.using).filter(enabled=True).order_by()
         chosen = rows if ids is None else rows.filter(pk__in=ids)
-        found = chosen.annotate(print=task_fingerprint(self.using)).values_list("pk", "print")
-        return {
+        found = chosen.annotate(print=task_fingerprint(self.using)).values_list("pk", "print", "last_run_at")
+        return suspects - {
             row_id
-            for row_id, print_ in found
-            if row_id in suspects and self._differs(row_id, print_, managed.get(row_id, _UNMANAGED))
+            for row_id, print_, last_run in found
+            if not self._restarts(row_id, last_run)
+            and not self._differs(row_id, print_, managed.get(row_id, _UNMANAGED))
         }
 
     def _differs(self, row_id: int, print_: int, managed: ManagedColumns) -> bool:
@@ -133,11 +129,11 @@ class Roster:
         self._moved |= changed
         self._timing_prints = found
 
-    def _read(self, must: Collection[int], total: int) -> tuple[set[int], set[int]]:
+    def _read(self, must: Collection[int]) -> tuple[set[int], set[int]]:
         """Read rows in full; returns the ids of those that were there, and of those that somebody else has run."""
         read: set[int] = set()
         foreign: set[int] = set()
-        for columns, print_, managed in self._rows(_some(must, total)):
+        for columns, print_, managed in self._rows(_some(must, len(self))):
             if columns.id in must:
                 read.add(columns.id)
                 if self._take(columns, managed, print_):

@@ -5,8 +5,9 @@ No clock and no change row is asked: what differs was changed, whoever did it an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
@@ -20,34 +21,100 @@ from schedsync.timing_values import TIMING_MODELS
 
 #: A schedule row: its kind, and its id.
 TimingRow = tuple[str, int]
+#: So many ids that follow one another have one sum.
+RANGE = 64
+#: Of so many ranges the rows are asked for by their ids, of more all are read.
+_FEW = 50
 #: What Beat itself writes, and what it never reads.
 _NOT_READ = frozenset({"last_run_at", "total_run_count", "description"})
 
 
-def task_versions(using: str, *, with_ledger: bool) -> list[tuple[int, int, int]]:
-    """Return id, version, and whether it never ran, of each enabled row.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at the enabled rows found: the ids of those that are new, that changed somehow, and that are gone.
+
+    ``sums`` and ``versions`` are what it was found by, of all ranges and of those that differ.
+    """
+
+    new: set[int]
+    changed: set[int]
+    gone: set[int]
+    sums: dict[int, Any]
+    versions: dict[int, dict[int, int]]
+
+
+class Scan:
+    """Finds the rows that changed since the last look: by a sum for each range of ids, then by version.
 
     Where a version is the same nothing has changed, in the row or in what the ledger says of it. PostgreSQL keeps one
-    for each row anyway: the transaction that wrote it. Elsewhere it is a hash of what Beat reads.
+    for each row anyway: the transaction that wrote it. Elsewhere it is a hash of what Beat reads, and of whether the
+    row ever ran.
     """
-    quote, source = connections[using].ops.quote_name, f"{_table(using, PeriodicTask)} t"
-    if with_ledger:
-        source += f" LEFT JOIN {_table(using, ManagedSchedule)} m ON m.{quote('row_id')} = t.{quote('id')}"
-    never = f"CASE WHEN t.{quote('last_run_at')} IS NULL THEN 1 ELSE 0 END"
-    enabled = f"t.{quote('enabled')} = {'TRUE' if connections[using].vendor == 'postgresql' else '1'}"
-    version = _version(using, with_ledger)
-    with _cursor(using) as cursor:
-        cursor.execute(f"SELECT t.{quote('id')}, {version}, {never} FROM {source} WHERE {enabled}")
-        return list(cursor.fetchall())
+
+    def __init__(self, using: str, *, with_ledger: bool) -> None:
+        self._using = using
+        self._version = _version(using, with_ledger)
+        quote, task = connections[using].ops.quote_name, _table(using, PeriodicTask)
+        joined = f" LEFT JOIN {_table(using, ManagedSchedule)} m ON m.{quote('row_id')} = t.{quote('id')}"
+        enabled = f"t.{quote('enabled')} = {'TRUE' if connections[using].vendor == 'postgresql' else '1'}"
+        self._rows = f"FROM {task} t{joined if with_ledger else ''} WHERE {enabled}"
+        self._sums: dict[int, Any] = {}
+        self._versions: dict[int, dict[int, int]] = {}
+
+    def look(self) -> Look:
+        """Find what changed since the last look that was accepted."""
+        sums = self._read_sums()
+        ranges = {start for start, _ in sums.items() ^ self._sums.items()}
+        versions = self._read_versions(ranges)
+        known = {row_id: version for start in ranges for row_id, version in self._versions.get(start, {}).items()}
+        found = {row_id: version for some in versions.values() for row_id, version in some.items()}
+        differ = {row_id for row_id, _ in found.items() - known.items()}
+        return Look(differ - known.keys(), differ & known.keys(), known.keys() - found.keys(), sums, versions)
+
+    def accept(self, look: Look, unread: Iterable[int]) -> None:
+        """Take a look as what is known from now on, but for rows that could not be read any more."""
+        self._versions |= look.versions
+        self._sums = look.sums
+        for row_id in unread:
+            # Disabled since the look, and perhaps enabled again before the next one.
+            self._sums.pop(_range(row_id), None)
+            self._versions.get(_range(row_id), {}).pop(row_id, None)
+
+    def _read_sums(self) -> dict[int, Any]:
+        # Of a number that no two rows share: equal versions, as one statement gives them to many, would cancel out.
+        number = {"postgresql": f"HASHINT8EXTENDED({self._version}, t.id)", "sqlite": f"{self._version} / {RANGE}"}
+        total = f"SUM({number.get(connections[self._using].vendor, self._version)})"
+        with _cursor(self._using) as cursor:
+            cursor.execute(f"SELECT t.id - t.id % {RANGE}, {total} {self._rows} GROUP BY 1")
+            return dict(cursor.fetchall())
+
+    def _read_versions(self, ranges: Collection[int]) -> dict[int, dict[int, int]]:
+        found: dict[int, dict[int, int]] = {start: {} for start in ranges}
+        if not ranges:
+            return found
+        wanted = ""
+        if len(ranges) <= _FEW:
+            wanted = f" AND ({' OR '.join(f't.id BETWEEN {start} AND {start + RANGE - 1}' for start in ranges)})"
+        with _cursor(self._using) as cursor:
+            cursor.execute(f"SELECT t.id, {self._version} {self._rows}{wanted}")
+            for row_id, version in cursor.fetchall():
+                if (start := _range(row_id)) in found:
+                    found[start][row_id] = version
+        return found
+
+
+def _range(row_id: int) -> int:
+    return row_id - row_id % RANGE
 
 
 def _version(using: str, with_ledger: bool) -> str:
+    quote = connections[using].ops.quote_name
     if connections[using].vendor == "postgresql":
         version = "t.xmin::text::bigint"
         return f"({version} << 32) + COALESCE(m.xmin::text::bigint, 0)" if with_ledger else version
-    columns = [f"t.{name}" for name in _columns(using, PeriodicTask)]
+    columns = [f"t.{name}" for name in _columns(using, PeriodicTask)] + [f"t.{quote('last_run_at')} IS NULL"]
     if with_ledger:
-        columns += [f"m.{connections[using].ops.quote_name(name)}" for name in ManagedColumns._fields]
+        columns += [f"m.{quote(name)}" for name in ManagedColumns._fields]
     return _hash(using, columns)
 
 

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from schedsync.beat.claims import StoredClaims
+from schedsync.beat.scan import Scan
 from schedsync.models import Claim, Lease, ManagedSchedule
 from tests.beat.ours import Beat, row
 from tests.beat.test_like_stock import TIMINGS, make
@@ -244,7 +245,7 @@ def test_a_scan_that_fails_in_the_middle_loses_no_edit(using: str, clock: Any, m
         raise OperationalError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr("schedsync.beat.roster.task_versions", fail)
+        patch.setattr(Scan, "look", fail)
         beat.step()
     beat.scheduler.leadership.hurry()
     beat.settle()

@@ -55,12 +55,16 @@ def fill(size: int) -> None:
 
 
 def make_due() -> None:
+    from django.db import connection
     from django_celery_beat.models import PeriodicTask
 
     from schedsync.models import Claim
 
     Claim.objects.all().delete()
     PeriodicTask.objects.update(last_run_at=datetime.now(timezone.utc) - timedelta(days=2))
+    with connection.cursor() as cursor:
+        # What was written here just now is not part of what is measured.
+        cursor.execute(f"VACUUM ANALYZE {PeriodicTask._meta.db_table}")
 
 
 def app() -> Any:
@@ -164,26 +168,27 @@ def bare() -> dict[str, float]:
 
 
 def our_dispatch(size: int) -> dict[str, float]:
-    make_due()
     scheduler = ours()
-    scheduler.setup_schedule()
-    spent = 0.0
-    confirm = scheduler._claims.confirm
+    spent, sent = 0.0, 0
+    confirm, send = scheduler._claims.confirm, scheduler.apply_async
 
     def counted(*args: Any) -> None:
         nonlocal spent
         spent += timed(lambda: confirm(*args))
-
-    scheduler._claims.confirm = counted
-    sent = 0
-    send = scheduler.apply_async
 
     def counting(message: Any, **options: Any) -> None:
         nonlocal sent
         sent += 1
         send(message, **options)
 
-    scheduler.apply_async = counting
+    scheduler._claims.confirm, scheduler.apply_async = counted, counting
+    # Neither the load nor the connections are part of it, as they are not of stock's and of the loop's.
+    scheduler.step()
+    scheduler.sender.ready()
+    make_due()
+    scheduler.loader.load()
+    scheduler.roster.refresh()
+    spent, sent = 0.0, 0
 
     def work() -> None:
         while sent < size:
@@ -207,14 +212,24 @@ def stock_dispatch() -> dict[str, float]:
     return {"rate": STOCK_SENDS / took, "write-back": back / max(len(entries), 1)}
 
 
+def repeats(size: int) -> int:
+    return 3 if size <= 10_000 else 1
+
+
+def best(work: Callable[[], dict[str, float]], size: int) -> dict[str, float]:
+    """Return the smallest of each figure."""
+    found = [in_child(work) for _ in range(repeats(size))]
+    return {name: min(one[name] for one in found) for name in found[0]}
+
+
 def measured(size: int) -> dict[str, tuple[float | None, float]]:
     """Return what was measured at a size: stock's figure, or None where it is not a matter of stock's, and ours."""
     fill(size)
-    theirs, mine = in_child(stock_loading), in_child(our_loading)
+    theirs, mine = best(stock_loading, size), best(our_loading, size)
     slow = in_child(stock_dispatch)
     plain, sending = in_child(bare), in_child(lambda: our_dispatch(size))
     # In turns, and the best of each: such a machine is faster in one minute than in the next.
-    for _ in range(max(0, min(2, 20_000 // size))):
+    for _ in range(repeats(size) - 1):
         plain = max(plain, in_child(bare), key=lambda found: found["rate"])
         sending = max(sending, in_child(lambda: our_dispatch(size)), key=lambda found: found["rate"])
     return {
