@@ -120,18 +120,18 @@ class StoredClaims:
     def _insert(self, messages: Sequence[Message], batch: uuid.UUID, epoch: int) -> None:
         connection = connections[self.using]
         model, quote = Claim._meta, connection.ops.quote_name
-        now = "CLOCK_TIMESTAMP()" if connection.vendor == "postgresql" else _NOW.get(connection.vendor, "")
-        confirmed = "FALSE" if connection.vendor == "postgresql" else "0"
+        now, confirmed = _NOW[connection.vendor], "FALSE" if connection.vendor == "postgresql" else "0"
         field: Any = model.get_field("batch")
-        ours = field.get_db_prep_value(batch, connection)
-        values, params = [], []
-        for message in messages:
-            values.append(f"(%s, %s, %s, {int(epoch)}, {now}, {confirmed})")
-            params += [message.entry.row_id, connection.ops.adapt_datetimefield_value(message.tick), ours]
+        ours = f"'{field.get_db_prep_value(batch, connection)}', {int(epoch)}, {now}, {confirmed}"
+        # Numbers, instants and an id of our own making: to bind thousands of them takes longer than to write them.
+        values = [
+            f"({int(message.entry.row_id)}, '{connection.ops.adapt_datetimefield_value(message.tick)}', {ours})"
+            for message in messages
+        ]
         names = [quote(name) for name in self._columns]
         statement = f"INSERT INTO {quote(model.db_table)} ({', '.join(names)}) VALUES {', '.join(values)} "
         with connection.cursor() as cursor:
-            cursor.execute(statement + _forward(connection.vendor, quote(model.db_table), names), params)
+            cursor.execute(statement + _forward(connection.vendor, quote(model.db_table), names))
 
     def held(self, batch: uuid.UUID) -> set[int]:
         """Read back what belongs to a batch: affected-row counts tell nothing reliable on MariaDB."""
@@ -171,7 +171,11 @@ class StoredClaims:
         Claim.objects.using(self.using).filter(~Exists(tasks)).delete()
 
 
-_NOW = {"mysql": "UTC_TIMESTAMP(6)", "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"}
+_NOW = {
+    "postgresql": "CLOCK_TIMESTAMP()",
+    "mysql": "UTC_TIMESTAMP(6)",
+    "sqlite": "STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')",
+}
 
 
 def _forward(vendor: str, table: str, names: Sequence[str]) -> str:
