@@ -107,8 +107,12 @@ class StoredClaims:
         if self.checks_epoch:
             if not still_holds(self.using, self.holder, epoch, self.lease):
                 raise LeaseLost
-        elif connections[self.using].vendor == "sqlite":
-            # A transaction that reads first cannot wait for another's writes there.
+        else:
+            self._write_first()
+
+    def _write_first(self) -> None:
+        """Write nothing: on SQLite a transaction that reads first cannot wait for another's writes."""
+        if connections[self.using].vendor == "sqlite":
             Claim.objects.using(self.using).filter(pk=0).update(epoch=0)
 
     def _rows(self, ids: Collection[int]) -> dict[int, tuple[Any, ...]]:
@@ -141,17 +145,20 @@ class StoredClaims:
     def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> None:
         """Write back in one transaction; a last run never moves back, whoever moved it on meanwhile."""
         ids = sorted(message.entry.row_id for message in messages)
-        done = [message.entry.row_id for message in messages if message.entry.one_off]
-        claims = Claim.objects.using(self.using).filter(batch=batch, confirmed=False)
-        mine = claims.filter(row_id=OuterRef("pk"))
+        one_offs = {message.entry.row_id for message in messages if message.entry.one_off}
+        claims = Claim.objects.using(self.using)
+        # By its key alone: planners that are told more of it may look through a whole batch for each row.
+        tick = Subquery(claims.filter(pk=OuterRef("pk")).values("tick"))
         with bounded(self.using, self.lease):
-            rows = PeriodicTask.objects.using(self.using).filter(Exists(mine), pk__in=ids)
-            tick = Subquery(mine.values("tick"))
+            self._write_first()
+            found = claims.filter(pk__in=ids, batch=batch, confirmed=False).select_for_update()
+            mine = list(found.values_list("pk", flat=True))
+            rows = PeriodicTask.objects.using(self.using).filter(pk__in=mine)
             last_run = Greatest(Coalesce(F("last_run_at"), tick), tick)
             rows.update(last_run_at=last_run, total_run_count=F("total_run_count") + 1)
-            if done:
+            if done := one_offs.intersection(mine):
                 finish(self.using, rows.filter(pk__in=done), tick)
-            claims.filter(row_id__in=ids).update(confirmed=True)
+            claims.filter(pk__in=mine).update(confirmed=True)
 
     def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:
         """Take over the claims of earlier epochs; without an election those that are older than a lease."""

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any
 
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.agenda import Agenda
@@ -89,24 +90,27 @@ class Roster:
         moved = {entry.row_id for entry in self.entries.values() if entry.timing_row in self._moved}
         return self.reread | moved | self.broken.keys()
 
-    def _restarts(self, row_id: int, last_run: datetime | None) -> bool:
-        """Say whether a last run was taken away: upstream's way to make Beat count from now again."""
+    def _ran(self, row_id: int) -> bool:
         entry = self.entries.get(row_id)
-        return last_run is None and entry is not None and entry.last_run is not None
+        return entry is not None and entry.last_run is not None
 
     def _differing(self, suspects: set[int]) -> set[int]:
-        """Return those of the rows that differ in more than their runs, or are no longer there."""
+        """Return those of the rows that differ in more than their runs, or are no longer there.
+
+        A last run that was taken away counts too: that is upstream's way to make Beat count from now again.
+        """
         if not suspects:
             return set()
         ids = _some(suspects, len(self))
         managed = self._ledger(ids)
         rows = PeriodicTask.objects.using(self.using).filter(enabled=True).order_by()
         chosen = rows if ids is None else rows.filter(pk__in=ids)
-        found = chosen.annotate(print=task_fingerprint(self.using)).values_list("pk", "print", "last_run_at")
+        never = ExpressionWrapper(Q(last_run_at=None), BooleanField())
+        found = chosen.annotate(print=task_fingerprint(self.using), never=never).values_list("pk", "print", "never")
         return suspects - {
             row_id
-            for row_id, print_, last_run in found
-            if not self._restarts(row_id, last_run)
+            for row_id, print_, never_ran in found
+            if not (never_ran and self._ran(row_id))
             and not self._differs(row_id, print_, managed.get(row_id, _UNMANAGED))
         }
 

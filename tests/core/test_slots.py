@@ -170,3 +170,14 @@ def test_the_worst_minutes_name_who_starts_in_them() -> None:
 def test_a_timing_knows_how_often_it_runs(timing: Timing, rate: float, gap: timedelta | None) -> None:
     assert runs_a_day(timing) == pytest.approx(rate, rel=1e-3)
     assert shortest_gap(timing) == gap
+
+
+def test_what_has_few_slots_tells_them_too() -> None:
+    noons = list(islice(slots(solar("solar_noon", 52.5, 13.4), START), 3))
+
+    assert [f"{noon:%d %H}" for noon in noons] == ["23 10", "24 10", "25 10"]
+    assert (list(slots(Clocked(START), START - timedelta(hours=1))), list(slots(Clocked(START), START))) == (
+        [START],
+        [],
+    )
+    assert next_slot(Clocked(START), START - timedelta(hours=1)) == START

@@ -81,3 +81,18 @@ def test_a_beat_that_is_behind_is_named(project: Project, clock: Any) -> None:
     assert (len(loaded), behind) == (1, ())
     BeatRow.objects.using(project.using).update(loaded=number - 1)
     assert "1 behind" in project.command("status", "--database", project.using).out
+
+
+def test_that_nobody_leads_and_much_never_ran_is_said(project: Project, clock: Any) -> None:
+    project.schedules("".join(f"  s{number:02}: {{task: t, crontab: '0 3 * * *'}}\n" for number in range(23)))
+    assert project.apply().code == 0
+    Beat(clock).settle()
+    BeatRow.objects.using(project.using).update(leads=False, loaded_at=None)
+    text = project.command("status", "--database", project.using).out
+    (beat,) = json.loads(project.command("status", "--database", project.using, "--format", "json").out)["beats"]
+
+    assert "Nobody leads: no task is sent" in text
+    assert "has loaded nothing yet; 23 schedules" in text
+    assert "never ran: s00, s01," in text
+    assert "  and 3 more" in text
+    assert (beat["leads"], beat["schedules"], beat["loaded_at"]) == (False, 23, None)
