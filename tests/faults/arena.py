@@ -27,7 +27,6 @@ from django.db import ConnectionHandler
 from tests.acceptance.shop import EXAMPLE, Shop, shop
 
 ROOT = Path(__file__).parents[2]
-LEASE, RETRY = 3.0, 0.5
 DATABASES = ("default", "postgresql", "mariadb")
 TABLES = (
     "schedsync_claim", "schedsync_beat", "schedsync_lease", "schedsync_managedschedule", "schedsync_pause",

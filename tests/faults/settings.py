@@ -5,7 +5,7 @@ import os
 from shop.settings import *  # noqa: F403
 
 SCHEDSYNC_LEADER = os.environ.get("FAULTS_LEADER", "database") or None
-SCHEDSYNC_LEASE = 3
+SCHEDSYNC_LEASE = float(os.environ.get("FAULTS_LEASE", "3"))
 SCHEDSYNC_RENEW = 1
 SCHEDSYNC_RETRY = 0.5
 CELERY_BEAT_SCHEDULER = "schedsync.beat:Scheduler"
