@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from django.db import connections
 from django_celery_beat.models import PeriodicTask
 
 import schedsync.beat
 from schedsync.beat import Scheduler
 from schedsync.beat.entry import Message
 from schedsync.beat.signals import uninterrupted
-from schedsync.beat.wakeup import RedisWakeup, wait
+from schedsync.beat.wakeup import PostgresWakeup, RedisWakeup, wait
 from schedsync.models import Claim, ManagedSchedule
+from schedsync.notice import notify
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.conftest import NOW
 
@@ -100,6 +102,26 @@ def test_a_redis_that_is_not_there_wakes_nobody(caplog: pytest.LogCaptureFixture
     assert wait([source], 0.01) is False
     assert wait([source], 0.01) is False
     assert caplog.text.count("no subscription in Redis, polling goes on") == 1
+    source.close()
+
+
+def test_a_listening_connection_that_the_server_ends_is_made_again(using: str) -> None:
+    if using != "postgresql":
+        pytest.skip("only PostgreSQL notifies")
+    source = PostgresWakeup(using)
+    assert not wait([source], 0.01)
+    with connections[using].cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    while source.file() is not None:
+        wait([source], 2)
+    assert not wait([source], 0.01)
+    source._not_before = 0.0
+    assert source.file() is not None
+    notify(using)
+    assert wait([source], 5)
     source.close()
 
 

@@ -69,9 +69,13 @@ def test_validate_and_help_import_no_django(files: Project) -> None:
         (["pause", "x", "--reason", "y", "--for", "0s"], "is not longer than nothing"),
         (["pause", "x", "--reason", "y", "--for", "1000000000d"], "at most ten years"),
         (["apply", "--plan", "nowhere.json", "--yes"], "does not exist"),
+        (["apply", "--plan", "plan.json", "--yes"], "`plan.json` is no saved plan"),
+        (["review", "--report", "nonsense"], "`nonsense` is no FORMAT=FILE; formats: "),
+        (["review", "--report", "pdf=review.pdf"], "`pdf=review.pdf` is no FORMAT=FILE"),
     ],
 )
 def test_wrong_usage_is_64(files: Project, words: list[str], message: str) -> None:
+    files.write("{", "plan.json")
     done = files.command(*words)
 
     assert (done.code, message in done.err) == (64, True), done.err

@@ -1,0 +1,51 @@
+"""The agenda gives out what a plain table of instants would."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schedsync.beat.agenda import Agenda
+from schedsync.beat.entry import Entry
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
+MINUTES = st.integers(0, 30)
+
+
+def entry(row_id: int, minute: int | None) -> Entry:
+    made = Entry()
+    made.row_id, made.expires = row_id, None
+    made.tick = None if minute is None else NOON + timedelta(minutes=minute)
+    return made
+
+
+@given(st.lists(st.tuples(st.sampled_from(["put", "drop", "pop"]), st.integers(0, 8), st.one_of(st.none(), MINUTES))))
+def test_it_gives_out_what_is_due_the_earliest_first(acts: list[tuple[str, int, int | None]]) -> None:
+    agenda, table = Agenda(), {}
+    for act, row_id, minute in acts:
+        if act == "put":
+            agenda.put(entry(row_id, minute))
+            table.pop(row_id, None)
+            if minute is not None:
+                table[row_id] = minute
+        elif act == "drop":
+            agenda.drop(row_id)
+            table.pop(row_id, None)
+        else:
+            due = sorted((at, row_id) for row_id, at in table.items() if at <= (minute or 0))[:3]
+            assert agenda.pop(NOON + timedelta(minutes=minute or 0), 3) == [row_id for _, row_id in due]
+            table = {row_id: at for row_id, at in table.items() if (at, row_id) not in due}
+        assert len(agenda) == len(table)
+        first = min(table.values(), default=None)
+        assert agenda.next_at() == (None if first is None else NOON + timedelta(minutes=first))
+
+
+def test_what_moves_often_leaves_nothing_behind() -> None:
+    agenda = Agenda()
+    for minute in range(5_000):
+        agenda.put(entry(1, minute))
+
+    assert len(agenda._heap) < 1_100
+    assert agenda.pop(NOON + timedelta(days=9), 10) == [1]
