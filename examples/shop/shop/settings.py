@@ -8,6 +8,8 @@ import json
 import os
 from pathlib import Path
 
+import django
+
 with contextlib.suppress(ImportError):
     import pymysql
 
@@ -61,7 +63,8 @@ DATABASES = json.loads(os.environ.get("SHOP_DATABASES", "null")) or {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": DATA / "shop.sqlite3",
         # Beat and we write to one file: let each wait for the other.
-        "OPTIONS": {"timeout": 20},
+        # A transaction that reads and then writes cannot wait for another's writes, unless it says so when it begins.
+        "OPTIONS": {"timeout": 20, **({"transaction_mode": "IMMEDIATE"} if django.VERSION >= (5, 1) else {})},
     }
 }
 
