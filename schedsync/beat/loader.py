@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
@@ -23,19 +20,6 @@ POLL = 1.0
 SCAN = 5.0
 #: ... or after so many times as long as the scan takes, whatever is longer, so that scanning costs at most 2 %.
 SHARE = 50
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Keep Python's collector of cycles from going over what is loaded here: it has none, and stays."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-        gc.freeze()
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class Loader:

@@ -83,6 +83,10 @@ class Roster:
         self.reread.clear()
         return Reload(frozenset(read), frozenset(look.gone), frozenset(foreign))
 
+    @property
+    def _enabled(self) -> Any:
+        return PeriodicTask.objects.using(self.using).filter(enabled=True).order_by()
+
     def _pending(self) -> set[int]:
         """Return the ids of rows to read whatever they say: those asked for, and those whose schedule changed."""
         if not self._moved:
@@ -103,8 +107,7 @@ class Roster:
             return set()
         ids = _some(suspects, len(self))
         managed = self._ledger(ids)
-        rows = PeriodicTask.objects.using(self.using).filter(enabled=True).order_by()
-        chosen = rows if ids is None else rows.filter(pk__in=ids)
+        chosen = self._enabled if ids is None else self._enabled.filter(pk__in=ids)
         never = ExpressionWrapper(Q(last_run_at=None), BooleanField())
         found = chosen.annotate(print=task_fingerprint(self.using), never=never).values_list("pk", "print", "never")
         return suspects - {
@@ -145,8 +148,7 @@ class Roster:
         return read, foreign
 
     def _rows(self, ids: list[int] | None) -> Iterator[tuple[TaskColumns, int, ManagedColumns]]:
-        rows = PeriodicTask.objects.using(self.using).filter(enabled=True).order_by()
-        rows = rows.annotate(print=task_fingerprint(self.using))
+        rows = self._enabled.annotate(print=task_fingerprint(self.using))
         parts: Iterable[Sequence[int] | None] = [None] if ids is None else batches(ids)
         for some in parts:
             managed = self._ledger(some)
@@ -227,8 +229,7 @@ class Roster:
 
     def refresh(self) -> None:
         """Read the last runs of all entries again, as somebody else may have written them, and plan anew."""
-        rows = PeriodicTask.objects.using(self.using).filter(enabled=True).order_by()
-        for row_id, last_run, count in rows.values_list("pk", "last_run_at", "total_run_count").iterator(5000):
+        for row_id, last_run, count in self._enabled.values_list("pk", "last_run_at", "total_run_count").iterator(5000):
             entry = self.entries.get(row_id)
             if entry is not None and (entry.last_run, entry.count) != (last_run, count):
                 entry.last_run, entry.count = last_run, count

@@ -6,6 +6,7 @@ does in between, this Beat then leads no longer until it has asked again.
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 import uuid
@@ -22,11 +23,12 @@ from schedsync.beat.claims import Claims, LeaseLost, NoClaims, StoredClaims
 from schedsync.beat.dispatch import Dispatch
 from schedsync.beat.entry import Message
 from schedsync.beat.leadership import Leadership, Timings, election_of
-from schedsync.beat.loader import POLL, Loader, uncollected
+from schedsync.beat.loader import POLL, Loader
 from schedsync.beat.presence import Presence
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.wakeup import wait, wakeups
+from schedsync.core.collecting import gc_paused
 from schedsync.errors import SchedsyncError
 from schedsync.lock import missing_tables
 from schedsync.notice import leader_setting, notify, publish
@@ -91,8 +93,10 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     def _set_up(self) -> None:
         self.install_default_entries({})
         self.update_from_dict(self.app.conf.beat_schedule)
-        with uncollected():
+        with gc_paused():
             self.loader.load()
+            # It stays, and has no cycles: nobody need look through it again and again.
+            gc.freeze()
         self._is_set_up = True
         logger.info(
             "loaded %d schedules; %s",
