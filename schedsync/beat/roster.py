@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models import BooleanField, Case, ExpressionWrapper, Q, When
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.agenda import Agenda
@@ -25,11 +25,16 @@ from schedsync.timing_values import KINDS, read_timings
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T", bound="tuple[Any, ...]")
+
 #: From so many changes on everything is read, rather than each row by its id; or from such a part of all rows on.
 _MANY, _PART = 2_000, 4
-
-
+#: So many rows that changed somehow are read in full at once.
+_FEW = 100
 _UNMANAGED = ManagedColumns()
+#: Only what never ran counts from its last edit; to make instants of what the database says takes longer than all else.
+_SINCE = Case(When(last_run_at=None, then="date_changed"))
+_COLUMNS = [_SINCE if name == "date_changed" else name for name in TaskColumns._fields]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +81,15 @@ class Roster:
         for row_id in look.gone:
             self._forget(row_id)
         must = look.new | self._pending()
-        must |= self._differing(look.changed - must)
-        read, foreign = self._read(must)
-        self._scan.accept(look, must - read)
+        suspects = look.changed - must
+        if len(suspects) > _FEW:
+            # Most of many have only run, and to read those in full takes longer than to compare them.
+            suspects = self._differing(suspects)
+        found, taken, foreign = self._read(must, suspects)
+        self._scan.accept(look, (must | suspects) - found)
         self._moved = set()
         self.reread.clear()
-        return Reload(frozenset(read), frozenset(look.gone), frozenset(foreign))
+        return Reload(frozenset(taken), frozenset(look.gone), frozenset(foreign))
 
     @property
     def _enabled(self) -> Any:
@@ -94,35 +102,30 @@ class Roster:
         moved = {entry.row_id for entry in self.entries.values() if entry.timing_row in self._moved}
         return self.reread | moved | self.broken.keys()
 
-    def _ran(self, row_id: int) -> bool:
-        entry = self.entries.get(row_id)
-        return entry is not None and entry.last_run is not None
-
     def _differing(self, suspects: set[int]) -> set[int]:
-        """Return those of the rows that differ in more than their runs, or are no longer there.
-
-        A last run that was taken away counts too: that is upstream's way to make Beat count from now again.
-        """
-        if not suspects:
-            return set()
+        """Return those of the rows that differ in more than their runs, or are no longer there."""
         ids = _some(suspects, len(self))
         managed = self._ledger(ids)
         chosen = self._enabled if ids is None else self._enabled.filter(pk__in=ids)
-        never = ExpressionWrapper(Q(last_run_at=None), BooleanField())
-        found = chosen.annotate(print=task_fingerprint(self.using), never=never).values_list("pk", "print", "never")
+        ran = ExpressionWrapper(~Q(last_run_at=None), BooleanField())
+        found = chosen.annotate(print=task_fingerprint(self.using), ran=ran).values_list("pk", "print", "ran")
         return suspects - {
             row_id
-            for row_id, print_, never_ran in found
-            if not (never_ran and self._ran(row_id))
-            and not self._differs(row_id, print_, managed.get(row_id, _UNMANAGED))
+            for row_id, print_, has_run in found
+            if not self._differs(row_id, print_, managed.get(row_id, _UNMANAGED), ran=has_run)
         }
 
-    def _differs(self, row_id: int, print_: int, managed: ManagedColumns) -> bool:
+    def _differs(self, row_id: int, print_: int, managed: ManagedColumns, *, ran: bool) -> bool:
+        """Say whether a row differs in more than its runs from what is loaded.
+
+        A last run that was taken away counts too: that is upstream's way to make Beat count from now again.
+        """
         entry = self.entries.get(row_id)
         if entry is None:
             known = self.broken.get(row_id)
             return known is None or known[0] != print_
-        return entry.fingerprint != print_ or entry.managed != managed
+        forgotten = entry.last_run is not None and not ran
+        return forgotten or entry.fingerprint != print_ or entry.managed != managed
 
     def _reload_timings(self) -> None:
         """Read the schedule rows that changed, and note them until their tasks have been read too."""
@@ -136,16 +139,25 @@ class Roster:
         self._moved |= changed
         self._timing_prints = found
 
-    def _read(self, must: Collection[int]) -> tuple[set[int], set[int]]:
-        """Read rows in full; returns the ids of those that were there, and of those that somebody else has run."""
-        read: set[int] = set()
+    def _read(self, must: set[int], suspects: set[int]) -> tuple[set[int], set[int], set[int]]:
+        """Read rows in full, and take in those that must be and those that differ.
+
+        Returns the ids of what was there, of what was taken in, and of what somebody else has run.
+        """
+        found: set[int] = set()
+        taken: set[int] = set()
         foreign: set[int] = set()
-        for columns, print_, managed in self._rows(_some(must, len(self))):
-            if columns.id in must:
-                read.add(columns.id)
-                if self._take(columns, managed, print_):
-                    foreign.add(columns.id)
-        return read, foreign
+        for columns, print_, managed in self._rows(_some(must | suspects, len(self))):
+            is_suspect = columns.id in suspects
+            if not is_suspect and columns.id not in must:
+                continue
+            found.add(columns.id)
+            if is_suspect and not self._differs(columns.id, print_, managed, ran=columns.last_run_at is not None):
+                continue
+            taken.add(columns.id)
+            if self._take(columns, managed, print_):
+                foreign.add(columns.id)
+        return found, taken, foreign
 
     def _rows(self, ids: list[int] | None) -> Iterator[tuple[TaskColumns, int, ManagedColumns]]:
         rows = self._enabled.annotate(print=task_fingerprint(self.using))
@@ -153,7 +165,7 @@ class Roster:
         for some in parts:
             managed = self._ledger(some)
             chosen = rows if some is None else rows.filter(pk__in=some)
-            found = chosen.values_list("print", *TaskColumns._fields)
+            found = chosen.values_list("print", *_COLUMNS)
             for print_, *values in found.iterator(chunk_size=5000) if some is None else found:
                 yield TaskColumns(*values), print_, managed.get(values[0], _UNMANAGED)
 
@@ -190,12 +202,13 @@ class Roster:
             return "its schedule is gone" if timing is None else timing.message
         if isinstance(timing, Interval) and timing.microseconds <= 0:
             return "an interval of 0"
-        for name, kind in (("args", list), ("kwargs", dict), ("headers", dict)):
-            if not _is_json(getattr(columns, name), kind):
+        for name, said, kind in (
+            ("args", columns.args, list), ("kwargs", columns.kwargs, dict), ("headers", columns.headers, dict)
+        ):  # fmt: skip
+            if not _is_json(said, kind):
                 return f"its {name} are no JSON {'list' if kind is list else 'object'}"
         try:
             entry = self._built(columns, managed, timing)
-
         except (OverflowError, ValueError) as error:
             return f"its next run cannot be worked out: {error}"
         entry.fingerprint, entry.timing_row = print_, _same(timing_rows[0])
@@ -204,15 +217,16 @@ class Roster:
     def _built(self, columns: TaskColumns, managed: ManagedColumns, timing: Timing) -> Entry:
         entry = Entry()
         entry.row_id, entry.name = columns.id, columns.name
-        entry.task = _same(columns.task)
-        entry.args, entry.kwargs = _same(columns.args or "[]"), _same(columns.kwargs or "{}")
-        entry.headers = _same(columns.headers or "{}")
+        # One object for all equal values: most of a large table's repeat.
+        entry.task = sys.intern(columns.task)
+        entry.args, entry.kwargs = sys.intern(columns.args or "[]"), sys.intern(columns.kwargs or "{}")
+        entry.headers = sys.intern(columns.headers or "{}")
         entry.options = _same((columns.queue, columns.exchange, columns.routing_key, columns.priority))
         entry.expires_after, entry.expires, entry.start = columns.expire_seconds, columns.expires, columns.start_time
         entry.one_off = columns.one_off or isinstance(timing, Clocked)
         entry.timing = timing
         entry.last_run, entry.count = columns.last_run_at, columns.total_run_count
-        entry.changed = columns.date_changed or datetime.now(timezone.utc)
+        entry.changed = columns.date_changed or columns.last_run_at or datetime.now(timezone.utc)
         entry.managed = _same(managed)
         entry.once = managed.delivery == AT_MOST_ONCE
         deadline = managed.starting_deadline
@@ -229,10 +243,11 @@ class Roster:
 
     def refresh(self) -> None:
         """Read the last runs of all entries again, as somebody else may have written them, and plan anew."""
-        for row_id, last_run, count in self._enabled.values_list("pk", "last_run_at", "total_run_count").iterator(5000):
+        rows = self._enabled.values_list("pk", "last_run_at", "total_run_count", _SINCE)
+        for row_id, last_run, count, since in rows.iterator(5000):
             entry = self.entries.get(row_id)
             if entry is not None and (entry.last_run, entry.count) != (last_run, count):
-                entry.last_run, entry.count = last_run, count
+                entry.last_run, entry.count, entry.changed = last_run, count, since or entry.changed
                 entry.plan()
         self.agenda.rebuild(self.entries.values())
 
@@ -251,13 +266,8 @@ def _some(ids: Collection[int], total: int) -> list[int] | None:
     return None if len(ids) > min(_MANY, total // _PART) else sorted(ids)
 
 
-def _same(value: Any) -> Any:
-    """Return one object for all equal values: most of a large table's repeat."""
-    return sys.intern(value) if isinstance(value, str) else _same_tuple(value) if isinstance(value, tuple) else value
-
-
 @lru_cache(maxsize=65536)
-def _same_tuple(value: tuple[Any, ...]) -> tuple[Any, ...]:
+def _same(value: T) -> T:
     return value
 
 

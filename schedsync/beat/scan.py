@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
-from django.db.models import BigIntegerField, Model
+from django.db.models import Field, Model
 from django.db.models.expressions import RawSQL
 from django_celery_beat.models import PeriodicTask
 
@@ -81,9 +81,9 @@ class Scan:
             self._versions.get(_range(row_id), {}).pop(row_id, None)
 
     def _read_sums(self) -> dict[int, Any]:
-        # Of a number that no two rows share: equal versions, as one statement gives them to many, would cancel out.
-        number = {"postgresql": f"HASHINT8EXTENDED({self._version}, t.id)", "sqlite": f"{self._version} / {RANGE}"}
-        total = f"SUM({number.get(connections[self._using].vendor, self._version)})"
+        # SQLite ends the statement where a sum has more than 64 bits.
+        share = f" / {RANGE}" if connections[self._using].vendor == "sqlite" else ""
+        total = f"SUM({self._version}{share})"
         with _cursor(self._using) as cursor:
             cursor.execute(f"SELECT t.id - t.id % {RANGE}, {total} {self._rows} GROUP BY 1")
             return dict(cursor.fetchall())
@@ -110,8 +110,9 @@ def _range(row_id: int) -> int:
 def _version(using: str, with_ledger: bool) -> str:
     quote = connections[using].ops.quote_name
     if connections[using].vendor == "postgresql":
-        version = "t.xmin::text::bigint"
-        return f"({version} << 32) + COALESCE(m.xmin::text::bigint, 0)" if with_ledger else version
+        writers = "t.xmin::text || ' ' || COALESCE(m.xmin::text, '')" if with_ledger else "t.xmin::text"
+        # Each row has its own seed: equal numbers, as one statement gives them to many rows, would cancel out in a sum.
+        return f"HASHTEXTEXTENDED({writers}, t.id)"
     columns = [f"t.{name}" for name in _columns(using, PeriodicTask)] + [f"t.{quote('last_run_at')} IS NULL"]
     if with_ledger:
         columns += [f"m.{quote(name)}" for name in ManagedColumns._fields]
@@ -121,7 +122,8 @@ def _version(using: str, with_ledger: bool) -> str:
 def task_fingerprint(using: str) -> RawSQL:
     """Return an expression for a number that stands for what Beat reads of a task's row, but for its runs."""
     with _cursor(using):
-        return RawSQL(_hash(using, _columns(using, PeriodicTask)), (), output_field=BigIntegerField())
+        # A field without a kind: each of the numbers would go through a conversion that changes nothing.
+        return RawSQL(_hash(using, _columns(using, PeriodicTask)), (), output_field=Field())
 
 
 def timing_fingerprints(using: str) -> dict[TimingRow, int]:
