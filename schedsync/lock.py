@@ -175,13 +175,21 @@ def explained(error: Exception, using: str) -> SchedsyncError:
 
 
 def missing_tables(using: str) -> list[str]:
-    """Return which tables are missing, of ours and of those of django-celery-beat that we need."""
-    models = (PeriodicTask, ManagedSchedule, Pause, SyncRun, ApplyLock, Lease, Claim, Beat)
+    """Return which tables are missing, as far as the database can be asked."""
     try:
         connection = connections[using]
         if connection.in_atomic_block:
             connection.set_rollback(False)
-        present = set(connection.introspection.table_names())
+        return ask_for_missing_tables(using)
     except (DatabaseError, InterfaceError):
         return []
+
+
+def ask_for_missing_tables(using: str) -> list[str]:
+    """Return which tables are missing, of ours and of those of django-celery-beat that we need.
+
+    Raises what the database raises.
+    """
+    models = (PeriodicTask, ManagedSchedule, Pause, SyncRun, ApplyLock, Lease, Claim, Beat)
+    present = set(connections[using].introspection.table_names())
     return [model._meta.db_table for model in models if model._meta.db_table not in present]

@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from django.db.models import CharField, F
+from django.db.models import CharField, F, Model
 from django.db.models.functions import Cast
 from django_celery_beat.models import PeriodicTask
 
@@ -24,6 +24,7 @@ from schedsync.core.location import Location
 from schedsync.core.schedule import OF_OUR_BEAT, People, Problem, Row, Spec, canonical_json
 from schedsync.core.timing import Clocked, Interval, Timing
 from schedsync.models import ManagedSchedule, Pause
+from schedsync.statements import rows_of
 from schedsync.timing_values import clocked_of, crontab_of, interval_of, solar_of
 
 
@@ -44,11 +45,14 @@ class _TimingColumns(NamedTuple):
     clocked__clocked_time: datetime | None
 
 
-def observe(using: str, set_name: str) -> Observed:
-    """Read the rows, the ledger and the pauses from a database alias; four queries, whatever their number."""
-    ours, elsewhere = _ledger(using, set_name)
+def observe(using: str, set_name: str, only: str | None = None) -> Observed:
+    """Read the rows, the ledger and the pauses from a database alias; four queries, whatever their number.
+
+    With ``only`` a name, nothing but what bears it is read.
+    """
+    ours, elsewhere = _ledger(using, set_name, only)
     paused = {name: pause for name, pause in pauses(using).items() if name in ours}
-    return Observed(rows=_rows(using), ledger=ours, elsewhere=elsewhere, pauses=paused)
+    return Observed(rows=_rows(using, only), ledger=ours, elsewhere=elsewhere, pauses=paused)
 
 
 def observe_rows(using: str) -> Observed:
@@ -56,9 +60,9 @@ def observe_rows(using: str) -> Observed:
     return Observed(rows=_rows(using), pauses=pauses(using))
 
 
-def _rows(using: str) -> dict[str, Row]:
+def _rows(using: str, only: str | None = None) -> dict[str, Row]:
     # As text: the model's own field raises on a zone that this host does not know.
-    tasks = PeriodicTask.objects.using(using).annotate(zone=Cast(F("crontab__timezone"), CharField()))
+    tasks = _named(PeriodicTask, using, only).annotate(zone=Cast(F("crontab__timezone"), CharField()))
     found = tasks.values_list("enabled", "description", *TaskColumns._fields, *_TimingColumns._fields).order_by()
     rows = {row.name: row for row in map(_row, found)}
     return rows | _with_what_our_beat_reads(using, rows)
@@ -211,10 +215,15 @@ _LEDGER = (
 )  # fmt: skip
 
 
-def _ledger(using: str, set_name: str) -> tuple[dict[str, Managed], dict[str, str]]:
+def _named(model: type[Model], using: str, only: str | None) -> Any:
+    rows = rows_of(model, using)
+    return rows if only is None else rows.filter(name=only)
+
+
+def _ledger(using: str, set_name: str, only: str | None = None) -> tuple[dict[str, Managed], dict[str, str]]:
     ours: dict[str, Managed] = {}
     elsewhere: dict[str, str] = {}
-    for values in ManagedSchedule.objects.using(using).values_list(*_LEDGER).order_by("name"):
+    for values in _named(ManagedSchedule, using, only).values_list(*_LEDGER).order_by("name"):
         if values[0] == set_name:
             ours[values[1]] = _managed(*values)
         else:

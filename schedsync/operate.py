@@ -93,22 +93,23 @@ def resume(using: str, name: str) -> bool:
     return _operate(using, "resume", name, write)
 
 
-def end_next_pause(using: str) -> str | None:
-    """End the first pause whose time is over; returns its name, or None where there is none.
+def pauses_over(using: str) -> list[str]:
+    """Return the names whose pause has reached its end, the first one first."""
+    over = Pause.objects.using(using).filter(until__lte=now()).order_by("until", "name")
+    return list(over.values_list("name", flat=True))
+
+
+def end_pause(using: str, name: str) -> None:
+    """End a pause whose time is over.
 
     What Git has disabled, and what a human had disabled before, stays so; of a schedule that is gone only the pause is
     deleted. Raises Locked while an apply is running.
     """
-    over = Pause.objects.using(using).filter(until__lte=now()).order_by("until", "name")
-    name: str | None = over.values_list("name", flat=True).first()
-    if name is None:
-        return None
     is_managed = ManagedSchedule.objects.using(using).filter(name=name).exists()
     if is_managed and PeriodicTask.objects.using(using).filter(name=name).exists():
         _operate(using, "resume", name, partial(_end, using, name))
     else:
-        over.filter(name=name).delete()
-    return name
+        Pause.objects.using(using).filter(name=name, until__lte=now()).delete()
 
 
 def _end(using: str, name: str, row: Row, observed: Observed, at: datetime) -> None:
@@ -147,7 +148,7 @@ def _operate(using: str, verb: str, name: str, write: Callable[[Row, Observed, d
     with database_errors(using), transaction.atomic(using=using, durable=True):
         take(using, who(), at)
         set_name = _set_of(using, name)
-        observed = observe(using, set_name)
+        observed = observe(using, set_name, only=name)
         row = observed.rows.get(name)
         if row is None:
             raise Failed(f"`{name}` is managed, but its row is gone", hint="`schedsync apply` makes it again")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -13,8 +13,9 @@ from schedsync.clock import DatabaseNow
 from schedsync.core.change import Observed
 from schedsync.core.schedule import Row, Spec, completed_at
 from schedsync.core.status import BeatStatus, Late, Status
+from schedsync.core.timing import Crontab
 from schedsync.lock import database_errors
-from schedsync.models import ApplyLock, Beat
+from schedsync.models import ApplyLock, Beat, ManagedSchedule
 from schedsync.observe import observe_rows
 from schedsync.rollcall import last_number, live_beats
 
@@ -27,11 +28,12 @@ LONG = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """What is looked at, and when."""
+    """What is looked at, and when; ``leads_since`` is None where no Beat of ours leads."""
 
     observed: Observed
     now: datetime
     grace: timedelta
+    leads_since: datetime | None
 
 
 def status(using: str) -> Status:
@@ -39,18 +41,21 @@ def status(using: str) -> Status:
     now = datetime.now(timezone.utc)
     with database_errors(using):
         beats = live_beats(using)
-        moment = _Moment(observe_rows(using), now, OVERDUE if beats else OVERDUE_WITH_STOCK)
+        since = next((beat.leads_since or now for beat in beats if beat.leads), None)
+        moment = _Moment(observe_rows(using), now, OVERDUE if beats else OVERDUE_WITH_STOCK, since)
+        recent = ManagedSchedule.objects.using(using).filter(applied_at__gt=now - LONG)
+        applied = set(recent.values_list("name", flat=True))
         # The Beats' times are the database's; "how long ago" is told by its clock.
         at = ApplyLock.objects.using(using).values_list(DatabaseNow(), flat=True).first()
         number = last_number(using)
-    return _status(beats, at or now, number, moment)
+    current_app.loader.import_default_modules()
+    return _status(beats, at or now, number, moment, applied)
 
 
-def _status(beats: list[Beat], at: datetime, number: int, moment: _Moment) -> Status:
+def _status(beats: list[Beat], at: datetime, number: int, moment: _Moment, applied: Collection[str]) -> Status:
     rows = sorted(moment.observed.rows.values(), key=lambda row: row.name)
     enabled = [row for row in rows if row.spec is not None and row.spec.enabled and not row.problems]
     late = list(_late(enabled, moment))
-    current_app.loader.import_default_modules()
     known = current_app.tasks
     return Status(
         at=moment.now,
@@ -60,7 +65,7 @@ def _status(beats: list[Beat], at: datetime, number: int, moment: _Moment) -> St
         due=tuple(one for one in late if moment.now - one.tick <= moment.grace),
         overdue=tuple(one for one in late if moment.now - one.tick > moment.grace),
         never_ran=tuple(row.name for row in enabled if not row.total_run_count and row.last_run_at is None),
-        disabled_long=tuple(row.name for row in rows if _is_disabled_long(row, moment.now)),
+        disabled_long=tuple(row.name for row in rows if row.name not in applied and _is_disabled_long(row, moment)),
         unregistered=tuple(row.name for row in enabled if row.spec and row.spec.task not in known),
         broken=tuple(row.name for row in rows if row.problems and (row.spec is None or row.spec.enabled)),
     )
@@ -86,24 +91,36 @@ def _beat(beat: Beat, at: datetime) -> BeatStatus:
 def _late(rows: list[Row], moment: _Moment) -> Iterator[Late]:
     for row in rows:
         if row.spec is not None and not completed_at(row.spec, moment.now):
-            tick = _tick(row, row.spec, moment.now)
+            tick = _tick(row, row.spec, moment)
             if tick is not None:
                 yield Late(row.name, tick)
 
 
-def _tick(row: Row, spec: Spec, now: datetime) -> datetime | None:
+def _tick(row: Row, spec: Spec, moment: _Moment) -> datetime | None:
     """Return the tick that a schedule is waiting for, if it lies in the past and is still wanted."""
     if spec.one_off and row.total_run_count:
         return None
-    last = row.last_run_at or row.date_changed or now
+    last = row.last_run_at or row.date_changed or moment.now
     tick = first_tick(spec.timing, last, spec.start_at, ran=row.last_run_at is not None)
-    if tick is None or tick > now:
+    if tick is None or tick > moment.now:
         return None
-    deadline = None if spec.starting_deadline is None else timedelta(seconds=spec.starting_deadline)
-    return due(spec.timing, tick, now, Lateness(spec.missed_runs, deadline), now).tick
+    if moment.leads_since is None:
+        # Nobody decides to pass it over.
+        return due(spec.timing, tick, moment.now, Lateness(), moment.now).tick
+    return due(spec.timing, tick, moment.now, _lateness(spec), moment.leads_since).tick
 
 
-def _is_disabled_long(row: Row, now: datetime) -> bool:
-    if row.spec is None or row.spec.enabled or completed_at(row.spec, now):
+def _lateness(spec: Spec) -> Lateness:
+    seconds = spec.starting_deadline
+    if seconds is None and isinstance(spec.timing, Crontab):
+        seconds = current_app.conf.beat_cron_starting_deadline
+    return Lateness(spec.missed_runs, None if seconds is None else timedelta(seconds=seconds))
+
+
+def _is_disabled_long(row: Row, moment: _Moment) -> bool:
+    """Say whether a row was disabled long ago, as far as the tables tell: an UPDATE by hand leaves no time behind."""
+    if row.spec is None or row.spec.enabled or row.date_changed is None or completed_at(row.spec, moment.now):
         return False
-    return row.date_changed is not None and now - row.date_changed > LONG
+    paused = moment.observed.pauses.get(row.name)
+    since = row.date_changed if paused is None else max(row.date_changed, paused.since)
+    return moment.now - since > LONG

@@ -9,18 +9,19 @@ it is adopted by the next holder of the lease, and sent again under the same tas
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from datetime import datetime, timedelta, timezone
+from typing import Any, NamedTuple, Protocol
 
 from django.db import connections
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Greatest
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.entry import Message
 from schedsync.beat.leadership import still_holds
+from schedsync.beat.scan import task_fingerprint
 from schedsync.beat.transactions import bounded
 from schedsync.clock import DatabaseNow
 from schedsync.models import Claim
@@ -34,8 +35,8 @@ class LeaseLost(Exception):
 class Batch:
     """What one transaction claimed: the messages that are ours to send, and by their rows' ids those that are not.
 
-    ``stale`` rows were edited since they were read, ``foreign`` ones among them run by somebody who claims nothing;
-    the ticks of ``taken`` ones were claimed before.
+    ``stale`` rows were edited since they were read; among them ``foreign`` ones were run by somebody who claims
+    nothing, and ``moved`` ones perhaps. The ticks of ``taken`` ones were claimed before.
     """
 
     id: uuid.UUID
@@ -43,6 +44,16 @@ class Batch:
     stale: frozenset[int] = frozenset()
     taken: frozenset[int] = frozenset()
     foreign: frozenset[int] = frozenset()
+    moved: frozenset[int] = frozenset()
+
+
+class _Row(NamedTuple):
+    """An enabled row as it is when it is claimed; ``explained`` says that an apply or a claim wrote its last run."""
+
+    last_run: datetime | None
+    runs: int
+    fingerprint: int
+    explained: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +75,15 @@ class Claims(Protocol):
         """Return the ids of the rows whose claims still belong to a batch and are not confirmed."""
         ...
 
-    def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> None:
-        """Write the runs back: last run and count of those that are still claimed by the batch."""
+    def hold(self, batch: uuid.UUID) -> None:
+        """Say that the claims of a batch are still being worked on."""
+        ...
+
+    def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> set[int]:
+        """Write the runs back: last run and count of those that are still claimed by the batch.
+
+        Returns the ids of rows that somebody else has locked: nobody waits for them, they are to be confirmed later.
+        """
         ...
 
     def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:
@@ -96,12 +114,15 @@ class StoredClaims:
             rows = self._rows(by_id)
             fit = [message for row_id, message in sorted(by_id.items()) if _fits(message, rows.get(row_id))]
             if fit:
+                self._forget_future(message.entry.row_id for message in fit if message.entry.last_run is None)
                 self._insert(fit, batch, epoch)
             held = self.held(batch)
-        foreign = frozenset(row_id for row_id in by_id if _ran_elsewhere(by_id[row_id], rows.get(row_id)))
         ours = tuple(message for message in messages if message.entry.row_id in held)
         stale = frozenset(by_id).difference(message.entry.row_id for message in fit)
-        return Batch(batch, ours, stale, frozenset(by_id).difference(stale, held), foreign)
+        moved = {row_id for row_id in stale if _moved(by_id[row_id], rows.get(row_id))}
+        foreign = {row_id for row_id in moved if rows[row_id].runs > by_id[row_id].entry.count}
+        taken = frozenset(by_id).difference(stale, held)
+        return Batch(batch, ours, stale, taken, frozenset(foreign), frozenset(moved - foreign))
 
     def _check(self, epoch: int) -> None:
         if self.checks_epoch:
@@ -115,11 +136,19 @@ class StoredClaims:
         if connections[self.using].vendor == "sqlite":
             Claim.objects.using(self.using).filter(pk=0).update(epoch=0)
 
-    def _rows(self, ids: Collection[int]) -> dict[int, tuple[Any, ...]]:
-        claims = Claim.objects.using(self.using).filter(row_id=OuterRef("pk"))
+    def _rows(self, ids: Collection[int]) -> dict[int, _Row]:
+        tick = Subquery(Claim.objects.using(self.using).filter(row_id=OuterRef("pk")).values("tick"))
+        explained = ExpressionWrapper(Q(last_run_at=F("date_changed")) | Q(last_run_at=tick), BooleanField())
         rows = PeriodicTask.objects.using(self.using).filter(pk__in=list(ids), enabled=True).order_by()
-        found = rows.values_list("pk", "last_run_at", "total_run_count", Subquery(claims.values("tick")))
-        return {row_id: values for row_id, *values in found}
+        found = rows.annotate(print=task_fingerprint(self.using), explained=explained)
+        columns = found.values_list("pk", "last_run_at", "total_run_count", "print", "explained")
+        return {row_id: _Row(*values) for row_id, *values in columns}
+
+    def _forget_future(self, never_ran: Iterable[int]) -> None:
+        """Forget claims that a clock ahead of its time has made, of rows whose last run somebody has taken away."""
+        if ids := list(never_ran):
+            claims = Claim.objects.using(self.using).filter(pk__in=ids, confirmed=True)
+            claims.filter(tick__gt=DatabaseNow() + self.lease).delete()
 
     def _insert(self, messages: Sequence[Message], batch: uuid.UUID, epoch: int) -> None:
         connection = connections[self.using]
@@ -142,7 +171,13 @@ class StoredClaims:
         claims = Claim.objects.using(self.using).filter(batch=batch, confirmed=False)
         return set(claims.values_list("row_id", flat=True))
 
-    def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> None:
+    def hold(self, batch: uuid.UUID) -> None:
+        """Renew the time of the claims: where there is no election, old ones are taken over."""
+        if not self.checks_epoch:
+            claims = Claim.objects.using(self.using).filter(batch=batch, confirmed=False)
+            claims.update(claimed_at=DatabaseNow())
+
+    def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> set[int]:
         """Write back in one transaction; a last run never moves back, whoever moved it on meanwhile."""
         ids = sorted(message.entry.row_id for message in messages)
         one_offs = {message.entry.row_id for message in messages if message.entry.one_off}
@@ -152,13 +187,16 @@ class StoredClaims:
         with bounded(self.using, self.lease):
             self._write_first()
             found = claims.filter(pk__in=ids, batch=batch, confirmed=False).select_for_update()
-            mine = list(found.values_list("pk", flat=True))
+            claimed = set(found.values_list("pk", flat=True))
+            locked = locked_elsewhere(self.using, claimed)
+            mine = sorted(claimed - locked)
             rows = PeriodicTask.objects.using(self.using).filter(pk__in=mine)
             last_run = Greatest(Coalesce(F("last_run_at"), tick), tick)
             rows.update(last_run_at=last_run, total_run_count=F("total_run_count") + 1)
             if done := one_offs.intersection(mine):
                 finish(self.using, rows.filter(pk__in=done), tick)
             claims.filter(pk__in=mine).update(confirmed=True)
+        return locked
 
     def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:
         """Take over the claims of earlier epochs; without an election those that are older than a lease."""
@@ -196,16 +234,29 @@ def _forward(vendor: str, table: str, names: Sequence[str]) -> str:
     return f"ON CONFLICT ({key}) DO UPDATE SET {taken} WHERE {table}.{tick} < EXCLUDED.{tick}"
 
 
-def _fits(message: Message, row: Sequence[Any] | None) -> bool:
-    return row is not None and row[0] == message.entry.last_run
+def _fits(message: Message, row: _Row | None) -> bool:
+    entry = message.entry
+    return row is not None and (row.last_run, row.fingerprint) == (entry.last_run, entry.fingerprint)
 
 
-def _ran_elsewhere(message: Message, row: Sequence[Any] | None) -> bool:
-    """Say whether somebody who claims nothing has run a row: its count grew, by no claim of ours."""
-    if row is None or row[0] is None:
+def _moved(message: Message, row: _Row | None) -> bool:
+    """Say whether the last run of a row was moved by nobody who claims; an apply may put it before a start ahead."""
+    if row is None or row.last_run is None or row.explained or row.last_run > datetime.now(timezone.utc):
         return False
-    last_run, count, claimed = row
-    return bool(count > message.entry.count and last_run != message.entry.last_run and claimed != last_run)
+    return row.last_run != message.entry.last_run and row.runs >= message.entry.count
+
+
+def locked_elsewhere(using: str, ids: Collection[int]) -> set[int]:
+    """Lock rows, without waiting for those that another transaction has locked; returns the ids of those.
+
+    Where the database cannot pass over locked rows, it waits for them.
+    """
+    rows = PeriodicTask.objects.using(using).filter(pk__in=ids).order_by("pk")
+    skip = connections[using].features.has_select_for_update_skip_locked
+    free = set(rows.select_for_update(skip_locked=skip).values_list("pk", flat=True))
+    if len(free) == len(ids):
+        return set()
+    return set(rows.values_list("pk", flat=True)) - free
 
 
 def finish(using: str, rows: Any, until: Any) -> None:
@@ -233,7 +284,10 @@ class NoClaims:
         """Hold nothing."""
         return set()
 
-    def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> None:  # noqa: ARG002
+    def hold(self, batch: uuid.UUID) -> None:
+        """Do nothing."""
+
+    def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> set[int]:  # noqa: ARG002
         """Write back, tick by tick: schedules that are due together mostly have the same."""
         tasks = PeriodicTask.objects.using(self._using)
         for tick in {message.tick for message in messages}:
@@ -242,6 +296,7 @@ class NoClaims:
             done = [message.entry.row_id for message in messages if message.tick == tick and message.entry.one_off]
             if done:
                 finish(self._using, tasks.filter(pk__in=done), tick)
+        return set()
 
     def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:  # noqa: ARG002
         """Find nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
@@ -11,18 +12,21 @@ from typing import Any
 
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.beat.claims import Claims, Orphan
+from schedsync.beat.claims import Batch, Claims, Orphan, locked_elsewhere
 from schedsync.beat.entry import Entry, Message
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
 from schedsync.beat.ticks import due
+from schedsync.beat.transactions import bounded
 
 logger = logging.getLogger(__name__)
 
 #: So many are claimed, sent and confirmed together.
 BATCH = 1000
+#: What a broker refuses is tried again after so many seconds.
+_AGAIN = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ class Pending:
 class Dispatch:
     """Sends what is due, and remembers what it could not finish.
 
-    ``found_stale`` says that rows were edited since they were read, ``foreign`` names schedules that somebody else ran.
+    ``keep`` renews the lease and a batch's claims, and says whether to go on. ``found_stale`` says that rows were
+    edited since they were read, ``foreign`` names schedules that somebody else ran.
     """
 
     using: str
@@ -46,11 +51,15 @@ class Dispatch:
     leadership: Leadership
     sender: Sender
     publish: Callable[..., Any]
+    keep: Callable[[uuid.UUID], bool]
     since: datetime
     unsent: list[Pending] = field(default_factory=list)
+    refused: list[Pending] = field(default_factory=list)
     unconfirmed: list[Pending] = field(default_factory=list)
     found_stale: bool = False
     foreign: set[str] = field(default_factory=set)
+    _moved: set[int] = field(default_factory=set)
+    _try_again: float = 0.0
 
     def take_over(self, *, is_fresh: bool) -> None:
         """Begin to lead: finish what was begun, by this Beat or by the one before.
@@ -64,10 +73,14 @@ class Dispatch:
         self.adopt()
         self.claims.forget_deleted()
 
+    @property
+    def _waiting(self) -> list[Pending]:
+        return [*self.unsent, *self.refused]
+
     def adopt(self) -> None:
         """Take over what nobody confirmed: send it again under its id, or drop it where the schedule says so."""
         batch, orphans = self.claims.adopt(self.leadership.epoch or 0)
-        never_sent = {(one.entry.row_id, one.tick) for pending in self.unsent for one in pending.messages}
+        never_sent = {(one.entry.row_id, one.tick) for pending in self._waiting for one in pending.messages}
         if not orphans:
             return
         again, dropped = self._sorted(orphans, never_sent)
@@ -100,29 +113,46 @@ class Dispatch:
             self._confirm_sent()
             if not self._resend():
                 return False
-            messages = self._messages(self.roster.agenda.pop(now, BATCH), now)
-            if messages and not self.sender.ready():
-                self._put_back(message.entry for message in messages)
+            first = self.roster.agenda.next_at()
+            if first is None or first > now:
+                return True
+            if not self.sender.ready():
                 return False
+            messages = self._messages(self.roster.agenda.pop(now, BATCH), now)
             return not messages or self._send_batch(messages)
 
     def _resend(self) -> bool:
-        """Send what is left of earlier batches, if it still is ours; returns whether nothing is left."""
+        """Send what is left of earlier batches, if it still is ours; returns whether none of it waits."""
+        if self.refused and time.monotonic() > self._try_again:
+            self._try_again = time.monotonic() + _AGAIN
+            self.unsent += self.refused
+            self.refused = []
         while self.unsent:
             if not self.sender.ready():
                 return False
-            pending = self.unsent.pop(0)
+            pending = self.unsent[0]
             held = self.claims.held(pending.batch)
-            ours = [message for message in pending.messages if message.entry.row_id in held]
+            self.unsent.pop(0)
             # Somebody else has sent the others.
             self._read_again(message.entry.row_id for message in pending.messages if message.entry.row_id not in held)
-            now = datetime.now(timezone.utc)
-            late = tuple(message for message in ours if _too_late(message.entry, message.tick, now))
-            if late:
-                self._settle(replace(pending, messages=late))
-            if not self._send(replace(pending, messages=tuple(one for one in ours if one not in late))):
+            if not self._send_held(pending, held):
                 return False
         return True
+
+    def _send_held(self, pending: Pending, held: Collection[int]) -> bool:
+        """Send what is held of a batch, as it is loaded now, but for what is too late or there no more."""
+        now = datetime.now(timezone.utc)
+        ours = [message for message in pending.messages if message.entry.row_id in held]
+        entries = self.roster.entries
+        again = tuple(
+            Message(entry, message.tick)
+            for message in ours
+            if (entry := entries.get(message.entry.row_id)) is not None and not _too_late(entry, message.tick, now)
+        )
+        wanted = {message.entry.row_id for message in again}
+        if over := tuple(message for message in ours if message.entry.row_id not in wanted):
+            self._settle(replace(pending, messages=over))
+        return self._send(replace(pending, messages=again))
 
     def _read_again(self, row_ids: Iterable[int]) -> None:
         before = len(self.roster.reread)
@@ -134,8 +164,12 @@ class Dispatch:
         messages: list[Message] = []
         over: list[int] = []
         passed = 0
+        # Read again while their tick waits for the broker: they go on when it is sent.
+        in_hand = {one.entry.row_id for some in (*self._waiting, *self.unconfirmed) for one in some.messages}
         for row_id in woken:
             entry = self.roster.entries[row_id]
+            if row_id in in_hand:
+                continue
             if entry.is_done or (entry.expires is not None and now >= entry.expires):
                 over.append(row_id)
             elif entry.tick is not None:
@@ -159,12 +193,17 @@ class Dispatch:
 
     def _end(self, row_ids: list[int], now: datetime) -> None:
         """Disable what has passed its end, or has run once; the row decides, not what was read of it."""
-        rows = PeriodicTask.objects.using(self.using).filter(pk__in=row_ids, enabled=True)
-        rows.filter(expires__lte=now).update(enabled=False, last_run_at=None)
-        done = rows.filter(one_off=True, total_run_count__gt=0)
-        done.update(enabled=False, total_run_count=0, last_run_at=None)
+        with bounded(self.using, self.leadership.span):
+            locked = locked_elsewhere(self.using, row_ids)
+            free = set(row_ids) - locked
+            rows = PeriodicTask.objects.using(self.using).filter(pk__in=free, enabled=True)
+            rows.filter(expires__lte=now).update(enabled=False, last_run_at=None)
+            done = rows.filter(one_off=True, total_run_count__gt=0)
+            done.update(enabled=False, total_run_count=0, last_run_at=None)
         self.roster.drop(row_ids)
-        self.found_stale = True
+        # Those that are locked come back with the next scan.
+        self.roster.reread |= locked
+        self.found_stale |= bool(free)
 
     def _send_batch(self, messages: list[Message]) -> bool:
         try:
@@ -179,44 +218,67 @@ class Dispatch:
             elif message.entry.row_id not in mine:
                 self.roster.reread.add(message.entry.row_id)
         self.found_stale |= bool(batch.stale)
-        self.foreign |= {message.name for message in messages if message.entry.row_id in batch.foreign}
+        self._note_foreign(batch, messages)
         return self._send(Pending(batch.id, batch.messages))
 
+    def _note_foreign(self, batch: Batch, messages: list[Message]) -> None:
+        """Note who was run by another scheduler: whose count grew, or whose last run moves again and again."""
+        foreign = batch.foreign | (batch.moved & self._moved)
+        self._moved |= batch.moved
+        self.foreign |= {message.name for message in messages if message.entry.row_id in foreign}
+
     def _send(self, pending: Pending) -> bool:
-        """Send and confirm; returns whether all of it is done."""
-        done = self.sender.send(pending.messages, self.publish, lambda: self.leadership.leads)
-        # What failed may have arrived: a schedule that says "at most once" is not sent again.
-        count = done.count + (done.failed and pending.messages[done.count].entry.once)
-        sent, left = pending.messages[:count], pending.messages[count:]
+        """Send and confirm; returns whether nothing of it waits for the broker or the lease."""
+        sent = self.sender.send(pending.messages, self.publish, lambda: self._go_on(pending.batch))
+        done, left = list(sent.done), tuple(sent.left)
+        if sent.unsure and left[0].entry.once:
+            # It may have arrived, and is not sent again.
+            done, left = [*done, left[0]], left[1:]
         if left:
             self.unsent.insert(0, replace(pending, messages=left))
-        if sent:
-            self.unconfirmed.append(replace(pending, messages=sent))
+        if sent.refused:
+            self.refused.append(replace(pending, messages=tuple(sent.refused)))
+            self._try_again = time.monotonic() + _AGAIN
+        if done:
+            self.unconfirmed.append(replace(pending, messages=tuple(done)))
             self._confirm_sent()
-        return not left
+        return not (left or sent.unsure)
+
+    def _go_on(self, batch: uuid.UUID) -> bool:
+        """Renew what is held of lease and claims in time: a slow broker may take longer than a lease for a batch."""
+        return self.leadership.leads if self.leadership.wait else self.keep(batch)
 
     def _confirm_sent(self) -> None:
-        while self.unconfirmed:
-            self._settle(self.unconfirmed[0])
-            self.unconfirmed.pop(0)
+        for pending in list(self.unconfirmed):
+            self._settle(pending)
+            self.unconfirmed.remove(pending)
 
     def _settle(self, pending: Pending) -> None:
-        self.claims.confirm(pending.batch, pending.messages)
+        """Confirm, and plan on; what somebody else has locked is left for the next time."""
+        locked = self.claims.confirm(pending.batch, pending.messages)
         for message in pending.messages:
-            entry = self.roster.entries.get(message.entry.row_id)
-            if entry is None:
-                continue
-            if entry.one_off:
-                self.roster.drop([entry.row_id])
-                self.roster.reread.add(entry.row_id)
-                continue
-            entry.last_run = message.tick if entry.last_run is None else max(message.tick, entry.last_run)
-            entry.count += 1
-            entry.plan()
-            self.roster.agenda.put(entry)
+            if message.entry.row_id not in locked:
+                self._plan_on(message)
+        if locked:
+            left = tuple(message for message in pending.messages if message.entry.row_id in locked)
+            self.unconfirmed.append(replace(pending, messages=left))
+
+    def _plan_on(self, message: Message) -> None:
+        entry = self.roster.entries.get(message.entry.row_id)
+        if entry is None:
+            return
+        if entry.one_off:
+            self.roster.drop([entry.row_id])
+            self.roster.reread.add(entry.row_id)
+            return
+        entry.last_run = message.tick if entry.last_run is None else max(message.tick, entry.last_run)
+        entry.count += 1
+        entry.plan()
+        self.roster.agenda.put(entry)
 
     def _advance(self, entry: Entry, tick: datetime) -> None:
         """Pass a tick that was claimed before: by another Beat, or long ago."""
+        logger.info("`%s` was claimed before for %s", entry.name, tick, extra={"schedule": entry.name})
         entry.tick = tick
         found = due(entry.timing, tick, tick, entry.lateness, self.since)
         entry.tick = found.following

@@ -145,6 +145,7 @@ class RedisElection:
             self.url, socket_timeout=self.timings.retry, socket_connect_timeout=self.timings.retry
         )
         self._errors: tuple[type[Exception], ...] = (redis.RedisError, OSError)
+        self._not_owned: type[Exception] = redis.exceptions.LockNotOwnedError
 
     @property
     def _lock(self) -> Any:
@@ -156,25 +157,30 @@ class RedisElection:
     def acquire(self) -> int | None:
         """Take the lock, then an epoch that ends every earlier one."""
         # Ours still, where only the answer to a renewal was lost.
-        ours = self._lock.local.token is not None and self._try(self._lock.reacquire)
-        if not ours and not self._try(self._lock.acquire, token=f"{self.holder}"):
+        if not self._reacquired() and not self._try(self._lock.acquire, token=f"{self.holder}"):
             return None
         return next_epoch(self.using, self.holder, timedelta(seconds=self.timings.lease), free_only=False)
 
     def renew(self, epoch: int) -> bool:  # noqa: ARG002
         """Set the lock's time to live again; raises nothing where it is gone."""
-        return bool(self._try(self._lock.reacquire))
+        return self._reacquired()
 
     def release(self, epoch: int) -> None:
         """Delete the lock, if it still is ours."""
         self._try(self._lock.release)
         _free_row(self.using, self.holder, epoch)
 
+    def _reacquired(self) -> bool:
+        return self._lock.local.token is not None and bool(self._try(self._lock.reacquire))
+
     def _try(self, call: Any, **options: Any) -> Any:
         try:
             return call(**options)
         except self._errors as error:
             logger.warning("the lease in Redis: %s", error)
+            if isinstance(error, self._not_owned):
+                # Nothing to ask for again.
+                self._lock.local.token = None
             return None
 
 
@@ -219,6 +225,11 @@ class Leadership:
     _next: float = 0.0
 
     @property
+    def span(self) -> timedelta:
+        """How long a lease holds."""
+        return timedelta(seconds=self.timings.lease)
+
+    @property
     def leads(self) -> bool:
         """Whether the lease is held, and has not run out since it was last renewed."""
         return self.epoch is not None and time.monotonic() < self._ends
@@ -260,6 +271,6 @@ class Leadership:
 
     def resign(self) -> None:
         """Give the lease back; raises what the database raises."""
-        epoch, self.epoch = self.epoch, None
-        if epoch is not None:
-            self.election.release(epoch)
+        if self.epoch is not None:
+            self.election.release(self.epoch)
+        self.epoch = None

@@ -73,7 +73,7 @@ class Loader:
         self._next_poll = began + POLL
         self._mark, self.number = mark, mark[0]
         self.pause_ends = self._first_end()
-        self._next_scan = began + max(SCAN, SHARE * took)
+        self._next_scan = began + max(SCAN, SHARE * reload.scanned)
         if reload.changed or reload.gone:
             found = {"changed": len(reload.changed), "gone": len(reload.gone), "schedules": len(self._roster)}
             logger.info(

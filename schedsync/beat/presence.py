@@ -33,13 +33,13 @@ class Presence:
     _said: dict[str, Any] = field(default_factory=dict)
     _next: float = 0.0
 
-    def say(self, **columns: Any) -> None:
-        """Write what has changed; the times are the database's."""
+    def say(self, *, has_loaded: bool, **columns: Any) -> None:
+        """Write what has changed, and when it was loaded; the times are the database's."""
         changed = {name: value for name, value in columns.items() if self._said.get(name, _NOTHING) != value}
-        if not changed and time.monotonic() < self._next:
+        if not changed and not has_loaded and time.monotonic() < self._next:
             return
         times: dict[str, Any] = {"seen_at": DatabaseNow()}
-        if "loaded" in changed:
+        if has_loaded or "loaded" in changed:
             times["loaded_at"] = DatabaseNow()
         if "leads" in changed:
             times["leads_since"] = DatabaseNow() if changed["leads"] else None

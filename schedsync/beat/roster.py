@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -41,12 +42,13 @@ _COLUMNS = [_SINCE if name == "date_changed" else name for name in TaskColumns._
 class Reload:
     """What a reload found: ids of entries that are new or changed, of those that are gone, and of suspicious ones.
 
-    ``foreign`` ran without this Beat since it read them last.
+    ``foreign`` ran without this Beat since it read them last; ``scanned`` is how many seconds it took to find all that.
     """
 
     changed: frozenset[int] = frozenset()
     gone: frozenset[int] = frozenset()
     foreign: frozenset[int] = frozenset()
+    scanned: float = 0.0
 
 
 @dataclass
@@ -76,6 +78,7 @@ class Roster:
 
     def reload(self) -> Reload:
         """Find what changed by the narrow scan, and read that in full."""
+        began = time.monotonic()
         self._reload_timings()
         look = self._scan.look()
         for row_id in look.gone:
@@ -85,11 +88,15 @@ class Roster:
         if len(suspects) > _FEW:
             # Most of many have only run, and to read those in full takes longer than to compare them.
             suspects = self._differing(suspects)
+        scanned = time.monotonic() - began
         found, taken, foreign = self._read(must, suspects)
-        self._scan.accept(look, (must | suspects) - found)
+        vanished = (must | suspects) - found
+        for row_id in vanished:
+            self._forget(row_id)
+        self._scan.accept(look, vanished)
         self._moved = set()
         self.reread.clear()
-        return Reload(frozenset(taken), frozenset(look.gone), frozenset(foreign))
+        return Reload(frozenset(taken), frozenset(look.gone | vanished), frozenset(foreign), scanned)
 
     @property
     def _enabled(self) -> Any:

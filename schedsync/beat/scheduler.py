@@ -29,15 +29,17 @@ from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.wakeup import wait, wakeups
 from schedsync.core.collecting import gc_paused
-from schedsync.errors import SchedsyncError
-from schedsync.lock import missing_tables
+from schedsync.errors import Locked, SchedsyncError
+from schedsync.lock import ask_for_missing_tables
 from schedsync.notice import leader_setting, notify, publish
-from schedsync.operate import end_next_pause
+from schedsync.operate import end_pause, pauses_over
 
 logger = logging.getLogger(__name__)
 
 #: Where our tables were missing, they are looked for again after so many seconds.
 _MIGRATED = 30.0
+#: For so many seconds ticks may wait while pauses are ended.
+_PATIENCE = 0.5
 
 
 class Scheduler(DatabaseScheduler):  # type: ignore[misc]
@@ -58,15 +60,28 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self._next_adoption = 0.0
         self._next_pause = 0.0
         self._next_comparison = 0.0
+        self._has_loaded = False
         self._wakeups = wakeups(self.using, self._leader)
         self.app = kwargs["app"] if "app" in kwargs else args[0]
         self.sender = Sender(self.app)
+        # Until the database can be asked: whoever takes them for missing would send without a lease.
+        self.is_migrated = True
         self._build()
+        self._look_again: float | None = 0.0
         super().__init__(*args, **kwargs)
+
+    def _look_for_tables(self) -> None:
+        """Ask whether our tables are there, until they are; what was built for the other case is built anew."""
+        if self._look_again is None or time.monotonic() < self._look_again:
+            return
+        is_migrated = not ask_for_missing_tables(self.using)
+        self._look_again = None if is_migrated else time.monotonic() + _MIGRATED
+        if is_migrated != self.is_migrated:
+            self.is_migrated = is_migrated
+            self._build()
 
     def _build(self) -> None:
         """Put the parts together, by whether our tables are there."""
-        self.is_migrated = not missing_tables(self.using)
         elected = self.is_migrated or self._leader is None
         election = election_of(self._leader if elected else None, self.using, self.holder, self.timings)
         lease = timedelta(seconds=self.timings.lease)
@@ -81,7 +96,6 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self._dispatch: Dispatch | None = None
         self._claims = claims
         self._trouble = ""
-        self._look_again = time.monotonic() + _MIGRATED
 
     def setup_schedule(self) -> None:
         """Write the entries of the settings, as stock Beat does, and load; a database that is away is waited for."""
@@ -91,6 +105,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             self._fail(error)
 
     def _set_up(self) -> None:
+        self._look_for_tables()
         self.install_default_entries({})
         self.update_from_dict(self.app.conf.beat_schedule)
         with gc_paused():
@@ -146,8 +161,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         is_fresh = not self._is_set_up
         if is_fresh:
             self._set_up()
-        if not self.is_migrated and time.monotonic() > self._look_again:
-            self._build()
+        self._look_for_tables()
         self._load()
         led = self.leadership.epoch
         if not self.leadership.keep():
@@ -161,31 +175,48 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
 
     def _load(self) -> None:
         reload = self.loader.poll()
+        self._has_loaded |= reload is not None and bool(reload.changed or reload.gone)
         # Without an election others of ours run what this one has loaded, and rightly so.
         if reload is not None and reload.foreign and self.leadership.leads and self.leadership.election.checks_epoch:
             self._suspect([self.roster.entries[row_id].name for row_id in reload.foreign])
 
     def _end_pauses(self) -> None:
-        if not self.loader.pause_is_over() or time.monotonic() < self._next_pause:
+        """End the pauses that are over, but for no longer than ticks may wait; the others come after what is due."""
+        began = time.monotonic()
+        if not self.loader.pause_is_over() or began < self._next_pause:
             return
-        try:
-            ended = end_next_pause(self.using)
-        except SchedsyncError as error:
-            # Mostly an apply that is running.
-            self._next_pause = time.monotonic() + POLL
-            logger.info("the pauses that are over wait: %s", error)
-            return
-        if ended is not None:
-            logger.warning("paused no longer: %s", ended, extra={"schedule": ended})
-        self.loader.hurry()
+        for name in pauses_over(self.using):
+            try:
+                end_pause(self.using, name)
+            except SchedsyncError as error:
+                self._next_pause = time.monotonic() + POLL
+                logger.warning("`%s` stays paused beyond its time: %s", name, error, extra={"schedule": name})
+                if isinstance(error, Locked):
+                    return
+            else:
+                logger.warning("paused no longer: %s", name, extra={"schedule": name})
+                self.loader.hurry()
+            if time.monotonic() - began > _PATIENCE:
+                return
 
     def _begin(self, is_fresh: bool) -> None:
         """Begin to lead."""
         logger.warning("leading, epoch %s", self.leadership.epoch, extra={"epoch": self.leadership.epoch})
         self._dispatch = self._dispatch or Dispatch(
-            self.using, self.roster, self._claims, self.leadership, self.sender, self.apply_async, _now()
+            self.using, self.roster, self._claims, self.leadership, self.sender, self.apply_async, self._keep, _now()
         )
         self._dispatch.take_over(is_fresh=is_fresh)
+
+    def _keep(self, batch: uuid.UUID) -> bool:
+        """Renew the lease in the middle of a batch; whatever fails, the rest of it is not sent."""
+        try:
+            if self.leadership.epoch is None or not self.leadership.keep():
+                return False
+            self._present()
+            self._claims.hold(batch)
+        except (DatabaseError, InterfaceError) as error:
+            self._fail(error)
+        return self.leadership.leads
 
     def _send(self) -> float:
         dispatch = self._dispatch
@@ -195,9 +226,10 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             self._next_adoption = time.monotonic() + self.timings.lease
             dispatch.adopt()
         goes_on = dispatch.run(_now())
-        if dispatch.foreign:
+        # Without an election the others are Beats of ours.
+        if dispatch.foreign and self.leadership.election.checks_epoch:
             self._suspect(sorted(dispatch.foreign))
-            dispatch.foreign.clear()
+        dispatch.foreign.clear()
         if dispatch.found_stale:
             dispatch.found_stale = False
             self.loader.hurry()
@@ -221,12 +253,14 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self._compare()
         leads = self.leadership.leads
         self.presence.say(
+            has_loaded=self._has_loaded,
             leads=leads,
             epoch=self.leadership.epoch or 0,
             loaded=self.loader.number,
             schedules=len(self.roster),
             trouble=self._trouble,
         )
+        self._has_loaded = False
 
     def _compare(self) -> None:
         """Say so where another Beat of ours looks for the lease elsewhere: then both would send."""
@@ -260,8 +294,10 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             extra={"schedule": entry.name, "task": entry.task, "tick": entry.tick.isoformat()},
         )  # fmt: skip
         task = self.app.tasks.get(entry.task)
-        # Tried again by us, under the same claim; Celery's own retry would hold everything else up.
-        options = {**entry.options, "producer": producer, "retry": False}
+        # Tried again by us, under the same claim; Celery's own retry, or a RabbitMQ that blocks its publishers, would
+        # hold everything else up.
+        patience = {"retry": False, "confirm_timeout": self.timings.lease / 3}
+        options = {**entry.options, **patience, "producer": producer}
         if task is not None:
             return task.apply_async(entry.args, entry.kwargs, **options)
         return self.send_task(entry.task, entry.args, entry.kwargs, **options)
@@ -276,6 +312,15 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     def sync(self) -> None:
         """Do nothing: every run is written back as soon as it is sent."""
 
+    def _hand_over(self) -> None:
+        led = self.leadership.epoch is not None
+        self.leadership.resign()
+        if self.is_migrated:
+            self.presence.leave()
+        if led:
+            notify(self.using)
+            publish()
+
     def close(self) -> None:
         """Hand over: give the lease back, so that a standby need not wait for its end.
 
@@ -284,16 +329,14 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         """
         if self._is_ticking:
             return
-        try:
-            led = self.leadership.epoch is not None
-            self.leadership.resign()
-            if self.is_migrated:
-                self.presence.leave()
-            if led:
-                notify(self.using)
-                publish()
-        except (DatabaseError, InterfaceError) as error:
-            logger.warning("the lease is not given back, it runs out in %g s: %s", self.timings.lease, error)
+        for _ in range(2):
+            try:
+                self._hand_over()
+                break
+            except (DatabaseError, InterfaceError) as error:
+                # A signal may have come in the middle of a statement: then this connection is of no more use.
+                connections[self.using].close()
+                logger.warning("the lease is not given back, it runs out in %g s: %s", self.timings.lease, error)
         self.sender.close()
         for source in self._wakeups:
             source.close()

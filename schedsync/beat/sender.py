@@ -1,14 +1,17 @@
-"""Sends the messages of a batch to the broker, and says which of them it has."""
+"""Sends the messages of a batch to the broker, and says what became of each."""
 
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
 from typing import Any
 
-from amqp.exceptions import AMQPError, NotFound, PreconditionFailed
+from amqp.exceptions import AMQPError, ContentTooLarge, IrrecoverableChannelError, MessageNacked
 from celery import Celery
 from celery import _state as _celery_state
 from kombu.exceptions import EncodeError, OperationalError
@@ -17,17 +20,32 @@ from schedsync.beat.entry import Message
 
 logger = logging.getLogger(__name__)
 
+#: What a message is refused for whenever it is sent: an exchange that is not there or is another one than was said, a
+#: queue that this user may not have, a body that cannot be written or is too large.
+_ITS_OWN = (KeyError, EncodeError, IrrecoverableChannelError, ContentTooLarge)
+#: So many seconds a connection is listened to before it is used.
+_GLANCE = 0.001
 
-#: What a message is refused for: an exchange or a queue that is not there, or is another one than was said.
-_OF_THE_MESSAGE = (KeyError, NotFound, PreconditionFailed, EncodeError)
+
+class Fate(Enum):
+    """What became of a message: done with, refused for now by a broker that is there, or in the air."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    BROKEN = "broken"
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """How many messages are done with, and whether the one after them failed: the broker may have it or not."""
+    """What became of messages: those done with, those that the broker refused for now, and those that are left.
 
-    count: int
-    failed: bool = False
+    ``unsure`` says that the connection broke at the first of those left: the broker may have it.
+    """
+
+    done: Sequence[Message]
+    refused: Sequence[Message] = ()
+    left: Sequence[Message] = ()
+    unsure: bool = False
 
 
 # The stubs of Celery leave this module out.
@@ -53,10 +71,13 @@ class Sender:
         self._connection: Any = None
         self._producer: Any = None
         self._was_down = False
+        self._broke_at: tuple[int, datetime] | None = None
 
     def ready(self) -> bool:
         """Connect where it is needed; returns whether the broker can be reached."""
         try:
+            if self._connection is not None and not self._is_alive():
+                self.close()
             if self._connection is None:
                 self._connection = self._connect()
             self._connection.ensure_connection(max_retries=1, interval_start=0)
@@ -78,37 +99,70 @@ class Sender:
             connection.transport_options = {"confirm_publish": True, **(connection.transport_options or {})}
         return connection
 
+    def _is_alive(self) -> bool:
+        """Read what RabbitMQ has said meanwhile: that it closed an idle connection is noticed only then."""
+        if not (self._connection.connected and self._connection.supports_heartbeats):
+            return True
+        try:
+            self._connection.drain_events(timeout=_GLANCE)
+        except socket.timeout:  # noqa: UP041 - on Python 3.10 it is no TimeoutError
+            return True
+        except Exception as error:
+            logger.info("the broker has closed the connection: %s", error)
+            return False
+        return True
+
     def send(self, messages: Sequence[Message], publish: Callable[..., Any], go_on: Callable[[], bool]) -> Sent:
         """Send messages by ``publish``, in order, for as long as ``go_on`` says.
 
-        A message that cannot be sent at all is done with too: it is logged, as stock Beat does. What is left when the
-        broker fails waits for it.
+        A message that can never be sent is done with: it is logged, as stock Beat does.
         """
+        done: list[Message] = []
+        refused: list[Message] = []
         with _without_results():
             for number, message in enumerate(messages):
-                if not go_on():
-                    return Sent(number)
-                try:
-                    publish(message, producer=self._producer, advance=False)
-                except Exception as error:
-                    if self._is_down(error):
-                        self._down(error)
-                        return Sent(number, failed=True)
-                    logger.exception("`%s` cannot be sent", message.name, extra={"schedule": message.name})
-                    if isinstance(error, AMQPError) and not self._again():
-                        return Sent(number + 1)
-        return Sent(len(messages))
+                if self._producer is None or not go_on():
+                    return Sent(done, refused, messages[number:])
+                fate = self._publish(message, publish, is_first=not refused)
+                if fate is Fate.BROKEN:
+                    return Sent(done, refused, messages[number:], unsure=True)
+                (refused if fate is Fate.REFUSED else done).append(message)
+        return Sent(done, refused)
 
-    def _again(self) -> bool:
-        """Connect anew: what RabbitMQ refuses closes the channel."""
-        self.close()
-        return self.ready()
+    def _publish(self, message: Message, publish: Callable[..., Any], *, is_first: bool) -> Fate:
+        try:
+            publish(message, producer=self._producer, advance=False)
+        except Exception as error:
+            return self._failed(message, error, is_first=is_first)
+        self._broke_at = None
+        return Fate.DONE
 
-    def _is_down(self, error: Exception) -> bool:
-        if isinstance(error, _OF_THE_MESSAGE):
-            return False
-        known = (*self._connection.connection_errors, *self._connection.channel_errors, OperationalError, OSError)
-        return isinstance(error, known)
+    def _failed(self, message: Message, error: Exception, *, is_first: bool) -> Fate:
+        fate, place = self._fate(error), (message.entry.row_id, message.tick)
+        broke_again = fate is Fate.BROKEN and place == self._broke_at
+        self._broke_at = place if fate is Fate.BROKEN else None
+        if fate is Fate.BROKEN and not broke_again:
+            self._down(error)
+            return fate
+        if fate is Fate.DONE:
+            logger.error("`%s` cannot be sent", message.name, exc_info=error, extra={"schedule": message.name})
+        elif is_first:
+            said = "the broker refuses `%s`, and perhaps others, which are tried again later: %r"
+            logger.error(said, message.name, error, extra={"schedule": message.name})
+        if broke_again or isinstance(error, AMQPError):
+            # What RabbitMQ refuses closes the channel, or more.
+            self.close()
+            self.ready()
+        # The broker is there, and this message breaks each connection: others must not wait for it.
+        return Fate.REFUSED if broke_again else fate
+
+    def _fate(self, error: Exception) -> Fate:
+        if isinstance(error, _ITS_OWN):
+            return Fate.DONE
+        if isinstance(error, (MessageNacked, *self._connection.channel_errors)):
+            return Fate.REFUSED
+        lost = (*self._connection.connection_errors, OperationalError, OSError)
+        return Fate.BROKEN if isinstance(error, lost) else Fate.DONE
 
     def _down(self, error: Exception) -> None:
         if not self._was_down:

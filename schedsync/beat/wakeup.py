@@ -59,6 +59,9 @@ class PostgresWakeup:
         connection = connections[self._using].copy()
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
+        if hasattr(connection.connection, "add_notify_handler"):
+            # psycopg 3 keeps what nobody handles.
+            connection.connection.add_notify_handler(lambda _: None)
         return connection
 
     def drain(self) -> None:

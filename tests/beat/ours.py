@@ -11,20 +11,9 @@ from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat import Scheduler
 from schedsync.beat.entry import Message
-from schedsync.beat.sender import Sender
 
 app = Celery("tests", broker="memory://", set_as_current=False)
 app.conf.update(timezone="UTC", enable_utc=True, result_expires=None)
-
-
-class NotingSender(Sender):
-    """Everything is ours but the broker, which can be told to be away."""
-
-    is_up = True
-    fails_after: int | None = None
-
-    def ready(self) -> bool:
-        return self.is_up and super().ready()
 
 
 class NotingScheduler(Scheduler):
@@ -74,6 +63,12 @@ class Beat:
         """Step until nothing is due."""
         while self.step() == 0:
             pass
+
+    def tried_again(self) -> None:
+        """Let the time be over after which what the broker refused is tried again, and settle."""
+        assert self.scheduler._dispatch is not None
+        self.scheduler._dispatch._try_again = 0.0
+        self.settle()
 
     def news(self) -> list[tuple[datetime, Message]]:
         """Return what was sent since the last time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -14,15 +15,14 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
+from django.db import OperationalError, connections
 from django_celery_beat.models import PeriodicTask
 
 from schedsync import notice, operate
-from schedsync.beat import scheduler as scheduler_module
 from schedsync.beat.leadership import DatabaseElection, Election, Leadership, RedisElection, Timings, election_of
 from schedsync.beat.signals import uninterrupted
 from schedsync.beat.wakeup import wait, wakeups
-from schedsync.errors import Locked
+from schedsync.errors import Failed, Locked
 from schedsync.models import Beat as BeatRow
 from schedsync.models import Lease, Pause
 from tests.beat.ours import Beat, row
@@ -145,7 +145,7 @@ def test_a_pause_ends_to_the_second(project: Project, clock: Any) -> None:
 
     assert sorted({f"{at:%H:%M:%S} {name}" for at, name in sent}) == ["10:02:00 x", "10:03:00 x"][: len(sent)]
     assert (row(using, "x").enabled, row(using, "y").enabled) == (True, False)
-    assert operate.end_next_pause(using) is None
+    assert operate.pauses_over(using) == []
 
 
 def test_a_pause_of_a_row_that_is_gone_ends_too(project: Project, clock: Any) -> None:
@@ -181,6 +181,32 @@ def test_a_pause_waits_for_an_apply_without_a_loop(
     assert Pause.objects.using(using).exists()
 
 
+def test_a_pause_that_cannot_be_ended_holds_up_no_other(
+    project: Project, clock: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    using = project.using
+    project.schedules("".join(f"  {name}: {{task: t, crontab: '* * * * *'}}\n" for name in "xyz"))
+    assert project.apply().code == 0
+    for name in "xyz":
+        project.command("pause", name, "--for", "1s", "--reason", "r", "--settle", "0", "--database", using)
+    beat = Beat(clock)
+    beat.settle()
+    clock.shift(2)
+    original = operate.guard
+
+    def refuse(spec: Any, found: Any, at: Any) -> Any:
+        if found.name == "x":
+            raise Failed("the row is not to be written")
+        return original(spec, found, at)
+
+    monkeypatch.setattr(operate, "guard", refuse)
+    beat.settle()
+
+    assert list(Pause.objects.using(using).values_list("name", flat=True)) == ["x"]
+    assert "`x` stays paused beyond its time: the row is not to be written" in caplog.text
+    assert beat.step() > 0
+
+
 def test_a_signal_waits_for_the_batch() -> None:
     told: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
@@ -204,26 +230,62 @@ def test_another_place_of_the_lease_is_noticed(using: str, clock: Any, caplog: p
     assert "another Beat has its lease elsewhere (redis)" in caplog.text
 
 
-def test_before_the_migrations_it_works_without_a_lease(
-    using: str, clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scheduler_module, "missing_tables", lambda _using: ["schedsync_beat"])
-    make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
-    make(using, "once", {**TIMINGS["at past"]})
-    beat = Beat(clock)
-    sent = beat.run(timedelta(minutes=2, seconds=1))
+@contextlib.contextmanager
+def unmigrated(using: str) -> Iterator[None]:
+    """Let one of our tables be missing."""
+    there, away = BeatRow._meta.db_table, "schedsync_not_there_yet"
+    with connections[using].schema_editor() as editor:
+        editor.alter_db_table(BeatRow, there, away)
+    try:
+        yield
+    finally:
+        with connections[using].schema_editor() as editor:
+            editor.alter_db_table(BeatRow, away, there)
 
-    assert sorted({f"{at:%H:%M} {name}" for at, name in sent}) == ["10:00 once", "10:00 x", "10:01 x", "10:02 x"]
+
+def test_before_the_migrations_it_works_without_a_lease(using: str, clock: Any) -> None:
+    with unmigrated(using):
+        make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
+        make(using, "once", {**TIMINGS["at past"]})
+        beat = Beat(clock)
+        sent = beat.run(timedelta(minutes=2, seconds=1))
+        dispatch = beat.scheduler._dispatch
+        beat.scheduler._look_again = 0
+        beat.step()
+
+        assert sorted({f"{at:%H:%M} {name}" for at, name in sent}) == ["10:00 once", "10:00 x", "10:01 x", "10:02 x"]
+        assert beat.scheduler._dispatch is dispatch
     assert (row(using, "x").last_run_at, row(using, "x").total_run_count) == (NOW + timedelta(minutes=2), 3)
     assert not row(using, "once").enabled
     assert not Lease.objects.using(using).filter(epoch__gt=0).exists()
-    assert not BeatRow.objects.using(using).exists()
 
-    monkeypatch.setattr(scheduler_module, "missing_tables", lambda _using: [])
     beat.scheduler._look_again = 0
     beat.run(timedelta(minutes=1))
     assert Lease.objects.using(using).get().epoch == 1
     assert row(using, "x").total_run_count == 4
+
+
+def test_a_database_that_cannot_be_asked_is_taken_neither_for_migrated_nor_for_not(using: str, clock: Any) -> None:
+    with unmigrated(using):
+        make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
+        with connections[using].execute_wrapper(gone):
+            beat = Beat(clock)
+            assert beat.step() > 0
+        beat.settle()
+        assert not beat.scheduler.is_migrated
+        with connections[using].execute_wrapper(gone):
+            beat.scheduler._look_again = 0
+            beat.step()
+        beat.scheduler.leadership.hurry()
+        clock.shift(60)
+        beat.settle()
+
+    assert [f"{message.tick:%H:%M}" for _, message in beat.scheduler.sent] == ["10:00", "10:01"]
+
+
+def gone(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    """Wrap every statement of a database that is away."""
+    raise OperationalError("gone")
 
 
 def test_a_database_that_fails_takes_the_lead_away(
@@ -233,13 +295,7 @@ def test_a_database_that_fails_takes_the_lead_away(
     beat = Beat(clock)
     beat.settle()
     clock.shift(60)
-
-    def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        from django.db import OperationalError
-
-        raise OperationalError("gone")
-
-    with connections[using].execute_wrapper(fail):
+    with connections[using].execute_wrapper(gone):
         assert beat.step() > 0
     assert beat.scheduler.leadership.epoch is None
     beat.scheduler.leadership.hurry()

@@ -6,10 +6,13 @@ import json
 from datetime import timedelta
 from typing import Any
 
+from celery import current_app
 from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from schedsync.apply import Waiting
+from schedsync.clock import DatabaseNow
 from schedsync.models import Beat as BeatRow
+from schedsync.models import ManagedSchedule
 from schedsync.rollcall import last_number, wait_until_loaded
 from tests.beat.ours import Beat
 from tests.conftest import NOW, Project
@@ -27,6 +30,7 @@ def test_it_says_what_does_not_run(project: Project, clock: Any) -> None:
     rows = PeriodicTask.objects.using(project.using)
     rows.filter(name__in=["late", "missed"]).update(last_run_at=NOW - timedelta(minutes=20), total_run_count=3)
     rows.filter(name="off").update(date_changed=NOW - timedelta(days=40))
+    ManagedSchedule.objects.using(project.using).update(applied_at=NOW - timedelta(days=40))
     broken = CrontabSchedule.objects.using(project.using).create(minute="*/")
     rows.create(name="broken", task="t", crontab=broken)
     clock.move_to(NOW + timedelta(minutes=6))
@@ -34,7 +38,8 @@ def test_it_says_what_does_not_run(project: Project, clock: Any) -> None:
     found = json.loads(done.out)
 
     assert done.code == 2
-    assert [one["name"] for one in found["overdue"]] == ["late"]
+    # Nobody leads who could have passed `missed` over.
+    assert [one["name"] for one in found["overdue"]] == ["late", "missed"]
     assert found["overdue"][0]["tick"] == "2026-11-23T10:00:00Z"
     assert (found["due"], found["broken"], found["disabled_long"]) == ([], ["broken"], ["off"])
     assert found["never_ran"] == ["fine"]
@@ -43,6 +48,48 @@ def test_it_says_what_does_not_run(project: Project, clock: Any) -> None:
     assert text.code == 2
     assert "overdue: late, for 2026-11-23 10:00:00 UTC" in text.out
     assert "No Beat of schedsync's own is running" in text.out
+
+
+def test_what_the_leader_has_passed_over_is_not_overdue(project: Project, clock: Any) -> None:
+    project.schedules(
+        SCHEDULES + "  never: {task: t, crontab: '*/10 * * * *', missed_runs: none}\n"
+        "  nightly: {task: t, crontab: '0 9 * * *'}\n  often: {task: t, every: 10m}\n"
+    )
+    assert project.apply().code == 0
+    rows = PeriodicTask.objects.using(project.using).filter(enabled=True)
+    rows.update(last_run_at=NOW - timedelta(days=1, hours=2), total_run_count=3)
+    project.command("pause", "fine", "--reason", "r", "--settle", "0", "--database", project.using)
+    now = DatabaseNow()
+    BeatRow.objects.using(project.using).create(
+        host="h", pid=1, election="database", started_at=now, seen_at=now, leads=True, leads_since=now
+    )
+    current_app.conf.beat_cron_starting_deadline = 300
+    try:
+        clock.move_to(NOW + timedelta(minutes=6))
+        BeatRow.objects.using(project.using).update(leads_since=NOW + timedelta(minutes=5))
+        found = json.loads(project.command("status", "--database", project.using, "--format", "json").out)
+    finally:
+        current_app.conf.beat_cron_starting_deadline = None
+
+    assert [one["name"] for one in found["overdue"]] == ["often"]
+
+
+def test_what_was_disabled_lately_is_not_disabled_for_long(project: Project, clock: Any) -> None:
+    project.schedules("  x: {task: t, every: 1h}\n  y: {task: t, every: 1h}\n")
+    assert project.apply().code == 0
+    clock.move_to(NOW + timedelta(days=40))
+    project.command("pause", "x", "--reason", "r", "--settle", "0", "--database", project.using)
+    project.schedules("  x: {task: t, every: 1h}\n  y: {task: t, every: 1h, enabled: false, disabled_reason: r}\n")
+    assert project.apply().code == 0
+
+    def disabled() -> list[str]:
+        done = project.command("status", "--database", project.using, "--format", "json")
+        found: list[str] = json.loads(done.out)["disabled_long"]
+        return found
+
+    assert disabled() == []
+    clock.shift(timedelta(days=31))
+    assert disabled() == ["x", "y"]
 
 
 def test_it_says_who_leads(project: Project, clock: Any) -> None:

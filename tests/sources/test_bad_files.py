@@ -35,7 +35,7 @@ BAD: list[tuple[str, str | bytes, list[tuple[int, int, str, str]]]] = [
     ("a deep duplicate key", EVERY + "    kwargs: {x: {y: {z: 1, z: 2}}}\n", [(6, 28, "SS106", "key `z` stands twice")]),
     ("an alias bomb", "version: 1\n" + BOMB, [(8, 15, "SS104", "more than 2,000,000 values")]),
     ("an anchor in itself", "version: 1\nx-a: &a [*a]\n", [(2, 10, "SS104", "`*a` stands within itself")]),
-    ("deep nesting", "version: 1\nx-a: " + "[" * 10_000, [(2, 105, "SS104", "nested more than 100 deep")]),
+    ("deep nesting", "version: 1\nx-a: " + "[" * 900, [(2, 105, "SS104", "nested more than 100 deep")]),
     ("a number of 10,000 digits", EVERY + f"    kwargs: {{n: {'9' * 10_000}}}\n", [(6, 17, "SS109", "a number of 10000 digits")]),
     ("a number too large", EVERY + "    kwargs: {n: 1e999}\n", [(6, 17, "SS109", "`1e999` is too large")]),
     ("nan", EVERY + "    kwargs: {n: .nan}\n", [(6, 17, "SS109", "`.nan` is nothing that JSON can hold")]),
