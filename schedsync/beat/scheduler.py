@@ -63,7 +63,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self._has_loaded = False
         self._wakeups = wakeups(self.using, self._leader)
         self.app = kwargs["app"] if "app" in kwargs else args[0]
-        self.sender = Sender(self.app)
+        self.sender = Sender(self.app, patience=self.timings.lease / 3)
         # Until the database can be asked: whoever takes them for missing would send without a lease.
         self.is_migrated = True
         self._build()
@@ -294,10 +294,8 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             extra={"schedule": entry.name, "task": entry.task, "tick": entry.tick.isoformat()},
         )  # fmt: skip
         task = self.app.tasks.get(entry.task)
-        # Tried again by us, under the same claim; Celery's own retry, or a RabbitMQ that blocks its publishers, would
-        # hold everything else up.
-        patience = {"retry": False, "confirm_timeout": self.timings.lease / 3}
-        options = {**entry.options, **patience, "producer": producer}
+        # Tried again by us, under the same claim; Celery's own retry would hold everything else up.
+        options = {**entry.options, "producer": producer, "retry": False}
         if task is not None:
             return task.apply_async(entry.args, entry.kwargs, **options)
         return self.send_task(entry.task, entry.args, entry.kwargs, **options)

@@ -64,10 +64,14 @@ def _without_results() -> Iterator[None]:
 
 
 class Sender:
-    """A connection to the broker of its own, on which nothing is tried for long: a tick waits better than it hangs."""
+    """A connection to the broker of its own, on which nothing is tried for long: a tick waits better than it hangs.
 
-    def __init__(self, app: Celery) -> None:
+    ``patience`` is for how many seconds an answer is waited for: RabbitMQ says nothing while memory or disk run out.
+    """
+
+    def __init__(self, app: Celery, patience: float) -> None:
         self._app: Any = app
+        self._patience = patience
         self._connection: Any = None
         self._producer: Any = None
         self._was_down = False
@@ -81,6 +85,8 @@ class Sender:
             if self._connection is None:
                 self._connection = self._connect()
             self._connection.ensure_connection(max_retries=1, interval_start=0)
+            if (connected := getattr(self._connection.connection, "sock", None)) is not None:
+                connected.settimeout(self._patience)
             if self._producer is None:
                 self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
         except Exception as error:
@@ -94,9 +100,13 @@ class Sender:
 
     def _connect(self) -> Any:
         connection = self._app.connection_for_write()
-        if connection.transport_cls in ("amqp", "amqps", "pyamqp"):
+        ours: dict[str, dict[str, Any]] = {
             # Without confirms a message for a broker that has gone away is lost without a word.
-            connection.transport_options = {"confirm_publish": True, **(connection.transport_options or {})}
+            "amqp": {"confirm_publish": True},
+            "redis": {"socket_timeout": self._patience},
+        }
+        options = ours.get(connection.transport.driver_type, {})
+        connection.transport_options = {**options, **(connection.transport_options or {})}
         return connection
 
     def _is_alive(self) -> bool:
@@ -149,14 +159,17 @@ class Sender:
         elif is_first:
             said = "the broker refuses `%s`, and perhaps others, which are tried again later: %r"
             logger.error(said, message.name, error, extra={"schedule": message.name})
-        if broke_again or isinstance(error, AMQPError):
+        if broke_again or isinstance(error.__cause__ or error, AMQPError):
             # What RabbitMQ refuses closes the channel, or more.
             self.close()
             self.ready()
         # The broker is there, and this message breaks each connection: others must not wait for it.
         return Fate.REFUSED if broke_again else fate
 
-    def _fate(self, error: Exception) -> Fate:
+    def _fate(self, error: BaseException) -> Fate:
+        if isinstance(error, OperationalError) and error.__cause__ is not None:
+            # Kombu's word for what any transport says.
+            return self._fate(error.__cause__)
         if isinstance(error, _ITS_OWN):
             return Fate.DONE
         if isinstance(error, (MessageNacked, *self._connection.channel_errors)):

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
+import uuid
+from collections.abc import Iterator
 from datetime import timedelta
 from queue import Empty
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 from celery import Celery
+from django.conf import settings
 from django.db import connections
 from django_celery_beat.models import PeriodicTask
+from kombu import Queue
 
 import schedsync.beat
 from schedsync.beat import Scheduler
 from schedsync.beat.entry import Message
+from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
 from schedsync.beat.wakeup import PostgresWakeup, RedisWakeup, wait
 from schedsync.models import Claim, ManagedSchedule
 from schedsync.notice import notify
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.conftest import NOW
+from tests.faults.arena import Proxy
 
 MINUTE = timedelta(minutes=1)
 #: Nothing listens there.
@@ -93,6 +102,129 @@ def test_a_broker_that_is_not_there_is_named_and_claims_nothing(
     beat.step()
     assert caplog.text.count("the broker cannot be reached") == 1
     beat.close()
+
+
+class Broker:
+    """A queue of a real broker, and a scheduler that reaches it through a proxy, with one schedule for that queue."""
+
+    def __init__(self, kind: str, using: str) -> None:
+        if kind not in settings.BROKERS:
+            pytest.skip(f"no {kind} on this machine")
+        self.url = settings.BROKERS[kind]
+        parts = urlsplit(self.url)
+        self.proxy = Proxy(lambda: socket.create_connection((parts.hostname or "", parts.port or 0)))
+        self.queue = Queue(f"schedsync-{uuid.uuid4()}", queue_arguments=FULL if kind == "rabbitmq" else None)
+        self.row = make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE, "queue": self.queue.name})
+        login = f"{parts.username}:{parts.password}@" if parts.username else ""
+        self.beat = scheduler(urlunsplit(parts._replace(netloc=f"{login}127.0.0.1:{self.proxy.port}")))
+        self.beat.app.conf.task_queues = [self.queue, Queue(f"{self.queue.name}-y")]
+
+    def names(self) -> list[str]:
+        """Take out what has arrived, and return the schedules that it is of."""
+        with self.beat.app.connection_for_read(self.url) as connection:
+            channel, found = connection.channel(), []
+            while (message := channel.basic_get(self.queue.name, no_ack=True)) is not None:
+                found.append(message.headers["periodic_task_name"])
+            return found
+
+    def close(self) -> None:
+        self.beat.close()
+        with self.beat.app.connection_for_read(self.url) as connection:
+            for queue in self.beat.app.conf.task_queues:
+                queue(connection.channel()).delete()
+        self.proxy.close()
+
+
+#: One message, and more are refused.
+FULL = {"x-max-length": 1, "x-overflow": "reject-publish"}
+
+
+@pytest.fixture
+def rabbitmq(using: str, clock: Any) -> Iterator[Broker]:
+    made = Broker("rabbitmq", using)
+    yield made
+    made.close()
+
+
+def minute_later(broker: Broker, clock: Any) -> None:
+    """Let the next tick come, and work until there is nothing to do."""
+    clock.shift(MINUTE)
+    broker.beat.loader.reset()
+    while broker.beat.step() == 0:
+        pass
+
+
+@pytest.mark.one_database
+def test_a_full_queue_holds_up_no_other(using: str, clock: Any, rabbitmq: Broker) -> None:
+    beat = rabbitmq.beat
+    beat.step()
+    make(using, "y", {**TIMINGS["each minute"], "last_run_at": NOW, "queue": f"{rabbitmq.queue.name}-y"})
+    minute_later(rabbitmq, clock)
+    counts = dict(PeriodicTask.objects.using(using).values_list("name", "total_run_count"))
+    assert counts == {"x": 1, "y": 1}
+    assert rabbitmq.names() == ["x"]
+
+    assert beat._dispatch is not None
+    beat._dispatch._try_again = 0.0
+    while beat.step() == 0:
+        pass
+    assert rabbitmq.names() == ["x"]
+    rabbitmq.row.refresh_from_db(using=using)
+    assert rabbitmq.row.total_run_count == 2
+
+
+@pytest.mark.one_database
+def test_a_connection_that_was_lost_while_idle_costs_no_message(using: str, clock: Any, rabbitmq: Broker) -> None:
+    known = {"set": "default", "applied": "{}", "applied_at": NOW, "delivery": "at_most_once"}
+    ManagedSchedule.objects.using(using).create(name="x", row_id=rabbitmq.row.pk, **known)
+    rabbitmq.beat.step()
+    assert rabbitmq.names() == ["x"]
+    rabbitmq.proxy.down()
+    time.sleep(0.1)
+    rabbitmq.proxy.up()
+    minute_later(rabbitmq, clock)
+
+    assert rabbitmq.names() == ["x"]
+
+
+@pytest.mark.one_database
+def test_a_broker_that_says_nothing_is_not_waited_for_without_end(using: str, clock: Any, rabbitmq: Broker) -> None:
+    """As RabbitMQ does while memory or disk run out."""
+    beat = rabbitmq.beat
+    beat.step()
+    assert rabbitmq.names() == ["x"]
+    beat.sender.close()
+    beat.sender = beat._dispatch.sender = Sender(beat.app, patience=0.5)
+    assert beat.sender.ready()
+    rabbitmq.proxy.is_mute = True
+    clock.shift(MINUTE)
+    assert beat.step() > 0
+    rabbitmq.proxy.is_mute = False
+    while beat.step() == 0:
+        pass
+
+    assert rabbitmq.names() == ["x"]
+
+
+@pytest.mark.one_database
+def test_what_redis_refuses_is_sent_when_it_no_longer_does(using: str, clock: Any) -> None:
+    import redis
+
+    broker = Broker("redis", using)
+    make(using, "y", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE, "queue": f"{broker.queue.name}-y"})
+    with redis.Redis.from_url(broker.url) as client:
+        client.set(broker.queue.name, "no list")
+        broker.beat.loader.reset()
+        broker.beat.step()
+        counts = dict(PeriodicTask.objects.using(using).values_list("name", "total_run_count"))
+        assert counts == {"x": 0, "y": 1}
+        client.delete(broker.queue.name)
+    assert broker.beat._dispatch is not None
+    broker.beat._dispatch._try_again = 0.0
+    broker.beat.step()
+
+    assert broker.names() == ["x"]
+    broker.close()
 
 
 def test_a_redis_that_is_not_there_wakes_nobody(caplog: pytest.LogCaptureFixture) -> None:

@@ -36,7 +36,7 @@ TABLES = (
 
 
 class Proxy:
-    """A TCP proxy to a server; it can refuse, break what is open, and break after something was said."""
+    """A TCP proxy to a server; it can refuse, break what is open, break after something was said, and keep answers."""
 
     def __init__(self, target: Callable[[], socket.socket]) -> None:
         self._target = target
@@ -44,6 +44,7 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port: int = self._listener.getsockname()[1]
         self.is_up = True
+        self.is_mute = False
         self.cut_after: bytes | None = None
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -70,6 +71,8 @@ class Proxy:
             data = source.recv(65536)
             if not data:
                 return False
+            if self.is_mute and source is not client:
+                continue
             pair[source].sendall(data)
             if source is client and self.cut_after is not None and self.cut_after in data.upper():
                 self.cut_after = None
