@@ -124,8 +124,8 @@ class Message:
         """The options of ``apply_async``: the row's, the headers that say why, and the id."""
         entry = self.entry
         options = {name: value for name, value in zip(_OPTIONS, entry.options, strict=True) if value is not None}
-        # A count of 0 means none, as in django_celery_beat/models.py ``PeriodicTask.expires_``.
-        expires = entry.expires_after or entry.expires
+        # In this order, and a count of 0 means none: django_celery_beat/models.py ``PeriodicTask.expires_``.
+        expires = entry.expires or entry.expires_after
         if expires is not None:
             options["expires"] = expires
         return options | {"headers": self.headers, "task_id": self.task_id}

@@ -6,6 +6,7 @@ does in between, this Beat then leads no longer until it has asked again.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import time
@@ -66,8 +67,10 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self.sender = Sender(self.app, patience=self.timings.lease / 3)
         # Until the database can be asked: whoever takes them for missing would send without a lease.
         self.is_migrated = True
-        self._build()
         self._look_again: float | None = 0.0
+        self._build()
+        with contextlib.suppress(DatabaseError, InterfaceError):
+            self._look_for_tables()
         super().__init__(*args, **kwargs)
 
     def _look_for_tables(self) -> None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -162,14 +163,17 @@ def test_a_redis_that_holds_the_lease(arenas: list[Arena], redis: Redis) -> None
 
 
 def test_a_broker_that_refuses_for_a_minute(arenas: list[Arena]) -> None:
+    """RabbitMQ for one of the databases, and Redis for the others."""
     if "redis" not in settings.BROKERS:
         pytest.skip("no Redis on this machine")
-    port = int(settings.BROKERS["redis"].rpartition(":")[2].split("/")[0])
 
     def scenario(arena: Arena) -> None:
+        kind = "rabbitmq" if arena.alias == "mariadb" and "rabbitmq" in settings.BROKERS else "redis"
+        port = urlsplit(settings.BROKERS[kind]).port or 0
         proxy = Proxy(lambda: socket.create_connection(("127.0.0.1", port)))
         try:
-            with arena.beat(SHOP_BROKER=f"redis://127.0.0.1:{proxy.port}/0") as beat:
+            broker = settings.BROKERS[kind].replace(f":{port}/", f":{proxy.port}/")
+            with arena.beat(SHOP_BROKER=broker) as beat:
                 arena.wait_for(30)
                 proxy.down()
                 time.sleep(BROKER_GONE)
@@ -179,6 +183,53 @@ def test_a_broker_that_refuses_for_a_minute(arenas: list[Arena]) -> None:
         finally:
             proxy.close()
         check(arena, every=1, may_repeat=10)
+
+    everywhere(arenas, scenario)
+
+
+@contextlib.contextmanager
+def row_locked(arena: Arena, name: str) -> Iterator[None]:
+    """Hold the lock of a row in a transaction, as somebody does who forgot to end it."""
+    values = json.loads(arena.project.environment["SHOP_DATABASES"])["default"]
+    connection = ConnectionHandler({"default": values})["default"]
+    connection.inc_thread_sharing()
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(f"SELECT id FROM django_celery_beat_periodictask WHERE name = '{name}' FOR UPDATE")
+        yield
+        cursor.execute("ROLLBACK")
+    connection.close()
+
+
+def test_a_row_that_is_locked_for_longer_than_a_lease(arenas: list[Arena]) -> None:
+    def scenario(arena: Arena) -> None:
+        if arena.alias == "default":
+            return
+        with arena.beat() as one, arena.beat() as two:
+            arena.wait_for(20)
+            with row_locked(arena, "s3"):
+                seen = len(arena.sent())
+                time.sleep(10)
+                others = [line["name"] for line in arena.sent()[seen:]]
+            arena.wait_for(40)
+            assert (one.poll(), two.poll()) == (None, None)
+        assert others.count("s4") >= 8, arena.logs()
+        assert others.count("s3") <= 2
+        check(arena, every=1)
+
+    everywhere(arenas, scenario)
+
+
+def test_a_stock_beat_beside_ours_is_noticed_and_goes_on_alone(arenas: list[Arena]) -> None:
+    def scenario(arena: Arena) -> None:
+        stock = "django_celery_beat.schedulers:DatabaseScheduler"
+        with arena.beat() as ours, arena.beat(FAULTS_SCHEDULER=stock) as other:
+            arena.wait_until(lambda: "another scheduler runs beside this Beat" in arena.logs(), 60)
+            said = arena.project.run("status")
+            assert "another scheduler runs beside this Beat" in said.stdout
+            ours.terminate()
+            assert ours.wait(30) == 0
+            arena.wait_for(30, by=other.pid)
 
     everywhere(arenas, scenario)
 
