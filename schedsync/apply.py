@@ -17,7 +17,7 @@ from schedsync.core.plan import fingerprint, names_of, refreshed
 from schedsync.core.schedule import Row, Spec, completed_at, with_fields
 from schedsync.errors import Locked, SchedsyncError, Stale, Unavailable
 from schedsync.ledger import Writing
-from schedsync.lock import Fault, explained, fault_of, take
+from schedsync.lock import Fault, await_holder, explained, fault_of, take
 from schedsync.models import SyncRun
 from schedsync.notice import publish
 from schedsync.observe import observe, observe_rows
@@ -28,6 +28,8 @@ from schedsync.writing import bump, lock_rows, write
 SETTLE = 6.0
 _TRIES = 4
 _REPAIRS = 3
+#: So many seconds the database has to finish a commit after the connection broke.
+_BREAK = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ def _after_a_break(writing: Writing, error: Exception) -> tuple[bool, tuple[Chan
     """The connection broke: the audit record, committed with the changes, tells whether they were."""
     connections[writing.using].close()
     try:
+        # The server may be in the middle of the commit.
+        await_holder(writing.using, _BREAK)
         done = SyncRun.objects.using(writing.using).filter(pk=writing.run).exists()
         observed = observe(writing.using, writing.set) if done else Observed()
         number = last_number(writing.using)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError, IntegrityError, InterfaceError, connections, transaction
 from django.db.models import F
@@ -13,6 +13,7 @@ from django_celery_beat.models import PeriodicTask
 
 from schedsync.errors import Failed, Locked, SchedsyncError, Unavailable
 from schedsync.models import ApplyLock, Beat, Claim, Lease, ManagedSchedule, Pause, SyncRun
+from schedsync.transactions import bounded
 
 _ROW = 1
 
@@ -60,10 +61,10 @@ def fault_of(error: Exception, using: str) -> Fault:
 
 
 def _by_sqlstate(cause: BaseException) -> Fault | None:
-    """Read PostgreSQL's code, as psycopg 3 and psycopg2 carry it."""
+    """Read PostgreSQL's code, as psycopg 3 and psycopg2 carry it; without one it is libpq's word of the connection."""
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     if not isinstance(state, str):
-        return None
+        return Fault.GONE if "OperationalError" in [kind.__name__ for kind in type(cause).__mro__] else None
     gone = state.startswith("08") or state in {"57P01", "57P02", "57P03", "57P05"}
     return Fault.GONE if gone else _SQLSTATES.get(state, Fault.OTHER)
 
@@ -116,6 +117,12 @@ def take(using: str, holder: str, now: datetime) -> int:
             raise Locked from error
         raise
     return number
+
+
+def await_holder(using: str, seconds: int) -> None:
+    """Wait until whoever holds the lock row has committed, or not; raises what the database raises after so long."""
+    with bounded(using, timedelta(seconds=seconds), patience=seconds):
+        ApplyLock.objects.using(using).select_for_update().filter(pk=_ROW).first()
 
 
 _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"

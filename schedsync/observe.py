@@ -51,7 +51,7 @@ def observe(using: str, set_name: str, only: str | None = None) -> Observed:
     With ``only`` a name, nothing but what bears it is read.
     """
     ours, elsewhere = _ledger(using, set_name, only)
-    paused = {name: pause for name, pause in pauses(using).items() if name in ours}
+    paused = {name: pause for name, pause in pauses(using, only).items() if name in ours}
     return Observed(rows=_rows(using, only), ledger=ours, elsewhere=elsewhere, pauses=paused)
 
 
@@ -65,13 +65,13 @@ def _rows(using: str, only: str | None = None) -> dict[str, Row]:
     tasks = _named(PeriodicTask, using, only).annotate(zone=Cast(F("crontab__timezone"), CharField()))
     found = tasks.values_list("enabled", "description", *TaskColumns._fields, *_TimingColumns._fields).order_by()
     rows = {row.name: row for row in map(_row, found)}
-    return rows | _with_what_our_beat_reads(using, rows)
+    return rows | _with_what_our_beat_reads(using, rows, only)
 
 
-def _with_what_our_beat_reads(using: str, rows: Mapping[str, Row]) -> dict[str, Row]:
+def _with_what_our_beat_reads(using: str, rows: Mapping[str, Row], only: str | None) -> dict[str, Row]:
     """Return the rows of which the ledger says more than the table can."""
     silent = {name: default for name, default in OF_OUR_BEAT.items() if default is not None}
-    managed = ManagedSchedule.objects.using(using).exclude(starting_deadline=None, **silent)
+    managed = _named(ManagedSchedule, using, only).exclude(starting_deadline=None, **silent)
     said = {row_id: dict(zip(OF_OUR_BEAT, values, strict=True)) for row_id, *values in
             managed.values_list("row_id", *OF_OUR_BEAT)}  # fmt: skip
     if not said:
@@ -263,9 +263,9 @@ def _people(text: str) -> People:
     return People(**values)
 
 
-def pauses(using: str) -> dict[str, Paused]:
+def pauses(using: str, only: str | None = None) -> dict[str, Paused]:
     """Read the pauses by the schedule's name."""
-    rows = Pause.objects.using(using).values_list("name", "reason", "who", "since", "until", "held").order_by("name")
+    rows = _named(Pause, using, only).values_list("name", "reason", "who", "since", "until", "held").order_by("name")
     return {row[0]: Paused(*row) for row in rows}
 
 

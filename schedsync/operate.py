@@ -23,6 +23,7 @@ from schedsync.lock import database_errors, take
 from schedsync.models import ManagedSchedule, Pause, SyncRun
 from schedsync.observe import observe
 from schedsync.surroundings import who
+from schedsync.transactions import bounded
 from schedsync.writing import bump, lock_rows
 
 T = TypeVar("T")
@@ -99,15 +100,15 @@ def pauses_over(using: str) -> list[str]:
     return list(over.values_list("name", flat=True))
 
 
-def end_pause(using: str, name: str) -> None:
-    """End a pause whose time is over.
+def end_pause(using: str, name: str, limit: timedelta) -> None:
+    """End a pause whose time is over, in a transaction that is bounded by ``limit``.
 
     What Git has disabled, and what a human had disabled before, stays so; of a schedule that is gone only the pause is
-    deleted. Raises Locked while an apply is running.
+    deleted. Raises Locked while an apply is running, or somebody has locked the row.
     """
     is_managed = ManagedSchedule.objects.using(using).filter(name=name).exists()
     if is_managed and PeriodicTask.objects.using(using).filter(name=name).exists():
-        _operate(using, "resume", name, partial(_end, using, name))
+        _operate(using, "resume", name, partial(_end, using, name), limit)
     else:
         Pause.objects.using(using).filter(name=name, until__lte=now()).delete()
 
@@ -142,10 +143,17 @@ def _enable(using: str, row: Row, at: datetime) -> None:
     PeriodicTask.objects.using(using).filter(pk=row.id).update(**columns)
 
 
-def _operate(using: str, verb: str, name: str, write: Callable[[Row, Observed, datetime], T]) -> T:
+def _operate(
+    using: str,
+    verb: str,
+    name: str,
+    write: Callable[[Row, Observed, datetime], T],
+    limit: timedelta | None = None,
+) -> T:
     """Run one write behind the apply lock, with its audit record, and tell Beat."""
     at = now()
-    with database_errors(using), transaction.atomic(using=using, durable=True):
+    begun = transaction.atomic(using=using, durable=True) if limit is None else bounded(using, limit)
+    with database_errors(using), begun:
         take(using, who(), at)
         set_name = _set_of(using, name)
         observed = observe(using, set_name, only=name)

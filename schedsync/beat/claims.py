@@ -22,9 +22,10 @@ from django_celery_beat.models import PeriodicTask
 from schedsync.beat.entry import Message
 from schedsync.beat.leadership import still_holds
 from schedsync.beat.scan import task_fingerprint
-from schedsync.beat.transactions import bounded
 from schedsync.clock import DatabaseNow
 from schedsync.models import Claim
+from schedsync.statements import batches
+from schedsync.transactions import bounded
 
 
 class LeaseLost(Exception):
@@ -63,6 +64,11 @@ class Orphan:
     row_id: int
     tick: datetime
 
+    @property
+    def key(self) -> tuple[int, datetime]:
+        """The key of its message."""
+        return self.row_id, self.tick
+
 
 class Claims(Protocol):
     """Takes ticks on, and writes down that they were sent."""
@@ -75,8 +81,12 @@ class Claims(Protocol):
         """Return the ids of the rows whose claims still belong to a batch and are not confirmed."""
         ...
 
-    def hold(self, batch: uuid.UUID) -> None:
-        """Say that the claims of a batch are still being worked on."""
+    def hold(self, batches: Collection[uuid.UUID]) -> None:
+        """Say that the claims of batches are still being worked on."""
+        ...
+
+    def regroup(self, batches: Collection[uuid.UUID]) -> uuid.UUID:
+        """Put what is not confirmed of batches into one new batch."""
         ...
 
     def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> set[int]:
@@ -171,14 +181,24 @@ class StoredClaims:
         claims = Claim.objects.using(self.using).filter(batch=batch, confirmed=False)
         return set(claims.values_list("row_id", flat=True))
 
-    def hold(self, batch: uuid.UUID) -> None:
+    def hold(self, batches: Collection[uuid.UUID]) -> None:
         """Renew the time of the claims: where there is no election, old ones are taken over."""
-        if not self.checks_epoch:
-            claims = Claim.objects.using(self.using).filter(batch=batch, confirmed=False)
+        if batches and not self.checks_epoch:
+            claims = Claim.objects.using(self.using).filter(batch__in=batches, confirmed=False)
             claims.update(claimed_at=DatabaseNow())
 
+    def regroup(self, batches: Collection[uuid.UUID]) -> uuid.UUID:
+        """Put them together by one statement."""
+        batch = uuid.uuid4()
+        claims = Claim.objects.using(self.using).filter(batch__in=batches, confirmed=False)
+        claims.update(batch=batch, claimed_at=DatabaseNow())
+        return batch
+
     def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> set[int]:
-        """Write back in one transaction; a last run never moves back, whoever moved it on meanwhile."""
+        """Write back in one transaction; a last run never moves back, whoever moved it on meanwhile.
+
+        Nor does it come back where the row was disabled and its last run taken away.
+        """
         ids = sorted(message.entry.row_id for message in messages)
         one_offs = {message.entry.row_id for message in messages if message.entry.one_off}
         claims = Claim.objects.using(self.using)
@@ -190,7 +210,7 @@ class StoredClaims:
             claimed = set(found.values_list("pk", flat=True))
             locked = locked_elsewhere(self.using, claimed)
             mine = sorted(claimed - locked)
-            rows = PeriodicTask.objects.using(self.using).filter(pk__in=mine)
+            rows = PeriodicTask.objects.using(self.using).filter(pk__in=mine, enabled=True)
             last_run = Greatest(Coalesce(F("last_run_at"), tick), tick)
             rows.update(last_run_at=last_run, total_run_count=F("total_run_count") + 1)
             if done := one_offs.intersection(mine):
@@ -205,15 +225,18 @@ class StoredClaims:
         left = Q(epoch__lt=epoch) if self.checks_epoch else Q(claimed_at__lt=DatabaseNow() - self.lease)
         with bounded(self.using, self.lease):
             self._check(epoch)
-            if claims.filter(left, confirmed=False).exists():
-                claims.filter(left, confirmed=False).update(batch=batch, epoch=epoch, claimed_at=DatabaseNow())
+            if not claims.filter(left, confirmed=False).exists():
+                return batch, []
+            claims.filter(left, confirmed=False).update(batch=batch, epoch=epoch, claimed_at=DatabaseNow())
             found = claims.filter(batch=batch).values_list("row_id", "tick")
             return batch, [Orphan(row_id, tick) for row_id, tick in found]
 
     def forget_deleted(self) -> None:
-        """Delete the claims of rows that are gone."""
+        """Delete the claims of rows that are gone; on MariaDB a DELETE that looks for them waits for locked rows."""
         tasks = PeriodicTask.objects.using(self.using).filter(pk=OuterRef("row_id"))
-        Claim.objects.using(self.using).filter(~Exists(tasks)).delete()
+        claims = Claim.objects.using(self.using)
+        for some in batches(list(claims.filter(~Exists(tasks)).values_list("pk", flat=True))):
+            claims.filter(pk__in=some).delete()
 
 
 _NOW = {
@@ -249,10 +272,13 @@ def _moved(message: Message, row: _Row | None) -> bool:
 def locked_elsewhere(using: str, ids: Collection[int]) -> set[int]:
     """Lock rows, without waiting for those that another transaction has locked; returns the ids of those.
 
-    Where the database cannot pass over locked rows, it waits for them.
+    Where the database cannot pass over locked rows, it waits for them; SQLite locks no rows.
     """
+    features = connections[using].features
+    if not features.has_select_for_update:
+        return set()
     rows = PeriodicTask.objects.using(using).filter(pk__in=ids).order_by("pk")
-    skip = connections[using].features.has_select_for_update_skip_locked
+    skip = features.has_select_for_update_skip_locked
     free = set(rows.select_for_update(skip_locked=skip).values_list("pk", flat=True))
     if len(free) == len(ids):
         return set()
@@ -284,8 +310,12 @@ class NoClaims:
         """Hold nothing."""
         return set()
 
-    def hold(self, batch: uuid.UUID) -> None:
+    def hold(self, batches: Collection[uuid.UUID]) -> None:
         """Do nothing."""
+
+    def regroup(self, batches: Collection[uuid.UUID]) -> uuid.UUID:  # noqa: ARG002
+        """Name a batch."""
+        return uuid.uuid4()
 
     def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> set[int]:  # noqa: ARG002
         """Write back, tick by tick: schedules that are due together mostly have the same."""

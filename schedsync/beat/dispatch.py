@@ -19,14 +19,15 @@ from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
 from schedsync.beat.ticks import due
-from schedsync.beat.transactions import bounded
+from schedsync.transactions import bounded
 
 logger = logging.getLogger(__name__)
 
 #: So many are claimed, sent and confirmed together.
 BATCH = 1000
-#: What a broker refuses is tried again after so many seconds.
+#: What a broker refuses is tried again after so many seconds, and what somebody has locked is looked at again.
 _AGAIN = 10.0
+_LOOK = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,9 @@ class Pending:
 class Dispatch:
     """Sends what is due, and remembers what it could not finish.
 
-    ``keep`` renews the lease and a batch's claims, and says whether to go on. ``found_stale`` says that rows were
-    edited since they were read, ``foreign`` names schedules that somebody else ran.
+    ``keep`` renews the lease and the claims of batches, and says whether to go on. ``locked`` is what was sent, and
+    whose rows somebody has locked. ``found_stale`` says that rows were edited since they were read, ``foreign`` names
+    schedules that somebody else ran.
     """
 
     using: str
@@ -51,15 +53,17 @@ class Dispatch:
     leadership: Leadership
     sender: Sender
     publish: Callable[..., Any]
-    keep: Callable[[uuid.UUID], bool]
+    keep: Callable[[Collection[uuid.UUID]], bool]
     since: datetime
     unsent: list[Pending] = field(default_factory=list)
     refused: list[Pending] = field(default_factory=list)
     unconfirmed: list[Pending] = field(default_factory=list)
+    locked: list[Pending] = field(default_factory=list)
     found_stale: bool = False
     foreign: set[str] = field(default_factory=set)
     _moved: set[int] = field(default_factory=set)
     _try_again: float = 0.0
+    _look_again: float = 0.0
 
     def take_over(self, *, is_fresh: bool) -> None:
         """Begin to lead: finish what was begun, by this Beat or by the one before.
@@ -77,10 +81,16 @@ class Dispatch:
     def _waiting(self) -> list[Pending]:
         return [*self.unsent, *self.refused]
 
+    @property
+    def _sent(self) -> list[Pending]:
+        return [*self.unconfirmed, *self.locked]
+
     def adopt(self) -> None:
         """Take over what nobody confirmed: send it again under its id, or drop it where the schedule says so."""
+        self.claims.hold({pending.batch for pending in (*self._waiting, *self._sent)})
         batch, orphans = self.claims.adopt(self.leadership.epoch or 0)
-        never_sent = {(one.entry.row_id, one.tick) for pending in self._waiting for one in pending.messages}
+        orphans = self._not_sent_by_us(batch, orphans)
+        never_sent = {one.key for pending in self._waiting for one in pending.messages}
         if not orphans:
             return
         again, dropped = self._sorted(orphans, never_sent)
@@ -93,6 +103,15 @@ class Dispatch:
         if again:
             self.unsent.append(Pending(batch, tuple(again)))
 
+    def _not_sent_by_us(self, batch: uuid.UUID, orphans: list[Orphan]) -> list[Orphan]:
+        """Keep what this Beat has sent itself and could not confirm yet, under its new batch; returns the others."""
+        sent = {one.key: one for pending in self._sent for one in pending.messages}
+        ours = {key: sent[key] for orphan in orphans if (key := orphan.key) in sent}
+        if ours:
+            self.unconfirmed, self.locked = _without(ours, self.unconfirmed), _without(ours, self.locked)
+            self.unconfirmed.append(Pending(batch, tuple(ours.values())))
+        return [orphan for orphan in orphans if orphan.key not in ours]
+
     def _sorted(
         self, orphans: Iterable[Orphan], never_sent: Collection[tuple[int, datetime]]
     ) -> tuple[list[Message], list[Message]]:
@@ -102,7 +121,7 @@ class Dispatch:
         for orphan in orphans:
             entry = self.roster.entries.get(orphan.row_id)
             message = Message(entry or _gone(orphan.row_id), orphan.tick)
-            maybe_sent = (orphan.row_id, orphan.tick) not in never_sent
+            maybe_sent = orphan.key not in never_sent
             keep = entry is not None and not (entry.once and maybe_sent) and not _too_late(entry, orphan.tick, now)
             (again if keep else dropped).append(message)
         return again, dropped
@@ -124,8 +143,9 @@ class Dispatch:
     def _resend(self) -> bool:
         """Send what is left of earlier batches, if it still is ours; returns whether none of it waits."""
         if self.refused and time.monotonic() > self._try_again:
-            self._try_again = time.monotonic() + _AGAIN
-            self.unsent += self.refused
+            # A new connection finds the server that may have taken over.
+            self.sender.close()
+            self.unsent.append(self._together(self.refused))
             self.refused = []
         while self.unsent:
             if not self.sender.ready():
@@ -151,6 +171,9 @@ class Dispatch:
         )
         wanted = {message.entry.row_id for message in again}
         if over := tuple(message for message in ours if message.entry.row_id not in wanted):
+            logger.warning(
+                "%d ticks waited for too long, or are wanted no more", len(over), extra={"passed": len(over)}
+            )
             self._settle(replace(pending, messages=over))
         return self._send(replace(pending, messages=again))
 
@@ -165,7 +188,7 @@ class Dispatch:
         over: list[int] = []
         passed = 0
         # Read again while their tick waits for the broker: they go on when it is sent.
-        in_hand = {one.entry.row_id for some in (*self._waiting, *self.unconfirmed) for one in some.messages}
+        in_hand = {one.entry.row_id for some in (*self._waiting, *self._sent) for one in some.messages}
         for row_id in woken:
             entry = self.roster.entries[row_id]
             if row_id in in_hand:
@@ -237,8 +260,9 @@ class Dispatch:
         if left:
             self.unsent.insert(0, replace(pending, messages=left))
         if sent.refused:
+            if not self.refused:
+                self._try_again = time.monotonic() + _AGAIN
             self.refused.append(replace(pending, messages=tuple(sent.refused)))
-            self._try_again = time.monotonic() + _AGAIN
         if done:
             self.unconfirmed.append(replace(pending, messages=tuple(done)))
             self._confirm_sent()
@@ -246,9 +270,18 @@ class Dispatch:
 
     def _go_on(self, batch: uuid.UUID) -> bool:
         """Renew what is held of lease and claims in time: a slow broker may take longer than a lease for a batch."""
-        return self.leadership.leads if self.leadership.wait else self.keep(batch)
+        if self.leadership.wait:
+            return self.leadership.leads
+        return self.keep({batch, *(pending.batch for pending in (*self._waiting, *self._sent))})
+
+    def _together(self, pendings: list[Pending]) -> Pending:
+        batch = self.claims.regroup({pending.batch for pending in pendings})
+        return Pending(batch, tuple(message for pending in pendings for message in pending.messages))
 
     def _confirm_sent(self) -> None:
+        if self.locked and time.monotonic() > self._look_again:
+            self.unconfirmed.append(self._together(self.locked))
+            self.locked = []
         for pending in list(self.unconfirmed):
             self._settle(pending)
             self.unconfirmed.remove(pending)
@@ -261,7 +294,8 @@ class Dispatch:
                 self._plan_on(message)
         if locked:
             left = tuple(message for message in pending.messages if message.entry.row_id in locked)
-            self.unconfirmed.append(replace(pending, messages=left))
+            self.locked.append(replace(pending, messages=left))
+            self._look_again = time.monotonic() + _LOOK
 
     def _plan_on(self, message: Message) -> None:
         entry = self.roster.entries.get(message.entry.row_id)
@@ -287,6 +321,13 @@ class Dispatch:
     def _put_back(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
             self.roster.agenda.put(entry)
+
+
+def _without(keys: Collection[tuple[int, datetime]], pendings: list[Pending]) -> list[Pending]:
+    left = (
+        replace(pending, messages=tuple(one for one in pending.messages if one.key not in keys)) for pending in pendings
+    )
+    return [pending for pending in left if pending.messages]
 
 
 def _too_late(entry: Entry, tick: datetime, now: datetime) -> bool:

@@ -95,6 +95,11 @@ class Message:
     tick: datetime
 
     @property
+    def key(self) -> tuple[int, datetime]:
+        """What there is one claim of: the row's id, and the tick."""
+        return self.entry.row_id, self.tick
+
+    @property
     def name(self) -> str:
         """The schedule's name."""
         return self.entry.name

@@ -17,10 +17,10 @@ from typing import Any, Protocol
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import F, Q
 
-from schedsync.beat.transactions import bounded
 from schedsync.clock import DatabaseNow
 from schedsync.models import Lease
 from schedsync.rollcall import LEASE
+from schedsync.transactions import bounded
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,11 @@ class Timings:
                 f"SCHEDSYNC_LEASE ({self.lease:g} s) must be longer than SCHEDSYNC_RENEW ({self.renew:g} s), "
                 f"and that longer than {_ROOM} times SCHEDSYNC_RETRY ({self.retry:g} s)"
             )
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for a broker's answer: after two of them what was renewed just before is still held."""
+        return min(self.lease / 3, (self.lease - self.renew) / 2)
 
 
 class Election(Protocol):

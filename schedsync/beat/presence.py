@@ -44,8 +44,8 @@ class Presence:
         if "leads" in changed:
             times["leads_since"] = DatabaseNow() if changed["leads"] else None
         with transaction.atomic(using=self.using):
-            rows = Beat.objects.using(self.using)
-            if not rows.filter(pk=self.id).update(**changed, **times):
+            rows = Beat.objects.using(self.using).filter(pk=self.id)
+            if not self._said or not rows.update(**changed, **times):
                 self._introduce({**self._said, **changed, **times})
         self._said |= changed
         self._next = time.monotonic() + self.every

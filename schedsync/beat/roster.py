@@ -30,6 +30,8 @@ T = TypeVar("T", bound="tuple[Any, ...]")
 
 #: From so many changes on everything is read, rather than each row by its id; or from such a part of all rows on.
 _MANY, _PART = 2_000, 4
+#: More rows than that are not held in memory all at once.
+_PART_SIZE = 5_000
 #: So many rows that changed somehow are read in full at once.
 _FEW = 100
 _UNMANAGED = ManagedColumns()
@@ -154,7 +156,8 @@ class Roster:
         found: set[int] = set()
         taken: set[int] = set()
         foreign: set[int] = set()
-        for columns, print_, managed in self._rows(_some(must | suspects, len(self))):
+        wanted = must | suspects
+        for columns, print_, managed in self._rows(_some(wanted, len(self)), in_parts=len(wanted) > _PART_SIZE):
             is_suspect = columns.id in suspects
             if not is_suspect and columns.id not in must:
                 continue
@@ -166,14 +169,14 @@ class Roster:
                 foreign.add(columns.id)
         return found, taken, foreign
 
-    def _rows(self, ids: list[int] | None) -> Iterator[tuple[TaskColumns, int, ManagedColumns]]:
+    def _rows(self, ids: list[int] | None, *, in_parts: bool) -> Iterator[tuple[TaskColumns, int, ManagedColumns]]:
         rows = self._enabled.annotate(print=task_fingerprint(self.using))
         parts: Iterable[Sequence[int] | None] = [None] if ids is None else batches(ids)
         for some in parts:
             managed = self._ledger(some)
             chosen = rows if some is None else rows.filter(pk__in=some)
             found = chosen.values_list("print", *_COLUMNS)
-            for print_, *values in found.iterator(chunk_size=5000) if some is None else found:
+            for print_, *values in found.iterator(chunk_size=_PART_SIZE) if in_parts else found:
                 yield TaskColumns(*values), print_, managed.get(values[0], _UNMANAGED)
 
     def _ledger(self, ids: Sequence[int] | None) -> dict[int, ManagedColumns]:
@@ -251,7 +254,7 @@ class Roster:
     def refresh(self) -> None:
         """Read the last runs of all entries again, as somebody else may have written them, and plan anew."""
         rows = self._enabled.values_list("pk", "last_run_at", "total_run_count", _SINCE)
-        for row_id, last_run, count, since in rows.iterator(5000):
+        for row_id, last_run, count, since in rows.iterator(_PART_SIZE):
             entry = self.entries.get(row_id)
             if entry is not None and (entry.last_run, entry.count) != (last_run, count):
                 entry.last_run, entry.count, entry.changed = last_run, count, since or entry.changed

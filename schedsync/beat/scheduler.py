@@ -11,7 +11,7 @@ import gc
 import logging
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -25,22 +25,19 @@ from schedsync.beat.dispatch import Dispatch
 from schedsync.beat.entry import Message
 from schedsync.beat.leadership import Leadership, Timings, election_of
 from schedsync.beat.loader import POLL, Loader
+from schedsync.beat.pauses import Pauses
 from schedsync.beat.presence import Presence
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.wakeup import wait, wakeups
 from schedsync.core.collecting import gc_paused
-from schedsync.errors import Locked, SchedsyncError
 from schedsync.lock import ask_for_missing_tables
 from schedsync.notice import leader_setting, notify, publish
-from schedsync.operate import end_pause, pauses_over
 
 logger = logging.getLogger(__name__)
 
 #: Where our tables were missing, they are looked for again after so many seconds.
 _MIGRATED = 30.0
-#: For so many seconds ticks may wait while pauses are ended.
-_PATIENCE = 0.5
 
 
 class Scheduler(DatabaseScheduler):  # type: ignore[misc]
@@ -59,12 +56,11 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self._is_ticking = False
         self._is_set_up = False
         self._next_adoption = 0.0
-        self._next_pause = 0.0
         self._next_comparison = 0.0
         self._has_loaded = False
         self._wakeups = wakeups(self.using, self._leader)
         self.app = kwargs["app"] if "app" in kwargs else args[0]
-        self.sender = Sender(self.app, patience=self.timings.lease / 3)
+        self.sender = Sender(self.app, patience=self.timings.patience)
         # Until the database can be asked: whoever takes them for missing would send without a lease.
         self.is_migrated = True
         self._look_again: float | None = 0.0
@@ -95,6 +91,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         deadline = self.app.conf.beat_cron_starting_deadline
         self.roster = Roster(self.using, with_ledger=self.is_migrated, cron_deadline=deadline)
         self.loader = Loader(self.using, self.roster, self.is_migrated)
+        self._pauses = Pauses(self.using, self.loader, self.leadership.span)
         self.presence = Presence(self.using, self.holder, election.name, self.timings.renew)
         self._dispatch: Dispatch | None = None
         self._claims = claims
@@ -173,7 +170,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         if self.leadership.epoch != led:
             self._begin(is_fresh)
         self._present()
-        self._end_pauses()
+        self._pauses.end()
         return self._send()
 
     def _load(self) -> None:
@@ -183,25 +180,6 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         if reload is not None and reload.foreign and self.leadership.leads and self.leadership.election.checks_epoch:
             self._suspect([self.roster.entries[row_id].name for row_id in reload.foreign])
 
-    def _end_pauses(self) -> None:
-        """End the pauses that are over, but for no longer than ticks may wait; the others come after what is due."""
-        began = time.monotonic()
-        if not self.loader.pause_is_over() or began < self._next_pause:
-            return
-        for name in pauses_over(self.using):
-            try:
-                end_pause(self.using, name)
-            except SchedsyncError as error:
-                self._next_pause = time.monotonic() + POLL
-                logger.warning("`%s` stays paused beyond its time: %s", name, error, extra={"schedule": name})
-                if isinstance(error, Locked):
-                    return
-            else:
-                logger.warning("paused no longer: %s", name, extra={"schedule": name})
-                self.loader.hurry()
-            if time.monotonic() - began > _PATIENCE:
-                return
-
     def _begin(self, is_fresh: bool) -> None:
         """Begin to lead."""
         logger.warning("leading, epoch %s", self.leadership.epoch, extra={"epoch": self.leadership.epoch})
@@ -210,13 +188,13 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         )
         self._dispatch.take_over(is_fresh=is_fresh)
 
-    def _keep(self, batch: uuid.UUID) -> bool:
+    def _keep(self, batches: Collection[uuid.UUID]) -> bool:
         """Renew the lease in the middle of a batch; whatever fails, the rest of it is not sent."""
         try:
             if self.leadership.epoch is None or not self.leadership.keep():
                 return False
             self._present()
-            self._claims.hold(batch)
+            self._claims.hold(batches)
         except (DatabaseError, InterfaceError) as error:
             self._fail(error)
         return self.leadership.leads
@@ -245,9 +223,8 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         waits = [self.loader.wait, self.leadership.wait]
         if at is not None:
             waits.append((at - _now()).total_seconds())
-        if self.loader.pause_ends is not None and self.leadership.leads:
-            again = self._next_pause - time.monotonic()
-            waits.append(max((self.loader.pause_ends - _now()).total_seconds(), again))
+        if self.leadership.leads and (wait := self._pauses.wait) is not None:
+            waits.append(wait)
         return max(min(waits), 0.0)
 
     def _present(self) -> None:

@@ -81,7 +81,7 @@ class Sender:
         """Connect where it is needed; returns whether the broker can be reached."""
         try:
             if self._connection is not None and not self._is_alive():
-                self.close()
+                self._drop()
             if self._connection is None:
                 self._connection = self._connect()
             self._connection.ensure_connection(max_retries=1, interval_start=0)
@@ -148,7 +148,7 @@ class Sender:
         return Fate.DONE
 
     def _failed(self, message: Message, error: Exception, *, is_first: bool) -> Fate:
-        fate, place = self._fate(error), (message.entry.row_id, message.tick)
+        fate, place = self._fate(error), message.key
         broke_again = fate is Fate.BROKEN and place == self._broke_at
         self._broke_at = place if fate is Fate.BROKEN else None
         if fate is Fate.BROKEN and not broke_again:
@@ -161,7 +161,7 @@ class Sender:
             logger.error(said, message.name, error, extra={"schedule": message.name})
         if broke_again or isinstance(error.__cause__ or error, AMQPError):
             # What RabbitMQ refuses closes the channel, or more.
-            self.close()
+            self._drop()
             self.ready()
         # The broker is there, and this message breaks each connection: others must not wait for it.
         return Fate.REFUSED if broke_again else fate
@@ -181,13 +181,20 @@ class Sender:
         if not self._was_down:
             logger.error("the broker cannot be reached, ticks wait for it: %s", error)
         self._was_down = True
-        self.close()
+        self._drop()
 
     def close(self) -> None:
         """Give the connection back."""
+        self._let_go("release")
+
+    def _drop(self) -> None:
+        """Forget the connection, without a word to a broker that may not answer."""
+        self._let_go("collect")
+
+    def _let_go(self, how: str) -> None:
         connection, self._connection, self._producer = self._connection, None, None
         if connection is not None:
             try:
-                connection.release()
+                getattr(connection, how)()
             except Exception as error:
                 logger.debug("closing the broker's connection: %s", error)

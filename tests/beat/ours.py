@@ -65,9 +65,9 @@ class Beat:
             pass
 
     def tried_again(self) -> None:
-        """Let the time be over after which what the broker refused is tried again, and settle."""
+        """Let the time be over after which what was refused or locked is tried again, and settle."""
         assert self.scheduler._dispatch is not None
-        self.scheduler._dispatch._try_again = 0.0
+        self.scheduler._dispatch._try_again = self.scheduler._dispatch._look_again = 0.0
         self.settle()
 
     def news(self) -> list[tuple[datetime, Message]]:

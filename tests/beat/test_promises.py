@@ -523,7 +523,7 @@ def test_a_row_that_somebody_has_locked_holds_up_no_other(using: str, clock: Any
             clock.shift(MINUTE)
         assert (row(using, "x").total_run_count, row(using, "y").total_run_count) == (0, 3)
         assert row(using, "ended").enabled
-    beat.settle()
+    beat.tried_again()
     beat.scheduler.loader.load()
     beat.settle()
 

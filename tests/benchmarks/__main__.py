@@ -65,7 +65,7 @@ def main(sizes: tuple[int, ...] = SIZES) -> int:
         results = {size: measured(size, base / str(size)) for size in sizes}
         os.chdir(base)
         parts = beat.section(sizes if sizes != SIZES else beat.SIZES)
-    PAGE.write_text(page(results) + "\n".join(parts))
+    PAGE.write_text("\n".join([page(results), *parts]))
     print(PAGE.read_text())
     return 0
 

@@ -28,6 +28,8 @@ from tests.acceptance.shop import EXAMPLE, Shop, shop
 
 ROOT = Path(__file__).parents[2]
 DATABASES = ("default", "postgresql", "mariadb")
+#: How the message of a commit begins: others speak of a column of that name.
+COMMIT = {"postgresql": b"\x0bCOMMIT", "mariadb": b"\x03COMMIT"}
 TABLES = (
     "schedsync_claim", "schedsync_beat", "schedsync_lease", "schedsync_managedschedule", "schedsync_pause",
     "schedsync_syncrun", "django_celery_beat_periodictask", "django_celery_beat_intervalschedule",

@@ -17,7 +17,7 @@ import pytest
 from django.conf import settings
 from django.db import ConnectionHandler
 
-from tests.faults.arena import Arena, Proxy, check, everywhere, proxied
+from tests.faults.arena import COMMIT, Arena, Proxy, check, everywhere, proxied
 from tests.servers import free_port
 
 DATABASE_GONE, BROKER_GONE = 30, 60
@@ -76,7 +76,7 @@ def test_a_connection_cut_after_the_commit_was_sent(arenas: list[Arena]) -> None
         with through_a_proxy(arena) as proxy, arena.beat():
             for _ in range(6):
                 arena.wait_for(13)
-                proxy.cut_after = b"COMMIT"
+                proxy.cut_after = COMMIT[arena.alias]
             arena.wait_for(20)
             assert proxy.cut_after is None
         check(arena, every=1, may_repeat=60)

@@ -12,12 +12,16 @@ from pathlib import Path
 
 import click
 import pytest
+from django.apps import apps
 from django.core.management import call_command, load_command_class
+from django.test import modify_settings
 
 import schedsync
 from schedsync import review
 from schedsync.cli import main, run
+from schedsync.commands import common
 from schedsync.core.finding import CODES
+from schedsync.errors import WrongUsage
 from tests.conftest import Project
 
 ROOT = Path(__file__).parents[2]
@@ -228,6 +232,48 @@ def test_the_module_is_the_console_script(files: Project, monkeypatch: pytest.Mo
         runpy.run_module("schedsync", run_name="__main__")
 
     assert caught.value.code == 0
+
+
+def test_an_interrupt_is_130_from_the_first_moment_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("schedsync.cli.run", interrupted)
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("schedsync", run_name="__main__")
+
+    assert (caught.value.code, capsys.readouterr().err) == (130, "interrupted\n")
+
+
+def test_a_project_that_lacks_something_is_told_what(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        WrongUsage, match=r"Django cannot be set up with `nowhere\.settings`: No module named 'nowhere'"
+    ):
+        common._setup("nowhere.settings")
+    with modify_settings(INSTALLED_APPS={"remove": "schedsync"}):
+        done = project.plan()
+    assert (done.code, "`schedsync` is not among INSTALLED_APPS" in done.err) == (64, True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(apps, "ready", False)
+        patch.delenv("DJANGO_SETTINGS_MODULE")
+        done = project.plan()
+    assert (done.code, "give `--settings MODULE`, or set DJANGO_SETTINGS_MODULE" in done.err) == (64, True)
+
+
+def test_there_is_colour_on_a_terminal_unless_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    paint = common.paint(Terminal())
+    assert (paint("said", "red"), paint("said", "bold")) == ("\x1b[31msaid\x1b[0m", "\x1b[1msaid\x1b[0m")
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    assert common.paint(Terminal())("said", "red") == "said"
 
 
 def test_an_interrupt_is_130(files: Project, monkeypatch: pytest.MonkeyPatch) -> None:
