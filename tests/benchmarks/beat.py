@@ -373,8 +373,8 @@ HEAD = [
     "Beside stock `DatabaseScheduler`, in the same run, with Redis as the broker and the lease in the database. Half",
     "of the schedules have crontabs, half intervals; all of them have arguments of their own. A load is the whole of",
     "the tick in which it happens: the next one can send again. Stock's dispatch is measured over",
-    f"{STOCK_SENDS} sends, its write-back over as many saves. Loads are the best of 9 at 1,000, of 3 at 10,000, and one at",
-    "100,000, stock's and ours in turns; of the dispatches the one that came nearest to the bare loop beside it.",
+    f"{STOCK_SENDS} sends, its write-back over as many saves. Loads are the best of 9 at 1,000, of 3 at 10,000, one",
+    "at 100,000, stock's and ours in turns; of the dispatches the one that came nearest to the bare loop beside it.",
     "",
 ]
 
