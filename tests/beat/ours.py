@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from celery import Celery
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat import Scheduler
@@ -81,4 +83,18 @@ def row(using: str, name: str) -> PeriodicTask:
     return PeriodicTask.objects.using(using).get(name=name)
 
 
-__all__ = ["Beat", "NotingScheduler", "OperationalError", "row"]
+@contextmanager
+def locked(using: str, row_id: int) -> Iterator[None]:
+    """Hold the lock of a row in a transaction of somebody else's."""
+    other = connections.create_connection(using)
+    try:
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            cursor.execute(f"SELECT id FROM django_celery_beat_periodictask WHERE id = {row_id} FOR UPDATE")
+            yield
+        other.rollback()
+    finally:
+        other.close()
+
+
+__all__ = ["Beat", "NotingScheduler", "OperationalError", "locked", "row"]

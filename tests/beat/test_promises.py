@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +17,7 @@ from schedsync.beat.claims import StoredClaims
 from schedsync.beat.scan import Scan
 from schedsync.models import Beat as BeatRow
 from schedsync.models import Claim, Lease, ManagedSchedule
-from tests.beat.ours import Beat, row
+from tests.beat.ours import Beat, locked, row
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.conftest import NOW
 
@@ -496,20 +494,6 @@ def test_others_of_ours_are_no_second_scheduler_without_an_election(
     assert ticks(one, two) == ["10:00", "10:01", "10:02"]
 
 
-@contextmanager
-def locked(using: str, row_id: int) -> Iterator[None]:
-    """Hold the lock of a row in a transaction of somebody else's."""
-    other = connections.create_connection(using)
-    try:
-        other.set_autocommit(False)
-        with other.cursor() as cursor:
-            cursor.execute(f"SELECT id FROM django_celery_beat_periodictask WHERE id = {row_id} FOR UPDATE")
-            yield
-        other.rollback()
-    finally:
-        other.close()
-
-
 def test_a_row_that_somebody_has_locked_holds_up_no_other(using: str, clock: Any, minutely: PeriodicTask) -> None:
     if using == "default":
         pytest.skip("SQLite locks the whole file")
@@ -530,6 +514,26 @@ def test_a_row_that_somebody_has_locked_holds_up_no_other(using: str, clock: Any
     sent = sorted(f"{message.name} {message.tick:%H:%M}" for _, message in beat.scheduler.sent)
     assert sent == ["x 10:00", "x 10:03", *(f"y 10:0{minute}" for minute in range(4))]
     assert not row(using, "ended").enabled
+    assert not Claim.objects.using(using).filter(confirmed=False).exists()
+
+
+def test_what_is_sent_and_locked_is_not_sent_again_by_who_leads_anew(
+    using: str, clock: Any, minutely: PeriodicTask
+) -> None:
+    if using == "default":
+        pytest.skip("SQLite locks the whole file")
+    beat = Beat(clock)
+    with locked(using, minutely.pk):
+        beat.settle()
+        assert row(using, "x").total_run_count == 0
+        beat.scheduler.leadership.lose("tried")
+        beat.scheduler.leadership.hurry()
+        beat.settle()
+        assert Lease.objects.using(using).get().epoch == 2
+    beat.tried_again()
+
+    assert ticks(beat) == ["10:00"]
+    assert (row(using, "x").last_run_at, row(using, "x").total_run_count) == (NOW, 1)
     assert not Claim.objects.using(using).filter(confirmed=False).exists()
 
 
@@ -635,12 +639,14 @@ def test_what_was_disabled_while_the_broker_was_away_is_not_sent(
     beat = Beat(clock)
     beat.scheduler.dies_at = 0
     beat.step()
-    PeriodicTask.objects.using(using).update(enabled=False)
+    # As the admin does: what stands for a last run is the time of the edit then.
+    PeriodicTask.objects.using(using).update(enabled=False, last_run_at=None)
     beat.step()
     beat.scheduler.dies_at = None
     beat.tried_again()
 
     assert ticks(beat) == []
+    assert row(using, "x").last_run_at is None
     assert not Claim.objects.using(using).filter(confirmed=False).exists()
 
 

@@ -25,7 +25,7 @@ from schedsync.beat.wakeup import wait, wakeups
 from schedsync.errors import Failed, Locked
 from schedsync.models import Beat as BeatRow
 from schedsync.models import Lease, Pause
-from tests.beat.ours import Beat, row
+from tests.beat.ours import Beat, locked, row
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.conftest import NOW, Project
 
@@ -228,6 +228,28 @@ def test_another_place_of_the_lease_is_noticed(using: str, clock: Any, caplog: p
     one.step()
 
     assert "another Beat has its lease elsewhere (redis)" in caplog.text
+
+
+def test_a_pause_ends_where_another_schedule_s_row_is_locked(project: Project, clock: Any) -> None:
+    using = project.using
+    if using == "default":
+        pytest.skip("SQLite locks the whole file")
+    project.schedules("".join(f"  {name}: {{task: t, crontab: '* * * * *'}}\n" for name in "xy"))
+    assert project.apply().code == 0
+    for name in "xy":
+        project.command("pause", name, "--for", "1s", "--reason", "r", "--settle", "0", "--database", using)
+    beat = Beat(clock)
+    beat.settle()
+    clock.shift(2)
+    with locked(using, row(using, "x").pk):
+        beat.step()
+        beat.scheduler._pauses._not_before = 0.0
+        beat.step()
+        assert (row(using, "x").enabled, row(using, "y").enabled) == (False, True)
+    beat.scheduler._pauses._not_before = 0.0
+    beat.settle()
+
+    assert row(using, "x").enabled
 
 
 @contextlib.contextmanager
