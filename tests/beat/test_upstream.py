@@ -74,4 +74,5 @@ def test_their_tests_pass_with_our_scheduler(sources: Path) -> None:
     failed = set(re.findall(r"^FAILED \S+::(\S+::\S+)", done.stdout, re.MULTILINE))
 
     assert failed - set(REPLACED) == set(), done.stdout[-3000:] + done.stderr[-1000:]
-    assert int(re.findall(r"(\d+) passed", done.stdout)[0]) >= 49
+    passed = int(re.findall(r"(\d+) passed", done.stdout)[0])
+    assert passed >= (43 if django_celery_beat.__version__.startswith("2.8") else 49)
