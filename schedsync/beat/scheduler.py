@@ -94,6 +94,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self._pauses = Pauses(self.using, self.loader, self.leadership.span)
         self.presence = Presence(self.using, self.holder, election.name, self.timings.renew)
         self._dispatch: Dispatch | None = None
+        self._begun: int | None = None
         self._claims = claims
         self._trouble = ""
 
@@ -163,11 +164,13 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             self._set_up()
         self._look_for_tables()
         self._load()
-        led = self.leadership.epoch
+        if self.leadership.epoch is None:
+            self._begun = None
         if not self.leadership.keep():
             self._present()
             return self._delay(None)
-        if self.leadership.epoch != led:
+        # Not by whether it was acquired just now: what took longer than a lease had to be renewed first.
+        if self._begun is None:
             self._begin(is_fresh)
         self._present()
         self._pauses.end()
@@ -187,6 +190,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             self.using, self.roster, self._claims, self.leadership, self.sender, self.apply_async, self._keep, _now()
         )
         self._dispatch.take_over(is_fresh=is_fresh)
+        self._begun = self.leadership.epoch
 
     def _keep(self, batches: Collection[uuid.UUID]) -> bool:
         """Renew the lease in the middle of a batch; whatever fails, the rest of it is not sent."""

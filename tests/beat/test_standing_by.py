@@ -220,6 +220,30 @@ def test_a_signal_waits_for_the_batch() -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+def test_a_lease_that_took_longer_to_get_than_it_holds_is_led_with_all_the_same(
+    using: str, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a stopped leader holds SQLite's file for a while."""
+    for name, seconds in {"LEASE": 0.6, "RENEW": 0.2, "RETRY": 0.1}.items():
+        monkeypatch.setattr(f"django.conf.settings.SCHEDSYNC_{name}", seconds, raising=False)
+    make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
+    beat = Beat(clock)
+    acquire = DatabaseElection.acquire
+
+    def slowly(election: DatabaseElection) -> int | None:
+        found = acquire(election)
+        time.sleep(0.7)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DatabaseElection, "acquire", slowly)
+        beat.step()
+        assert not beat.scheduler.leadership.leads
+    beat.settle()
+
+    assert [f"{message.tick:%H:%M}" for _, message in beat.scheduler.sent] == ["10:00"]
+
+
 def test_another_place_of_the_lease_is_noticed(using: str, clock: Any, caplog: pytest.LogCaptureFixture) -> None:
     one = Beat(clock)
     one.settle()
