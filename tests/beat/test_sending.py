@@ -26,7 +26,7 @@ from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
 from schedsync.beat.wakeup import PostgresWakeup, RedisWakeup, wait
 from schedsync.models import Claim, ManagedSchedule
-from schedsync.notice import notify
+from schedsync.notice import CHANNEL, notify
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.conftest import NOW
 from tests.faults.arena import Proxy
@@ -254,6 +254,48 @@ def test_a_listening_connection_that_the_server_ends_is_made_again(using: str) -
     assert source.file() is not None
     notify(using)
     assert wait([source], 5)
+    source.close()
+
+
+def test_without_a_listen_polling_goes_on(
+    using: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    if using != "postgresql":
+        pytest.skip("only PostgreSQL notifies")
+    caplog.set_level("INFO")
+    with monkeypatch.context() as patch:
+        for name, value in {"HOST": "127.0.0.1", "PORT": "1"}.items():
+            patch.setitem(connections[using].settings_dict, name, value)
+        source = PostgresWakeup(using)
+        assert wait([source], 0.01) is False
+        assert wait([source], 0.01) is False
+
+    assert caplog.text.count("no LISTEN, polling goes on") == 1
+
+
+@pytest.mark.parametrize("broken", ["by the server", "under us"])
+def test_a_subscription_that_broke_is_made_again(broken: str) -> None:
+    import redis
+
+    if "redis" not in settings.BROKERS:
+        pytest.skip("no Redis on this machine")
+    source = RedisWakeup(settings.BROKERS["redis"])
+    # The first thing that is heard is that it listens.
+    while wait([source], 0.2):
+        pass
+    with redis.Redis.from_url(settings.BROKERS["redis"]) as client:
+        if broken == "by the server":
+            client.client_kill_filter(_type="pubsub")
+            assert wait([source], 5)
+        else:
+            source.file().close()
+            assert not wait([source], 0.01)
+        assert source.file() is None
+        source._not_before = 0.0
+        while wait([source], 0.2):
+            pass
+        client.publish(CHANNEL, "")
+        assert wait([source], 5)
     source.close()
 
 
