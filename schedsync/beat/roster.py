@@ -11,7 +11,9 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from django.db.models import BooleanField, Case, ExpressionWrapper, Q, When
+from django.db import connections
+from django.db.models import BooleanField, Case, ExpressionWrapper, Field, Q, When
+from django.db.models.expressions import RawSQL
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.agenda import Agenda
@@ -37,7 +39,9 @@ _FEW = 100
 _UNMANAGED = ManagedColumns()
 #: Only what never ran counts from its last edit; to make instants of what the database says takes longer than all else.
 _SINCE = Case(When(last_run_at=None, then="date_changed"))
-_COLUMNS = [_SINCE if name == "date_changed" else name for name in TaskColumns._fields]
+_LAST_RUN = TaskColumns._fields.index("last_run_at")
+#: So on PostgreSQL the last run comes as text: most rows have the same, of which an instant is made once.
+_AS_TEXT = RawSQL("TO_CHAR(last_run_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')", (), Field())
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,13 @@ class Roster:
     @property
     def _enabled(self) -> Any:
         return PeriodicTask.objects.using(self.using).filter(enabled=True).order_by()
+
+    @property
+    def _columns(self) -> list[Any]:
+        instead: dict[str, Any] = {"date_changed": _SINCE}
+        if connections[self.using].vendor == "postgresql":
+            instead["last_run_at"] = _AS_TEXT
+        return [instead.get(name, name) for name in TaskColumns._fields]
 
     def _pending(self) -> set[int]:
         """Return the ids of rows to read whatever they say: those asked for, and those whose schedule changed."""
@@ -175,8 +186,10 @@ class Roster:
         for some in parts:
             managed = self._ledger(some)
             chosen = rows if some is None else rows.filter(pk__in=some)
-            found = chosen.values_list("print", *_COLUMNS)
+            found = chosen.values_list("print", *self._columns)
             for print_, *values in found.iterator(chunk_size=_PART_SIZE) if in_parts else found:
+                if isinstance(values[_LAST_RUN], str):
+                    values[_LAST_RUN] = _instant(values[_LAST_RUN])
                 yield TaskColumns(*values), print_, managed.get(values[0], _UNMANAGED)
 
     def _ledger(self, ids: Sequence[int] | None) -> dict[int, ManagedColumns]:
@@ -279,6 +292,11 @@ def _some(ids: Collection[int], total: int) -> list[int] | None:
 @lru_cache(maxsize=65536)
 def _same(value: T) -> T:
     return value
+
+
+@lru_cache(maxsize=4096)
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _is_json(text: str | None, kind: type) -> bool:
