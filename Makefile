@@ -30,8 +30,8 @@ format: $(VENV)/dev.stamp  ## Put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-benchmark: $(VENV)/dev.stamp  ## Measure the speeds of docs/benchmarks.md, and write it
-	@$(BIN)/python -m tests.benchmarks
+benchmark: $(VENV)/dev.stamp  ## Measure the speeds of docs/benchmarks.md, and write it; ONLY=beat for Beat's part
+	@$(BIN)/python -m tests.benchmarks $(ONLY)
 
 build: $(VENV)/dev.stamp  ## Build the wheel and the source distribution
 	$(BIN)/python -m build

@@ -240,9 +240,9 @@ class Roster:
     def _built(self, columns: TaskColumns, managed: ManagedColumns, timing: Timing) -> Entry:
         entry = Entry()
         entry.row_id, entry.name = columns.id, columns.name
-        # One object for all equal values: most of a large table's repeat.
-        entry.task = sys.intern(columns.task)
-        entry.args, entry.kwargs = sys.intern(columns.args or "[]"), sys.intern(columns.kwargs or "{}")
+        # One object for all equal values: most of a large table's repeat, but for the arguments of tenants.
+        entry.task, entry.args = sys.intern(columns.task), sys.intern(columns.args or "[]")
+        entry.kwargs = columns.kwargs if columns.kwargs and columns.kwargs != "{}" else "{}"
         entry.headers = sys.intern(columns.headers or "{}")
         entry.options = _same((columns.queue, columns.exchange, columns.routing_key, columns.priority))
         entry.expires_after, entry.expires, entry.start = columns.expire_seconds, columns.expires, columns.start_time

@@ -40,7 +40,8 @@ class Case:
     repeats: int = REPEATS
 
 
-def main(sizes: tuple[int, ...] = SIZES) -> int:
+def main(sizes: tuple[int, ...] = SIZES, *, only_beat: bool = False) -> int:
+    """Measure, and write the page; ``only_beat`` leaves what stands before its part as it is."""
     services = Services()
     with tempfile.TemporaryDirectory(prefix="schedsync-bench-") as name, contextlib.ExitStack() as stack:
         base = Path(name)
@@ -62,10 +63,13 @@ def main(sizes: tuple[int, ...] = SIZES) -> int:
         # What a program is made of is loaded beforehand, for us as for the loop.
         for module in ("git", "fastjsonschema", "schedsync.cli", "schedsync.sync", "schedsync.differing"):
             import_module(module)
-        results = {size: measured(size, base / str(size)) for size in sizes}
+        if only_beat:
+            first = PAGE.read_text().partition(f"{beat.TITLE}\n")[0]
+        else:
+            first = page({size: measured(size, base / str(size)) for size in sizes}) + "\n"
         os.chdir(base)
         parts = beat.section(sizes if sizes != SIZES else beat.SIZES)
-    PAGE.write_text("\n".join([page(results), *parts]))
+    PAGE.write_text(first + "\n".join(parts))
     print(PAGE.read_text())
     return 0
 
@@ -349,4 +353,4 @@ def ratios(seconds: dict[str, float]) -> Iterator[tuple[str, float]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tuple(int(word) for word in sys.argv[1:]) or SIZES))
+    sys.exit(main(tuple(int(word) for word in sys.argv[1:] if word.isdigit()) or SIZES, only_beat="beat" in sys.argv))

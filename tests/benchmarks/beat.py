@@ -6,6 +6,7 @@ import contextlib
 import gc
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -374,8 +375,11 @@ def section(sizes: tuple[int, ...] = SIZES) -> list[str]:
     return [*HEAD, *tables(results), *processes(picked, many, failovers(3)), ""]
 
 
+TITLE = "# Beat"
 HEAD = [
-    "# Beat",
+    TITLE,
+    "",
+    f"{date.today()}: Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}.",
     "",
     "Beside stock `DatabaseScheduler`, in the same run, with Redis as the broker and the lease in the database. Half",
     "of the schedules have crontabs, half intervals; all of them have arguments of their own. A load is the whole of",
