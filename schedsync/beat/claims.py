@@ -130,7 +130,9 @@ class StoredClaims:
         ours = tuple(message for message in messages if message.entry.row_id in held)
         stale = frozenset(by_id).difference(message.entry.row_id for message in fit)
         moved = {row_id for row_id in stale if _moved(by_id[row_id], rows.get(row_id))}
-        foreign = {row_id for row_id in moved if rows[row_id].runs > by_id[row_id].entry.count}
+        foreign = {
+            row_id for row_id in moved if by_id[row_id].entry.ran_elsewhere(rows[row_id].last_run, rows[row_id].runs)
+        }
         taken = frozenset(by_id).difference(stale, held)
         return Batch(batch, ours, stale, taken, frozenset(foreign), frozenset(moved - foreign))
 

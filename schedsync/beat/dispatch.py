@@ -12,9 +12,10 @@ from typing import Any
 
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.beat.claims import Batch, Claims, Orphan, locked_elsewhere
+from schedsync.beat.claims import Claims, Orphan, locked_elsewhere
 from schedsync.beat.entry import Entry, Message
 from schedsync.beat.leadership import Leadership
+from schedsync.beat.others import Others
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
@@ -43,8 +44,7 @@ class Dispatch:
     """Sends what is due, and remembers what it could not finish.
 
     ``keep`` renews the lease and the claims of batches, and says whether to go on. ``locked`` is what was sent, and
-    whose rows somebody has locked. ``found_stale`` says that rows were edited since they were read, ``foreign`` names
-    schedules that somebody else ran.
+    whose rows somebody has locked. ``found_stale`` says that rows were edited since they were read.
     """
 
     using: str
@@ -53,6 +53,7 @@ class Dispatch:
     leadership: Leadership
     sender: Sender
     publish: Callable[..., Any]
+    others: Others
     keep: Callable[[Collection[uuid.UUID]], bool]
     since: datetime
     unsent: list[Pending] = field(default_factory=list)
@@ -60,8 +61,6 @@ class Dispatch:
     unconfirmed: list[Pending] = field(default_factory=list)
     locked: list[Pending] = field(default_factory=list)
     found_stale: bool = False
-    foreign: set[str] = field(default_factory=set)
-    _moved: set[int] = field(default_factory=set)
     _try_again: float = 0.0
     _look_again: float = 0.0
 
@@ -241,14 +240,8 @@ class Dispatch:
             elif message.entry.row_id not in mine:
                 self.roster.reread.add(message.entry.row_id)
         self.found_stale |= bool(batch.stale)
-        self._note_foreign(batch, messages)
+        self.others.judge(batch, (message.entry for message in messages))
         return self._send(Pending(batch.id, batch.messages))
-
-    def _note_foreign(self, batch: Batch, messages: list[Message]) -> None:
-        """Note who was run by another scheduler: whose count grew, or whose last run moves again and again."""
-        foreign = batch.foreign | (batch.moved & self._moved)
-        self._moved |= batch.moved
-        self.foreign |= {message.name for message in messages if message.entry.row_id in foreign}
 
     def _send(self, pending: Pending) -> bool:
         """Send and confirm; returns whether nothing of it waits for the broker or the lease."""

@@ -81,6 +81,11 @@ class Entry:
             return self.expires
         return self.tick
 
+    def ran_elsewhere(self, last_run: datetime | None, count: int) -> bool:
+        """Say whether what its row says now means that somebody else has run it since it was read."""
+        is_newer = last_run is not None and (self.last_run is None or last_run > self.last_run)
+        return is_newer and count > self.count
+
     @property
     def is_done(self) -> bool:
         """Whether it was to run once, and has (django_celery_beat/schedulers.py ``ModelEntry.is_due``)."""

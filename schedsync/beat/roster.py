@@ -211,10 +211,9 @@ class Roster:
             logger.error("`%s` cannot run: %s", columns.name, entry, extra={"schedule": columns.name})
             return False
         self.broken.pop(columns.id, None)
-        foreign = before is not None and before.last_run is not None and _ran_elsewhere(before, entry)
         self.entries[columns.id] = entry
         self.agenda.put(entry)
-        return foreign
+        return before is not None and before.ran_elsewhere(entry.last_run, entry.count)
 
     def _entry(self, columns: TaskColumns, managed: ManagedColumns, print_: int) -> Entry | str:
         timing_rows = columns.timing_rows
@@ -304,8 +303,3 @@ def _is_json(text: str | None, kind: type) -> bool:
         return not text or isinstance(parsed(text), kind)
     except (ValueError, RecursionError):
         return False
-
-
-def _ran_elsewhere(before: Entry, entry: Entry) -> bool:
-    newer = entry.last_run is not None and before.last_run is not None and entry.last_run > before.last_run
-    return newer and entry.count > before.count

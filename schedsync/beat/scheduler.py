@@ -25,6 +25,7 @@ from schedsync.beat.dispatch import Dispatch
 from schedsync.beat.entry import Message
 from schedsync.beat.leadership import Leadership, Timings, election_of
 from schedsync.beat.loader import POLL, Loader
+from schedsync.beat.others import Others
 from schedsync.beat.pauses import Pauses
 from schedsync.beat.presence import Presence
 from schedsync.beat.roster import Roster
@@ -56,7 +57,6 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self._is_ticking = False
         self._is_set_up = False
         self._next_adoption = 0.0
-        self._next_comparison = 0.0
         self._has_loaded = False
         self._wakeups = wakeups(self.using, self._leader)
         self.app = kwargs["app"] if "app" in kwargs else args[0]
@@ -93,10 +93,10 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self.loader = Loader(self.using, self.roster, self.is_migrated)
         self._pauses = Pauses(self.using, self.loader, self.leadership.span)
         self.presence = Presence(self.using, self.holder, election.name, self.timings.renew)
+        self._others = Others(self.presence, self.timings.lease, expected=not election.checks_epoch)
         self._dispatch: Dispatch | None = None
         self._begun: int | None = None
         self._claims = claims
-        self._trouble = ""
 
     def setup_schedule(self) -> None:
         """Write the entries of the settings, as stock Beat does, and load; a database that is away is waited for."""
@@ -179,15 +179,22 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     def _load(self) -> None:
         reload = self.loader.poll()
         self._has_loaded |= reload is not None and bool(reload.changed or reload.gone)
-        # Without an election others of ours run what this one has loaded, and rightly so.
-        if reload is not None and reload.foreign and self.leadership.leads and self.leadership.election.checks_epoch:
-            self._suspect([self.roster.entries[row_id].name for row_id in reload.foreign])
+        if reload is not None and self.leadership.leads:
+            self._others.suspect(self.roster.entries[row_id].name for row_id in reload.foreign)
 
     def _begin(self, is_fresh: bool) -> None:
         """Begin to lead."""
         logger.warning("leading, epoch %s", self.leadership.epoch, extra={"epoch": self.leadership.epoch})
         self._dispatch = self._dispatch or Dispatch(
-            self.using, self.roster, self._claims, self.leadership, self.sender, self.apply_async, self._keep, _now()
+            self.using,
+            self.roster,
+            self._claims,
+            self.leadership,
+            self.sender,
+            self.apply_async,
+            self._others,
+            self._keep,
+            _now(),
         )
         self._dispatch.take_over(is_fresh=is_fresh)
         self._begun = self.leadership.epoch
@@ -211,10 +218,6 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             self._next_adoption = time.monotonic() + self.timings.lease
             dispatch.adopt()
         goes_on = dispatch.run(_now())
-        # Without an election the others are Beats of ours.
-        if dispatch.foreign and self.leadership.election.checks_epoch:
-            self._suspect(sorted(dispatch.foreign))
-        dispatch.foreign.clear()
         if dispatch.found_stale:
             dispatch.found_stale = False
             self.loader.hurry()
@@ -234,7 +237,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     def _present(self) -> None:
         if not self.is_migrated:
             return
-        self._compare()
+        self._others.compare()
         leads = self.leadership.leads
         self.presence.say(
             has_loaded=self._has_loaded,
@@ -242,25 +245,9 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             epoch=self.leadership.epoch or 0,
             loaded=self.loader.number,
             schedules=len(self.roster),
-            trouble=self._trouble,
+            trouble=self._others.trouble,
         )
         self._has_loaded = False
-
-    def _compare(self) -> None:
-        """Say so where another Beat of ours looks for the lease elsewhere: then both would send."""
-        if time.monotonic() < self._next_comparison:
-            return
-        self._next_comparison = time.monotonic() + self.timings.lease
-        elsewhere = self.presence.others()
-        self._trouble = ""
-        if elsewhere:
-            self._trouble = f"another Beat has its lease elsewhere ({', '.join(elsewhere)})"
-            logger.error("%s: give all of them the same SCHEDSYNC_LEADER", self._trouble)
-
-    def _suspect(self, names: list[str]) -> None:
-        self._next_comparison = time.monotonic() + 20 * self.timings.lease
-        self._trouble = f"another scheduler runs beside this Beat, and sends {', '.join(names[:3])} too"
-        logger.error("%s: stop it, or every task runs twice", self._trouble, extra={"schedules": names})
 
     def _fail(self, error: Exception) -> None:
         """Lead no longer: what the database has made of the last statement is not known."""

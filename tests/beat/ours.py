@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -19,9 +19,10 @@ app.conf.update(timezone="UTC", enable_utc=True, result_expires=None)
 
 
 class NotingScheduler(Scheduler):
-    """Notes what is due instead of sending it; can be told to die at a place."""
+    """Notes what is due instead of sending it; can be told to die at a place, or to fail at some messages."""
 
     dies_at: int | None = None
+    fails_at: Callable[[Message], Exception | None] | None = None
 
     def __init__(self, **kwargs: Any) -> None:
         self.sent: list[tuple[datetime, Message]] = []
@@ -31,6 +32,8 @@ class NotingScheduler(Scheduler):
     def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **kwargs: Any) -> None:
         if self.dies_at is not None and len(self.sent) >= self.dies_at:
             raise OSError("the broker is gone")
+        if self.fails_at is not None and (error := self.fails_at(entry)) is not None:
+            raise error
         self.sent.append((datetime.now(timezone.utc), entry))
 
 

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from schedsync.beat.claims import StoredClaims
+from schedsync.beat.entry import Message
 from schedsync.beat.scan import Scan
 from schedsync.models import Beat as BeatRow
 from schedsync.models import Claim, Lease, ManagedSchedule
@@ -256,19 +257,10 @@ def test_a_scan_that_fails_in_the_middle_loses_no_edit(using: str, clock: Any, m
     assert beat.scheduler.roster.entries[made.pk].timing.microseconds == 60 * 10**6
 
 
-def test_a_message_that_cannot_be_sent_holds_up_no_other(
-    using: str, clock: Any, minutely: PeriodicTask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_message_that_cannot_be_sent_holds_up_no_other(using: str, clock: Any, minutely: PeriodicTask) -> None:
     make(using, "y", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
     beat = Beat(clock)
-    send = beat.scheduler.apply_async
-
-    def refuse(message: Any, **kwargs: Any) -> None:
-        if message.name == "x":
-            raise TypeError("not JSON")
-        send(message, **kwargs)
-
-    monkeypatch.setattr(beat.scheduler, "apply_async", refuse)
+    beat.scheduler.fails_at = lambda message: TypeError("not JSON") if message.name == "x" else None
     beat.settle()
 
     assert [message.name for _, message in beat.scheduler.sent] == ["y"]
@@ -587,19 +579,16 @@ def test_a_lease_that_is_lost_in_the_middle_of_a_batch_ends_it(
 
 @pytest.mark.parametrize("once", [False, True], ids=["at least once", "at most once"])
 def test_what_the_broker_refuses_for_now_holds_up_no_other_and_is_sent_later(
-    using: str, clock: Any, minutely: PeriodicTask, monkeypatch: pytest.MonkeyPatch, once: bool, caplog: Any
+    using: str, clock: Any, minutely: PeriodicTask, once: bool, caplog: Any
 ) -> None:
     ledger(using, delivery="at_most_once" if once else "at_least_once")
     make(using, "y", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
     beat = Beat(clock)
-    send = beat.scheduler.apply_async
 
-    def refuse(message: Any, **options: Any) -> None:
-        if message.name == "x" and message.options.get("queue") is None:
-            raise MessageNacked
-        send(message, **options)
+    def full(message: Message) -> Exception | None:
+        return MessageNacked() if message.name == "x" and message.options.get("queue") is None else None
 
-    monkeypatch.setattr(beat.scheduler, "apply_async", refuse)
+    beat.scheduler.fails_at = full
     for _ in range(3):
         beat.settle()
         clock.shift(MINUTE)
@@ -615,18 +604,11 @@ def test_what_the_broker_refuses_for_now_holds_up_no_other_and_is_sent_later(
 
 
 def test_a_message_at_which_each_connection_breaks_holds_up_no_other(
-    using: str, clock: Any, minutely: PeriodicTask, monkeypatch: pytest.MonkeyPatch
+    using: str, clock: Any, minutely: PeriodicTask
 ) -> None:
     make(using, "y", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
     beat = Beat(clock)
-    send = beat.scheduler.apply_async
-
-    def breaks(message: Any, **options: Any) -> None:
-        if message.name == "x":
-            raise OSError("broken pipe")
-        send(message, **options)
-
-    monkeypatch.setattr(beat.scheduler, "apply_async", breaks)
+    beat.scheduler.fails_at = lambda message: OSError("broken pipe") if message.name == "x" else None
     for _ in range(3):
         beat.step()
 

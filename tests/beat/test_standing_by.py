@@ -181,17 +181,23 @@ def test_a_pause_waits_for_an_apply_without_a_loop(
     assert Pause.objects.using(using).exists()
 
 
+def with_pauses_over(project: Project, clock: Any, names: str) -> Beat:
+    """Return a Beat that stands just after the end of a pause of each schedule, a letter each."""
+    project.schedules("".join(f"  {name}: {{task: t, crontab: '* * * * *'}}\n" for name in names))
+    assert project.apply().code == 0
+    for name in names:
+        project.command("pause", name, "--for", "1s", "--reason", "r", "--settle", "0", "--database", project.using)
+    beat = Beat(clock)
+    beat.settle()
+    clock.shift(2)
+    return beat
+
+
 def test_a_pause_that_cannot_be_ended_holds_up_no_other(
     project: Project, clock: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     using = project.using
-    project.schedules("".join(f"  {name}: {{task: t, crontab: '* * * * *'}}\n" for name in "xyz"))
-    assert project.apply().code == 0
-    for name in "xyz":
-        project.command("pause", name, "--for", "1s", "--reason", "r", "--settle", "0", "--database", using)
-    beat = Beat(clock)
-    beat.settle()
-    clock.shift(2)
+    beat = with_pauses_over(project, clock, "xyz")
     original = operate.guard
 
     def refuse(spec: Any, found: Any, at: Any) -> Any:
@@ -248,7 +254,7 @@ def test_another_place_of_the_lease_is_noticed(using: str, clock: Any, caplog: p
     one = Beat(clock)
     one.settle()
     BeatRow.objects.using(using).update(election="redis", id=uuid.uuid4())
-    one.scheduler._next_comparison = 0.0
+    one.scheduler._others._next_comparison = 0.0
     one.step()
 
     assert "another Beat has its lease elsewhere (redis)" in caplog.text
@@ -258,13 +264,7 @@ def test_a_pause_ends_where_another_schedule_s_row_is_locked(project: Project, c
     using = project.using
     if using == "default":
         pytest.skip("SQLite locks the whole file")
-    project.schedules("".join(f"  {name}: {{task: t, crontab: '* * * * *'}}\n" for name in "xy"))
-    assert project.apply().code == 0
-    for name in "xy":
-        project.command("pause", name, "--for", "1s", "--reason", "r", "--settle", "0", "--database", using)
-    beat = Beat(clock)
-    beat.settle()
-    clock.shift(2)
+    beat = with_pauses_over(project, clock, "xy")
     with locked(using, row(using, "x").pk):
         beat.step()
         beat.scheduler._pauses._not_before = 0.0

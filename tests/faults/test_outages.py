@@ -36,13 +36,14 @@ def through_a_proxy(arena: Arena) -> Iterator[Proxy]:
 
 
 @contextlib.contextmanager
-def locked(arena: Arena) -> Iterator[None]:
-    """Hold SQLite's lock: as near as a file comes to a server that is gone."""
+def locked(arena: Arena, *statements: str) -> Iterator[None]:
+    """Hold what statements lock in a transaction, as somebody does who forgot to end it."""
     values = json.loads(arena.project.environment["SHOP_DATABASES"])["default"]
     connection = ConnectionHandler({"default": values})["default"]
     connection.inc_thread_sharing()
     with connection.cursor() as cursor:
-        cursor.execute("BEGIN EXCLUSIVE")
+        for statement in statements:
+            cursor.execute(statement)
         yield
         cursor.execute("ROLLBACK")
     connection.close()
@@ -53,7 +54,8 @@ def test_a_database_that_is_gone_for_half_a_minute(arenas: list[Arena]) -> None:
         if arena.alias == "default":
             with arena.beat():
                 arena.wait_for(20)
-                with locked(arena):
+                # As near as a file comes to a server that is gone.
+                with locked(arena, "BEGIN EXCLUSIVE"):
                     time.sleep(DATABASE_GONE)
                 arena.wait_for(10 * DATABASE_GONE, seconds=60)
         else:
@@ -187,27 +189,14 @@ def test_a_broker_that_refuses_for_a_minute(arenas: list[Arena]) -> None:
     everywhere(arenas, scenario)
 
 
-@contextlib.contextmanager
-def row_locked(arena: Arena, name: str) -> Iterator[None]:
-    """Hold the lock of a row in a transaction, as somebody does who forgot to end it."""
-    values = json.loads(arena.project.environment["SHOP_DATABASES"])["default"]
-    connection = ConnectionHandler({"default": values})["default"]
-    connection.inc_thread_sharing()
-    with connection.cursor() as cursor:
-        cursor.execute("BEGIN")
-        cursor.execute(f"SELECT id FROM django_celery_beat_periodictask WHERE name = '{name}' FOR UPDATE")
-        yield
-        cursor.execute("ROLLBACK")
-    connection.close()
-
-
 def test_a_row_that_is_locked_for_longer_than_a_lease(arenas: list[Arena]) -> None:
     def scenario(arena: Arena) -> None:
         if arena.alias == "default":
             return
         with arena.beat() as one, arena.beat() as two:
             arena.wait_for(20)
-            with row_locked(arena, "s3"):
+            row = "SELECT id FROM django_celery_beat_periodictask WHERE name = 's3' FOR UPDATE"
+            with locked(arena, "BEGIN", row):
                 seen = len(arena.sent())
                 time.sleep(10)
                 others = [line["name"] for line in arena.sent()[seen:]]

@@ -98,7 +98,7 @@ def test_it_says_who_leads(project: Project, clock: Any) -> None:
     one, two = Beat(clock), Beat(clock)
     one.settle()
     two.settle()
-    one.scheduler._suspect(["late"])
+    one.scheduler._others.suspect(["late"])
     one.settle()
     done = project.command("status", "--database", project.using)
 

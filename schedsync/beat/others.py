@@ -1,0 +1,61 @@
+"""Notices another scheduler that sends too, by mistake: a stock Beat, or one that has its lease elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+
+from schedsync.beat.claims import Batch
+from schedsync.beat.entry import Entry
+from schedsync.beat.presence import Presence
+
+logger = logging.getLogger(__name__)
+
+#: What was noticed of a stock Beat stays in the status for so many leases: it writes back every three minutes.
+_KEPT = 20
+
+
+class Others:
+    """Says loudly who else sends, and keeps it for the status as ``trouble``.
+
+    ``lease`` is in seconds. Where ``expected``, other Beats run what this one has loaded, and rightly so: there is no
+    election.
+    """
+
+    def __init__(self, presence: Presence, lease: float, *, expected: bool) -> None:
+        self._presence = presence
+        self._lease = lease
+        self._expected = expected
+        self._moved: set[int] = set()
+        self._next_comparison = 0.0
+        self.trouble = ""
+
+    def compare(self) -> None:
+        """Say so where another Beat of ours looks for the lease elsewhere: then both would send."""
+        if time.monotonic() < self._next_comparison:
+            return
+        self._next_comparison = time.monotonic() + self._lease
+        elsewhere = self._presence.others()
+        self.trouble = ""
+        if elsewhere:
+            self.trouble = f"another Beat has its lease elsewhere ({', '.join(elsewhere)})"
+            logger.error("%s: give all of them the same SCHEDSYNC_LEADER", self.trouble)
+
+    def judge(self, batch: Batch, entries: Iterable[Entry]) -> None:
+        """Name those of a batch that were run by somebody who claims nothing.
+
+        A count that grew says so; a last run that moved does where it does again: an edit by hand may move it once.
+        """
+        foreign = batch.foreign | (batch.moved & self._moved)
+        self._moved |= batch.moved
+        self.suspect(entry.name for entry in entries if entry.row_id in foreign)
+
+    def suspect(self, names: Iterable[str]) -> None:
+        """Name schedules that somebody else has run."""
+        found = [] if self._expected else sorted(names)
+        if not found:
+            return
+        self._next_comparison = time.monotonic() + _KEPT * self._lease
+        self.trouble = f"another scheduler runs beside this Beat, and sends {', '.join(found[:3])} too"
+        logger.error("%s: stop it, or every task runs twice", self.trouble, extra={"schedules": found})
