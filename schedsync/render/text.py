@@ -25,6 +25,7 @@ from schedsync.render.words import (
     scope_text,
     side_text,
     summary_text,
+    time_text,
     value_text,
 )
 
@@ -227,6 +228,6 @@ def paused(name: str, until: datetime | None) -> str:
     if until is None:
         return f"Paused {printable(name)} until `schedsync resume`"
     return (
-        f"Paused {printable(name)} until {until:%Y-%m-%d %H:%M} UTC; schedsync's own Beat ends it then. "
+        f"Paused {printable(name)} until {time_text(until)}; schedsync's own Beat ends it then. "
         "Stock Beat cannot: the next apply after that lets it run again"
     )

@@ -172,7 +172,8 @@ def time_text(value: datetime | None) -> str:
     """Write an instant in UTC, to the minute or to the second where it has some."""
     if value is None:
         return "an unknown time"
-    return f"{value.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+    text = f"{value.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+    return f"{text} UTC"
 
 
 def edit_text(edit: Edit | None) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 from markdown_it import MarkdownIt
 
@@ -216,3 +217,8 @@ def test_markdown_says_what_is_held_paused_refused_and_found() -> None:
         f"checksum `{value.checksum}`",
     ]
     assert markdown.drift(plan()) == "### Drift in `set shop in production at c0ffeec0ffee`\n\nnone\n"
+
+
+def test_the_end_of_a_pause_is_told_to_the_second() -> None:
+    assert "until 2026-11-23 10:00 UTC;" in text.paused("p", NOW)
+    assert "until 2026-11-23 10:00:05 UTC;" in text.paused("p", NOW + timedelta(seconds=5))
