@@ -30,6 +30,8 @@ RELOAD = timedelta(seconds=300)
 #: Beat may hold a run back from the table for so long (celery/beat.py ``Scheduler.sync_every``).
 WRITE_BACK = timedelta(seconds=180)
 _TICK = timedelta(microseconds=1)
+#: For so long Celery looks for an event of the sun (celery/schedules.py ``solar.max_search_days``).
+_SEARCHED = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,18 @@ def next_slot(timing: Timing, after: datetime) -> datetime:
         return after + timedelta(microseconds=timing.microseconds)
     schedule = celery_schedule(timing, after)
     seen = after.astimezone(schedule.tz) if isinstance(timing, Crontab) else after
-    wait: timedelta = schedule.remaining_estimate(seen)
-    return (after + wait).astimezone(timezone.utc)
+    return (after + _wait(schedule, seen)).astimezone(timezone.utc)
+
+
+def _wait(schedule: Any, seen: datetime) -> timedelta:
+    for days in range(_SEARCHED.days):
+        try:
+            found: timedelta = schedule.remaining_estimate(seen + timedelta(days=days))
+        except TypeError:
+            # Celery before 5.7, where the sun does not rise or set on that day: it adds a span to ephem's kind of date.
+            continue
+        return found
+    return _SEARCHED
 
 
 def next_run(spec: Spec, row: Row | None, now: datetime, *, hour: str | None = None) -> Run | None:

@@ -60,6 +60,11 @@ def fault_of(error: Exception, using: str) -> Fault:
     return Fault.GONE if isinstance(error, InterfaceError) or _is_dead(using) else Fault.OTHER
 
 
+def is_row_locked(error: Exception, using: str) -> bool:
+    """Say whether an error means that somebody has locked a row; SQLite locks the whole file."""
+    return fault_of(error, using) is Fault.LOCKED and connections[using].features.has_select_for_update
+
+
 def _by_sqlstate(cause: BaseException) -> Fault | None:
     """Read PostgreSQL's code, as psycopg 3 and psycopg2 carry it; without one it is libpq's word of the connection."""
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)

@@ -1,9 +1,10 @@
 """The claim is the guarantee: one for each schedule and tick, whoever believes to lead.
 
 All that is due is claimed in one transaction, sent, and confirmed in another; a fixed number of statements for a
-batch. The claim of a schedule moves only forward, so that no tick is claimed twice; it is refused where the row was
-edited, disabled or run by another hand since it was read. What is claimed and not confirmed may not have been sent:
-it is adopted by the next holder of the lease, and sent again under the same task id.
+batch. The claim of a schedule moves only forward, and only from a tick that was confirmed, so that none is claimed
+twice and none forgotten; it is refused where the row was edited, disabled or run by another hand since it was read.
+What is claimed and not confirmed may not have been sent: it is adopted by the next holder of the lease, and sent again
+under the same task id.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRe
 from django.db.models.functions import Coalesce, Greatest
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.beat.entry import Message
+from schedsync.beat.entry import Entry, Message
 from schedsync.beat.leadership import still_holds
 from schedsync.beat.scan import task_fingerprint
+from schedsync.beat.task_rows import finish, locked_elsewhere, moved_on
 from schedsync.clock import DatabaseNow
+from schedsync.core.timing import Clocked
 from schedsync.models import Claim
 from schedsync.statements import batches
 from schedsync.transactions import bounded
@@ -37,13 +40,15 @@ class Batch:
     """What one transaction claimed: the messages that are ours to send, and by their rows' ids those that are not.
 
     ``stale`` rows were edited since they were read; among them ``foreign`` ones were run by somebody who claims
-    nothing, and ``moved`` ones perhaps. The ticks of ``taken`` ones were claimed before.
+    nothing, and ``moved`` ones perhaps. The ticks of ``taken`` ones were claimed before; those of ``busy`` ones must
+    wait until another Beat has confirmed an earlier one.
     """
 
     id: uuid.UUID
     messages: tuple[Message, ...] = ()
     stale: frozenset[int] = frozenset()
     taken: frozenset[int] = frozenset()
+    busy: frozenset[int] = frozenset()
     foreign: frozenset[int] = frozenset()
     moved: frozenset[int] = frozenset()
 
@@ -121,20 +126,29 @@ class StoredClaims:
         by_id = {message.entry.row_id: message for message in messages}
         with bounded(self.using, self.lease):
             self._check(epoch)
+            # Before the rows are read: what is confirmed from then on must stay, whatever they say.
+            self._forget_undone(message.entry for message in messages if message.entry.last_run is None)
             rows = self._rows(by_id)
             fit = [message for row_id, message in sorted(by_id.items()) if _fits(message, rows.get(row_id))]
             if fit:
-                self._forget_future(message.entry.row_id for message in fit if message.entry.last_run is None)
                 self._insert(fit, batch, epoch)
             held = self.held(batch)
+            busy = self._busy([message for message in fit if message.entry.row_id not in held])
         ours = tuple(message for message in messages if message.entry.row_id in held)
         stale = frozenset(by_id).difference(message.entry.row_id for message in fit)
         moved = {row_id for row_id in stale if _moved(by_id[row_id], rows.get(row_id))}
         foreign = {
             row_id for row_id in moved if by_id[row_id].entry.ran_elsewhere(rows[row_id].last_run, rows[row_id].runs)
         }
-        taken = frozenset(by_id).difference(stale, held)
-        return Batch(batch, ours, stale, taken, frozenset(foreign), frozenset(moved - foreign))
+        taken = frozenset(by_id).difference(stale, held, busy)
+        return Batch(batch, ours, stale, taken, busy, frozenset(foreign), frozenset(moved - foreign))
+
+    def _busy(self, messages: Sequence[Message]) -> frozenset[int]:
+        if not messages:
+            return frozenset()
+        ticks = {message.entry.row_id: message.tick for message in messages}
+        found = Claim.objects.using(self.using).filter(pk__in=ticks, confirmed=False).values_list("row_id", "tick")
+        return frozenset(row_id for row_id, tick in found if tick < ticks[row_id])
 
     def _check(self, epoch: int) -> None:
         if self.checks_epoch:
@@ -156,11 +170,17 @@ class StoredClaims:
         columns = found.values_list("pk", "last_run_at", "total_run_count", "print", "explained")
         return {row_id: _Row(*values) for row_id, *values in columns}
 
-    def _forget_future(self, never_ran: Iterable[int]) -> None:
-        """Forget claims that a clock ahead of its time has made, of rows whose last run somebody has taken away."""
-        if ids := list(never_ran):
-            claims = Claim.objects.using(self.using).filter(pk__in=ids, confirmed=True)
-            claims.filter(tick__gt=DatabaseNow() + self.lease).delete()
+    def _forget_undone(self, never_ran: Iterable[Entry]) -> None:
+        """Forget what was confirmed of rows whose last run somebody has taken away: they are to run anew.
+
+        That is, a claim that a clock ahead of its time has made, and one for an instant that is still the row's: its
+        confirmation has disabled the row, so somebody has enabled it again.
+        """
+        kinds = {entry.row_id: isinstance(entry.timing, Clocked) for entry in never_ran}
+        if kinds:
+            claims = Claim.objects.using(self.using).filter(pk__in=kinds, confirmed=True)
+            clocked = [row_id for row_id, is_clocked in kinds.items() if is_clocked]
+            claims.filter(Q(tick__gt=DatabaseNow() + self.lease) | Q(pk__in=clocked)).delete()
 
     def _insert(self, messages: Sequence[Message], batch: uuid.UUID, epoch: int) -> None:
         connection = connections[self.using]
@@ -211,12 +231,14 @@ class StoredClaims:
             found = claims.filter(pk__in=ids, batch=batch, confirmed=False).select_for_update()
             claimed = set(found.values_list("pk", flat=True))
             locked = locked_elsewhere(self.using, claimed)
-            mine = sorted(claimed - locked)
-            rows = PeriodicTask.objects.using(self.using).filter(pk__in=mine, enabled=True)
+            mine = claimed - locked
+            done = one_offs & mine
+            enabled = PeriodicTask.objects.using(self.using).filter(enabled=True)
+            wanted = mine - moved_on(enabled.filter(pk__in=done), tick)
+            rows = enabled.filter(pk__in=sorted(wanted))
             last_run = Greatest(Coalesce(F("last_run_at"), tick), tick)
             rows.update(last_run_at=last_run, total_run_count=F("total_run_count") + 1)
-            if done := one_offs.intersection(mine):
-                finish(self.using, rows.filter(pk__in=done), tick)
+            finish(rows.filter(pk__in=done & wanted))
             claims.filter(pk__in=mine).update(confirmed=True)
         return locked
 
@@ -249,14 +271,17 @@ _NOW = {
 
 
 def _forward(vendor: str, table: str, names: Sequence[str]) -> str:
-    """Return SQL that lets a claim be taken only by a later tick."""
-    key, tick, *others = names
+    """Return SQL that lets a claim be taken only by a later tick, and only where the one before was confirmed."""
+    key, tick, batch, *others, confirmed = names
     if vendor == "mysql":
-        # Each assignment sees those before it, so the tick comes last.
-        later = [f"{name} = IF({tick} < VALUES({tick}), VALUES({name}), {name})" for name in (*others, tick)]
-        return f"ON DUPLICATE KEY UPDATE {', '.join(later)}"
-    taken = ", ".join(f"{name} = EXCLUDED.{name}" for name in (tick, *others))
-    return f"ON CONFLICT ({key}) DO UPDATE SET {taken} WHERE {table}.{tick} < EXCLUDED.{tick}"
+        # Each assignment sees those before it: the batch, which is new, tells the others whether it was taken.
+        taken = [f"{batch} = IF({tick} < VALUES({tick}) AND {confirmed}, VALUES({batch}), {batch})"]
+        taken += [
+            f"{name} = IF({batch} = VALUES({batch}), VALUES({name}), {name})" for name in (tick, *others, confirmed)
+        ]
+        return f"ON DUPLICATE KEY UPDATE {', '.join(taken)}"
+    new = ", ".join(f"{name} = EXCLUDED.{name}" for name in names[1:])
+    return f"ON CONFLICT ({key}) DO UPDATE SET {new} WHERE {table}.{tick} < EXCLUDED.{tick} AND {table}.{confirmed}"
 
 
 def _fits(message: Message, row: _Row | None) -> bool:
@@ -271,38 +296,12 @@ def _moved(message: Message, row: _Row | None) -> bool:
     return row.last_run != message.entry.last_run and row.runs >= message.entry.count
 
 
-def locked_elsewhere(using: str, ids: Collection[int]) -> set[int]:
-    """Lock rows, without waiting for those that another transaction has locked; returns the ids of those.
-
-    Where the database cannot pass over locked rows, it waits for them; SQLite locks no rows.
-    """
-    features = connections[using].features
-    if not features.has_select_for_update:
-        return set()
-    rows = PeriodicTask.objects.using(using).filter(pk__in=ids).order_by("pk")
-    skip = features.has_select_for_update_skip_locked
-    free = set(rows.select_for_update(skip_locked=skip).values_list("pk", flat=True))
-    if len(free) == len(ids):
-        return set()
-    return set(rows.values_list("pk", flat=True)) - free
-
-
-def finish(using: str, rows: Any, until: Any) -> None:
-    """Disable rows that are done, as stock Beat does: unless they were given a new instant meanwhile, or more runs.
-
-    ``until`` is the tick that was sent, or an expression for it.
-    """
-    over = Q(clocked=None, one_off=True) | Q(clocked__clocked_time__lte=until)
-    ids = list(rows.filter(over).values_list("pk", flat=True))
-    rows = PeriodicTask.objects.using(using).filter(pk__in=ids)
-    rows.update(enabled=False, total_run_count=0, last_run_at=None)
-
-
 class NoClaims:
     """Before our tables are there: nothing is claimed, and runs are written back as they are."""
 
-    def __init__(self, using: str) -> None:
+    def __init__(self, using: str, lease: timedelta) -> None:
         self._using = using
+        self._lease = lease
 
     def claim(self, messages: Sequence[Message], epoch: int) -> Batch:  # noqa: ARG002
         """Take everything on."""
@@ -321,14 +320,21 @@ class NoClaims:
 
     def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> set[int]:  # noqa: ARG002
         """Write back, tick by tick: schedules that are due together mostly have the same."""
-        tasks = PeriodicTask.objects.using(self._using)
-        for tick in {message.tick for message in messages}:
-            ids = [message.entry.row_id for message in messages if message.tick == tick]
-            tasks.filter(pk__in=ids).update(last_run_at=tick, total_run_count=F("total_run_count") + 1)
-            done = [message.entry.row_id for message in messages if message.tick == tick and message.entry.one_off]
-            if done:
-                finish(self._using, tasks.filter(pk__in=done), tick)
-        return set()
+        by_tick: dict[datetime, dict[int, bool]] = {}
+        for message in messages:
+            by_tick.setdefault(message.tick, {})[message.entry.row_id] = message.entry.one_off
+        with bounded(self._using, self._lease):
+            locked = locked_elsewhere(self._using, [message.entry.row_id for message in messages])
+            for tick, ids in by_tick.items():
+                self._write_back(tick, {row_id: one_off for row_id, one_off in ids.items() if row_id not in locked})
+        return locked
+
+    def _write_back(self, tick: datetime, ids: dict[int, bool]) -> None:
+        rows = PeriodicTask.objects.using(self._using).filter(pk__in=ids)
+        done = [row_id for row_id, one_off in ids.items() if one_off]
+        wanted = rows.exclude(pk__in=moved_on(rows.filter(pk__in=done), tick))
+        wanted.update(last_run_at=tick, total_run_count=F("total_run_count") + 1)
+        finish(wanted.filter(pk__in=done))
 
     def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:  # noqa: ARG002
         """Find nothing."""

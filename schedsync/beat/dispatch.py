@@ -12,14 +12,16 @@ from typing import Any
 
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.beat.claims import Claims, Orphan, locked_elsewhere
+from schedsync.beat.claims import Claims, Orphan
 from schedsync.beat.entry import Entry, Message
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.others import Others
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
-from schedsync.beat.ticks import due
+from schedsync.beat.task_rows import finish, locked_elsewhere
+from schedsync.beat.ticks import GRACE, due
+from schedsync.core.timing import Clocked
 from schedsync.transactions import bounded
 
 logger = logging.getLogger(__name__)
@@ -63,6 +65,11 @@ class Dispatch:
     found_stale: bool = False
     _try_again: float = 0.0
     _look_again: float = 0.0
+
+    def hand_over(self) -> None:
+        """Confirm what was sent as far as it can be, so that who leads next need not send it again."""
+        self._look_again = 0.0
+        self._confirm_sent()
 
     def take_over(self, *, is_fresh: bool) -> None:
         """Begin to lead: finish what was begun, by this Beat or by the one before.
@@ -116,14 +123,23 @@ class Dispatch:
     ) -> tuple[list[Message], list[Message]]:
         again: list[Message] = []
         dropped: list[Message] = []
-        now = datetime.now(timezone.utc)
         for orphan in orphans:
             entry = self.roster.entries.get(orphan.row_id)
-            message = Message(entry or _gone(orphan.row_id), orphan.tick)
-            maybe_sent = orphan.key not in never_sent
-            keep = entry is not None and not (entry.once and maybe_sent) and not _too_late(entry, orphan.tick, now)
+            message = Message(entry or Entry.gone(orphan.row_id), orphan.tick)
+            keep = self._is_wanted(entry, orphan.tick, maybe_sent=orphan.key not in never_sent)
             (again if keep else dropped).append(message)
         return again, dropped
+
+    def _is_wanted(self, entry: Entry | None, tick: datetime, *, maybe_sent: bool = False) -> bool:
+        """Say whether a tick that was claimed some time ago is to be sent, by what its schedule says now."""
+        if entry is None or (entry.once and maybe_sent):
+            return False
+        if isinstance(entry.timing, Clocked) and entry.tick is not None and entry.tick > tick:
+            return False
+        lateness = entry.lateness
+        if lateness.deadline is not None:
+            return datetime.now(timezone.utc) - tick <= lateness.deadline
+        return lateness.missed != "none" or tick >= self.since - GRACE
 
     def run(self, now: datetime) -> bool:
         """Handle one batch of what is due; returns False where it has to wait for the broker, or for the lease."""
@@ -149,37 +165,40 @@ class Dispatch:
         while self.unsent:
             if not self.sender.ready():
                 return False
-            pending = self.unsent[0]
-            held = self.claims.held(pending.batch)
+            again, over = self._parted(self.unsent[0])
+            # Whatever fails from here on, what is still wanted is not forgotten.
+            self.unsent[0] = again
+            if over.messages:
+                logger.warning(
+                    "%d ticks waited for too long, or are wanted no more",
+                    len(over.messages), extra={"passed": len(over.messages)},
+                )  # fmt: skip
+                self._settle(over)
             self.unsent.pop(0)
-            # Somebody else has sent the others.
-            self._read_again(message.entry.row_id for message in pending.messages if message.entry.row_id not in held)
-            if not self._send_held(pending, held):
+            if not self._send(again):
                 return False
         return True
 
-    def _send_held(self, pending: Pending, held: Collection[int]) -> bool:
-        """Send what is held of a batch, as it is loaded now, but for what is too late or there no more."""
-        now = datetime.now(timezone.utc)
-        ours = [message for message in pending.messages if message.entry.row_id in held]
-        entries = self.roster.entries
-        again = tuple(
-            Message(entry, message.tick)
-            for message in ours
-            if (entry := entries.get(message.entry.row_id)) is not None and not _too_late(entry, message.tick, now)
-        )
-        wanted = {message.entry.row_id for message in again}
-        if over := tuple(message for message in ours if message.entry.row_id not in wanted):
-            logger.warning(
-                "%d ticks waited for too long, or are wanted no more", len(over), extra={"passed": len(over)}
-            )
-            self._settle(replace(pending, messages=over))
-        return self._send(replace(pending, messages=again))
+    def _parted(self, pending: Pending) -> tuple[Pending, Pending]:
+        """Return what is to be sent of a batch that is held, as it is loaded now, and what is wanted no more."""
+        held = self.claims.held(pending.batch)
+        again: list[Message] = []
+        over: list[Message] = []
+        for message in pending.messages:
+            row_id = message.entry.row_id
+            entry = self.roster.entries.get(row_id)
+            if row_id not in held:
+                # Somebody else has sent it.
+                self._read_again(row_id)
+            elif entry is not None and self._is_wanted(entry, message.tick):
+                again.append(Message(entry, message.tick))
+            else:
+                over.append(message)
+        return replace(pending, messages=tuple(again)), replace(pending, messages=tuple(over))
 
-    def _read_again(self, row_ids: Iterable[int]) -> None:
-        before = len(self.roster.reread)
-        self.roster.reread.update(row_ids)
-        self.found_stale |= len(self.roster.reread) > before
+    def _read_again(self, row_id: int) -> None:
+        self.found_stale |= row_id not in self.roster.reread
+        self.roster.reread.add(row_id)
 
     def _messages(self, woken: Iterable[int], now: datetime) -> list[Message]:
         """Decide what each woken entry sends; what sends nothing is put back for later, or ended."""
@@ -205,7 +224,11 @@ class Dispatch:
     def _decide(self, entry: Entry, now: datetime, messages: list[Message]) -> int:
         if entry.tick is None:
             return 0
-        found = due(entry.timing, entry.tick, now, entry.lateness, self.since)
+        try:
+            found = due(entry.timing, entry.tick, now, entry.lateness, self.since)
+        except Exception as error:
+            self.roster.give_up(entry, error)
+            return 0
         if found.tick is not None:
             messages.append(Message(entry, found.tick))
             return found.passed
@@ -220,11 +243,10 @@ class Dispatch:
             free = set(row_ids) - locked
             rows = PeriodicTask.objects.using(self.using).filter(pk__in=free, enabled=True)
             rows.filter(expires__lte=now).update(enabled=False, last_run_at=None)
-            done = rows.filter(one_off=True, total_run_count__gt=0)
-            done.update(enabled=False, total_run_count=0, last_run_at=None)
+            finish(rows.filter(total_run_count__gt=0))
         self.roster.drop(row_ids)
-        # Those that are locked come back with the next scan.
-        self.roster.reread |= locked
+        # What the row says now may be something else; those that are locked come back with the next scan.
+        self.roster.reread.update(row_ids)
         self.found_stale |= bool(free)
 
     def _send_batch(self, messages: list[Message]) -> bool:
@@ -238,6 +260,7 @@ class Dispatch:
             if message.entry.row_id in batch.taken:
                 self._advance(message.entry, message.tick)
             elif message.entry.row_id not in mine:
+                # Also what is busy: the next scan looks again.
                 self.roster.reread.add(message.entry.row_id)
         self.found_stale |= bool(batch.stale)
         self.others.judge(batch, (message.entry for message in messages))
@@ -300,8 +323,7 @@ class Dispatch:
             return
         entry.last_run = message.tick if entry.last_run is None else max(message.tick, entry.last_run)
         entry.count += 1
-        entry.plan()
-        self.roster.agenda.put(entry)
+        self.roster.plan(entry)
 
     def _advance(self, entry: Entry, tick: datetime) -> None:
         """Pass a tick that was claimed before: by another Beat, or long ago."""
@@ -321,14 +343,3 @@ def _without(keys: Collection[tuple[int, datetime]], pendings: list[Pending]) ->
         replace(pending, messages=tuple(one for one in pending.messages if one.key not in keys)) for pending in pendings
     )
     return [pending for pending in left if pending.messages]
-
-
-def _too_late(entry: Entry, tick: datetime, now: datetime) -> bool:
-    return entry.lateness.deadline is not None and now - tick > entry.lateness.deadline
-
-
-def _gone(row_id: int) -> Entry:
-    """Return what stands for a row that was deleted or disabled since its tick was claimed."""
-    entry = Entry()
-    entry.row_id, entry.one_off, entry.name = row_id, False, ""
-    return entry

@@ -69,6 +69,13 @@ class Entry:
     lateness: Lateness
     tick: datetime | None
 
+    @classmethod
+    def gone(cls, row_id: int) -> Entry:
+        """Return what stands for a row that was deleted or disabled since its tick was claimed."""
+        entry = cls()
+        entry.row_id, entry.one_off, entry.name = row_id, False, ""
+        return entry
+
     def plan(self) -> None:
         """Work the next tick out from the last run."""
         last = self.last_run if self.last_run is not None else self.changed

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import F, Q
 
@@ -45,6 +46,17 @@ class Timings:
                 f"SCHEDSYNC_LEASE ({self.lease:g} s) must be longer than SCHEDSYNC_RENEW ({self.renew:g} s), "
                 f"and that longer than {_ROOM} times SCHEDSYNC_RETRY ({self.retry:g} s)"
             )
+
+    @classmethod
+    def of_settings(cls) -> Timings:
+        """Read SCHEDSYNC_LEASE, _RENEW and _RETRY; raises ImproperlyConfigured where they do not fit."""
+        found = {name: getattr(settings, f"SCHEDSYNC_{name.upper()}", None) for name in ("lease", "renew", "retry")}
+        return cls(**{name: float(value) for name, value in found.items() if value is not None})
+
+    @property
+    def span(self) -> timedelta:
+        """How long a lease holds."""
+        return timedelta(seconds=self.lease)
 
     @property
     def patience(self) -> float:
@@ -111,13 +123,12 @@ class DatabaseElection:
 
     def acquire(self) -> int | None:
         """Ask for the lease row."""
-        return next_epoch(self.using, self.holder, timedelta(seconds=self.timings.lease), free_only=True)
+        return next_epoch(self.using, self.holder, self.timings.span, free_only=True)
 
     def renew(self, epoch: int) -> bool:
         """Move the end of the lease; that nobody else took it since is what counts, not that it had ended."""
-        span = timedelta(seconds=self.timings.lease)
-        with bounded(self.using, span):
-            return still_holds(self.using, self.holder, epoch, span)
+        with bounded(self.using, self.timings.span):
+            return still_holds(self.using, self.holder, epoch, self.timings.span)
 
     def release(self, epoch: int) -> None:
         """Free the row."""
@@ -162,9 +173,9 @@ class RedisElection:
     def acquire(self) -> int | None:
         """Take the lock, then an epoch that ends every earlier one."""
         # Ours still, where only the answer to a renewal was lost.
-        if not self._reacquired() and not self._try(self._lock.acquire, token=f"{self.holder}"):
+        if not self._reacquired() and not self._acquired():
             return None
-        return next_epoch(self.using, self.holder, timedelta(seconds=self.timings.lease), free_only=False)
+        return next_epoch(self.using, self.holder, self.timings.span, free_only=False)
 
     def renew(self, epoch: int) -> bool:  # noqa: ARG002
         """Set the lock's time to live again; raises nothing where it is gone."""
@@ -174,6 +185,14 @@ class RedisElection:
         """Delete the lock, if it still is ours."""
         self._try(self._lock.release)
         _free_row(self.using, self.holder, epoch)
+
+    def _acquired(self) -> bool:
+        token = f"{self.holder}"
+        taken = self._try(self._lock.acquire, token=token)
+        if taken is None:
+            # Perhaps it is ours, and only the answer was lost: it is asked for as such the next time.
+            self._lock.local.token = token.encode()
+        return bool(taken)
 
     def _reacquired(self) -> bool:
         return self._lock.local.token is not None and bool(self._try(self._lock.reacquire))
@@ -232,7 +251,7 @@ class Leadership:
     @property
     def span(self) -> timedelta:
         """How long a lease holds."""
-        return timedelta(seconds=self.timings.lease)
+        return self.timings.span
 
     @property
     def leads(self) -> bool:

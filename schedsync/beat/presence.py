@@ -45,7 +45,8 @@ class Presence:
             times["leads_since"] = DatabaseNow() if changed["leads"] else None
         with transaction.atomic(using=self.using):
             rows = Beat.objects.using(self.using).filter(pk=self.id)
-            if not self._said or not rows.update(**changed, **times):
+            # Whether a first row was written is not known, where its answer was lost.
+            if not rows.update(**changed, **times):
                 self._introduce({**self._said, **changed, **times})
         self._said |= changed
         self._next = time.monotonic() + self.every

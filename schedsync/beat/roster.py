@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from django.db import connections
+from django.db import DataError, connections
 from django.db.models import BooleanField, Case, ExpressionWrapper, Field, Q, When
 from django.db.models.expressions import RawSQL
 from django_celery_beat.models import PeriodicTask
@@ -29,6 +29,8 @@ from schedsync.timing_values import KINDS, read_timings
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T", bound="tuple[Any, ...]")
+#: A row by its id: what is read of it, or None where it cannot be read; its fingerprint, and what the ledger says.
+_Found = tuple[int, "TaskColumns | None", int, ManagedColumns]
 
 #: From so many changes on everything is read, rather than each row by its id; or from such a part of all rows on.
 _MANY, _PART = 2_000, 4
@@ -37,11 +39,14 @@ _PART_SIZE = 5_000
 #: So many rows that changed somehow are read in full at once.
 _FEW = 100
 _UNMANAGED = ManagedColumns()
+_NO_NEXT_RUN = "its next run cannot be worked out"
 #: Only what never ran counts from its last edit; to make instants of what the database says takes longer than all else.
 _SINCE = Case(When(last_run_at=None, then="date_changed"))
 _LAST_RUN = TaskColumns._fields.index("last_run_at")
-#: So on PostgreSQL the last run comes as text: most rows have the same, of which an instant is made once.
-_AS_TEXT = RawSQL("TO_CHAR(last_run_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')", (), Field())
+#: So on PostgreSQL the last run comes as text: most rows have the same, of which an instant is made once. What has no
+#: date, "infinity", comes as it is.
+_ISO = "TO_CHAR(last_run_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')"
+_AS_TEXT = RawSQL(f"COALESCE({_ISO}, last_run_at::text)", (), Field())
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +173,13 @@ class Roster:
         taken: set[int] = set()
         foreign: set[int] = set()
         wanted = must | suspects
-        for columns, print_, managed in self._rows(_some(wanted, len(self)), in_parts=len(wanted) > _PART_SIZE):
-            is_suspect = columns.id in suspects
-            if not is_suspect and columns.id not in must:
+        for row_id, columns, print_, managed in self._rows(wanted):
+            is_suspect = row_id in suspects
+            if not is_suspect and row_id not in must:
                 continue
-            found.add(columns.id)
+            found.add(row_id)
+            if columns is None:
+                continue
             if is_suspect and not self._differs(columns.id, print_, managed, ran=columns.last_run_at is not None):
                 continue
             taken.add(columns.id)
@@ -180,17 +187,38 @@ class Roster:
                 foreign.add(columns.id)
         return found, taken, foreign
 
-    def _rows(self, ids: list[int] | None, *, in_parts: bool) -> Iterator[tuple[TaskColumns, int, ManagedColumns]]:
-        rows = self._enabled.annotate(print=task_fingerprint(self.using))
-        parts: Iterable[Sequence[int] | None] = [None] if ids is None else batches(ids)
+    def _rows(self, wanted: Collection[int]) -> Iterator[_Found]:
+        few = _some(wanted, len(self))
+        parts: Iterable[Sequence[int] | None] = [None] if few is None else batches(few)
         for some in parts:
-            managed = self._ledger(some)
-            chosen = rows if some is None else rows.filter(pk__in=some)
-            found = chosen.values_list("print", *self._columns)
-            for print_, *values in found.iterator(chunk_size=_PART_SIZE) if in_parts else found:
-                if isinstance(values[_LAST_RUN], str):
-                    values[_LAST_RUN] = _instant(values[_LAST_RUN])
-                yield TaskColumns(*values), print_, managed.get(values[0], _UNMANAGED)
+            try:
+                yield from self._part(some, in_parts=len(wanted) > _PART_SIZE)
+            except (DataError, ValueError) as error:
+                for ids in batches(sorted(wanted)) if some is None else [some]:
+                    yield from self._halves(ids, error)
+
+    def _halves(self, ids: Sequence[int], error: Exception) -> Iterator[_Found]:
+        """Read the half of some rows, and the other one, until the row that cannot be read stands alone."""
+        if len(ids) == 1:
+            self._break(ids[0], f"row {ids[0]}", 0, f"it cannot be read: {error}")
+            yield ids[0], None, 0, _UNMANAGED
+            return
+        middle = len(ids) // 2
+        for half in (ids[:middle], ids[middle:]):
+            try:
+                yield from self._part(half, in_parts=len(half) > _PART_SIZE)
+            except (DataError, ValueError) as found:
+                yield from self._halves(half, found)
+
+    def _part(self, some: Sequence[int] | None, *, in_parts: bool) -> Iterator[_Found]:
+        managed = self._ledger(some)
+        rows = self._enabled.annotate(print=task_fingerprint(self.using))
+        chosen = rows if some is None else rows.filter(pk__in=some)
+        found = chosen.values_list("print", *self._columns)
+        for print_, *values in found.iterator(chunk_size=_PART_SIZE) if in_parts else found:
+            if isinstance(values[_LAST_RUN], str):
+                values[_LAST_RUN] = _instant(values[_LAST_RUN])
+            yield values[0], TaskColumns(*values), print_, managed.get(values[0], _UNMANAGED)
 
     def _ledger(self, ids: Sequence[int] | None) -> dict[int, ManagedColumns]:
         if not self.with_ledger:
@@ -206,9 +234,7 @@ class Roster:
         before = self.entries.get(columns.id)
         entry = self._entry(columns, managed, print_)
         if isinstance(entry, str):
-            self._forget(columns.id)
-            self.broken[columns.id] = (print_, entry)
-            logger.error("`%s` cannot run: %s", columns.name, entry, extra={"schedule": columns.name})
+            self._break(columns.id, columns.name, print_, entry)
             return False
         self.broken.pop(columns.id, None)
         self.entries[columns.id] = entry
@@ -231,8 +257,9 @@ class Roster:
                 return f"its {name} are no JSON {'list' if kind is list else 'object'}"
         try:
             entry = self._built(columns, managed, timing)
-        except (OverflowError, ValueError) as error:
-            return f"its next run cannot be worked out: {error}"
+        except Exception as error:
+            # Whatever Celery or a library of its own says of one row, the others run.
+            return f"{_NO_NEXT_RUN}: {error}"
         entry.fingerprint, entry.timing_row = print_, _same(timing_rows[0])
         return entry
 
@@ -258,6 +285,24 @@ class Roster:
         entry.plan()
         return entry
 
+    def plan(self, entry: Entry) -> None:
+        """Work the next tick of an entry out, and note it."""
+        try:
+            entry.plan()
+        except Exception as error:
+            self.give_up(entry, error)
+        else:
+            self.agenda.put(entry)
+
+    def give_up(self, entry: Entry, error: Exception) -> None:
+        """Take an entry out, of which no next run can be worked out."""
+        self._break(entry.row_id, entry.name, entry.fingerprint, f"{_NO_NEXT_RUN}: {error}")
+
+    def _break(self, row_id: int, name: str, print_: int, why: str) -> None:
+        self._forget(row_id)
+        self.broken[row_id] = (print_, why)
+        logger.error("`%s` cannot run: %s", name, why, extra={"schedule": name})
+
     def _forget(self, row_id: int) -> None:
         self.entries.pop(row_id, None)
         self.broken.pop(row_id, None)
@@ -265,22 +310,18 @@ class Roster:
 
     def refresh(self) -> None:
         """Read the last runs of all entries again, as somebody else may have written them, and plan anew."""
-        rows = self._enabled.values_list("pk", "last_run_at", "total_run_count", _SINCE)
+        rows = self._enabled.exclude(pk__in=self.broken).values_list("pk", "last_run_at", "total_run_count", _SINCE)
         for row_id, last_run, count, since in rows.iterator(_PART_SIZE):
             entry = self.entries.get(row_id)
             if entry is not None and (entry.last_run, entry.count) != (last_run, count):
                 entry.last_run, entry.count, entry.changed = last_run, count, since or entry.changed
-                entry.plan()
+                self.plan(entry)
         self.agenda.rebuild(self.entries.values())
 
     def drop(self, row_ids: Collection[int]) -> None:
         """Forget entries that are done."""
         for row_id in row_ids:
             self._forget(row_id)
-
-    def named(self) -> dict[str, Entry]:
-        """Return the entries by name."""
-        return {entry.name: entry for entry in self.entries.values()}
 
 
 def _some(ids: Collection[int], total: int) -> list[int] | None:

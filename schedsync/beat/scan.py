@@ -73,8 +73,9 @@ class Scan:
 
     def accept(self, look: Look, unread: Iterable[int]) -> None:
         """Take a look as what is known from now on, but for rows that could not be read any more."""
-        self._versions |= look.versions
         self._sums = look.sums
+        known = self._versions | look.versions
+        self._versions = {start: known[start] for start in known.keys() & look.sums.keys()}
         for row_id in unread:
             # Disabled since the look, and perhaps enabled again before the next one.
             self._sums.pop(_range(row_id), None)

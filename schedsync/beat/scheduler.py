@@ -12,10 +12,9 @@ import logging
 import time
 import uuid
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any
 
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, router
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
@@ -32,8 +31,9 @@ from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.wakeup import wait, wakeups
 from schedsync.core.collecting import gc_paused
-from schedsync.lock import ask_for_missing_tables
+from schedsync.lock import ask_for_missing_tables, is_row_locked
 from schedsync.notice import leader_setting, notify, publish
+from schedsync.transactions import bounded
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.using: str = router.db_for_write(PeriodicTask)
         self.holder = uuid.uuid4()
-        self.timings = Timings(**_seconds("lease", "renew", "retry"))
+        self.timings = Timings.of_settings()
         self._leader = leader_setting()
         # Refuses a wrong setting at the start, and not at the first tick.
         election_of(self._leader, self.using, self.holder, self.timings)
@@ -83,10 +83,10 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         """Put the parts together, by whether our tables are there."""
         elected = self.is_migrated or self._leader is None
         election = election_of(self._leader if elected else None, self.using, self.holder, self.timings)
-        lease = timedelta(seconds=self.timings.lease)
-        claims: Claims = NoClaims(self.using)
+        span = self.timings.span
+        claims: Claims = NoClaims(self.using, span)
         if self.is_migrated:
-            claims = StoredClaims(self.using, self.holder, lease, election.checks_epoch)
+            claims = StoredClaims(self.using, self.holder, span, election.checks_epoch)
         self.leadership = Leadership(election, self.timings)
         deadline = self.app.conf.beat_cron_starting_deadline
         self.roster = Roster(self.using, with_ledger=self.is_migrated, cron_deadline=deadline)
@@ -125,9 +125,12 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         """Write entries of the settings into the tables (``DatabaseScheduler`` also puts them into its memory)."""
         for name, fields in mapping.items():
             try:
-                self.Entry.from_entry(name, app=self.app, **fields)
-            except (OperationalError, InterfaceError):
-                raise
+                with bounded(self.using, self.timings.span):
+                    self.Entry.from_entry(name, app=self.app, **fields)
+            except (OperationalError, InterfaceError) as error:
+                if not is_row_locked(error, self.using):
+                    raise
+                logger.error("`%s` of the settings is not written, somebody has locked its row", name)
             except Exception:
                 logger.exception("cannot add `%s` of the settings: %r", name, fields)
 
@@ -283,6 +286,9 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
 
     def _hand_over(self) -> None:
         led = self.leadership.epoch is not None
+        if self._dispatch is not None:
+            with contextlib.suppress(DatabaseError, InterfaceError):
+                self._dispatch.hand_over()
         self.leadership.resign()
         if self.is_migrated:
             self.presence.leave()
@@ -316,11 +322,6 @@ _MODES = {
     "redis": "standing by for the lease in Redis",
     "none": "no election, every Beat sends",
 }
-
-
-def _seconds(*names: str) -> dict[str, float]:
-    found = {name: getattr(settings, f"SCHEDSYNC_{name.upper()}", None) for name in names}
-    return {name: float(value) for name, value in found.items() if value is not None}
 
 
 def _now() -> datetime:

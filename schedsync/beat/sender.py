@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -75,7 +74,8 @@ class Sender:
         self._connection: Any = None
         self._producer: Any = None
         self._was_down = False
-        self._broke_at: tuple[int, datetime] | None = None
+        # Rows at whose messages a connection broke, and which have not been sent since.
+        self._broke_at: set[int] = set()
 
     def ready(self) -> bool:
         """Connect where it is needed; returns whether the broker can be reached."""
@@ -144,14 +144,14 @@ class Sender:
             publish(message, producer=self._producer, advance=False)
         except Exception as error:
             return self._failed(message, error, is_first=is_first)
-        self._broke_at = None
+        self._broke_at.discard(message.entry.row_id)
         return Fate.DONE
 
     def _failed(self, message: Message, error: Exception, *, is_first: bool) -> Fate:
-        fate, place = self._fate(error), message.key
-        broke_again = fate is Fate.BROKEN and place == self._broke_at
-        self._broke_at = place if fate is Fate.BROKEN else None
+        fate, row_id = self._fate(error), message.entry.row_id
+        broke_again = fate is Fate.BROKEN and row_id in self._broke_at
         if fate is Fate.BROKEN and not broke_again:
+            self._broke_at.add(row_id)
             self._down(error)
             return fate
         if fate is Fate.DONE:

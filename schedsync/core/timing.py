@@ -143,7 +143,7 @@ def solar(event: str, latitude: object, longitude: object) -> Solar:
 
 def _degrees(name: str, value: object, most: int) -> str:
     degrees = Decimal(str(value))
-    if not -most <= degrees <= most:
+    if not degrees.is_finite() or not -most <= degrees <= most:
         raise TimingError(f"{name} `{value}` is not within -{most} and {most}")
     rounded = degrees.quantize(_MICRODEGREE, rounding=ROUND_HALF_EVEN)
     # No -0.000000: it is the same place.

@@ -91,6 +91,25 @@ def test_the_row_afterwards(using: str, clock: Any, values: dict[str, Any], left
     assert (row.enabled, row.total_run_count, row.last_run_at) == left
 
 
+def test_a_clocked_schedule_that_is_enabled_again_runs_again(using: str, clock: Any) -> None:
+    sent: dict[str, list[str]] = {}
+    for who, module in (("stock", stock), ("ours", ours)):
+        clock.move_to(NOW)
+        make(using, "x", {"clocked": {"clocked_time": NOW}, "one_off": True})
+        beat: Any = module.Beat(clock)  # type: ignore[attr-defined]
+        first = beat.run(timedelta(minutes=12))
+        done = ours.row(using, "x")
+        assert not done.enabled
+        done.enabled = True
+        done.save(using=using)
+        again = beat.run(timedelta(minutes=12))
+        sent[who] = [name for _, name in [*first, *again]]
+        assert not ours.row(using, "x").enabled
+        empty(using)
+
+    assert sent == {"stock": ["x", "x"], "ours": ["x", "x"]}
+
+
 def test_only_the_run_is_written(using: str, clock: Any) -> None:
     made = make(using, "x", TIMINGS["each minute"])
     before = PeriodicTask.objects.using(using).filter(pk=made.pk).values().get()

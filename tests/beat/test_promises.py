@@ -606,13 +606,18 @@ def test_what_the_broker_refuses_for_now_holds_up_no_other_and_is_sent_later(
 def test_a_message_at_which_each_connection_breaks_holds_up_no_other(
     using: str, clock: Any, minutely: PeriodicTask
 ) -> None:
-    make(using, "y", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
+    for name in ("x2", "y"):
+        make(using, name, {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
     beat = Beat(clock)
-    beat.scheduler.fails_at = lambda message: OSError("broken pipe") if message.name == "x" else None
-    for _ in range(3):
+    beat.scheduler.fails_at = lambda message: OSError("broken pipe") if message.name.startswith("x") else None
+    for _ in range(4):
         beat.step()
-
     assert [message.name for _, message in beat.scheduler.sent] == ["y"]
+
+    # It is known by now.
+    clock.shift(MINUTE)
+    beat.tried_again()
+    assert [message.name for _, message in beat.scheduler.sent] == ["y", "y"]
 
 
 def test_what_was_disabled_while_the_broker_was_away_is_not_sent(

@@ -64,6 +64,16 @@ def test_a_look_that_was_not_accepted_is_found_again(using: str, many: Any) -> N
     assert scan.look().new == {changed.pk}
 
 
+def test_nothing_is_kept_of_rows_that_are_gone(using: str, many: Any) -> None:
+    scan = Scan(using, with_ledger=True)
+    scan.accept(scan.look(), [])
+    assert len(scan._versions) >= ROWS // RANGE
+    many.filter(pk__gt=many.first().pk).delete()
+    scan.accept(scan.look(), [])
+
+    assert len(scan._versions) == 1
+
+
 def test_a_row_that_vanishes_between_scan_and_reading_is_read_when_it_is_back(
     using: str, many: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

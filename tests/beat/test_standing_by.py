@@ -20,12 +20,13 @@ from django_celery_beat.models import PeriodicTask
 
 from schedsync import notice, operate
 from schedsync.beat.leadership import DatabaseElection, Election, Leadership, RedisElection, Timings, election_of
+from schedsync.beat.presence import Presence
 from schedsync.beat.signals import uninterrupted
 from schedsync.beat.wakeup import wait, wakeups
 from schedsync.errors import Failed, Locked
 from schedsync.models import Beat as BeatRow
 from schedsync.models import Lease, Pause
-from tests.beat.ours import Beat, locked, row
+from tests.beat.ours import Beat, app, locked, row
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.conftest import NOW, Project
 
@@ -78,6 +79,35 @@ def test_an_answer_that_was_lost_gives_a_higher_epoch(elections: tuple[Election,
     assert second > first
     assert two.acquire() is None
     one.release(second)
+
+
+def test_an_acquisition_whose_answer_was_lost_does_not_lock_everybody_out(
+    elections: tuple[Election, Election], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, two = elections
+    if not isinstance(one, RedisElection):
+        pytest.skip("the row says who holds it")
+    lock = one._lock
+    take = lock.do_acquire
+
+    def lose(token: Any) -> None:
+        take(token)
+        raise OSError("the answer was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lock, "do_acquire", lose)
+        assert one.acquire() is None
+    assert two.acquire() is None
+    epoch = one.acquire()
+    assert epoch is not None
+    one.release(epoch)
+    caplog.clear()
+    held = two.acquire()
+    assert held is not None
+    # A standby that asks in vain is no trouble.
+    assert [one.acquire() for _ in range(3)] == [None] * 3
+    assert caplog.text == ""
+    two.release(held)
 
 
 @pytest.mark.one_database
@@ -311,6 +341,22 @@ def test_before_the_migrations_it_works_without_a_lease(using: str, clock: Any) 
     assert row(using, "x").total_run_count == 4
 
 
+def test_before_the_migrations_a_locked_row_holds_up_no_other(using: str, clock: Any) -> None:
+    if using == "default":
+        pytest.skip("SQLite locks the whole file")
+    with unmigrated(using):
+        for name in "xy":
+            make(using, name, {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
+        beat = Beat(clock)
+        with locked(using, row(using, "x").pk):
+            beat.settle()
+            assert (row(using, "x").total_run_count, row(using, "y").total_run_count) == (0, 1)
+        beat.tried_again()
+
+        assert sorted(message.name for _, message in beat.scheduler.sent) == ["x", "y"]
+        assert row(using, "x").total_run_count == 1
+
+
 def test_a_database_that_cannot_be_asked_is_taken_neither_for_migrated_nor_for_not(using: str, clock: Any) -> None:
     with unmigrated(using):
         make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
@@ -351,21 +397,61 @@ def test_a_database_that_fails_takes_the_lead_away(
     assert "lease lost: the database failed" in caplog.text
 
 
-def test_the_entries_of_the_settings_are_written_at_the_start(using: str, clock: Any) -> None:
-    from tests.beat.ours import app
-
-    app.conf.beat_schedule = {
-        "from settings": {"task": "t", "schedule": 60.0},
-        "broken": {"task": "t", "schedule": object()},
-    }
+@contextlib.contextmanager
+def settings_with(entries: dict[str, Any]) -> Iterator[None]:
+    app.conf.beat_schedule = entries
     try:
-        beat = Beat(clock)
+        yield
     finally:
         app.conf.beat_schedule = {}
+
+
+def test_the_entries_of_the_settings_are_written_at_the_start(using: str, clock: Any) -> None:
+    entries = {"from settings": {"task": "t", "schedule": 60.0}, "broken": {"task": "t", "schedule": object()}}
+    with settings_with(entries):
+        beat = Beat(clock)
 
     assert list(PeriodicTask.objects.using(using).values_list("name", flat=True)) == ["from settings"]
     assert [(name, entry.task) for name, entry in beat.scheduler.schedule.items()] == [("from settings", "t")]
     assert len(beat.scheduler.schedule) == 1
+
+
+def test_an_entry_of_the_settings_whose_row_is_locked_holds_up_no_start(
+    using: str, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    if using == "default":
+        pytest.skip("SQLite locks the whole file")
+    make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
+    with settings_with({"from settings": {"task": "t", "schedule": 60.0}}):
+        Beat(clock)
+        with locked(using, row(using, "from settings").pk):
+            beat = Beat(clock)
+            beat.settle()
+
+    assert [message.name for _, message in beat.scheduler.sent] == ["x"]
+    assert "`from settings` of the settings is not written, somebody has locked its row" in caplog.text
+
+
+def test_a_presence_whose_first_answer_was_lost_is_written_on(
+    using: str, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
+    beat = Beat(clock)
+    say = Presence.say
+
+    def lose(presence: Presence, **columns: Any) -> None:
+        say(presence, **columns)
+        presence._said.clear()
+        raise OperationalError("the answer was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Presence, "say", lose)
+        beat.step()
+    beat.scheduler.leadership.hurry()
+    beat.settle()
+
+    assert [message.name for _, message in beat.scheduler.sent] == ["x"]
+    assert BeatRow.objects.using(using).get().leads
 
 
 def test_celery_s_own_handler_may_close_in_the_middle(using: str, clock: Any) -> None:

@@ -1,0 +1,178 @@
+"""Ticks in hand, claimed and not confirmed yet, while the schedule, the lease or the Beat changes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from amqp.exceptions import MessageNacked
+from django.db import OperationalError
+from django_celery_beat.models import ClockedSchedule, PeriodicTask
+
+from schedsync.beat.claims import StoredClaims
+from schedsync.beat.entry import Message
+from schedsync.models import Claim, Lease
+from tests.beat.ours import Beat, locked, row
+from tests.beat.test_like_stock import TIMINGS, make
+from tests.beat.test_promises import MINUTE, Died, forced, ledger, minutely, ticks
+from tests.conftest import NOW
+
+__all__ = ["forced", "minutely"]
+
+
+def dies(_: Message) -> Exception | None:
+    raise Died
+
+
+def refuses(_: Message) -> Exception | None:
+    return MessageNacked()
+
+
+@pytest.mark.parametrize("missed", ["latest", "all"])
+def test_without_an_election_no_later_tick_takes_the_place_of_one_whose_beat_died(
+    using: str, clock: Any, minutely: PeriodicTask, forced: None, missed: str
+) -> None:
+    ledger(using, missed_runs=missed)
+    one, two = Beat(clock), Beat(clock)
+    one.scheduler.fails_at = dies
+    with pytest.raises(Died):
+        one.settle()
+    for _ in range(3):
+        two.settle()
+        clock.shift(MINUTE)
+    assert ticks(two) == []
+
+    Claim.objects.using(using).update(claimed_at=NOW - timedelta(hours=1))
+    two.scheduler._next_adoption = 0.0
+    two.settle()
+    assert ticks(two) == (["10:00", "10:01", "10:02", "10:03"] if missed == "all" else ["10:00", "10:03"])
+
+
+def test_without_an_election_none_of_all_ticks_is_lost_while_the_broker_refuses(
+    using: str, clock: Any, minutely: PeriodicTask, forced: None
+) -> None:
+    ledger(using, missed_runs="all")
+    one, two = Beat(clock), Beat(clock)
+    for beat in (one, two):
+        beat.scheduler.fails_at = refuses
+        beat.settle()
+    for _ in range(2):
+        clock.shift(MINUTE)
+        for beat in (one, two):
+            beat.settle()
+            beat.tried_again()
+    for beat in (one, two, one):
+        beat.scheduler.fails_at = None
+        beat.tried_again()
+
+    assert ticks(one, two) == ["10:00", "10:01", "10:02"]
+
+
+def test_without_an_election_a_one_off_whose_row_is_locked_runs_once(
+    using: str, clock: Any, minutely: PeriodicTask, forced: None
+) -> None:
+    if using == "default":
+        pytest.skip("SQLite locks the whole file")
+    PeriodicTask.objects.using(using).update(one_off=True)
+    one, two = Beat(clock), Beat(clock)
+    with locked(using, minutely.pk):
+        for _ in range(2):
+            one.settle()
+            two.settle()
+            clock.shift(MINUTE)
+    for beat in (one, two, one):
+        beat.tried_again()
+
+    assert ticks(one, two) == ["10:00"]
+    assert not row(using, "x").enabled
+
+
+@pytest.mark.parametrize("when", ["before it is sent", "before it is confirmed"])
+def test_a_clocked_schedule_that_is_moved_on_runs_at_its_new_instant(using: str, clock: Any, when: str) -> None:
+    make(using, "x", {"clocked": {"clocked_time": NOW}, "one_off": True})
+    later = ClockedSchedule.objects.using(using).create(clocked_time=NOW + timedelta(hours=1))
+
+    def move(_: Message | None = None) -> None:
+        found = row(using, "x")
+        found.clocked = later
+        found.save(using=using)
+
+    beat = Beat(clock)
+    if when == "before it is sent":
+        beat.scheduler.fails_at = refuses
+        beat.settle()
+        move()
+        beat.step()
+        beat.scheduler.fails_at = None
+        beat.tried_again()
+    else:
+        beat.scheduler.fails_at = move
+        beat.settle()
+        beat.scheduler.fails_at = None
+    assert (row(using, "x").enabled, row(using, "x").total_run_count) == (True, 0)
+    clock.shift(timedelta(hours=1))
+    beat.settle()
+
+    assert ticks(beat) == (["11:00"] if when == "before it is sent" else ["10:00", "11:00"])
+    assert not row(using, "x").enabled
+
+
+def test_what_was_missed_and_is_not_to_be_made_up_for_is_not_adopted_either(
+    using: str, clock: Any, minutely: PeriodicTask
+) -> None:
+    ledger(using, missed_runs="none")
+    one = Beat(clock)
+    one.scheduler.fails_at = dies
+    with pytest.raises(Died):
+        one.settle()
+    clock.shift(timedelta(hours=5))
+    Lease.objects.using(using).update(expires_at=NOW)
+    two = Beat(clock)
+    two.settle()
+
+    assert ticks(two) == ["15:00"]
+    assert not Claim.objects.using(using).filter(confirmed=False).exists()
+
+
+def test_what_was_never_sent_is_not_forgotten_where_something_else_cannot_be_confirmed(
+    using: str, clock: Any, minutely: PeriodicTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger(using, delivery="at_most_once")
+    make(using, "y", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
+    beat = Beat(clock)
+    beat.scheduler.fails_at = refuses
+    beat.settle()
+    beat.scheduler.fails_at = None
+    PeriodicTask.objects.using(using).filter(name="y").update(enabled=False)
+    beat.step()
+    with monkeypatch.context() as patch:
+
+        def fail(*_: Any) -> None:
+            raise OperationalError("deadlock")
+
+        patch.setattr(StoredClaims, "confirm", fail)
+        assert beat.scheduler._dispatch is not None
+        beat.scheduler._dispatch._try_again = 0.0
+        beat.step()
+    beat.scheduler.leadership.hurry()
+    beat.settle()
+
+    assert [message.name for _, message in beat.scheduler.sent] == ["x"]
+
+
+def test_what_is_sent_is_confirmed_before_the_lease_is_given_back(
+    using: str, clock: Any, minutely: PeriodicTask
+) -> None:
+    if using == "default":
+        pytest.skip("SQLite locks the whole file")
+    one, two = Beat(clock), Beat(clock)
+    with locked(using, minutely.pk):
+        one.settle()
+        two.settle()
+    one.scheduler.close()
+    two.scheduler.leadership.hurry()
+    two.settle()
+
+    assert two.scheduler.leadership.leads
+    assert ticks(one, two) == ["10:00"]
