@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from django.db import transaction
+from django.db.models import Exists
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.apply import Waiting, now
@@ -57,11 +58,15 @@ def _is_held(row: Row, managed: Managed) -> bool:
 
 
 def _hold(using: str, name: str, waiting: Waiting) -> None:
-    """Read back after a poll of Beat, which can undo the pause with a stale row just as it can an apply."""
+    """Read back after a poll of Beat, which can undo the pause with a stale row just as it can an apply.
+
+    A pause that has ended meanwhile, by its time or by somebody's `resume`, is not undone but over.
+    """
     if waiting.settle > 0:
         waiting.say(f"paused; waiting {waiting.settle:g} s for a poll of Beat, to see that it holds")
         waiting.sleep(waiting.settle)
-    undone = PeriodicTask.objects.using(using).filter(name=name, enabled=True)
+    lasts = Exists(Pause.objects.using(using).filter(name=name))
+    undone = PeriodicTask.objects.using(using).filter(lasts, name=name, enabled=True)
     with database_errors(using):
         if not undone.exists():
             return

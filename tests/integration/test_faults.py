@@ -328,6 +328,18 @@ def test_a_pause_that_beat_undoes_is_made_again(project: Project) -> None:
     assert (paused.until, PeriodicTask.objects.get(name="a").enabled) == (None, False)
 
 
+def test_a_pause_that_ends_during_its_settle_is_not_made_again(project: Project) -> None:
+    project.schedules(BEFORE)
+    project.apply()
+
+    def resume(_: float) -> None:
+        operate.resume(project.using, "a")
+
+    operate.pause(project.using, "a", "now", None, Waiting(settle=0.1, sleep=resume))
+
+    assert PeriodicTask.objects.get(name="a").enabled
+
+
 def test_pausing_a_schedule_whose_row_is_gone_says_how_to_go_on(project: Project) -> None:
     project.schedules(BEFORE)
     project.apply()
