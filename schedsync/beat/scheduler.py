@@ -29,6 +29,7 @@ from schedsync.beat.pauses import Pauses
 from schedsync.beat.presence import Presence
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
+from schedsync.beat.signals import uninterrupted
 from schedsync.beat.wakeup import wait, wakeups
 from schedsync.core.collecting import gc_paused
 from schedsync.lock import ask_for_missing_tables, is_row_locked
@@ -55,6 +56,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         # Refuses a wrong setting at the start, and not at the first tick.
         election_of(self._leader, self.using, self.holder, self.timings)
         self._is_ticking = False
+        self._is_closing = False
         self._is_set_up = False
         self._next_adoption = 0.0
         self._has_loaded = False
@@ -300,10 +302,19 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         """Hand over: give the lease back, so that a standby need not wait for its end.
 
         Celery calls it from its signal handler too, in the middle of whatever runs, and once more when that is
-        through.
+        through. A second signal must not begin anew in the middle of a statement: the driver's lock would wait for
+        itself.
         """
-        if self._is_ticking:
+        if self._is_ticking or self._is_closing:
             return
+        self._is_closing = True
+        try:
+            with uninterrupted():
+                self._close()
+        finally:
+            self._is_closing = False
+
+    def _close(self) -> None:
         for _ in range(2):
             try:
                 self._hand_over()

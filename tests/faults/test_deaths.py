@@ -71,6 +71,26 @@ def test_a_leader_that_is_asked_to_end_hands_over(elected: list[Arena]) -> None:
     everywhere(elected, scenario)
 
 
+def test_a_leader_that_is_told_to_end_several_times_ends(elected: list[Arena]) -> None:
+    """As by a supervisor that signals the whole group, or by someone who presses Ctrl-C until something happens."""
+
+    def scenario(arena: Arena) -> None:
+        arena.environment["FAULTS_LEASE"] = "600"
+        chance = random.Random(arena.alias)
+        for _ in range(8):
+            with arena.beat() as beat:
+                arena.leader([beat])
+                time.sleep(chance.uniform(0, 1))
+                for _ in range(4):
+                    beat.send_signal(chance.choice([signal.SIGTERM, signal.SIGINT]))
+                    time.sleep(chance.choice([0, 0.001, 0.003, 0.01]))
+                # By a signal, where it came when Python had put the handlers away; the lease was given back by then.
+                assert beat.wait(15) in {0, 1, -signal.SIGTERM, -signal.SIGINT}, arena.logs()
+        check(arena, every=1)
+
+    everywhere(elected, scenario)
+
+
 def stopped_between_transactions(arena: Arena, process: subprocess.Popen[bytes]) -> None:
     """Stop a process; where it is a file that it holds locked, let it go on and try again: it would hold it for all."""
     while True:
