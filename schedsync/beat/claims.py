@@ -12,11 +12,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from django.db import connections
-from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Greatest
 from django_celery_beat.models import PeriodicTask
 
@@ -39,9 +39,8 @@ class LeaseLost(Exception):
 class Batch:
     """What one transaction claimed: the messages that are ours to send, and by their rows' ids those that are not.
 
-    ``stale`` rows were edited since they were read; among them ``foreign`` ones were run by somebody who claims
-    nothing, and ``moved`` ones perhaps. The ticks of ``taken`` ones were claimed before; those of ``busy`` ones must
-    wait until another Beat has confirmed an earlier one.
+    ``stale`` rows were edited, or run by somebody who claims nothing, since they were read. The ticks of ``taken`` ones
+    were claimed before; those of ``busy`` ones must wait until another Beat has confirmed an earlier one.
     """
 
     id: uuid.UUID
@@ -49,17 +48,13 @@ class Batch:
     stale: frozenset[int] = frozenset()
     taken: frozenset[int] = frozenset()
     busy: frozenset[int] = frozenset()
-    foreign: frozenset[int] = frozenset()
-    moved: frozenset[int] = frozenset()
 
 
 class _Row(NamedTuple):
-    """An enabled row as it is when it is claimed; ``explained`` says that an apply or a claim wrote its last run."""
+    """An enabled row as it is when it is claimed."""
 
     last_run: datetime | None
-    runs: int
     fingerprint: int
-    explained: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +131,8 @@ class StoredClaims:
             busy = self._busy([message for message in fit if message.entry.row_id not in held])
         ours = tuple(message for message in messages if message.entry.row_id in held)
         stale = frozenset(by_id).difference(message.entry.row_id for message in fit)
-        moved = {row_id for row_id in stale if _moved(by_id[row_id], rows.get(row_id))}
-        foreign = {
-            row_id for row_id in moved if by_id[row_id].entry.ran_elsewhere(rows[row_id].last_run, rows[row_id].runs)
-        }
         taken = frozenset(by_id).difference(stale, held, busy)
-        return Batch(batch, ours, stale, taken, busy, frozenset(foreign), frozenset(moved - foreign))
+        return Batch(batch, ours, stale, taken, busy)
 
     def _busy(self, messages: Sequence[Message]) -> frozenset[int]:
         if not messages:
@@ -163,11 +154,8 @@ class StoredClaims:
             Claim.objects.using(self.using).filter(pk=0).update(epoch=0)
 
     def _rows(self, ids: Collection[int]) -> dict[int, _Row]:
-        tick = Subquery(Claim.objects.using(self.using).filter(row_id=OuterRef("pk")).values("tick"))
-        explained = ExpressionWrapper(Q(last_run_at=F("date_changed")) | Q(last_run_at=tick), BooleanField())
         rows = PeriodicTask.objects.using(self.using).filter(pk__in=list(ids), enabled=True).order_by()
-        found = rows.annotate(print=task_fingerprint(self.using), explained=explained)
-        columns = found.values_list("pk", "last_run_at", "total_run_count", "print", "explained")
+        columns = rows.annotate(print=task_fingerprint(self.using)).values_list("pk", "last_run_at", "print")
         return {row_id: _Row(*values) for row_id, *values in columns}
 
     def _forget_undone(self, never_ran: Iterable[Entry]) -> None:
@@ -287,13 +275,6 @@ def _forward(vendor: str, table: str, names: Sequence[str]) -> str:
 def _fits(message: Message, row: _Row | None) -> bool:
     entry = message.entry
     return row is not None and (row.last_run, row.fingerprint) == (entry.last_run, entry.fingerprint)
-
-
-def _moved(message: Message, row: _Row | None) -> bool:
-    """Say whether the last run of a row was moved by nobody who claims; an apply may put it before a start ahead."""
-    if row is None or row.last_run is None or row.explained or row.last_run > datetime.now(timezone.utc):
-        return False
-    return row.last_run != message.entry.last_run and row.runs >= message.entry.count
 
 
 class NoClaims:

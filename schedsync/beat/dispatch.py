@@ -15,7 +15,6 @@ from django_celery_beat.models import PeriodicTask
 from schedsync.beat.claims import Claims, Orphan
 from schedsync.beat.entry import Entry, Message
 from schedsync.beat.leadership import Leadership
-from schedsync.beat.others import Others
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
@@ -55,7 +54,6 @@ class Dispatch:
     leadership: Leadership
     sender: Sender
     publish: Callable[..., Any]
-    others: Others
     keep: Callable[[Collection[uuid.UUID]], bool]
     since: datetime
     unsent: list[Pending] = field(default_factory=list)
@@ -263,7 +261,6 @@ class Dispatch:
                 # Also what is busy: the next scan looks again.
                 self.roster.reread.add(message.entry.row_id)
         self.found_stale |= bool(batch.stale)
-        self.others.judge(batch, (message.entry for message in messages))
         return self._send(Pending(batch.id, batch.messages))
 
     def _send(self, pending: Pending) -> bool:

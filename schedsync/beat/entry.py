@@ -6,7 +6,8 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,13 @@ from schedsync.core.timing import Timing, instant_text
 _NAMESPACE = uuid.UUID("6f1f5f5e-2f3b-5d0c-9c1a-5a1b6d2b8f10")
 _OPTIONS = ("queue", "exchange", "routing_key", "priority")
 AT_MOST_ONCE = "at_most_once"
+
+
+class Trace(Enum):
+    """Of another scheduler in a row: its count grew, or its last run moved, which an edit by hand may have done."""
+
+    SURE = "sure"
+    FAINT = "faint"
 
 
 class Entry:
@@ -88,10 +96,16 @@ class Entry:
             return self.expires
         return self.tick
 
-    def ran_elsewhere(self, last_run: datetime | None, count: int) -> bool:
-        """Say whether what its row says now means that somebody else has run it since it was read."""
-        is_newer = last_run is not None and (self.last_run is None or last_run > self.last_run)
-        return is_newer and count > self.count
+    def trace(self, last_run: datetime | None, count: int, *, explained: bool) -> Trace | None:
+        """Say whether the runs in its row as it is now are those of another scheduler.
+
+        ``explained`` says that an apply wrote the last run; it may put it before a start ahead too.
+        """
+        if last_run is None or explained or (self.last_run is not None and last_run <= self.last_run):
+            return None
+        if count > self.count:
+            return Trace.SURE
+        return Trace.FAINT if count == self.count and last_run <= datetime.now(timezone.utc) else None
 
     @property
     def is_done(self) -> bool:

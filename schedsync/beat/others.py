@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from schedsync.beat.claims import Batch
-from schedsync.beat.entry import Entry
+from schedsync.beat.entry import Entry, Trace
 from schedsync.beat.presence import Presence
 
 logger = logging.getLogger(__name__)
@@ -27,7 +26,7 @@ class Others:
         self._presence = presence
         self._lease = lease
         self._expected = expected
-        self._moved: set[int] = set()
+        self._faint: set[int] = set()
         self._next_comparison = 0.0
         self.trouble = ""
 
@@ -42,14 +41,12 @@ class Others:
             self.trouble = f"another Beat has its lease elsewhere ({', '.join(elsewhere)})"
             logger.error("%s: give all of them the same SCHEDSYNC_LEADER", self.trouble)
 
-    def judge(self, batch: Batch, entries: Iterable[Entry]) -> None:
-        """Name those of a batch that were run by somebody who claims nothing.
-
-        A count that grew says so; a last run that moved does where it does again: an edit by hand may move it once.
-        """
-        foreign = batch.foreign | (batch.moved & self._moved)
-        self._moved |= batch.moved
-        self.suspect(entry.name for entry in entries if entry.row_id in foreign)
+    def judge(self, traces: Mapping[int, Trace], entries: Mapping[int, Entry]) -> None:
+        """Name the schedules that bear a sure trace of another scheduler, or a faint one once more."""
+        faint = {row_id for row_id, trace in traces.items() if trace is Trace.FAINT}
+        again = (traces.keys() - faint) | (faint & self._faint)
+        self._faint |= faint
+        self.suspect(entry.name for row_id in again if (entry := entries.get(row_id)) is not None)
 
     def suspect(self, names: Iterable[str]) -> None:
         """Name schedules that somebody else has run."""

@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from django.db import DataError, connections
-from django.db.models import BooleanField, Case, ExpressionWrapper, Field, Q, When
+from django.db.models import BooleanField, Case, ExpressionWrapper, F, Field, Q, When
 from django.db.models.expressions import RawSQL
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.agenda import Agenda
-from schedsync.beat.entry import AT_MOST_ONCE, Entry, lateness_of, parsed
+from schedsync.beat.entry import AT_MOST_ONCE, Entry, Trace, lateness_of, parsed
 from schedsync.beat.scan import Scan, TimingRow, task_fingerprint, timing_fingerprints
 from schedsync.columns import ManagedColumns, TaskColumns
 from schedsync.core.schedule import Problem
@@ -29,8 +29,9 @@ from schedsync.timing_values import KINDS, read_timings
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T", bound="tuple[Any, ...]")
-#: A row by its id: what is read of it, or None where it cannot be read; its fingerprint, and what the ledger says.
-_Found = tuple[int, "TaskColumns | None", int, ManagedColumns]
+#: A row by its id: what is read of it, or None where it cannot be read; its fingerprint, what the ledger says, and
+#: whether an apply wrote its last run.
+_Found = tuple[int, "TaskColumns | None", int, ManagedColumns, Any]
 
 #: From so many changes on everything is read, rather than each row by its id; or from such a part of all rows on.
 _MANY, _PART = 2_000, 4
@@ -42,6 +43,7 @@ _UNMANAGED = ManagedColumns()
 _NO_NEXT_RUN = "its next run cannot be worked out"
 #: Only what never ran counts from its last edit; to make instants of what the database says takes longer than all else.
 _SINCE = Case(When(last_run_at=None, then="date_changed"))
+_BY_APPLY = ExpressionWrapper(Q(last_run_at=F("date_changed")), Field())
 _LAST_RUN = TaskColumns._fields.index("last_run_at")
 #: So on PostgreSQL the last run comes as text: most rows have the same, of which an instant is made once. What has no
 #: date, "infinity", comes as it is.
@@ -51,14 +53,15 @@ _AS_TEXT = RawSQL(f"COALESCE({_ISO}, last_run_at::text)", (), Field())
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """What a reload found: ids of entries that are new or changed, of those that are gone, and of suspicious ones.
+    """What a reload found: ids of entries that are new or changed, and of those that are gone.
 
-    ``foreign`` ran without this Beat since it read them last; ``scanned`` is how many seconds it took to find all that.
+    ``traces`` says which of them somebody else has run since they were read last; ``scanned`` is how many seconds it
+    took to find all that.
     """
 
     changed: frozenset[int] = frozenset()
     gone: frozenset[int] = frozenset()
-    foreign: frozenset[int] = frozenset()
+    traces: Mapping[int, Trace] = field(default_factory=dict)
     scanned: float = 0.0
 
 
@@ -100,14 +103,14 @@ class Roster:
             # Most of many have only run, and to read those in full takes longer than to compare them.
             suspects = self._differing(suspects)
         scanned = time.monotonic() - began
-        found, taken, foreign = self._read(must, suspects)
+        found, taken, traces = self._read(must, suspects)
         vanished = (must | suspects) - found
         for row_id in vanished:
             self._forget(row_id)
         self._scan.accept(look, vanished)
         self._moved = set()
         self.reread.clear()
-        return Reload(frozenset(taken), frozenset(look.gone | vanished), frozenset(foreign), scanned)
+        return Reload(frozenset(taken), frozenset(look.gone | vanished), traces, scanned)
 
     @property
     def _enabled(self) -> Any:
@@ -164,16 +167,16 @@ class Roster:
         self._moved |= changed
         self._timing_prints = found
 
-    def _read(self, must: set[int], suspects: set[int]) -> tuple[set[int], set[int], set[int]]:
+    def _read(self, must: set[int], suspects: set[int]) -> tuple[set[int], set[int], dict[int, Trace]]:
         """Read rows in full, and take in those that must be and those that differ.
 
-        Returns the ids of what was there, of what was taken in, and of what somebody else has run.
+        Returns the ids of what was there, of what was taken in, and the traces of others in that.
         """
         found: set[int] = set()
         taken: set[int] = set()
-        foreign: set[int] = set()
+        traces: dict[int, Trace] = {}
         wanted = must | suspects
-        for row_id, columns, print_, managed in self._rows(wanted):
+        for row_id, columns, print_, managed, explained in self._rows(wanted):
             is_suspect = row_id in suspects
             if not is_suspect and row_id not in must:
                 continue
@@ -183,9 +186,11 @@ class Roster:
             if is_suspect and not self._differs(columns.id, print_, managed, ran=columns.last_run_at is not None):
                 continue
             taken.add(columns.id)
-            if self._take(columns, managed, print_):
-                foreign.add(columns.id)
-        return found, taken, foreign
+            before = self.entries.get(row_id)
+            entry = self._take(columns, managed, print_)
+            if before and entry and (trace := before.trace(entry.last_run, entry.count, explained=bool(explained))):
+                traces[row_id] = trace
+        return found, taken, traces
 
     def _rows(self, wanted: Collection[int]) -> Iterator[_Found]:
         few = _some(wanted, len(self))
@@ -201,7 +206,7 @@ class Roster:
         """Read the half of some rows, and the other one, until the row that cannot be read stands alone."""
         if len(ids) == 1:
             self._break(ids[0], f"row {ids[0]}", 0, f"it cannot be read: {error}")
-            yield ids[0], None, 0, _UNMANAGED
+            yield ids[0], None, 0, _UNMANAGED, None
             return
         middle = len(ids) // 2
         for half in (ids[:middle], ids[middle:]):
@@ -214,11 +219,11 @@ class Roster:
         managed = self._ledger(some)
         rows = self._enabled.annotate(print=task_fingerprint(self.using))
         chosen = rows if some is None else rows.filter(pk__in=some)
-        found = chosen.values_list("print", *self._columns)
-        for print_, *values in found.iterator(chunk_size=_PART_SIZE) if in_parts else found:
+        found = chosen.values_list("print", _BY_APPLY, *self._columns)
+        for print_, explained, *values in found.iterator(chunk_size=_PART_SIZE) if in_parts else found:
             if isinstance(values[_LAST_RUN], str):
                 values[_LAST_RUN] = _instant(values[_LAST_RUN])
-            yield values[0], TaskColumns(*values), print_, managed.get(values[0], _UNMANAGED)
+            yield values[0], TaskColumns(*values), print_, managed.get(values[0], _UNMANAGED), explained
 
     def _ledger(self, ids: Sequence[int] | None) -> dict[int, ManagedColumns]:
         if not self.with_ledger:
@@ -229,17 +234,16 @@ class Roster:
             row_id: ManagedColumns(*values) for row_id, *values in chosen.values_list("row_id", *ManagedColumns._fields)
         }
 
-    def _take(self, columns: TaskColumns, managed: ManagedColumns, print_: int) -> bool:
-        """Take a row in; returns whether somebody else has run it since it was read last."""
-        before = self.entries.get(columns.id)
+    def _take(self, columns: TaskColumns, managed: ManagedColumns, print_: int) -> Entry | None:
+        """Take a row in; returns its entry, or None where it cannot run."""
         entry = self._entry(columns, managed, print_)
         if isinstance(entry, str):
             self._break(columns.id, columns.name, print_, entry)
-            return False
+            return None
         self.broken.pop(columns.id, None)
         self.entries[columns.id] = entry
         self.agenda.put(entry)
-        return before is not None and before.ran_elsewhere(entry.last_run, entry.count)
+        return entry
 
     def _entry(self, columns: TaskColumns, managed: ManagedColumns, print_: int) -> Entry | str:
         timing_rows = columns.timing_rows

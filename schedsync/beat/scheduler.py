@@ -185,21 +185,13 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         reload = self.loader.poll()
         self._has_loaded |= reload is not None and bool(reload.changed or reload.gone)
         if reload is not None and self.leadership.leads:
-            self._others.suspect(self.roster.entries[row_id].name for row_id in reload.foreign)
+            self._others.judge(reload.traces, self.roster.entries)
 
     def _begin(self, is_fresh: bool) -> None:
         """Begin to lead."""
         logger.warning("leading, epoch %s", self.leadership.epoch, extra={"epoch": self.leadership.epoch})
         self._dispatch = self._dispatch or Dispatch(
-            self.using,
-            self.roster,
-            self._claims,
-            self.leadership,
-            self.sender,
-            self.apply_async,
-            self._others,
-            self._keep,
-            _now(),
+            self.using, self.roster, self._claims, self.leadership, self.sender, self.apply_async, self._keep, _now()
         )
         self._dispatch.take_over(is_fresh=is_fresh)
         self._begun = self.leadership.epoch

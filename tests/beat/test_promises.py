@@ -433,17 +433,25 @@ def test_a_second_scheduler_is_noticed(
     assert ticks(beat) == ["10:00"]
 
 
+@pytest.mark.parametrize("when", ["before a look", "before a claim"])
 def test_a_second_scheduler_in_step_with_this_one_is_noticed(
-    using: str, clock: Any, minutely: PeriodicTask, caplog: pytest.LogCaptureFixture
+    using: str, clock: Any, minutely: PeriodicTask, when: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Stock Beat writes a count of its own, which is the same where both run every tick."""
     beat = Beat(clock)
     beat.settle()
     for minutes in (1, 2):
         last = beat.scheduler.roster.entries[minutely.pk]
-        PeriodicTask.objects.using(using).filter(pk=minutely.pk).update(
-            last_run_at=last.last_run + timedelta(milliseconds=3), total_run_count=last.count
-        )
+        columns = {"last_run_at": last.last_run + timedelta(milliseconds=3), "total_run_count": last.count}
+        if when == "before a look":
+            # As it does, with the rest of the row.
+            columns["date_changed"] = last.last_run + timedelta(milliseconds=5)
+        else:
+            beat.scheduler.loader.load()
+        PeriodicTask.objects.using(using).filter(pk=minutely.pk).update(**columns)
+        if when == "before a look":
+            clock.shift(timedelta(seconds=1))
+            beat.settle()
         clock.move_to(NOW + minutes * MINUTE)
         beat.settle()
         assert ("another scheduler" in caplog.text) is (minutes == 2)
