@@ -31,6 +31,8 @@ from schedsync.writing import bump
 _APPS = ("django_celery_beat", "schedsync")
 #: Under this a late Beat passes over runs that it owes.
 SHORTEST_DEADLINE = 300
+#: Parts of the names of the schedulers that read django-celery-beat's tables.
+_OF_THESE_TABLES = ("DatabaseScheduler", "schedsync.beat")
 #: Faults of installed versions that change what a schedule does: package, first version without it, what happens.
 KNOWN_FAULTS: Sequence[tuple[str, tuple[int, ...], str]] = (
     ("django-celery-beat", (2, 9), "`beat_cron_starting_deadline` is ignored"),
@@ -78,7 +80,7 @@ def _celery_findings() -> Iterator[Finding]:
     if deadline is not None and deadline < SHORTEST_DEADLINE:
         message = f"`beat_cron_starting_deadline` is {deadline}: Beat passes over runs that it owes"
         yield Finding("SS304", message, hint=f"at least {SHORTEST_DEADLINE}, or leave it out", severity="warning")
-    if "DatabaseScheduler" not in str(conf.beat_scheduler) and conf.beat_scheduler != "django":
+    if not any(name in str(conf.beat_scheduler) for name in _OF_THESE_TABLES) and conf.beat_scheduler != "django":
         hint = (
             "`CELERY_BEAT_SCHEDULER = 'django_celery_beat.schedulers:DatabaseScheduler'`, or `celery beat -S django`; "
         )

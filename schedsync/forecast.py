@@ -52,7 +52,8 @@ class _NoConfiguration(BaseLoader):
 
 @lru_cache(maxsize=1)
 def _alone() -> Any:
-    return Celery("schedsync", loader=_NoConfiguration, set_as_current=False)
+    # Without its fixup for Django, which imports Django where DJANGO_SETTINGS_MODULE is set.
+    return Celery("schedsync", loader=_NoConfiguration, fixups=[], set_as_current=False)
 
 
 def _app() -> Any:

@@ -21,7 +21,7 @@ def leader_setting() -> str | None:
 
 def in_redis(leader: str | None) -> str | None:
     """Return the setting where it is a URL of Redis."""
-    return leader if leader is not None and "://" in leader else None
+    return leader if isinstance(leader, str) and "://" in leader else None
 
 
 def notify(using: str) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 
 from schedsync.clock import DatabaseNow
 from schedsync.models import ApplyLock, Beat
@@ -18,9 +21,16 @@ _LOOK = 0.1
 
 def live_beats(using: str) -> list[Beat]:
     """Return the Beats that said something within the length of a lease, the leader first."""
-    span = timedelta(seconds=float(getattr(settings, "SCHEDSYNC_LEASE", LEASE)))
-    rows = Beat.objects.using(using).filter(seen_at__gt=DatabaseNow() - span)
-    return list(rows.order_by("-leads", "started_at", "pk"))
+    return list(_beats(using).filter(_seen_lately()))
+
+
+def _beats(using: str) -> Any:
+    return Beat.objects.using(using).order_by("-leads", "-epoch", "started_at", "pk")
+
+
+def _seen_lately() -> Q:
+    span = timedelta(seconds=float(getattr(settings, "SCHEDSYNC_LEASE", None) or LEASE))
+    return Q(seen_at__gt=DatabaseNow() - span)
 
 
 def last_number(using: str) -> int:
@@ -31,10 +41,15 @@ def last_number(using: str) -> int:
 def wait_until_loaded(
     using: str, number: int, seconds: float, sleep: Callable[[float], None]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Wait until all live Beats have loaded a change; returns who has, and who has not when the time is over."""
+    """Wait until all live Beats have loaded a change; returns who has, and who has not when the time is over.
+
+    Who lived when it began is waited for also where it says nothing any more: it may only be stopped.
+    """
     until = time.monotonic() + seconds
+    known: set[uuid.UUID] = set()
     while True:
-        beats = live_beats(using)
+        beats = list(_beats(using).filter(_seen_lately() | Q(pk__in=known)))
+        known |= {beat.pk for beat in beats}
         behind = tuple(str(beat) for beat in beats if beat.loaded < number)
         if (beats and not behind) or time.monotonic() >= until:
             return tuple(str(beat) for beat in beats if beat.loaded >= number), behind

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 from celery import current_app
 
-from schedsync.beat.ticks import Lateness, due, first_tick
+from schedsync.beat.ticks import GRACE, Lateness, first_tick, last_tick, tick_after
 from schedsync.clock import DatabaseNow
 from schedsync.core.change import Observed
 from schedsync.core.schedule import Row, Spec, completed_at
@@ -24,6 +24,7 @@ OVERDUE = timedelta(seconds=60)
 OVERDUE_WITH_STOCK = timedelta(seconds=300)
 #: A schedule that is disabled for so long was perhaps forgotten.
 LONG = timedelta(days=30)
+_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,10 @@ def status(using: str) -> Status:
     now = datetime.now(timezone.utc)
     with database_errors(using):
         beats = live_beats(using)
+        # Who was killed says so no more: each new leader has a higher epoch.
+        epoch = max((beat.epoch for beat in beats if beat.leads), default=0)
+        for beat in beats:
+            beat.leads = beat.leads and beat.epoch == epoch
         since = next((beat.leads_since or now for beat in beats if beat.leads), None)
         moment = _Moment(observe_rows(using), now, OVERDUE if beats else OVERDUE_WITH_STOCK, since)
         recent = ManagedSchedule.objects.using(using).filter(applied_at__gt=now - LONG)
@@ -97,17 +102,26 @@ def _late(rows: list[Row], moment: _Moment) -> Iterator[Late]:
 
 
 def _tick(row: Row, spec: Spec, moment: _Moment) -> datetime | None:
-    """Return the tick that a schedule is waiting for, if it lies in the past and is still wanted."""
+    """Return the tick since which a schedule is waiting, if it lies in the past and is still wanted."""
     if spec.one_off and row.total_run_count:
         return None
     last = row.last_run_at or row.date_changed or moment.now
     tick = first_tick(spec.timing, last, spec.start_at, ran=row.last_run_at is not None)
     if tick is None or tick > moment.now:
         return None
-    if moment.leads_since is None:
-        # Nobody decides to pass it over.
-        return due(spec.timing, tick, moment.now, Lateness(), moment.now).tick
-    return due(spec.timing, tick, moment.now, _lateness(spec), moment.leads_since).tick
+    # Where nobody leads, nobody decides to pass anything over.
+    earliest = None if moment.leads_since is None else _earliest(_lateness(spec), moment.now, moment.leads_since)
+    if earliest is not None and tick < earliest:
+        following = tick_after(spec.timing, last_tick(spec.timing, tick, earliest - _TICK))
+        return following if following is not None and following <= moment.now else None
+    return tick
+
+
+def _earliest(lateness: Lateness, now: datetime, leads_since: datetime) -> datetime | None:
+    """Return since when what was missed is made up for; None where all of it is."""
+    if lateness.deadline is not None:
+        return now - lateness.deadline
+    return leads_since - GRACE if lateness.missed == "none" else None
 
 
 def _lateness(spec: Spec) -> Lateness:

@@ -30,6 +30,7 @@ _ROW = 1
 _ROOM = 1.2
 #: Of the lock in Redis; several databases may have their leases in one.
 _REDIS_KEY = "schedsync:beat:{deployment}"
+_NO_PLACE = 'SCHEDSYNC_LEADER is "database", a URL of Redis, or None, not {!r}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Timings:
         if not self.lease > self.renew > _ROOM * self.retry > 0:
             raise ImproperlyConfigured(
                 f"SCHEDSYNC_LEASE ({self.lease:g} s) must be longer than SCHEDSYNC_RENEW ({self.renew:g} s), "
-                f"and that longer than {_ROOM} times SCHEDSYNC_RETRY ({self.retry:g} s)"
+                f"and that longer than {_ROOM} times SCHEDSYNC_RETRY ({self.retry:g} s), which is more than 0"
             )
 
     @classmethod
@@ -231,11 +232,13 @@ def election_of(leader: str | None, using: str, holder: uuid.UUID, timings: Timi
     """Return where the lease lives, by SCHEDSYNC_LEADER; raises ImproperlyConfigured for what is unknown."""
     if leader is None:
         return NoElection()
+    if not isinstance(leader, str):
+        raise ImproperlyConfigured(_NO_PLACE.format(leader))
     if leader == "database":
         return DatabaseElection(using, holder, timings)
     if leader.partition("://")[0] in ("redis", "rediss", "unix"):
         return RedisElection(using, holder, timings, leader)
-    raise ImproperlyConfigured(f'SCHEDSYNC_LEADER is "database", a URL of Redis, or None, not {leader!r}')
+    raise ImproperlyConfigured(_NO_PLACE.format(leader))
 
 
 @dataclass

@@ -80,6 +80,8 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         if is_migrated != self.is_migrated:
             self.is_migrated = is_migrated
             self._build()
+            if not is_migrated:
+                logger.warning("no lease and no claims: run one Beat only, until `python manage.py migrate` has run")
 
     def _build(self) -> None:
         """Put the parts together, by whether our tables are there."""

@@ -28,13 +28,16 @@ def _beats(value: Status, paint: Paint) -> Iterator[str]:
     elif not any(beat.leads for beat in value.beats):
         yield paint("Nobody leads: no task is sent", "red")
     for beat in value.beats:
-        since = f" since {_time(beat.leads_since)}, epoch {beat.epoch}" if beat.leads and beat.leads_since else ""
-        role = paint(f"leads{since}", "green") if beat.leads else "stands by"
-        yield f"{beat.name} {role}"
+        yield f"{beat.name} {paint(_leads(beat), 'green') if beat.leads else 'stands by'}"
         seen = f"seen {beat.seen.total_seconds():.0f} s ago"
         yield f"  {_loaded(beat, value.number)}; {beat.schedules:,} schedules; {seen}"
         if beat.trouble:
             yield paint(f"  {printable(beat.trouble)}", "red")
+
+
+def _leads(beat: BeatStatus) -> str:
+    since = f" since {_time(beat.leads_since)}" if beat.leads_since else ""
+    return f"sends{since}, without an election" if beat.election == "none" else f"leads{since}, epoch {beat.epoch}"
 
 
 def _loaded(beat: BeatStatus, number: int) -> str:

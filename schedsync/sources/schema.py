@@ -204,8 +204,10 @@ def _outside(error: Any) -> str:
 
 
 def _enum_said(error: Any) -> str:
-    said = f"takes one of {', '.join(map(str, error.validator_value))}"
-    near = did_you_mean(error.instance, error.validator_value) if isinstance(error.instance, str) else None
+    words = [value for value in error.validator_value if isinstance(value, str)]
+    others = [value for value in error.validator_value if not isinstance(value, str)]
+    said = f"takes one of {', '.join([*words, *map(json.dumps, others)])}"
+    near = did_you_mean(error.instance, words) if isinstance(error.instance, str) else None
     return f"{said}; {near}" if near else said
 
 

@@ -128,9 +128,10 @@ def test_timings_that_cannot_hold_are_refused(timings: tuple[float, float, float
 
 
 @pytest.mark.one_database
-def test_an_unknown_place_is_refused(using: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="not 'zookeeper'"):
-        election_of("zookeeper", using, uuid.uuid4(), SHORT)
+@pytest.mark.parametrize("place", ["zookeeper", 7])
+def test_an_unknown_place_is_refused(using: str, place: Any) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"not {place!r}"):
+        election_of(place, using, uuid.uuid4(), SHORT)
 
 
 def test_a_lease_ends_in_memory_too(using: str, monkeypatch: pytest.MonkeyPatch) -> None:

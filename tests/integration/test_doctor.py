@@ -232,3 +232,16 @@ def test_a_running_beat_loads_a_change_at_its_next_poll(healthy: Project, clock:
     beat.run(timedelta(seconds=10))
 
     assert beat.scheduler.schedule["one"].schedule.run_every == timedelta(seconds=30)
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("scheduler", ["schedsync.beat:Scheduler", "celery.beat:PersistentScheduler"])
+def test_a_scheduler_that_does_not_read_the_tables_is_named(project: Project, scheduler: str) -> None:
+    before = current_app.conf.beat_scheduler
+    current_app.conf.beat_scheduler = scheduler
+    try:
+        done = project.command("doctor", "--database", project.using)
+    finally:
+        current_app.conf.beat_scheduler = before
+
+    assert ("SS307" in done.out) is (scheduler != "schedsync.beat:Scheduler")

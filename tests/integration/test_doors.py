@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import runpy
 import subprocess
@@ -59,6 +60,22 @@ def test_validate_and_help_import_no_django(files: Project) -> None:
         done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=True)
 
         assert done.stdout.splitlines()[-1] == "0 []"
+
+
+@pytest.mark.parametrize("words", [["forecast", "schedules"], ["validate", "schedules"]])
+def test_what_needs_no_django_leaves_its_settings_alone(files: Project, words: list[str]) -> None:
+    """Also where they are named, as for all the other commands: Celery would import Django then, or fail."""
+    files.schedules(ONE + "  nightly: {task: t, crontab: '0 3 * * *'}\n")
+    script = (
+        "import sys; from schedsync.cli import run; code = run(sys.argv[1:]);"
+        "print(code, sorted(m for m in sys.modules if m.split('.')[0] == 'django'))"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "nowhere.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words], capture_output=True, text=True, check=True, env=environment
+    )
+
+    assert (done.stdout.splitlines()[-1], done.stderr) == ("0 []", "")
 
 
 @pytest.mark.parametrize(

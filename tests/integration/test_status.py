@@ -40,7 +40,7 @@ def test_it_says_what_does_not_run(project: Project, clock: Any) -> None:
     assert done.code == 2
     # Nobody leads who could have passed `missed` over.
     assert [one["name"] for one in found["overdue"]] == ["late", "missed"]
-    assert found["overdue"][0]["tick"] == "2026-11-23T10:00:00Z"
+    assert found["overdue"][0]["tick"] == "2026-11-23T09:50:00Z"
     assert (found["due"], found["broken"], found["disabled_long"]) == ([], ["broken"], ["off"])
     assert found["never_ran"] == ["fine"]
     assert found["unregistered"] == ["fine", "late", "missed"]
@@ -128,6 +128,56 @@ def test_a_beat_that_is_behind_is_named(project: Project, clock: Any) -> None:
     assert (len(loaded), behind) == (1, ())
     BeatRow.objects.using(project.using).update(loaded=number - 1)
     assert "1 behind" in project.command("status", "--database", project.using).out
+
+
+def test_a_beat_that_was_stopped_is_waited_for_and_named(project: Project, clock: Any) -> None:
+    beat = Beat(clock)
+    beat.settle()
+    project.schedules(SCHEDULES)
+    assert project.apply().code == 0
+
+    def be_silent(_: float) -> None:
+        BeatRow.objects.using(project.using).update(seen_at=NOW - timedelta(days=1))
+
+    loaded, behind = wait_until_loaded(project.using, last_number(project.using), 0.3, be_silent)
+    assert (loaded, len(behind)) == ((), 1)
+
+
+def test_who_was_killed_leads_no_longer(project: Project, clock: Any) -> None:
+    one, two = Beat(clock), Beat(clock)
+    one.settle()
+    two.settle()
+    BeatRow.objects.using(project.using).update(leads=True, leads_since=DatabaseNow())
+    BeatRow.objects.using(project.using).filter(pk=two.scheduler.holder).update(epoch=2)
+    text = project.command("status", "--database", project.using).out
+    assert (text.count("leads since"), text.count("epoch 2"), text.count("stands by")) == (1, 1, 1)
+
+    BeatRow.objects.using(project.using).update(election="none", epoch=0)
+    text = project.command("status", "--database", project.using).out
+    assert text.count(", without an election") == 2
+
+
+def test_what_runs_often_is_overdue_where_nobody_runs_it(project: Project, clock: Any) -> None:
+    project.schedules("  often: {task: t, every: 10s}\n  kept: {task: t, every: 10s, starting_deadline: 30s}\n")
+    assert project.apply().code == 0
+    PeriodicTask.objects.using(project.using).update(last_run_at=NOW, total_run_count=1)
+
+    def overdue() -> list[str]:
+        done = project.command("status", "--database", project.using, "--format", "json")
+        found = [one["name"] for one in json.loads(done.out)["overdue"]]
+        assert done.code == (2 if found else 0)
+        return found
+
+    clock.move_to(NOW + timedelta(minutes=4))
+    assert overdue() == []
+    clock.move_to(NOW + timedelta(minutes=6))
+    assert overdue() == ["kept", "often"]
+    now = DatabaseNow()
+    BeatRow.objects.using(project.using).create(
+        host="h", pid=1, election="database", started_at=now, seen_at=now, leads=True, leads_since=now
+    )
+    # Its ticks are passed over as they come.
+    assert overdue() == ["often"]
 
 
 def test_that_nobody_leads_and_much_never_ran_is_said(project: Project, clock: Any) -> None:

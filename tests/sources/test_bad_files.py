@@ -54,6 +54,8 @@ BAD: list[tuple[str, str | bytes, list[tuple[int, int, str, str]]]] = [
     ("a task with white space", "version: 1\nschedules:\n  a: {task: a b, every: 5m}\n", [(3, 13, "SS123", "`task` holds no white space")]),
     ("a placeholder that is no identifier", "version: 1\nschedules:\n  x-{a-b}: {task: t, every: 5m, for_each: {a-b: [x]}}\n", [(3, 33, "SS123", "`a-b` is no name for a placeholder")]),
     ("a field to ignore that is none", EVERY + "    ignore_changes: [queu]\n", [(6, 22, "SS123", "an item takes one of task, timing")]),
+    ("a misspelt word", EVERY + "    missed_runs: lates\n", [(6, 18, "SS123", "`missed_runs` takes one of latest, all, none, null; did you mean `latest`?")]),
+    ("a word that is none", EVERY + "    delivery: 3\n", [(6, 15, "SS123", "`delivery` takes one of at_least_once")]),
     ("an empty only_in", EVERY + "    only_in: []\n", [(6, 5, "SS123", "`only_in` is not empty")]),
     ("for_each with a number", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, for_each: {t: 3}}\n", [(3, 42, "SS121", "`t` takes a list of values")]),
     ("a single brace", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, for_each: {t: [x]}, description: 'a { b'}\n", [(3, 67, "SS151", "a single `{`")]),
