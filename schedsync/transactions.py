@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +23,15 @@ def bounded(using: str, limit: timedelta, patience: int = 1) -> Iterator[None]:
             with connections[using].cursor() as cursor:
                 cursor.execute(statement)
         yield
+
+
+def reconnect(using: str) -> None:
+    """Begin anew with a connection that was interrupted in the middle of a statement, or of a transaction's end."""
+    broken = connections[using]
+    del connections[using]
+    with suppress(Exception):
+        if broken.connection is not None:
+            broken.connection.close()
 
 
 def _limits(connection: Any, limit: timedelta, patience: int) -> str | None:

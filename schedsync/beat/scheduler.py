@@ -11,7 +11,7 @@ import gc
 import logging
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -21,6 +21,7 @@ from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from schedsync.beat.claims import Claims, LeaseLost, NoClaims, StoredClaims
 from schedsync.beat.dispatch import Dispatch
+from schedsync.beat.entries import Entries
 from schedsync.beat.entry import Message
 from schedsync.beat.leadership import Leadership, Timings, election_of
 from schedsync.beat.loader import POLL, Loader
@@ -34,7 +35,7 @@ from schedsync.beat.wakeup import wait, wakeups
 from schedsync.core.collecting import gc_paused
 from schedsync.lock import ask_for_missing_tables, is_row_locked
 from schedsync.notice import leader_setting, notify, publish
-from schedsync.transactions import bounded
+from schedsync.transactions import bounded, reconnect
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         election_of(self._leader, self.using, self.holder, self.timings)
         self._is_ticking = False
         self._is_closing = False
+        self._was_interrupted = False
         self._is_set_up = False
         self._next_adoption = 0.0
         self._has_loaded = False
@@ -143,6 +145,9 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self._is_ticking = True
         try:
             delay = self.step()
+        except BaseException:
+            self._was_interrupted = True
+            raise
         finally:
             self._is_ticking = False
         if delay > 0:
@@ -275,7 +280,9 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         """The enabled schedules by name, as entries of django-celery-beat, for whoever looks from outside."""
         if self._is_set_up:
             self.loader.load()
-        return _Entries(self)
+        return Entries(
+            self.app, self.using, self.Entry, {entry.name: entry.row_id for entry in self.roster.entries.values()}
+        )
 
     def sync(self) -> None:
         """Do nothing: every run is written back as soon as it is sent."""
@@ -301,21 +308,23 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         """
         if self._is_ticking or self._is_closing:
             return
-        self._is_closing = True
-        try:
-            with uninterrupted():
+        with uninterrupted():
+            self._is_closing = True
+            try:
                 self._close()
-        finally:
-            self._is_closing = False
+            finally:
+                self._is_closing = False
 
     def _close(self) -> None:
+        if self._was_interrupted:
+            reconnect(self.using)
+            self._was_interrupted = False
         for _ in range(2):
             try:
                 self._hand_over()
                 break
             except (DatabaseError, InterfaceError) as error:
-                # A signal may have come in the middle of a statement: then this connection is of no more use.
-                connections[self.using].close()
+                reconnect(self.using)
                 logger.warning("the lease is not given back, it runs out in %g s: %s", self.timings.lease, error)
         self.sender.close()
         for source in self._wakeups:
@@ -331,21 +340,3 @@ _MODES = {
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
-
-
-class _Entries(Mapping[str, ModelEntry]):
-    """A view of what is loaded: an entry is read from its row when somebody asks for it."""
-
-    def __init__(self, scheduler: Scheduler) -> None:
-        self._scheduler = scheduler
-        self._ids = {entry.name: entry.row_id for entry in scheduler.roster.entries.values()}
-
-    def __getitem__(self, name: str) -> ModelEntry:
-        row = PeriodicTask.objects.using(self._scheduler.using).get(pk=self._ids[name])
-        return self._scheduler.Entry(row, app=self._scheduler.app)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._ids)
-
-    def __len__(self) -> int:
-        return len(self._ids)

@@ -51,7 +51,7 @@ def _loaded(beat: BeatStatus, number: int) -> str:
 def _schedules(value: Status, paint: Paint) -> Iterator[str]:
     yield f"{value.enabled:,} schedules enabled, {len(value.due):,} due, {len(value.overdue):,} overdue"
     for late in value.overdue[:_MOST]:
-        yield paint(f"  overdue: {printable(late.name)}, for {_time(late.tick)}", "red")
+        yield paint(f"  overdue: {printable(late.name)}, since {_time(late.tick)}", "red")
     yield from _more(value.overdue)
     groups = {
         "cannot run, see `schedsync doctor`": value.broken,

@@ -46,7 +46,7 @@ def test_it_says_what_does_not_run(project: Project, clock: Any) -> None:
     assert found["unregistered"] == ["fine", "late", "missed"]
     text = project.command("status", "--database", project.using)
     assert text.code == 2
-    assert "overdue: late, for 2026-11-23 10:00:00 UTC" in text.out
+    assert "overdue: late, since 2026-11-23 09:50:00 UTC" in text.out
     assert "No Beat of schedsync's own is running" in text.out
 
 
