@@ -64,6 +64,10 @@ class Dispatch:
     _try_again: float = 0.0
     _look_again: float = 0.0
 
+    def look_again(self) -> None:
+        """Try to confirm at once what was locked: whoever had locked it may have committed by now."""
+        self._look_again = 0.0
+
     def hand_over(self) -> None:
         """Confirm what was sent as far as it can be, so that who leads next need not send it again."""
         self._look_again = 0.0

@@ -193,6 +193,8 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self._has_loaded |= reload is not None and bool(reload.changed or reload.gone)
         if reload is not None and self.leadership.leads:
             self._others.judge(reload.traces, self.roster.entries)
+        if reload is not None and reload.changed and self._dispatch is not None:
+            self._dispatch.look_again()
 
     def _begin(self, is_fresh: bool) -> None:
         """Begin to lead."""

@@ -176,3 +176,22 @@ def test_what_is_sent_is_confirmed_before_the_lease_is_given_back(
 
     assert two.scheduler.leadership.leads
     assert ticks(one, two) == ["10:00"]
+
+
+def test_who_had_locked_a_row_and_changed_it_is_obeyed_at_once(using: str, clock: Any, minutely: PeriodicTask) -> None:
+    """As an apply does; the next look for locked rows alone would come a second later."""
+    if using == "default":
+        pytest.skip("SQLite locks the whole file")
+    beat = Beat(clock)
+    with locked(using, minutely.pk):
+        beat.settle()
+    PeriodicTask.objects.using(using).update(queue="q")
+    beat.settle()
+    assert row(using, "x").total_run_count == 1
+    clock.shift(MINUTE)
+    beat.settle()
+
+    assert [(f"{message.tick:%H:%M}", message.options.get("queue")) for _, message in beat.scheduler.sent] == [
+        ("10:00", None),
+        ("10:01", "q"),
+    ]
