@@ -40,14 +40,13 @@ class Batch:
     """What one transaction claimed: the messages that are ours to send, and by their rows' ids those that are not.
 
     ``stale`` rows were edited, or run by somebody who claims nothing, since they were read. The ticks of ``taken`` ones
-    were claimed before; those of ``busy`` ones must wait until another Beat has confirmed an earlier one.
+    were claimed before. What is in none of these must wait until another Beat has confirmed an earlier tick.
     """
 
     id: uuid.UUID
     messages: tuple[Message, ...] = ()
     stale: frozenset[int] = frozenset()
     taken: frozenset[int] = frozenset()
-    busy: frozenset[int] = frozenset()
 
 
 class _Row(NamedTuple):
@@ -132,7 +131,7 @@ class StoredClaims:
         ours = tuple(message for message in messages if message.entry.row_id in held)
         stale = frozenset(by_id).difference(message.entry.row_id for message in fit)
         taken = frozenset(by_id).difference(stale, held, busy)
-        return Batch(batch, ours, stale, taken, busy)
+        return Batch(batch, ours, stale, taken)
 
     def _busy(self, messages: Sequence[Message]) -> frozenset[int]:
         if not messages:

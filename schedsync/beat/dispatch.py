@@ -70,7 +70,7 @@ class Dispatch:
 
     def hand_over(self) -> None:
         """Confirm what was sent as far as it can be, so that who leads next need not send it again."""
-        self._look_again = 0.0
+        self.look_again()
         self._confirm_sent()
 
     def take_over(self, *, is_fresh: bool) -> None:
@@ -262,7 +262,7 @@ class Dispatch:
             if message.entry.row_id in batch.taken:
                 self._advance(message.entry, message.tick)
             elif message.entry.row_id not in mine:
-                # Also what is busy: the next scan looks again.
+                # Also what waits for another Beat: the next scan looks again.
                 self.roster.reread.add(message.entry.row_id)
         self.found_stale |= bool(batch.stale)
         return self._send(Pending(batch.id, batch.messages))
