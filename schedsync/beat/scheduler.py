@@ -43,6 +43,10 @@ logger = logging.getLogger(__name__)
 _MIGRATED = 30.0
 
 
+class NotMigrated(DatabaseError):
+    """Not even the tables of django-celery-beat are there yet."""
+
+
 class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     """Celery's scheduler class: ``celery beat --scheduler schedsync.beat:Scheduler``.
 
@@ -77,7 +81,10 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         """Ask whether our tables are there, until they are; what was built for the other case is built anew."""
         if self._look_again is None or time.monotonic() < self._look_again:
             return
-        is_migrated = not ask_for_missing_tables(self.using)
+        missing = ask_for_missing_tables(self.using)
+        if PeriodicTask._meta.db_table in missing:
+            raise NotMigrated("the tables of django-celery-beat are missing: run `python manage.py migrate`")
+        is_migrated = not missing
         self._look_again = None if is_migrated else time.monotonic() + _MIGRATED
         if is_migrated != self.is_migrated:
             self.is_migrated = is_migrated
@@ -120,12 +127,8 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             # It stays, and has no cycles: nobody need look through it again and again.
             gc.freeze()
         self._is_set_up = True
-        logger.info(
-            "loaded %d schedules; %s",
-            len(self.roster),
-            _MODES[self.leadership.election.name],
-            extra={"holder": self.holder},
-        )
+        mode = _MODES[self.leadership.election.name]
+        logger.info("loaded %d schedules; %s", len(self.roster), mode, extra={"holder": self.holder})
 
     def update_from_dict(self, mapping: Mapping[str, Any]) -> None:
         """Write entries of the settings into the tables (``DatabaseScheduler`` also puts them into its memory)."""

@@ -16,6 +16,7 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connections
+from django.db.models import Model
 from django_celery_beat.models import PeriodicTask
 
 from schedsync import notice, operate
@@ -308,16 +309,16 @@ def test_a_pause_ends_where_another_schedule_s_row_is_locked(project: Project, c
 
 
 @contextlib.contextmanager
-def unmigrated(using: str) -> Iterator[None]:
-    """Let one of our tables be missing."""
-    there, away = BeatRow._meta.db_table, "schedsync_not_there_yet"
+def unmigrated(using: str, model: type[Model] = BeatRow) -> Iterator[None]:
+    """Let one table be missing, one of ours or of django-celery-beat's."""
+    there, away = model._meta.db_table, "schedsync_not_there_yet"
     with connections[using].schema_editor() as editor:
-        editor.alter_db_table(BeatRow, there, away)
+        editor.alter_db_table(model, there, away)
     try:
         yield
     finally:
         with connections[using].schema_editor() as editor:
-            editor.alter_db_table(BeatRow, away, there)
+            editor.alter_db_table(model, away, there)
 
 
 def test_before_the_migrations_it_works_without_a_lease(using: str, clock: Any) -> None:
@@ -340,6 +341,24 @@ def test_before_the_migrations_it_works_without_a_lease(using: str, clock: Any) 
     beat.run(timedelta(minutes=1))
     assert Lease.objects.using(using).get().epoch == 1
     assert row(using, "x").total_run_count == 4
+
+
+def test_without_any_tables_it_says_how_to_go_on_and_waits(
+    using: str, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
+    with unmigrated(using, PeriodicTask):
+        beat = Beat(clock)
+        assert beat.step() == beat.scheduler.timings.retry
+    said = {record.getMessage() for record in caplog.records if record.levelname in ("ERROR", "WARNING")}
+    beat.settle()
+
+    assert said == {
+        "the database failed, trying again in 1 s: the tables of django-celery-beat are missing: "
+        "run `python manage.py migrate`"
+    }
+    assert [message.name for _, message in beat.scheduler.sent] == ["x"]
+    assert Lease.objects.using(using).get().epoch == 1
 
 
 def test_before_the_migrations_a_locked_row_holds_up_no_other(using: str, clock: Any) -> None:
