@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from schedsync.core.change import Adopt, Change, Consequence, Delete, Observed, Rename
 from schedsync.core.schedule import Row, Spec, differing
 from schedsync.core.slots import fields_of, runs_a_day
-from schedsync.core.timing import Clocked, Crontab, Interval, Timing, zone_of
+from schedsync.core.timing import Clocked, Crontab, Interval, Timing, clock_text, zone_of
 from schedsync.forecast import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot
 
 _WHOLE, _MANY = 0.05, 100
@@ -151,9 +150,8 @@ def _next(change: Change, before: Run | None, after: Run | None, now: datetime) 
         yield _late(spec, after, now)
     elif before is None:
         yield Consequence("first_run", f"first run {_at(after, spec, now)}", after.at)
-    elif before.at != after.at:
-        message = f"next run moves from {when(before.at, spec.timing)} to {when(after.at, spec.timing)}"
-        yield Consequence("next_run_moves", message, after.at)
+    elif (was := when(before.at, spec.timing)) != (will := when(after.at, spec.timing)):
+        yield Consequence("next_run_moves", f"next run moves from {was} to {will}", after.at)
 
 
 def _was_due_anyway(change: Change, before: Run | None, after: Run) -> bool:
@@ -203,14 +201,7 @@ def _restored(change: Change, now: datetime) -> Iterator[Consequence]:
 @lru_cache(maxsize=65536)
 def when(instant: datetime, timing: Timing) -> str:
     """Write an instant in UTC, and in the crontab's own zone where that is another."""
-    text = f"{_clock(instant)} UTC"
+    text = f"{clock_text(instant)} UTC"
     if not isinstance(timing, Crontab) or timing.timezone == "UTC":
         return text
-    return f"{text} ({_clock(instant, zone_of(timing))} {timing.timezone})"
-
-
-_UTC = ZoneInfo("UTC")
-
-
-def _clock(instant: datetime, zone: ZoneInfo = _UTC) -> str:
-    return f"{instant.astimezone(zone):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+    return f"{text} ({clock_text(instant, zone_of(timing))} {timing.timezone})"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timezone, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -193,6 +193,11 @@ def _utc(text: str, match: re.Match[str]) -> datetime:
 def instant_text(value: datetime) -> str:
     """Write an instant in UTC, as ISO 8601 with a Z; fractions only where there are any."""
     return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def clock_text(value: datetime, zone: tzinfo = timezone.utc) -> str:
+    """Write an instant as the clocks of a zone show it, to the minute, or to the second where it has some."""
+    return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
 
 
 @lru_cache(maxsize=4096)

@@ -7,13 +7,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from schedsync.core.change import Change, Edit, FieldChange, Held, Paused, Rename
 from schedsync.core.plan import Plan
 from schedsync.core.secrets import changed_secrets, masked
-from schedsync.core.timing import Crontab, Timing
+from schedsync.core.timing import Crontab, Timing, clock_text
 
 #: From so many alike on they are shown as one.
 FOLD_FROM = 4
@@ -172,8 +172,7 @@ def time_text(value: datetime | None) -> str:
     """Write an instant in UTC, to the minute or to the second where it has some."""
     if value is None:
         return "an unknown time"
-    text = f"{value.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
-    return f"{text} UTC"
+    return f"{clock_text(value)} UTC"
 
 
 def edit_text(edit: Edit | None) -> str:

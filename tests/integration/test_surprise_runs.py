@@ -236,6 +236,16 @@ def test_a_longer_interval_is_counted_from_the_last_run(project: Project, clock:
     assert minutes(beat.run(6 * HOUR)) == ["23 15:00"]
 
 
+def test_a_next_run_that_moves_within_its_second_is_not_told(project: Project, clock: Any) -> None:
+    project.schedules("  job: {task: t, every: 1h}\n")
+    project.apply()
+    PeriodicTask.objects.update(last_run_at=at(9) + timedelta(minutes=30, microseconds=200_000))
+    project.schedules('  job: {task: t, crontab: "30 * * * *"}\n')
+    plan = json.loads(project.plan("--format", "json").out)
+
+    assert plan["changes"][0]["consequences"] == []
+
+
 def test_a_renamed_schedule_does_not_run_again_for_a_slot_it_ran_for(project: Project, clock: Any) -> None:
     project.schedules('  old: {task: t, crontab: "*/10 * * * *"}\n')
     project.apply()
