@@ -18,6 +18,8 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from tests.faults.arena import read_sent
+
 SIZES = (1_000, 10_000, 100_000)
 #: Stock sends so few a second that a part of what is due must do.
 STOCK_SENDS = 40
@@ -289,8 +291,7 @@ def shop_environment(root: Path) -> dict[str, str]:
 
 
 def lines(root: Path) -> list[dict[str, Any]]:
-    file = root / "sent.jsonl"
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    return read_sent(root / "sent.jsonl")
 
 
 def wait_for(root: Path, wanted: Callable[[dict[str, Any]], bool], seconds: float = 120) -> float:

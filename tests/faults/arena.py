@@ -37,6 +37,14 @@ TABLES = (
 )  # fmt: skip
 
 
+def read_sent(file: Path) -> list[dict[str, Any]]:
+    """Read what is written down of messages; a line that is being written does not count yet."""
+    if not file.exists():
+        return []
+    whole, _, _ = file.read_text().rpartition("\n")
+    return [json.loads(line) for line in whole.splitlines()]
+
+
 class Proxy:
     """A TCP proxy to a server; it can refuse, break what is open, break after something was said, and keep answers."""
 
@@ -184,9 +192,7 @@ class Arena:
 
     def sent(self) -> list[dict[str, Any]]:
         """Read what was sent, by all Beats."""
-        if not self.sent_file.exists():
-            return []
-        return [json.loads(line) for line in self.sent_file.read_text().splitlines()]
+        return read_sent(self.sent_file)
 
     def wait_for(self, count: int, *, by: int | None = None, seconds: float = 30) -> None:
         """Wait until so many more were sent, perhaps by one process."""
