@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timezone, tzinfo
 
 from schedsync.core.outlook import Forecast, Outlook
-from schedsync.core.timing import Crontab, Interval, instant_text, zone_of
+from schedsync.core.timing import Crontab, Interval, clock_text, instant_text, zone_of
 from schedsync.render import heatmap
 from schedsync.render.html import rendered
 from schedsync.render.text import Paint, plain
@@ -40,13 +40,11 @@ def run_text(one: Outlook, run: datetime) -> str:
     said = _clock(run if isinstance(one.timing, Interval) else run.replace(microsecond=0))
     if not isinstance(one.timing, Crontab) or one.timing.timezone == "UTC":
         return f"{said} UTC"
-    return f"{said} UTC  {_clock(run.astimezone(zone_of(one.timing)))} {one.timing.timezone}"
+    return f"{said} UTC  {_clock(run, zone_of(one.timing))} {one.timing.timezone}"
 
 
-def _clock(at: datetime) -> str:
-    if at.microsecond:
-        return f"{at:%Y-%m-%d %H:%M:%S.%f}".rstrip("0")
-    return f"{at:%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+def _clock(at: datetime, zone: tzinfo = timezone.utc) -> str:
+    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S.%f}".rstrip("0") if at.microsecond else clock_text(at, zone)
 
 
 def _load(value: Forecast, paint: Paint) -> Iterator[str]:
