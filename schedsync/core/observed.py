@@ -41,14 +41,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """An operator's time-boxed stop; ``held`` says that a human had stopped the schedule before it."""
+    """An operator's time-boxed stop; ``was_held`` says that a human had stopped the schedule before it."""
 
     name: str
     reason: str
     who: str
     since: datetime
     until: datetime | None = None
-    held: bool = False
+    was_held: bool = False
 
     def ended(self, now: datetime) -> bool:
         """Say whether its time is over."""

@@ -103,11 +103,11 @@ class Schedule:
     adopt: bool = False
     ignore_changes: frozenset[str] = frozenset()
     template: str | None = None
-    places: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
+    positions: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, key: str | None) -> Location:
         """Return the place of a field's value; of the schedule itself where the files don't write the field."""
-        place = self.places.get(key) if key else None
+        place = self.positions.get(key) if key else None
         return self.location if place is None else Location(self.location.path, *place)
 
 

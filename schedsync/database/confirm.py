@@ -75,7 +75,7 @@ def _repaired(writing: WriteRequest, outcome: Outcome, waiting: Waiting) -> Outc
             return replace(outcome, repaired=tuple(sorted(repaired)), unconfirmed=())
         waiting.say(f"{len(broken)} written back by somebody else, applying again")
         repaired |= {fix.name for fix in broken}
-        again = replace(writing, verb="repair", changes=tuple(broken), forgotten=(), places=None, run=uuid.uuid4())
+        again = replace(writing, verb="repair", changes=tuple(broken), lost_rows=(), locations=None, run=uuid.uuid4())
         try:
             commit(again, None, waiting)
         except SchedsyncError:

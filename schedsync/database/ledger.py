@@ -39,17 +39,17 @@ class WriteRequest:
     who: str
     now: datetime
     changes: tuple[Change, ...]
-    forgotten: tuple[str, ...] = ()
-    agreed: tuple[Schedule, ...] = ()
+    lost_rows: tuple[str, ...] = ()
+    to_record: tuple[Schedule, ...] = ()
     documents: tuple[Mapping[str, Any], ...] = ()
-    places: Mapping[str, tuple[Location, People]] | None = None
+    locations: Mapping[str, tuple[Location, People]] | None = None
     run: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
 def write_ledger(writing: WriteRequest, observed: Observed, timing_ids: TimingIds) -> None:
     """Remember what was applied: the changes, what the files say of rows that hold it already, and new places."""
     entries = [change for change in writing.changes if change.ledger is not None]
-    gone = {change.name for change in writing.changes if isinstance(change, Delete)} | set(writing.forgotten)
+    gone = {change.name for change in writing.changes if isinstance(change, Delete)} | set(writing.lost_rows)
     gone |= {change.old_name for change in writing.changes if isinstance(change, Rename)}
     gone |= {change.name for change in entries}
     # While a human holds a schedule, or it is paused, their edit stays the last word on it.
@@ -67,7 +67,7 @@ def write_ledger(writing: WriteRequest, observed: Observed, timing_ids: TimingId
 
 def _agree(writing: WriteRequest) -> None:
     """Remember what the files say of rows that hold it already."""
-    said = {schedule.name: spec_text(schedule.spec) for schedule in writing.agreed}
+    said = {schedule.name: spec_text(schedule.spec) for schedule in writing.to_record}
     rows = ManagedSchedule.objects.using(writing.using)
     for some in batches(sorted(said)):
         found = list(rows.filter(name__in=some, set=writing.set).only("pk", "name"))
@@ -111,7 +111,7 @@ def _place_columns(location: Location | None, people: People) -> dict[str, Any]:
 def _refresh_places(writing: WriteRequest, observed: Observed, written: Collection[str]) -> None:
     moved = {
         name: place
-        for name, place in (writing.places or {}).items()
+        for name, place in (writing.locations or {}).items()
         if name not in written and (known := observed.ledger.get(name)) and (known.location, known.people) != place
     }
     rows = ManagedSchedule.objects.using(writing.using)
@@ -126,7 +126,7 @@ def _refresh_places(writing: WriteRequest, observed: Observed, written: Collecti
 def follow_pauses(writing: WriteRequest, observed: Observed) -> None:
     """Let pauses follow renames, and end with their schedule, or with their time where the schedule runs again."""
     renamed = {change.old_name: change.name for change in writing.changes if isinstance(change, Rename)}
-    over = {change.name for change in writing.changes if isinstance(change, Delete)} | set(writing.forgotten)
+    over = {change.name for change in writing.changes if isinstance(change, Delete)} | set(writing.lost_rows)
     over |= {name for name in observed.pauses if _is_over(name, writing, observed)}
     moved = [name for name in observed.pauses if name in renamed and name not in over]
     pauses = Pause.objects.using(writing.using)
@@ -144,7 +144,7 @@ def _is_over(name: str, writing: WriteRequest, observed: Observed) -> bool:
     pause = observed.pauses[name]
     if not pause.ended(writing.now):
         return False
-    if pause.held:
+    if pause.was_held:
         return True
     change = next((change for change in writing.changes if change.name == name), None)
     if change is not None:

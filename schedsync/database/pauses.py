@@ -53,7 +53,7 @@ def _end(using: str, name: str, row: Row, observed: Observed, at: datetime) -> N
         return
     Pause.objects.using(using).filter(name=name).delete()
     stopped = row.spec is None or not row.spec.enabled
-    if stopped and not paused.held and observed.ledger[name].spec.enabled and not why_done(row, at, paused=True):
+    if stopped and not paused.was_held and observed.ledger[name].spec.enabled and not why_done(row, at, paused=True):
         enable_row(using, row, at)
 
 

@@ -60,7 +60,7 @@ def read_schedule(
         adopt=_flag(fields, "adopt", False),
         ignore_changes=_ignored(fields),
         template=template,
-        places={key: (node.line, node.column) for key, node in fields.items()},
+        positions={key: (node.line, node.column) for key, node in fields.items()},
     )
 
 

@@ -91,12 +91,12 @@ def build_plan(
         held=difference.held,
         paused=difference.paused,
         completed=difference.completed,
-        forgotten=difference.forgotten,
-        agreed=difference.agreed,
+        lost_rows=difference.lost_rows,
+        to_record=difference.to_record,
         refusals=refusals(difference.changes, situation, request.limits),
         notices=(*findings, *warnings, *_completed_notices(desired, difference), *difference.notices),
         unchanged=difference.unchanged,
-        places={name: (schedule.location, schedule.people) for name, schedule in desired.schedules.items()},
+        locations={name: (schedule.location, schedule.people) for name, schedule in desired.schedules.items()},
     )
 
 
@@ -114,7 +114,7 @@ def _situation(
         set=request.set,
         desired=len(desired.schedules),
         managed=sum(name in observed.rows for name in observed.ledger),
-        taken=difference.taken,
+        name_conflicts=difference.name_conflicts,
         case_twins=_case_twins(difference, observed),
         dual_writers=surroundings.dual_writers,
         now=binding,

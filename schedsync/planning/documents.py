@@ -29,7 +29,7 @@ class SavedPlan:
     checksum: str
     fingerprint: str
     changes: tuple[Change, ...]
-    forgotten: tuple[str, ...]
+    lost_rows: tuple[str, ...]
     refusals: tuple[Refusal, ...]
     documents: tuple[Mapping[str, Any], ...] = ()
 
@@ -51,7 +51,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "held": [_held_document(held) for held in plan.held],
         "paused": [pause_document(pause) for pause in plan.paused],
         "completed": list(plan.completed),
-        "forgotten": list(plan.forgotten),
+        "forgotten": list(plan.lost_rows),
         "refusals": [refusal_document(refusal) for refusal in plan.refusals],
         "findings": [finding_document(finding) for finding in plan.notices],
     }
@@ -159,7 +159,7 @@ def saved_plan(values: Mapping[str, Any]) -> SavedPlan:
         checksum=values["checksum"],
         fingerprint=values["observed"],
         changes=changes,
-        forgotten=tuple(values["forgotten"]),
+        lost_rows=tuple(values["forgotten"]),
         refusals=tuple(Refusal(one["code"], one["message"], one["override"]) for one in values["refusals"]),
         documents=tuple(values["changes"]),
     )

@@ -29,12 +29,12 @@ class Plan:
     held: tuple[Held, ...] = ()
     paused: tuple[Paused, ...] = ()
     completed: tuple[str, ...] = ()
-    forgotten: tuple[str, ...] = ()
-    agreed: tuple[Schedule, ...] = ()
+    lost_rows: tuple[str, ...] = ()
+    to_record: tuple[Schedule, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     notices: tuple[Finding, ...] = ()
     unchanged: int = 0
-    places: Mapping[str, tuple[Location, People]] = field(default_factory=dict)
+    locations: Mapping[str, tuple[Location, People]] = field(default_factory=dict)
 
     @cached_property
     def checksum(self) -> str:
@@ -50,7 +50,7 @@ class Plan:
     def writes(self) -> bool:
         """Whether an apply writes anything: changes, or what the ledger and the pauses lag behind."""
         ended = any(pause.ended(self.now) for pause in self.paused)
-        return bool(self.changes or self.forgotten or self.agreed or ended)
+        return bool(self.changes or self.lost_rows or self.to_record or ended)
 
     @property
     def drifted(self) -> tuple[Change, ...]:

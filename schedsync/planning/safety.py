@@ -20,7 +20,7 @@ class Situation:
     set: str
     desired: int
     managed: int
-    taken: Sequence[tuple[str, str | None]] = ()
+    name_conflicts: Sequence[tuple[str, str | None]] = ()
     case_twins: Sequence[tuple[str, str]] = ()
     dual_writers: Collection[str] = ()
     now: Binding = field(default_factory=Binding)
@@ -83,7 +83,7 @@ def _too_many(message: str, stops: int) -> Refusal:
 
 
 def _taken(situation: Situation) -> Iterator[Refusal]:
-    for name, holder in situation.taken:
+    for name, holder in situation.name_conflicts:
         who = f"set `{holder}` manages" if holder else "nobody manages"
         yield Refusal(
             "name_taken",

@@ -48,7 +48,7 @@ class Snapshot:
             "rows": [_row_document(row) for row in self.observed.rows.values()],
             "ledger": [_managed_document(managed) for managed in self.observed.ledger.values()],
             "elsewhere": dict(self.observed.elsewhere),
-            "pauses": [pause_document(pause) | {"held": pause.held} for pause in self.observed.pauses.values()],
+            "pauses": [pause_document(pause) | {"held": pause.was_held} for pause in self.observed.pauses.values()],
             "last": self.last and {
                 "environment": self.last.environment,
                 "repository": self.last.repository,
@@ -190,7 +190,7 @@ def _pause_from(values: Mapping[str, Any]) -> Paused:
         who=values["who"],
         since=instant(values["since"]),
         until=_optional(values["until"], instant),
-        held=values["held"],
+        was_held=values["held"],
     )
 
 

@@ -128,9 +128,9 @@ def _execute(target: Target, current: Plan, waiting: Waiting) -> Outcome:
         who=who(),
         now=current.now,
         changes=current.changes,
-        forgotten=current.forgotten,
-        agreed=current.agreed,
-        places=current.places,
+        lost_rows=current.lost_rows,
+        to_record=current.to_record,
+        locations=current.locations,
         run=uuid.uuid4(),
     )
     with database_errors(target.using):
@@ -144,7 +144,7 @@ def apply_saved(using: str, saved: SavedPlan, waiting: Waiting) -> Outcome:
     """
     if saved.refusals:
         raise Refused(saved.refusals)
-    if not saved.changes and not saved.forgotten:
+    if not saved.changes and not saved.lost_rows:
         return _nothing(using, saved.checksum, waiting)
     writing = WriteRequest(
         using=using,
@@ -155,7 +155,7 @@ def apply_saved(using: str, saved: SavedPlan, waiting: Waiting) -> Outcome:
         who=who(),
         now=now(),
         changes=saved.changes,
-        forgotten=saved.forgotten,
+        lost_rows=saved.lost_rows,
         documents=saved.documents,
         run=uuid.uuid4(),
     )
