@@ -19,7 +19,7 @@ from schedsync.core.collecting import gc_paused
 from schedsync.core.refusal import Limits
 from schedsync.core.timing import TimingError, duration
 from schedsync.errors import InvalidSet, Refused, SchedsyncError, WrongUsage
-from schedsync.planning.documents import finding_document, refusal_document
+from schedsync.planning.converter import finding_document, refusal_document
 from schedsync.render import json_, text
 from schedsync.render.words import printable
 

@@ -8,7 +8,7 @@ import click
 
 from schedsync.commands.common import database_options, format_option, paint, say, setup_django, verb
 from schedsync.core.finding import has_errors
-from schedsync.planning.documents import finding_document
+from schedsync.planning.converter import finding_document
 from schedsync.render import github, json_, text
 
 

@@ -22,7 +22,7 @@ from schedsync.core.timing import Timing
 from schedsync.database.bulk import BATCH, batches, insert
 from schedsync.database.observe import applied_at
 from schedsync.models import ManagedSchedule, Pause, SyncRun
-from schedsync.planning.documents import change_document
+from schedsync.planning.converter import change_document, people_document
 
 TimingIds = Mapping[Timing, int]
 
@@ -99,12 +99,11 @@ def _ledger_row(
 
 def _place_columns(location: Location | None, people: People) -> dict[str, Any]:
     path, line, column = location or ("", 0, 0)
-    said = {"owner": people.owner, "runbook": people.runbook, "disabled_reason": people.disabled_reason}
     return {
         "path": path,
         "line": line,
         "column": column,
-        "people": canonical_json(said | {"labels": dict(people.labels)}),
+        "people": canonical_json(people_document(people)),
     }
 
 

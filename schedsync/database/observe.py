@@ -27,6 +27,7 @@ from schedsync.database.bulk import rows_of
 from schedsync.database.columns import TaskColumns
 from schedsync.database.schedule_rows import clocked_of, crontab_of, interval_of, solar_of
 from schedsync.models import ManagedSchedule, Pause
+from schedsync.planning.converter import people_from
 
 
 class _TimingColumns(NamedTuple):
@@ -259,9 +260,7 @@ def _managed(
 
 @lru_cache(maxsize=4096)
 def _people(text: str) -> People:
-    values = json.loads(text)
-    values["labels"] = tuple(sorted(values.get("labels", {}).items()))
-    return People(**values)
+    return people_from(json.loads(text))
 
 
 def pauses(using: str, only: str | None = None) -> dict[str, Paused]:

@@ -73,7 +73,7 @@ def _transaction(writing: WriteRequest, expected: str | None) -> tuple[bool, tup
         lock_rows(using, {change.row.id for change in writing.changes if change.row})
         observed = observe(using, writing.set)
         if expected is not None and fingerprint(observed, names_of(writing.changes)) != expected:
-            raise Stale("the tables have changed since it was made")
+            raise Stale("the tables have changed since it was made, or another version of schedsync made it")
         changes = tuple(refreshed(change, observed) for change in writing.changes)
         if any(change.after and change.after.enabled and completed_at(change.after, at) for change in changes):
             raise Stale("the time of a schedule has passed since it was made")

@@ -14,7 +14,8 @@ from schedsync.core.location import Location
 from schedsync.core.observed import Observed, Paused
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
-from schedsync.core.schedule import People, Schedule, Spec, canonical_json, value_from
+from schedsync.core.schedule import People, Schedule, Spec, canonical_json, spec_text, value_from
+from schedsync.core.timing import instant_text
 
 
 @dataclass(frozen=True)
@@ -89,16 +90,22 @@ def names_of(changes: Iterable[Change]) -> set[str]:
 
 
 def fingerprint(observed: Observed, names: Iterable[str]) -> str:
-    """Return the identity of all that a plan for these names compared, but for what Beat itself keeps in the rows."""
-    lines = []
+    """Return a digest of the state that a plan for these names compared, without the columns that Beat writes.
+
+    It covers the rows of these names and of the ledger, the ledger's references to rows, and the pauses.
+    """
     ids = {managed.row_id for managed in observed.ledger.values()}
-    wanted = set(names) | set(observed.ledger)
-    for name, row in observed.rows.items():
-        if name in wanted or row.id in ids:
-            lines.append(repr((name, row.id, row.spec, row.problems, observed.elsewhere.get(name))))
-    lines += [repr(("managed", managed.name, managed.row_id)) for managed in observed.ledger.values()]
-    lines += [repr(("paused", pause.name, pause.until)) for pause in observed.pauses.values()]
-    return _digest("\n".join(sorted(lines)))
+    compared = set(names) | set(observed.ledger)
+    state = {
+        "rows": {
+            name: (row.id, row.spec and spec_text(row.spec), row.problems, observed.elsewhere.get(name))
+            for name, row in observed.rows.items()
+            if name in compared or row.id in ids
+        },
+        "managed": {managed.name: managed.row_id for managed in observed.ledger.values()},
+        "paused": {pause.name: pause.until and instant_text(pause.until) for pause in observed.pauses.values()},
+    }
+    return _digest(canonical_json(state))
 
 
 def _digest(text: str) -> str:

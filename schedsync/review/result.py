@@ -10,7 +10,7 @@ from schedsync.calendar.load import Load
 from schedsync.core.change import Change
 from schedsync.core.finding import Finding, has_errors
 from schedsync.core.refusal import Limits
-from schedsync.planning.documents import change_document, finding_document, refusal_document
+from schedsync.planning.converter import change_document, finding_document, refusal_document
 from schedsync.planning.plan import Plan
 from schedsync.planning.snapshot import Snapshot
 
