@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -39,6 +39,8 @@ SOLAR_EVENTS = (
     "dusk_nautical", "solar_noon", "sunrise", "sunset",
 )  # fmt: skip
 _MICRODEGREE = Decimal("0.000001")
+#: The smallest step between two instants: what comes after ``at - MICROSECOND`` includes ``at``.
+MICROSECOND = timedelta(microseconds=1)
 
 
 class TimingError(ValueError):

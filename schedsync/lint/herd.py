@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from schedsync.calendar.load import Window, load_of
 from schedsync.core.crontab import FIELDS_BY_NAME, expand
+from schedsync.core.names import first_names
 from schedsync.core.schedule import Schedule
 from schedsync.core.timing import Crontab, Solar
 from schedsync.lint.rule import Context, Found, Rule
@@ -51,10 +52,9 @@ def _monday(now: datetime) -> datetime:
 
 def _found(herd: _Herd, limit: int) -> Found:
     first = min(herd.members, key=lambda one: one.name)
-    named = ", ".join(sorted(one.name for one in herd.members)[:_NAMED])
-    more = f" and {len(herd.members) - _NAMED:,} more" if len(herd.members) > _NAMED else ""
+    names = first_names(sorted(schedule.name for schedule in herd.members), _NAMED)
     message = f"{herd.starts:,} start in the minute of {herd.at:%a %H:%M} UTC, more than {limit}"
-    return Found(first, message, "crontab", f"such as {named}{more}; {_proposal(first)}")
+    return Found(first, message, "crontab", f"such as {names}; {_proposal(first)}")
 
 
 def _proposal(schedule: Schedule) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timezone
 from functools import lru_cache
 from math import floor
-from zoneinfo import ZoneInfo
 
 from schedsync.calendar.hour_window import ALWAYS_LOADED_HOUR, LOADED_AROUND, believed_offset
 from schedsync.calendar.slots import fields_of
-from schedsync.calendar.zones import clock_changes
+from schedsync.calendar.zones import clock_changes, utc_offset
 from schedsync.core.schedule import Schedule
 from schedsync.core.timing import Crontab, zone_of
 from schedsync.lint.rule import Context, Found, Rule
@@ -30,7 +29,7 @@ def _late(timing: Crontab, today: date) -> str | None:
     if (int(timing.hour) - believed) % 24 == ALWAYS_LOADED_HOUR:
         return None
     midnight = datetime(today.year, today.month, today.day, tzinfo=timezone.utc)
-    offsets = [_offset(zone, midnight), *(change.after for change in clock_changes(zone, today))]
+    offsets = [utc_offset(zone, midnight), *(change.after for change in clock_changes(zone, today))]
     late = max(_after_opening(believed - offset.total_seconds() / 3600, timing) for offset in offsets)
     return f"up to {late:g} h" if late > 0 else None
 
@@ -41,10 +40,6 @@ def _after_opening(apart: float, timing: Crontab) -> float:
     if floor(slot) > LOADED_AROUND:
         return 24 - LOADED_AROUND - slot
     return -LOADED_AROUND - slot if slot < -LOADED_AROUND else 0
-
-
-def _offset(zone: ZoneInfo, at: datetime) -> timedelta:
-    return at.astimezone(zone).utcoffset() or timedelta()
 
 
 _HINT = "use `timezone: UTC`, or two hours: only a single plain one is loaded so late"

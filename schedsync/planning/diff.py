@@ -188,5 +188,5 @@ def _done_announcements(desired: Desired, ledger: Mapping[str, Managed]) -> Iter
             yield _done(f"`{name}` under `removed`", location)
 
 
-def _done(what: str, location: Location | None) -> Finding:
-    return Finding("SS161", f"{what} is done, the line can go", location, severity="info")
+def _done(announcement: str, location: Location | None) -> Finding:
+    return Finding("SS161", f"{announcement} is done, remove the line", location, severity="info")

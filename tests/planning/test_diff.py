@@ -217,7 +217,7 @@ def test_each_rule_names_its_way_out() -> None:
     assert [(one.code, one.override.split(",")[0]) for one in found] == [
         ("name_taken", "--adopt 'x'"),
         ("older_commit", "--allow-older"),
-        ("other_environment", "--move-set"),
-        ("moved_set", "--move-set"),
+        ("other_environment", "--allow-move"),
+        ("moved_set", "--allow-move"),
     ]
     assert [one.code for one in refusals((), situation(now=here, last=last), Limits(move_set=True))] == []
