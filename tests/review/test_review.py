@@ -86,7 +86,10 @@ def test_it_says_what_follows(changed: Checkout) -> None:
 @pytest.mark.parametrize(
     ("format_", "wanted"),
     [
-        ("text", ["- old", "+ fresh", "~ nightly", "> digest → weekly-digest", "runs 720 times a day instead of once a day"]),
+        (
+            "text",
+            ["- old", "+ fresh", "~ nightly", "> digest → weekly-digest", "runs 720 times a day instead of once a day"],
+        ),
         ("markdown", ["| delete | `old` |", "| create | `fresh` |", "`0 2 * * * UTC` → `*/2 * * * * UTC`"]),
         ("html", ["digest → weekly-digest", "runs 720 times a day instead of once a day", "<svg", "Before"]),
     ],
