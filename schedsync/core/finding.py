@@ -23,19 +23,19 @@ class Finding:
     severity: Severity = "error"
 
 
-#: Every code, and what it stands for. Codes are never used again for something else.
+#: Every code with its meaning. A code is never used again for another meaning.
 CODES: Mapping[str, str] = {
     "SS101": "the file cannot be read",
     "SS102": "the file is not UTF-8",
     "SS103": "the file is not YAML",
-    "SS104": "a limit is passed: size, nesting, or values behind aliases",
+    "SS104": "a file beyond a limit: size, nesting, or values behind aliases",
     "SS105": "a symbolic link leaves the directory",
-    "SS106": "a key stands twice in one mapping",
+    "SS106": "a key that is twice in one mapping",
     "SS107": "an explicit YAML tag",
     "SS108": "several documents in one file",
     "SS109": "a value that JSON cannot hold",
     "SS110": "a number with leading zeros",
-    "SS111": "a key that is no text",
+    "SS111": "a key that is not text",
     "SS112": "a comment that ignores no rule",
     "SS120": "an unknown key",
     "SS121": "a value of the wrong type",
@@ -51,25 +51,25 @@ CODES: Mapping[str, str] = {
     "SS138": "a schedule that Celery refuses",
     "SS139": "options that exclude each other",
     "SS140": "an invalid name",
-    "SS141": "a name that stands twice in the set",
+    "SS141": "a name that is twice in the set",
     "SS142": "names that differ only in case",
     "SS143": "a name that belongs to Beat itself",
     "SS144": "an unknown environment",
-    "SS145": "a name under `removed` that still stands in the set",
+    "SS145": "a name under `removed` that is still in the set",
     "SS146": "an invalid `renamed_from`",
     "SS150": "an invalid `for_each`",
     "SS151": "a placeholder that cannot be filled",
     "SS160": "a completed schedule: its only instant, or its end, has passed",
-    "SS161": "an announcement that is done and can go",
-    "SS162": "nothing tells which commit is newer: a shallow clone, or no Git",
+    "SS161": "an announcement that is done and can be removed",
+    "SS162": "a commit that may be older than the last applied: a shallow clone, or no Git",
     "SS163": "a delete and a create that look like a rename",
     "SS164": "an apply would be refused",
     "SS165": "a submodule, which a review does not read",
     "SS166": "a secret that cannot be compared with a snapshot",
-    "SS167": "schedules that are not compared: their files have errors",
+    "SS167": "schedules that are not compared, because their files have errors",
     "SS168": "a change of the configuration that a reviewer has to see",
     "SS201": "a time that daylight saving skips at the next change of the clock",
-    "SS202": "a time that comes twice at the next change of the clock",
+    "SS202": "a time that daylight saving repeats at the next change of the clock",
     "SS203": "a crontab that restricts both the day of the month and the day of the week",
     "SS204": "a step of hours that does not divide the day, or of minutes that does not divide the hour",
     "SS205": "an interval under a second, or starts closer than the task's time limit",
@@ -79,12 +79,12 @@ CODES: Mapping[str, str] = {
     "SS209": "a one-off with a recurring timing and no `start_at`",
     "SS210": "an `at` that `start_at` or `expires_at` contradicts",
     "SS211": "an `at` or an `expires_at` that has passed",
-    "SS212": "what looks like a secret in `args`, `kwargs` or `headers`",
+    "SS212": "a value that looks like a secret in `args`, `kwargs` or `headers`",
     "SS213": "a queue that neither the configuration nor the application knows",
     "SS214": "`enabled: false` without a `disabled_reason`",
     "SS215": "a schedule without an `owner`",
     "SS216": "two schedules with the same task, the same arguments and the same timing",
-    "SS217": "options that Celery drops or overwrites without a word",
+    "SS217": "options that Celery silently drops or overwrites",
     "SS218": "a schedule that a known fault of django-celery-beat runs at the wrong time",
     "SS219": "a task that the application of the snapshot does not register",
     "SS220": "`args` and `kwargs` that do not fit the task's signature",
@@ -94,7 +94,7 @@ CODES: Mapping[str, str] = {
     "SS303": "an unknown `CELERY_TIMEZONE`",
     "SS304": "a short `beat_cron_starting_deadline`",
     "SS305": "an installed version with a known fault",
-    "SS306": "a managed name stands in `CELERY_BEAT_SCHEDULE` too",
+    "SS306": "a managed name is also defined in `CELERY_BEAT_SCHEDULE`",
     "SS307": "Beat does not use the database scheduler",
     "SS310": "migrations are missing",
     "SS311": "rights are missing",
@@ -110,19 +110,19 @@ CODES: Mapping[str, str] = {
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Return a hint that names the nearest of the known words, or None where none is near."""
+    """Return a hint with the nearest known word, or None where none is near."""
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else None
 
 
 def has_errors(findings: Iterable[Finding], *, strict: bool = False) -> bool:
-    """Say whether the findings hold one that fails: an error, with strict a warning too."""
+    """Say whether any finding fails the command: an error, with ``strict`` also a warning."""
     failing = {"error", "warning"} if strict else {"error"}
     return any(finding.severity in failing for finding in findings)
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings without repetition, by place, those without a place first."""
+    """Return the findings, each once, sorted by place; those without a place come first."""
     return sorted(
         dict.fromkeys(findings),
         key=lambda finding: (finding.location or ("", 0, 0), finding.code, finding.message),

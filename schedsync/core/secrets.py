@@ -1,4 +1,4 @@
-"""What looks like a secret: masked wherever values are shown, and found where it stands in a file."""
+"""Values that look like secrets: masked wherever values are shown, and reported in files."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _PAIRS = frozenset(
     {("api", "key"), ("private", "key"), ("access", "key"), ("auth", "key"), ("encryption", "key"), ("signing", "key"),
      ("license", "key"), ("ssh", "key"), ("webhook", "url")}
 )  # fmt: skip
-#: A key that ends so names where a secret lies, and is none.
+#: A key with this last word names where a secret is kept, and is none itself.
 _POINTERS = frozenset(
     {"name", "names", "id", "ids", "ref", "env", "path", "file", "field", "count", "type", "ttl", "kind", "length",
      "arn", "version", "prefix", "header", "url", "uri"}
 )  # fmt: skip
 _ENDINGS = ("password", "passwd", "secret", "apikey")
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-#: Values that are secrets whatever their key: what the issuers of such tokens document.
+#: Values that are secrets under any key, by the documentation of the services that issue them.
 _VALUES = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY"),
     re.compile(r"\b(AKIA|ASIA)[0-9A-Z]{16}\b"),
@@ -44,7 +44,7 @@ _VALUES = (
 
 @lru_cache(maxsize=4096)
 def is_secret_key(key: str) -> bool:
-    """Say whether what stands under a key is likely to be a secret itself."""
+    """Say whether the value of a key is likely to be a secret."""
     words = [part.lower() for part in _PART.findall(key)]
     if not words or (words[-1] in _POINTERS and tuple(words[-2:]) not in _PAIRS):
         return False
@@ -54,37 +54,37 @@ def is_secret_key(key: str) -> bool:
 
 
 def is_secret_value(text: str) -> bool:
-    """Say whether a text is a secret by its shape, such as a private key, a token, or a URL with a password."""
+    """Say whether a text has the shape of a secret: a private key, a token, a URL with a password."""
     return len(text) >= 12 and any(pattern.search(text) for pattern in _VALUES)
 
 
 def secret_paths(value: Any, path: str = "") -> Iterator[str]:
-    """Yield where secrets stand within a JSON value, as ``a.b[0]``."""
+    """Yield the paths of secrets within a JSON value, as ``a.b[0]``."""
     if isinstance(value, dict):
-        for key, one in value.items():
+        for key, item in value.items():
             here = f"{path}.{key}" if path else key
-            if is_secret_key(key) and isinstance(one, str) and one and one != MASK:
+            if is_secret_key(key) and isinstance(item, str) and item and item != MASK:
                 yield here
             else:
-                yield from secret_paths(one, here)
+                yield from secret_paths(item, here)
     elif isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from secret_paths(one, f"{path}[{number}]")
+        for number, item in enumerate(value):
+            yield from secret_paths(item, f"{path}[{number}]")
     elif isinstance(value, str) and is_secret_value(value):
         yield path
 
 
 def is_masked(value: Any) -> bool:
-    """Say whether a JSON value holds a mask in the place of a secret."""
+    """Say whether a JSON value holds the mask of a secret."""
     if isinstance(value, dict):
-        return any(is_masked(one) for one in value.values())
+        return any(map(is_masked, value.values()))
     return any(map(is_masked, value)) if isinstance(value, list) else value == MASK
 
 
 def changed_secrets(before: Any, after: Any) -> Any:
-    """Return ``after`` with its secrets masked, and said of those that differ from ``before``."""
+    """Return ``after`` with its secrets masked; the mask of a secret that differs from ``before`` says so."""
     if isinstance(before, dict) and isinstance(after, dict):
-        return {key: _changed(key, before.get(key), one) for key, one in after.items()}
+        return {key: _changed(key, before.get(key), item) for key, item in after.items()}
     if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         return [changed_secrets(*pair) for pair in zip(before, after, strict=True)]
     hidden = masked(after)
@@ -98,11 +98,11 @@ def _changed(key: str, before: Any, after: Any) -> Any:
 
 
 def masked(value: Any) -> Any:
-    """Return a JSON value in which three asterisks stand for every secret."""
+    """Return a JSON value with three asterisks in place of every secret."""
     if isinstance(value, dict):
-        return {key: MASK if _hides(key, one) else masked(one) for key, one in value.items()}
+        return {key: MASK if _hides(key, item) else masked(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [masked(one) for one in value]
+        return [masked(item) for item in value]
     return _masked_text(value) if isinstance(value, str) else value
 
 

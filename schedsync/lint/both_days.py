@@ -13,7 +13,7 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     timing = schedule.spec.timing
     if isinstance(timing, Crontab) and timing.day_of_month != "*" and timing.day_of_week != "*":
         message = f"day of month `{timing.day_of_month}` and day of week `{timing.day_of_week}` must both match"
-        yield Found(schedule, message, "crontab", "for either of them, as cron means it, write two schedules")
+        yield Found(schedule, message, "crontab", "to run on either of them, as cron does, write two schedules")
 
 
 RULE = Rule(
@@ -22,8 +22,8 @@ RULE = Rule(
     summary="a crontab that restricts both the day of the month and the day of the week",
     severity="warning",
     why="cron runs such a crontab on days that match either field; Celery runs it only on days that match both. "
-    "`0 0 1 * mon` is each Monday and each first of the month to cron, and one or two days a year to Celery.",
-    remedy="Write two schedules for either of them; where both are meant, say so with an ignore comment.",
+    "With `0 0 1 * mon` cron runs each Monday and each first of the month, Celery one or two days a year.",
+    remedy="To run on either day, write two schedules. If both days must match, add an ignore comment.",
     bad="""
 report:
   task: shop.tasks.report

@@ -8,7 +8,7 @@ from schedsync.core.schedule import Schedule
 from schedsync.core.timing import Interval
 from schedsync.lint.rule import Context, Found, Rule
 
-#: From here on an hour without workers leaves sixty messages.
+#: In microseconds: at this interval an hour without workers leaves sixty messages.
 _SHORT = 60 * 10**6
 
 
@@ -27,8 +27,8 @@ RULE = Rule(
     name="can-pile-up",
     summary="an interval of a minute or less whose messages never expire",
     severity="info",
-    why="While the workers are down, Beat goes on sending. When they come back they run every message that has waited, "
-    "one after the other, though only the last one matters.",
+    why="While the workers are down, Beat goes on sending. When the workers come back, they run every message that has "
+    "waited, one after the other, though only the last one matters.",
     remedy="Set `expires_after` to the interval.",
     bad="""
 heartbeat:

@@ -1,4 +1,4 @@
-"""SS210: an instant that the schedule's own start or end contradicts."""
+"""SS210: an instant outside the schedule's own start and end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
         yield Found(schedule, message, "expires_at", "leave `expires_at` out, or set it later")
     if spec.start_at is not None and spec.start_at > spec.timing.at:
         message = f"it starts at {instant_text(spec.start_at)}, after its instant {at}: it runs at the start"
-        yield Found(schedule, message, "start_at", "leave `start_at` out, `at` says when")
+        yield Found(schedule, message, "start_at", "leave `start_at` out: `at` is the start")
 
 
 RULE = Rule(
@@ -27,8 +27,8 @@ RULE = Rule(
     name="clocked-limits",
     summary="an `at` that `start_at` or `expires_at` contradicts",
     severity="warning",
-    why="`at` is the one instant at which it runs. An `expires_at` before it means that it never does; a `start_at` "
-    "after it moves the run there, whatever `at` says.",
+    why="A schedule with `at` runs once, at that instant. With an `expires_at` before it, it never runs; with a "
+    "`start_at` after it, it runs at the start instead.",
     remedy="Leave `start_at` and `expires_at` out.",
     bad="""
 launch:

@@ -1,4 +1,4 @@
-"""SS214: a schedule that is off, and nobody says why."""
+"""SS214: a disabled schedule without a reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schedsync.lint.rule import Context, Found, Rule
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     if not schedule.spec.enabled and not schedule.people.disabled_reason:
-        yield Found(schedule, "disabled without a reason", "enabled", "say why: `disabled_reason: …`")
+        yield Found(schedule, "disabled without a reason", "enabled", "add `disabled_reason: …`")
 
 
 RULE = Rule(
@@ -18,8 +18,8 @@ RULE = Rule(
     name="disabled-without-reason",
     summary="`enabled: false` without a `disabled_reason`",
     severity="warning",
-    why="A year later nobody knows whether it may run again, and nobody dares to remove it.",
-    remedy="Say why with `disabled_reason`, or take the schedule out.",
+    why="A year later nobody knows whether the schedule may run again, and nobody dares to remove it.",
+    remedy="Give the reason in `disabled_reason`, or remove the schedule.",
     bad="""
 report:
   task: shop.tasks.report

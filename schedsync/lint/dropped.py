@@ -1,4 +1,4 @@
-"""SS217: what Celery drops, or overwrites, without a word."""
+"""SS217: options that Celery drops or overwrites silently."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from schedsync.core.schedule import Schedule
 from schedsync.lint.rule import Context, Found, Rule
 
-#: The headers of Celery's own protocol (celery/app/amqp.py ``as_task_v2``), which a message's headers replace.
+#: The headers of Celery's own protocol (celery/app/amqp.py ``as_task_v2``); a schedule's headers replace them.
 PROTOCOL_HEADERS = frozenset(
     {"lang", "task", "id", "shadow", "eta", "expires", "group", "group_index", "retries", "timelimit", "root_id",
      "parent_id", "argsrepr", "kwargsrepr", "origin", "ignore_result", "replaced_task_nesting", "stamped_headers",
@@ -31,12 +31,12 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
 RULE = Rule(
     code="SS217",
     name="dropped",
-    summary="options that Celery drops or overwrites without a word",
+    summary="options that Celery silently drops or overwrites",
     severity="warning",
-    why="Celery sends to the queue itself where only one of `exchange` and `routing_key` is given: the other one is "
-    "dropped. And a header named like one of its own protocol replaces that one: a message with another `id`, `task` "
-    "or `expires` is lost, or does something else.",
-    remedy="Give both or none of `exchange` and `routing_key`; choose names of your own for headers.",
+    why="With only one of `exchange` and `routing_key` Celery sends directly to the queue, and drops the given one. A "
+    "header with the name of one of Celery's own replaces it: a message with another `id`, `task` or `expires` is "
+    "lost, or does something else.",
+    remedy="Give both `exchange` and `routing_key`, or neither; choose other names for headers.",
     bad="""
 report:
   task: shop.tasks.report

@@ -23,7 +23,7 @@ def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
 
 @lru_cache(maxsize=4096)
 def _late(timing: Crontab, today: date) -> str | None:
-    """Return how much too late Beat may load a crontab, in some part of the year; None where it is in time."""
+    """Return how late Beat may load a crontab in the worst part of the year; None where it is never late."""
     zone = zone_of(timing)
     believed = believed_offset(zone)
     if (int(timing.hour) - believed) % 24 == ALWAYS_LOADED_HOUR:
@@ -35,24 +35,24 @@ def _late(timing: Crontab, today: date) -> str | None:
 
 
 def _after_opening(apart: float, timing: Crontab) -> float:
-    """Return how many hours after its slot Beat loads a crontab that lies ``apart`` hours from where it looks."""
+    """Return how many hours after its slot Beat loads a crontab; ``apart`` is the error of the offset in hours."""
     slot = apart + fields_of(timing).minutes[0] % 60 / 60
     if floor(slot) > LOADED_AROUND:
         return 24 - LOADED_AROUND - slot
     return -LOADED_AROUND - slot if slot < -LOADED_AROUND else 0
 
 
-_HINT = "use `timezone: UTC`, or two hours: only a single plain one is loaded so late"
+_HINT = "use `timezone: UTC`, or more than one hour: Beat loads only a crontab with one plain hour late"
 
 RULE = Rule(
     code="SS218",
     name="installed-fault",
     summary="a schedule that a known fault of django-celery-beat runs at the wrong time",
     severity="warning",
-    why="Crontabs whose hour is one plain number are in Beat's memory only for two hours before and after it, and "
-    "django-celery-beat (2.8 and 2.9) takes the zone's offset from one day in January 2023. Where a zone has changed "
-    "its offset since, or changes it by more than that, Beat loads the row after its slot, and runs it late.",
-    remedy="Use `timezone: UTC` for it, or a step such as `*/24`.",
+    why="Beat loads a crontab whose hour is one plain number only from two hours before until two hours after that "
+    "hour, and django-celery-beat (2.8 and 2.9) takes the zone's offset from one day in January 2023. Where the zone's "
+    "offset differs by more than two hours now, Beat loads the row after its slot, and runs it late.",
+    remedy="Use `timezone: UTC`, or a step such as `*/24` for the hour.",
     bad="""
 report:
   task: shop.tasks.report

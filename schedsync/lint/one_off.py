@@ -1,4 +1,4 @@
-"""SS209: a one-off that nothing says when to run."""
+"""SS209: a one-off without an instant to run at."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from schedsync.lint.rule import Context, Found, Rule
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     spec = schedule.spec
     if spec.one_off and not isinstance(spec.timing, Clocked) and spec.start_at is None:
-        message = f"a one-off with `{spec.timing}` runs at whatever slot follows the apply, and never again"
-        yield Found(schedule, message, "one_off", "say when: `at: 2026-12-24T18:00:00Z`, or add `start_at`")
+        message = f"a one-off with `{spec.timing}` runs at the first slot after the apply, and never again"
+        yield Found(schedule, message, "one_off", "use `at: 2026-12-24T18:00:00Z`, or add `start_at`")
 
 
 RULE = Rule(
@@ -21,9 +21,9 @@ RULE = Rule(
     name="one-off-without-a-start",
     summary="a one-off with a recurring timing and no `start_at`",
     severity="warning",
-    why="It runs once, at the first slot after the database learns of it. Whoever applies the files to another "
-    "database, or a year later, runs it again there and then.",
-    remedy="Use `at` with the instant that is meant, or give it a `start_at`.",
+    why="It runs once, at the first slot after it is applied. If the files are applied to another database, or to a "
+    "restored one a year later, it runs there again.",
+    remedy="Use `at` with the intended instant, or add a `start_at`.",
     bad="""
 backfill:
   task: shop.tasks.backfill

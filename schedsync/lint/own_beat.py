@@ -10,7 +10,7 @@ from schedsync.lint.rule import Context, Found, Rule
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     for key in said_to_our_beat(schedule.spec):
-        message = f"stock Beat does not know `{key}`: it holds only where `schedsync.beat:Scheduler` runs"
+        message = f"stock Beat does not know `{key}`: it works only with `schedsync.beat:Scheduler`"
         yield Found(schedule, message, key, "run `celery beat --scheduler schedsync.beat:Scheduler`")
 
 
@@ -20,8 +20,8 @@ RULE = Rule(
     summary="a key that only schedsync's own Beat knows",
     severity="info",
     why="`delivery`, `missed_runs` and `starting_deadline` have no column in django-celery-beat's tables. Stock Beat "
-    "sends once or not at all when it dies, and after a pause the one latest run that it missed.",
-    remedy="Run `schedsync.beat:Scheduler`, or leave the key out. Where it runs everywhere, ignore this rule.",
+    "ignores them: when it dies while it sends, the message may be lost, and after downtime it sends one missed run.",
+    remedy="Run `schedsync.beat:Scheduler`, or leave the key out. If all your Beats run it, ignore this rule.",
     bad="""
 invoices:
   task: shop.tasks.report

@@ -1,4 +1,4 @@
-"""SS215: a schedule that nobody owns."""
+"""SS215: a schedule without an owner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schedsync.lint.rule import Context, Found, Rule
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     if not schedule.people.owner:
-        yield Found(schedule, "no `owner`", None, "name the team that is asked when it fails")
+        yield Found(schedule, "no `owner`", None, "name the team to ask when it fails")
 
 
 RULE = Rule(
@@ -18,8 +18,8 @@ RULE = Rule(
     name="owner-missing",
     summary="a schedule without an `owner`",
     severity="warning",
-    why="When it fails at night, somebody has to be asked.",
-    remedy="Set `owner`, for all of a file under `defaults`.",
+    why="When the schedule fails at night, somebody has to know whom to ask.",
+    remedy="Set `owner`, or set it for a whole file under `defaults`.",
     bad="""
 report:
   task: shop.tasks.report

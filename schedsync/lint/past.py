@@ -1,4 +1,4 @@
-"""SS211: what has passed already."""
+"""SS211: an instant or an end that has passed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def _whole(context: Context) -> Iterator[Found]:
             yield Found(schedule, f"`expires_at` has passed: {instant_text(spec.expires_at)}", "expires_at", _HINT)
 
 
-_HINT = "it never runs again: take it out, or give it a new instant"
+_HINT = "it never runs again: remove it, or give it a new instant"
 
 RULE = Rule(
     code="SS211",
     name="past",
     summary="an `at` or an `expires_at` that has passed",
     severity="warning",
-    why="Such a schedule is completed: it is neither created nor enabled, and its row, if there is one, stays.",
-    remedy="Take it out of the files, or give it a new instant.",
+    why="Such a schedule is completed: an apply neither creates nor enables it, and leaves its row, if it has one.",
+    remedy="Remove it from the files, or give it a new instant.",
     bad="""
 launch:
   task: shop.tasks.launch

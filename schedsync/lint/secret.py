@@ -22,11 +22,11 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
 RULE = Rule(
     code="SS212",
     name="secret",
-    summary="what looks like a secret in `args`, `kwargs` or `headers`",
+    summary="a value that looks like a secret in `args`, `kwargs` or `headers`",
     severity="warning",
-    why="Arguments stand in Git, in the database's table, in the admin, in the broker's messages and in Flower, where "
-    "many can read them and nothing rotates them.",
-    remedy="Pass the name under which the secret is kept, and let the task fetch it.",
+    why="Arguments can be read in Git, in the database, in the admin, in the broker's messages and in Flower, by many "
+    "people, and nobody rotates them there.",
+    remedy="Pass the name of the secret, and let the task fetch it.",
     bad="""
 export:
   task: shop.tasks.export

@@ -1,4 +1,4 @@
-"""SS204: a step that does not divide its day, or its hour."""
+"""SS204: a step that does not divide the day or the hour."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ RULE = Rule(
     name="uneven-step",
     summary="a step of hours that does not divide the day, or of minutes that does not divide the hour",
     severity="warning",
-    why="`*/5` hours are 0, 5, 10, 15 and 20 o'clock, and then 0 again after four: a crontab knows only the clock's "
-    "face, and begins anew each day and each hour.",
+    why="`*/5` in the hour means 0, 5, 10, 15 and 20 o'clock, and then 0 o'clock again after only four hours: a "
+    "crontab names times of the clock and starts anew each day, or each hour for minutes.",
     remedy="Use `every: 5h` where the period matters, or a step that divides 24 (or 60).",
     bad="""
 sync:

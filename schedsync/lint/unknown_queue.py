@@ -1,4 +1,4 @@
-"""SS213: a queue that nobody is known to read."""
+"""SS213: a queue that no worker is known to read."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ RULE = Rule(
     name="unknown-queue",
     summary="a queue that neither the configuration nor the application knows",
     severity="warning",
-    why="Celery creates a queue that it does not know, and sends to it; no worker reads it, and its messages wait for "
-    "ever. Known are the `queues` of `[lint]`, else those that the application of the snapshot declares.",
+    why="Celery creates an unknown queue and sends to it; no worker reads it, so its messages wait for ever. Known "
+    "queues are those of `queues` under `[lint]`, else those that the snapshot's application declares.",
     remedy="Correct the name, or add the queue to `queues` under `[lint]`.",
     bad="""
 report:

@@ -1,4 +1,4 @@
-"""SS219: a task that the application's workers don't know."""
+"""SS219: a task that the application's workers do not know."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
     if task not in context.application.tasks:
         near = did_you_mean(task, context.application.tasks)
         hint = near or "deploy the workers that know it first, or correct the name"
-        yield Found(schedule, f"no worker of the snapshot knows the task `{task}`", "task", hint)
+        yield Found(schedule, f"the snapshot's workers do not know the task `{task}`", "task", hint)
 
 
 RULE = Rule(
@@ -24,8 +24,8 @@ RULE = Rule(
     name="unregistered-task",
     summary="a task that the application of the snapshot does not register",
     severity="warning",
-    why="Beat sends whatever name it is given; only the worker complains, and drops the message. A task that is new in "
-    "the same change is not in the snapshot yet: deploy the workers before the schedule is applied.",
+    why="Beat does not check the name; the worker logs an error and drops the message. A task that is new in the same "
+    "commit is not in the snapshot yet: deploy the workers before you apply the schedule.",
     remedy="Correct the name, or deploy the workers first.",
     bad="""
 report:
