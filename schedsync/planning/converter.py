@@ -41,7 +41,7 @@ def _location_from(values: Mapping[str, Any] | None) -> Location | None:
 
 
 def people_document(people: People) -> dict[str, Any]:
-    """Return what the files say for people as JSON values."""
+    """Return the fields for people as JSON values."""
     return {
         "owner": people.owner,
         "runbook": people.runbook,
@@ -51,7 +51,7 @@ def people_document(people: People) -> dict[str, Any]:
 
 
 def people_from(values: Mapping[str, Any]) -> People:
-    """Read what the files say for people back; a key that is not there has its default."""
+    """Read the fields for people back; a key that is not there has its default."""
     return People(**{**values, "labels": tuple(sorted(values.get("labels", {}).items()))})
 
 
@@ -234,7 +234,7 @@ def managed_from(values: Mapping[str, Any], set_name: str) -> Managed:
 
 
 def application_document(application: Application) -> dict[str, Any]:
-    """Return what is known of the application as JSON values, its tasks by name."""
+    """Return the application as JSON values, its tasks by name."""
     return {
         "tasks": {name: _task_document(task) for name, task in sorted(application.tasks.items())},
         "queues": list(application.queues),
@@ -243,7 +243,7 @@ def application_document(application: Application) -> dict[str, Any]:
 
 
 def application_from(values: Mapping[str, Any]) -> Application:
-    """Read what is known of the application back."""
+    """Read the application back."""
     tasks = {name: _task_from(task) for name, task in values["tasks"].items()}
     return Application(tasks, tuple(values["queues"]), values["versions"])
 
