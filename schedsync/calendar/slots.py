@@ -65,7 +65,6 @@ def fields_of(timing: Crontab) -> Fields:
     )
 
 
-@lru_cache(maxsize=4096)
 def _minutes_of_day(hours: frozenset[int], minutes: frozenset[int]) -> tuple[int, ...]:
     return tuple(60 * hour + minute for hour in sorted(hours) for minute in sorted(minutes))
 
@@ -163,7 +162,6 @@ def runs(spec: Spec, after: datetime, slots: Iterator[datetime]) -> Iterator[dat
             return
 
 
-@lru_cache(maxsize=65536)
 def runs_a_day(timing: Timing) -> float:
     """Return how often a timing runs a day, on average over the years; 0 for one instant."""
     if isinstance(timing, Crontab):

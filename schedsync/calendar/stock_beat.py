@@ -102,7 +102,6 @@ def _crontab(timing: Crontab) -> Any:
     return result
 
 
-@lru_cache(maxsize=65536)
 def next_slot(timing: Timing, after: datetime) -> datetime:
     """Return the first slot after an instant, in UTC; an interval is counted from that instant."""
     if isinstance(timing, Clocked):

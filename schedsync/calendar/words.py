@@ -11,7 +11,6 @@ from schedsync.core.timing import Crontab, Timing, clock_text, zone_of
 _WHOLE, _MANY = 0.05, 100
 
 
-@lru_cache(maxsize=65536)
 def frequency(timing: Timing) -> str:
     """Write how often a timing runs: a day, a week or a year, the first of them with one run or more."""
     number, unit = _rate(timing)
@@ -38,6 +37,7 @@ def _counted(number: str, unit: str) -> str:
     return f"once {unit}" if number == "1" else f"{number} times {unit}" if number else unit
 
 
+@lru_cache(maxsize=65536)
 def _rate(timing: Timing) -> tuple[str, str]:
     """Return a number and its unit, or no number and words for it."""
     a_day = runs_a_day(timing)
@@ -55,7 +55,6 @@ def _same_every_day(timing: Timing) -> bool:
     return not isinstance(timing, Crontab) or fields_of(timing).every_day
 
 
-@lru_cache(maxsize=65536)
 def when(instant: datetime, timing: Timing) -> str:
     """Write an instant in UTC; for a crontab with another zone, in that zone too."""
     text = f"{clock_text(instant)} UTC"

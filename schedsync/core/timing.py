@@ -214,7 +214,6 @@ def canonical_zone(name: str) -> str:
     return name
 
 
-@lru_cache(maxsize=4096)
 def _is_known(name: str) -> bool:
     # Files that some hosts have beside the zones of IANA's database.
     if name in ("localtime", "posixrules", "Factory") or name.startswith(("posix/", "right/")):

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 
 from schedsync.calendar.load import Load, load_of, week_of
 from schedsync.calendar.slots import last_slot
@@ -170,20 +169,14 @@ def _refusals(
 def _as_applied(schedules: Mapping[str, Schedule], now: datetime) -> Observed:
     """Return the tables as they are when these schedules were applied, and nobody touched them since."""
     rows, ledger = {}, {}
+    timings = {timing for each in schedules.values() if isinstance(timing := each.spec.timing, Crontab)}
+    last_slots: dict[Timing, datetime | None] = {timing: last_slot(timing, now) for timing in timings}
     for number, (name, schedule) in enumerate(schedules.items(), 1):
         spec = schedule.spec
-        rows[name] = Row(number, name, spec, last_run_at=_last_run(spec, now), date_changed=now)
+        last_run = None if spec.one_off else last_slots.get(spec.timing)
+        rows[name] = Row(number, name, spec, last_run_at=last_run, date_changed=now)
         ledger[name] = Managed(name, "", number, spec_text(spec), schedule.location, schedule.people)
     return Observed(rows=rows, ledger=ledger)
-
-
-def _last_run(spec: Spec, now: datetime) -> datetime | None:
-    return _last_slot(spec.timing, now) if isinstance(spec.timing, Crontab) and not spec.one_off else None
-
-
-@lru_cache(maxsize=16384)
-def _last_slot(timing: Timing, now: datetime) -> datetime | None:
-    return last_slot(timing, now) if isinstance(timing, Crontab) else None
 
 
 def _with_crowd(change: Change, load: Load, desired: Desired) -> Change:

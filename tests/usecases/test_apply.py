@@ -394,6 +394,18 @@ def test_a_saved_plan_is_applied_as_it_is_and_goes_stale(project: Project) -> No
     assert (again.code, json.loads(again.out)["failure_reason"]) == (4, "stale")
 
 
+def test_a_saved_plan_with_the_fingerprint_of_an_older_version_is_stale(project: Project) -> None:
+    project.schedules(TWO)
+    saved = project.root / "plan.json"
+    project.plan("--out", str(saved))
+    values = json.loads(saved.read_text())
+    saved.write_text(json.dumps(values | {"observed": f"sha256:{'0' * 64}"}))
+    done = project.command("apply", "--plan", str(saved), "--yes", "--database", project.using)
+    message = "the tables have changed since it was made, or another version of schedsync made it"
+
+    assert (done.code, message in done.err, rows(project)) == (4, True, {})
+
+
 def test_a_saved_plan_that_was_edited_is_refused(project: Project) -> None:
     project.schedules(TWO)
     saved = project.root / "plan.json"
