@@ -55,6 +55,7 @@ def _same_every_day(timing: Timing) -> bool:
     return not isinstance(timing, Crontab) or fields_of(timing).every_day
 
 
+@lru_cache(maxsize=65536)
 def when(instant: datetime, timing: Timing) -> str:
     """Write an instant in UTC; for a crontab with another zone, in that zone too."""
     text = f"{clock_text(instant)} UTC"

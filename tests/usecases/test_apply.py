@@ -230,7 +230,7 @@ def test_two_sets_share_a_database_and_keep_to_themselves(project: Project) -> N
     refused = project.command("apply", *other)
 
     assert refused.code == 3
-    assert "a row `one` exists that set `default` manages" in refused.err
+    assert "a row `one` exists already, and set `default` manages it" in refused.err
     project.schedules("  three: {task: t, every: 1h}\n", "other/schedules/a.yaml")
     assert project.command("apply", *other).code == 0
     assert list(rows(project)) == ["one", "three", "two"]
@@ -480,7 +480,7 @@ def test_environments_differ_and_bind_a_set(project: Project) -> None:
     assert project.apply("-e", "staging").code == 0
     assert [(row.name, row.enabled) for row in rows(project).values()] == [("one", False)]
     refused = project.apply("-e", "production")
-    assert (refused.code, "bound to environment `staging`" in refused.err) == (3, True)
+    assert (refused.code, "last applied to environment `staging`" in refused.err) == (3, True)
     assert project.apply("-e", "production", "--move-set").code == 0
     assert rows(project)["one"].crontab.hour == "3"
 
@@ -581,7 +581,7 @@ def test_a_row_that_is_taken_from_another_set_names_it(project: Project) -> None
     project.schedules("  one: {task: t, every: 1h}\n", "other/schedules/a.yaml")
     words = ["plan", "other/schedules", "--adopt", "one", "--database", project.using]
 
-    assert "set default loses it" in project.command(*words).out
+    assert "set `default` no longer manages it" in project.command(*words).out
 
 
 def test_a_name_in_the_settings_warns_also_where_nothing_changes(project: Project, settings: Any) -> None:
