@@ -22,7 +22,7 @@ from schedsync.commands.common import (
     verb,
     write,
 )
-from schedsync.config import load_config
+from schedsync.config import read_config
 from schedsync.core.timing import TimingError, duration, instant
 from schedsync.errors import WrongUsage
 from schedsync.render import forecast as outlook
@@ -94,7 +94,7 @@ def forecast(
     from schedsync.usecases.target import desired_of
 
     horizon = Horizon(begun, end, count if count or end else _SHOWN)
-    target = target_of(load_config(options["path"]), options)
+    target = target_of(read_config(options["path"]), options)
     _, desired, _ = desired_of(target)
     snapshot = load_snapshot(against) if against else None
     if snapshot is not None:

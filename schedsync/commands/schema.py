@@ -8,7 +8,7 @@ import click
 
 from schedsync.commands.common import load_snapshot, out_option, verb, write
 from schedsync.errors import WrongUsage
-from schedsync.files.schema import SCHEMAS, schema_text
+from schedsync.schemas.validator import SCHEMAS, schema_text
 
 
 @click.command(short_help="Print a JSON Schema, for editors and programs.")
@@ -20,13 +20,14 @@ from schedsync.files.schema import SCHEMAS, schema_text
 @out_option
 @verb
 def schema(which: str, snapshot: Path | None, out: Path | None) -> int:
-    """Print the JSON Schema of the schedules, or of the JSON that a verb writes.
+    """Print the JSON Schema of the schedules, of the configuration, or of the JSON that a verb writes.
 
     An editor completes and explains the files where their first line is
-    `# yaml-language-server: $schema=PATH`; with --snapshot it knows the application's tasks too.
+    `# yaml-language-server: $schema=PATH`, in schedsync.toml `#:schema PATH`; with --snapshot it knows the
+    application's tasks too.
     """
     if snapshot is not None and which != "schedules":
-        raise WrongUsage(f"`--snapshot` narrows the schema of the schedules, not that of a {which}")
+        raise WrongUsage(f"`--snapshot` narrows the schema of the schedules only, not `{which}`")
     if snapshot is None:
         write(schema_text(SCHEMAS[which]), out)
         return 0

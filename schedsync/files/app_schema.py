@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from schedsync.core.application import Application, Task
-from schedsync.files.schema import SCHEDULES, schema_text
+from schedsync.schemas.validator import SCHEDULES, schema_text
 
 #: What `for_each` fills is not known before.
 _PLACEHOLDER = {"pattern": "[{]"}

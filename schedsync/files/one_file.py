@@ -13,7 +13,7 @@ from schedsync.files.environments import check_environments, part_of, uses_envir
 from schedsync.files.first_error import once
 from schedsync.files.for_each import refers_to_files
 from schedsync.files.ignores import read_ignores
-from schedsync.files.schema import check_shape
+from schedsync.files.shape import shape_findings
 from schedsync.files.yaml import load
 
 
@@ -43,7 +43,7 @@ def read_file(file: SourceFile, environments: Collection[str]) -> ReadFile:
     findings += problems
     if root is None:
         return ReadFile(file.path, tuple(findings), False, {}, lambda _: Part())
-    findings += once(problems, check_shape(root, file.path), {file.path: root})
+    findings += once(problems, shape_findings(root, file.path), {file.path: root})
     document = Document(file.path, root, file.beside)
     check_environments(document, environments, findings.append)
     ignores = read_ignores(data, file.path, findings.append)

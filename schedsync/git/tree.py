@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from schedsync.config import FILE, LARGEST, PROJECT, SUFFIXES, Config, read_config, table_of
+from schedsync.config import FILE, MAX_CONFIG_BYTES, PROJECT, SUFFIXES, Config, config_of, table_of
 from schedsync.core.finding import Finding
 from schedsync.errors import InvalidConfiguration
 from schedsync.files.discover import (
@@ -40,7 +40,7 @@ def config_at(tree: Tree, start: PurePosixPath, shown: Callable[[str], str], *, 
             text = _text(tree, directory / name, file)
             if text is not None and (table := table_of(Path(name) if name == FILE else file, text)) is not None:
                 base = Path(directory)
-                config = read_config(file, table, base, partial(_matches, tree, file, base))
+                config = config_of(file, table, base, partial(_matches, tree, base))
                 config = replace(config, file=Path(shown(str(directory / name))))
                 return config if not given else _with_path(config, start)
     return Config(paths=(Path(start),), within=Path())
@@ -52,7 +52,7 @@ def _text(tree: Tree, path: PurePosixPath, file: Path) -> str | None:
         return None
     if entry.mode == LINK:
         raise InvalidConfiguration(str(file), "a symbolic link; in a revision it is not followed")
-    if tree.repository.size(entry.id) > LARGEST:
+    if tree.repository.size(entry.id) > MAX_CONFIG_BYTES:
         raise InvalidConfiguration(str(file), "too large for a configuration")
     return tree.repository.read(entry.id).decode("utf-8", "replace")
 
@@ -62,20 +62,17 @@ def _with_path(config: Config, start: PurePosixPath) -> Config:
     return replace(config, paths=(Path(start),), root=root)
 
 
-def _matches(tree: Tree, file: Path, base: Path, pattern: str) -> list[Path]:
-    """Return what matches a pattern of the configuration in a revision: directories, and files of schedules."""
+def _matches(tree: Tree, base: Path, pattern: str) -> list[Path]:
+    """Return the directories and the files of schedules of a revision that match a pattern of the configuration."""
     parts = PurePosixPath(pattern).parts
     entries = tree.entries(PurePosixPath(base.as_posix()))
-    found: set[str] = set()
+    below: set[str] = set()
     for path in entries:
         inside = PurePosixPath(path).relative_to(base.as_posix()).parts
-        found.update("/".join(inside[:length]) for length in range(1, len(inside) + 1))
-    wanted = [path for path in sorted(found) if not PurePosixPath(path).name.startswith(".")]
-    shown = [base / path for path in wanted if _fits(tuple(path.split("/")), parts)]
-    result = [path for path in shown if path.suffix in SUFFIXES or path.as_posix() not in entries]
-    if not result:
-        raise InvalidConfiguration(str(file), f"`paths`: no directory and no YAML file matches `{pattern}`")
-    return result
+        below.update("/".join(inside[:length]) for length in range(1, len(inside) + 1))
+    visible = [path for path in sorted(below) if not PurePosixPath(path).name.startswith(".")]
+    matching = [base / path for path in visible if _fits(tuple(path.split("/")), parts)]
+    return [path for path in matching if path.suffix in SUFFIXES or path.as_posix() not in entries]
 
 
 def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:

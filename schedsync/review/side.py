@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from schedsync.config import DEFAULT_PATH, Config, load_config
+from schedsync.config import DEFAULT_PATH, Config, read_config
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.errors import InvalidConfiguration
@@ -42,7 +42,7 @@ class Side:
 
 def read_work_tree(repository: Repository, path: str | None) -> Side:
     """Read a set from the work tree, which it may not leave."""
-    config = load_config(path, repository.root)
+    config = read_config(path, repository.root)
     file = config.file and Path(shown_from(repository.root)(repository.inside(config.file).as_posix()))
     config = replace(config, within=repository.root, file=file)
     here = [one for one in config.paths if one.exists() or one.is_symlink()]

@@ -51,12 +51,12 @@ BAD: list[tuple[str, str | bytes, list[tuple[int, int, str, str]]]] = [
     ("an interval without a unit", HEAD + "    every: 5\n", [(5, 12, "SS121", "`every` takes text, not `5`")]),
     ("no task", "version: 1\nschedules:\n  a: {every: 5m}\n", [(3, 3, "SS122", "`a` has no `task`")]),
     ("a task with a line break", "version: 1\nschedules:\n  a: {task: \"t\\n\", every: 5m}\n", [(3, 13, "SS123", "`task` with the control character U+000A")]),
-    ("a task with white space", "version: 1\nschedules:\n  a: {task: a b, every: 5m}\n", [(3, 13, "SS123", "`task` holds no white space")]),
-    ("a placeholder that is no identifier", "version: 1\nschedules:\n  x-{a-b}: {task: t, every: 5m, for_each: {a-b: [x]}}\n", [(3, 33, "SS123", "`a-b` is no name for a placeholder")]),
+    ("a task with white space", "version: 1\nschedules:\n  a: {task: a b, every: 5m}\n", [(3, 13, "SS123", "`task` must not contain white space")]),
+    ("a placeholder that is no identifier", "version: 1\nschedules:\n  x-{a-b}: {task: t, every: 5m, for_each: {a-b: [x]}}\n", [(3, 33, "SS123", "`a-b` cannot name a placeholder")]),
     ("a field to ignore that is none", EVERY + "    ignore_changes: [queu]\n", [(6, 22, "SS123", "an item takes one of task, timing")]),
     ("a misspelt word", EVERY + "    missed_runs: lates\n", [(6, 18, "SS123", "`missed_runs` takes one of latest, all, none, null; did you mean `latest`?")]),
     ("a word that is none", EVERY + "    delivery: 3\n", [(6, 15, "SS123", "`delivery` takes one of at_least_once")]),
-    ("an empty only_in", EVERY + "    only_in: []\n", [(6, 5, "SS123", "`only_in` is not empty")]),
+    ("an empty only_in", EVERY + "    only_in: []\n", [(6, 5, "SS123", "`only_in` must not be empty")]),
     ("for_each with a number", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, for_each: {t: 3}}\n", [(3, 42, "SS121", "`t` takes a list of values")]),
     ("a single brace", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, for_each: {t: [x]}, description: 'a { b'}\n", [(3, 67, "SS151", "a single `{`")]),
     ("a placeholder where none is filled", "version: 1\nschedules:\n  a-{t}: {task: 'x.{t}', every: 5m, for_each: {t: [x]}}\n", [(3, 17, "SS151", "`task` takes no placeholders")]),
@@ -84,7 +84,7 @@ BAD: list[tuple[str, str | bytes, list[tuple[int, int, str, str]]]] = [
     ("a day that never is", crontab("0 5 30 2 *"), [(5, 14, "SS132", "no month of these has such a day")]),
     ("an unquoted star", HEAD + "    crontab: * * * * *\n", [(5, 15, "SS103", "not YAML: did not find expected alphabetic")]),
     ("a float in a crontab mapping", HEAD + "    crontab: {minute: 5.0}\n", [(5, 23, "SS121", "`minute` takes text or a whole number")]),
-    ("a latitude beyond 90", HEAD + "    solar: {event: sunset, latitude: 90.1, longitude: 0}\n", [(5, 38, "SS123", "`latitude` is at most 90")]),
+    ("a latitude beyond 90", HEAD + "    solar: {event: sunset, latitude: 90.1, longitude: 0}\n", [(5, 38, "SS123", "`latitude` must be at most 90")]),
     ("an unknown event", HEAD + "    solar: {event: sunst, latitude: 9, longitude: 0}\n", [(5, 20, "SS123", "`event` takes one of")]),
     ("an incomplete event", HEAD + "    solar: {event: sunset}\n", [(5, 5, "SS122", "`latitude` is missing"), (5, 5, "SS122", "`longitude` is missing")]),
     ("two timings", EVERY + '    crontab: "0 5 * * *"\n', [(5, 12, "SS130", "`a` has 2 timings: crontab, every")]),
@@ -95,8 +95,8 @@ BAD: list[tuple[str, str | bytes, list[tuple[int, int, str, str]]]] = [
     ("both expiries", EVERY + "    expires_after: 5m\n    expires_at: 2030-01-01T00:00:00Z\n", [(7, 17, "SS139", "`expires_after` and `expires_at` exclude")]),
     ("a clocked schedule that repeats", HEAD + "    at: 2030-01-01T00:00:00Z\n    one_off: false\n", [(6, 14, "SS139", "`at` runs once")]),
     ("an expiry of nothing", EVERY + "    expires_after: 0s\n", [(6, 20, "SS133", "`0s` is no expiry")]),
-    ("a priority of 256", EVERY + "    priority: 256\n", [(6, 15, "SS123", "`priority` is at most 255")]),
-    ("an empty queue", EVERY + '    queue: ""\n', [(6, 12, "SS123", "`queue` is not empty")]),
+    ("a priority of 256", EVERY + "    priority: 256\n", [(6, 15, "SS123", "`priority` must be at most 255")]),
+    ("an empty queue", EVERY + '    queue: ""\n', [(6, 12, "SS123", "`queue` must not be empty")]),
     ("an unknown environment", EVERY + "    only_in: [prod]\n", [(6, 15, "SS144", "unknown environment `prod`")]),
     ("a removed name that stands", EVERY + "removed: [a]\n", [(6, 11, "SS145", "`a` is removed here")]),
     ("a rename from itself", EVERY + "    renamed_from: a\n", [(3, 3, "SS146", "`a` is renamed from `a`")]),
@@ -237,10 +237,10 @@ def test_anchors_merges_windows_lines_and_a_mark_at_the_start_work(files: Projec
         "schedules:\r\n  a:\r\n    <<: [*a, *b]\r\n    task: t\r\n    every: 2m\r\n"
     )
     files.write(text)
-    from schedsync.config import load_config
+    from schedsync.config import read_config
     from schedsync.files.schedule_set import read_set, resolve_set
 
-    desired, findings = resolve_set(read_set(load_config("schedules")), None)
+    desired, findings = resolve_set(read_set(read_config("schedules")), None)
     spec = desired.schedules["a"].spec
 
     assert findings == []
@@ -266,8 +266,8 @@ def test_a_file_name_that_is_no_text_is_shown(files: Project) -> None:
 def test_what_is_waved_through_conforms_to_the_schema(files: Project) -> None:
     import jsonschema
 
-    from schedsync.files.schema import SCHEDULES, conforms, schema_text
     from schedsync.files.yaml import load
+    from schedsync.schemas.validator import SCHEDULES, conforms, schema_text
 
     validator = jsonschema.Draft7Validator(json.loads(schema_text(SCHEDULES)))
     for _, content, _ in BAD:

@@ -10,7 +10,7 @@ import pytest
 
 from schedsync.files.discover import SourceFile
 from schedsync.files.one_file import ReadFile, read_file
-from schedsync.files.schema import REVIEW, problems
+from schedsync.schemas.validator import REVIEW, problems
 from tests.review.repository import Checkout, changes, codes
 
 BEFORE = """\
