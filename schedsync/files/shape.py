@@ -13,7 +13,7 @@ from schedsync.schemas.validator import SCHEDULES, conforms, errors
 from schedsync.schemas.wording import described, predicate, type_predicate, unknown_key_hint
 
 _ARGUMENTS = ("args", "kwargs", "headers")
-# The parts under `then` say that timings exclude each other. `read_timing` reports that better: it knows the environment.
+# `then` says that timings exclude each other. `read_timing` reports that better: it knows the environment.
 _REPORTED_ELSEWHERE = "then"
 
 
