@@ -41,30 +41,66 @@ def read_files(
     Returns the files in the order of their paths, each once, and findings about files that cannot be read and about
     paths that lead out of ``within``. Raises WrongUsage if a path does not exist: a missing set is not an empty one.
     """
-    files: list[SourceFile] = []
-    findings: list[Finding] = []
-    seen: set[Path] = set()
-
-    def unreadable(error: OSError) -> None:
-        findings.append(file_finding("SS101", str(error.filename), f"cannot be read: {error.strerror}"))
-
+    collector = _Collector(root, within)
     for base in paths:
         if not _exists(base):
             raise WrongUsage(f"no such file or directory: `{base}`", hint="give the directory of the schedules as PATH")
-        if within is not None and not base.resolve().is_relative_to(within.resolve()):
-            findings.append(leaving_link(base.as_posix()))
-            continue
-        bounds = (base if base.is_dir() else root or base.parent).resolve()
-        nested = _nested(base, within) if within is not None else None
-        if nested is not None:
-            findings.append(skipped_submodule(nested.as_posix()))
-            continue
-        for path in [base] if base.is_file() else _walk(base, unreadable):
-            if within is not None and path.is_dir() and not path.is_symlink():
-                findings.append(skipped_submodule(path.as_posix()))
-                continue
-            _read(path, bounds, files, findings, seen)
-    return files, findings
+        collector.add(base)
+    return collector.files, collector.findings
+
+
+class _Collector:
+    """The files read so far, each once, and the findings about those that cannot be read."""
+
+    def __init__(self, root: Path | None, within: Path | None) -> None:
+        self.root, self.within = root, within
+        self.files: list[SourceFile] = []
+        self.findings: list[Finding] = []
+        self.seen: set[Path] = set()
+
+    def add(self, base: Path) -> None:
+        """Add the files at or below one path."""
+        if self.within is not None:
+            if not base.resolve().is_relative_to(self.within.resolve()):
+                self.findings.append(leaving_link(base.as_posix()))
+                return
+            if nested := _nested(base, self.within):
+                self.findings.append(skipped_submodule(nested.as_posix()))
+                return
+        bounds = (base if base.is_dir() else self.root or base.parent).resolve()
+        for path in [base] if base.is_file() else _walk(base, self._unreadable):
+            if self.within is not None and path.is_dir() and not path.is_symlink():
+                self.findings.append(skipped_submodule(path.as_posix()))
+            else:
+                self._read(path, bounds)
+
+    def _unreadable(self, error: OSError) -> None:
+        self.findings.append(file_finding("SS101", str(error.filename), f"cannot be read: {error.strerror}"))
+
+    def _read(self, path: Path, bounds: Path) -> None:
+        shown = printable_path(path.as_posix())
+        try:
+            # Look where the path leads before looking whether a file is there: nobody is told about files outside.
+            real = path.resolve()
+            if not real.is_relative_to(bounds) or ".git" in real.relative_to(bounds).parts:
+                self.findings.append(leaving_link(shown))
+            elif path.resolve(strict=True).is_file() and real not in self.seen:
+                self.seen.add(real)
+                self.files.append(_source_file(shown, real, bounds))
+        except (OSError, RuntimeError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else "a loop of symbolic links"
+            self.findings.append(file_finding("SS101", shown, f"cannot be read: {reason}"))
+
+
+def _source_file(shown: str, real: Path, bounds: Path) -> SourceFile:
+    data = _read_bounded(real)
+    return SourceFile(shown, real.stat().st_size, lambda: data, _beside(real.parent, bounds))
+
+
+def _read_bounded(path: Path) -> bytes:
+    """Return a file's bytes, but never more than one byte over the limit."""
+    with path.open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)
 
 
 def _nested(base: Path, within: Path) -> Path | None:
@@ -97,31 +133,13 @@ def is_source(name: str) -> bool:
     return name.endswith(SUFFIXES) and not name.startswith(".")
 
 
-def _read(path: Path, root: Path, files: list[SourceFile], findings: list[Finding], seen: set[Path]) -> None:
-    shown = printable_path(path.as_posix())
-    try:
-        # Look where the path leads before looking whether a file is there: nobody is told about files outside.
-        real = path.resolve()
-        if not real.is_relative_to(root) or ".git" in real.relative_to(root).parts:
-            findings.append(leaving_link(shown))
-        elif path.resolve(strict=True).is_file() and real not in seen:
-            seen.add(real)
-            with real.open("rb") as stream:
-                data = stream.read(MAX_BYTES + 1)
-            files.append(SourceFile(shown, real.stat().st_size, lambda: data, _beside(real.parent, root)))
-    except (OSError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "a loop of symbolic links"
-        findings.append(file_finding("SS101", shown, f"cannot be read: {reason}"))
-
-
-def _beside(directory: Path, root: Path) -> Callable[[str], bytes]:
+def _beside(directory: Path, bounds: Path) -> Callable[[str], bytes]:
     def read(name: str) -> bytes:
         try:
             real = (directory / name).resolve()
-            if not real.is_relative_to(root) or is_hidden(real.relative_to(root).parts):
+            if not real.is_relative_to(bounds) or is_hidden(real.relative_to(bounds).parts):
                 raise OutsideError
-            with real.open("rb") as stream:
-                data = stream.read(MAX_BYTES + 1)
+            data = _read_bounded(real)
         except (RuntimeError, ValueError) as error:
             raise OSError(0, "not a path of a file") from error
         if len(data) > MAX_BYTES:
