@@ -1,4 +1,4 @@
-"""``schedsync schema``: the contracts of the formats."""
+"""``schedsync schema``: the JSON Schemas of the formats."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from schedsync.schemas.validator import SCHEMAS, schema_text
 def schema(which: str, snapshot: Path | None, out: Path | None) -> int:
     """Print the JSON Schema of the schedules, of the configuration, or of the JSON that a verb writes.
 
-    An editor completes and explains the files where their first line is
-    `# yaml-language-server: $schema=PATH`, in schedsync.toml `#:schema PATH`; with --snapshot it knows the
-    application's tasks too.
+    An editor completes and explains a file of schedules if its first line is
+    `# yaml-language-server: $schema=PATH`, and schedsync.toml if its first line is `#:schema PATH`.
+    With --snapshot the schema also knows the application's tasks.
     """
     if snapshot is not None and which != "schedules":
-        raise WrongUsage(f"`--snapshot` narrows the schema of the schedules only, not `{which}`")
+        raise WrongUsage(f"`--snapshot` narrows the schema `schedules` only, not `{which}`")
     if snapshot is None:
         write(schema_text(SCHEMAS[which]), out)
         return 0

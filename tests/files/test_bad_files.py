@@ -98,12 +98,12 @@ BAD: list[tuple[str, str | bytes, list[tuple[int, int, str, str]]]] = [
     ("a priority of 256", EVERY + "    priority: 256\n", [(6, 15, "SS123", "`priority` must be at most 255")]),
     ("an empty queue", EVERY + '    queue: ""\n', [(6, 12, "SS123", "`queue` must not be empty")]),
     ("an unknown environment", EVERY + "    only_in: [prod]\n", [(6, 15, "SS144", "unknown environment `prod`")]),
-    ("a removed name that stands", EVERY + "removed: [a]\n", [(6, 11, "SS145", "`a` is removed here")]),
+    ("a removed name that is still defined", EVERY + "removed: [a]\n", [(6, 11, "SS145", "`a` is removed here")]),
     ("a rename from itself", EVERY + "    renamed_from: a\n", [(3, 3, "SS146", "`a` is renamed from `a`")]),
     ("an unknown placeholder", "version: 1\nschedules:\n  a-{t}:\n    task: t\n    every: 5m\n    for_each: {t: [x]}\n    kwargs: {t: '{s}'}\n", [(7, 18, "SS151", "unknown placeholder `{s}`")]),
     ("a placeholder without quotes", "version: 1\nschedules:\n  a-{t}:\n    task: t\n    every: 5m\n    for_each: {t: [x]}\n    kwargs: {t: {t}}\n", [(7, 17, "SS151", "`{t}` without quotes is a mapping")]),
     ("a placeholder that the name lacks", "version: 1\nschedules:\n  a:\n    task: t\n    every: 5m\n    for_each: {t: [x]}\n", [(3, 3, "SS151", "the name `a` does not contain `{t}`")]),
-    ("a value that stands twice", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, args: ['{t}'], for_each: {t: [x, y, x]}}\n", [(3, 67, "SS150", "the value `x` is listed twice")]),
+    ("a value that is listed twice", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, args: ['{t}'], for_each: {t: [x, y, x]}}\n", [(3, 67, "SS150", "the value `x` is listed twice")]),
     ("a missing file of values", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, for_each: {t: {file: none.txt}}}\n", [(3, 52, "SS150", "`none.txt` cannot be read")]),
     ("a file of values outside", "version: 1\nschedules:\n  a-{t}: {task: t, every: 5m, for_each: {t: {file: ../../../etc/hostname}}}\n", [(3, 52, "SS", "`../../../etc/hostname`")]),
     ("several mistakes in one schedule", HEAD + '    crontab: "61 * * * *"\n    start_at: 2030-01-01\n    expires_after: 0s\n    quue: x\n', [(5, 15, "SS131", "minute"), (6, 15, "SS136", "`2030-01-01`"), (7, 20, "SS133", "`0s`"), (8, 5, "SS120", "unknown key")]),
@@ -111,7 +111,7 @@ BAD: list[tuple[str, str | bytes, list[tuple[int, int, str, str]]]] = [
 _WARNINGS = {"SS110"}
 
 
-def found(project: Project, path: str = "schedules") -> tuple[int, list[dict[str, object]]]:
+def validated(project: Project, path: str = "schedules") -> tuple[int, list[dict[str, object]]]:
     done = project.command("validate", path, "--format", "json")
     return done.code, json.loads(done.out)["findings"]
 
@@ -127,8 +127,8 @@ def test_a_bad_file_is_named_at_the_value_at_fault(
     files: Project, name: str, content: str | bytes, expected: list[tuple[int, int, str, str]]
 ) -> None:
     write(files, name, content)
-    code, findings = found(files)
-    places = [(one["location"]["line"], one["location"]["column"]) for one in findings]  # type: ignore[index]
+    code, findings = validated(files)
+    places = [(finding["location"]["line"], finding["location"]["column"]) for finding in findings]  # type: ignore[index]
 
     assert places == [(line, column) for line, column, _, _ in expected], findings
     for finding, (_, _, rule, message) in zip(findings, expected, strict=True):
@@ -144,20 +144,20 @@ def test_all_bad_files_at_once_are_each_named(files: Project) -> None:
         huge.truncate(50 * 2**20)
     (files.root / "outside.yaml").write_text(EVERY)
     (files.root / "schedules/link.yaml").symlink_to("../outside.yaml")
-    code, findings = found(files)
-    named = {str(one["location"]["path"]) for one in findings}  # type: ignore[index]
+    code, findings = validated(files)
+    named = {str(finding["location"]["path"]) for finding in findings}  # type: ignore[index]
 
     assert code == 1
     assert named == {path.relative_to(files.root).as_posix() for path in (files.root / "schedules").iterdir()}
-    assert len(findings) == len({json.dumps(one) for one in findings})
+    assert len(findings) == len({json.dumps(finding) for finding in findings})
 
 
 def test_a_huge_file_is_not_read(files: Project) -> None:
     with (files.root / "schedules/huge.yaml").open("wb") as huge:
         huge.truncate(50 * 2**20)
-    code, findings = found(files)
+    code, findings = validated(files)
 
-    assert (code, [one["message"] for one in findings]) == (1, ["50 MB; a file has at most 16 MB"])
+    assert (code, [finding["message"] for finding in findings]) == (1, ["50 MB; a file has at most 16 MB"])
 
 
 def test_symbolic_links_stay_in_the_directory(files: Project) -> None:
@@ -170,10 +170,10 @@ def test_symbolic_links_stay_in_the_directory(files: Project) -> None:
     (schedules / "loop.yaml").symlink_to("loop.yaml")
     (schedules / "gone.yaml").symlink_to("nothing.yaml")
     (schedules / "inside.yaml").symlink_to(".hidden/c.yaml")
-    code, findings = found(files)
+    code, findings = validated(files)
 
     assert code == 1
-    assert [(one["code"], one["location"]["path"]) for one in findings] == [  # type: ignore[index]
+    assert [(finding["code"], finding["location"]["path"]) for finding in findings] == [  # type: ignore[index]
         ("SS105", "schedules/directory"),
         ("SS105", "schedules/file.yaml"),
         ("SS101", "schedules/gone.yaml"),
@@ -185,9 +185,9 @@ def test_symbolic_links_stay_in_the_directory(files: Project) -> None:
 def test_a_duplicate_name_in_two_files_names_both_places(files: Project) -> None:
     files.write(EVERY, "schedules/a.yaml")
     files.write(EVERY, "schedules/deep/down/b.yml")
-    _, findings = found(files)
+    _, findings = validated(files)
 
-    assert [(one["code"], one["message"], one["location"]["path"]) for one in findings] == [  # type: ignore[index]
+    assert [(finding["code"], finding["message"], finding["location"]["path"]) for finding in findings] == [  # type: ignore[index]
         ("SS141", "`a` is defined twice, first at schedules/a.yaml:3:3", "schedules/deep/down/b.yml")
     ]
 
@@ -196,7 +196,7 @@ def test_names_that_differ_only_in_case_are_a_finding(files: Project) -> None:
     files.write(EVERY, "schedules/a.yaml")
     files.write(EVERY.replace("  a:", "  A:"), "schedules/b.yaml")
 
-    assert [one["code"] for one in found(files)[1]] == ["SS142"]
+    assert [finding["code"] for finding in validated(files)[1]] == ["SS142"]
 
 
 def test_hidden_and_other_files_are_passed_over(files: Project) -> None:
@@ -204,7 +204,7 @@ def test_hidden_and_other_files_are_passed_over(files: Project) -> None:
     files.write("not: [yaml", "schedules/.hidden.yaml")
     files.write("not: [yaml", "schedules/README.md")
 
-    assert found(files) == (0, [])
+    assert validated(files) == (0, [])
 
 
 def test_a_missing_directory_is_no_empty_set(files: Project) -> None:
@@ -260,10 +260,10 @@ def test_a_file_name_that_is_no_text_is_shown(files: Project) -> None:
     name = os.fsencode(str(files.root / "schedules")) + b"/b\xff.yaml"
     Path(os.fsdecode(name)).write_text("")
 
-    assert [one["location"]["path"] for one in found(files)[1]] == ["schedules/b\\udcff.yaml"]  # type: ignore[index]
+    assert [finding["location"]["path"] for finding in validated(files)[1]] == ["schedules/b\\udcff.yaml"]  # type: ignore[index]
 
 
-def test_what_is_waved_through_conforms_to_the_schema(files: Project) -> None:
+def test_the_fast_validator_accepts_nothing_that_the_schema_refuses(files: Project) -> None:
     import jsonschema
 
     from schedsync.files.yaml import read

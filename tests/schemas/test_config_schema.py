@@ -120,6 +120,13 @@ def test_the_schema_of_the_configuration_is_printed(files: Project) -> None:
     assert json.loads(files.command("schema", "config").out) == SCHEMA
 
 
+def test_a_snapshot_narrows_no_other_schema_than_that_of_the_schedules(files: Project) -> None:
+    files.write("{}", "snapshot.json")
+    done = files.command("schema", "config", "--snapshot", "snapshot.json")
+
+    assert (done.code, "`--snapshot` narrows the schema `schedules` only, not `config`" in done.err) == (64, True)
+
+
 def test_our_own_configuration_and_the_documented_one_are_right(files: Project) -> None:
     page = (ROOT / "docs/reference/configuration.md").read_text()
     for text in ((ROOT / "schedsync.toml").read_text(), page.split("```toml\n")[1].split("```")[0]):
