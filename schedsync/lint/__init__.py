@@ -114,9 +114,9 @@ def explained(rule: Rule) -> Iterator[str]:
     if rule.needs_application:
         yield from (_NEEDS_APPLICATION, "")
     yield from (rule.why, "", rule.remedy, "")
-    yield from ("It finds a problem in", "", "```yaml", *rule.bad.strip().splitlines(), "```", "")
+    yield from ("This rule finds a problem in", "", "```yaml", *rule.bad.strip().splitlines(), "```", "")
     yield from ("and none in", "", "```yaml", *rule.good.strip().splitlines(), "```", "")
-    yield f"To ignore it in one place, write `# schedsync: ignore[{rule.code}]` at the end of that line."
+    yield f"To ignore this rule in one place, write `# schedsync: ignore[{rule.code}]` at the end of that line."
 
 
 def _sentence(text: str) -> str:
