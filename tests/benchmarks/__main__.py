@@ -308,8 +308,8 @@ def page(results: dict[int, dict[str, float]]) -> str:
         "# Benchmarks",
         "",
         "`make benchmark` writes this page. All figures come from one run on one machine, on PostgreSQL. Each",
-        "measurement runs in its own process and uses nothing from an earlier one. Seconds differ between machines, and",
-        "on shared machines from minute to minute. Only the ratios are claims.",
+        "measurement runs in its own process and uses nothing from an earlier one. Seconds differ between machines,",
+        "and on shared machines from minute to minute. Only the ratios are claims.",
         "",
         f"{date.today()}: Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}; "
         f"best of {REPEATS} runs; the loops ran once.",
