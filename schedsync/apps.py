@@ -13,11 +13,14 @@ class SchedsyncConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Import the checks, which register themselves with Django, and connect to the change row's signal."""
+        """Register the system checks, and connect to the signal of the change row."""
+        from django.core import checks
         from django.db.models.signals import post_save
         from django_celery_beat.models import PeriodicTasks
 
-        from schedsync import checks  # noqa: F401
-        from schedsync.notice import on_bump
+        from schedsync.database.notify import on_bump
+        from schedsync.usecases.doctor import check_database, check_settings
 
+        checks.register(check_settings, "schedsync")
+        checks.register(check_database, checks.Tags.database)
         post_save.connect(on_bump, sender=PeriodicTasks, dispatch_uid="schedsync.notice")

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from schedsync.core.finding import Finding
-from schedsync.core.safety import Refusal
+from schedsync.core.refusal import Refusal
 
 
 class SchedsyncError(Exception):

@@ -18,8 +18,8 @@ from django.test.utils import setup_databases, teardown_databases
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from schedsync.cli import run
+from schedsync.database.schedule_rows import TIMING_MODELS
 from schedsync.models import Beat, Claim, Lease, ManagedSchedule, Pause, SyncRun
-from schedsync.timing_values import TIMING_MODELS
 from tests import router
 
 DATABASES = ("default", "postgresql", "mariadb")

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Collection
 from datetime import datetime
 
-from schedsync.beat.entry import Entry
+from schedsync.beat.loaded_schedule import LoadedSchedule
 
 _SLACK = 1000
 
@@ -21,13 +21,13 @@ class Agenda:
     def __len__(self) -> int:
         return len(self._at)
 
-    def rebuild(self, entries: Collection[Entry]) -> None:
+    def rebuild(self, entries: Collection[LoadedSchedule]) -> None:
         """Start again with these entries."""
         self._at = {entry.row_id: at for entry in entries if (at := entry.wakes_at) is not None}
         self._heap = [(at, row_id) for row_id, at in self._at.items()]
         heapq.heapify(self._heap)
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: LoadedSchedule) -> None:
         """Note when an entry wakes, in place of what was noted before."""
         at = entry.wakes_at
         if at is None:

@@ -20,15 +20,15 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Greatest
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.beat.entry import Entry, Message
 from schedsync.beat.leadership import still_holds
+from schedsync.beat.loaded_schedule import LoadedSchedule, Message
+from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
 from schedsync.beat.scan import task_fingerprint
-from schedsync.beat.task_rows import finish, locked_elsewhere, moved_on
-from schedsync.clock import DatabaseNow
 from schedsync.core.timing import Clocked
+from schedsync.database.bounded import bounded
+from schedsync.database.bulk import batches
+from schedsync.database.clock import DatabaseNow
 from schedsync.models import Claim
-from schedsync.statements import batches
-from schedsync.transactions import bounded
 
 
 class LeaseLost(Exception):
@@ -157,7 +157,7 @@ class StoredClaims:
         columns = rows.annotate(print=task_fingerprint(self.using)).values_list("pk", "last_run_at", "print")
         return {row_id: _Row(*values) for row_id, *values in columns}
 
-    def _forget_undone(self, never_ran: Iterable[Entry]) -> None:
+    def _forget_undone(self, never_ran: Iterable[LoadedSchedule]) -> None:
         """Forget what was confirmed of rows whose last run somebody has taken away: they are to run anew.
 
         That is, a claim that a clock ahead of its time has made, and one for an instant that is still the row's: its

@@ -13,15 +13,15 @@ from typing import Any
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.claims import Claims, Orphan
-from schedsync.beat.entry import Entry, Message
 from schedsync.beat.leadership import Leadership
+from schedsync.beat.loaded_schedule import LoadedSchedule, Message
 from schedsync.beat.roster import Roster
+from schedsync.beat.row_locks import finish, locked_elsewhere
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
-from schedsync.beat.task_rows import finish, locked_elsewhere
-from schedsync.beat.ticks import GRACE, due
+from schedsync.calendar.ticks import GRACE, due
 from schedsync.core.timing import Clocked
-from schedsync.transactions import bounded
+from schedsync.database.bounded import bounded
 
 logger = logging.getLogger(__name__)
 
@@ -127,12 +127,12 @@ class Dispatch:
         dropped: list[Message] = []
         for orphan in orphans:
             entry = self.roster.entries.get(orphan.row_id)
-            message = Message(entry or Entry.gone(orphan.row_id), orphan.tick)
+            message = Message(entry or LoadedSchedule.gone(orphan.row_id), orphan.tick)
             keep = self._is_wanted(entry, orphan.tick, maybe_sent=orphan.key not in never_sent)
             (again if keep else dropped).append(message)
         return again, dropped
 
-    def _is_wanted(self, entry: Entry | None, tick: datetime, *, maybe_sent: bool = False) -> bool:
+    def _is_wanted(self, entry: LoadedSchedule | None, tick: datetime, *, maybe_sent: bool = False) -> bool:
         """Say whether a tick that was claimed some time ago is to be sent, by what its schedule says now."""
         if entry is None or (entry.once and maybe_sent):
             return False
@@ -223,7 +223,7 @@ class Dispatch:
             logger.warning("%d ticks were missed and are passed over", passed, extra={"passed": passed})
         return messages
 
-    def _decide(self, entry: Entry, now: datetime, messages: list[Message]) -> int:
+    def _decide(self, entry: LoadedSchedule, now: datetime, messages: list[Message]) -> int:
         if entry.tick is None:
             return 0
         try:
@@ -326,7 +326,7 @@ class Dispatch:
         entry.count += 1
         self.roster.plan(entry)
 
-    def _advance(self, entry: Entry, tick: datetime) -> None:
+    def _advance(self, entry: LoadedSchedule, tick: datetime) -> None:
         """Pass a tick that was claimed before: by another Beat, or long ago."""
         logger.info("`%s` was claimed before for %s", entry.name, tick, extra={"schedule": entry.name})
         entry.tick = tick
@@ -334,7 +334,7 @@ class Dispatch:
         entry.tick = found.following
         self.roster.agenda.put(entry)
 
-    def _put_back(self, entries: Iterable[Entry]) -> None:
+    def _put_back(self, entries: Iterable[LoadedSchedule]) -> None:
         for entry in entries:
             self.roster.agenda.put(entry)
 

@@ -18,10 +18,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models import F, Q
 
-from schedsync.clock import DatabaseNow
+from schedsync.database.beats import LEASE
+from schedsync.database.bounded import bounded
+from schedsync.database.clock import DatabaseNow
 from schedsync.models import Lease
-from schedsync.rollcall import LEASE
-from schedsync.transactions import bounded
 
 logger = logging.getLogger(__name__)
 

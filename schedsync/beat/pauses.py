@@ -6,9 +6,9 @@ import logging
 import time
 from datetime import datetime, timedelta, timezone
 
-from schedsync.beat.loader import POLL, Loader
+from schedsync.beat.reloader import POLL, Reloader
+from schedsync.database.pauses import end_pause, pauses_over
 from schedsync.errors import SchedsyncError
-from schedsync.operate import end_pause, pauses_over
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ _PATIENCE = 0.5
 class Pauses:
     """Ends the pauses whose time is over; one that cannot be ended yet is tried again after the others."""
 
-    def __init__(self, using: str, loader: Loader, span: timedelta) -> None:
+    def __init__(self, using: str, loader: Reloader, span: timedelta) -> None:
         self._using = using
         self._loader = loader
         self._span = span

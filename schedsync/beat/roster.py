@@ -17,14 +17,14 @@ from django.db.models.expressions import RawSQL
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.agenda import Agenda
-from schedsync.beat.entry import AT_MOST_ONCE, Entry, Trace, lateness_of, parsed
+from schedsync.beat.loaded_schedule import AT_MOST_ONCE, LoadedSchedule, Trace, lateness_of, parsed
 from schedsync.beat.scan import Scan, TimingRow, task_fingerprint, timing_fingerprints
-from schedsync.columns import ManagedColumns, TaskColumns
-from schedsync.core.schedule import Problem
+from schedsync.core.observed import Problem
 from schedsync.core.timing import Clocked, Crontab, Interval, Timing
+from schedsync.database.bulk import batches
+from schedsync.database.columns import ManagedColumns, TaskColumns
+from schedsync.database.schedule_rows import KINDS, read_timings
 from schedsync.models import ManagedSchedule
-from schedsync.statements import batches
-from schedsync.timing_values import KINDS, read_timings
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Roster:
     with_ledger: bool = True
     cron_deadline: int | None = None
     agenda: Agenda = field(default_factory=Agenda)
-    entries: dict[int, Entry] = field(default_factory=dict)
+    entries: dict[int, LoadedSchedule] = field(default_factory=dict)
     broken: dict[int, tuple[int, str]] = field(default_factory=dict)
     reread: set[int] = field(default_factory=set)
     _timings: dict[TimingRow, Timing | Problem] = field(default_factory=dict)
@@ -234,7 +234,7 @@ class Roster:
             row_id: ManagedColumns(*values) for row_id, *values in chosen.values_list("row_id", *ManagedColumns._fields)
         }
 
-    def _take(self, columns: TaskColumns, managed: ManagedColumns, print_: int) -> Entry | None:
+    def _take(self, columns: TaskColumns, managed: ManagedColumns, print_: int) -> LoadedSchedule | None:
         """Take a row in; returns its entry, or None where it cannot run."""
         entry = self._entry(columns, managed, print_)
         if isinstance(entry, str):
@@ -245,7 +245,7 @@ class Roster:
         self.agenda.put(entry)
         return entry
 
-    def _entry(self, columns: TaskColumns, managed: ManagedColumns, print_: int) -> Entry | str:
+    def _entry(self, columns: TaskColumns, managed: ManagedColumns, print_: int) -> LoadedSchedule | str:
         timing_rows = columns.timing_rows
         if len(timing_rows) != 1:
             return "it has no schedule, or more than one"
@@ -267,8 +267,8 @@ class Roster:
         entry.fingerprint, entry.timing_row = print_, _same(timing_rows[0])
         return entry
 
-    def _built(self, columns: TaskColumns, managed: ManagedColumns, timing: Timing) -> Entry:
-        entry = Entry()
+    def _built(self, columns: TaskColumns, managed: ManagedColumns, timing: Timing) -> LoadedSchedule:
+        entry = LoadedSchedule()
         entry.row_id, entry.name = columns.id, columns.name
         # One object for all equal values: most of a large table's repeat, but for the arguments of tenants.
         entry.task, entry.args = sys.intern(columns.task), sys.intern(columns.args or "[]")
@@ -289,7 +289,7 @@ class Roster:
         entry.plan()
         return entry
 
-    def plan(self, entry: Entry) -> None:
+    def plan(self, entry: LoadedSchedule) -> None:
         """Work the next tick of an entry out, and note it."""
         try:
             entry.plan()
@@ -298,7 +298,7 @@ class Roster:
         else:
             self.agenda.put(entry)
 
-    def give_up(self, entry: Entry, error: Exception) -> None:
+    def give_up(self, entry: LoadedSchedule, error: Exception) -> None:
         """Take an entry out, of which no next run can be worked out."""
         self._break(entry.row_id, entry.name, entry.fingerprint, f"{_NO_NEXT_RUN}: {error}")
 

@@ -15,9 +15,9 @@ from django.db.models import Field, Model
 from django.db.models.expressions import RawSQL
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.columns import ManagedColumns
+from schedsync.database.columns import ManagedColumns
+from schedsync.database.schedule_rows import TIMING_MODELS
 from schedsync.models import ManagedSchedule
-from schedsync.timing_values import TIMING_MODELS
 
 #: A schedule row: its kind, and its id.
 TimingRow = tuple[str, int]

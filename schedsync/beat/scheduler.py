@@ -21,21 +21,21 @@ from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from schedsync.beat.claims import Claims, LeaseLost, NoClaims, StoredClaims
 from schedsync.beat.dispatch import Dispatch
-from schedsync.beat.entries import Entries
-from schedsync.beat.entry import Message
+from schedsync.beat.heartbeat import Heartbeat
 from schedsync.beat.leadership import Leadership, Timings, election_of
-from schedsync.beat.loader import POLL, Loader
-from schedsync.beat.others import Others
+from schedsync.beat.listen import listeners, wait
+from schedsync.beat.loaded_schedule import Message
 from schedsync.beat.pauses import Pauses
-from schedsync.beat.presence import Presence
+from schedsync.beat.reloader import POLL, Reloader
+from schedsync.beat.rivals import Rivals
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
-from schedsync.beat.wakeup import wait, wakeups
+from schedsync.beat.upstream_view import UpstreamView
 from schedsync.core.collecting import gc_paused
-from schedsync.lock import ask_for_missing_tables, is_row_locked
-from schedsync.notice import leader_setting, notify, publish
-from schedsync.transactions import bounded, reconnect
+from schedsync.database.bounded import bounded, reconnect
+from schedsync.database.faults import ask_for_missing_tables, is_row_locked
+from schedsync.database.notify import leader_setting, notify, publish
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self._is_set_up = False
         self._next_adoption = 0.0
         self._has_loaded = False
-        self._wakeups = wakeups(self.using, self._leader)
+        self._wakeups = listeners(self.using, self._leader)
         self.app = kwargs["app"] if "app" in kwargs else args[0]
         self.sender = Sender(self.app, patience=self.timings.patience)
         # Until the database can be asked: whoever takes them for missing would send without a lease.
@@ -103,10 +103,10 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self.leadership = Leadership(election, self.timings)
         deadline = self.app.conf.beat_cron_starting_deadline
         self.roster = Roster(self.using, with_ledger=self.is_migrated, cron_deadline=deadline)
-        self.loader = Loader(self.using, self.roster, self.is_migrated)
+        self.loader = Reloader(self.using, self.roster, self.is_migrated)
         self._pauses = Pauses(self.using, self.loader, self.leadership.span)
-        self.presence = Presence(self.using, self.holder, election.name, self.timings.renew)
-        self._others = Others(self.presence, self.timings.lease, expected=not election.checks_epoch)
+        self.presence = Heartbeat(self.using, self.holder, election.name, self.timings.renew)
+        self._others = Rivals(self.presence, self.timings.lease, expected=not election.checks_epoch)
         self._dispatch: Dispatch | None = None
         self._begun: int | None = None
         self._claims = claims
@@ -285,8 +285,11 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         """The enabled schedules by name, as entries of django-celery-beat, for whoever looks from outside."""
         if self._is_set_up:
             self.loader.load()
-        return Entries(
-            self.app, self.using, self.Entry, {entry.name: entry.row_id for entry in self.roster.entries.values()}
+        return UpstreamView(
+            self.app,
+            self.using,
+            self.Entry,
+            {entry.name: entry.row_id for entry in self.roster.entries.values()},
         )
 
     def sync(self) -> None:

@@ -15,7 +15,7 @@ from celery import Celery
 from celery import _state as _celery_state
 from kombu.exceptions import EncodeError, OperationalError
 
-from schedsync.beat.entry import Message
+from schedsync.beat.loaded_schedule import Message
 
 logger = logging.getLogger(__name__)
 

@@ -28,10 +28,11 @@ from schedsync.commands.common import (
     write_reports,
 )
 from schedsync.core.change import Change
-from schedsync.core.outcome import Outcome
-from schedsync.core.plan import Plan, SavedPlan
 from schedsync.core.secrets import is_masked
 from schedsync.errors import NotConfirmed, NotLoaded, WrongUsage
+from schedsync.planning.documents import SavedPlan
+from schedsync.planning.outcome import Outcome
+from schedsync.planning.plan import Plan
 from schedsync.render import json_, markdown, text
 
 _OF_THE_FILES = (
@@ -128,8 +129,8 @@ def apply(
 
 
 def _live(chosen: Any, yes: bool, format_: str, waiting: dict[str, Any], options: dict[str, Any]) -> Outcome | None:
-    from schedsync import sync
-    from schedsync.apply import Waiting
+    from schedsync.database.transaction import Waiting
+    from schedsync.usecases import sync
 
     reviewed = read_plan(options["reviewed"]) if options["reviewed"] else None
 
@@ -167,8 +168,8 @@ def _is_masked(change: Change) -> bool:
 
 def _saved(file: Path, saved: SavedPlan, yes: bool, waiting: dict[str, Any], options: dict[str, Any]) -> Outcome | None:
     setup_django(options["settings"], options["database"])
-    from schedsync import sync
-    from schedsync.apply import Waiting
+    from schedsync.database.transaction import Waiting
+    from schedsync.usecases import sync
 
     if not yes and not click.confirm(f"Apply the {len(saved.changes):,} changes of {file}?", default=False, err=True):
         return None

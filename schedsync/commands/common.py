@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from schedsync.conf import Config, load_config
+from schedsync.config import Config, load_config
 from schedsync.core.collecting import gc_paused
-from schedsync.core.plan import finding_document, refusal_document
-from schedsync.core.safety import Limits
+from schedsync.core.refusal import Limits
 from schedsync.core.timing import TimingError, duration
 from schedsync.errors import InvalidSet, Refused, SchedsyncError, WrongUsage
+from schedsync.planning.documents import finding_document, refusal_document
 from schedsync.render import json_, text
 from schedsync.render.words import printable
 
 if TYPE_CHECKING:
-    from schedsync.core.plan import SavedPlan
-    from schedsync.core.snapshot import Snapshot
-    from schedsync.planning import Target
+    from schedsync.planning.documents import SavedPlan
+    from schedsync.planning.snapshot import Snapshot
+    from schedsync.usecases.target import Target
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -228,7 +228,7 @@ def target(options: dict[str, Any]) -> Target:
 
 def target_of(config: Config, options: dict[str, Any]) -> Target:
     """Build the target of a verb from its configuration and options; needs no Django."""
-    from schedsync.planning import Target
+    from schedsync.usecases.target import Target
 
     limits = config.limited(limits_of(options))
     using = options.get("database", "default")
@@ -261,8 +261,8 @@ def load_snapshot(file: Path) -> Snapshot:
 
 @gc_paused()
 def _snapshot(file: Path) -> Snapshot:
-    from schedsync.core.snapshot import snapshot_from
-    from schedsync.sources.schema import SNAPSHOT, problems
+    from schedsync.files.schema import SNAPSHOT, problems
+    from schedsync.planning.snapshot import snapshot_from
 
     values: Any = None
     try:
@@ -290,8 +290,8 @@ def write(said: str, out: Path | None) -> None:
 @gc_paused()
 def read_plan(file: Path) -> SavedPlan:
     """Read a saved plan; raises WrongUsage where it is none."""
-    from schedsync.core.plan import saved_plan
-    from schedsync.sources.schema import PLAN, problems
+    from schedsync.files.schema import PLAN, problems
+    from schedsync.planning.documents import saved_plan
 
     try:
         values = json.loads(file.read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ import click
 
 from schedsync.commands.common import database_options, format_option, paint, say, setup_django, verb
 from schedsync.core.finding import has_errors
-from schedsync.core.plan import finding_document
+from schedsync.planning.documents import finding_document
 from schedsync.render import github, json_, text
 
 
@@ -23,7 +23,7 @@ def doctor(settings: str | None, database: str, fix: bool, format_: str) -> int:
     Each finding comes with its remedy. Exits 1 where one is an error.
     """
     setup_django(settings, database)
-    from schedsync import checks
+    from schedsync.usecases import doctor as checks
 
     found = checks.examine(database, fix=fix)
     if format_ == "json":

@@ -20,7 +20,7 @@ from schedsync.commands.common import (
     verb,
     write_reports,
 )
-from schedsync.core.plan import Plan
+from schedsync.planning.plan import Plan
 from schedsync.render import json_, markdown, text
 
 _RENDERINGS: Mapping[str, Callable[[Plan], str]] = {"json": json_.plan, "markdown": markdown.drift}
@@ -40,7 +40,7 @@ def drift(format_: str, reports: Sequence[tuple[str, Path]], **options: Any) -> 
     from the admin's log, where the edit was made there.
     """
     chosen = target(options)
-    from schedsync import sync
+    from schedsync.usecases import sync
 
     found = sync.drift(chosen)
     write_reports(_RENDERINGS, found, reports)

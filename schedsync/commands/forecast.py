@@ -22,10 +22,10 @@ from schedsync.commands.common import (
     verb,
     write,
 )
-from schedsync.conf import load_config
+from schedsync.config import load_config
 from schedsync.core.timing import TimingError, duration, instant
 from schedsync.errors import WrongUsage
-from schedsync.render import outlook
+from schedsync.render import forecast as outlook
 
 RENDERINGS = {"json": outlook.json_, "svg": outlook.svg, "html": outlook.html}
 _SHOWN = 5
@@ -88,16 +88,17 @@ def forecast(
         raise WrongUsage("the calendar does not reach so far") from None
     if end is not None and end < begun:
         raise WrongUsage("--until lies before --from")
-    from schedsync.outlook import Horizon
-    from schedsync.outlook import forecast as foretell
-    from schedsync.planning import check_set, desired_of
+    from schedsync.planning.snapshot import check_set
+    from schedsync.usecases.forecast import Horizon
+    from schedsync.usecases.forecast import forecast as foretell
+    from schedsync.usecases.target import desired_of
 
     horizon = Horizon(begun, end, count if count or end else _SHOWN)
     target = target_of(load_config(options["path"]), options)
     _, desired, _ = desired_of(target)
     snapshot = load_snapshot(against) if against else None
     if snapshot is not None:
-        check_set(snapshot, target.config)
+        check_set(snapshot, target.config.set)
     found = foretell(desired, horizon, name, snapshot)
     write(RENDERINGS[format_](found) if format_ in RENDERINGS else outlook.text(found, paint(sys.stdout)), out)
     return 0

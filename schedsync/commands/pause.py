@@ -31,8 +31,8 @@ def pause(
     Stock Beat cannot end a pause alone: the first apply after its time lets the schedule run again.
     """
     setup_django(settings, database)
-    from schedsync import operate
-    from schedsync.apply import Waiting
+    from schedsync.database.transaction import Waiting
+    from schedsync.usecases import pause as operate
 
     ends = None if span is None else timedelta(seconds=span)
     paused = operate.pause(database, name, reason, ends, Waiting(settle=settle, say=say))

@@ -26,9 +26,9 @@ from schedsync.commands.common import (
     verb,
     write_reports,
 )
-from schedsync.conf import load_config
-from schedsync.core.plan import Plan
+from schedsync.config import load_config
 from schedsync.errors import WrongUsage
+from schedsync.planning.plan import Plan
 from schedsync.render import github, json_, markdown, text
 
 RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
@@ -77,7 +77,7 @@ def plan(
 
 def _live(options: dict[str, Any]) -> Plan:
     chosen = target(options)
-    from schedsync import sync
+    from schedsync.usecases import sync
 
     return sync.plan(chosen)
 
@@ -86,7 +86,7 @@ def _against(file: Path, options: dict[str, Any]) -> Plan:
     for name in ("settings", "database"):
         if click.get_current_context().get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
             raise WrongUsage(f"`--{name}` cannot apply to a snapshot", hint="give it to `snapshot`, where that is made")
-    from schedsync.planning import plan_against
+    from schedsync.usecases.plan_against import plan_against
 
     return plan_against(
         target_of(load_config(options["path"]), options), load_snapshot(file), datetime.now(timezone.utc)

@@ -18,7 +18,7 @@ def resume(name: str, settings: str | None, database: str) -> int:
     It goes on with its next slot: nothing fires for a slot that lies in the past.
     """
     setup_django(settings, database)
-    from schedsync import operate
+    from schedsync.usecases import pause as operate
 
     runs = operate.resume(database, name)
     what = "runs again" if runs else "is no longer paused; Git has it disabled, or it is completed"

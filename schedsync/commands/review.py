@@ -19,15 +19,16 @@ from schedsync.commands.common import (
     override_options,
     paint,
     report_option,
+    say,
     snapshot_option,
     verb,
     write,
     write_reports,
 )
 from schedsync.core.finding import has_errors
-from schedsync.core.review import Request, Review
 from schedsync.errors import WrongUsage
 from schedsync.render import github, html, json_, markdown, sarif, text
+from schedsync.review.result import Request, Review
 
 RENDERINGS: Mapping[str, Callable[[Review], str]] = {
     "json": json_.review,
@@ -49,7 +50,7 @@ RENDERINGS: Mapping[str, Callable[[Review], str]] = {
 @out_option
 @report_option(RENDERINGS)
 @click.option("--strict", is_flag=True, help="Let warnings that are new fail too.")
-@click.option("--no-cache", is_flag=True, help="Read every file again.")
+@click.option("--no-cache", is_flag=True, hidden=True)
 @verb
 def review(
     format_: str, out: Path | None, reports: Sequence[tuple[str, Path]], strict: bool, no_cache: bool, **options: Any
@@ -60,10 +61,11 @@ def review(
     branch. No database is asked, no credentials are needed, and nothing of either revision is run. Exits 1 where HEAD
     has findings of severity error.
     """
-    from schedsync.review import review as compare
-    from schedsync.sources.cache import cache_file
+    from schedsync.usecases.review import review as compare
 
     _check(options)
+    if no_cache:
+        say("warning: `--no-cache` has no effect any more: a review keeps no cache")
     request = Request(
         base=options["base"],
         head=options["head"],
@@ -72,7 +74,6 @@ def review(
         limits=limits_of(options),
         adopt=options["adopt"],
         snapshot=load_snapshot(options["against"]) if options["against"] else None,
-        cache=None if no_cache else cache_file(),
         pictures="html" in (format_, *(one for one, _ in reports)),
     )
     found = compare(request, datetime.now(timezone.utc))

@@ -8,7 +8,7 @@ import click
 
 from schedsync.commands.common import load_snapshot, out_option, verb, write
 from schedsync.errors import WrongUsage
-from schedsync.sources.schema import SCHEMAS, schema_text
+from schedsync.files.schema import SCHEMAS, schema_text
 
 
 @click.command(short_help="Print a JSON Schema, for editors and programs.")
@@ -30,7 +30,7 @@ def schema(which: str, snapshot: Path | None, out: Path | None) -> int:
     if snapshot is None:
         write(schema_text(SCHEMAS[which]), out)
         return 0
-    from schedsync.sources.app_schema import app_schema
+    from schedsync.files.app_schema import app_schema
 
     write(app_schema(load_snapshot(snapshot).application), out)
     return 0

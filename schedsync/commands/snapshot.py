@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from schedsync.commands.common import database_options, out_option, path_argument, setup_django, verb, write
-from schedsync.conf import load_config
+from schedsync.config import load_config
 from schedsync.render import json_
 
 
@@ -24,7 +24,7 @@ def snapshot(path: str | None, settings: str | None, database: str, out: Path | 
     """
     config = load_config(path)
     setup_django(settings, database)
-    from schedsync.capture import capture
+    from schedsync.usecases.snapshot import capture
 
     write(json_.snapshot(capture(database, config.set)), out)
     return 0

@@ -22,7 +22,7 @@ def status(settings: str | None, database: str, format_: str) -> int:
     which writes its runs back late, five minutes.
     """
     setup_django(settings, database)
-    from schedsync.status import status as read
+    from schedsync.usecases.status import status as read
 
     found = read(database)
     click.echo(status_json(found) if format_ == "json" else status_text(found, paint(sys.stdout)))

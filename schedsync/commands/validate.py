@@ -7,11 +7,11 @@ from datetime import datetime, timezone
 
 import click
 
-from schedsync import review
 from schedsync.commands.common import environment_option, format_option, paint, path_argument, say, verb
-from schedsync.conf import load_config
+from schedsync.config import load_config
 from schedsync.core.finding import has_errors
 from schedsync.render import github, json_, text
+from schedsync.usecases.validate import validate as check
 
 
 @click.command(short_help="Check the files; needs no database.")
@@ -27,7 +27,7 @@ def validate(path: str | None, environment: str | None, format_: str, strict: bo
     and none is chosen, all of them are checked. Exits 0 where all is right, 1 where it is not.
     """
     config = load_config(path)
-    result = review.validate(config, config.chosen(environment), datetime.now(timezone.utc))
+    result = check(config, config.chosen(environment), datetime.now(timezone.utc))
     if format_ == "json":
         click.echo(json_.findings(result.findings, result.files, result.schedules))
     elif result.findings:

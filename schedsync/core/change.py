@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal
 
 from schedsync.core.location import Location
-from schedsync.core.schedule import NOBODY, People, Row, Spec, spec_from
+from schedsync.core.observed import Row
+from schedsync.core.schedule import NOBODY, People, Spec
 
 Cause = Literal["files", "drift", "both"]
 
@@ -117,63 +116,3 @@ class Held:
     location: Location | None = None
     since: datetime | None = None
     by: Edit | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Paused:
-    """An operator's time-boxed stop; ``held`` says that a human had stopped the schedule before it."""
-
-    name: str
-    reason: str
-    who: str
-    since: datetime
-    until: datetime | None = None
-    held: bool = False
-
-    def ended(self, now: datetime) -> bool:
-        """Say whether its time is over."""
-        return self.until is not None and self.until <= now
-
-
-@dataclass(frozen=True, slots=True)
-class Managed:
-    """What the ledger knows of one schedule: the row, and the canonical form last applied."""
-
-    name: str
-    set: str
-    row_id: int | None
-    applied: str
-    location: Location | None = None
-    people: People = NOBODY
-    timing_row: tuple[str, int] | None = None
-    commit: str | None = None
-
-    @property
-    def spec(self) -> Spec:
-        """The canonical form last applied, read back; ``applied`` is its text."""
-        return _applied(self.applied)
-
-
-@lru_cache(maxsize=65536)
-def _applied(text: str) -> Spec:
-    return spec_from(json.loads(text))
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What the tables hold: rows by name, our own set's ledger, the names of other sets, and our set's pauses."""
-
-    rows: Mapping[str, Row] = field(default_factory=dict)
-    ledger: Mapping[str, Managed] = field(default_factory=dict)
-    elsewhere: Mapping[str, str] = field(default_factory=dict)
-    pauses: Mapping[str, Paused] = field(default_factory=dict)
-
-    @cached_property
-    def by_id(self) -> Mapping[int, Row]:
-        """The rows by id: a row that somebody renamed is still the same."""
-        return {row.id: row for row in self.rows.values()}
-
-    def find(self, name: str, row_id: int | None) -> Row | None:
-        """Return the row of a name, or else of an id."""
-        row = self.rows.get(name)
-        return row if row is not None or row_id is None else self.by_id.get(row_id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from schedsync.core.location import Location
 from schedsync.core.timing import (
@@ -24,8 +24,6 @@ from schedsync.core.timing import (
 
 #: ``MaxLength`` of ``PeriodicTask.name``, ``task``, ``queue``, ``exchange`` and ``routing_key``.
 LONGEST_NAME = 200
-
-
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -125,32 +123,6 @@ class Desired:
         """Build the desired state from its schedules, sorted by name."""
         by_name = {schedule.name: schedule for schedule in schedules}
         return cls(dict(sorted(by_name.items())), dict(removed or {}))
-
-
-class Problem(NamedTuple):
-    """What Beat cannot do with a row: the code of the finding, and a message of one line."""
-
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row of the tables: what it holds, and what Beat keeps in it.
-
-    ``spec`` is None where the row cannot be read as a schedule; ``problems`` then says why. ``timing_row`` is the
-    kind and the id of the schedule row behind it, ``hour`` the text of a crontab's hour: Beat loads by its spelling.
-    """
-
-    id: int
-    name: str
-    spec: Spec | None
-    last_run_at: datetime | None = None
-    total_run_count: int = 0
-    date_changed: datetime | None = None
-    timing_row: tuple[str, int] | None = None
-    hour: str = "*"
-    problems: tuple[Problem, ...] = ()
 
 
 def completed_at(spec: Spec, now: datetime) -> bool:

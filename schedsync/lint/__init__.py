@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from schedsync.core.finding import Finding
-from schedsync.core.rule import Context, Found, Rule
 from schedsync.lint import (
     arguments,
     both_days,
@@ -29,6 +28,7 @@ from schedsync.lint import (
     unknown_queue,
     unregistered_task,
 )
+from schedsync.lint.rule import Context, Found, Rule
 
 RULES: Mapping[str, Rule] = {
     rule.code: rule

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from schedsync.core.rule import Context, Found, Rule
 from schedsync.core.schedule import Schedule
 from schedsync.core.timing import Interval
+from schedsync.lint.rule import Context, Found, Rule
 
 #: From here on an hour without workers leaves sixty messages.
 _SHORT = 60 * 10**6

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
 
-from schedsync.core.rule import Context, Found, Rule
+from schedsync.calendar.slots import fields_of
+from schedsync.calendar.zones import clock_changes
 from schedsync.core.schedule import Schedule
-from schedsync.core.slots import fields_of
 from schedsync.core.timing import Crontab, zone_of
-from schedsync.core.zones import clock_changes
+from schedsync.lint.rule import Context, Found, Rule
 from schedsync.lint.skipped_time import slots_within
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from schedsync.core.rule import Context, Found, Rule
 from schedsync.core.schedule import Schedule
+from schedsync.lint.rule import Context, Found, Rule
 
 #: The headers of Celery's own protocol (celery/app/amqp.py ``as_task_v2``), which a message's headers replace.
 PROTOCOL_HEADERS = frozenset(

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
+from schedsync.calendar.load import Window, load_of
 from schedsync.core.crontab import FIELDS_BY_NAME, expand
-from schedsync.core.load import Window, load_of
-from schedsync.core.rule import Context, Found, Rule
 from schedsync.core.schedule import Schedule
 from schedsync.core.timing import Crontab, Solar
+from schedsync.lint.rule import Context, Found, Rule
 
 #: Where all minutes are busy, no offset helps.
 _ABOVE_AVERAGE = 3

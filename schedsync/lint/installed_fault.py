@@ -8,12 +8,12 @@ from functools import lru_cache
 from math import floor
 from zoneinfo import ZoneInfo
 
-from schedsync.core.loading import ALWAYS_LOADED_HOUR, LOADED_AROUND, believed_offset
-from schedsync.core.rule import Context, Found, Rule
+from schedsync.calendar.hour_window import ALWAYS_LOADED_HOUR, LOADED_AROUND, believed_offset
+from schedsync.calendar.slots import fields_of
+from schedsync.calendar.zones import clock_changes
 from schedsync.core.schedule import Schedule
-from schedsync.core.slots import fields_of
 from schedsync.core.timing import Crontab, zone_of
-from schedsync.core.zones import clock_changes
+from schedsync.lint.rule import Context, Found, Rule
 
 
 def _each(schedule: Schedule, context: Context) -> Iterator[Found]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from schedsync.core.rule import Context, Found, Rule
 from schedsync.core.schedule import Schedule
 from schedsync.core.timing import Clocked
+from schedsync.lint.rule import Context, Found, Rule
 
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:

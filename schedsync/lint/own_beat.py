@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from schedsync.core.rule import Context, Found, Rule
 from schedsync.core.schedule import Schedule, said_to_our_beat
+from schedsync.lint.rule import Context, Found, Rule
 
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:

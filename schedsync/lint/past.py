@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from schedsync.core.rule import Context, Found, Rule
 from schedsync.core.timing import Clocked, instant_text
+from schedsync.lint.rule import Context, Found, Rule
 
 
 def _whole(context: Context) -> Iterator[Found]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from schedsync.core.rule import Context, Found, Rule
 from schedsync.core.schedule import Schedule
 from schedsync.core.secrets import secret_paths
+from schedsync.lint.rule import Context, Found, Rule
 
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-from schedsync.core.rule import Context, Found, Rule
+from schedsync.calendar.slots import crontab_slots, fields_of
+from schedsync.calendar.zones import ClockChange, clock_changes
 from schedsync.core.schedule import Schedule
-from schedsync.core.slots import crontab_slots, fields_of
 from schedsync.core.timing import Crontab, zone_of
-from schedsync.core.zones import ClockChange, clock_changes
+from schedsync.lint.rule import Context, Found, Rule
 
 _ALL_HOURS = 24
 

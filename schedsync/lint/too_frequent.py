@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from schedsync.core.rule import Context, Found, Rule
+from schedsync.calendar.slots import shortest_gap
 from schedsync.core.schedule import Schedule
-from schedsync.core.slots import shortest_gap
 from schedsync.core.timing import Interval
+from schedsync.lint.rule import Context, Found, Rule
 
 _SECOND = timedelta(seconds=1)
 

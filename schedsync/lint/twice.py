@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from schedsync.core.rule import Context, Found, Rule
 from schedsync.core.schedule import Schedule
+from schedsync.lint.rule import Context, Found, Rule
 
 
 def _whole(context: Context) -> Iterator[Found]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schedsync.core.finding import did_you_mean
-from schedsync.core.rule import Context, Found, Rule
 from schedsync.core.schedule import Schedule
+from schedsync.lint.rule import Context, Found, Rule
 
 
 def _each(schedule: Schedule, context: Context) -> Iterator[Found]:

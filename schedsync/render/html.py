@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from schedsync.core.review import EnvironmentReview, Review
 from schedsync.render import heatmap
 from schedsync.render.words import (
     counted,
@@ -18,6 +17,7 @@ from schedsync.render.words import (
     summary_text,
     timing_words,
 )
+from schedsync.review.result import EnvironmentReview, Review
 
 
 @lru_cache(maxsize=1)
@@ -27,7 +27,7 @@ def _environment() -> Any:
 
     # What came from outside is escaped wherever it is put in; only pictures of ours go in as they are.
     made = Environment(
-        loader=PackageLoader("schedsync", "templates"),
+        loader=PackageLoader("schedsync.render", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -7,14 +7,15 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from schedsync.core.change import Paused
 from schedsync.core.finding import Finding, has_errors
-from schedsync.core.outcome import Outcome
-from schedsync.core.plan import Plan, change_document, document, finding_document
-from schedsync.core.review import Review
-from schedsync.core.rule import Rule
+from schedsync.core.observed import Paused
 from schedsync.core.secrets import masked
-from schedsync.core.snapshot import Snapshot
+from schedsync.lint.rule import Rule
+from schedsync.planning.documents import change_document, document, finding_document
+from schedsync.planning.outcome import Outcome
+from schedsync.planning.plan import Plan
+from schedsync.planning.snapshot import Snapshot
+from schedsync.review.result import Review
 
 #: Characters that a terminal obeys, or does not show; within JSON they stand in strings only.
 _UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from schedsync.core.change import Change, Consequence
 from schedsync.core.finding import Finding
-from schedsync.core.outcome import Outcome
-from schedsync.core.plan import Plan
-from schedsync.core.review import EnvironmentReview, Review
-from schedsync.core.safety import Refusal
+from schedsync.core.refusal import Refusal
+from schedsync.planning.outcome import Outcome
+from schedsync.planning.plan import Plan
 from schedsync.render.words import (
     Group,
     counted,
@@ -29,6 +28,7 @@ from schedsync.render.words import (
     summary_text,
     value_text,
 )
+from schedsync.review.result import EnvironmentReview, Review
 
 #: GitHub refuses a comment of more than 65,536 characters; a marker of who wrote it has to fit too.
 LONGEST = 65_000

@@ -7,10 +7,9 @@ from datetime import datetime
 
 from schedsync.core.change import Change
 from schedsync.core.finding import Finding
-from schedsync.core.outcome import Outcome
-from schedsync.core.plan import Plan
-from schedsync.core.review import Review
-from schedsync.core.safety import Refusal
+from schedsync.core.refusal import Refusal
+from schedsync.planning.outcome import Outcome
+from schedsync.planning.plan import Plan
 from schedsync.render.words import (
     Group,
     counted,
@@ -28,6 +27,7 @@ from schedsync.render.words import (
     time_text,
     value_text,
 )
+from schedsync.review.result import Review
 
 #: Paints a text in a style; the door decides whether there is colour.
 Paint = Callable[[str, str], str]

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schedsync.core.change import Change, Edit, FieldChange, Held, Paused, Rename
-from schedsync.core.plan import Plan
+from schedsync.core.change import Change, Edit, FieldChange, Held, Rename
+from schedsync.core.observed import Paused
 from schedsync.core.secrets import changed_secrets, masked
 from schedsync.core.timing import Crontab, Timing, clock_text
+from schedsync.planning.plan import Plan
 
 #: From so many alike on they are shown as one.
 FOLD_FROM = 4

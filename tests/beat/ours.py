@@ -12,7 +12,7 @@ from django.db import OperationalError, connections
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat import Scheduler
-from schedsync.beat.entry import Message
+from schedsync.beat.loaded_schedule import Message
 
 app = Celery("tests", broker="memory://", set_as_current=False)
 app.conf.update(timezone="UTC", enable_utc=True, result_expires=None)

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schedsync.beat.agenda import Agenda
-from schedsync.beat.entry import Entry
+from schedsync.beat.loaded_schedule import LoadedSchedule
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 MINUTES = st.integers(0, 30)
 
 
-def entry(row_id: int, minute: int | None) -> Entry:
-    made = Entry()
+def entry(row_id: int, minute: int | None) -> LoadedSchedule:
+    made = LoadedSchedule()
     made.row_id, made.expires = row_id, None
     made.tick = None if minute is None else NOON + timedelta(minutes=minute)
     return made

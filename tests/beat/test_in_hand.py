@@ -11,7 +11,7 @@ from django.db import OperationalError
 from django_celery_beat.models import ClockedSchedule, PeriodicTask
 
 from schedsync.beat.claims import StoredClaims
-from schedsync.beat.entry import Message
+from schedsync.beat.loaded_schedule import Message
 from schedsync.models import Claim, Lease
 from tests.beat.ours import Beat, locked, row
 from tests.beat.test_like_stock import TIMINGS, make

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from schedsync.beat.claims import StoredClaims
-from schedsync.beat.entry import Message
+from schedsync.beat.loaded_schedule import Message
 from schedsync.beat.scan import Scan
 from schedsync.models import Beat as BeatRow
 from schedsync.models import Claim, Lease, ManagedSchedule

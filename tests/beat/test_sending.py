@@ -21,12 +21,12 @@ from kombu import Queue
 
 import schedsync.beat
 from schedsync.beat import Scheduler
-from schedsync.beat.entry import Message
+from schedsync.beat.listen import PostgresListener, RedisListener, wait
+from schedsync.beat.loaded_schedule import Message
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
-from schedsync.beat.wakeup import PostgresWakeup, RedisWakeup, wait
+from schedsync.database.notify import CHANNEL, notify
 from schedsync.models import Claim, ManagedSchedule
-from schedsync.notice import CHANNEL, notify
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.conftest import NOW
 from tests.faults.arena import Proxy
@@ -229,7 +229,7 @@ def test_what_redis_refuses_is_sent_when_it_no_longer_does(using: str, clock: An
 
 def test_a_redis_that_is_not_there_wakes_nobody(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    source = RedisWakeup(f"redis://{NOWHERE}/0")
+    source = RedisListener(f"redis://{NOWHERE}/0")
 
     assert wait([source], 0.01) is False
     assert wait([source], 0.01) is False
@@ -240,7 +240,7 @@ def test_a_redis_that_is_not_there_wakes_nobody(caplog: pytest.LogCaptureFixture
 def test_a_listening_connection_that_the_server_ends_is_made_again(using: str) -> None:
     if using != "postgresql":
         pytest.skip("only PostgreSQL notifies")
-    source = PostgresWakeup(using)
+    source = PostgresListener(using)
     assert not wait([source], 0.01)
     with connections[using].cursor() as cursor:
         cursor.execute(
@@ -266,7 +266,7 @@ def test_without_a_listen_polling_goes_on(
     with monkeypatch.context() as patch:
         for name, value in {"HOST": "127.0.0.1", "PORT": "1"}.items():
             patch.setitem(connections[using].settings_dict, name, value)
-        source = PostgresWakeup(using)
+        source = PostgresListener(using)
         assert wait([source], 0.01) is False
         assert wait([source], 0.01) is False
 
@@ -279,7 +279,7 @@ def test_a_subscription_that_broke_is_made_again(broken: str) -> None:
 
     if "redis" not in settings.BROKERS:
         pytest.skip("no Redis on this machine")
-    source = RedisWakeup(settings.BROKERS["redis"])
+    source = RedisListener(settings.BROKERS["redis"])
     # The first thing that is heard is that it listens.
     while wait([source], 0.2):
         pass

@@ -19,14 +19,15 @@ from django.db import OperationalError, connections
 from django.db.models import Model
 from django_celery_beat.models import PeriodicTask
 
-from schedsync import notice, operate
+from schedsync.beat.heartbeat import Heartbeat
 from schedsync.beat.leadership import DatabaseElection, Election, Leadership, RedisElection, Timings, election_of
-from schedsync.beat.presence import Presence
+from schedsync.beat.listen import listeners, wait
 from schedsync.beat.signals import uninterrupted
-from schedsync.beat.wakeup import wait, wakeups
+from schedsync.database import notify as notice
 from schedsync.errors import Failed, Locked
 from schedsync.models import Beat as BeatRow
 from schedsync.models import Lease, Pause
+from schedsync.usecases import pause as operate
 from tests.beat.ours import Beat, app, locked, row
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.conftest import NOW, Project
@@ -152,7 +153,7 @@ def test_a_lease_ends_in_memory_too(using: str, monkeypatch: pytest.MonkeyPatch)
 def test_what_is_said_wakes_a_waiting_beat(using: str, monkeypatch: pytest.MonkeyPatch) -> None:
     url = settings.BROKERS.get("redis")
     monkeypatch.setattr("django.conf.settings.SCHEDSYNC_LEADER", url or "database", raising=False)
-    sources = wakeups(using, url)
+    sources = listeners(using, url)
     # Redis answers the subscription itself.
     while wait(sources, 0.2):
         pass
@@ -457,15 +458,15 @@ def test_a_presence_whose_first_answer_was_lost_is_written_on(
 ) -> None:
     make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
     beat = Beat(clock)
-    say = Presence.say
+    say = Heartbeat.say
 
-    def lose(presence: Presence, **columns: Any) -> None:
+    def lose(presence: Heartbeat, **columns: Any) -> None:
         say(presence, **columns)
         presence._said.clear()
         raise OperationalError("the answer was lost")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Presence, "say", lose)
+        patch.setattr(Heartbeat, "say", lose)
         beat.step()
     beat.scheduler.leadership.hurry()
     beat.settle()

@@ -124,8 +124,7 @@ def cases(directory: Path, size: int) -> Iterator[Case]:
     yield Case("apply, nothing changed", lambda: cli("apply", "--yes"))
     yield Case("apply of one change", lambda: cli("apply", "--yes", "--settle", "0"), lambda: change_one(directory))
 
-    yield Case("review, all read", lambda: cli("review", "main", "feature", "--no-cache"), lambda: commit(directory))
-    yield Case("review", lambda: cli("review", "main", "feature"), lambda: remembered(directory))
+    yield Case("review", lambda: cli("review", "main", "feature"), lambda: commit(directory))
     yield Case("load of a week", lambda: computed(directory))
     yield Case("load of a week, by Celery", lambda: stepped(directory), repeats=1)
 
@@ -146,26 +145,20 @@ def commit(directory: Path) -> None:
         repository.git.commit("-a", "-m", "two")
 
 
-def remembered(directory: Path) -> None:
-    """Review the main branch once, as every earlier pull request did."""
-    os.environ["SCHEDSYNC_CACHE_DIR"] = str(directory / "cache")
-    cli("review", "main", "main")
-
-
 #: A whole week in which no clock changes.
 WEEK = datetime(2026, 11, 23, tzinfo=timezone.utc)
 
 
 def wanted() -> Any:
-    from schedsync.conf import load_config
-    from schedsync.reading import read_set, resolve_set
+    from schedsync.config import load_config
+    from schedsync.files.schedule_set import read_set, resolve_set
 
     return resolve_set(read_set(load_config(None)), None)[0].schedules.values()
 
 
 def computed(directory: Path) -> None:
-    from schedsync.core.load import Window, load_of
-    from schedsync.forecast import slots
+    from schedsync.calendar.load import Window, load_of
+    from schedsync.calendar.stock_beat import slots
 
     schedules = wanted()
     started = time.perf_counter()
@@ -175,7 +168,7 @@ def computed(directory: Path) -> None:
 
 def stepped(directory: Path) -> None:
     """Count starts without schedsync: ask each schedule's Celery object for one slot after the other."""
-    from schedsync.forecast import celery_schedule
+    from schedsync.calendar.stock_beat import celery_schedule
 
     schedules = wanted()
     started = time.perf_counter()
@@ -317,8 +310,7 @@ def page(results: dict[int, dict[str, float]]) -> str:
         "- *loop* is the usual code in a project: one `update_or_create` for each schedule.",
         "- *CSafeLoader* is PyYAML alone, reading the same files.",
         "- *COPY* and *bulk_create* write the same rows, but keep no ledger and compare nothing.",
-        "- *review* compares two commits that differ in one file. It remembers the other files from an earlier review;",
-        "  *review, all read* reads all files again.",
+        "- *review* compares two commits that differ in one file.",
         "- *load of a week* is the time of the computation alone. *by Celery* computes the same by asking the Celery",
         "  object of each schedule for one slot after the other. Both count the same starts.",
         "",
@@ -348,7 +340,6 @@ def ratios(seconds: dict[str, float]) -> Iterator[tuple[str, float]]:
     yield "first apply of a saved plan: times faster than the loop", first / saved
     yield "first apply of a saved plan: multiple of COPY's time", saved / seconds["COPY"]
     yield "apply of one change: times faster than the loop", quiet / seconds["apply of one change"]
-    yield "review of one changed file: share of the time of *all read*", seconds["review"] / seconds["review, all read"]
     yield "review of one changed file: share of the time of validate", seconds["review"] / seconds["validate"]
     load = seconds["load of a week"]
     yield "load of a week: times faster than by Celery", seconds["load of a week, by Celery"] / load

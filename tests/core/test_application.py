@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from celery import Celery
 
-from schedsync.capture import application_of
 from schedsync.errors import WrongUsage
+from schedsync.usecases.snapshot import application_of
 
 
 def app() -> Celery:

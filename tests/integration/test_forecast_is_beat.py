@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
-from schedsync.core.schedule import Row
+from schedsync.calendar.stock_beat import RELOAD, next_run
+from schedsync.core.observed import Row
 from schedsync.core.timing import instant_text
-from schedsync.forecast import RELOAD, next_run
-from schedsync.observe import observe
+from schedsync.database.observe import observe
 from tests.conftest import NOW, Project
 from tests.integration.beat import Beat
 

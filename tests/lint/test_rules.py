@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from schedsync.conf import load_config
+from schedsync.config import load_config
 from schedsync.core.application import Application, Task, TaskParameter
 from schedsync.core.finding import CODES, Finding
-from schedsync.core.rule import Context, Options
+from schedsync.files.schedule_set import read_set, resolve_set
 from schedsync.lint import RULES, explained, lint
-from schedsync.reading import read_set, resolve_set
+from schedsync.lint.rule import Context, Options
 from tests.conftest import NOW, Project
 
 PAGES = Path(__file__).parents[2] / "docs/reference/rules"

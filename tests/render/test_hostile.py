@@ -16,16 +16,18 @@ from cmarkgfm.cmark import Options
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedsync.core.change import Change, Consequence, Create, Delete, FieldChange, Observed, Update
+from schedsync.calendar.load import Window, load_of
+from schedsync.core.change import Change, Consequence, Create, Delete, FieldChange, Update
 from schedsync.core.finding import Finding
-from schedsync.core.load import Window, load_of
 from schedsync.core.location import Location
-from schedsync.core.plan import Plan
-from schedsync.core.review import EnvironmentReview, Review
-from schedsync.core.safety import Binding, Refusal
-from schedsync.core.schedule import People, Row, Spec
+from schedsync.core.observed import Observed, Row
+from schedsync.core.origin import Binding
+from schedsync.core.refusal import Refusal
+from schedsync.core.schedule import People, Spec
 from schedsync.core.timing import Interval
+from schedsync.planning.plan import Plan
 from schedsync.render import github, html, json_, markdown, sarif, text
+from schedsync.review.result import EnvironmentReview, Review
 from tests.conftest import NOW
 
 SPEC = Spec("t", Interval(60_000_000))

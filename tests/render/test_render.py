@@ -5,16 +5,18 @@ from datetime import timedelta
 
 from markdown_it import MarkdownIt
 
-from schedsync.core.change import Change, Consequence, Create, Delete, Edit, FieldChange, Held, Observed, Paused, Update
+from schedsync.core.change import Change, Consequence, Create, Delete, Edit, FieldChange, Held, Update
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
-from schedsync.core.outcome import Outcome
-from schedsync.core.plan import Plan
-from schedsync.core.safety import Binding, Refusal
-from schedsync.core.schedule import Row, Spec
+from schedsync.core.observed import Observed, Paused, Row
+from schedsync.core.origin import Binding
+from schedsync.core.refusal import Refusal
+from schedsync.core.schedule import Spec
 from schedsync.core.timing import Interval
+from schedsync.files.schema import PLAN, problems
+from schedsync.planning.outcome import Outcome
+from schedsync.planning.plan import Plan
 from schedsync.render import github, json_, markdown, text
-from schedsync.sources.schema import PLAN, problems
 from tests.conftest import NOW
 
 SPEC = Spec("t", Interval(60_000_000))

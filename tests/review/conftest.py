@@ -12,9 +12,8 @@ from tests.review.repository import Checkout
 
 
 @pytest.fixture(autouse=True)
-def no_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Each test has a cache of its own, and no forge around it."""
-    monkeypatch.setenv("SCHEDSYNC_CACHE_DIR", str(tmp_path / "cache"))
+def no_forge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the variables of a CI that runs it."""
     for name in ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_DIFF_BASE_SHA", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"):
         monkeypatch.delenv(name, raising=False)
 

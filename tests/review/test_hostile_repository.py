@@ -337,7 +337,7 @@ def test_patterns_and_links_by_the_thousand_take_no_time(fork: Checkout) -> None
     for number in range(500):
         (fork.root / f"deep/link-{number}.yaml").symlink_to(f"gone-{number}.yaml")
     fork.commit()
-    done = fork.review("main", "feature", "--no-cache")
+    done = fork.review("main", "feature")
 
     assert done.code == 1
     assert done.out.count("SS101") == 500

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Collection
 from pathlib import Path
 
 import git
 import pytest
 
-from schedsync.sources.schema import REVIEW, problems
+from schedsync.files.discover import SourceFile
+from schedsync.files.one_file import ReadFile, read_file
+from schedsync.files.schema import REVIEW, problems
 from tests.review.repository import Checkout, changes, codes
 
 BEFORE = """\
@@ -321,22 +323,34 @@ def test_outside_of_a_repository_it_says_so(
     assert "lies in no Git repository" in checkout.review().err
 
 
-def test_what_is_remembered_says_the_same_as_what_is_read(changed: Checkout) -> None:
-    changed.schedules('  c: {task: t, crontab: "*/7 2 * * *"}  # schedsync: ignore[SS999]\n', "schedules/c.yaml")
-    fresh = changed.review("--format", "json", "--no-cache").out
-    first = changed.review("--format", "json").out
-    second = changed.review("--format", "json").out
+def test_a_review_keeps_no_cache_and_says_so_where_one_is_asked_for(
+    changed: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("SCHEDSYNC_CACHE_DIR", str(tmp_path / "cache"))
+    plain = changed.review("--format", "json")
+    told = changed.review("--format", "json", "--no-cache")
 
-    assert first == fresh
-    assert second == fresh
-    assert json.loads(fresh)["findings"] != []
+    assert told.out == plain.out
+    assert told.err == "warning: `--no-cache` has no effect any more: a review keeps no cache\n"
+    assert not (tmp_path / "cache").exists()
 
 
-def test_a_cache_that_is_broken_is_none(changed: Checkout, tmp_path: Path) -> None:
-    fresh = changed.review("--format", "json").out
-    (tmp_path / "cache/readings.sqlite3").write_bytes(b"no database")
+def test_a_file_that_is_the_same_on_both_sides_is_read_once(changed: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
 
-    assert changed.review("--format", "json").out == fresh
+    def noting(file: SourceFile, environments: Collection[str]) -> ReadFile:
+        read.append(file.path)
+        return read_file(file, environments)
+
+    changed.schedules("  c: {task: t, every: 5m}\n", "schedules/same.yaml")
+    changed.commit()
+    monkeypatch.setattr("schedsync.review.side.read_file", noting)
+    changed.schedules("  d: {task: t, every: 5m}\n", "schedules/new.yaml")
+    changed.review("HEAD")
+
+    assert read.count("schedules/same.yaml") == 1
+    assert read.count("schedules/new.yaml") == 1
 
 
 def test_a_file_with_errors_loses_nothing(checkout: Checkout) -> None:

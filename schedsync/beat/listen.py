@@ -1,0 +1,155 @@
+"""What wakes a waiting Beat before its next poll: PostgreSQL's NOTIFY, or a message in Redis.
+
+Neither is needed: without them, and whenever one is lost, the poll finds every change within a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from django.db import DatabaseError, InterfaceError, connections
+
+from schedsync.database.notify import CHANNEL, in_redis
+
+logger = logging.getLogger(__name__)
+
+#: Where the connection broke, it is made again after so many seconds.
+_AGAIN = 10.0
+
+
+class Listener(Protocol):
+    """Something that says when there is something to look at."""
+
+    def file(self) -> Any | None:
+        """Return what becomes readable then, or None while there is no connection."""
+        ...
+
+    def drain(self) -> None:
+        """Read what is there."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
+        ...
+
+
+class PostgresListener:
+    """Listens on a connection of its own: Django's may be closed at any time."""
+
+    def __init__(self, using: str) -> None:
+        self._using = using
+        self._connection: Any = None
+        self._not_before = 0.0
+
+    def file(self) -> Any | None:
+        """Return the connection, made where it is time to."""
+        if self._connection is None and time.monotonic() >= self._not_before:
+            self._not_before = time.monotonic() + _AGAIN
+            try:
+                self._connection = self._listening()
+            except (DatabaseError, InterfaceError) as error:
+                logger.info("no LISTEN, polling goes on: %s", error)
+        return None if self._connection is None else self._connection.connection
+
+    def _listening(self) -> Any:
+        connection = connections[self._using].copy()
+        with connection.cursor() as cursor:
+            cursor.execute(f"LISTEN {CHANNEL}")
+        if hasattr(connection.connection, "add_notify_handler"):
+            # psycopg 3 keeps what nobody handles.
+            connection.connection.add_notify_handler(lambda _: None)
+        return connection
+
+    def drain(self) -> None:
+        """Fetch the notifications; a connection that broke is closed."""
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+            notifies = getattr(self._connection.connection, "notifies", None)
+            if isinstance(notifies, list):
+                notifies.clear()
+        except (DatabaseError, InterfaceError):
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+class RedisListener:
+    """Subscribes to a channel of the Redis that holds the lease."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client: Any = None
+        self._subscription: Any = None
+        self._not_before = 0.0
+
+    def file(self) -> Any | None:
+        """Return the subscription's socket, subscribed where it is time to."""
+        if self._subscription is None and time.monotonic() >= self._not_before:
+            self._not_before = time.monotonic() + _AGAIN
+            self._subscribe()
+        connection = getattr(self._subscription, "connection", None)
+        return getattr(connection, "_sock", None)
+
+    def _subscribe(self) -> None:
+        import redis
+
+        # Kept: a client that nobody holds closes the connections of its subscriptions.
+        self._client = redis.Redis.from_url(self._url, socket_timeout=2, socket_connect_timeout=2)
+        subscription = self._client.pubsub(ignore_subscribe_messages=True)
+        try:
+            subscription.subscribe(CHANNEL)
+            self._subscription = subscription
+        except (redis.RedisError, OSError) as error:
+            logger.info("no subscription in Redis, polling goes on: %s", error)
+
+    def drain(self) -> None:
+        """Read the messages; a connection that broke is closed."""
+        import redis
+
+        try:
+            while self._subscription.get_message(timeout=0) is not None:
+                pass
+        except (redis.RedisError, OSError):
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            subscription.close()
+        if self._client is not None:
+            self._client.close()
+
+
+def listeners(using: str, leader: str | None) -> list[Listener]:
+    """Return what can wake a Beat on this database, with the lease where the setting says."""
+    found: list[Listener] = []
+    if connections[using].vendor == "postgresql":
+        found.append(PostgresListener(using))
+    if (url := in_redis(leader)) is not None:
+        found.append(RedisListener(url))
+    return found
+
+
+def wait(sources: Sequence[Listener], seconds: float) -> bool:
+    """Wait until one of them says that there is something, or the time is over; returns whether one did."""
+    files = {file: source for source in sources if (file := source.file()) is not None}
+    try:
+        ready, _, _ = select.select(list(files), [], [], max(seconds, 0))
+    except (OSError, ValueError):
+        # A socket that was closed under us has no file any more.
+        for source in files.values():
+            source.close()
+        return False
+    for file in ready:
+        files[file].drain()
+    return bool(ready)

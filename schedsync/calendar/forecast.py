@@ -1,0 +1,36 @@
+"""What lies ahead: the next runs of schedules, and the load that they make together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from schedsync.calendar.load import Load, Peak
+from schedsync.core.timing import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """One schedule's next runs, in UTC; ``counted_from`` is what an interval is counted from.
+
+    ``more`` says that there are more of them than were asked for, or than are shown at most.
+    """
+
+    name: str
+    timing: Timing
+    runs: tuple[datetime, ...]
+    frequency: str
+    counted_from: datetime | None = None
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The next runs from an instant on, and the load picture of a week with its worst minutes."""
+
+    start: datetime
+    outlooks: Sequence[Outlook]
+    load: Load
+    worst: Sequence[Peak]
+    named: bool = False

@@ -1,0 +1,240 @@
+"""The load picture: how many schedules start in each minute, by queue, and who starts in the worst ones. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
+
+from schedsync.calendar.slots import crontab_minutes, crontab_slots, interval_slots, runs
+from schedsync.core.schedule import Schedule, Spec
+from schedsync.core.timing import Clocked, Crontab, Interval, Timing
+
+MINUTES_A_DAY = 1440
+MINUTES_A_WEEK = 7 * MINUTES_A_DAY
+_MINUTE = timedelta(minutes=1)
+_TICK = timedelta(microseconds=1)
+#: The queue of what names none.
+DEFAULT_QUEUE = "(default)"
+
+#: Yields a timing's slots after an instant; for what only Celery can compute, such as the sun's.
+Slots = Callable[[Timing, datetime], Iterator[datetime]]
+
+
+class Shape(NamedTuple):
+    """All on which the minutes of a schedule's starts depend; ``base`` is what an interval is counted from."""
+
+    timing: Timing
+    start_at: datetime | None
+    expires_at: datetime | None
+    one_off: bool
+    base: datetime | None
+
+
+class Peak(NamedTuple):
+    """One minute, how many starts lie in it, and the names of those who start, in order."""
+
+    at: datetime
+    starts: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """So many minutes from ``start``, a whole minute; what lies before ``since`` has passed and does not count.
+
+    ``last_runs`` are the last runs of intervals by name, where they are known; the others are counted from ``since``.
+    """
+
+    start: datetime
+    since: datetime
+    minutes: int
+    last_runs: Mapping[str, datetime]
+
+    @classmethod
+    def of(
+        cls,
+        start: datetime,
+        since: datetime | None = None,
+        minutes: int = MINUTES_A_WEEK,
+        last_runs: Mapping[str, datetime] | None = None,
+    ) -> Window:
+        """Build a window; without ``since`` all of it counts."""
+        return cls(start, since or start, minutes, last_runs or {})
+
+    @property
+    def first(self) -> int:
+        """The first minute that counts."""
+        return -((self.start - self.since) // _MINUTE)
+
+    @property
+    def end(self) -> datetime:
+        """Where it ends."""
+        return self.start + self.minutes * _MINUTE
+
+
+@dataclass(frozen=True)
+class Load:
+    """Starts per minute of a window: in all, by queue, and by what starts alike.
+
+    ``busy`` counts each schedule once a minute, however often it starts in it.
+    """
+
+    window: Window
+    total: Sequence[int]
+    busy: Sequence[int]
+    queues: Mapping[str, Sequence[int]]
+    members: Mapping[Shape, Sequence[str]]
+
+    @property
+    def worst(self) -> int:
+        """The most starts in any minute."""
+        return max(self.total, default=0)
+
+    def minute(self, index: int) -> datetime:
+        """Return the instant at which a minute begins."""
+        return self.window.start + index * _MINUTE
+
+    def first_day(self) -> int:
+        """Return the starts within a day of where it begins to count."""
+        return sum(self.total[self.window.first : self.window.first + MINUTES_A_DAY])
+
+    def busiest(self, schedule: Schedule, slots: Slots) -> tuple[datetime, int] | None:
+        """Return the worst minute in which a schedule starts, and how many schedules start then; None for none."""
+        counts = _Counts(self.window.minutes)
+        _count(shape_of(schedule, self.window), 1, self.window, counts, slots)
+        own = (index for index, count in enumerate(counts.starts) if count)
+        worst = max(own, key=lambda index: self.busy[index], default=None)
+        return None if worst is None else (self.minute(worst), self.busy[worst])
+
+    def peaks(self, count: int, slots: Slots) -> list[Peak]:
+        """Return the worst minutes, the worst first, and who starts in them."""
+        order = sorted(range(len(self.total)), key=lambda index: (-self.total[index], index))
+        chosen = [index for index in order[:count] if self.total[index]]
+        return [Peak(self.minute(index), self.total[index], self._names(index, slots)) for index in chosen]
+
+    def _names(self, index: int, slots: Slots) -> tuple[str, ...]:
+        at = self.minute(index)
+        starting = (names for shape, names in self.members.items() if _starts(shape, self.window, at, slots))
+        return tuple(sorted(name for names in starting for name in names))
+
+
+class _Counts:
+    """Starts per minute, and beyond the first of a schedule in the same minute."""
+
+    def __init__(self, minutes: int) -> None:
+        self.starts = [0] * minutes
+        self.again: dict[int, int] = {}
+
+
+def shape_of(schedule: Schedule, window: Window) -> Shape:
+    """Return what the minutes of a schedule's starts depend on."""
+    spec = schedule.spec
+    return Shape(spec.timing, spec.start_at, spec.expires_at, spec.one_off, _base(schedule, window))
+
+
+def _base(schedule: Schedule, window: Window) -> datetime | None:
+    spec = schedule.spec
+    if not isinstance(spec.timing, Interval):
+        return None
+    step = timedelta(microseconds=spec.timing.microseconds)
+    if spec.start_at is not None and spec.start_at > window.since:
+        # Its first run is at its start.
+        return spec.start_at - step
+    last = window.last_runs.get(schedule.name, window.since)
+    # What is overdue runs at once, and is counted from then.
+    return max(last, window.since - step)
+
+
+def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load:
+    """Count the starts in each minute of a window; what starts alike is computed once, whoever it is."""
+    weights: dict[tuple[str, Shape], int] = {}
+    members: dict[Shape, list[str]] = {}
+    for schedule in schedules:
+        if schedule.spec.enabled:
+            shape = shape_of(schedule, window)
+            key = (schedule.spec.queue or DEFAULT_QUEUE, shape)
+            weights[key] = weights.get(key, 0) + 1
+            members.setdefault(shape, []).append(schedule.name)
+    queues = {queue: _Counts(window.minutes) for queue in sorted({queue for queue, _ in weights})}
+    for (queue, shape), weight in weights.items():
+        _count(shape, weight, window, queues[queue], slots)
+    starts = {queue: counts.starts for queue, counts in queues.items()}
+    total = [sum(some) for some in zip(*starts.values(), strict=True)] if starts else [0] * window.minutes
+    busy = list(total)
+    for counts in queues.values():
+        for index, again in counts.again.items():
+            busy[index] -= again
+    return Load(window, total, busy, starts, members)
+
+
+def _count(shape: Shape, weight: int, window: Window, counts: _Counts, slots: Slots) -> None:
+    limited = shape.one_off or shape.expires_at is not None
+    if isinstance(shape.timing, Crontab) and not limited and shape.start_at is None:
+        first, starts = window.first, counts.starts
+        for day in crontab_minutes(shape.timing, window.start + first * _MINUTE, window.minutes - first):
+            for index in day:
+                starts[first + index] += weight
+    elif isinstance(shape.timing, Interval) and shape.base is not None and not limited:
+        _count_interval(shape.timing, shape.base, weight, window, counts)
+    else:
+        for run in _runs(shape, window, slots):
+            counts.starts[(run - window.start) // _MINUTE] += weight
+
+
+def _count_interval(timing: Interval, base: datetime, weight: int, window: Window, counts: _Counts) -> None:
+    minute, step = 60 * 10**6, timing.microseconds
+    begun, since = ((at - window.start) // _TICK for at in (base, window.since))
+    before = max(0, (since - 1 - begun) // step)
+    if step >= minute:
+        for at in range(begun + (before + 1) * step, window.minutes * minute, step):
+            counts.starts[at // minute] += weight
+        return
+    for index in range(max(0, since // minute), window.minutes):
+        until = ((index + 1) * minute - 1 - begun) // step
+        if until > before:
+            counts.starts[index] += weight * (until - before)
+            counts.again[index] = counts.again.get(index, 0) + weight * (until - before - 1)
+            before = until
+
+
+def _runs(shape: Shape, window: Window, slots: Slots) -> Iterator[datetime]:
+    spec = Spec("", shape.timing, start_at=shape.start_at, expires_at=shape.expires_at, one_off=shape.one_off)
+    for run in runs(spec, window.since - _TICK, _slots(shape, window, slots)):
+        if run >= window.end:
+            return
+        yield run
+
+
+def _slots(shape: Shape, window: Window, slots: Slots) -> Iterator[datetime]:
+    timing = shape.timing
+    if isinstance(timing, Crontab):
+        return crontab_slots(timing, window.since - _TICK)
+    if isinstance(timing, Interval):
+        return interval_slots(timing, shape.base or window.since)
+    if isinstance(timing, Clocked):
+        return iter([timing.at])
+    return slots(timing, window.since)
+
+
+def _starts(shape: Shape, window: Window, at: datetime, slots: Slots) -> bool:
+    """Say whether a shape starts within the minute that begins at ``at``."""
+    first, end = max(at, window.since), at + _MINUTE
+    if isinstance(shape.timing, Interval) and shape.base is not None:
+        step = timedelta(microseconds=shape.timing.microseconds)
+        number = (end - _TICK - shape.base) // step
+        last = shape.base + (min(number, 1) if shape.one_off else number) * step
+        return number >= 1 and last >= first and (shape.expires_at is None or last < shape.expires_at)
+    if isinstance(shape.timing, Crontab) and not shape.one_off:
+        near = next(crontab_slots(shape.timing, first - _TICK), None)
+        held = shape.start_at is not None and at < shape.start_at
+        return near == at and not held and (shape.expires_at is None or at < shape.expires_at)
+    return any(at <= run < end for run in _runs(shape, window, slots))
+
+
+def week_of(since: datetime, last_runs: Mapping[str, datetime] | None = None) -> Window:
+    """Return a week from an instant on, shown from the beginning of that day in UTC."""
+    start = since.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
+    passed = -((start - since) // timedelta(minutes=1))
+    return Window.of(start, since, passed + MINUTES_A_WEEK, last_runs)

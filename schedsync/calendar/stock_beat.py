@@ -1,0 +1,221 @@
+"""Next runs, by Celery's own schedule objects, and what stock Beat makes of a row. No Django.
+
+Beat decides by ``last_run_at``, not by the edit: celery/schedules.py ``is_due``, and django_celery_beat/schedulers.py
+``ModelEntry`` and ``DatabaseScheduler.enabled_models_qs``, which leaves crontabs with a plain hour unloaded until two
+hours before it. The model here asks the same objects the same questions at the instants when Beat would ask them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from celery import Celery, current_app, schedules
+from celery.loaders.base import BaseLoader
+
+from schedsync.calendar.hour_window import ALWAYS_LOADED_HOUR, LOADED_AROUND, believed_offset
+from schedsync.calendar.slots import crontab_slots, interval_slots
+from schedsync.core.observed import Row
+from schedsync.core.schedule import Spec
+from schedsync.core.timing import Clocked, Crontab, Interval, Timing
+
+#: ModelEntry puts a start that has no last run this far into the past.
+_BEFORE_START = timedelta(days=365 * 30)
+#: Beat reads everything again after so long, change or no change (``SCHEDULE_SYNC_MAX_INTERVAL``).
+RELOAD = timedelta(seconds=300)
+#: Beat may hold a run back from the table for so long (celery/beat.py ``Scheduler.sync_every``).
+WRITE_BACK = timedelta(seconds=180)
+_TICK = timedelta(microseconds=1)
+#: For so long Celery looks for an event of the sun (celery/schedules.py ``solar.max_search_days``).
+_SEARCHED = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that Beat will send: when, and whether the slot it is for had passed by then."""
+
+    at: datetime
+    late: bool = False
+
+
+class _NoConfiguration(BaseLoader):
+    """Loads nothing: Celery's own loader would import a ``celeryconfig`` of the working directory."""
+
+    def read_configuration(self, env: str = "") -> dict[str, Any]:  # noqa: ARG002
+        """Return no settings."""
+        return {}
+
+
+@lru_cache(maxsize=1)
+def _alone() -> Any:
+    # Without its fixup for Django, which imports Django where DJANGO_SETTINGS_MODULE is set.
+    return Celery("schedsync", loader=_NoConfiguration, fixups=[], set_as_current=False)
+
+
+def _app() -> Any:
+    """Return the project's Celery app where Django is set up, else one that knows nothing but Celery's defaults."""
+    django = sys.modules.get("django.apps")
+    return current_app if django is not None and django.apps.ready else _alone()
+
+
+def celery_schedule(timing: Timing, now: datetime | None = None) -> Any:
+    """Build Celery's own object for a timing; whatever Celery refuses comes out as its exception.
+
+    ``now`` freezes the object's clock. A ``Clocked`` timing has no object in Celery.
+    """
+    built = _built(timing)
+    # Not copy(): the classes' own way to be copied forgets a crontab's zone.
+    result = object.__new__(type(built))
+    result.__dict__.update(built.__dict__)
+    if now is not None:
+        result.nowfun = lambda: now
+    return result
+
+
+@lru_cache(maxsize=4096)
+def _built(timing: Timing) -> Any:
+    if isinstance(timing, Crontab):
+        return _crontab(timing)
+    if isinstance(timing, Interval):
+        return schedules.schedule(timedelta(microseconds=timing.microseconds), app=_app())
+    if isinstance(timing, Clocked):
+        raise TypeError("a clocked timing is an instant, not a recurring schedule")
+    return schedules.solar(cast(Any, timing.event), float(timing.latitude), float(timing.longitude), app=_app())
+
+
+def _crontab(timing: Crontab) -> Any:
+    # The stubs of Celery know less of these classes than they do.
+    result: Any = schedules.crontab(
+        minute=timing.minute,
+        hour=timing.hour,
+        day_of_week=timing.day_of_week,
+        day_of_month=timing.day_of_month,
+        month_of_year=timing.month_of_year,
+        app=_app(),
+    )
+    # As django_celery_beat/tzcrontab.py does: the crontab's zone, not the app's.
+    result.tz = ZoneInfo(timing.timezone)
+    return result
+
+
+@lru_cache(maxsize=65536)
+def next_slot(timing: Timing, after: datetime) -> datetime:
+    """Return the first slot after an instant, in UTC; an interval's is counted from that instant."""
+    if isinstance(timing, Clocked):
+        return timing.at
+    if isinstance(timing, Interval):
+        return after + timedelta(microseconds=timing.microseconds)
+    schedule = celery_schedule(timing, after)
+    seen = after.astimezone(schedule.tz) if isinstance(timing, Crontab) else after
+    return (after + _wait(schedule, seen)).astimezone(timezone.utc)
+
+
+def _wait(schedule: Any, seen: datetime) -> timedelta:
+    for days in range(_SEARCHED.days):
+        try:
+            found: timedelta = schedule.remaining_estimate(seen + timedelta(days=days))
+        except TypeError:
+            # Celery before 5.7, where the sun does not rise or set on that day: it adds a span to ephem's kind of date.
+            continue
+        return found
+    return _SEARCHED
+
+
+def next_run(spec: Spec, row: Row | None, now: datetime, *, hour: str | None = None) -> Run | None:
+    """Return the next run that stock Beat will send for a row that holds this spec, or None where there is none.
+
+    ``row`` gives what Beat keeps: the last run, the count, the time of the last change; None stands for a row that
+    is created at ``now``. ``hour`` is the text of the crontab's hour in the table, by which Beat loads the row.
+    """
+    if not spec.enabled or (spec.one_off and row is not None and row.total_run_count > 0):
+        return None
+    hour = hour if hour is not None else spec.timing.hour if isinstance(spec.timing, Crontab) else "*"
+    if isinstance(spec.timing, Clocked):
+        run: Run | None = Run(max(spec.timing.at, now, spec.start_at or now), late=spec.timing.at <= now)
+    else:
+        deadline = _app().conf.beat_cron_starting_deadline
+        run = _first_due(spec.timing, spec.start_at, _base(spec, row, now), now, hour, deadline)
+    return None if run and spec.expires_at is not None and run.at >= spec.expires_at else run
+
+
+def _base(spec: Spec, row: Row | None, now: datetime) -> datetime:
+    """What ModelEntry takes for the last run."""
+    if row is not None and row.last_run_at is not None:
+        return row.last_run_at
+    changed = (row.date_changed if row is not None else now) or now
+    return changed - _BEFORE_START if spec.start_at else changed
+
+
+@lru_cache(maxsize=65536)
+def _first_due(
+    timing: Timing, start_at: datetime | None, base: datetime, now: datetime, hour: str, _deadline: int | None
+) -> Run | None:
+    # Celery's object reads the deadline from the settings itself; here it only keeps what is remembered apart.
+    slot = next_slot(timing, base)
+    at = max(slot, now, start_at or now)
+    for _ in range(100):
+        at = _loaded(timing, hour, at)
+        due, wait = _is_due(timing, base, at)
+        if due:
+            return Run(at, late=slot < at)
+        at += timedelta(seconds=wait)
+        slot = at
+    return None
+
+
+def _is_due(timing: Timing, base: datetime, at: datetime) -> tuple[bool, float]:
+    schedule = celery_schedule(timing, at)
+    zone = schedule.tz if isinstance(timing, Crontab) else timezone.utc
+    due, wait = schedule.is_due(base.astimezone(zone))
+    return bool(due), max(float(wait), _TICK.total_seconds())
+
+
+def _loaded(timing: Timing, hour: str, at: datetime) -> datetime:
+    """Return the first instant from ``at`` on at which Beat has the row in memory."""
+    if not isinstance(timing, Crontab) or not hour.isdigit() or int(hour) > 23:
+        return at
+    server_hour = (int(hour) - believed_offset(ZoneInfo(timing.timezone)) + 24) % 24
+    if server_hour == ALWAYS_LOADED_HOUR:
+        return at
+    while min((at.hour - server_hour) % 24, (server_hour - at.hour) % 24) > LOADED_AROUND:
+        at = at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return at
+
+
+def guard(spec: Spec, row: Row | None, now: datetime) -> datetime | None:
+    """Return the ``last_run_at`` that keeps an edit from firing for a slot of the past; None where none would.
+
+    A start that lies ahead moves the guard there: stock Beat would fire *at* the start, off the crontab's slots. An
+    interval's first run at its start is what its author means.
+    """
+    ahead = spec.start_at is not None and spec.start_at > now
+    if ahead and isinstance(spec.timing, Interval):
+        return None
+    run = next_run(spec, row, now)
+    if run is None or isinstance(spec.timing, Clocked) or not run.late:
+        return None
+    return spec.start_at - _TICK if ahead and spec.start_at else now
+
+
+def slots(timing: Timing, after: datetime) -> Iterator[datetime]:
+    """Yield a timing's slots after an instant, in UTC; an interval's are counted from that instant."""
+    if isinstance(timing, Crontab):
+        yield from crontab_slots(timing, after)
+    elif isinstance(timing, Interval):
+        yield from interval_slots(timing, after)
+    elif isinstance(timing, Clocked):
+        if timing.at > after:
+            yield timing.at
+    else:
+        yield from _solar_slots(timing, after)
+
+
+def _solar_slots(timing: Timing, after: datetime) -> Iterator[datetime]:
+    while True:
+        after = next_slot(timing, after)
+        yield after

@@ -1,0 +1,151 @@
+"""What a database error means: the one adapter to the drivers' error codes."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from django.db import DatabaseError, IntegrityError, InterfaceError, connections
+from django_celery_beat.models import PeriodicTask
+
+from schedsync.errors import Failed, Locked, SchedsyncError, Unavailable
+from schedsync.models import ApplyLock, Beat, Claim, Lease, ManagedSchedule, Pause, SyncRun
+
+
+class Fault(enum.Enum):
+    """What kind of database error happened."""
+
+    LOCKED = "locked"
+    RETRY = "retry"
+    DUPLICATE = "duplicate"
+    READ_ONLY = "read only"
+    RIGHTS = "rights"
+    GONE = "gone"
+    OTHER = "other"
+
+
+_SQLSTATES = {
+    "55P03": Fault.LOCKED,
+    "40001": Fault.RETRY,
+    "40P01": Fault.RETRY,
+    "25006": Fault.READ_ONLY,
+    "42501": Fault.RIGHTS,
+}
+
+
+# https://mariadb.com/kb/en/mariadb-error-code-reference/
+_MYSQL = {
+    1205: Fault.LOCKED, 3572: Fault.LOCKED,
+    1213: Fault.RETRY, 1020: Fault.RETRY,
+    1290: Fault.READ_ONLY, 1792: Fault.READ_ONLY, 1836: Fault.READ_ONLY,
+    1044: Fault.RIGHTS, 1045: Fault.RIGHTS, 1142: Fault.RIGHTS, 1143: Fault.RIGHTS,
+    1927: Fault.GONE, 2002: Fault.GONE, 2003: Fault.GONE, 2006: Fault.GONE, 2013: Fault.GONE, 2055: Fault.GONE,
+}  # fmt: skip
+
+
+# https://www.sqlite.org/rescode.html, without the extended part.
+_SQLITE = {5: Fault.LOCKED, 6: Fault.LOCKED, 8: Fault.READ_ONLY, 10: Fault.GONE, 14: Fault.GONE}
+
+
+def fault_of(error: Exception, using: str) -> Fault:
+    """Say what a database error means, by its driver's code and never by its text."""
+    if isinstance(error, IntegrityError):
+        return Fault.DUPLICATE
+    cause = error.__cause__
+    read = _READERS.get(connections[using].vendor)
+    if read is not None and cause is not None and (found := read(cause)) is not None:
+        return found
+    return Fault.GONE if isinstance(error, InterfaceError) or _is_dead(using) else Fault.OTHER
+
+
+def is_row_locked(error: Exception, using: str) -> bool:
+    """Say whether an error means that somebody has locked a row; SQLite locks the whole file."""
+    return fault_of(error, using) is Fault.LOCKED and connections[using].features.has_select_for_update
+
+
+def _by_sqlstate(cause: BaseException) -> Fault | None:
+    """Read PostgreSQL's code, as psycopg 3 and psycopg2 carry it; without one it is libpq's word of the connection."""
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    if not isinstance(state, str):
+        return Fault.GONE if "OperationalError" in [kind.__name__ for kind in type(cause).__mro__] else None
+    gone = state.startswith("08") or state in {"57P01", "57P02", "57P03", "57P05"}
+    return Fault.GONE if gone else _SQLSTATES.get(state, Fault.OTHER)
+
+
+def _by_number(cause: BaseException) -> Fault | None:
+    """Read MariaDB's code; 0 is what PyMySQL says of a connection that is closed."""
+    number = cause.args[0] if cause.args else None
+    if not isinstance(number, int):
+        return None
+    return Fault.GONE if number == 0 else _MYSQL.get(number, Fault.OTHER)
+
+
+def _by_result_code(cause: BaseException) -> Fault | None:
+    """Read SQLite's code, which Python tells from 3.11 on."""
+    number = getattr(cause, "sqlite_errorcode", None)
+    return _SQLITE.get(number & 0xFF, Fault.OTHER) if isinstance(number, int) else None
+
+
+_READERS: Mapping[str, Callable[[BaseException], Fault | None]] = {
+    "postgresql": _by_sqlstate,
+    "mysql": _by_number,
+    "sqlite": _by_result_code,
+}
+
+
+def _is_dead(using: str) -> bool:
+    connection = connections[using]
+    return connection.connection is None or not connection.is_usable()
+
+
+@contextmanager
+def database_errors(using: str) -> Iterator[None]:
+    """Turn what the drivers raise into an error that says what is wrong and how to go on."""
+    try:
+        yield
+    except SchedsyncError:
+        raise
+    except (DatabaseError, InterfaceError) as error:
+        raise explained(error, using) from error
+
+
+def explained(error: Exception, using: str) -> SchedsyncError:
+    """Return the error that a user is told, for a database error that nobody handled."""
+    fault = fault_of(error, using)
+    what = f"database `{using}`"
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if fault is Fault.GONE:
+        return Unavailable(f"{what} cannot be reached: {reason}", hint="check `DATABASES`, and that the server runs")
+    if fault is Fault.READ_ONLY:
+        return Unavailable(f"{what} takes no writes: {reason}", hint="give the primary, not a replica")
+    if fault is Fault.RIGHTS:
+        return Unavailable(f"rights are missing in {what}: {reason}", hint="see `schedsync doctor`")
+    if fault is Fault.LOCKED:
+        return Locked()
+    if missing := missing_tables(using):
+        return Unavailable(f"{what} is not migrated: no table {', '.join(missing)}", hint="`python manage.py migrate`")
+    if isinstance(error, IntegrityError):
+        return Failed(f"{what} refused a row, nothing was written: {reason}", hint="plan again")
+    return Unavailable(f"{what}: {reason}", hint="see `schedsync doctor`")
+
+
+def missing_tables(using: str) -> list[str]:
+    """Return which tables are missing, as far as the database can be asked."""
+    try:
+        connection = connections[using]
+        if connection.in_atomic_block:
+            connection.set_rollback(False)
+        return ask_for_missing_tables(using)
+    except (DatabaseError, InterfaceError):
+        return []
+
+
+def ask_for_missing_tables(using: str) -> list[str]:
+    """Return which tables are missing, of ours and of those of django-celery-beat that we need.
+
+    Raises what the database raises.
+    """
+    models = (PeriodicTask, ManagedSchedule, Pause, SyncRun, ApplyLock, Lease, Claim, Beat)
+    present = set(connections[using].introspection.table_names())
+    return [model._meta.db_table for model in models if model._meta.db_table not in present]

@@ -1,0 +1,179 @@
+"""What a change does to the running system, said before it happens: as far ahead as Beat's hour window reaches.
+
+The same function decides which ``last_run_at`` a change writes and foretells what follows, so that the plan and the
+apply cannot disagree. No Django.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from schedsync.calendar.stock_beat import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot
+from schedsync.calendar.words import frequency, when
+from schedsync.core.change import Adopt, Change, Consequence, Delete, Rename
+from schedsync.core.observed import Observed, Row
+from schedsync.core.schedule import Spec, differing
+from schedsync.core.timing import Clocked, Interval
+
+#: Edits of these can make Beat fire for a slot of the past.
+GUARDED = frozenset({"timing", "enabled", "start_at"})
+
+
+def last_run_for(change: Change, now: datetime) -> datetime | None:
+    """Return the ``last_run_at`` that a change must write so that nothing of the past fires; None where it needs none.
+
+    Only edits of timing, ``enabled`` and start may move it, and new or renamed rows; an edit of arguments never does.
+    """
+    if change.after is None or not _may_move_last_run(change):
+        return None
+    row = replace(change.row, total_run_count=0) if change.row and change.rearm else change.row
+    if row is not None and row.last_run_at is not None and row.last_run_at > now:
+        # A guard of ours for a start that lay ahead, which this edit may have moved.
+        return _from_now(change.after, replace(row, last_run_at=now), now)
+    return None if change.edit_may_fire else guard(change.after, row, now)
+
+
+def _from_now(spec: Spec, row: Row, now: datetime) -> datetime:
+    if spec.start_at is not None and spec.start_at > now and isinstance(spec.timing, Interval):
+        return spec.start_at - timedelta(microseconds=spec.timing.microseconds)
+    return guard(spec, row, now) or now
+
+
+def _may_move_last_run(change: Change) -> bool:
+    if change.after is None:
+        return False
+    if change.row is None:
+        # A new row without a start waits for its next slot by itself.
+        return change.after.start_at is not None
+    if change.row.spec is None or change.rearm or isinstance(change, Rename):
+        return True
+    return not GUARDED.isdisjoint(differing(change.row.spec, change.after))
+
+
+def with_consequences(change: Change, observed: Observed, now: datetime) -> Change:
+    """Return the change with what stock Beat will make of it when it is applied at ``now``, and what else ends."""
+    return replace(change, consequences=(*_consequences(change, now), *_endings(change, observed)))
+
+
+def _endings(change: Change, observed: Observed) -> Iterator[Consequence]:
+    pause, holder = observed.pauses.get(change.name), observed.elsewhere.get(change.name)
+    if isinstance(change, Delete) and pause is not None:
+        yield Consequence("pause_ends", f"its pause by {pause.who} ends with it: {pause.reason}")
+    if isinstance(change, Adopt) and holder is not None:
+        yield Consequence("taken_over", f"set {holder} loses it, and must drop it from its files")
+
+
+def _consequences(change: Change, now: datetime) -> Iterator[Consequence]:
+    before = _run_before(change, now)
+    if change.after is None or not change.after.enabled:
+        yield from _stopping(change, before)
+        return
+    moved = last_run_for(change, now)
+    after = _run_after(change, moved, now)
+    if change.rearm:
+        yield Consequence("rearmed", "is armed again: it has run, and will run once more")
+    yield from _next(change, before, after, now)
+    if moved is not None and moved <= now:
+        yield Consequence("past_slot_skipped", "a slot of the past is not made up for (`edit_may_fire: false`)")
+        yield from _restored(change, now)
+    yield from _frequency(change)
+
+
+def _run_before(change: Change, now: datetime) -> Run | None:
+    row = change.row
+    return next_run(row.spec, row, now, hour=row.hour) if row and row.spec else None
+
+
+def _run_after(change: Change, moved: datetime | None, now: datetime) -> Run | None:
+    row, after = change.row, change.after
+    if after is None:
+        return None
+    if row is None:
+        row = Row(0, change.name, None, last_run_at=moved, date_changed=now)
+        return next_run(after, row, now)
+    if moved is not None:
+        row = replace(row, last_run_at=moved, date_changed=now)
+    if change.rearm:
+        row = replace(row, total_run_count=0)
+    same_timing = row.spec is not None and row.spec.timing == after.timing
+    return next_run(after, row, now, hour=row.hour if same_timing else None)
+
+
+def _stopping(change: Change, before: Run | None) -> Iterator[Consequence]:
+    row = change.row
+    if row is None or row.spec is None or not row.spec.enabled:
+        return
+    would = f", the run at {when(before.at, row.spec.timing)} will not happen" if before else ""
+    yield Consequence("stops", f"stops{would}", before.at if before else None)
+
+
+def _frequency(change: Change) -> Iterator[Consequence]:
+    spec, row = change.after, change.row
+    if spec is None or spec.one_off:
+        return
+    after = frequency(spec.timing)
+    before = row.spec if row is not None else None
+    if before is None or before.one_off:
+        yield Consequence("frequency", f"runs {after}")
+    elif (was := frequency(before.timing)) != after:
+        yield Consequence("frequency", f"{was} {'becomes' if was.startswith('1 ') else 'become'} {after}")
+
+
+def _next(change: Change, before: Run | None, after: Run | None, now: datetime) -> Iterator[Consequence]:
+    spec = change.after
+    if spec is None:
+        return
+    if after is None:
+        yield Consequence("never_runs", "will not run: nothing lies ahead of it")
+    elif after.late and not _was_due_anyway(change, before, after):
+        yield _late(spec, after, now)
+    elif before is None:
+        yield Consequence("first_run", f"first run {_at(after, spec, now)}", after.at)
+    elif (was := when(before.at, spec.timing)) != (will := when(after.at, spec.timing)):
+        yield Consequence("next_run_moves", f"next run moves from {was} to {will}", after.at)
+
+
+def _was_due_anyway(change: Change, before: Run | None, after: Run) -> bool:
+    """A run that was missed while Beat was down still happens, whatever was edited in its arguments."""
+    row, spec = change.row, change.after
+    untouched = row is not None and row.spec is not None and spec is not None and row.spec.timing == spec.timing
+    return untouched and before is not None and before.late and before.at == after.at
+
+
+def _late(spec: Spec, after: Run, now: datetime) -> Consequence:
+    if after.at <= now:
+        following = _following(spec, now)
+        return Consequence("fires_at_once", f"fires at once, for a slot of the past{following}", after.at)
+    minutes = int(RELOAD.total_seconds() // 60)
+    message = f"fires at {when(after.at, spec.timing)} or up to {minutes} minutes later, for a slot of the past"
+    return Consequence("fires_late", message + _following(spec, after.at), after.at)
+
+
+def _following(spec: Spec, after: datetime) -> str:
+    if isinstance(spec.timing, Clocked) or spec.one_off:
+        return ""
+    return f"; then at {when(next_slot(spec.timing, after), spec.timing)}"
+
+
+def _at(run: Run, spec: Spec, now: datetime) -> str:
+    if run.at <= now + timedelta(seconds=1):
+        return "at once"
+    # Beat looks for the slot after the start, and finds the start itself when it next reads everything.
+    late = ", or up to 5 minutes later" if run.at == spec.start_at else ""
+    return f"at {when(run.at, spec.timing)}{late}"
+
+
+def _restored(change: Change, now: datetime) -> Iterator[Consequence]:
+    """Stock Beat may write back an earlier run that the table does not hold yet, and then sees a slot since."""
+    row, spec = change.row, change.after
+    if row is None or row.spec is None or spec is None or not row.spec.enabled or isinstance(row.spec.timing, Clocked):
+        return
+    ran = next_slot(row.spec.timing, now - WRITE_BACK)
+    if ran <= now and next_slot(spec.timing, ran) <= now:
+        yield Consequence(
+            "may_restore_run",
+            "stock Beat may hold a run of the last 3 minutes that the table does not show yet; "
+            "once it writes that back, it fires at once for a slot since",
+        )

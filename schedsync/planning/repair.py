@@ -1,0 +1,54 @@
+"""What writes a change again, where the tables do not hold it any more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from schedsync.core.change import Change, Create, Rename, Update
+from schedsync.core.observed import Observed, Row
+from schedsync.core.schedule import Spec, completed_at, with_fields
+
+
+def repair(change: Change, observed: Observed, at: datetime) -> Change | None:
+    """Return what writes a change again where it does not hold; None where it does.
+
+    Only what the change wrote is looked at: another field may have been edited by somebody meanwhile.
+    """
+    known = change.row.id if change.row else None
+    if change.after is None:
+        row = observed.by_id.get(known) if known is not None else None
+        return replace(change, row=row) if row is not None else None
+    row = observed.find(change.name, known)
+    if row is None:
+        return _again(Create, change, None, change.after)
+    if row.spec == change.after and row.name == change.name:
+        return None
+    written = {one.field for one in change.fields if one.field != "name"} - _stopped_since(
+        change.after, row, observed, at
+    )
+    after = change.after if row.spec is None else with_fields(row.spec, change.after, written)
+    if row.name != change.name:
+        return _again(Rename, change, row, after, old_name=row.name)
+    return None if row.spec is not None and row.spec == after else _again(Update, change, row, after)
+
+
+def _stopped_since(after: Spec, row: Row, observed: Observed, at: datetime) -> set[str]:
+    """Return ``enabled`` where it is rightly off by now: Beat was done with it, or somebody paused it."""
+    if row.spec is None or row.spec.enabled or not after.enabled:
+        return set()
+    return {"enabled"} if after.one_off or completed_at(after, at) or row.name in observed.pauses else set()
+
+
+def _again(kind: type[Change], change: Change, row: Row | None, after: Spec, **extra: str) -> Change:
+    return kind(
+        name=change.name,
+        fields=change.fields,
+        row=row,
+        after=after,
+        ledger=change.ledger,
+        location=change.location,
+        people=change.people,
+        edit_may_fire=change.edit_may_fire,
+        **extra,  # type: ignore[arg-type]
+    )

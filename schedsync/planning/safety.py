@@ -1,0 +1,152 @@
+"""When a plan is refused: each rule says its number, its limit, and the way out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from schedsync.core.change import Change, Delete
+from schedsync.core.origin import Binding
+from schedsync.core.refusal import Limits, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the rules look at, beside the changes themselves.
+
+    ``older`` says that the commit does not descend from the one last applied; None where nobody can tell.
+    """
+
+    set: str
+    desired: int
+    managed: int
+    taken: Sequence[tuple[str, str | None]] = ()
+    case_twins: Sequence[tuple[str, str]] = ()
+    dual_writers: Collection[str] = ()
+    now: Binding = field(default_factory=Binding)
+    last: Binding | None = None
+    older: bool = False
+
+
+def is_stop(change: Change) -> bool:
+    """Say whether a change takes a running schedule out of service."""
+    before = change.row.spec if change.row else None
+    if before is None or not before.enabled:
+        return False
+    if isinstance(change, Delete):
+        return not change.announced
+    return change.after is not None and not change.after.enabled
+
+
+def refusals(changes: Sequence[Change], situation: Situation, limits: Limits) -> tuple[Refusal, ...]:
+    """Return every refusal of these changes, in the order of the rules."""
+    return (
+        *_empty(situation, limits),
+        *_stops(changes, situation, limits),
+        *_taken(situation),
+        *_dual_writers(changes, situation, limits),
+        *_older(situation, limits),
+        *_moved(situation, limits),
+    )
+
+
+def _empty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
+    if not situation.desired and situation.managed and not limits.allow_empty:
+        yield Refusal(
+            "empty_set",
+            f"the files hold no schedule, set `{situation.set}` manages {situation.managed}",
+            "--allow-empty, if all of them shall go",
+        )
+
+
+def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> Iterator[Refusal]:
+    stops = sum(map(is_stop, changes))
+    if limits.lifted_to is not None:
+        if stops > limits.lifted_to:
+            yield _too_many(f"{stops} stops are more than the {limits.lifted_to} of --max-stops", stops)
+        return
+    if not situation.desired and limits.allow_empty:
+        return
+    percent = 100 * stops / situation.managed if situation.managed else 0
+    if stops > limits.max_stops:
+        yield _too_many(f"{stops} stops are more than max_stops = {limits.max_stops}", stops)
+    elif stops > 1 and percent > limits.max_stop_percent:
+        yield _too_many(
+            f"{stops} stops are {percent:.0f} % of {situation.managed} managed schedules, "
+            f"more than max_stop_percent = {limits.max_stop_percent}",
+            stops,
+        )
+
+
+def _too_many(message: str, stops: int) -> Refusal:
+    return Refusal("too_many_stops", message, f"--max-stops {stops}, or announce the deletes under `removed`")
+
+
+def _taken(situation: Situation) -> Iterator[Refusal]:
+    for name, holder in situation.taken:
+        who = f"set `{holder}` manages" if holder else "nobody manages"
+        yield Refusal(
+            "name_taken",
+            f"a row `{name}` exists that {who}",
+            f"--adopt {name!r}, or `adopt: true` in the file",
+        )
+    for name, twin in situation.case_twins:
+        yield Refusal(
+            "name_taken",
+            f"`{name}` differs only in case from the row `{twin}`, on MariaDB they are one name",
+            "rename one of them",
+        )
+
+
+def _dual_writers(changes: Sequence[Change], situation: Situation, limits: Limits) -> Iterator[Refusal]:
+    if limits.allow_dual_writer:
+        return
+    written = {change.name for change in changes if not isinstance(change, Delete)}
+    for name in sorted(written & set(situation.dual_writers)):
+        yield Refusal(
+            "dual_writer",
+            f"`{name}` stands in CELERY_BEAT_SCHEDULE too, Beat writes that back at its next start",
+            "remove it there; --allow-dual-writer",
+        )
+
+
+def _older(situation: Situation, limits: Limits) -> Iterator[Refusal]:
+    if situation.older and not limits.allow_older and situation.last:
+        yield Refusal(
+            "older_commit",
+            f"commit {_short(situation.now.commit)} does not descend from {_short(situation.last.commit)}, "
+            "which was applied last",
+            "--allow-older",
+        )
+
+
+def _moved(situation: Situation, limits: Limits) -> Iterator[Refusal]:
+    last, now = situation.last, situation.now
+    if last is None or limits.move_set:
+        return
+    if last.environment != now.environment:
+        yield Refusal(
+            "other_environment",
+            f"set `{situation.set}` is bound to {_environment(last)}, this is {_environment(now)}",
+            "--move-set, or another set for this environment",
+        )
+    if (last.repository and now.repository and last.repository != now.repository) or (
+        last.path is not None and now.path is not None and last.path != now.path
+    ):
+        yield Refusal(
+            "moved_set",
+            f"set `{situation.set}` was last applied from {_place(last)}, this is {_place(now)}",
+            "--move-set",
+        )
+
+
+def _environment(binding: Binding) -> str:
+    return f"environment `{binding.environment}`" if binding.environment else "no environment"
+
+
+def _place(binding: Binding) -> str:
+    return f"`{binding.path}`" + (f" of {binding.repository}" if binding.repository else "")
+
+
+def _short(commit: str | None) -> str:
+    return commit[:12] if commit else "unknown"

@@ -1,0 +1,98 @@
+"""What a review says: for each environment what a change of the files does, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from schedsync.calendar.load import Load
+from schedsync.core.change import Change
+from schedsync.core.finding import Finding, has_errors
+from schedsync.core.refusal import Limits
+from schedsync.planning.documents import change_document, finding_document, refusal_document
+from schedsync.planning.plan import Plan
+from schedsync.planning.snapshot import Snapshot
+
+#: The version of the document; see schemas/review.v1.schema.json.
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be reviewed: two revisions, ``head`` None for the work tree, ``base`` None for where it began.
+
+    ``pictures`` asks for the load before the change too.
+    """
+
+    base: str | None = None
+    head: str | None = None
+    path: str | None = None
+    environment: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    adopt: tuple[str, ...] = ()
+    snapshot: Snapshot | None = None
+    pictures: bool = False
+
+
+@dataclass(frozen=True)
+class EnvironmentReview:
+    """What the change does in one environment; ``before`` and ``after`` are the load pictures of a week."""
+
+    environment: str | None
+    plan: Plan
+    before: Load
+    after: Load
+
+    def agrees(self, other: EnvironmentReview) -> bool:
+        """Say whether the same happens in both."""
+        return self._said() == other._said()
+
+    def _said(self) -> list[object]:
+        changes: list[Change] = list(self.plan.changes)
+        return [self.plan.summary(), *((one.kind, one.name, one.fields, one.consequences) for one in changes)]
+
+
+@dataclass(frozen=True)
+class Review:
+    """Two revisions compared: ``head`` is None for the work tree; ``new`` are the findings that ``base`` had not."""
+
+    base: str
+    head: str | None
+    environments: Sequence[EnvironmentReview]
+    findings: Sequence[Finding]
+    new: frozenset[Finding]
+
+    def shows(self, finding: Finding) -> bool:
+        """Say whether a reviewer has to see a finding: it is new, or an error."""
+        return finding in self.new or finding.severity == "error"
+
+    def groups(self) -> list[list[EnvironmentReview]]:
+        """Return the environments, those together in which the same happens."""
+        found: list[list[EnvironmentReview]] = []
+        for one in self.environments:
+            group = next((group for group in found if group[0].agrees(one)), None)
+            if group is None:
+                found.append([one])
+            else:
+                group.append(one)
+        return found
+
+    def document(self) -> dict[str, Any]:
+        """Return the review as JSON values."""
+        return {
+            "version": VERSION,
+            "base": self.base,
+            "head": self.head,
+            "environments": [
+                {
+                    "environment": one.environment,
+                    "summary": one.plan.summary(),
+                    "changes": [change_document(change) for change in one.plan.changes],
+                    "refusals": [refusal_document(refusal) for refusal in one.plan.refusals],
+                }
+                for one in self.environments
+            ],
+            "findings": [finding_document(finding) | {"new": finding in self.new} for finding in self.findings],
+            "failure_reason": "invalid" if has_errors(self.findings) else None,
+        }

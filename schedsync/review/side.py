@@ -1,0 +1,93 @@
+"""One side of a comparison: a set as it is in the work tree, or in a commit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from schedsync.config import DEFAULT_PATH, Config, load_config
+from schedsync.core.finding import Finding
+from schedsync.core.location import Location
+from schedsync.errors import InvalidConfiguration
+from schedsync.files.discover import SourceFile, read_files
+from schedsync.files.one_file import ReadFile, read_file
+from schedsync.files.schedule_set import ScheduleSet
+from schedsync.git.repository import Repository, blob_id
+from schedsync.git.tree import config_at, read_tree, shown_from
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A set at one side of a comparison: its configuration, what its files say, and where they lie."""
+
+    config: Config
+    reading: ScheduleSet
+    path: str
+    there: bool = True
+
+    def broken(self, environment: str | None) -> frozenset[str]:
+        """Return the paths of files that have errors: what they say is not known, or not all of it."""
+        said = [*self.reading.looking, *(one for file in self.reading.files for one in file.findings)]
+        said += [one for file in self.reading.files for one in file.part(environment).findings]
+        return frozenset(one.location.path for one in said if one.severity == "error" and one.location)
+
+    @property
+    def place(self) -> Location | None:
+        """Where what is about the set as a whole is shown: at its configuration, else at its first file."""
+        first = next((file.path for file in self.reading.files), None)
+        path = self.config.file.as_posix() if self.config.file else first
+        return Location(path, 1, 1) if path else None
+
+
+def read_work_tree(repository: Repository, path: str | None) -> Side:
+    """Read a set from the work tree, which it may not leave."""
+    config = load_config(path, repository.root)
+    file = config.file and Path(shown_from(repository.root)(repository.inside(config.file).as_posix()))
+    config = replace(config, within=repository.root, file=file)
+    here = [one for one in config.paths if one.exists() or one.is_symlink()]
+    files, findings = read_files(here, config.root, config.within)
+    inside = repository.inside(config.paths[0]).as_posix()
+    return Side(config, _read(config, files, findings), inside, bool(here))
+
+
+def read_revision(
+    repository: Repository,
+    commit: str,
+    path: str | None,
+    other: Side | None = None,
+) -> Side:
+    """Read a set as it is in a commit, without reading again what the other side of a comparison has read.
+
+    Where its configuration cannot be used there, it is read by that of the other side.
+    """
+    tree = repository.tree(commit)
+    start = repository.inside(Path(path or DEFAULT_PATH))
+    shown = shown_from(repository.root)
+    try:
+        config = config_at(tree, start, shown, given=path is not None)
+    except InvalidConfiguration:
+        if other is None:
+            raise
+        config = replace(other.config, paths=(Path(other.path),), root=None)
+    files, findings, there = read_tree(tree, config, shown)
+    inside = PurePosixPath(config.paths[0].as_posix()).as_posix()
+    return Side(config, _read(config, files, findings, other), inside, there)
+
+
+def _read(
+    config: Config,
+    files: Sequence[SourceFile],
+    findings: Sequence[Finding],
+    other: Side | None = None,
+) -> ScheduleSet:
+    """Read files, but for those that are the same on the other side: they stay the same objects."""
+    # The environments that a configuration declares decide what is found in a file.
+    shared = other.reading.files if other and other.config.environments == config.environments else ()
+    at_hand = {(file.path, file.blob): file for file in shared if not file.refers}
+    return ScheduleSet(tuple(_read_once(file, config, at_hand) for file in files), tuple(findings))
+
+
+def _read_once(file: SourceFile, config: Config, at_hand: Mapping[tuple[str, str], ReadFile]) -> ReadFile:
+    blob = file.blob or blob_id(file.content())
+    return at_hand.get((file.path, blob)) or replace(read_file(file, config.environments), blob=blob)

@@ -1,0 +1,122 @@
+"""What does a change of the files do? Two revisions are compared; no Django is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from schedsync.config import DEFAULT_PATH
+from schedsync.core.collecting import gc_paused
+from schedsync.core.finding import Finding, in_order
+from schedsync.core.schedule import Desired, Schedule
+from schedsync.errors import WrongUsage
+from schedsync.files.one_file import ReadFile
+from schedsync.files.schedule_set import ScheduleSet, combine
+from schedsync.git.repository import open_repository
+from schedsync.lint import lint_each, lint_whole
+from schedsync.lint.rule import Context
+from schedsync.review.novelty import Owners, new_findings
+from schedsync.review.result import EnvironmentReview, Request, Review
+from schedsync.review.side import Side, read_revision, read_work_tree
+
+
+@gc_paused()
+def review(request: Request, now: datetime) -> Review:
+    """Compare what the files say in two revisions; nothing of either is run.
+
+    Raises WrongUsage where a revision cannot be found, with what to fetch.
+    """
+    with open_repository(Path(request.path or DEFAULT_PATH)) as repository:
+        head = repository.commit(request.head) if request.head else None
+        base = repository.commit(request.base) if request.base else repository.merge_base(head)
+        if head is None:
+            after = read_work_tree(repository, request.path)
+        else:
+            after = read_revision(repository, head, request.path)
+        before = read_revision(repository, base, request.path, after)
+    if not before.there and not after.there:
+        hint = "give the directory of the schedules as `--path`"
+        raise WrongUsage(f"there are no files at `{after.path}` on either side", hint=hint)
+    environment = after.config.chosen(request.environment)
+    chosen: Sequence[str | None] = [environment] if environment else after.config.environments or [None]
+    from schedsync.planning.snapshot import check_set
+    from schedsync.review.compare import configuration
+
+    if request.snapshot is not None:
+        check_set(request.snapshot, after.config.set)
+    comparison = _Comparison(request, before, after, now)
+    comparison.add(configuration(before, after))
+    for one in chosen:
+        comparison.compare(one)
+    findings = in_order(comparison.findings)
+    return Review(base, head, tuple(comparison.reviews), tuple(findings), frozenset(comparison.new))
+
+
+class _Comparison:
+    """The running review: the two sides, and what was found in them so far."""
+
+    def __init__(self, request: Request, before: Side, after: Side, now: datetime) -> None:
+        self.request, self.before, self.after, self.now = request, before, after, now
+        # What did not change is the same object on both sides.
+        kept = {id(file) for file in before.reading.files}
+        self.shared = {file.path for file in after.reading.files if id(file) in kept}
+        self.application = request.snapshot.application if request.snapshot else None
+        self.reviews: list[EnvironmentReview] = []
+        self.findings: list[Finding] = []
+        self.new: set[Finding] = set()
+
+    def add(self, found: Iterable[Finding]) -> None:
+        """Add findings about the change as a whole: all of them are new."""
+        said = list(found)
+        self.findings += said
+        self.new |= set(said)
+
+    def compare(self, environment: str | None) -> None:
+        """Compare the sides in one environment."""
+        from schedsync.review.compare import compare_environment
+
+        before, between_before = combine(self.before.reading, environment)
+        after, between_after = combine(self.after.reading, environment)
+        result, foretold = compare_environment(
+            self.request, (self.before, self.after), (before, after), environment, self.now
+        )
+        self.reviews.append(result)
+        self._judge(environment, before, after, between_before, [*between_after, *foretold])
+
+    def _judge(
+        self,
+        environment: str | None,
+        before: Desired,
+        after: Desired,
+        between_before: Sequence[Finding],
+        between_after: Sequence[Finding],
+    ) -> None:
+        fresh = [file for file in self.after.reading.files if file.path not in self.shared]
+        gone = [file for file in self.before.reading.files if file.path not in self.shared]
+        of_files = self._of_files(fresh, environment)
+        together = [*self.after.reading.looking, *between_after, *self._together(self.after.reading, after)]
+        earlier = [*self.before.reading.looking, *between_before]
+        if together:
+            earlier += self._together(self.before.reading, before)
+        old = self._of_files([file for file in self.after.reading.files if file.path in self.shared], environment)
+        self.findings += [*old, *of_files, *together]
+        owned = [Owners({file.path: file.entries for file in side.reading.files}) for side in (self.before, self.after)]
+        known = [*self._of_files(gone, environment), *earlier]
+        self.new |= new_findings(known, owned[0], [*of_files, *together], owned[1])
+
+    def _of_files(self, files: Sequence[ReadFile], environment: str | None) -> list[Finding]:
+        """Return what is found in files one by one."""
+        findings: list[Finding] = []
+        for file in files:
+            part = file.part(environment)
+            judged = lint_each(self._context(part.schedules), {file.path: file.ignores})
+            findings += [*file.findings, *part.findings, *judged]
+        return findings
+
+    def _together(self, reading: ScheduleSet, desired: Desired) -> list[Finding]:
+        return lint_whole(self._context(tuple(desired.schedules.values())), reading.ignores)
+
+    def _context(self, schedules: Sequence[Schedule]) -> Context:
+        # The rules of the head judge both sides: a rule that is switched on makes nothing new.
+        return Context(schedules, self.now, self.after.config.lint, self.application)

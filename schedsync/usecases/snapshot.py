@@ -1,0 +1,88 @@
+"""Takes a snapshot of the running application: its tasks, its queues, and the state of one set. Reads only."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from typing import Any
+
+from celery import current_app
+
+from schedsync.core.application import KINDS, Application, Task, TaskParameter
+from schedsync.database.clock import now
+from schedsync.database.faults import database_errors
+from schedsync.database.lock import read_only_transaction
+from schedsync.database.observe import observe
+from schedsync.database.surroundings import surroundings_of
+from schedsync.errors import WrongUsage
+from schedsync.planning.snapshot import Snapshot
+
+_PACKAGES = ("celery", "django-celery-beat", "django", "schedsync")
+_NAMES = {kind: name for name, kind in KINDS.items()}
+
+
+def capture(using: str, set_name: str) -> Snapshot:
+    """Return what the application and the database know; raises WrongUsage where the project has no Celery app."""
+    application = application_of(current_app)
+    with database_errors(using), read_only_transaction(using):
+        around = surroundings_of(using, set_name)
+        return Snapshot(
+            set=set_name,
+            created_at=now(),
+            application=application,
+            observed=observe(using, set_name),
+            last=around.last,
+            dual_writers=around.dual_writers,
+        )
+
+
+def application_of(app: Any) -> Application:
+    """Return what a Celery app knows, once it has imported its tasks as a worker does."""
+    app.loader.import_default_modules()
+    app.finalize(auto=True)
+    tasks = {str(name): _task(task, app.conf) for name, task in app.tasks.items()}
+    if all(name.startswith("celery.") for name in tasks):
+        hint = "let the project's `__init__.py` import its Celery app, as Celery's guide for Django has it"
+        raise WrongUsage("the project's Celery app registers no task", hint=hint)
+    return Application(tasks, _queues(app), {name: version(name) for name in _PACKAGES})
+
+
+def _task(task: Any, conf: Any) -> Task:
+    return Task(
+        parameters=_parameters(task.run) if getattr(task, "typing", True) else None,
+        time_limit=_seconds(task.time_limit, conf.task_time_limit),
+        soft_time_limit=_seconds(task.soft_time_limit, conf.task_soft_time_limit),
+    )
+
+
+def _seconds(*values: Any) -> float | None:
+    return next((float(value) for value in values if value), None)
+
+
+def _parameters(run: Callable[..., Any]) -> tuple[TaskParameter, ...] | None:
+    try:
+        # Of a bound task the bound `run` leaves its `self` out.
+        parameters = inspect.signature(run).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    return tuple(TaskParameter(one.name, _NAMES[one.kind], _is_required(one)) for one in parameters)
+
+
+def _is_required(parameter: inspect.Parameter) -> bool:
+    variable = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return parameter.default is inspect.Parameter.empty and not variable
+
+
+def _queues(app: Any) -> tuple[str, ...]:
+    """Return the queues that the application declares, and those that its routes name; none where it declares none."""
+    if not app.conf.task_queues:
+        return ()
+    routed = {route["queue"] for route in _routes(app.conf.task_routes) if isinstance(route.get("queue"), str)}
+    return tuple(sorted({*app.amqp.queues, *routed}))
+
+
+def _routes(routes: Any) -> list[Mapping[str, Any]]:
+    if isinstance(routes, Mapping):
+        return [route for route in routes.values() if isinstance(route, Mapping)]
+    return [one for route in routes or () if isinstance(route, Mapping) for one in _routes(route)]

@@ -1,0 +1,183 @@
+"""The computed slots are those of Celery's own schedule objects: days on which the clock changes included."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, datetime, timedelta, timezone
+from itertools import islice, takewhile
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from schedsync.calendar.load import Window, load_of
+from schedsync.calendar.slots import crontab_slots, interval_slots, runs_a_day, shortest_gap
+from schedsync.calendar.stock_beat import next_slot, slots
+from schedsync.calendar.zones import clock_changes
+from schedsync.core.location import Location
+from schedsync.core.schedule import Schedule, Spec
+from schedsync.core.timing import Clocked, Crontab, Interval, Timing, crontab, solar
+
+ZONES = (
+    "UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo", "Africa/Cairo",
+    "America/Nuuk", "Antarctica/Casey", "Asia/Kathmandu", "Pacific/Apia", "Africa/Casablanca", "Asia/Beirut",
+)  # fmt: skip
+NAMES = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+
+
+def cron(text: str, zone: str = "UTC") -> Crontab:
+    return crontab(dict(zip(NAMES, text.split(), strict=True)), zone)
+
+
+def some(first: int, last: int) -> st.SearchStrategy[str]:
+    numbers = st.lists(st.integers(first, last), min_size=1, max_size=4, unique=True)
+    return st.one_of(st.just("*"), st.integers(2, (last - first) // 2).map("*/{}".format),
+                     numbers.map(lambda chosen: ",".join(map(str, chosen))))  # fmt: skip
+
+
+CRONTABS = st.builds(
+    cron,
+    st.tuples(some(0, 59), some(0, 23), st.one_of(st.just("*"), some(1, 28)), st.one_of(st.just("*"), some(1, 12)),
+              st.one_of(st.just("*"), some(0, 6))).map(" ".join),
+    st.sampled_from(ZONES),
+)  # fmt: skip
+#: Instants of many years, most of them near a change of the clock.
+INSTANTS = st.one_of(
+    st.datetimes(datetime(1995, 1, 1), datetime(2037, 1, 1), timezones=st.just(timezone.utc)),
+    st.builds(
+        lambda zone, year, which, minutes: _near(zone, year, which) + timedelta(minutes=minutes),
+        st.sampled_from(ZONES), st.integers(2005, 2036), st.integers(0, 1), st.integers(-3000, 1500),
+    ),
+)  # fmt: skip
+
+
+def _near(zone: str, year: int, which: int) -> datetime:
+    changes = clock_changes(ZoneInfo(zone), date(year, 1, 1))
+    return changes[which % len(changes)].at if changes else datetime(year, 3, 29, 1, tzinfo=timezone.utc)
+
+
+def stepped(timing: Timing, after: datetime, count: int) -> list[datetime]:
+    """What Celery's own object says, slot by slot."""
+    found = []
+    for _ in range(count):
+        after = next_slot(timing, after)
+        found.append(after)
+    return found
+
+
+@example(cron("15,45 2 * * *", "Europe/Berlin"), datetime(2027, 3, 27, 12, tzinfo=timezone.utc))
+@example(cron("*/15 * * * *", "Europe/Berlin"), datetime(2026, 10, 25, 0, 40, tzinfo=timezone.utc))
+@example(cron("10 0 * * *", "Africa/Cairo"), datetime(2027, 4, 28, 12, tzinfo=timezone.utc))
+@example(cron("0 12 30 12 *", "Pacific/Apia"), datetime(2011, 12, 28, tzinfo=timezone.utc))
+@example(cron("0 0 29 2 1"), datetime(2026, 1, 1, tzinfo=timezone.utc))
+@settings(deadline=None)
+@given(CRONTABS, INSTANTS)
+def test_a_crontabs_slots_are_celerys(timing: Crontab, after: datetime) -> None:
+    assume(not _comes_again(timing, after))
+
+    assert list(islice(crontab_slots(timing, after), 30)) == stepped(timing, after, 30)
+
+
+def _comes_again(timing: Timing, at: datetime) -> bool:
+    """Say whether an instant lies in the second of two like hours: Celery's next slot is then in the first."""
+    return isinstance(timing, Crontab) and bool(at.astimezone(ZoneInfo(timing.timezone)).fold)
+
+
+def test_within_an_hour_that_comes_again_the_next_slot_lies_behind_it() -> None:
+    after = datetime(2026, 10, 25, 1, 10, tzinfo=timezone.utc)
+    found = next(crontab_slots(cron("*/15 * * * *", "Europe/Berlin"), after))
+
+    assert found == datetime(2026, 10, 25, 2, 0, tzinfo=timezone.utc)
+
+
+@given(st.integers(10**5, 40 * 86400 * 10**6), INSTANTS)
+def test_an_intervals_slots_are_celerys(microseconds: int, after: datetime) -> None:
+    timing = Interval(microseconds)
+
+    assert list(islice(interval_slots(timing, after), 5)) == stepped(timing, after, 5)
+
+
+def schedule(name: str, timing: Timing, **fields: object) -> Schedule:
+    return Schedule(name, Spec("t", timing, **fields), Location("a.yaml", 1, 1))  # type: ignore[arg-type]
+
+
+TIMINGS = st.one_of(CRONTABS, st.integers(20 * 10**6, 86400 * 10**6).map(Interval))
+
+
+@settings(deadline=None)
+@given(st.lists(TIMINGS, min_size=1, max_size=4), INSTANTS)
+def test_the_load_counts_what_celery_would_start(timings: list[Timing], start: datetime) -> None:
+    start = start.replace(second=0, microsecond=0)
+    assume(not any(_comes_again(timing, start) for timing in timings))
+    schedules = [schedule(str(number), timing, queue=f"q{number % 2}") for number, timing in enumerate(timings)]
+    end = start + timedelta(days=3)
+
+    load = load_of(schedules, Window.of(start, minutes=3 * 1440), slots)
+
+    expected: Counter[int] = Counter()
+    for timing in timings:
+        after = start if isinstance(timing, Interval) else start - timedelta(minutes=1)
+        celerys = iter(lambda state=[after], timing=timing: _step(state, timing), None)
+        expected.update((slot - start) // timedelta(minutes=1) for slot in takewhile(lambda slot: slot < end, celerys))
+    assert {index: count for index, count in enumerate(load.total) if count} == dict(expected)
+
+
+def _step(state: list[datetime], timing: Timing) -> datetime:
+    state[0] = next_slot(timing, state[0])
+    return state[0]
+
+
+START = datetime(2026, 11, 23, tzinfo=timezone.utc)
+
+
+def test_the_worst_minutes_name_who_starts_in_them() -> None:
+    load = load_of(
+        [
+            schedule("hourly", cron("0 * * * *")),
+            schedule("noon", cron("0 12 * * *"), queue="reports"),
+            schedule("tick", Interval(3600 * 10**6)),
+            schedule("launch", Clocked(datetime(2026, 11, 23, 12, 0, 30, tzinfo=timezone.utc)), one_off=True),
+            schedule("off", cron("0 12 * * *"), enabled=False),
+            schedule("later", cron("0 12 * * *"), start_at=datetime(2026, 11, 23, 12, 1, tzinfo=timezone.utc)),
+            schedule("ended", cron("0 12 * * *"), expires_at=datetime(2026, 11, 23, 12, tzinfo=timezone.utc)),
+        ],
+        Window.of(START),
+        slots,
+    )
+
+    worst = load.peaks(1, slots)[0]
+
+    assert (worst.at.isoformat(), worst.starts, worst.names) == (
+        "2026-11-23T12:00:00+00:00", 4, ("hourly", "launch", "noon", "tick"),
+    )  # fmt: skip
+    assert sorted(load.queues) == ["(default)", "reports"]
+    assert sum(load.queues["reports"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("timing", "rate", "gap"),
+    [
+        (cron("0 2 * * *"), 1.0, timedelta(days=1)),
+        (cron("*/2 * * * *"), 720.0, timedelta(minutes=2)),
+        (cron("30 2 * * 1-5"), 5 / 7, timedelta(days=1)),
+        (cron("0,10 0 1 * *"), 24 / 365.25, timedelta(minutes=10)),
+        (Interval(15 * 10**6), 5760.0, timedelta(seconds=15)),
+        (solar("sunset", 52, 13), 1.0, timedelta(days=1)),
+        (Clocked(START), 0.0, None),
+    ],
+)
+def test_a_timing_knows_how_often_it_runs(timing: Timing, rate: float, gap: timedelta | None) -> None:
+    assert runs_a_day(timing) == pytest.approx(rate, rel=1e-3)
+    assert shortest_gap(timing) == gap
+
+
+def test_what_has_few_slots_tells_them_too() -> None:
+    noons = list(islice(slots(solar("solar_noon", 52.5, 13.4), START), 3))
+
+    assert [f"{noon:%d %H}" for noon in noons] == ["23 10", "24 10", "25 10"]
+    assert (list(slots(Clocked(START), START - timedelta(hours=1))), list(slots(Clocked(START), START))) == (
+        [START],
+        [],
+    )
+    assert next_slot(Clocked(START), START - timedelta(hours=1)) == START

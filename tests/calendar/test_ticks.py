@@ -1,0 +1,63 @@
+"""The last tick and how many came before it, found without stepping, are those that stepping finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from schedsync.calendar.ticks import Due, Lateness, count, due, last_tick, tick_after
+from schedsync.core.timing import Clocked, Interval, Timing, solar
+from tests.calendar.test_slots import CRONTABS, INSTANTS, cron
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=timezone.utc)
+SPANS = st.timedeltas(timedelta(0), timedelta(days=12))
+TIMINGS = st.one_of(CRONTABS, st.builds(Interval, st.integers(60_000_000, 10**12)))
+
+
+def stepped(timing: Timing, tick: datetime, until: datetime) -> Iterator[datetime]:
+    at: datetime | None = tick
+    while at is not None and at <= until:
+        yield at
+        at = tick_after(timing, at)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TIMINGS, INSTANTS, SPANS)
+@example(cron("30 2 * * *", "Europe/Berlin"), datetime(2026, 3, 28, tzinfo=timezone.utc), timedelta(days=3))
+@example(cron("*/7 * * * *", "Europe/Berlin"), datetime(2026, 3, 28, 20, tzinfo=timezone.utc), timedelta(hours=9))
+@example(cron("0 2,3 * * *", "Europe/Berlin"), datetime(2026, 10, 24, tzinfo=timezone.utc), timedelta(days=2))
+def test_the_last_tick_is_the_one_that_stepping_finds(timing: Timing, begin: datetime, span: timedelta) -> None:
+    first = tick_after(timing, begin)
+    assume(first is not None and first <= begin + span)
+    assert first is not None
+    found = list(stepped(timing, first, begin + span))
+
+    assert last_tick(timing, first, begin + span) == found[-1]
+    assert count(timing, first, found[-1]) == len(found) - 1
+
+
+def test_the_last_sunrise_is_found_near_the_pole_too() -> None:
+    rises = solar("sunrise", 69.6, 18.9)
+    # The sun does not set in Tromsø from May to July.
+    first = tick_after(rises, datetime(2026, 5, 10, tzinfo=timezone.utc))
+    assert first is not None
+    until = datetime(2026, 8, 3, tzinfo=timezone.utc)
+    assert last_tick(rises, first, until) == list(stepped(rises, first, until))[-1]
+
+
+@pytest.mark.parametrize(
+    ("timing", "tick"),
+    [
+        (Clocked(NOON), NOON),
+        (Interval(10**15), datetime(9999, 12, 1, tzinfo=timezone.utc)),
+        (cron("0 12 * * *"), datetime.max.replace(tzinfo=timezone.utc) - timedelta(hours=12)),
+    ],
+    ids=["clocked", "interval past the last year", "crontab at the end of time"],
+)
+def test_nothing_comes_after_the_last_tick(timing: Timing, tick: datetime) -> None:
+    assert tick_after(timing, tick) is None
+    assert due(timing, tick, tick, Lateness(), tick) == Due(tick, 0, None)

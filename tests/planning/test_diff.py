@@ -1,0 +1,223 @@
+"""The laws of the comparison, for any desired and any observed state."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schedsync.core.change import Change, Delete, Rename
+from schedsync.core.location import Location
+from schedsync.core.observed import Managed, Observed, Row
+from schedsync.core.origin import Binding
+from schedsync.core.refusal import Limits
+from schedsync.core.schedule import Desired, Schedule, Spec, form, spec_from, spec_text
+from schedsync.core.timing import Clocked, Interval, crontab, solar
+from schedsync.planning.diff import diff
+from schedsync.planning.documents import document, saved_plan
+from schedsync.planning.plan import Plan as PlanOf
+from schedsync.planning.plan import checksum, fingerprint, names_of, refreshed
+from schedsync.planning.safety import Situation, refusals
+from tests.conftest import NOW
+
+PLACE = Location("schedules/a.yaml", 3, 3)
+LATER = NOW + timedelta(days=3)
+timings = st.one_of(
+    st.integers(1, 10**6).map(lambda seconds: Interval(seconds * 10**6)),
+    st.integers(0, 59).map(lambda minute: crontab({"minute": str(minute)}, "Europe/Berlin")),
+    st.just(solar("sunset", 52.52, 13.4)),
+)
+specs = st.builds(
+    Spec,
+    task=st.sampled_from(["t.a", "t.b"]),
+    timing=timings,
+    args=st.sampled_from(["[]", "[1]", '["x"]']),
+    kwargs=st.sampled_from(["{}", '{"a":1}']),
+    queue=st.sampled_from([None, "q"]),
+    priority=st.sampled_from([None, 3]),
+    expires_after=st.sampled_from([None, 60, 3601]),
+    expires_at=st.sampled_from([None, LATER]),
+    start_at=st.sampled_from([None, NOW]),
+    enabled=st.booleans(),
+    description=st.sampled_from(["", "é"]),
+)
+names = st.sampled_from("abcdefgh")
+wanted = st.dictionaries(names, specs).map(
+    lambda some: Desired.of(Schedule(name, spec, PLACE) for name, spec in some.items())
+)
+
+
+def row(number: int, name: str, spec: Spec) -> Row:
+    return Row(number, name, spec, date_changed=NOW)
+
+
+def managed(name: str, spec: Spec, number: int) -> Managed:
+    return Managed(name, "default", number, spec_text(spec), PLACE)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> Observed:
+    rows = {name: row(n, name, spec) for n, (name, spec) in enumerate(draw(st.dictionaries(names, specs)).items(), 1)}
+    owned = draw(st.sets(st.sampled_from(sorted(rows)))) if rows else set()
+    ledger = {name: managed(name, draw(st.one_of(st.just(rows[name].spec), specs)), rows[name].id) for name in owned}
+    return Observed(rows, ledger)
+
+
+def carried_out(changes: tuple[Change, ...], observed: Observed) -> Observed:
+    """Return the tables after the changes, as an apply leaves them."""
+    rows, ledger = dict(observed.rows), dict(observed.ledger)
+    for change in changes:
+        old = change.old_name if isinstance(change, Rename) else change.name
+        before = rows.pop(old, None)
+        ledger.pop(old, None)
+        if isinstance(change, Delete) or change.after is None or change.ledger is None:
+            continue
+        number = before.id if before else 1000 + ord(change.name[0])
+        rows[change.name] = row(number, change.name, change.after)
+        ledger[change.name] = managed(change.name, change.ledger, number)
+    return Observed(rows, ledger)
+
+
+def agreed(desired: Desired) -> Observed:
+    rows = {name: row(n, name, one.spec) for n, (name, one) in enumerate(desired.schedules.items(), 1)}
+    return Observed(rows, {name: managed(name, one.spec or specs, one.id) for name, one in rows.items() if one.spec})
+
+
+@given(wanted)
+def test_what_is_there_already_is_no_difference(desired: Desired) -> None:
+    found = diff(desired, agreed(desired), NOW)
+
+    assert (found.changes, found.held, found.forgotten, found.agreed) == ((), (), (), ())
+    assert found.unchanged == len(desired.schedules)
+
+
+@given(wanted, tables())
+def test_carrying_out_a_difference_leaves_none(desired: Desired, observed: Observed) -> None:
+    first = diff(desired, observed, NOW)
+    after = carried_out(first.changes, observed)
+    again = diff(desired, after, NOW)
+
+    assert again.changes == ()
+    held = {one.name for one in first.held}
+    for name, schedule in desired.schedules.items():
+        expected = replace(schedule.spec, enabled=False) if name in held else schedule.spec
+        assert after.rows[name].spec == expected
+
+
+@given(wanted, tables())
+def test_unmanaged_rows_that_no_file_names_are_left_alone(desired: Desired, observed: Observed) -> None:
+    touched = names_of(diff(desired, observed, NOW).changes)
+
+    assert touched <= set(desired.schedules) | set(observed.ledger)
+
+
+@given(wanted, tables(), st.randoms())
+def test_the_order_of_files_does_not_matter(desired: Desired, observed: Observed, random: object) -> None:
+    shuffled = list(desired.schedules.values())
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+
+    assert diff(Desired.of(shuffled), observed, NOW) == diff(desired, observed, NOW)
+
+
+@given(wanted, tables())
+def test_a_plan_survives_its_document(desired: Desired, observed: Observed) -> None:
+    found = diff(desired, observed, NOW)
+    plan = PlanOf("default", Binding(path="schedules"), found.changes, observed, NOW)
+    saved = saved_plan(document(plan))
+
+    assert (saved.checksum, saved.fingerprint) == (plan.checksum, plan.fingerprint)
+    assert [refreshed(one, observed).after for one in saved.changes] == [one.after for one in plan.changes]
+    assert checksum("default", None, saved.changes) == plan.checksum
+
+
+@given(specs)
+def test_a_spec_survives_its_form_and_has_one_text(spec: Spec) -> None:
+    assert spec_from(form(spec)) == spec
+    assert spec_text(spec_from(form(spec))) == spec_text(spec)
+
+
+@given(tables())
+def test_the_fingerprint_sees_every_managed_row_and_no_runtime_column(observed: Observed) -> None:
+    ran = {name: replace(one, last_run_at=NOW, total_run_count=9) for name, one in observed.rows.items()}
+    assert fingerprint(Observed(ran, observed.ledger), ()) == fingerprint(observed, ())
+    for name in observed.ledger:
+        one = observed.rows[name]
+        other = replace(one.spec, description="edited") if one.spec else None
+        edited = {**observed.rows, name: replace(one, spec=other)}
+        assert fingerprint(Observed(edited, observed.ledger), ()) != fingerprint(observed, ())
+
+
+def test_a_human_s_stop_is_held_and_an_edit_of_arguments_still_comes_through() -> None:
+    spec = Spec("t", Interval(60_000_000))
+    observed = Observed({"a": row(1, "a", replace(spec, enabled=False))}, {"a": managed("a", spec, 1)})
+    desired = Desired.of([Schedule("a", replace(spec, queue="q"), PLACE)])
+    found = diff(desired, observed, NOW)
+
+    assert [one.name for one in found.held] == ["a"]
+    assert [(one.field, one.before, one.after) for one in found.changes[0].fields] == [("queue", None, "q")]
+    assert found.changes[0].ledger == replace(spec, queue="q")
+
+
+def test_a_clocked_time_of_the_past_is_never_written_enabled() -> None:
+    past = Clocked(datetime(2026, 1, 1, tzinfo=timezone.utc))
+    before = Spec("t", Interval(60_000_000))
+    observed = Observed({"a": row(1, "a", before)}, {"a": managed("a", before, 1)})
+    after = Spec("t", past, one_off=True)
+
+    for desired in (Schedule("a", after, PLACE), Schedule("b", after, PLACE, renamed_from="a")):
+        found = diff(Desired.of([desired]), observed, NOW)
+        assert [one.after.enabled for one in found.changes if one.after] == [False]
+
+
+def test_taking_over_a_one_off_that_has_run_does_not_run_it_again() -> None:
+    once = Spec("t", Interval(60_000_000), one_off=True)
+    often = replace(once, one_off=False)
+    wanted = Desired.of([Schedule("a", once, PLACE, adopt=True)])
+    rearmed = []
+    for spec in (once, often):
+        ran = replace(row(1, "a", spec), total_run_count=3)
+        rearmed += [one.rearm for one in diff(wanted, Observed({"a": ran}), NOW).changes]
+
+    assert rearmed == [False, True]
+
+
+def situation(**values: object) -> Situation:
+    return Situation(set="default", desired=10, managed=10, **values)  # type: ignore[arg-type]
+
+
+def stops(count: int) -> tuple[Change, ...]:
+    spec = Spec("t", Interval(60_000_000))
+    return tuple(Delete(name=f"d{n}", row=row(n, f"d{n}", spec)) for n in range(count))
+
+
+def test_one_stop_is_allowed_and_a_share_of_them_is_not() -> None:
+    assert refusals(stops(1), situation(), Limits()) == ()
+    assert refusals(stops(3), situation(), Limits()) == ()
+    assert [one.code for one in refusals(stops(4), situation(), Limits())] == ["too_many_stops"]
+    assert refusals(stops(4), situation(), Limits(lifted_to=4)) == ()
+    assert [one.code for one in refusals(stops(4), situation(), Limits(lifted_to=3))] == ["too_many_stops"]
+    assert refusals(stops(2), Situation("default", 1, 1000), Limits(max_stops=1))[0].code == "too_many_stops"
+
+
+def test_deletes_that_are_announced_or_disabled_already_are_no_stops() -> None:
+    announced = tuple(replace(one, announced=True) for one in stops(9))
+    off = Spec("t", Interval(60_000_000), enabled=False)
+    disabled = tuple(replace(one, row=row(1, one.name, off)) for one in stops(9))
+
+    assert refusals(announced + disabled, situation(), Limits()) == ()
+
+
+def test_each_rule_names_its_way_out() -> None:
+    last = Binding("staging", "github.com/a/b", "schedules", "a" * 40)
+    here = Binding("production", "github.com/a/c", "schedules", "b" * 40)
+    found = refusals((), situation(taken=[("x", None)], now=here, last=last, older=True), Limits())
+
+    assert [(one.code, one.override.split(",")[0]) for one in found] == [
+        ("name_taken", "--adopt 'x'"),
+        ("older_commit", "--allow-older"),
+        ("other_environment", "--move-set"),
+        ("moved_set", "--move-set"),
+    ]
+    assert [one.code for one in refusals((), situation(now=here, last=last), Limits(move_set=True))] == []
