@@ -13,7 +13,7 @@ demo: $(VENV)/demo.stamp  ## Show the main job, with a real Beat and worker on e
 	@$(BIN)/python examples/shop/demo.py
 
 check: $(VENV)/dev.stamp  ## Run the linters and the tests that need no server, in less than a minute
-	@$(MAKE) --no-print-directory --jobs=2 lint pure
+	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) lint pure
 
 pure: $(VENV)/dev.stamp  ## Run the tests that need no server
 	@$(BIN)/python -m pytest -q $(PURE)
