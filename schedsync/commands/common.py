@@ -96,7 +96,7 @@ out_option = click.option(
 )
 
 
-class _Report(click.ParamType["tuple[str, Path]"]):
+class _Report(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """A format and the file to which it is written, as ``markdown=plan.md``."""
 
     name = "report"
@@ -311,7 +311,7 @@ def _no_plan(file: Path, problem: str) -> WrongUsage:
 _LONGEST = 10 * 366 * 86400
 
 
-class Seconds(click.ParamType[float]):
+class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """A duration such as ``24h`` or ``90s``, or 0; becomes seconds. With ``some`` it is longer than nothing."""
 
     name = "duration"
