@@ -47,7 +47,7 @@ _FIRST_STEPS = (
 EXIT_CODES = """\b
 Exit codes:
   0    done, or nothing to do
-  1    errors in the files, or a failure that wrote nothing
+  1    errors were found, or a failure that wrote nothing
   2    there are changes, drift or overdue schedules
   3    refused by a safety rule
   4    the plan is stale
@@ -67,7 +67,8 @@ class _Verbs(click.Group):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the first steps, a section for each group of verbs, and the options."""
         with formatter.section("Begin with"):
-            formatter.write_dl([(f"{ctx.command_path} {name}", purpose) for name, purpose in _FIRST_STEPS])
+            steps = [(f"{ctx.command_path} {name}", purpose) for name, purpose in _FIRST_STEPS]
+            formatter.write_dl(steps, col_max=50)
         width = max(map(len, self.commands))
         for heading, verbs in GROUPS.items():
             with formatter.section(heading):

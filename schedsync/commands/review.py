@@ -105,7 +105,7 @@ def review(options: ReviewOptions) -> int:
 
     _check(options)
     if options.no_cache:
-        say("warning: `--no-cache` is deprecated and has no effect: a review keeps no cache")
+        say("warning: `--no-cache` has no effect any more: a review keeps no cache")
     result = compare(options.request(), datetime.now(timezone.utc))
     write_reports(RENDERINGS, result, options.reports)
     format_ = options.format_
