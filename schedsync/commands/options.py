@@ -215,90 +215,62 @@ class LiftedRules:
 existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
 new_file = click.Path(dir_okay=False, path_type=Path)
 
+_where = functools.partial(option, heading=WHERE)
+_lift = functools.partial(option, heading=LIFT)
+_output = functools.partial(option, heading=OUTPUT)
+
 path_argument = click.argument("path", required=False, metavar="[PATH]")
-environment_option = option(
-    "-e",
-    "--environment",
-    heading=WHERE,
-    envvar="SCHEDSYNC_ENVIRONMENT",
-    metavar="NAME",
+environment_option = _where(
+    "-e", "--environment", envvar="SCHEDSYNC_ENVIRONMENT", metavar="NAME",
     help="The environment to use; also SCHEDSYNC_ENVIRONMENT.",
-)
+)  # fmt: skip
 #: For verbs that take the directory as PATH.
 file_options = gather("files", FileOptions, path_argument, environment_option)
 database_options = gather(
     "database",
     DatabaseOptions,
-    option("--settings", heading=WHERE, metavar="MODULE", help="Django's settings; also DJANGO_SETTINGS_MODULE."),
-    option("--pythonpath", heading=WHERE, metavar="DIRECTORY", help="A directory to import the settings from."),
-    option(
-        "--database",
-        heading=WHERE,
-        default="default",
-        show_default=True,
-        metavar="ALIAS",
-        help="The alias in Django's DATABASES.",
-    ),
+    _where("--settings", metavar="MODULE", help="Django's settings; also DJANGO_SETTINGS_MODULE."),
+    _where("--pythonpath", metavar="DIRECTORY", help="A directory to import the settings from."),
+    _where("--database", default="default", show_default=True, metavar="ALIAS", help="The alias in DATABASES."),
 )
-snapshot_option = option(
-    "--against",
-    heading=WHERE,
-    type=existing_file,
-    metavar="FILE",
+snapshot_option = _where(
+    "--against", type=existing_file, metavar="FILE",
     help="A snapshot of the application and its database, made by `schedsync snapshot`.",
-)
-out_option = option("--out", heading=OUTPUT, type=new_file, metavar="FILE", help="Write the data to a file.")
+)  # fmt: skip
+out_option = _output("--out", type=new_file, metavar="FILE", help="Write the data to a file.")
 settle_option = option("--settle", type=Seconds(), default="6s", metavar="DURATION", hidden=True)
 lock_timeout_option = option(
-    "--lock-timeout",
-    type=Seconds(),
-    default="0",
-    show_default=True,
-    metavar="DURATION",
+    "--lock-timeout", type=Seconds(), default="0", show_default=True, metavar="DURATION",
     help="How long to wait if another apply holds the lock.",
-)
+)  # fmt: skip
 
-_NUMBER = click.IntRange(min=0)
+_COUNT = click.IntRange(min=0)
 _LIFTING = {
-    "adopt": option(
-        "--adopt",
-        heading=LIFT,
-        multiple=True,
-        metavar="NAME",
+    "adopt": _lift(
+        "--adopt", multiple=True, metavar="NAME",
         help="Take over the row of this name, which the set does not manage yet; can be given several times.",
     ),
-    "allow_stops": option(
-        "--allow-stops", heading=LIFT, type=_NUMBER, metavar="N", help="Allow up to N schedules to stop."
+    "allow_stops": _lift("--allow-stops", type=_COUNT, metavar="N", help="Allow up to N schedules to stop."),
+    "allow_empty": _lift(
+        "--allow-empty", is_flag=True, help="Allow a set without schedules to delete all that it manages."
     ),
-    "allow_empty": option(
-        "--allow-empty", heading=LIFT, is_flag=True, help="Allow a set without schedules to delete all that it manages."
+    "allow_older": _lift(
+        "--allow-older", is_flag=True, help="Allow a commit that does not descend from the commit applied last."
     ),
-    "allow_older": option(
-        "--allow-older",
-        heading=LIFT,
-        is_flag=True,
-        help="Allow a commit that does not descend from the commit applied last.",
+    "allow_dual_writer": _lift(
+        "--allow-dual-writer", is_flag=True, help="Allow names that are also defined in CELERY_BEAT_SCHEDULE."
     ),
-    "allow_dual_writer": option(
-        "--allow-dual-writer",
-        heading=LIFT,
-        is_flag=True,
-        help="Allow names that are also defined in CELERY_BEAT_SCHEDULE.",
+    "allow_move": _lift(
+        "--allow-move", is_flag=True, help="Allow the set to come from another repository, path or environment."
     ),
-    "allow_move": option(
-        "--allow-move",
-        heading=LIFT,
-        is_flag=True,
-        help="Allow the set to come from another repository, path or environment.",
-    ),
-}
+}  # fmt: skip
 
 
 def lifting_options(*without: str) -> Decorator:
     """Return the decorator that adds the options that lift a safety rule for one call, except those named."""
     options = [decorate for name, decorate in _LIFTING.items() if name not in without]
     old_names = (
-        renamed("--max-stops", "--allow-stops", LIFT, type=_NUMBER),
+        renamed("--max-stops", "--allow-stops", LIFT, type=_COUNT),
         renamed("--move-set", "--allow-move", LIFT, is_flag=True),
     )
 
@@ -311,25 +283,11 @@ def lifting_options(*without: str) -> Decorator:
 def format_option(*formats: str) -> Decorator:
     """Return the decorator that adds ``--format``, with text and the given formats."""
     choice = click.Choice(["text", *formats])
-    return option(
-        "--format",
-        "format_",
-        heading=OUTPUT,
-        type=choice,
-        default="text",
-        show_default=True,
-        help="The format of the data on stdout.",
-    )
+    help_ = "The format of the data on stdout."
+    return _output("--format", "format_", type=choice, default="text", show_default=True, help=help_)
 
 
 def report_option(formats: Iterable[str]) -> Decorator:
     """Return the decorator that adds ``--report``, which writes the data of the same run in further formats."""
-    return option(
-        "--report",
-        "reports",
-        heading=OUTPUT,
-        multiple=True,
-        type=_Report(formats),
-        metavar="FORMAT=FILE",
-        help="Write the data to a file too, such as `markdown=plan.md`; can be given several times.",
-    )
+    help_ = "Write the data to a file too, such as `markdown=plan.md`; can be given several times."
+    return _output("--report", "reports", multiple=True, type=_Report(formats), metavar="FORMAT=FILE", help=help_)

@@ -95,6 +95,7 @@ WAITING = [
     ["apply", "schedules", "--yes", "--settle", "0"],
     ["pause", "job-1", "--reason", "test", "--settle", "0"],
     ["resume", "job-0"],
+    ["doctor", "--fix"],
 ]
 
 
