@@ -17,7 +17,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = Path(schedsync.__file__).parent
 FLAG = re.compile(r"--[a-z][a-z-]*")
 #: Calls whose arguments are words for a parser, or for Git, and no text for a user.
-NOT_MESSAGES = ("option", "renamed", "add_argument", "_run")
+NOT_MESSAGES = ("option", "_where", "_lift", "_output", "renamed", "add_argument", "_run")
+#: What a page may say of Beat's own command line.
+FLAGS_OF_BEAT = ("--scheduler",)
 
 Use = tuple[str | None, str]
 
@@ -110,7 +112,7 @@ def unknown_of_a_page(file: Path) -> list[tuple[str, Use]]:
         if fenced or file.suffix != ".md":
             read = uses_of_command if "schedsync" in line.split() and "`" not in line else uses_of_code_spans
         uses += [(line, use) for use in read(line.split("  #")[0])]
-    return [(line, use) for line, use in uses if not exists(use, hidden=True)]
+    return [(line, use) for line, use in uses if not exists(use, hidden=True) and use[1] not in FLAGS_OF_BEAT]
 
 
 def uses_of_code_spans(line: str) -> Iterator[Use]:
