@@ -11,7 +11,7 @@
     ├── Locked                      5  locked                 another apply holds the lock
     ├── NotConfirmed                6  not_confirmed          committed, but the rows were changed back
     ├── NotLoaded                   6  not_loaded             committed, but not every Beat has loaded it in time
-    ├── WrongUsage                 64  usage                  the command line has no meaning
+    ├── WrongUsage                 64  usage                  the command line is wrong
     └── Unavailable                69  unavailable            the database cannot be used
 
 An exception carries data and composes its own message; its ``hint`` names the way out.
@@ -91,10 +91,7 @@ class Locked(SchedsyncError):
     failure_reason = "locked"
 
     def __init__(self) -> None:
-        super().__init__(
-            "another apply holds the lock, nothing was written",
-            hint="try again when it is done, or wait for it with `--lock-timeout 60s`",
-        )
+        super().__init__("another apply holds the lock, nothing was written", hint="try again when it is done")
 
 
 class NotConfirmed(SchedsyncError):
@@ -128,7 +125,7 @@ class NotLoaded(SchedsyncError):
 
 
 class WrongUsage(SchedsyncError):
-    """The command line, or the arguments of a call, have no meaning."""
+    """The command line, or an argument of a call, is wrong."""
 
     exit_code = 64
     failure_reason = "usage"

@@ -63,7 +63,7 @@ class Span:
     count: int | None
 
     def horizon(self, now: datetime) -> Horizon:
-        """Return the span as instants; raises WrongUsage if it ends before it begins, or in no calendar."""
+        """Return the span as instants; raises WrongUsage if it ends before it begins, or beyond the calendar."""
         from schedsync.usecases.forecast import Horizon
 
         try:

@@ -14,7 +14,7 @@ from schedsync.commands.output import report, say
 from schedsync.core.refusal import Limits
 from schedsync.core.timing import TimingError, duration
 from schedsync.database.collector import gc_paused
-from schedsync.errors import SchedsyncError
+from schedsync.errors import Locked, SchedsyncError
 
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
@@ -63,6 +63,8 @@ def verb(short_help: str) -> Callable[[Function], Verb]:
                 with gc_paused():
                     return function(**values)
             except SchedsyncError as error:
+                if isinstance(error, Locked) and "lock_timeout" in values:
+                    error.hint = "try again when it is done, or wait for it with `--lock-timeout 60s`"
                 report(error, values.get("format_", "text"))
                 return error.exit_code
 

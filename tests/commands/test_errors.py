@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from schedsync import errors
+from schedsync.cli import main
+from schedsync.commands.options import lock_timeout_option, verb
 from schedsync.errors import Locked, SchedsyncError
 
 LINE = re.compile(r"^ {4}(?P<branches>[│├└─ ]*)(?P<name>\w+) +(?P<code>\d+|exit) +(?P<reason>\w+)(?:  +\S.*)?$", re.M)
@@ -31,12 +33,20 @@ def test_the_tree_of_errors_is_complete() -> None:
     assert drawn_rest == rest
 
 
-@pytest.mark.parametrize("error", [Locked()])
-def test_the_hint_of_a_lock_is_true_for_every_verb_that_takes_it(error: Locked) -> None:
-    from schedsync.cli import main
-    from tests.commands.test_flags import exists, uses_of_text
+@pytest.mark.parametrize("can_wait", [True, False])
+def test_a_verb_hints_at_waiting_for_the_lock_only_if_it_can(
+    can_wait: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def locked(**_: float) -> int:
+        raise Locked
 
-    (use,) = uses_of_text(error.hint or "")
-    takers = [name for name, command in main.commands.items() if exists((name, use[1]), hidden=False)]
+    command = verb("Never gets the lock.")(lock_timeout_option(locked) if can_wait else locked)
+
+    assert command.main([], standalone_mode=False) == 5
+    assert ("wait for it with `--lock-timeout 60s`" in capsys.readouterr().err) is can_wait
+
+
+def test_all_verbs_that_take_the_lock_can_wait_for_it() -> None:
+    takers = [name for name, command in main.commands.items() if "lock_timeout" in {p.name for p in command.params}]
 
     assert takers == ["doctor", "apply", "pause", "resume"]
