@@ -37,7 +37,7 @@ _SHOWN = 5
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 
 
-class _Instant(click.ParamType["datetime | timedelta"]):
+class _Instant(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """An instant with its offset, a date (its first instant in UTC), or a duration."""
 
     name = "instant"

@@ -130,7 +130,7 @@ def is_typed(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
 
 
-class Seconds(click.ParamType["float"]):
+class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """A duration such as ``24h`` or ``90s``, or 0, in seconds; with ``positive`` it must be more than 0."""
 
     name = "duration"
@@ -155,7 +155,7 @@ class Seconds(click.ParamType["float"]):
 _LONGEST = 10 * 366 * 86400
 
 
-class _Report(click.ParamType["tuple[str, Path]"]):
+class _Report(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """A format and the file to write it to, such as ``markdown=plan.md``."""
 
     name = "report"
