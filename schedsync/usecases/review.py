@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 from schedsync.config import DEFAULT_PATH
-from schedsync.core.collecting import gc_paused
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.errors import WrongUsage
@@ -21,7 +20,6 @@ from schedsync.review.result import EnvironmentReview, Request, Review
 from schedsync.review.side import Side, read_revision, read_work_tree
 
 
-@gc_paused()
 def review(request: Request, now: datetime) -> Review:
     """Compare what the files say in two revisions; nothing of either is run.
 

@@ -334,7 +334,7 @@ def test_a_pause_that_ends_during_its_settle_is_not_made_again(project: Project)
     project.apply()
 
     def resume(_: float) -> None:
-        operate.resume(project.using, "a")
+        operate.resume(project.using, "a", Waiting())
 
     operate.pause(project.using, "a", "now", None, Waiting(settle=0.1, sleep=resume))
 
