@@ -19,12 +19,12 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of the configuration, and the flags of this call; ``lifted_to`` is the flag's number of stops."""
+    """The limits of the configuration, and the flags of this call; ``allow_stops`` is the flag's number."""
 
     max_stops: int = MAX_STOPS
     max_stop_percent: int = MAX_STOP_PERCENT
-    lifted_to: int | None = None
+    allow_stops: int | None = None
     allow_empty: bool = False
     allow_dual_writer: bool = False
     allow_older: bool = False
-    move_set: bool = False
+    allow_move: bool = False

@@ -8,7 +8,6 @@ from dataclasses import replace
 from django.db import DatabaseError, InterfaceError, transaction
 
 from schedsync.core.change import Create
-from schedsync.core.collecting import gc_paused
 from schedsync.database.beats import wait_until_loaded
 from schedsync.database.clock import now
 from schedsync.database.ledger import WriteRequest
@@ -22,7 +21,6 @@ from schedsync.planning.plan import names_of
 from schedsync.planning.repair import repair
 
 
-@gc_paused()
 def execute(writing: WriteRequest, expected: str | None, waiting: Waiting) -> Outcome:
     """Write, commit and confirm.
 

@@ -101,17 +101,22 @@ def _reporter(
     return report
 
 
+_NEEDS_APPLICATION = (
+    "This rule compares with the application. Give it a snapshot (`--against`); for queues the configuration is enough."
+)
+
+
 def explained(rule: Rule) -> Iterator[str]:
     """Yield the lines of a rule's page, as Markdown."""
     yield from (f"# {rule.code}: {rule.name}", "", f"{_sentence(rule.summary)} Severity: {rule.severity}.", "")
     if rule.opt_in:
-        yield from ("It is off unless `extend_select` under `[lint]` names it.", "")
+        yield from ("This rule is off by default. Turn it on with `extend_select` under `[lint]`.", "")
     if rule.needs_application:
-        yield from ("It needs a snapshot of the application (`--against`), or its values in the configuration.", "")
+        yield from (_NEEDS_APPLICATION, "")
     yield from (rule.why, "", rule.remedy, "")
-    yield from ("It reports", "", "```yaml", *rule.bad.strip().splitlines(), "```", "")
-    yield from ("and does not report", "", "```yaml", *rule.good.strip().splitlines(), "```", "")
-    yield f"To ignore it at one place, write `# schedsync: ignore[{rule.code}]` beside the line."
+    yield from ("This rule finds a problem in", "", "```yaml", *rule.bad.strip().splitlines(), "```", "")
+    yield from ("and none in", "", "```yaml", *rule.good.strip().splitlines(), "```", "")
+    yield f"To ignore this rule in one place, write `# schedsync: ignore[{rule.code}]` at the end of that line."
 
 
 def _sentence(text: str) -> str:

@@ -27,9 +27,9 @@ RULE = Rule(
     name="clocked-limits",
     summary="an `at` that `start_at` or `expires_at` contradicts",
     severity="warning",
-    why="A schedule with `at` runs once, at that instant. With an `expires_at` before it, it never runs; with a "
-    "`start_at` after it, it runs at the start instead.",
-    remedy="Leave `start_at` and `expires_at` out.",
+    why="`at` is the one instant at which the schedule runs. With an earlier `expires_at`, it never runs. With a later "
+    "`start_at`, it runs at `start_at` instead.",
+    remedy="Remove `start_at` and `expires_at`.",
     bad="""
 launch:
   task: shop.tasks.launch

@@ -30,18 +30,18 @@ def _doubled(timing: Crontab, today: date) -> str | None:
         if not change.skips and slots_within(timing, change):
             first, last = change.wall
             again = "nothing runs the second time" if len(fields_of(timing).minutes) > 1 else "it runs the first time"
-            return f"{first:%Y-%m-%d} {first:%H:%M} to {last:%H:%M} is repeated in {timing.timezone}: {again}"
+            return f"{first:%Y-%m-%d} {first:%H:%M} to {last:%H:%M} occurs twice in {timing.timezone}: {again}"
     return None
 
 
 RULE = Rule(
     code="SS202",
     name="doubled-time",
-    summary="a time that daylight saving repeats at the next change of the clock",
+    summary="a time that occurs twice at the next change of the clock",
     severity="info",
-    why="When clocks go back, an hour of the day is repeated. Celery runs the slots of that hour only the first time: "
-    "a schedule for every quarter of an hour then pauses for an hour.",
-    remedy="Where each hour must have its runs, set `timezone: UTC` or use `every`.",
+    why="When clocks go back, one hour of the day occurs twice. Celery runs a schedule only the first time: a schedule "
+    "that runs every 15 minutes pauses for an hour.",
+    remedy="If each hour must count, set `timezone: UTC`, or use `every`.",
     bad="""
 sync:
   task: shop.tasks.sync

@@ -33,10 +33,10 @@ RULE = Rule(
     name="dropped",
     summary="options that Celery silently drops or overwrites",
     severity="warning",
-    why="With only one of `exchange` and `routing_key` Celery sends directly to the queue, and drops the given one. A "
-    "header with the name of one of Celery's own replaces it: a message with another `id`, `task` or `expires` is "
-    "lost, or does something else.",
-    remedy="Give both `exchange` and `routing_key`, or neither; choose other names for headers.",
+    why="If only one of `exchange` and `routing_key` is given, Celery drops it and sends directly to the queue. If a "
+    "header has the name of a header of Celery's own protocol, it replaces that one: a message with another `id`, "
+    "`task` or `expires` is lost, or has another effect.",
+    remedy="Set both `exchange` and `routing_key`, or neither. Choose other names for your headers.",
     bad="""
 report:
   task: shop.tasks.report

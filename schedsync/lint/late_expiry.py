@@ -28,7 +28,7 @@ RULE = Rule(
     summary="`expires_after` longer than the time to the next run",
     severity="warning",
     why="An expiry keeps late messages from piling up. If it is longer than the period, two or more messages of the "
-    "same task can wait, and then run one after the other.",
+    "same task can wait, and the workers run them one after the other.",
     remedy="Set `expires_after` to the period, or less.",
     bad="""
 sync:

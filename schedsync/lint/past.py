@@ -24,7 +24,7 @@ RULE = Rule(
     name="past",
     summary="an `at` or an `expires_at` that has passed",
     severity="warning",
-    why="Such a schedule is completed: an apply neither creates nor enables it, and leaves its row, if it has one.",
+    why="Such a schedule is completed: schedsync neither creates nor enables it. If it has a row, the row stays.",
     remedy="Remove it from the files, or give it a new instant.",
     bad="""
 launch:

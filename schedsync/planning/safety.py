@@ -62,9 +62,9 @@ def _empty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
 
 def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> Iterator[Refusal]:
     stops = sum(map(is_stop, changes))
-    if limits.lifted_to is not None:
-        if stops > limits.lifted_to:
-            yield _too_many(f"{stops} stops are more than the {limits.lifted_to} of --allow-stops", stops)
+    if limits.allow_stops is not None:
+        if stops > limits.allow_stops:
+            yield _too_many(f"{stops} stops are more than the {limits.allow_stops} of --allow-stops", stops)
         return
     if not situation.desired and limits.allow_empty:
         return
@@ -123,7 +123,7 @@ def _older(situation: Situation, limits: Limits) -> Iterator[Refusal]:
 
 def _moved(situation: Situation, limits: Limits) -> Iterator[Refusal]:
     last, now = situation.last, situation.now
-    if last is None or limits.move_set:
+    if last is None or limits.allow_move:
         return
     if last.environment != now.environment:
         yield Refusal(

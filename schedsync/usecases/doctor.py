@@ -23,6 +23,7 @@ from schedsync.database.actor import who
 from schedsync.database.clock import now
 from schedsync.database.faults import Fault, database_errors, fault_of, missing_tables
 from schedsync.database.lock import take
+from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.observe import observe
 from schedsync.database.schedule_rows import TIMING_MODELS, collect_orphans, unreferenced_rows
 from schedsync.database.surroundings import settings_names
@@ -216,9 +217,12 @@ def _ledger(observed: Observed) -> Iterator[Finding]:
             yield Finding("SS306", message, hint="remove it there")
 
 
-def examine(using: str, *, fix: bool = False) -> Diagnosis:
-    """Look at everything, and with ``fix`` mend what is safe to mend: our orphaned rows, and the change row."""
-    fixed = tuple(mend(using)) if fix else ()
+def examine(using: str, *, fix: bool = False, lock_timeout: float = 0.0) -> Diagnosis:
+    """Look at everything, and with ``fix`` mend what is safe to mend: our orphaned rows, and the change row.
+
+    Raises Locked where another apply holds the lock for longer than ``lock_timeout`` seconds.
+    """
+    fixed = tuple(wait_for_lock(lambda: mend(using), lock_timeout)) if fix else ()
     found = [*settings_findings(), *database_findings(using)]
     return Diagnosis(tuple(in_order(found)), fixed)
 

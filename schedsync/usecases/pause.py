@@ -12,6 +12,7 @@ from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.database.actor import who
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
+from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.pauses import enable_row, operate, why_done
 from schedsync.database.transaction import Waiting
 from schedsync.database.write import bump
@@ -23,10 +24,10 @@ def pause(using: str, name: str, reason: str, span: timedelta | None, waiting: W
     """Stop a managed schedule; ``span`` is for how long, None until it is resumed. Returns the pause.
 
     A second pause of the same schedule replaces the first. Raises WrongUsage where the name is not managed,
-    NotConfirmed where something enables the row again.
+    NotConfirmed where something enables the row again, Locked where another apply holds the lock for too long.
     """
     if not reason.strip():
-        raise WrongUsage("a pause has a reason", hint="give `--reason TEXT`; whoever looks at it later will ask")
+        raise WrongUsage("a pause has a reason", hint="give `--reason TEXT`")
 
     def write(row: Row, observed: Observed, at: datetime) -> Paused:
         until = None if span is None else at + span
@@ -37,7 +38,7 @@ def pause(using: str, name: str, reason: str, span: timedelta | None, waiting: W
         PeriodicTask.objects.using(using).filter(pk=row.id, enabled=True).update(enabled=False)
         return Paused(name, reason, who(), at, until, held)
 
-    paused = operate(using, "pause", name, write)
+    paused = wait_for_lock(lambda: operate(using, "pause", name, write), waiting.lock, waiting.sleep)
     _hold(using, name, waiting)
     return paused
 
@@ -66,10 +67,11 @@ def _hold(using: str, name: str, waiting: Waiting) -> None:
             raise NotConfirmed([name])
 
 
-def resume(using: str, name: str) -> bool:
+def resume(using: str, name: str, waiting: Waiting) -> bool:
     """Let a paused or held schedule run again; returns whether it does, or Git has it disabled.
 
-    Nothing fires for a slot of the past. Raises Failed where it is neither paused nor held.
+    Nothing fires for a slot of the past. Raises Failed where it is neither paused nor held, Locked where another apply
+    holds the lock for too long.
     """
 
     def write(row: Row, observed: Observed, at: datetime) -> bool:
@@ -85,4 +87,4 @@ def resume(using: str, name: str) -> bool:
             enable_row(using, row, at)
         return runs
 
-    return operate(using, "resume", name, write)
+    return wait_for_lock(lambda: operate(using, "resume", name, write), waiting.lock, waiting.sleep)

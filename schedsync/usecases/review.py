@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 from schedsync.config import DEFAULT_PATH
-from schedsync.core.collecting import gc_paused
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.errors import WrongUsage
@@ -21,7 +20,6 @@ from schedsync.review.result import EnvironmentReview, Request, Review
 from schedsync.review.side import Side, read_revision, read_work_tree
 
 
-@gc_paused()
 def review(request: Request, now: datetime) -> Review:
     """Compare what the files say in two revisions; nothing of either is run.
 
@@ -95,13 +93,16 @@ class _Comparison:
         fresh = [file for file in self.after.reading.files if file.path not in self.shared]
         gone = [file for file in self.before.reading.files if file.path not in self.shared]
         of_files = self._of_files(fresh, environment)
-        together = [*self.after.reading.looking, *between_after, *self._together(self.after.reading, after)]
-        earlier = [*self.before.reading.looking, *between_before]
+        together = [*self.after.reading.unread, *between_after, *self._together(self.after.reading, after)]
+        earlier = [*self.before.reading.unread, *between_before]
         if together:
             earlier += self._together(self.before.reading, before)
         old = self._of_files([file for file in self.after.reading.files if file.path in self.shared], environment)
         self.findings += [*old, *of_files, *together]
-        owned = [Owners({file.path: file.entries for file in side.reading.files}) for side in (self.before, self.after)]
+        owned = [
+            Owners({file.path: file.schedule_lines for file in side.reading.files})
+            for side in (self.before, self.after)
+        ]
         known = [*self._of_files(gone, environment), *earlier]
         self.new |= new_findings(known, owned[0], [*of_files, *together], owned[1])
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from schedsync.core.change import Edit, Held
-from schedsync.core.collecting import gc_paused
 from schedsync.database.actor import who
 from schedsync.database.beats import last_number
 from schedsync.database.clock import now
@@ -32,7 +31,6 @@ from schedsync.usecases.target import Target, binding_of, desired_of, plan_reque
 _TRIES = 3
 
 
-@gc_paused()
 def plan(target: Target) -> Plan:
     """Compare the files with the database; reads only.
 

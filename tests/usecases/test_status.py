@@ -114,7 +114,7 @@ def test_a_beat_that_is_behind_is_named(project: Project, clock: Any) -> None:
     beat.settle()
     before = beat.scheduler.loader.number
     project.schedules(SCHEDULES)
-    refused = project.apply("--wait", "--wait-timeout", "1s")
+    refused = project.apply("--wait", "--timeout", "1s")
     number = last_number(project.using)
 
     assert refused.code == 6
@@ -122,7 +122,7 @@ def test_a_beat_that_is_behind_is_named(project: Project, clock: Any) -> None:
     assert number > before
     beat.step()
     assert beat.scheduler.loader.number == number
-    done = project.apply("--wait", "--wait-timeout", "1s")
+    done = project.apply("--wait", "--timeout", "1s")
     assert (done.code, "loaded by" in done.out) == (0, True)
     loaded, behind = wait_until_loaded(project.using, number, 1, Waiting().sleep)
     assert (len(loaded), behind) == (1, ())
