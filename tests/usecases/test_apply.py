@@ -480,7 +480,7 @@ def test_environments_differ_and_bind_a_set(project: Project) -> None:
     assert project.apply("-e", "staging").code == 0
     assert [(row.name, row.enabled) for row in rows(project).values()] == [("one", False)]
     refused = project.apply("-e", "production")
-    assert (refused.code, "bound to environment `staging`" in refused.err) == (3, True)
+    assert (refused.code, "last applied to environment `staging`" in refused.err) == (3, True)
     assert project.apply("-e", "production", "--allow-move").code == 0
     assert rows(project)["one"].crontab.hour == "3"
 
