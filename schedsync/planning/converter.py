@@ -37,7 +37,7 @@ def location_document(location: Location | None) -> dict[str, Any] | None:
 
 
 def _location_from(values: Mapping[str, Any] | None) -> Location | None:
-    return None if values is None else Location(**values)
+    return None if values is None else Location(values["path"], values["line"], values["column"])
 
 
 def people_document(people: People) -> dict[str, Any]:
@@ -52,7 +52,8 @@ def people_document(people: People) -> dict[str, Any]:
 
 def people_from(values: Mapping[str, Any]) -> People:
     """Read the fields for people back; a key that is not there has its default."""
-    return People(**{**values, "labels": tuple(sorted(values.get("labels", {}).items()))})
+    labels = tuple(sorted(values.get("labels", {}).items()))
+    return People(values.get("owner"), values.get("runbook"), labels, values.get("disabled_reason"))
 
 
 def binding_document(binding: Binding) -> dict[str, Any]:
@@ -167,7 +168,9 @@ def change_from(values: Mapping[str, Any]) -> Change:
     return KINDS[values["kind"]](
         name=values["name"],
         cause=values["cause"],
-        fields=tuple(FieldChange(**field) for field in values["fields"]),
+        fields=tuple(
+            FieldChange(field["field"], field["before"], field["after"], field["cause"]) for field in values["fields"]
+        ),
         location=_location_from(values["location"]),
         people=people_from(values["people"]),
         edit_may_fire=apply["edit_may_fire"],
