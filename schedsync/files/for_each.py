@@ -13,6 +13,7 @@ from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule
 from schedsync.files.discover import OutsideError
 from schedsync.files.document import Document
+from schedsync.files.line_breaks import lines_of
 from schedsync.files.node import Node
 from schedsync.files.parse import Reader, check_name, read_schedule
 
@@ -116,7 +117,7 @@ def _lines(document: Document, node: Node, reader: Reader) -> list[tuple[Any, Lo
         reader.finding("SS150", f"`{node.value}` cannot be read: {reason}", place, "a path relative to this file")
         return None
     shown = (PurePosixPath(document.path).parent / node.value).as_posix()
-    lines = ((line.strip(), Location(shown, number, 1)) for number, line in enumerate(text.splitlines(), 1))
+    lines = ((line.strip(), Location(shown, number, 1)) for number, line in enumerate(lines_of(text), 1))
     return [(line, where) for line, where in lines if line and not line.startswith("#")]
 
 

@@ -18,6 +18,7 @@ import fastjsonschema
 from schedsync.core.finding import Finding, did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.secrets import is_secret_key
+from schedsync.files.hints import decimal_comma_hint, duration_hint, duration_text_hint
 from schedsync.files.node import Node
 
 SCHEDULES = "schedules.v1.schema.json"
@@ -28,6 +29,7 @@ SNAPSHOT = "snapshot.v1.schema.json"
 SCHEMAS = {name: f"{name}.v1.schema.json" for name in ("schedules", "plan", "review", "snapshot", "forecast")}
 
 _ARGUMENTS = ("args", "kwargs", "headers")
+_DURATIONS = ("every", "expires_after", "starting_deadline")
 _TYPES = {
     "object": "a mapping",
     "array": "a list",
@@ -105,7 +107,7 @@ def _findings(error: Any, root: Node, path: str) -> Iterator[Finding]:
         for missing in (key for key in error.validator_value if key not in error.instance):
             yield Finding("SS122", f"`{missing}` is missing", key_place, _required_hint(missing))
     else:
-        yield Finding("SS123", _outside(error), _place(node, path, key_place))
+        yield Finding("SS123", _outside(error), _place(node, path, key_place), _outside_hint(error))
 
 
 def _find(root: Node, steps: Sequence[str | int], path: str) -> tuple[Node, Location]:
@@ -143,12 +145,14 @@ def _wrong_type(error: Any, node: Node, key_place: Location) -> Finding:
     private = _is_private(error.absolute_path) and isinstance(error.instance, (str, int, float))
     given = ("text" if isinstance(error.instance, str) else "a number") if private else _described(error.instance)
     message = f"{subject} takes {' or '.join(words)}, not {given}"
-    return Finding("SS121", message, place, _type_hint(name, error.instance))
+    return Finding("SS121", message, place, None if private else _type_hint(name, error.instance, wanted))
 
 
-def _type_hint(name: str | int, value: Any) -> str | None:
-    if isinstance(value, int) and name in ("every", "expires_after"):
-        return f"write `{value}s` for seconds, `{value}m` for minutes"
+def _type_hint(name: str | int, value: Any, wanted: Sequence[str]) -> str | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and name in _DURATIONS:
+        return duration_hint(value, whole_seconds=name != "every")
+    if isinstance(value, str) and "number" in wanted:
+        return decimal_comma_hint(value)
     if isinstance(value, dict) and len(value) == 1 and None in value.values():
         return f'a placeholder needs quotes: "{{{next(iter(value))}}}"'
     return None
@@ -201,6 +205,15 @@ def _outside(error: Any) -> str:
         return f"`{error.instance}` is no name for a placeholder: letters, digits and `_`"
     said = _OUTSIDE.get(error.validator, lambda one: f"does not fit: {_short(one.message)}")
     return f"{name} {said(error)}"
+
+
+def _outside_hint(error: Any) -> str | None:
+    key = error.absolute_path[-1] if error.absolute_path else None
+    if error.validator == "pattern" and key in _DURATIONS:
+        return duration_text_hint(error.instance, whole_seconds=key != "every")
+    if error.validator in ("minimum", "maximum") and key == "latitude" and abs(error.instance) <= 180:
+        return "perhaps latitude and longitude are swapped"
+    return None
 
 
 def _enum_said(error: Any) -> str:

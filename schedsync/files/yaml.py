@@ -16,6 +16,8 @@ import yaml
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.secrets import is_secret_key
+from schedsync.files.hints import decimal_comma_hint
+from schedsync.files.line_breaks import without_line_breaks
 from schedsync.files.node import BAD, Bad, Node
 
 #: A file of 10,000 schedules of ten lines has about 3 MB.
@@ -51,9 +53,10 @@ class _Halt(Exception):
 class _Builder:
     """Builds one document's nodes from the parser's events; ``key`` is the key that waits for its value."""
 
-    def __init__(self, path: str, report: Callable[[Finding], None]) -> None:
+    def __init__(self, path: str, report: Callable[[Finding], None], original: Callable[[str], str]) -> None:
         self.path = path
         self.report = report
+        self.original = original
         self.anchors: dict[str, Node | None] = {}
         self.stack: list[tuple[Node | None, _Key | None, str | None]] = []
         self.node: Node | None = None
@@ -61,6 +64,8 @@ class _Builder:
         self.anchor: str | None = None
         self.root: Node | None = None
         self.documents = 0
+        self.before: Any = None
+        self.current: Any = None
 
     def finding(self, code: str, message: str, event: Any, hint: str | None = None, severity: Any = "error") -> None:
         mark = event.start_mark
@@ -76,7 +81,8 @@ class _Builder:
             raise _Halt
 
     def scalar(self, event: Any) -> None:
-        text, mark = event.value, event.start_mark
+        self.before, self.current = self.current, event
+        text, mark = self.original(event.value), event.start_mark
         line, column = mark.line + 1, mark.column + 1
         if event.tag is not None:
             self.check_tag(event)
@@ -200,8 +206,17 @@ class _Builder:
         if type(node.value) is str:
             return node.value, node.line, node.column
         shown = "a mapping or a list" if isinstance(node.value, (dict, list)) else f"`{_shown(node.value)}`"
-        self.finding("SS111", f"a key that is no text: {shown}", _Mark(node), "quote it")
+        self.finding("SS111", f"a key that is no text: {shown}", _Mark(node), self.decimal_comma() or "quote it")
         return f"\0{number}", node.line, node.column
+
+    def decimal_comma(self) -> str | None:
+        """Return a hint where a flow mapping's key is the rest of a number: ``{longitude: 13,4}``."""
+        before, after = self.before, self.current
+        if before is None or before.style or after.style or is_secret_key(next(reversed(self.node.value), "")):
+            return None
+        end, start = before.end_mark, after.start_mark
+        is_next = end.line == start.line and end.column + 1 == start.column
+        return decimal_comma_hint(f"{before.value},{after.value}") if is_next else None
 
     def put(self, parent: Node, keys: dict[str, tuple[int, int]], key: _Key, node: Node) -> None:
         name, line, column = key
@@ -250,7 +265,8 @@ def load(data: bytes, path: str, size: int = 0) -> tuple[Node | None, list[Findi
     text = _decode(data, max(size, len(data)), path, findings)
     if text is None:
         return None, findings
-    builder = _Builder(path, findings.append)
+    text, original = without_line_breaks(text)
+    builder = _Builder(path, findings.append, original)
     try:
         _build(text, builder)
     except _Halt:
