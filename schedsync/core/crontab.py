@@ -185,8 +185,16 @@ def _name_hint(text: str, field: Field) -> str | None:
         hint = "Celery knows no `L`, `W`, `#` and `?`"
         return f"{hint}; {_LAST_DAY}" if field.name == "day_of_month" and text == "L" else hint
     if text.strip() != text:
-        return "leave out the white space"
+        return "leave out the white space" if _is_number(text.strip(), field) else None
     return did_you_mean(text.lower(), field.names)
+
+
+def _is_number(text: str, field: Field) -> bool:
+    try:
+        _number(text, field)
+    except CrontabError:
+        return False
+    return True
 
 
 def _step(text: str, field: Field, offset: int, once: int) -> int:

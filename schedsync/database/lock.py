@@ -11,6 +11,7 @@ from django.db.models import F
 
 from schedsync.database.bounded import bounded
 from schedsync.database.faults import Fault, fault_of
+from schedsync.database.use_tz import require_use_tz
 from schedsync.errors import Locked
 from schedsync.models import ApplyLock
 
@@ -18,13 +19,15 @@ _ROW = 1
 
 
 def take(using: str, holder: str, now: datetime) -> int:
-    """Write the lock row, as the first statement of the caller's transaction; raises Locked where another holds it.
+    """Write the lock row, as the first statement of the caller's transaction; raises Locked where another holds it,
+    and WrongUsage where ``USE_TZ`` is off.
 
     Returns the number of the change that the transaction makes, by which Beats say what they have loaded.
 
     The lock ends with the transaction, whatever becomes of its holder. Where the database cannot say at once that a
     row is locked (SQLite), its own write lock is waited for as long as the connection's timeout.
     """
+    require_use_tz()
     rows = ApplyLock.objects.using(using)
     try:
         if connections[using].features.has_select_for_update_nowait:
@@ -54,8 +57,10 @@ _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 def read_only_transaction(using: str) -> Iterator[None]:
     """Read everything as of one moment, in a transaction in which the database itself lets nothing be written.
 
-    SQLite has no such transaction; one that only reads sees one moment there as well.
+    SQLite has no such transaction; one that only reads sees one moment there as well. Raises WrongUsage where
+    ``USE_TZ`` is off.
     """
+    require_use_tz()
     connection = connections[using]
     alone = not connection.in_atomic_block
     if alone and connection.vendor == "mysql":

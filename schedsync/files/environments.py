@@ -131,6 +131,27 @@ def _unique(found: Sequence[Schedule], report: Callable[[Finding], None]) -> Ite
         yield schedule
 
 
+def _rename_hint(schedule: Schedule, schedules: Mapping[str, Schedule]) -> str:
+    """Return the way out where the former name is still used: the rows cannot tell whether a swap is done already."""
+    old = str(schedule.renamed_from)
+    if schedule.name in _former_names(old, schedules):
+        return (
+            "to swap names, use two applies: rename each schedule to a free name, such as "
+            f"`{schedule.name}-new: {{renamed_from: {old}}}`, and then to its new name"
+        )
+    return (
+        f"use two applies: rename `{old}` to `{schedule.name}`, and then define `{old}` again; or remove `renamed_from`"
+    )
+
+
+def _former_names(name: str | None, schedules: Mapping[str, Schedule]) -> list[str]:
+    names: list[str] = []
+    while name is not None and name in schedules and name not in names:
+        names.append(name)
+        name = schedules[name].renamed_from
+    return [*names, name] if name is not None else names
+
+
 def _check_announcements(desired: Desired, report: Callable[[Finding], None]) -> None:
     former: dict[str, Schedule] = {}
     for name, place in desired.removed.items():
@@ -143,7 +164,7 @@ def _check_announcements(desired: Desired, report: Callable[[Finding], None]) ->
             continue
         if old in desired.schedules:
             message = f"`{schedule.name}` is renamed from `{old}`, which still stands in the set"
-            report(Finding("SS146", message, schedule.location))
+            report(Finding("SS146", message, schedule.location, _rename_hint(schedule, desired.schedules)))
         elif (first := former.setdefault(old, schedule)) is not schedule:
             message = f"`{old}` became `{first.name}` already, at {first.location}"
             report(Finding("SS146", message, schedule.location))

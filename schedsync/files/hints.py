@@ -37,9 +37,14 @@ def duration_text_hint(text: str, *, whole_seconds: bool) -> str | None:
     if match[2] is None:
         return duration_hint(float(match[1]), whole_seconds=whole_seconds)
     exact = _interval(float(match[1]) * UNITS[match[2]])
-    if exact is None or (whole_seconds and (exact.microseconds % _SECOND or exact.microseconds > _MOST_SECONDS * _SECOND)):
+    if exact is None or (whole_seconds and not _is_whole(exact)):
         return None
     return f"write `{_text(exact)}`"
+
+
+def _is_whole(timing: Interval) -> bool:
+    seconds, rest = divmod(timing.microseconds, _SECOND)
+    return not rest and seconds <= _MOST_SECONDS
 
 
 def _interval(microseconds: float) -> Interval | None:

@@ -212,7 +212,9 @@ class _Builder:
     def decimal_comma(self) -> str | None:
         """Return a hint where a flow mapping's key is the rest of a number: ``{longitude: 13,4}``."""
         before, after = self.before, self.current
-        if before is None or before.style or after.style or is_secret_key(next(reversed(self.node.value), "")):
+        if before is None or before.style or after.style or self.node is None:
+            return None
+        if is_secret_key(next(reversed(self.node.value), "")):
             return None
         end, start = before.end_mark, after.start_mark
         is_next = end.line == start.line and end.column + 1 == start.column

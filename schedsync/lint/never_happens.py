@@ -41,9 +41,7 @@ def _looks_swapped(latitude: float, longitude: float) -> bool:
         return False
     if latitude < _ANTARCTICA:
         return True
-    on_an_island = any(
-        low <= latitude <= high and west <= longitude <= east for (low, high), (west, east) in _ISLANDS
-    )
+    on_an_island = any(low <= latitude <= high and west <= longitude <= east for (low, high), (west, east) in _ISLANDS)
     return latitude > _HIGH_ARCTIC and longitude >= 0 and not on_an_island
 
 

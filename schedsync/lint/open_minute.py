@@ -27,18 +27,16 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     open_fields = [fields[0] for fields in _LEVELS[level + 1 :] if all(getattr(timing, name) == "*" for name in fields)]
     if open_fields and all(_is_open_or_once(timing, fields) for fields in _LEVELS[level + 1 :]):
         once = ", ".join(f"`{name}: {_ONCE[name]}`" for name in open_fields)
-        hint = f"for one run, set {once}: `{_closed(timing, open_fields)}`"
+        hint = f"if that is not meant, set {once}: `{_closed(timing, open_fields)}`"
         yield Found(schedule, f"{_runs(timing, level)}: {_open_text(open_fields)}", "crontab", hint)
 
 
 def _is_narrow(timing: Crontab, name: str) -> bool:
     """Say whether a field names single values, and no span of them."""
     field = FIELDS_BY_NAME[name]
-    numbers = expand(getattr(timing, name), field)
+    numbers = {number - field.first for number in expand(getattr(timing, name), field)}
     size = field.last - field.first + 1
-    if len(numbers) == size:
-        return False
-    return any(not _is_in_span(number - field.first, {one - field.first for one in numbers}, size) for number in numbers)
+    return len(numbers) < size and not all(_is_in_span(number, numbers, size) for number in numbers)
 
 
 def _is_in_span(number: int, numbers: set[int], size: int) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -26,6 +26,7 @@ from schedsync.database.lock import take
 from schedsync.database.observe import observe
 from schedsync.database.schedule_rows import TIMING_MODELS, collect_orphans, unreferenced_rows
 from schedsync.database.surroundings import settings_names
+from schedsync.database.use_tz import USE_TZ_OFF
 from schedsync.database.write import bump
 from schedsync.models import ApplyLock, ManagedSchedule, Pause, SyncRun
 
@@ -52,7 +53,7 @@ class Diagnosis:
 def settings_findings() -> Iterator[Finding]:
     """Look at the settings and the installed versions; no database."""
     if not settings.USE_TZ:
-        yield Finding("SS301", "`USE_TZ` is off: Beat crashes, or shifts first runs", hint="set `USE_TZ = True`")
+        yield USE_TZ_OFF
     if not getattr(settings, "DJANGO_CELERY_BEAT_TZ_AWARE", True):
         hint = "leave `DJANGO_CELERY_BEAT_TZ_AWARE` at its default"
         yield Finding("SS302", "`DJANGO_CELERY_BEAT_TZ_AWARE` is off: crontabs ignore their zone", hint=hint)
@@ -260,7 +261,15 @@ def _message(finding: Finding) -> checks.CheckMessage:
 
 def check_settings(**_: Any) -> list[checks.CheckMessage]:
     """Django's system check of the settings."""
-    return [_message(finding) for finding in settings_findings() if finding.severity != "info"]
+    return [_message(_of_the_host(finding)) for finding in settings_findings() if finding.severity != "info"]
+
+
+def _of_the_host(finding: Finding) -> Finding:
+    """Return a finding as `manage.py check` reports it.
+
+    An error would stop `check` and `migrate` of a project that ran without time zones before schedsync came.
+    """
+    return replace(finding, severity="warning") if finding.code == USE_TZ_OFF.code else finding
 
 
 def check_database(databases: Collection[str] | None = None, **_: Any) -> list[checks.CheckMessage]:

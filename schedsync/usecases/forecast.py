@@ -10,11 +10,11 @@ from itertools import chain, islice, takewhile
 
 from schedsync.calendar.forecast import Forecast, Outlook
 from schedsync.calendar.load import load_of, week_of
-from schedsync.calendar.stock_beat import next_run, slots
+from schedsync.calendar.stock_beat import next_run, slots, sun_slot
 from schedsync.calendar.words import frequency
 from schedsync.core.observed import Row
 from schedsync.core.schedule import Desired, Schedule
-from schedsync.core.timing import Clocked, Interval
+from schedsync.core.timing import Clocked, Interval, Solar, Timing
 from schedsync.planning.snapshot import Snapshot
 
 #: So many runs of one schedule are told at most.
@@ -53,18 +53,25 @@ def _outlook(schedule: Schedule, row: Row | None, horizon: Horizon) -> Outlook:
         name=schedule.name,
         timing=timing,
         runs=tuple(found[:most]),
-        frequency=_how_often(schedule),
+        frequency=_how_often(schedule, horizon.start),
         counted_from=(_counted_from(row) or horizon.start) if isinstance(timing, Interval) else None,
         more=len(found) > most,
     )
 
 
-def _how_often(schedule: Schedule) -> str:
+def _how_often(schedule: Schedule, now: datetime) -> str:
     spec = schedule.spec
     if not spec.enabled:
         reason = schedule.people.disabled_reason
         return f"disabled: {reason}" if reason else "disabled"
+    if _never_happens(spec.timing, now):
+        return "never"
     return "once" if spec.one_off or isinstance(spec.timing, Clocked) else frequency(spec.timing)
+
+
+def _never_happens(timing: Timing, now: datetime) -> bool:
+    """Say whether a sun event is absent: stock Beat would then send a run at the end of Celery's search for it."""
+    return isinstance(timing, Solar) and sun_slot(timing, now) is None
 
 
 def _counted_from(row: Row | None) -> datetime | None:
@@ -75,7 +82,7 @@ def _counted_from(row: Row | None) -> datetime | None:
 def _runs(schedule: Schedule, row: Row | None, horizon: Horizon) -> Iterator[datetime]:
     spec = schedule.spec
     first = next_run(spec, row, horizon.start)
-    if first is None:
+    if first is None or _never_happens(spec.timing, horizon.start):
         return iter(())
     later = iter(()) if spec.one_off or isinstance(spec.timing, Clocked) else slots(spec.timing, first.at)
     ends = [end for end in (spec.expires_at, _just_after(horizon.until)) if end is not None]

@@ -17,6 +17,7 @@ from schedsync.database.beats import last_number, live_beats
 from schedsync.database.clock import DatabaseNow
 from schedsync.database.faults import database_errors
 from schedsync.database.observe import observe_rows
+from schedsync.database.use_tz import require_use_tz
 from schedsync.models import ApplyLock, Beat, ManagedSchedule
 
 #: A tick is overdue when it is so late. Stock Beat writes its runs back only every three minutes.
@@ -38,7 +39,11 @@ class _Moment:
 
 
 def status(using: str) -> Status:
-    """Read how Beat and the schedules are doing; raises Unavailable where the database is not there or not migrated."""
+    """Read how Beat and the schedules are doing.
+
+    Raises Unavailable where the database is not there or not migrated, WrongUsage where ``USE_TZ`` is off.
+    """
+    require_use_tz()
     now = datetime.now(timezone.utc)
     with database_errors(using):
         beats = live_beats(using)

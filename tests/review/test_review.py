@@ -77,7 +77,7 @@ def test_it_says_what_follows(changed: Checkout) -> None:
         "nightly": [
             "next run moves from 2026-11-24 02:00 UTC to 2026-11-23 10:02 UTC",
             "a slot of the past is not made up for (`edit_may_fire: false`)",
-            "1 a day becomes 720 a day",
+            "runs 720 times as often: 1 a day becomes 720 a day (SS222)",
         ],
         "weekly-digest": [],
     }
