@@ -39,10 +39,10 @@ def _looks_swapped(latitude: float, longitude: float) -> bool:
     """Say whether hardly anyone lives there, but many do where the two are exchanged: in America, or in Asia."""
     if not _INHABITED[0] <= longitude <= _INHABITED[1]:
         return False
-    if latitude < _ANTARCTICA:
+    if -_NEAR_A_POLE <= latitude < _ANTARCTICA:
         return True
     on_an_island = any(low <= latitude <= high and west <= longitude <= east for (low, high), (west, east) in _ISLANDS)
-    return latitude > _HIGH_ARCTIC and longitude >= 0 and not on_an_island
+    return _HIGH_ARCTIC < latitude <= _NEAR_A_POLE and longitude >= 0 and not on_an_island
 
 
 RULE = Rule(
