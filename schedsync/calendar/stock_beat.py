@@ -75,7 +75,10 @@ def celery_schedule(timing: Timing, now: datetime | None = None) -> Any:
     result = object.__new__(type(built))
     result.__dict__.update(built.__dict__)
     if now is not None:
-        result.nowfun = lambda: now
+        # In the crontab's zone, as in django_celery_beat/tzcrontab.py: Celery before 5.7 compares the day of this clock
+        # with the day of the last run without converting either.
+        local = now.astimezone(result.tz) if isinstance(timing, Crontab) else now
+        result.nowfun = lambda: local
     return result
 
 

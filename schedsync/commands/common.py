@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from schedsync.config import Config, load_config
+from schedsync.config import Config, read_config
 from schedsync.core.collecting import gc_paused
 from schedsync.core.refusal import Limits
 from schedsync.core.timing import TimingError, duration
@@ -96,7 +96,7 @@ out_option = click.option(
 )
 
 
-class _Report(click.ParamType["tuple[str, Path]"]):
+class _Report(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """A format and the file to which it is written, as ``markdown=plan.md``."""
 
     name = "report"
@@ -223,7 +223,7 @@ def _check_project(database: str) -> None:
 def target(options: dict[str, Any]) -> Target:
     """Set Django up and build the target of a verb from its options."""
     setup_django(options["settings"], options["database"])
-    return target_of(load_config(options["path"]), options)
+    return target_of(read_config(options["path"]), options)
 
 
 def target_of(config: Config, options: dict[str, Any]) -> Target:
@@ -261,8 +261,8 @@ def load_snapshot(file: Path) -> Snapshot:
 
 @gc_paused()
 def _snapshot(file: Path) -> Snapshot:
-    from schedsync.files.schema import SNAPSHOT, problems
     from schedsync.planning.snapshot import snapshot_from
+    from schedsync.schemas.validator import SNAPSHOT, problems
 
     values: Any = None
     try:
@@ -290,8 +290,8 @@ def write(said: str, out: Path | None) -> None:
 @gc_paused()
 def read_plan(file: Path) -> SavedPlan:
     """Read a saved plan; raises WrongUsage where it is none."""
-    from schedsync.files.schema import PLAN, problems
     from schedsync.planning.documents import saved_plan
+    from schedsync.schemas.validator import PLAN, problems
 
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
@@ -311,7 +311,7 @@ def _no_plan(file: Path, problem: str) -> WrongUsage:
 _LONGEST = 10 * 366 * 86400
 
 
-class Seconds(click.ParamType[float]):
+class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """A duration such as ``24h`` or ``90s``, or 0; becomes seconds. With ``some`` it is longer than nothing."""
 
     name = "duration"

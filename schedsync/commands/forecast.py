@@ -22,7 +22,7 @@ from schedsync.commands.common import (
     verb,
     write,
 )
-from schedsync.config import load_config
+from schedsync.config import read_config
 from schedsync.core.timing import TimingError, duration, instant
 from schedsync.errors import WrongUsage
 from schedsync.render import forecast as outlook
@@ -32,7 +32,7 @@ _SHOWN = 5
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 
 
-class _Instant(click.ParamType["datetime | timedelta"]):
+class _Instant(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """An instant with its offset, a date for its beginning in UTC, or a duration."""
 
     name = "instant"
@@ -94,7 +94,7 @@ def forecast(
     from schedsync.usecases.target import desired_of
 
     horizon = Horizon(begun, end, count if count or end else _SHOWN)
-    target = target_of(load_config(options["path"]), options)
+    target = target_of(read_config(options["path"]), options)
     _, desired, _ = desired_of(target)
     snapshot = load_snapshot(against) if against else None
     if snapshot is not None:

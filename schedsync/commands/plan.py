@@ -26,7 +26,7 @@ from schedsync.commands.common import (
     verb,
     write_reports,
 )
-from schedsync.config import load_config
+from schedsync.config import read_config
 from schedsync.errors import WrongUsage
 from schedsync.planning.plan import Plan
 from schedsync.render import github, json_, markdown, text
@@ -89,7 +89,7 @@ def _against(file: Path, options: dict[str, Any]) -> Plan:
     from schedsync.usecases.plan_against import plan_against
 
     return plan_against(
-        target_of(load_config(options["path"]), options), load_snapshot(file), datetime.now(timezone.utc)
+        target_of(read_config(options["path"]), options), load_snapshot(file), datetime.now(timezone.utc)
     )
 
 

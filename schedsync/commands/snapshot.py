@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from schedsync.commands.common import database_options, out_option, path_argument, setup_django, verb, write
-from schedsync.config import load_config
+from schedsync.config import read_config
 from schedsync.render import json_
 
 
@@ -22,7 +22,7 @@ def snapshot(path: str | None, settings: str | None, database: str, out: Path | 
     Run it where the application is trusted, after each deploy; `review`, `plan` and `forecast` take it by --against,
     and then need neither the application nor the database. Values that look like secrets are masked.
     """
-    config = load_config(path)
+    config = read_config(path)
     setup_django(settings, database)
     from schedsync.usecases.snapshot import capture
 

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import click
 
 from schedsync.commands.common import environment_option, format_option, paint, path_argument, say, verb
-from schedsync.config import load_config
+from schedsync.config import read_config
 from schedsync.core.finding import has_errors
 from schedsync.render import github, json_, text
 from schedsync.usecases.validate import validate as check
@@ -26,7 +26,7 @@ def validate(path: str | None, environment: str | None, format_: str, strict: bo
     Without PATH the configured paths are checked, by default `schedules`. Where schedules differ by environment
     and none is chosen, all of them are checked. Exits 0 where all is right, 1 where it is not.
     """
-    config = load_config(path)
+    config = read_config(path)
     result = check(config, config.chosen(environment), datetime.now(timezone.utc))
     if format_ == "json":
         click.echo(json_.findings(result.findings, result.files, result.schedules))

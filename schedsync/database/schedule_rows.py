@@ -104,6 +104,7 @@ TIMING_MODELS: Mapping[str, type[Model]] = {
 
 
 KINDS = tuple(TIMING_MODELS)
+_ANY_DAY = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 def interval_of(every: int | None, period: str | None) -> Timing | Problem:
@@ -144,6 +145,8 @@ def crontab_of(minute: str, hour: str, day_of_month: str, month: str, day_of_wee
         return Problem("SS323", f"{error.message}, Beat stops while it reads the crontabs")
     try:
         read = schedules.crontab(minute, hour, day_of_week, day_of_month, month)
+        # Celery before 5.7 accepts 31 February, and fails when it looks for the next one.
+        read.remaining_delta(_ANY_DAY)
     except ValueError as error:
         return Problem("SS321", f"Beat passes it over: {error}")
     except Exception as error:

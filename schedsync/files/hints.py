@@ -3,14 +3,43 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from schedsync.core.timing import UNITS, Interval, TimingError, interval
 
+_DURATIONS = ("every", "expires_after", "starting_deadline")
+_MOST_DEGREES = 180
 _SECOND, _MINUTE = 10**6, 60 * 10**6
 #: The largest count of seconds that the table holds for an expiry or a deadline.
 _MOST_SECONDS = 2**31 - 1
 _DECIMAL = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,12})?)\s?(us|s|m|h|d)?\Z", re.ASCII)
 _COMMA = re.compile(r"([-+]?[0-9]{1,3}),([0-9]{1,15})\Z", re.ASCII)
+
+
+def type_hint(error: Any) -> str | None:
+    """Return what to write instead of a value of the wrong type, None where no hint is known."""
+    key, value = _key(error), error.instance
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and key in _DURATIONS:
+        return duration_hint(value, whole_seconds=key != "every")
+    if isinstance(value, str) and "number" in error.validator_value:
+        return decimal_comma_hint(value)
+    if isinstance(value, dict) and len(value) == 1 and None in value.values():
+        return f'a placeholder needs quotes: "{{{next(iter(value))}}}"'
+    return None
+
+
+def value_hint(error: Any) -> str | None:
+    """Return what to write instead of a value that is not allowed, None where no hint is known."""
+    key, value = _key(error), error.instance
+    if error.validator == "pattern" and key in _DURATIONS:
+        return duration_text_hint(value, whole_seconds=key != "every")
+    if error.validator in ("minimum", "maximum") and key == "latitude" and abs(value) <= _MOST_DEGREES:
+        return "perhaps latitude and longitude are swapped"
+    return None
+
+
+def _key(error: Any) -> str | int | None:
+    return error.absolute_path[-1] if error.absolute_path else None
 
 
 def duration_hint(value: float, *, whole_seconds: bool) -> str | None:

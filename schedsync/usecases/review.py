@@ -95,13 +95,16 @@ class _Comparison:
         fresh = [file for file in self.after.reading.files if file.path not in self.shared]
         gone = [file for file in self.before.reading.files if file.path not in self.shared]
         of_files = self._of_files(fresh, environment)
-        together = [*self.after.reading.looking, *between_after, *self._together(self.after.reading, after)]
-        earlier = [*self.before.reading.looking, *between_before]
+        together = [*self.after.reading.unread, *between_after, *self._together(self.after.reading, after)]
+        earlier = [*self.before.reading.unread, *between_before]
         if together:
             earlier += self._together(self.before.reading, before)
         old = self._of_files([file for file in self.after.reading.files if file.path in self.shared], environment)
         self.findings += [*old, *of_files, *together]
-        owned = [Owners({file.path: file.entries for file in side.reading.files}) for side in (self.before, self.after)]
+        owned = [
+            Owners({file.path: file.schedule_lines for file in side.reading.files})
+            for side in (self.before, self.after)
+        ]
         known = [*self._of_files(gone, environment), *earlier]
         self.new |= new_findings(known, owned[0], [*of_files, *together], owned[1])
 

@@ -150,10 +150,10 @@ WEEK = datetime(2026, 11, 23, tzinfo=timezone.utc)
 
 
 def wanted() -> Any:
-    from schedsync.config import load_config
+    from schedsync.config import read_config
     from schedsync.files.schedule_set import read_set, resolve_set
 
-    return resolve_set(read_set(load_config(None)), None)[0].schedules.values()
+    return resolve_set(read_set(read_config(None)), None)[0].schedules.values()
 
 
 def computed(directory: Path) -> None:

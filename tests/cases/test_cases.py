@@ -17,7 +17,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schedsync.calendar.slots import crontab_slots
-from schedsync.config import load_config
+from schedsync.config import read_config
 from schedsync.core.crontab import FIELDS, FIELDS_BY_NAME, CrontabError, Field, expand, split
 from schedsync.core.finding import Finding
 from schedsync.core.schedule import Desired
@@ -54,11 +54,11 @@ SAID: dict[str, list[str]] = {
         "not know; for the last day of the month, write `28-31` and let the task look at the date",
     ],
     "hint-step-zero": ["3:30 error SS131 hour: the step `0` is not within 1-23 -> "],
-    "degrees-comma": ["5:59 error SS111 a key that is no text: `4` -> write 13.4 with a point"],
+    "degrees-comma": ["5:59 error SS111 a key must be text, not `4` -> write 13.4 with a point"],
     "rename-swap": [
-        f"{line}:3 error SS146 `{new}` is renamed from `{old}`, which still stands in the set -> to swap names, use "
-        f"two applies: rename each schedule to a free name, such as `{new}-new: {{renamed_from: {old}}}`, and then to "
-        "its new name"
+        f"{line}:3 error SS146 `{new}` is renamed from `{old}`, which is still defined in the set -> to swap names, "
+        f"use two applies: rename each schedule to a free name, such as `{new}-new: {{renamed_from: {old}}}`, and then "
+        "to its new name"
         for line, new, old in ((3, "a", "c"), (4, "c", "a"))
     ],
     "neg-holds-dst": [
@@ -75,7 +75,7 @@ SAID: dict[str, list[str]] = {
 
 
 def desired(case: str) -> Desired:
-    found, _ = resolve_set(read_set(load_config(str(CASES / f"{case}.yaml"))), None)
+    found, _ = resolve_set(read_set(read_config(str(CASES / f"{case}.yaml"))), None)
     return found
 
 
@@ -84,7 +84,7 @@ def findings_of(text: str) -> list[Finding]:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "shop.yaml"
         path.write_text(text, encoding="utf-8", newline="")
-        return resolve_set(read_set(load_config(str(path))), None)[1]
+        return resolve_set(read_set(read_config(str(path))), None)[1]
 
 
 def said_of(command: Callable[..., Done], path: Path) -> list[str]:

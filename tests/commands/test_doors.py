@@ -127,11 +127,11 @@ def test_the_configuration_is_found_upward_from_the_files(files: Project, monkey
     [
         ("sett = 'x'\n", "unknown key `sett`"),
         ("paths = 'x'\n", "`paths` takes a list of texts"),
-        ("paths = []\n", "`paths` names nothing"),
-        ("paths = ['../x']\n", "stays below this file"),
+        ("paths = []\n", "`paths` must not be empty"),
+        ("paths = ['../x']\n", "`paths`: `../x` leads out of this file's directory"),
         ("paths = ['none/*']\n", "no directory and no YAML file matches"),
-        ("[safety]\nmax_stop_percent = 101\n", "is not within 0 and 100"),
-        ("set = ''\n", "`set` takes a name"),
+        ("[safety]\nmax_stop_percent = 101\n", "`safety.max_stop_percent` must be at most 100"),
+        ("set = ''\n", "`set` must not be empty"),
         ("set = [\n", "not TOML"),
     ],
 )

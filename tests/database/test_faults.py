@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connections, transaction
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.config import load_config
+from schedsync.config import read_config
 from schedsync.database.lock import take
 from schedsync.database.transaction import Waiting
 from schedsync.models import ManagedSchedule, SyncRun
@@ -233,7 +233,7 @@ def test_a_database_that_is_not_migrated_says_how_to_go_on(project: Project) -> 
 
 
 def target(project: Project) -> Target:
-    return Target(load_config("schedules"), project.using)
+    return Target(read_config("schedules"), project.using)
 
 
 def stale(using: str, name: str = "a") -> PeriodicTask:

@@ -10,7 +10,7 @@ import pytest
 
 from schedsync.files.discover import SourceFile
 from schedsync.files.one_file import ReadFile, read_file
-from schedsync.files.schema import REVIEW, problems
+from schedsync.schemas.validator import REVIEW, problems
 from tests.review.repository import Checkout, changes, codes
 
 BEFORE = """\
@@ -301,12 +301,12 @@ def test_a_detached_head_and_the_forge_s_target(changed: Checkout, monkeypatch: 
     ("words", "message"),
     [
         (("nowhere",), "no commit `nowhere`"),
-        (("--", "--upload-pack=touch x"), "`--upload-pack=touch x` is no name of a revision"),
-        (("--", "-h"), "`-h` is no name of a revision"),
-        (("a b",), "`a b` is no name of a revision"),
+        (("--", "--upload-pack=touch x"), "`--upload-pack=touch x` is not a valid name of a revision"),
+        (("--", "-h"), "`-h` is not a valid name of a revision"),
+        (("a b",), "`a b` is not a valid name of a revision"),
         (("HEAD:schedules",), "no commit `HEAD:schedules`"),
         (("--adopt", "x"), "`--adopt` needs `--against`"),
-        (("--path", "../.."), "lies in no Git repository"),
+        (("--path", "../.."), "is not in a Git repository"),
     ],
 )
 def test_wrong_usage_is_64(changed: Checkout, words: tuple[str, ...], message: str) -> None:
@@ -320,7 +320,7 @@ def test_outside_of_a_repository_it_says_so(
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    assert "lies in no Git repository" in checkout.review().err
+    assert "is not in a Git repository" in checkout.review().err
 
 
 def test_a_review_keeps_no_cache_and_says_so_where_one_is_asked_for(
@@ -444,4 +444,4 @@ def test_without_a_commit_it_says_so(checkout: Checkout) -> None:
     checkout.schedules(BEFORE)
     done = checkout.review()
 
-    assert (done.code, "nothing is committed yet" in done.err) == (64, True)
+    assert (done.code, "the repository has no commit yet" in done.err) == (64, True)

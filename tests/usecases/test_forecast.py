@@ -15,7 +15,7 @@ from schedsync.calendar.stock_beat import next_slot
 from schedsync.core.location import Location
 from schedsync.core.schedule import Desired, Schedule, Spec
 from schedsync.core.timing import Interval, Timing, instant_text
-from schedsync.files.schema import SCHEMAS, problems
+from schedsync.schemas.validator import SCHEMAS, problems
 from schedsync.usecases.forecast import Horizon, forecast
 from tests.calendar.test_slots import CRONTABS, INSTANTS, _comes_again
 from tests.conftest import NOW, Project

@@ -13,7 +13,7 @@ import pytest
 from celery import current_app
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.files.schema import PLAN, SNAPSHOT, problems
+from schedsync.schemas.validator import PLAN, SNAPSHOT, problems
 from tests.conftest import Project
 
 SECRET = "correct-horse-battery"

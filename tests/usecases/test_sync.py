@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.config import load_config
+from schedsync.config import read_config
 from schedsync.core.refusal import Limits
 from schedsync.database.transaction import Waiting
 from schedsync.errors import Stale
@@ -23,7 +23,7 @@ ONE = "  one: {task: t, every: 1m}\n"
 
 
 def target(project: Project) -> Target:
-    return Target(load_config("schedules"), project.using, None, Limits(), ())
+    return Target(read_config("schedules"), project.using, None, Limits(), ())
 
 
 def edited_each_time(project: Project, times: int) -> Callable[[Plan], bool]:
