@@ -129,7 +129,7 @@ def apply(
 
 
 def _live(chosen: Any, yes: bool, format_: str, waiting: dict[str, Any], options: dict[str, Any]) -> Outcome | None:
-    from schedsync.database.transaction import Waiting
+    from schedsync.database.transaction import WaitOptions
     from schedsync.usecases import sync
 
     reviewed = read_plan(options["reviewed"]) if options["reviewed"] else None
@@ -141,7 +141,7 @@ def _live(chosen: Any, yes: bool, format_: str, waiting: dict[str, Any], options
         return yes or bool(current.refusals) or not current.changes or _confirmed()
 
     pinning = {"checksum": options["checksum"], "reviewed": reviewed, "pinned": not yes}
-    return sync.apply(chosen, agree, Waiting(**waiting), **pinning)
+    return sync.apply(chosen, agree, WaitOptions(**waiting), **pinning)
 
 
 def _confirmed() -> bool:
@@ -168,12 +168,12 @@ def _is_masked(change: Change) -> bool:
 
 def _saved(file: Path, saved: SavedPlan, yes: bool, waiting: dict[str, Any], options: dict[str, Any]) -> Outcome | None:
     setup_django(options["settings"], options["database"])
-    from schedsync.database.transaction import Waiting
+    from schedsync.database.transaction import WaitOptions
     from schedsync.usecases import sync
 
     if not yes and not click.confirm(f"Apply the {len(saved.changes):,} changes of {file}?", default=False, err=True):
         return None
-    return sync.apply_saved(options["database"], saved, Waiting(**waiting))
+    return sync.apply_saved(options["database"], saved, WaitOptions(**waiting))
 
 
 _TYPED = click.core.ParameterSource.COMMANDLINE

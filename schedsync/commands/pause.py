@@ -31,10 +31,10 @@ def pause(
     Stock Beat cannot end a pause alone: the first apply after its time lets the schedule run again.
     """
     setup_django(settings, database)
-    from schedsync.database.transaction import Waiting
+    from schedsync.database.transaction import WaitOptions
     from schedsync.usecases import pause as operate
 
     ends = None if span is None else timedelta(seconds=span)
-    paused = operate.pause(database, name, reason, ends, Waiting(settle=settle, say=say))
+    paused = operate.pause(database, name, reason, ends, WaitOptions(settle=settle, say=say))
     click.echo(json_.pause(paused) if format_ == "json" else text.paused(paused.name, paused.until))
     return 0
