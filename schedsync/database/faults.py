@@ -120,7 +120,7 @@ def explained(error: Exception, using: str) -> SchedsyncError:
             f"{database} cannot be reached: {reason}", hint="check `DATABASES`, and that the server runs"
         )
     if fault is Fault.READ_ONLY:
-        return Unavailable(f"{database} takes no writes: {reason}", hint="give the primary, not a replica")
+        return Unavailable(f"{database} is read-only: {reason}", hint="use the primary server, not a replica")
     if fault is Fault.RIGHTS:
         return Unavailable(f"rights are missing in {database}: {reason}", hint="see `schedsync doctor`")
     if fault is Fault.LOCKED:

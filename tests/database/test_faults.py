@@ -214,8 +214,8 @@ def test_a_database_that_takes_no_writes_says_so(project: Project) -> None:
         cursor.execute(statement.format(on=0, word="WRITE"))
 
     assert (planned.code, done.code) == (0, 69)
-    assert "takes no writes" in done.err
-    assert "give the primary, not a replica" in done.err
+    assert "is read-only" in done.err
+    assert "use the primary server, not a replica" in done.err
 
 
 def test_a_database_that_is_not_migrated_says_how_to_go_on(project: Project) -> None:
