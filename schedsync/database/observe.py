@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 from django.db.models import Model
@@ -108,7 +107,6 @@ def _managed(
     )
 
 
-@lru_cache(maxsize=4096)
 def _people(text: str) -> People:
     values = json.loads(text)
     values["labels"] = tuple(sorted(values.get("labels", {}).items()))

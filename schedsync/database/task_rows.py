@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
-from functools import lru_cache
 from typing import Any
 
 from schedsync.core.observed import Problem, Row
@@ -43,11 +42,10 @@ def read_row(values: tuple[Any, ...]) -> Row:
     )
 
 
-@lru_cache(maxsize=65536)
 def _timing(
     one_off: bool, timing_rows: tuple[tuple[str, int], ...], values: tuple[Any, ...]
 ) -> tuple[Timing | None, tuple[str, int] | None, tuple[Problem, ...]]:
-    """Return the timing of a row, its schedule row as kind and id, and the problems; cached because rows share them."""
+    """Return the timing of a row, its schedule row as kind and id, and the problems."""
     first = timing_rows[0] if timing_rows else None
     if len(timing_rows) != 1:
         count = "no" if not timing_rows else len(timing_rows)
@@ -104,7 +102,6 @@ _BROKEN = {
 }
 
 
-@lru_cache(maxsize=65536)
 def _json(name: str, text: str | None) -> str | Problem:
     if not text or text == _EMPTY[name]:
         return _EMPTY[name]

@@ -10,7 +10,6 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from django.db.models import Model
@@ -74,13 +73,11 @@ def task_columns(spec: Spec, names: Iterable[str], timing_ids: TimingIds) -> dic
     return result
 
 
-@lru_cache(maxsize=4096)
 def _references(kind: str, row_id: int) -> dict[str, int | None]:
     """Return the four references of a task to schedule rows; the one of this kind is set."""
     return {f"{column}_id": row_id if column == kind else None for column in KINDS}
 
 
-@lru_cache(maxsize=4096)
 def _readable(text: str) -> str:
     """Return JSON with the white space that the admin writes."""
     return json.dumps(json.loads(text))
