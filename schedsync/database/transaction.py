@@ -97,7 +97,7 @@ def _commit_once(request: WriteRequest) -> Commit:
 
 
 def _check_expected(request: WriteRequest, observed: Observed) -> None:
-    if request.expected not in (None, fingerprint(observed, names_of(request.changes))):
+    if request.expected is not None and request.expected != fingerprint(observed, names_of(request.changes)):
         raise Stale("the tables have changed since it was made")
 
 
