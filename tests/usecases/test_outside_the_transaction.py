@@ -1,4 +1,4 @@
-"""Git may be slow: no transaction is open while it answers, and a set that is applied meanwhile is compared again."""
+"""Git and the settings may be slow to read: no transaction is open meanwhile, and a set that moved is compared again."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import git
 import pytest
@@ -140,3 +141,25 @@ def test_a_set_that_is_applied_again_and_again_is_not_waited_for(
 
     assert (planned.code, "the plan is stale" in planned.err) == (4, True)
     assert ancestries(log) == [(first, third), (second, third), (first, third)]
+
+
+class WatchedSettings(dict[str, object]):
+    """Settings that note, each time that they are read, whether a transaction is open."""
+
+    def __init__(self, using: str) -> None:
+        super().__init__(other={"task": "t", "schedule": 5})
+        self.using, self.reads = using, list[bool]()
+
+    def __iter__(self) -> Iterator[str]:
+        self.reads.append(connections[self.using].in_atomic_block)
+        return super().__iter__()
+
+
+def test_no_transaction_is_open_while_the_settings_are_read(project: Project, settings: Any) -> None:
+    project.schedules("  one: {task: t, every: 1m}\n")
+    settings.CELERY_BEAT_SCHEDULE = watched = WatchedSettings(project.using)
+    applied = project.apply()
+
+    assert applied.code == 0, applied.err
+    assert watched.reads
+    assert not any(watched.reads)
