@@ -51,7 +51,7 @@ def settings_findings() -> Iterator[Finding]:
     """Check the settings and the installed versions, without the database."""
     if not settings.USE_TZ:
         yield Finding(
-            "SS301", "`USE_TZ` is off: Beat crashes, or first runs come at the wrong hour", hint="set `USE_TZ = True`"
+            "SS301", "`USE_TZ` is off: Beat crashes, or first runs come at a wrong time", hint="set `USE_TZ = True`"
         )
     if not getattr(settings, "DJANGO_CELERY_BEAT_TZ_AWARE", True):
         hint = "leave `DJANGO_CELERY_BEAT_TZ_AWARE` at its default"

@@ -1,4 +1,4 @@
-"""Git and the settings may be slow to read: no transaction is open meanwhile, and a set that moved is compared again."""
+"""Git and settings may be slow to read: no transaction is open meanwhile, and a set that moved is compared again."""
 
 from __future__ import annotations
 
