@@ -32,8 +32,8 @@ from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
 from schedsync.beat.upstream_view import UpstreamView
-from schedsync.core.collecting import gc_paused
 from schedsync.database.bounded import bounded, reconnect
+from schedsync.database.collector import gc_paused
 from schedsync.database.faults import ask_for_missing_tables, is_row_locked
 from schedsync.database.notify import leader_setting, notify, publish
 from schedsync.database.use_tz import require_use_tz

@@ -1,4 +1,4 @@
-"""``schedsync schema``: the JSON Schemas of the formats."""
+"""``schedsync schema``: print the JSON Schema of a format."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ from pathlib import Path
 
 import click
 
-from schedsync.commands.common import load_snapshot, out_option, verb, write
+from schedsync.commands.documents import load_snapshot
+from schedsync.commands.options import existing_file, option, out_option, verb
+from schedsync.commands.output import write
 from schedsync.errors import WrongUsage
 from schedsync.schemas.validator import SCHEMAS, schema_text
 
 
-@click.command(short_help="Print a JSON Schema, for editors and programs.")
+@verb("Print a JSON Schema, for editors and programs.")
 @click.argument("which", type=click.Choice(list(SCHEMAS)), default="schedules")
-@click.option(
-    "--snapshot", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-    help="Narrow it to the tasks, queues and arguments of an application.",
-)  # fmt: skip
+@option(
+    "--snapshot",
+    type=existing_file,
+    metavar="FILE",
+    help="Allow only the tasks, queues and arguments of this snapshot's application.",
+)
 @out_option
-@verb
 def schema(which: str, snapshot: Path | None, out: Path | None) -> int:
     """Print the JSON Schema of the schedules, of the configuration, or of the JSON that a verb writes.
 

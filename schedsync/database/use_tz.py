@@ -7,7 +7,9 @@ from django.conf import settings
 from schedsync.core.finding import Finding
 from schedsync.errors import WrongUsage
 
-USE_TZ_OFF = Finding("SS301", "`USE_TZ` is off: Beat crashes, or shifts first runs", hint="set `USE_TZ = True`")
+USE_TZ_OFF = Finding(
+    "SS301", "`USE_TZ` is off: Beat crashes, or first runs come at a wrong time", hint="set `USE_TZ = True`"
+)
 
 
 def require_use_tz() -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from schedsync.config import Config
-from schedsync.core.collecting import gc_paused
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.files.discover import read_files
@@ -50,15 +49,13 @@ class ScheduleSet:
 
 def read_set(config: Config) -> ScheduleSet:
     """Read all files of a set; one bad file hides no other."""
-    with gc_paused():
-        files, findings = read_files(config.paths, config.root, config.within)
-        return ScheduleSet(tuple(read_file(file, config.environments) for file in files), tuple(findings))
+    files, findings = read_files(config.paths, config.root, config.within)
+    return ScheduleSet(tuple(read_file(file, config.environments) for file in files), tuple(findings))
 
 
 def resolve_set(schedule_set: ScheduleSet, environment: str | None) -> tuple[Desired, list[Finding]]:
     """Return the desired state in one environment, and all findings, each once and in the order of their places."""
-    with gc_paused():
-        desired, between = combine(schedule_set, environment)
+    desired, between = combine(schedule_set, environment)
     of_files = [finding for file in schedule_set.files for finding in file.part(environment).findings]
     return desired, in_order([*schedule_set.findings, *of_files, *between])
 

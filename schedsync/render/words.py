@@ -194,7 +194,7 @@ def time_text(value: datetime | None) -> str:
 def edit_text(edit: Edit | None) -> str:
     """Write who edited a row, and when."""
     if edit is None:
-        return "by an unknown hand: no entry in the admin's log"
+        return "by an unknown user (nothing in Django's admin log)"
     return f"by {printable(edit.user)} at {time_text(edit.time)}"
 
 

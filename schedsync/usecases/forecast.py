@@ -1,8 +1,8 @@
-"""Next runs and the load picture of a set, as stock Beat would make them; no Django, no database."""
+"""Forecasts the next runs and the load of a set, as stock Beat would make them; needs no Django and no database."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -17,15 +17,15 @@ from schedsync.core.schedule import Desired, Schedule
 from schedsync.core.timing import Clocked, Interval, Solar, Timing
 from schedsync.planning.snapshot import Snapshot
 
-#: So many runs of one schedule are told at most.
+#: A forecast lists at most this many runs of one schedule.
 MOST_RUNS = 10_000
-#: So many of the worst minutes are named.
+#: A forecast names this many of the busiest minutes.
 WORST = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """From when on, and how far: until an instant, so many runs, or both."""
+    """The part of the future to forecast: from ``start``, until an instant, for a count of runs, or both."""
 
     start: datetime
     until: datetime | None = None
@@ -33,29 +33,29 @@ class Horizon:
 
 
 def forecast(desired: Desired, horizon: Horizon, name: str | None = None, snapshot: Snapshot | None = None) -> Forecast:
-    """Return the runs of the schedules whose names fit a pattern, and the load of them all for a week.
+    """Return the runs of the schedules whose names match a pattern, and their load for a week.
 
-    With a snapshot an interval is counted from its last run, else from the start of the horizon.
+    With a snapshot, an interval counts from its last run; without one, from the start of the horizon.
     """
     rows = snapshot.observed.rows if snapshot else {}
-    chosen = [one for one in desired.schedules.values() if name is None or fnmatchcase(one.name, name)]
-    last_runs = {name: counted for name, row in rows.items() if (counted := _counted_from(row))}
+    chosen = [schedule for schedule in desired.schedules.values() if name is None or fnmatchcase(schedule.name, name)]
+    last_runs = {row.name: start for row in rows.values() if (start := _counted_from(row))}
     load = load_of(chosen, week_of(horizon.start, last_runs), slots)
-    outlooks = tuple(_outlook(one, rows.get(one.name), horizon) for one in chosen)
+    outlooks = tuple(_outlook(schedule, rows.get(schedule.name), horizon) for schedule in chosen)
     return Forecast(horizon.start, outlooks, load, load.peaks(WORST, slots), name is not None)
 
 
 def _outlook(schedule: Schedule, row: Row | None, horizon: Horizon) -> Outlook:
     most = min(horizon.count or MOST_RUNS, MOST_RUNS)
-    found = list(islice(_runs(schedule, row, horizon), most + 1))
+    runs = list(islice(_runs(schedule, row, horizon), most + 1))
     timing = schedule.spec.timing
     return Outlook(
         name=schedule.name,
         timing=timing,
-        runs=tuple(found[:most]),
+        runs=tuple(runs[:most]),
         frequency=_how_often(schedule, horizon.start),
         counted_from=(_counted_from(row) or horizon.start) if isinstance(timing, Interval) else None,
-        more=len(found) > most,
+        more=len(runs) > most,
     )
 
 
@@ -75,7 +75,7 @@ def _never_happens(timing: Timing, now: datetime) -> bool:
 
 
 def _counted_from(row: Row | None) -> datetime | None:
-    """Return what Beat counts an interval from: the last run, else the last change of the row."""
+    """Return the instant from which Beat counts an interval: the last run, else the last change of the row."""
     return None if row is None else row.last_run_at or row.date_changed
 
 
@@ -86,8 +86,7 @@ def _runs(schedule: Schedule, row: Row | None, horizon: Horizon) -> Iterator[dat
         return iter(())
     later = iter(()) if spec.one_off or isinstance(spec.timing, Clocked) else slots(spec.timing, first.at)
     ends = [end for end in (spec.expires_at, _just_after(horizon.until)) if end is not None]
-    inside: Callable[[datetime], bool] = lambda run: all(run < end for end in ends)  # noqa: E731
-    return takewhile(inside, chain([first.at], later))
+    return takewhile(lambda run: all(run < end for end in ends), chain([first.at], later))
 
 
 def _just_after(until: datetime | None) -> datetime | None:

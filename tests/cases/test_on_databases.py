@@ -18,7 +18,7 @@ from tests.beat.ours import app
 from tests.conftest import Project
 
 CASES = Path(__file__).parent
-SAID = "error: `USE_TZ` is off: Beat crashes, or shifts first runs (SS301)\n  hint: set `USE_TZ = True`\n"
+SAID = "error: `USE_TZ` is off: Beat crashes, or first runs come at a wrong time (SS301)\n  hint: set `USE_TZ = True`\n"
 
 
 def text_of(case: str) -> str:

@@ -156,7 +156,7 @@ def test_the_configuration_is_that_of_each_revision(checkout: Checkout) -> None:
     assert {one["location"]["path"] for one in (*said["findings"], *checkout.json("main")["findings"])} == {
         "schedsync.toml"
     }
-    assert changed_code(checkout, "--move-set") == 0
+    assert changed_code(checkout, "--allow-move") == 0
 
 
 def changed_code(checkout: Checkout, *words: str) -> int:
@@ -207,7 +207,7 @@ def test_a_refusal_that_the_merge_would_meet_is_foretold(checkout: Checkout) -> 
     checkout.schedules(BEFORE.splitlines()[0] + "\n")
     done = checkout.review()
     said = checkout.json()
-    lifted = checkout.review("--max-stops", "3")
+    lifted = checkout.review("--allow-stops", "3")
 
     assert (done.code, codes(said)) == (1, ["SS164"])
     assert said["findings"][0]["message"].startswith("an apply would be refused: 3 stops are 75 % of 4")
@@ -399,7 +399,7 @@ def test_environments_that_come_are_foretold_to_be_refused(checkout: Checkout) -
     checkout.write('environments = ["x"]\n', "schedsync.toml")
 
     assert [one["code"] for one in checkout.json()["environments"][0]["refusals"]] == ["other_environment"]
-    assert checkout.review("--move-set").code == 0
+    assert checkout.review("--allow-move").code == 0
 
 
 def test_environments_of_either_side_are_remembered_apart(checkout: Checkout) -> None:

@@ -179,7 +179,7 @@ def test_missing_rights_are_named(healthy: Project) -> None:
         cursor.execute("SET ROLE reader")
     try:
         done = healthy.command("doctor", "--database", healthy.using)
-        refused = healthy.apply("--max-stops", "0")
+        refused = healthy.apply("--allow-stops", "0")
         healthy.schedules("  one: {task: t, every: 2m}\n")
         written = healthy.apply()
     finally:
