@@ -36,6 +36,7 @@ from schedsync.database.bounded import bounded, reconnect
 from schedsync.database.collector import gc_paused
 from schedsync.database.faults import ask_for_missing_tables, is_row_locked
 from schedsync.database.notify import leader_setting, notify, publish
+from schedsync.database.use_tz import require_use_tz
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +51,12 @@ class NotMigrated(DatabaseError):
 class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     """Celery's scheduler class: ``celery beat --scheduler schedsync.beat:Scheduler``.
 
-    Raises ImproperlyConfigured where the settings SCHEDSYNC_LEADER, _LEASE, _RENEW or _RETRY do not fit.
+    Raises ImproperlyConfigured where the settings SCHEDSYNC_LEADER, _LEASE, _RENEW or _RETRY do not fit, WrongUsage
+    where ``USE_TZ`` is off.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        require_use_tz()
         self.using: str = router.db_for_write(PeriodicTask)
         self.holder = uuid.uuid4()
         self.timings = Timings.of_settings()

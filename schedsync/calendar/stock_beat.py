@@ -32,6 +32,8 @@ RELOAD = timedelta(seconds=300)
 WRITE_BACK = timedelta(seconds=180)
 #: How far ahead Celery looks for an event of the sun (celery/schedules.py ``solar.max_search_days``).
 _SEARCHED = timedelta(days=366)
+#: The search steps from midnight to midnight of the sun, so that it ends up to a day earlier.
+_SEARCH_ENDS = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,15 @@ def next_slot(timing: Timing, after: datetime) -> datetime:
     schedule = celery_schedule(timing, after)
     seen = after.astimezone(schedule.tz) if isinstance(timing, Crontab) else after
     return (after + _wait(schedule, seen)).astimezone(timezone.utc)
+
+
+def sun_slot(timing: Timing, after: datetime) -> datetime | None:
+    """Return the first slot of a solar timing after an instant, None where its event does not happen within a year.
+
+    Celery then answers with the end of its search, at which nothing happens.
+    """
+    slot = next_slot(timing, after)
+    return slot if after < slot < after + _SEARCH_ENDS else None
 
 
 def _wait(schedule: Any, seen: datetime) -> timedelta:
@@ -217,6 +228,6 @@ def slots(timing: Timing, after: datetime) -> Iterator[datetime]:
 
 
 def _solar_slots(timing: Timing, after: datetime) -> Iterator[datetime]:
-    while True:
-        after = next_slot(timing, after)
-        yield after
+    while (slot := sun_slot(timing, after)) is not None:
+        yield slot
+        after = slot

@@ -13,9 +13,9 @@ from functools import lru_cache
 from itertools import takewhile
 
 from schedsync.calendar.slots import crontab_slots, fields_of, last_slot
-from schedsync.calendar.stock_beat import next_slot
-from schedsync.calendar.zones import changes_on, midnight
-from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval, Timing, zone_of
+from schedsync.calendar.stock_beat import sun_slot
+from schedsync.calendar.zones import changes_on
+from schedsync.core.timing import Clocked, Crontab, Interval, Timing, zone_of
 
 _DAY = timedelta(days=1)
 #: Days. 29 February on a given weekday can be forty years ago.
@@ -84,8 +84,7 @@ def _slot_after(timing: Timing, after: datetime) -> datetime | None:
         return next(crontab_slots(timing, after), None)
     if isinstance(timing, Clocked):
         return timing.at if timing.at > after else None
-    slot = next_slot(timing, after)
-    return slot if slot > after else None
+    return sun_slot(timing, after)
 
 
 def due(timing: Timing, tick: datetime, now: datetime, lateness: Lateness, since: datetime) -> Due:

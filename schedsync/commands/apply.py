@@ -43,7 +43,7 @@ from schedsync.planning.plan import Plan
 from schedsync.render import json_, markdown, text
 
 if TYPE_CHECKING:
-    from schedsync.database.transaction import Waiting
+    from schedsync.database.transaction import WaitOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,13 @@ class ApplyRequest:
     timeout: float
     lock_timeout: float
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> WaitOptions:
         """Return how this call waits; Django must be set up."""
-        from schedsync.database.transaction import Waiting
+        from schedsync.database.transaction import WaitOptions
 
-        return Waiting(settle=self.settle, lock=self.lock_timeout, beats=self.timeout if self.wait else 0.0, say=say)
+        return WaitOptions(
+            settle=self.settle, lock=self.lock_timeout, beats=self.timeout if self.wait else 0.0, say=say
+        )
 
 
 @dataclass(frozen=True, slots=True)

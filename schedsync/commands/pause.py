@@ -58,10 +58,10 @@ def pause(request: PauseRequest, database: DatabaseOptions, format_: str) -> int
     Stock Beat cannot end a pause by itself: the first apply after its end enables the schedule again.
     """
     set_up(database)
-    from schedsync.database.transaction import Waiting
+    from schedsync.database.transaction import WaitOptions
     from schedsync.usecases import pause as operate
 
-    waiting = Waiting(settle=request.settle, lock=request.lock_timeout, say=say)
+    waiting = WaitOptions(settle=request.settle, lock=request.lock_timeout, say=say)
     span = None if request.span is None else timedelta(seconds=request.span)
     paused = operate.pause(database.database, request.name, request.reason, span, waiting)
     click.echo(json_.pause(paused) if format_ == "json" else text.paused(paused.name, paused.until))

@@ -1,4 +1,4 @@
-"""Waiting for the apply lock, for writes that are not an apply."""
+"""Waiting for the apply lock."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule
 from schedsync.files.discover import OutsideError
 from schedsync.files.document import Document
+from schedsync.files.line_breaks import lines_of
 from schedsync.files.names import check_name
 from schedsync.files.node import Node
 from schedsync.files.parse import read_schedule
@@ -120,7 +121,7 @@ def _lines(document: Document, node: Node, reporter: Reporter) -> list[tuple[Any
         reporter.finding("SS150", f"`{node.value}` cannot be read: {reason}", place, hint)
         return None
     shown = (PurePosixPath(document.path).parent / node.value).as_posix()
-    lines = ((line.strip(), Location(shown, number, 1)) for number, line in enumerate(text.splitlines(), 1))
+    lines = ((line.strip(), Location(shown, number, 1)) for number, line in enumerate(lines_of(text), 1))
     return [(line, where) for line, where in lines if line and not line.startswith("#")]
 
 

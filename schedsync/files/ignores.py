@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from schedsync.core.finding import CODES, Finding, did_you_mean
 from schedsync.core.location import Location
+from schedsync.files.line_breaks import lines_of
 
 _MARK = b"schedsync:"
 _COMMENT = re.compile(r"(?P<before>^|.*?\s)#\s*schedsync:\s*ignore\[(?P<codes>[^\]]*)\]")
@@ -20,7 +21,7 @@ def read_ignores(data: bytes, path: str, report: Callable[[Finding], None]) -> d
     if _MARK not in data:
         return {}
     ignores: dict[int, frozenset[str]] = {}
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(lines_of(data.decode("utf-8", "replace")), 1):
         if match := _COMMENT.match(line):
             codes = frozenset(code.strip() for code in match["codes"].split(",") if code.strip())
             _check(codes, Location(path, number, match.start("codes") + 1), report)

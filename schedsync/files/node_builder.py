@@ -15,6 +15,7 @@ import yaml
 from schedsync.core.finding import Finding, Severity
 from schedsync.core.location import Location
 from schedsync.core.secrets import is_secret_key
+from schedsync.files.hints import decimal_comma_hint
 from schedsync.files.node import Node
 from schedsync.files.scalar import NUMERIC, WORDS, number
 
@@ -37,11 +38,14 @@ class NodeBuilder:
 
     ``node`` is the innermost open mapping or list, ``key`` its key that waits for a value, ``anchor`` its anchor. The
     stack holds the same three of every mapping and list around it. An anchor whose node is still open has None.
+    ``original`` undoes what was replaced in the text before it was parsed; ``scalars`` are the events of the last two.
     """
 
-    def __init__(self, path: str, report: Callable[[Finding], None]) -> None:
+    def __init__(self, path: str, report: Callable[[Finding], None], original: Callable[[str], str]) -> None:
         self.path = path
         self.report = report
+        self.original = original
+        self.scalars: tuple[Any, Any] = (None, None)
         self.anchors: dict[str, Node | None] = {}
         self.stack: list[tuple[Node | None, _Key | None, str | None]] = []
         self.node: Node | None = None
@@ -78,7 +82,8 @@ class NodeBuilder:
             raise Halt
 
     def _scalar(self, event: Any) -> None:
-        text, mark = event.value, event.start_mark
+        self.scalars = (self.scalars[1], event)
+        text, mark = self.original(event.value), event.start_mark
         line, column = mark.line + 1, mark.column + 1
         if event.tag is not None:
             self._check_tag(event)
@@ -174,8 +179,19 @@ class NodeBuilder:
             return node.value, node.line, node.column
         compound = isinstance(node.value, (dict, list))
         shown = "a mapping or a list" if compound else f"`{json.dumps(node.value, default=str)}`"
-        self._finding("SS111", f"a key must be text, not {shown}", _Mark(node), "quote it")
+        self._finding("SS111", f"a key must be text, not {shown}", _Mark(node), self._decimal_comma() or "quote it")
         return f"\0{position}", node.line, node.column
+
+    def _decimal_comma(self) -> str | None:
+        """Return a hint where a flow mapping's key is the rest of a number: ``{longitude: 13,4}``."""
+        before, after = self.scalars
+        if before is None or before.style or after.style or self.node is None:
+            return None
+        if is_secret_key(next(reversed(self.node.value), "")):
+            return None
+        end, start = before.end_mark, after.start_mark
+        is_next = end.line == start.line and end.column + 1 == start.column
+        return decimal_comma_hint(f"{before.value},{after.value}") if is_next else None
 
     def _put(self, parent: Node, keys: dict[str, tuple[int, int]], key: _Key, node: Node) -> None:
         name, line, column = key

@@ -15,6 +15,7 @@ from schedsync.core.schedule import Desired, Schedule
 from schedsync.files.discover import read_files
 from schedsync.files.document import Part
 from schedsync.files.one_file import ReadFile, read_file
+from schedsync.files.rename_hint import rename_hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def _check_renames(desired: Desired, report: Callable[[Finding], None]) -> None:
             continue
         if old in desired.schedules:
             message = f"`{schedule.name}` is renamed from `{old}`, which is still defined in the set"
-            report(Finding("SS146", message, schedule.location))
+            report(Finding("SS146", message, schedule.location, rename_hint(schedule, desired.schedules)))
         elif (first := renamed.setdefault(old, schedule)) is not schedule:
             message = f"`{first.name}` is already renamed from `{old}`, at {first.location}"
             report(Finding("SS146", message, schedule.location))

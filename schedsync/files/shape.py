@@ -8,6 +8,7 @@ from typing import Any
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.secrets import is_secret_key
+from schedsync.files.hints import type_hint, value_hint
 from schedsync.files.node import Node
 from schedsync.schemas.validator import SCHEDULES, conforms, errors
 from schedsync.schemas.wording import described, predicate, type_predicate, unknown_key_hint
@@ -40,7 +41,7 @@ def _findings(error: Any, root: Node, path: str) -> Iterator[Finding]:
         for missing in (key for key in error.validator_value if key not in error.instance):
             yield Finding("SS122", f"`{missing}` is missing", key_place, _MISSING_HINTS.get(missing))
     else:
-        yield Finding("SS123", _not_allowed(error), _place(node, path, key_place))
+        yield Finding("SS123", _not_allowed(error), _place(node, path, key_place), value_hint(error))
 
 
 def _node_at(root: Node, steps: Sequence[str | int], path: str) -> tuple[Node, Location]:
@@ -72,7 +73,7 @@ def _wrong_type(error: Any, node: Node, key_place: Location) -> Finding:
     private = _is_private(error.absolute_path) and isinstance(error.instance, (str, int, float))
     given = ("text" if isinstance(error.instance, str) else "a number") if private else described(error.instance)
     message = f"{_subject(error)} {type_predicate(error, given)}"
-    hint = _type_hint(error.absolute_path[-1] if error.absolute_path else None, error.instance)
+    hint = None if private else type_hint(error)
     return Finding("SS121", message, _place(node, key_place.path, key_place), hint)
 
 
@@ -82,14 +83,6 @@ def _subject(error: Any) -> str:
         return "the file"
     last = error.absolute_path[-1]
     return f"`{last}`" if isinstance(last, str) else "an item"
-
-
-def _type_hint(key: str | int | None, value: Any) -> str | None:
-    if isinstance(value, int) and key in ("every", "expires_after"):
-        return f"write `{value}s` for seconds, `{value}m` for minutes"
-    if isinstance(value, dict) and len(value) == 1 and None in value.values():
-        return f'a placeholder needs quotes: "{{{next(iter(value))}}}"'
-    return None
 
 
 def _is_private(path: Sequence[str | int]) -> bool:

@@ -12,6 +12,7 @@ import yaml
 
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
+from schedsync.files.line_breaks import without_line_breaks
 from schedsync.files.node import Node
 from schedsync.files.node_builder import Halt, NodeBuilder
 
@@ -32,7 +33,8 @@ def read(data: bytes, path: str, size: int = 0) -> tuple[Node | None, list[Findi
     text = _decoded(data, max(size, len(data)), path, findings)
     if text is None:
         return None, findings
-    builder = NodeBuilder(path, findings.append)
+    text, original = without_line_breaks(text)
+    builder = NodeBuilder(path, findings.append, original)
     try:
         _build(text, builder)
     except Halt:

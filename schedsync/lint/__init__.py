@@ -16,7 +16,9 @@ from schedsync.lint import (
     herd,
     installed_fault,
     late_expiry,
+    never_happens,
     one_off,
+    open_minute,
     own_beat,
     owner_missing,
     past,
@@ -54,6 +56,8 @@ RULES: Mapping[str, Rule] = {
         unregistered_task.RULE,
         arguments.RULE,
         own_beat.RULE,
+        open_minute.RULE,
+        never_happens.RULE,
     )
 }
 

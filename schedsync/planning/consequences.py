@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from schedsync.calendar.slots import runs_a_day
 from schedsync.calendar.stock_beat import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot
 from schedsync.calendar.words import times, when
 from schedsync.core.change import Adopt, Change, Consequence, Delete, Rename
@@ -18,6 +19,9 @@ from schedsync.core.timing import Clocked, Interval
 
 #: Edits of these can make Beat fire for a slot of the past.
 GUARDED = frozenset({"timing", "enabled", "start_at"})
+
+#: An edit that makes a schedule run this many times as often is an alarm.
+ALARMING_RISE = 10
 
 
 def last_run_for(change: Change, now: datetime) -> datetime | None:
@@ -115,9 +119,15 @@ def _frequency(change: Change) -> Iterator[Consequence]:
     if spec is None or spec.one_off:
         return
     before = row.spec if row is not None else None
-    text = times(spec.timing, None if before is None or before.one_off else before.timing)
-    if text:
-        yield Consequence("frequency", f"runs {text}")
+    if before is None or before.one_off:
+        yield Consequence("frequency", f"runs {after}")
+    elif (was := frequency(before.timing)) != after:
+        message = f"{was} {'becomes' if was.startswith('1 ') else 'become'} {after}"
+        times = runs_a_day(spec.timing) / (runs_a_day(before.timing) or 1)
+        if times >= ALARMING_RISE:
+            yield Consequence("more_often", f"runs {times:,.0f} times as often: {message} (SS222)")
+        else:
+            yield Consequence("frequency", message)
 
 
 def _next(change: Change, before: Run | None, after: Run | None, now: datetime) -> Iterator[Consequence]:

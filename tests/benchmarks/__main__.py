@@ -61,7 +61,7 @@ def main(sizes: tuple[int, ...] = SIZES, *, only_beat: bool = False) -> int:
         django.setup()
         call_command("migrate", verbosity=0)
         # Import the modules beforehand, so that imports are measured neither for schedsync nor for the loop.
-        for module in ("git", "fastjsonschema", "schedsync.cli", "schedsync.sync", "schedsync.differing"):
+        for module in ("git", "fastjsonschema", "schedsync.cli", "schedsync.usecases.sync", "schedsync.review.compare"):
             import_module(module)
         if only_beat:
             first = PAGE.read_text().partition(f"{beat.TITLE}\n")[0]

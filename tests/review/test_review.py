@@ -76,8 +76,8 @@ def test_it_says_what_follows(changed: Checkout) -> None:
         "fresh": ["first run at 2026-11-24 10:00 UTC", "runs once a day"],
         "nightly": [
             "next run moves from 2026-11-24 02:00 UTC to 2026-11-23 10:02 UTC",
-            "does not catch up on the run that it has missed (`edit_may_fire: false`)",
-            "runs 720 times a day instead of once a day",
+            "a slot of the past is not made up for (`edit_may_fire: false`)",
+            "runs 720 times as often: 1 a day becomes 720 a day (SS222)",
         ],
         "weekly-digest": [],
     }
