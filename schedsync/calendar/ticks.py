@@ -14,8 +14,8 @@ from itertools import takewhile
 
 from schedsync.calendar.slots import crontab_slots, fields_of, last_slot
 from schedsync.calendar.stock_beat import sun_slot
-from schedsync.calendar.zones import changes_on
-from schedsync.core.timing import Clocked, Crontab, Interval, Timing, zone_of
+from schedsync.calendar.zones import changes_on, midnight
+from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval, Timing, zone_of
 
 _DAY = timedelta(days=1)
 #: Days. 29 February on a given weekday can be forty years ago.

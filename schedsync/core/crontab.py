@@ -170,7 +170,7 @@ def _name(text: str, field: Field, offset: int) -> int:
     known = field.names.get(text.lower())
     if known is not None:
         return known
-    shown = f"`{text}` is no {field.name.replace('_', ' ')}" if text else "an empty value"
+    shown = f"`{text}` is not a {field.name.replace('_', ' ')}" if text else "an empty value"
     raise CrontabError(shown, offset=offset, hint=_name_hint(text, field))
 
 
@@ -185,7 +185,7 @@ def _name_hint(text: str, field: Field) -> str | None:
         hint = "Celery knows no `L`, `W`, `#` and `?`"
         return f"{hint}; {_LAST_DAY}" if field.name == "day_of_month" and text == "L" else hint
     if text.strip() != text:
-        return "leave out the white space" if _is_number(text.strip(), field) else None
+        return "remove the white space" if _is_number(text.strip(), field) else None
     return did_you_mean(text.lower(), field.names)
 
 
@@ -201,7 +201,7 @@ def _step(text: str, field: Field, offset: int, once: int) -> int:
     size = field.last - field.first + 1
     step = int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0
     if not 1 <= step < size:
-        hint = f"write `{once}` for once" if step else None
+        hint = f"write `{once}` to run once" if step else None
         raise CrontabError(f"the step `{text}` is not within 1-{size - 1}", offset=offset, hint=hint)
     return step
 

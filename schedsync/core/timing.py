@@ -32,7 +32,7 @@ _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(?P<fraction>\.\d+)?)?\s?(?P<offset>[Zz]|[+-]\d\d:?\d\d)?\Z",
     re.ASCII,
 )
-#: Beat adds the interval to the last run; beyond a century the sum soon leaves the calendar.
+#: A century. Beat adds the interval to the last run, and the sum must not pass the year 9999.
 LONGEST_INTERVAL = 36_525 * UNITS["d"]
 _LARGEST_EVERY = 2**31 - 1
 SOLAR_EVENTS = (
@@ -159,7 +159,7 @@ def duration(text: str) -> int:
     """Read ``30s``, ``5m``, ``1h``, ``7d`` or ``250us``; returns microseconds, possibly 0. Raises TimingError."""
     match = _DURATION.match(text)
     if not match:
-        raise TimingError(f"`{text}` is no duration", "one whole number and us, s, m, h or d, such as `5m`")
+        raise TimingError(f"`{text}` is not a duration", "write one whole number and us, s, m, h or d, such as `5m`")
     return int(match[1]) * UNITS[match[2]]
 
 

@@ -138,7 +138,7 @@ def follow_changes(request: WriteRequest, observed: Observed) -> None:
 def _names_over(request: WriteRequest, observed: Observed) -> set[str]:
     """Return the names whose pause has ended, and whose row is by now as it was before the pause."""
     ended = [pause for pause in observed.pauses.values() if pause.ended(request.now)]
-    return {pause.name for pause in ended if pause.held or _is_as_applied(pause, request, observed)}
+    return {pause.name for pause in ended if pause.was_held or _is_as_applied(pause, request, observed)}
 
 
 def _is_as_applied(pause: Paused, request: WriteRequest, observed: Observed) -> bool:

@@ -120,14 +120,13 @@ def _frequency(change: Change) -> Iterator[Consequence]:
         return
     before = row.spec if row is not None else None
     if before is None or before.one_off:
-        yield Consequence("frequency", f"runs {after}")
-    elif (was := frequency(before.timing)) != after:
-        message = f"{was} {'becomes' if was.startswith('1 ') else 'become'} {after}"
-        times = runs_a_day(spec.timing) / (runs_a_day(before.timing) or 1)
-        if times >= ALARMING_RISE:
-            yield Consequence("more_often", f"runs {times:,.0f} times as often: {message} (SS222)")
+        yield Consequence("frequency", f"runs {times(spec.timing)}")
+    elif text := times(spec.timing, before.timing):
+        rise = runs_a_day(spec.timing) / (runs_a_day(before.timing) or 1)
+        if rise >= ALARMING_RISE:
+            yield Consequence("more_often", f"runs {rise:,.0f} times as often: {text} (SS222)")
         else:
-            yield Consequence("frequency", message)
+            yield Consequence("frequency", f"runs {text}")
 
 
 def _next(change: Change, before: Run | None, after: Run | None, now: datetime) -> Iterator[Consequence]:
