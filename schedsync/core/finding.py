@@ -111,6 +111,9 @@ CODES: Mapping[str, str] = {
     "SS332": "a name in the ledger whose row is missing",
 }
 
+#: The lint rules, which the configuration and comments can switch off. SS222 is a review's alarm: nothing silences it.
+RULE_CODES = tuple(code for code in CODES if code.startswith("SS2") and code != "SS222")
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return a hint with the nearest known word, or None where none is near."""
