@@ -1,14 +1,22 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The tests that start no server and no process that goes on: those of `make check` and of .ci/sdist.
+PURE := tests/core tests/calendar tests/planning tests/lint tests/files tests/git tests/schemas tests/render tests/review
 
-.PHONY: help demo test lint format benchmark build clean
+.PHONY: help demo check pure test lint format benchmark build clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
 
 demo: $(VENV)/demo.stamp  ## Show the main job, with a real Beat and worker on embedded parts
 	@$(BIN)/python examples/shop/demo.py
+
+check: $(VENV)/dev.stamp  ## Run the linters and the tests that need no server, in less than a minute
+	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) lint pure
+
+pure: $(VENV)/dev.stamp  ## Run the tests that need no server
+	@$(BIN)/python -m pytest -q $(PURE)
 
 test: $(VENV)/dev.stamp  ## Run the tests on all servers that this machine can have
 	@$(BIN)/python -m tests.servers --cov --cov-report=term $(ARGS)
@@ -20,8 +28,11 @@ lint: $(VENV)/dev.stamp  ## Check style, types, layers and schemas
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --check-metaschema schemas/*.json
 	$(BIN)/check-jsonschema --schemafile schemas/schedules.v1.schema.json $$(find schedules -name '*.yaml')
+	$(BIN)/check-jsonschema --schemafile schemas/config.v1.schema.json schedsync.toml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $$(ls .github/ISSUE_TEMPLATE/*.yml | grep -v config.yml)
 	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci examples/gitlab/*.yml
 	$(BIN)/zizmor --offline --quiet .
 	@if command -v actionlint >/dev/null; then actionlint; fi

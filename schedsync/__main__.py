@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def entry() -> None:
-    """Run the process's own command line, and exit; an interrupt is 130 from the first moment on."""
+    """Run the command line of the process, and exit; an interrupt is exit code 130 even during the imports."""
     try:
         from schedsync.cli import run
 
@@ -19,7 +19,8 @@ def entry() -> None:
 
 
 if __name__ == "__main__":
-    # `python -m` puts the working directory first, and a review's may be anyone's: what needs it, adds it again.
+    # `python -m` puts the working directory first on the path. A review runs in directories that nobody trusts, so
+    # it is removed; verbs that need Django add it again.
     if sys.path and sys.path[0] in ("", str(Path.cwd())):
         del sys.path[0]
     entry()

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class SchedsyncConfig(AppConfig):
-    """Registers the system checks, and what passes changes on to waiting Beats."""
+    """Registers the system checks, and the signal that tells Beats about a change."""
 
     name = "schedsync"
     verbose_name = "Schedules in Git"

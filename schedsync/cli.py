@@ -1,10 +1,10 @@
-"""The command line: every verb, and what an outcome becomes as an exit code."""
+"""The command line: all verbs, and the exit code of what click raises."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -13,6 +13,7 @@ from schedsync.commands.apply import apply
 from schedsync.commands.doctor import doctor
 from schedsync.commands.drift import drift
 from schedsync.commands.forecast import forecast
+from schedsync.commands.options import Verb
 from schedsync.commands.pause import pause
 from schedsync.commands.plan import plan
 from schedsync.commands.resume import resume
@@ -25,12 +26,29 @@ from schedsync.commands.validate import validate
 from schedsync.errors import WrongUsage
 
 INTERRUPTED = 130
+#: Longer lines are hard to read, however wide the terminal is.
+_WIDEST = 120
+
+#: The headings of ``--help``, and their verbs in the order in which a new user needs them.
+GROUPS: Mapping[str, Sequence[Verb]] = {
+    "Start": (doctor,),
+    "Change": (validate, review, forecast, plan, apply),
+    "Look": (status, drift),
+    "Act": (pause, resume),
+    "Serve": (snapshot,),
+    "Reference": (schema, rules),
+}
+_FIRST_STEPS = (
+    ("doctor", "find what would stop Beat"),
+    ("validate", "check the files below schedules/"),
+    ("plan", "show what an apply would change; writes nothing"),
+)
 
 EXIT_CODES = """\b
 Exit codes:
   0    done, or nothing to do
-  1    errors in the files, or a failure that wrote nothing
-  2    changes or drift are there
+  1    errors were found, or a failure that wrote nothing
+  2    there are changes, drift or overdue schedules
   3    refused by a safety rule
   4    the plan is stale
   5    another apply holds the lock
@@ -40,51 +58,45 @@ Exit codes:
   130  interrupted"""
 
 
-class _InOrder(click.Group):
-    """Lists the verbs in the order in which one meets them."""
+class _Verbs(click.Group):
+    """Lists the verbs by groups, after the first steps."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the first steps, a section for each group of verbs, and the options."""
+        with formatter.section("Begin with"):
+            steps = [(f"{ctx.command_path} {name}", purpose) for name, purpose in _FIRST_STEPS]
+            formatter.write_dl(steps, col_max=50)
+        width = max(map(len, self.commands))
+        for heading, verbs in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(str(verb.name).ljust(width), str(verb.short_help)) for verb in verbs])
+        click.Command.format_options(self, ctx, formatter)
+
 
 @click.group(
-    cls=_InOrder,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDEST},
     epilog=EXIT_CODES,
 )
+@click.option("--settings", metavar="MODULE", help="Django's settings, for every verb; also DJANGO_SETTINGS_MODULE.")
+@click.option("--pythonpath", metavar="DIRECTORY", help="A directory to import the settings from.")
 @click.version_option(__version__, message="%(prog)s %(version)s")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context, settings: str | None, pythonpath: str | None) -> None:
     """Celery Beat's schedules, kept in Git.
 
-    YAML files say which periodic tasks should exist; schedsync compares them with the django-celery-beat tables, shows
-    the difference, applies it in one transaction, and a running Beat picks it up without a restart.
-
-    \b
-      schedsync validate          check the files
-      schedsync review            see what a pull request will really do
-      schedsync plan              see what would change, and what follows from it
-      schedsync apply             change it
-      schedsync drift             see what someone changed behind Git's back
-      schedsync status            see which Beat leads, and what is overdue
+    YAML files say which periodic tasks should exist. schedsync compares them with the django-celery-beat tables, shows
+    the difference and applies it in one transaction. A running Beat loads it without a restart.
     """
+    defaults = {"settings": settings, "pythonpath": pythonpath}
+    ctx.default_map = {name: {key: value for key, value in defaults.items() if value} for name in main.commands}
 
 
-for _command in (
-    validate,
-    review,
-    forecast,
-    rules,
-    schema,
-    snapshot,
-    plan,
-    apply,
-    drift,
-    status,
-    pause,
-    resume,
-    doctor,
-):
-    main.add_command(_command)
+for _verb in (verb for verbs in GROUPS.values() for verb in verbs):
+    main.add_command(_verb)
 
 
 def run(arguments: Sequence[str], prog: str = "schedsync") -> int:
@@ -101,7 +113,7 @@ def run(arguments: Sequence[str], prog: str = "schedsync") -> int:
         click.echo("interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; Python would complain once more when it flushes at exit.
+        # The reader has closed the pipe; without this, Python would complain again when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:

@@ -1,7 +1,7 @@
 """Configuration that belongs with the files: schedsync.toml, or [tool.schedsync] in pyproject.toml.
 
-It is found upward from the path of the files, never from the working directory, so that the same files mean the
-same wherever a command is started.
+It is searched upward from the path of the files, never from the working directory: the same files mean the same
+wherever a command is started. Its shape is ``config.v1.schema.json``; this module checks what a schema cannot say.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from schedsync.core.finding import CODES, did_you_mean
+from schedsync.core.finding import did_you_mean
 from schedsync.core.refusal import MAX_STOP_PERCENT, MAX_STOPS, Limits
 from schedsync.errors import InvalidConfiguration, WrongUsage
 from schedsync.lint.rule import MAX_STARTS, Options
+from schedsync.schemas.validator import CONFIG, conforms, errors
+from schedsync.schemas.wording import described, predicate, shortened, type_predicate, unknown_key_hint
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -24,22 +26,22 @@ else:
 
 FILE = "schedsync.toml"
 PROJECT = "pyproject.toml"
-#: What the name of a file of schedules ends in.
+#: The name of a file of schedules ends in one of these.
 SUFFIXES = (".yaml", ".yml")
 DEFAULT_PATH = "schedules"
-LONGEST_SET = 100
-LONGEST_ENVIRONMENT = 64
-MOST_ENVIRONMENTS = 100
-#: A configuration has no more bytes.
-LARGEST = 2**20
-_LONGEST_PATTERN = 1_000
-#: Each multiplies what a pattern has to try.
-_MOST_STARS = 2
+#: A larger configuration is not read.
+MAX_CONFIG_BYTES = 2**20
+#: Each `**` of a pattern multiplies the number of paths to try.
+_MAX_DOUBLE_STARS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the configuration says; every field has a default that holds without any file."""
+    """The configuration of a set; every field has a default that holds without any file.
+
+    ``file`` is the configuration's own path. ``root`` is the configured path that contains a single given path, or
+    None. ``paths`` must not lead out of ``within``, unless that is None.
+    """
 
     file: Path | None = None
     root: Path | None = None
@@ -53,11 +55,11 @@ class Config:
     within: Path | None = None
 
     def limited(self, limits: Limits) -> Limits:
-        """Return limits with what the files' configuration says about them."""
+        """Return limits with the numbers that this configuration sets."""
         return replace(limits, max_stops=self.max_stops, max_stop_percent=self.max_stop_percent)
 
     def chosen(self, environment: str | None) -> str | None:
-        """Return the environment if it is declared; raises WrongUsage where it is not."""
+        """Return the environment if it is declared; raises WrongUsage if it is not."""
         if environment is None or environment in self.environments:
             return environment
         declared = f"declared: {', '.join(self.environments)}" if self.environments else None
@@ -65,30 +67,31 @@ class Config:
         raise WrongUsage(f"unknown environment `{environment}`", hint=hint)
 
 
-def load_config(path: str | None, top: Path | None = None) -> Config:
-    """Return the configuration for a PATH argument, or for the default path where there is none.
+def read_config(path: str | None, top: Path | None = None) -> Config:
+    """Return the configuration for a PATH argument, or for the default path if there is none.
 
-    It is not looked for above ``top``.
+    It is not searched above ``top``. Raises InvalidConfiguration.
     """
     start = Path(path or DEFAULT_PATH)
-    found = _find(start.absolute(), top)
-    if found is None:
+    nearest = _nearest(start.absolute(), top)
+    if nearest is None:
         return Config(paths=(start,))
-    file, table = found
-    base = _shown(file.parent)
-    config = read_config(file, table, base, lambda pattern: _matches(file, base, pattern))
+    file, table = nearest
+    base = _as_shown(file.parent)
+    config = config_of(file, table, base, lambda pattern: _matches(file, base, pattern))
     if path is None:
         return replace(config, within=file.parent)
     return replace(config, paths=(start,), root=_root(start, config.paths))
 
 
 def _root(start: Path, paths: tuple[Path, ...]) -> Path | None:
-    """Return the configured path that holds a file: what the file refers to lies below it, as for the whole set."""
+    """Return the configured path that contains a file: the file may refer to everything below it."""
     here = start.absolute()
     return next((path for path in paths if here.is_relative_to(path.absolute())), None)
 
 
-def _find(start: Path, top: Path | None) -> tuple[Path, Mapping[str, Any]] | None:
+def _nearest(start: Path, top: Path | None) -> tuple[Path, Mapping[str, Any]] | None:
+    """Return the nearest configuration at or above a directory: its path and its table; None without any."""
     for directory in (start, *start.parents):
         if top is not None and not directory.is_relative_to(top):
             return None
@@ -109,7 +112,7 @@ def _text(file: Path) -> str:
     if file.is_symlink() and not file.resolve().is_relative_to(file.parent.resolve()):
         raise InvalidConfiguration(str(file), "a symbolic link that leaves its directory")
     try:
-        if file.stat().st_size > LARGEST:
+        if file.stat().st_size > MAX_CONFIG_BYTES:
             raise InvalidConfiguration(str(file), "too large for a configuration")
         return file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -117,7 +120,7 @@ def _text(file: Path) -> str:
 
 
 def table_of(file: Path, text: str) -> Mapping[str, Any] | None:
-    """Return our table of a configuration file's text; None where a pyproject.toml has none."""
+    """Return schedsync's table of a configuration file's text; None if a pyproject.toml has none."""
     try:
         values: dict[str, Any] = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -131,101 +134,80 @@ def table_of(file: Path, text: str) -> Mapping[str, Any] | None:
     return table
 
 
-_KEYS = ("paths", "set", "environments", "safety", "lint", "repository_url")
-_SAFETY_KEYS = ("max_stops", "max_stop_percent")
-_LINT_KEYS = ("select", "extend_select", "ignore", "severity", "max_starts", "queues")
-_SEVERITIES = ("error", "warning", "info")
+def config_of(file: Path, table: Mapping[str, Any], base: Path, matches: Callable[[str], list[Path]]) -> Config:
+    """Build the configuration from a file's table; raises InvalidConfiguration.
 
-
-def read_config(file: Path, table: Mapping[str, Any], base: Path, matches: Callable[[str], list[Path]]) -> Config:
-    """Build the configuration from a file's table; its paths lie below ``base``, ``matches`` expands a pattern."""
-    _check_keys(file, table, _KEYS, "")
-    safety = _typed(file, table, "safety", dict, {})
-    _check_keys(file, safety, _SAFETY_KEYS, "safety.")
+    Its paths are relative to ``base``. ``matches`` returns the directories and YAML files that match a pattern.
+    """
+    _check_shape(file, table)
+    safety = table.get("safety", {})
     return Config(
         file=file,
-        paths=_paths(file, _texts(file, table, "paths", [DEFAULT_PATH]), base, matches),
-        set=_set_name(file, _typed(file, table, "set", str, "default")),
-        environments=_environments(file, _texts(file, table, "environments", [])),
-        max_stops=_number(file, safety, "max_stops", MAX_STOPS, 10**9),
-        max_stop_percent=_number(file, safety, "max_stop_percent", MAX_STOP_PERCENT, 100),
-        repository_url=_typed(file, table, "repository_url", str, None),
-        lint=_lint(file, _typed(file, table, "lint", dict, {})),
+        paths=_paths(file, table.get("paths", [DEFAULT_PATH]), base, matches),
+        set=_set_name(file, table.get("set", "default")),
+        environments=_environments(file, table.get("environments", ())),
+        # TOML's `5.0` is a whole number to a schema.
+        max_stops=int(safety.get("max_stops", MAX_STOPS)),
+        max_stop_percent=int(safety.get("max_stop_percent", MAX_STOP_PERCENT)),
+        repository_url=table.get("repository_url"),
+        lint=_lint_options(table.get("lint", {})),
     )
 
 
-def _lint(file: Path, table: Mapping[str, Any]) -> Options:
-    _check_keys(file, table, _LINT_KEYS, "lint.")
-    severities = _typed(file, table, "severity", dict, {})
-    for code, severity in severities.items():
-        _check_codes(file, "severity", [code])
-        if severity not in _SEVERITIES:
-            known = ", ".join(_SEVERITIES)
-            raise InvalidConfiguration(str(file), f"`lint.severity.{code}` takes one of {known}, not {severity!r}")
-    chosen = {key: tuple(_texts(file, table, key, [])) for key in ("select", "extend_select", "ignore", "queues")}
-    for key in ("select", "extend_select", "ignore"):
-        _check_codes(file, key, chosen[key])
+def _lint_options(table: Mapping[str, Any]) -> Options:
     return Options(
-        select=chosen["select"] if "select" in table else None,
-        extend_select=chosen["extend_select"],
-        ignore=chosen["ignore"],
-        severities=severities,
-        max_starts=_number(file, table, "max_starts", MAX_STARTS, 10**9),
-        queues=chosen["queues"],
+        select=tuple(table["select"]) if "select" in table else None,
+        extend_select=tuple(table.get("extend_select", ())),
+        ignore=tuple(table.get("ignore", ())),
+        severities=table.get("severity", {}),
+        max_starts=int(table.get("max_starts", MAX_STARTS)),
+        queues=tuple(table.get("queues", ())),
     )
 
 
-def _check_codes(file: Path, key: str, codes: Sequence[str]) -> None:
-    rules = [code for code in CODES if code.startswith("SS2")]
-    for code in codes:
-        if not any(rule.startswith(code) for rule in rules):
-            hint = did_you_mean(code, rules) or "`schedsync rules` lists them"
-            raise InvalidConfiguration(str(file), f"`lint.{key}`: no rule `{code}`", hint=hint)
+def _check_shape(file: Path, table: Mapping[str, Any]) -> None:
+    """Raise InvalidConfiguration for the first thing that the schema does not allow, unknown keys before all else."""
+    if conforms(table, CONFIG):
+        return
+    in_order = sorted(errors(table, CONFIG), key=lambda error: (error.validator != _UNKNOWN_KEY, str(error.json_path)))
+    for error in in_order:
+        message, hint = _explained(error)
+        raise InvalidConfiguration(str(file), message, hint=hint)
 
 
-def _check_keys(file: Path, table: Mapping[str, Any], known: Sequence[str], prefix: str) -> None:
-    for key in table:
-        if key not in known:
-            hint = did_you_mean(key, known) or f"known: {', '.join(known)}"
-            raise InvalidConfiguration(str(file), f"unknown key `{prefix}{key}`", hint=hint)
+_UNKNOWN_KEY = "additionalProperties"
+_TYPES = {"object": "a table", "array": "a list of texts"}
+_RULE_KEYS = ("select", "extend_select", "ignore")
 
 
-def _typed(file: Path, table: Mapping[str, Any], key: str, kind: type, default: Any) -> Any:
-    value = table.get(key, default)
-    if value is not default and (not isinstance(value, kind) or isinstance(value, bool)):
-        raise InvalidConfiguration(str(file), f"`{key}` takes {_KINDS[kind]}, not {value!r}")
-    return value
-
-
-_KINDS = {dict: "a table", str: "text", int: "a whole number", list: "a list of texts"}
-
-
-def _texts(file: Path, table: Mapping[str, Any], key: str, default: list[str]) -> list[str]:
-    values: list[str] = _typed(file, table, key, list, default)
-    if not all(isinstance(value, str) and value for value in values) or len(set(values)) != len(values):
-        raise InvalidConfiguration(str(file), f"`{key}` takes a list of different texts")
-    return values
-
-
-def _number(file: Path, table: Mapping[str, Any], key: str, default: int, most: int) -> int:
-    value: int = _typed(file, table, key, int, default)
-    if not 0 <= value <= most:
-        raise InvalidConfiguration(str(file), f"`{key}` is not within 0 and {most}")
-    return value
+def _explained(error: Any) -> tuple[str, str | None]:
+    """Return a message that names the key at fault, and a hint where there is one."""
+    keys = [step for step in error.absolute_path if isinstance(step, str)]
+    key = ".".join(keys)
+    if error.validator == _UNKNOWN_KEY:
+        known = list(error.schema["properties"])
+        unknown = next(name for name in error.instance if name not in known)
+        return f"unknown key `{'.'.join([*keys, unknown])}`", unknown_key_hint(unknown, known)
+    if error.validator == "enum" and keys[-1] in _RULE_KEYS:
+        hint = did_you_mean(str(error.instance), error.validator_value) or "`schedsync rules` lists them"
+        return f"`{key}`: no rule `{shortened(error.instance)}`", hint
+    subject = f"`{key}`" if isinstance(error.absolute_path[-1], str) else f"an item of `{key}`"
+    if error.validator == "type":
+        given = "a table" if isinstance(error.instance, dict) else described(error.instance)
+        return f"{subject} {type_predicate(error, given, _TYPES)}", None
+    return f"{subject} {predicate(error)}", None
 
 
 def _set_name(file: Path, name: str) -> str:
-    if not name.strip() or len(name) > LONGEST_SET or not name.isprintable():
-        raise InvalidConfiguration(str(file), f"`set` takes a name of at most {LONGEST_SET} characters")
+    if not name.strip() or not name.isprintable():
+        raise InvalidConfiguration(str(file), f"`set` takes a name of printable characters, not {described(name)}")
     return name
 
 
 def _environments(file: Path, names: Sequence[str]) -> tuple[str, ...]:
-    if len(names) > MOST_ENVIRONMENTS:
-        raise InvalidConfiguration(str(file), f"`environments` has at most {MOST_ENVIRONMENTS} names")
     for name in names:
-        if len(name) > LONGEST_ENVIRONMENT or not name.isprintable() or name != name.strip():
-            message = f"`environments` takes printable names of at most {LONGEST_ENVIRONMENT} characters"
+        if not name.isprintable() or name != name.strip():
+            message = f"`environments` takes printable names without white space at their ends, not {described(name)}"
             raise InvalidConfiguration(str(file), message)
     return tuple(names)
 
@@ -233,35 +215,35 @@ def _environments(file: Path, names: Sequence[str]) -> tuple[str, ...]:
 def _paths(file: Path, patterns: Sequence[str], base: Path, matches: Callable[[str], list[Path]]) -> tuple[Path, ...]:
     result: list[Path] = []
     for pattern in patterns:
-        if len(pattern) > _LONGEST_PATTERN or not pattern.isprintable() or pattern.split("/").count("**") > _MOST_STARS:
-            message = f"`paths` takes printable patterns of at most {_LONGEST_PATTERN} characters and two `**`"
-            raise InvalidConfiguration(str(file), message)
+        if not pattern.isprintable():
+            raise InvalidConfiguration(str(file), f"`paths` takes printable patterns, not {described(pattern)}")
+        if pattern.split("/").count("**") > _MAX_DOUBLE_STARS:
+            raise InvalidConfiguration(str(file), f"`paths`: `{pattern}` uses `**` more than twice")
         if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
-            raise InvalidConfiguration(str(file), f"`paths` stays below this file, `{pattern}` does not")
-        result += matches(pattern) if is_pattern(pattern) else [base / pattern]
-    if not result:
-        raise InvalidConfiguration(str(file), "`paths` names nothing")
+            raise InvalidConfiguration(str(file), f"`paths`: `{pattern}` leads out of this file's directory")
+        matching = matches(pattern) if is_pattern(pattern) else [base / pattern]
+        if not matching:
+            raise InvalidConfiguration(str(file), f"`paths`: no directory and no YAML file matches `{pattern}`")
+        result += matching
     return tuple(dict.fromkeys(result))
 
 
 def is_pattern(text: str) -> bool:
-    """Say whether a path holds wild cards."""
+    """Say whether a path contains wild cards."""
     return bool(set(text) & set("*?["))
 
 
 def _matches(file: Path, base: Path, pattern: str) -> list[Path]:
     try:
-        found = sorted(base.glob(pattern))
+        matching = sorted(base.glob(pattern))
     except (ValueError, OSError, NotImplementedError) as error:
-        raise InvalidConfiguration(str(file), f"`paths`: `{pattern}` is no pattern: {error}") from error
-    wanted = [path for path in found if not path.name.startswith(".") and (path.is_dir() or path.suffix in SUFFIXES)]
-    if not wanted:
-        raise InvalidConfiguration(str(file), f"`paths`: no directory and no YAML file matches `{pattern}`")
-    return wanted
+        raise InvalidConfiguration(str(file), f"`paths`: `{pattern}` is not a pattern: {error}") from error
+    visible = (path for path in matching if not path.name.startswith("."))
+    return [path for path in visible if path.is_dir() or path.suffix in SUFFIXES]
 
 
-def _shown(directory: Path) -> Path:
-    """Return a directory as findings shall show it: relative to the working directory where it lies below."""
+def _as_shown(directory: Path) -> Path:
+    """Return a directory as findings show it: relative to the working directory if it is below that."""
     try:
         return directory.relative_to(Path.cwd())
     except ValueError:

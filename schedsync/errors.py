@@ -2,16 +2,17 @@
 
 ::
 
-    SchedsyncError                 exit  failure_reason
-    ├── Failed                       1   failed          a failure that wrote nothing
-    │   ├── InvalidSet               1   invalid         the files have findings of severity error
-    │   └── InvalidConfiguration     1   invalid_configuration
-    ├── Refused                      3   refused         a safety rule says no
-    ├── Stale                        4   stale           what was planned is no longer what would be done
-    ├── Locked                       5   locked          another apply holds the lock
-    ├── NotConfirmed                 6   not_confirmed   committed, but what was written did not hold
-    ├── WrongUsage                  64   usage
-    └── Unavailable                 69   unavailable     the database is not there, or not usable
+    SchedsyncError               exit  failure_reason
+    ├── Failed                      1  failed                 a failure that wrote nothing
+    │   ├── InvalidSet              1  invalid                the files have findings of severity error
+    │   └── InvalidConfiguration    1  invalid_configuration  schedsync.toml cannot be used
+    ├── Refused                     3  refused                a safety rule says no
+    ├── Stale                       4  stale                  the tables or the files have changed since the plan
+    ├── Locked                      5  locked                 another apply holds the lock
+    ├── NotConfirmed                6  not_confirmed          committed, but the rows were changed back
+    ├── NotLoaded                   6  not_loaded             committed, but not every Beat has loaded it in time
+    ├── WrongUsage                 64  usage                  the command line is wrong
+    └── Unavailable                69  unavailable            the database cannot be used
 
 An exception carries data and composes its own message; its ``hint`` names the way out.
 """
@@ -26,7 +27,7 @@ from schedsync.core.refusal import Refusal
 
 
 class SchedsyncError(Exception):
-    """A failure that the user is told about in words, without a traceback."""
+    """A failure that is printed as a message, without a traceback."""
 
     exit_code: ClassVar[int] = 1
     failure_reason: ClassVar[str] = "failed"
@@ -38,7 +39,7 @@ class SchedsyncError(Exception):
 
 
 class Failed(SchedsyncError):
-    """Something failed before anything was written."""
+    """A failure that wrote nothing."""
 
 
 class InvalidSet(Failed):
@@ -74,7 +75,7 @@ class Refused(SchedsyncError):
 
 
 class Stale(SchedsyncError):
-    """The tables, or the files, moved on since the plan was made."""
+    """The tables or the files have changed since the plan was made."""
 
     exit_code = 4
     failure_reason = "stale"
@@ -90,14 +91,11 @@ class Locked(SchedsyncError):
     failure_reason = "locked"
 
     def __init__(self) -> None:
-        super().__init__(
-            "another apply holds the lock, nothing was written",
-            hint="try again when it is done; `apply --wait 60s` waits for it",
-        )
+        super().__init__("another apply holds the lock, nothing was written", hint="try again when it is done")
 
 
 class NotConfirmed(SchedsyncError):
-    """The transaction was committed, but could not be confirmed afterwards."""
+    """The transaction was committed, but some rows do not have the written values afterwards."""
 
     exit_code = 6
     failure_reason = "not_confirmed"
@@ -106,13 +104,13 @@ class NotConfirmed(SchedsyncError):
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         super().__init__(
             f"committed, but not confirmed: {shown}",
-            hint="see `schedsync plan`; where it shows them again, something writes these rows back",
+            hint="run `schedsync plan`; if it shows them again, another program writes these rows back",
         )
         self.names = tuple(names)
 
 
 class NotLoaded(SchedsyncError):
-    """The transaction was committed, but not every Beat has loaded it in time."""
+    """The transaction was committed, but not every Beat has loaded the change in time."""
 
     exit_code = 6
     failure_reason = "not_loaded"
@@ -121,13 +119,13 @@ class NotLoaded(SchedsyncError):
         who = f"not loaded in time by {', '.join(behind)}" if behind else "no Beat of schedsync's own is running"
         super().__init__(
             f"committed, but {who}",
-            hint="see `schedsync status` and Beat's log; without `--wait` nobody is waited for",
+            hint="see `schedsync status` and Beat's log; without `--wait`, apply does not wait for Beat",
         )
         self.behind = tuple(behind)
 
 
 class WrongUsage(SchedsyncError):
-    """The command line, or the arguments of a call, cannot mean anything."""
+    """The command line, or an argument of a call, is wrong."""
 
     exit_code = 64
     failure_reason = "usage"

@@ -1,4 +1,4 @@
-"""Our own tables: the ledger, the pauses, the audit record, the apply lock, and what our Beats share."""
+"""The tables of schedsync: ledger, pauses, audit record, apply lock, and those that its Beats share."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from django.db import models
 
 
 class ManagedSchedule(models.Model):
-    """The ledger: one row for each schedule that a set owns, and what was last applied to it.
+    """The ledger: one row for each schedule that a set owns, with the values that were last applied.
 
-    The reference to the ``PeriodicTask`` is a plain number: a constraint would stand in the way of those who delete
-    the row by hand, which is drift, and no error.
+    ``row_id`` refers to the ``PeriodicTask`` without a constraint, because users may delete that row by hand: this is
+    drift, and no error.
     """
 
     set = models.CharField(max_length=100, db_index=True)
@@ -75,7 +75,10 @@ class SyncRun(models.Model):
 
 
 class ApplyLock(models.Model):
-    """The one row that an apply's transaction writes first: it dies with its holder, and passes through any pooler."""
+    """The one row that the transaction of an apply writes first.
+
+    The lock ends with that transaction, even if its process crashes, and it works through any connection pooler.
+    """
 
     holder = models.CharField(max_length=200, blank=True, default="")
     taken_at = models.DateTimeField(null=True)
@@ -89,7 +92,7 @@ class ApplyLock(models.Model):
 
 
 class Lease(models.Model):
-    """The one row that says which Beat sends; wherever the lease lives, the epoch is counted and checked here."""
+    """The one row that says which Beat sends; its epoch is counted here even where the lease is kept in Redis."""
 
     deployment = models.UUIDField(default=uuid.uuid4, help_text="Names the lease where it lives in Redis.")
     holder = models.UUIDField(null=True)
@@ -102,10 +105,10 @@ class Lease(models.Model):
 
 
 class Claim(models.Model):
-    """The last tick of a schedule that a Beat took on itself to send; no tick is claimed twice.
+    """The last tick of a schedule that a Beat has claimed for sending; no tick is claimed twice.
 
-    The id is that of the ``PeriodicTask``, a plain number as in the ledger. What is not confirmed may not have been
-    sent.
+    ``row_id`` is the id of the ``PeriodicTask``, without a constraint as in the ledger. A message whose claim is not
+    confirmed may not have been sent.
     """
 
     row_id = models.BigIntegerField(primary_key=True)
@@ -120,7 +123,7 @@ class Claim(models.Model):
 
 
 class Beat(models.Model):
-    """One running Beat of ours: who it is, whether it leads, and which change it has loaded."""
+    """One running Beat of schedsync: its name, whether it leads, and the number of the change that it has loaded."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     host = models.CharField(max_length=200)

@@ -277,8 +277,19 @@ def _pytest(arguments: list[str], environment: dict[str, str]) -> int:
     return code or waited
 
 
+#: Arguments that leave no test out.
+_OF_ALL = {"--cov", "--cov-report=term", "-q", "-v", "-x"}
+
+
+def _tell_duration(arguments: list[str]) -> None:
+    if set(arguments) <= _OF_ALL:
+        hint = "`make check` takes one minute and runs the linters and the tests that need no server"
+        print(f"all tests take about 15 minutes on two idle cores; {hint}", file=sys.stderr, flush=True)
+
+
 def main(arguments: list[str]) -> int:
     """Run pytest with all servers, and say at the end what could not be run."""
+    _tell_duration(arguments)
     with started() as services:
         required = os.environ.get("SCHEDSYNC_REQUIRE_SERVICES") == "1"
         if services.missing and required:

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Finds the open pull request of a fork's commit, and fetches that commit's objects; checks nothing out.
-# The event names no pull request for forks, and nothing that the fork's own run says can be believed.
+# Finds the open pull request of a fork's commit and fetches that commit's objects, without checking them out.
+# For forks the event names no pull request, and the output of the fork's own run cannot be trusted.
 set -euo pipefail
 
 [[ "${HEAD_SHA:?}" =~ ^[0-9a-f]{40}$ ]] || { echo "no commit"; exit 1; }
 if [ -z "${HEAD_OWNER:-}" ] || [ -z "${HEAD_BRANCH:-}" ]; then
-  echo "the fork is gone"
+  echo "the fork has been deleted"
   exit 0
 fi
 found="$(gh api -X GET "repos/$GITHUB_REPOSITORY/pulls" --paginate \
@@ -17,7 +17,7 @@ if ! [[ "${number:-}" =~ ^[0-9]+$ && "${base:-}" =~ ^[0-9a-f]{40}$ ]]; then
   echo "no open pull request has this commit any more"
   exit 0
 fi
-# The token is asked for by Git when it needs one, and stands in no command line.
+# Git asks this helper for the token, so that the token is in no command line.
 helper='!f() { echo username=x-access-token; echo "password=$GH_TOKEN"; }; f'
 git -c "credential.helper=$helper" fetch --quiet --no-tags --no-recurse-submodules \
   "$SERVER/$GITHUB_REPOSITORY" "$HEAD_SHA" "$base"

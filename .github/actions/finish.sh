@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Ends an action as its tool ended, with the reason in the log.
+# Ends the step with schedsync's exit code, and prints the reason to the log.
 set -euo pipefail
 
 [ "${EXIT_CODE:-1}" = 0 ] && exit 0
@@ -14,7 +14,7 @@ except (OSError, ValueError):
     said = {}
 lines = [said.get("message"), said.get("hint"), *(one.get("message") for one in said.get("refusals", []))]
 for line in filter(None, lines):
-    # In one line behind a bar: no workflow command begins so.
+    # One line that begins with a bar, so that GitHub does not read it as a workflow command.
     shown = " ".join("".join(c if c.isprintable() else " " for c in str(line)).split())
     print("|", shown.replace("##[", "# #["))
 PYTHON

@@ -1,7 +1,7 @@
-"""What the actions do beside running schedsync: outputs, the job's summary, a comment, an issue; standard library only.
+"""Writes the outputs of the actions, the job's summary, a comment and an issue; uses the standard library only.
 
-GitHub is asked through its own `gh`, which every runner has. Whatever schedsync wrote is data here: it goes into files
-and bodies, never into a command line or a workflow command.
+It calls GitHub through `gh`, which every runner has. The output of schedsync is data here: it goes into files and
+bodies, never into a command line or a workflow command.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import sys
 from pathlib import Path
 
 KINDS = ("create", "update", "delete", "rename", "adopt")
-#: GitHub takes a summary of up to one MiB a step, and drops a longer one as a whole.
+#: In bytes. GitHub accepts one MiB for each step and drops a longer summary completely.
 LONGEST_SUMMARY = 1_000_000
 
 
 def main() -> int:
-    """Run one of the parts."""
+    """Run the part that the first argument names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parts = parser.add_subparsers(dest="part", required=True)
     for name, options in (
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def outputs(json: str, exit_code: str) -> int:
-    """Write the counts, the checksum and the reason of a failure as the step's outputs."""
+    """Write the counts, the checksum and the reason of a failure as outputs of the step."""
     said = read(json)
     counts = [one.get("summary", {}) for one in said.get("environments", [said])]
     values = {kind: max((one.get(kind, 0) for one in counts), default=0) for kind in KINDS}
@@ -59,7 +59,7 @@ def outputs(json: str, exit_code: str) -> int:
 
 
 def read(path: str) -> dict:
-    """Return what schedsync wrote as JSON; nothing where it wrote none."""
+    """Return the JSON that schedsync wrote, or an empty dictionary if it wrote none."""
     try:
         said = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -68,7 +68,7 @@ def read(path: str) -> dict:
 
 
 def write_outputs(values: dict[str, str]) -> None:
-    """Append to GITHUB_OUTPUT, each value between delimiters that nothing in it can guess."""
+    """Append to GITHUB_OUTPUT; each value is between random delimiters, so that no value can end itself."""
     lines: list[str] = []
     for name, value in values.items():
         mark = f"schedsync-{secrets.token_hex(16)}"
@@ -78,7 +78,7 @@ def write_outputs(values: dict[str, str]) -> None:
 
 
 def text(body: str, json: str) -> str:
-    """Return the Markdown that schedsync wrote, or what became of it."""
+    """Return the Markdown that schedsync wrote, or the reason why it wrote none."""
     try:
         return Path(body).read_text(encoding="utf-8")
     except OSError:
@@ -93,7 +93,7 @@ def text(body: str, json: str) -> str:
 
 
 def summary(body: str, json: str) -> int:
-    """Append to the job's summary."""
+    """Append the report to the job's summary."""
     said = text(body, json).encode()
     if len(said) > LONGEST_SUMMARY:
         said = said[:LONGEST_SUMMARY] + "\n\n… and more than fits here.\n".encode()
@@ -103,7 +103,7 @@ def summary(body: str, json: str) -> int:
 
 
 def comment(body: str, json: str, key: str, number: str, author: str) -> int:
-    """Write one comment on a pull request, or bring the one that is there up to date."""
+    """Write a comment on a pull request, or update the existing one."""
     if not number.isdecimal():
         print("no pull request to comment on")
         return 0
@@ -123,7 +123,7 @@ def comment(body: str, json: str, key: str, number: str, author: str) -> int:
 
 
 def issue(body: str, json: str, key: str, title: str, label: str, open: str) -> int:
-    """Open one issue, bring it up to date, or close it, as ``open`` is true or not."""
+    """Open or update one issue if ``open`` is "true"; otherwise close it."""
     marker = marker_of(key)
     repository = os.environ["GITHUB_REPOSITORY"]
     query = '.[] | select(.pull_request == null and (.body // "" | startswith(env.MARKER))) | .number'
@@ -144,25 +144,25 @@ def issue(body: str, json: str, key: str, title: str, label: str, open: str) -> 
 
 
 def marker_of(key: str) -> str:
-    """Return the line by which a comment or an issue of ours is found again; nothing in the key can end it."""
+    """Return the hidden line that identifies our comment or issue; nothing in the key can end it."""
     return f"<!-- schedsync {hashlib.sha256(key.encode()).hexdigest()[:16]} -->"
 
 
 def marked(body: str, json: str, marker: str) -> str:
-    """Write the body below its marker, and return the file."""
+    """Write the marker and the body to a file, and return its path."""
     file = Path(os.environ["RUNNER_TEMP"]) / f"schedsync-{secrets.token_hex(8)}.md"
     file.write_text(f"{marker}\n{text(body, json)}", encoding="utf-8")
     return str(file)
 
 
 def gh(*words: str, **environment: str) -> str:
-    """Ask GitHub; what it refuses ends the step with its message."""
-    # Words that come from outside follow `-F` or `-f`, or stand within the path of ours.
+    """Call GitHub and return its answer; if GitHub refuses, end the step with a message."""
+    # Words from outside follow `-F` or `-f`, or are part of a path that we build.
     done = subprocess.run(
         ["gh", "api", *words], env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=False
     )
     if done.returncode:
-        sys.exit("GitHub refused: has the job `pull-requests: write` (for drift `issues: write`)?")
+        sys.exit("GitHub refused the request: does the job have `pull-requests: write` (for drift `issues: write`)?")
     return done.stdout
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs one verb of schedsync for an action, and reports: outputs, annotations, the job's summary.
-# Everything is given by environment variables; nothing of it is evaluated.
+# Runs one verb of schedsync for an action, and writes the outputs, the annotations and the job's summary.
+# All input comes from environment variables, and the shell evaluates none of it.
 set -uo pipefail
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
@@ -9,7 +9,7 @@ out="${RUNNER_TEMP:?}/schedsync-$verb"
 mkdir -p "$out"
 rm -f "$out"/*
 
-# The flags of the workflow's author, split at white space.
+# The flags come from the author of the workflow and are split at white space.
 read -r -d '' -a flags <<<"${INPUT_FLAGS:-}" || true
 words=("$verb" --format json --report "markdown=$out/report.md")
 [ -z "${INPUT_ENVIRONMENT:-}" ] || words+=(--environment "$INPUT_ENVIRONMENT")
@@ -47,5 +47,5 @@ schedsync "${words[@]}" >"$out/report.json" || code=$?
 python3 -I "$here/report.py" outputs --json "$out/report.json" --exit-code "$code"
 python3 -I "$here/report.py" summary --body "$out/report.md" --json "$out/report.json"
 printf 'directory=%s\n' "$out" >>"$GITHUB_OUTPUT"
-# The step that fails the job comes last: a comment has to be written first.
+# A later step fails the job, because the comment must be written first.
 exit 0

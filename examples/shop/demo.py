@@ -1,4 +1,4 @@
-"""The main job in a minute: from YAML to a running Beat, a change, an edit behind Git's back, and a Beat that dies."""
+"""The main job in a minute: apply YAML files, change one, find an edit made in the admin, and kill the leading Beat."""
 
 import contextlib
 import json
@@ -29,28 +29,28 @@ def main() -> int:
     prepare()
     with (
         running("worker", "worker", "--pool", "solo", "--loglevel", "warning"),
-        running("beat-1", "beat", "--pidfile=") as one,
-        running("beat-2", "beat", "--pidfile=") as two,
+        running("beat-1", "beat", "--pidfile=") as first,
+        running("beat-2", "beat", "--pidfile=") as second,
     ):
-        title("Apply the schedules, until Beat has loaded them")
+        title("Apply the schedules, and wait until both Beats have loaded them")
         schedsync("validate", "schedules")
         schedsync("apply", "schedules", "--yes", "--wait")
         arriving("heartbeat", 2)
 
-        title("Change a file: the heartbeat every 5s becomes every 2s")
+        title("Change a file: the heartbeat now runs every 2 seconds instead of 5")
         edit("every: 5s", "every: 2s")
         schedsync("plan", "schedules")
         schedsync("apply", "schedules", "--yes", "--wait")
         arriving("heartbeat", 4)
-        print(f"Beat still runs as processes {one.pid} and {two.pid}: both picked the change up without a restart.")
+        print(f"Beat is still the processes {first.pid} and {second.pid}: both loaded the change without a restart.")
 
-        title("Behind Git's back: Sam moves the heartbeat to another queue, in the admin")
+        title("Sam moves the heartbeat to another queue, in the admin and not in Git")
         call(sys.executable, str(HERE / "edit_in_admin.py"), "heartbeat", "queue", "sams-queue", shown=False)
         schedsync("drift", "schedules", expected=2)
         schedsync("apply", "schedules", "--yes", "--wait")
         schedsync("drift", "schedules")
 
-        title("One of the two Beats leads, the other stands by. The leader is killed (SIGKILL)")
+        title("One Beat leads, the other stands by. Kill the leader (SIGKILL), and the other continues")
         schedsync("status")
         kill_the_leader()
         arriving("heartbeat", 3)
@@ -60,14 +60,13 @@ def main() -> int:
 
 
 NEXT = """
-That was the main job. What to try next:
-  edit .demo/schedules/shop.yaml, then in .demo, with DJANGO_SETTINGS_MODULE=shop.settings and
-  PYTHONPATH=../examples/shop:
-    ../.venv/bin/schedsync plan                 see what would change, and what follows from it
-    ../.venv/bin/schedsync pause heartbeat --for 1h --reason "too loud"
-    ../.venv/bin/schedsync doctor               look at what surrounds the schedules
-    ../.venv/bin/schedsync status               see which Beat leads, and what is overdue
-  and read README.md on how to bring it into your own project."""
+That was the main job. To try more, edit .demo/schedules/shop.yaml, and run in a shell:
+  cd .demo; export DJANGO_SETTINGS_MODULE=shop.settings PYTHONPATH=../examples/shop
+  ../.venv/bin/schedsync plan      shows what an apply would change, and the effects
+  ../.venv/bin/schedsync pause heartbeat --for 1h --reason "too loud"
+  ../.venv/bin/schedsync doctor    looks for problems in settings, versions and rows
+  ../.venv/bin/schedsync status    shows which Beat leads, and what is overdue
+README.md says how to use schedsync in your own project."""
 
 
 def prepare() -> None:
@@ -78,14 +77,14 @@ def prepare() -> None:
 
 
 def kill_the_leader() -> None:
-    said = subprocess.run(
+    status = subprocess.run(
         [str(BIN / "schedsync"), "status", "--format", "json"],
         cwd=DATA,
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
     )
-    leader = next(beat for beat in json.loads(said.stdout)["beats"] if beat["leads"])
+    leader = next(beat for beat in json.loads(status.stdout)["beats"] if beat["leads"])
     pid = int(leader["name"].rpartition(":")[2])
     os.kill(pid, signal.SIGKILL)
     print(f"$ kill -KILL {pid}", flush=True)
@@ -117,7 +116,7 @@ def edit(before: str, after: str) -> None:
 
 @contextlib.contextmanager
 def running(name: str, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run Celery's worker or a Beat, and stop it at the end whatever happens."""
+    """Run Celery's worker or a Beat, and always stop it at the end."""
     log = DATA / f"{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -137,7 +136,7 @@ def running(name: str, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def arriving(text: str, count: int) -> None:
-    """Show the next tasks that arrive at the worker."""
+    """Show the next ``count`` log lines of the worker that contain the text; fail after 60 seconds."""
     print("The worker:", flush=True)
     log = DATA / "worker.log"
     seen = len(log.read_text(errors="replace").splitlines())
@@ -151,7 +150,7 @@ def arriving(text: str, count: int) -> None:
         seen = len(lines)
         time.sleep(0.1)
     if count:
-        raise SystemExit(f"no {text} arrived, see {DATA}")
+        raise SystemExit(f"the worker received no {text} in 60 seconds; see the logs in {DATA}")
 
 
 if __name__ == "__main__":

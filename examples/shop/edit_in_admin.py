@@ -1,4 +1,4 @@
-"""Sam changes a schedule in the admin, as people do: by its form, through the real view."""
+"""Change a schedule as the user Sam, through the form of the real admin view."""
 
 import os
 import sys

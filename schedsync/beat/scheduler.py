@@ -34,10 +34,11 @@ from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
 from schedsync.beat.tables import NotMigrated, Tables
 from schedsync.beat.upstream_view import UpstreamView
-from schedsync.core.collecting import gc_paused
 from schedsync.database.bounded import bounded, reconnect
+from schedsync.database.collector import gc_paused
 from schedsync.database.faults import is_row_locked
 from schedsync.database.notify import leader_setting, notify, publish
+from schedsync.database.use_tz import require_use_tz
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +46,12 @@ logger = logging.getLogger(__name__)
 class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     """Celery's scheduler class: ``celery beat --scheduler schedsync.beat:Scheduler``.
 
-    Raises ImproperlyConfigured if the settings SCHEDSYNC_LEADER, _LEASE, _RENEW or _RETRY do not fit together.
+    Raises ImproperlyConfigured if the settings SCHEDSYNC_LEADER, _LEASE, _RENEW or _RETRY do not fit together, and
+    WrongUsage if ``USE_TZ`` is off.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        require_use_tz()
         self.app = kwargs["app"] if "app" in kwargs else args[0]
         self.using: str = router.db_for_write(PeriodicTask)
         self.holder = uuid.uuid4()

@@ -33,6 +33,8 @@ WRITE_BACK = timedelta(seconds=180)
 _TICK = timedelta(microseconds=1)
 #: For so long Celery looks for an event of the sun (celery/schedules.py ``solar.max_search_days``).
 _SEARCHED = timedelta(days=366)
+#: The search steps from midnight to midnight of the sun, so that it ends up to a day earlier.
+_SEARCH_ENDS = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,10 @@ def celery_schedule(timing: Timing, now: datetime | None = None) -> Any:
     result = object.__new__(type(built))
     result.__dict__.update(built.__dict__)
     if now is not None:
-        result.nowfun = lambda: now
+        # In the crontab's zone, as in django_celery_beat/tzcrontab.py: Celery before 5.7 compares the day of this clock
+        # with the day of the last run without converting either.
+        local = now.astimezone(result.tz) if isinstance(timing, Crontab) else now
+        result.nowfun = lambda: local
     return result
 
 
@@ -113,6 +118,15 @@ def next_slot(timing: Timing, after: datetime) -> datetime:
     schedule = celery_schedule(timing, after)
     seen = after.astimezone(schedule.tz) if isinstance(timing, Crontab) else after
     return (after + _wait(schedule, seen)).astimezone(timezone.utc)
+
+
+def sun_slot(timing: Timing, after: datetime) -> datetime | None:
+    """Return the first slot of a solar timing after an instant, None where its event does not happen within a year.
+
+    Celery then answers with the end of its search, at which nothing happens.
+    """
+    slot = next_slot(timing, after)
+    return slot if after < slot < after + _SEARCH_ENDS else None
 
 
 def _wait(schedule: Any, seen: datetime) -> timedelta:
@@ -216,6 +230,6 @@ def slots(timing: Timing, after: datetime) -> Iterator[datetime]:
 
 
 def _solar_slots(timing: Timing, after: datetime) -> Iterator[datetime]:
-    while True:
-        after = next_slot(timing, after)
-        yield after
+    while (slot := sun_slot(timing, after)) is not None:
+        yield slot
+        after = slot

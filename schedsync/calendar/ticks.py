@@ -13,7 +13,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from schedsync.calendar.slots import crontab_slots, fields_of, last_slot
-from schedsync.calendar.stock_beat import next_slot
+from schedsync.calendar.stock_beat import sun_slot
 from schedsync.calendar.zones import changes_on
 from schedsync.core.timing import Clocked, Crontab, Interval, Timing, zone_of
 
@@ -84,8 +84,7 @@ def _slot_after(timing: Timing, after: datetime) -> datetime | None:
         return next(crontab_slots(timing, after), None)
     if isinstance(timing, Clocked):
         return timing.at if timing.at > after else None
-    found = next_slot(timing, after)
-    return found if found > after else None
+    return sun_slot(timing, after)
 
 
 def due(timing: Timing, tick: datetime, now: datetime, lateness: Lateness, since: datetime) -> Due:

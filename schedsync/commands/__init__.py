@@ -1,1 +1,6 @@
-"""One verb a file: parse, call one use case, render."""
+"""The verbs of the command line, one a file: each reads its options, calls one use case, and renders the result.
+
+It may import every room except ``management``; use cases and Django are imported inside the functions, so that
+``--help`` starts at once. Four modules are shared: ``options`` (typed values), ``django`` (setup), ``documents``
+(snapshots and saved plans) and ``output``. Begin with ``validate``, then ``plan``.
+"""

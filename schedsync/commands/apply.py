@@ -1,32 +1,39 @@
-"""``schedsync apply``: make the database what the files say."""
+"""``schedsync apply``: make the database match the files."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from schedsync.commands.common import (
+from schedsync.commands.django import set_up, target
+from schedsync.commands.documents import read_plan
+from schedsync.commands.options import (
+    LIFT,
+    DatabaseOptions,
+    FileOptions,
+    LiftedRules,
+    Option,
     Seconds,
     database_options,
-    environment_option,
+    existing_file,
+    file_options,
     format_option,
-    override_options,
-    paint,
-    path_argument,
-    read_plan,
-    report,
+    gather,
+    is_typed,
+    lifting_options,
+    lock_timeout_option,
+    option,
+    renamed,
     report_option,
-    say,
-    setup_django,
-    target,
+    settle_option,
     verb,
-    write_reports,
 )
+from schedsync.commands.output import paint, report, say, write_reports
 from schedsync.core.change import Change
 from schedsync.core.secrets import is_masked
 from schedsync.errors import NotConfirmed, NotLoaded, WrongUsage
@@ -35,160 +42,191 @@ from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.render import json_, markdown, text
 
-_OF_THE_FILES = (
-    "path",
-    "checksum",
-    "reviewed",
-    "adopt",
-    "max_stops",
-    "allow_empty",
-    "allow_dual_writer",
-    "allow_older",
-    "move_set",
-)
+if TYPE_CHECKING:
+    from schedsync.database.transaction import WaitOptions
 
 
-@click.command(short_help="Apply the files to the database, in one transaction.")
-@path_argument
-@environment_option
+@dataclass(frozen=True, slots=True)
+class ApplyRequest:
+    """One call of ``apply``; the waiting times are in seconds. With ``plan_file`` it applies that saved plan."""
+
+    files: FileOptions
+    database: DatabaseOptions
+    lifted: LiftedRules
+    format_: str
+    reports: tuple[tuple[str, Path], ...]
+    yes: bool
+    plan_file: Path | None
+    checksum: str | None
+    reviewed: Path | None
+    settle: float
+    wait: bool
+    timeout: float
+    lock_timeout: float
+
+    def waiting(self) -> WaitOptions:
+        """Return how this call waits; Django must be set up."""
+        from schedsync.database.transaction import WaitOptions
+
+        return WaitOptions(
+            settle=self.settle, lock=self.lock_timeout, beats=self.timeout if self.wait else 0.0, say=say
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """The outcome of an apply, and the set and environment that it was for."""
+
+    outcome: Outcome
+    set: str
+    environment: str | None
+
+
+_RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
+    "json": lambda applied: json_.outcome(applied.outcome, applied.set, applied.environment),
+    "markdown": lambda applied: markdown.outcome(applied.outcome, applied.set, applied.environment),
+}
+
+
+@verb("Apply the files to the database, in one transaction.")
+@file_options
 @database_options
-@override_options()
-@format_option("json", "markdown")
-@report_option(("json", "markdown"))
-@click.option("-y", "--yes", is_flag=True, help="Don't ask; needed where there is no terminal.")
-@click.option(
-    "--plan", "plan_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-    help="Apply a plan that `plan --out` saved; 4 where the tables have changed since.",
-)  # fmt: skip
-@click.option("--checksum", metavar="SUM", help="Apply only if the plan is the one that was reviewed; else 4.")
-@click.option(
-    "--reviewed", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-    help="Apply only changes that this saved plan holds, or a part of them; else 3, and names what nobody reviewed.",
-)  # fmt: skip
-@click.option(
-    "--settle", type=Seconds(), default=6.0, show_default="6s", metavar="DURATION",
-    help="Wait so long for a poll of Beat and look again, where rows were changed; 0 not to.",
-)  # fmt: skip
-@click.option(
-    "--wait", is_flag=True, help="Return when every running Beat of schedsync's own has loaded it; 6 if one has not."
+@lifting_options()
+@renamed("--wait-timeout", "--timeout", type=Seconds())
+@gather(
+    "request",
+    ApplyRequest,
+    option("-y", "--yes", is_flag=True, help="Do not ask; required without a terminal."),
+    option(
+        "--plan",
+        "plan_file",
+        type=existing_file,
+        metavar="FILE",
+        help="Apply a plan that `plan --out` saved; exit 4 if the tables have changed since.",
+    ),
+    option("--checksum", metavar="SUM", help="Apply only if the plan has this checksum; else exit 4."),
+    option(
+        "--reviewed",
+        type=existing_file,
+        metavar="FILE",
+        help="Apply only changes that this saved plan holds; exit 3 and name the others if there are any.",
+    ),
+    settle_option,
+    option(
+        "--wait",
+        is_flag=True,
+        help="Return when every running Beat of schedsync has loaded the change; exit 6 if one has not.",
+    ),
+    option(
+        "--timeout",
+        type=Seconds(),
+        default="60s",
+        show_default=True,
+        metavar="DURATION",
+        help="How long `--wait` waits.",
+    ),
+    lock_timeout_option,
+    format_option("json", "markdown"),
+    report_option(_RENDERINGS),
 )
-@click.option(
-    "--wait-timeout",
-    type=Seconds(),
-    default=60.0,
-    show_default="60s",
-    metavar="DURATION",
-    help="How long `--wait` waits.",
-)
-@click.option(
-    "--lock-timeout", type=Seconds(), default=0.0, metavar="DURATION", help="Wait so long for another apply's lock."
-)
-@verb
-def apply(
-    format_: str,
-    yes: bool,
-    plan_file: Path | None,
-    settle: float,
-    wait: bool,
-    wait_timeout: float,
-    lock_timeout: float,
-    reports: Sequence[tuple[str, Path]],
-    **options: Any,
-) -> int:
+def apply(request: ApplyRequest) -> int:
     """Compare the files below PATH with the database, show the changes, ask, and write them.
 
-    All of it is written or nothing. A running Beat picks it up within seconds. Afterwards it is read back: what
-    Beat undid with a stale row is written again.
+    Either all changes are written or none. A running Beat loads them within seconds. Afterwards the rows are read
+    again: if Beat has undone a change by writing back an old row, the change is written again.
     """
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
-    if not yes and not interactive:
+    if not request.yes and not interactive:
         raise WrongUsage("there is no terminal to ask on", hint="give `--yes`")
-    waiting = {"settle": settle, "lock": lock_timeout, "beats": wait_timeout * wait, "say": say}
-    if plan_file is not None:
-        saved = _read(plan_file, options)
-        set_name, environment = saved.set, saved.binding.environment
-        done = _saved(plan_file, saved, yes, waiting, options)
-    else:
-        chosen = target(options)
-        set_name, environment = chosen.config.set, chosen.environment
-        done = _live(chosen, yes, format_, waiting, options)
-    if done is None:
+    applied = _apply_files(request) if request.plan_file is None else _apply_saved(request, request.plan_file)
+    if applied is None:
         say("not applied")
         return 1
-    renderings: Mapping[str, Callable[[Outcome], str]] = {
-        "json": lambda outcome: json_.outcome(outcome, set_name, environment),
-        "markdown": lambda outcome: markdown.outcome(outcome, set_name, environment),
-    }
     try:
-        code = _told(done, format_, renderings)
-        write_reports(renderings, done, reports)
+        code = _show(applied, request.format_)
+        write_reports(_RENDERINGS, applied, request.reports)
     except (OSError, WrongUsage) as error:
-        say(f"committed as run {done.run}, but it cannot be written out: {getattr(error, 'strerror', None) or error}")
+        reason = getattr(error, "strerror", None) or error
+        say(f"committed as run {applied.outcome.run}, but the output cannot be written: {reason}")
         return NotConfirmed.exit_code
     return code
 
 
-def _live(chosen: Any, yes: bool, format_: str, waiting: dict[str, Any], options: dict[str, Any]) -> Outcome | None:
-    from schedsync.database.transaction import Waiting
+def _apply_files(request: ApplyRequest) -> _Applied | None:
+    """Plan, ask and write; returns None if the user says no."""
+    chosen = target(request.files, request.database, request.lifted)
     from schedsync.usecases import sync
 
-    reviewed = read_plan(options["reviewed"]) if options["reviewed"] else None
+    reviewed = read_plan(request.reviewed) if request.reviewed else None
 
     def agree(current: Plan) -> bool:
-        if format_ == "text":
-            # Refusals are told once, as the error that they are.
+        if request.format_ == "text":
+            # The error below the plan shows the refusals.
             click.echo(text.plan(replace(current, refusals=()), paint(sys.stdout)))
-        return yes or bool(current.refusals) or not current.changes or _confirmed()
+        return request.yes or bool(current.refusals) or not current.changes or _confirm("\nApply these changes?")
 
-    pinning = {"checksum": options["checksum"], "reviewed": reviewed, "pinned": not yes}
-    return sync.apply(chosen, agree, Waiting(**waiting), **pinning)
+    outcome = sync.apply(
+        chosen,
+        agree,
+        request.waiting(),
+        checksum=request.checksum,
+        reviewed=reviewed,
+        pinned=not request.yes,
+    )
+    return None if outcome is None else _Applied(outcome, chosen.config.set, chosen.environment)
 
 
-def _confirmed() -> bool:
-    return click.confirm("\nApply these changes?", default=False, err=True)
+def _confirm(question: str) -> bool:
+    return click.confirm(question, default=False, err=True)
 
 
-def _read(file: Path, options: dict[str, Any]) -> SavedPlan:
-    typed = click.get_current_context().get_parameter_source("environment") == _TYPED
-    given = [name for name in _OF_THE_FILES if options[name]] + ["environment"] * typed
-    if given:
-        word = "PATH" if given[0] == "path" else f"--{given[0].replace('_', '-')}"
-        raise WrongUsage(f"`{word}` cannot apply to a saved plan", hint="give it to `plan`, where the plan is made")
+def _apply_saved(request: ApplyRequest, file: Path) -> _Applied | None:
+    """Write a saved plan; returns None if the user says no."""
+    _check_options_of_a_saved_plan()
     saved = read_plan(file)
-    hidden = next((change.name for change in saved.changes if _is_masked(change)), None)
-    if hidden is not None:
-        hint = "it was made against a snapshot: give it as `--reviewed`"
-        raise WrongUsage(f"secrets of `{hidden}` are masked in {file}, it cannot be applied", hint=hint)
-    return saved
-
-
-def _is_masked(change: Change) -> bool:
-    return any(is_masked(one.after) for one in change.fields if one.field in ("args", "kwargs", "headers"))
-
-
-def _saved(file: Path, saved: SavedPlan, yes: bool, waiting: dict[str, Any], options: dict[str, Any]) -> Outcome | None:
-    setup_django(options["settings"], options["database"])
-    from schedsync.database.transaction import Waiting
+    _check_masks(saved, file)
+    set_up(request.database)
     from schedsync.usecases import sync
 
-    if not yes and not click.confirm(f"Apply the {len(saved.changes):,} changes of {file}?", default=False, err=True):
+    if not request.yes and not _confirm(f"Apply the {len(saved.changes):,} changes of {file}?"):
         return None
-    return sync.apply_saved(options["database"], saved, Waiting(**waiting))
+    outcome = sync.apply_saved(request.database.database, saved, request.waiting())
+    return _Applied(outcome, saved.set, saved.binding.environment)
 
 
-_TYPED = click.core.ParameterSource.COMMANDLINE
+def _check_options_of_a_saved_plan() -> None:
+    """Raise WrongUsage for an option that had its effect when the plan was made."""
+    for param in click.get_current_context().command.params:
+        belongs_to_plan = param.name in _ONLY_WITH_FILES or (isinstance(param, Option) and param.heading == LIFT)
+        if belongs_to_plan and param.name and is_typed(param.name):
+            word = "PATH" if param.name == "path" else max(param.opts, key=len)
+            raise WrongUsage(f"`{word}` cannot apply to a saved plan", hint="give it to `plan`, where the plan is made")
 
 
-def _told(done: Outcome, format_: str, renderings: Mapping[str, Callable[[Outcome], str]]) -> int:
-    if format_ in renderings:
-        click.echo(renderings[format_](done))
-    elif done.changes:
-        click.echo("\n" + text.outcome(done, paint(sys.stdout)))
+_ONLY_WITH_FILES = ("path", "environment", "checksum", "reviewed")
+
+
+def _check_masks(saved: SavedPlan, file: Path) -> None:
+    masked = next((change.name for change in saved.changes if _has_mask(change)), None)
+    if masked is not None:
+        hint = "it was made against a snapshot: give it as `--reviewed`"
+        raise WrongUsage(f"secrets of `{masked}` are masked in {file}, it cannot be applied", hint=hint)
+
+
+def _has_mask(change: Change) -> bool:
+    return any(is_masked(edit.after) for edit in change.fields if edit.field in ("args", "kwargs", "headers"))
+
+
+def _show(applied: _Applied, format_: str) -> int:
+    """Write the outcome to stdout, and its error if it has one; returns the exit code."""
+    outcome = applied.outcome
+    if format_ in _RENDERINGS:
+        click.echo(_RENDERINGS[format_](applied))
     else:
-        click.echo(text.outcome(done))
-    error = NotConfirmed(done.unconfirmed) if done.unconfirmed else NotLoaded(done.behind)
-    if not done.unconfirmed and done.is_loaded:
+        click.echo(f"\n{text.outcome(outcome, paint(sys.stdout))}" if outcome.changes else text.outcome(outcome))
+    if not outcome.unconfirmed and outcome.is_loaded:
         return 0
+    error = NotConfirmed(outcome.unconfirmed) if outcome.unconfirmed else NotLoaded(outcome.behind)
     if format_ != "json":
         report(error, format_)
     return error.exit_code

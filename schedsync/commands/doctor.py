@@ -1,4 +1,4 @@
-"""``schedsync doctor``: is all around the schedules well?"""
+"""``schedsync doctor``: find what would stop Beat or schedsync."""
 
 from __future__ import annotations
 
@@ -6,35 +6,44 @@ import sys
 
 import click
 
-from schedsync.commands.common import database_options, format_option, paint, say, setup_django, verb
+from schedsync.commands.django import set_up
+from schedsync.commands.options import (
+    DatabaseOptions,
+    database_options,
+    format_option,
+    lock_timeout_option,
+    option,
+    verb,
+)
+from schedsync.commands.output import paint, say
 from schedsync.core.finding import has_errors
 from schedsync.planning.documents import finding_document
 from schedsync.render import github, json_, text
 
 
-@click.command(short_help="Look at settings, versions and rows that would stop Beat.")
+@verb("Find settings, versions and rows that would stop Beat.")
+@option("--fix", is_flag=True, help="Repair what is safe: orphaned rows of the set, a missing change row.")
+@lock_timeout_option
 @database_options
-@click.option("--fix", is_flag=True, help="Mend what is safe: orphaned rows of ours, the missing change row.")
 @format_option("json", "github")
-@verb
-def doctor(settings: str | None, database: str, fix: bool, format_: str) -> int:
-    """Look at the settings, the installed versions, the migrations and rights, and at everyone's rows.
+def doctor(database: DatabaseOptions, fix: bool, lock_timeout: float, format_: str) -> int:
+    """Check the settings, the installed versions, the migrations, the rights, and all rows, not only managed ones.
 
-    Each finding comes with its remedy. Exits 1 where one is an error.
+    Each finding comes with a remedy. Exits 1 if a finding is an error.
     """
-    setup_django(settings, database)
-    from schedsync.usecases import doctor as checks
+    set_up(database)
+    from schedsync.usecases.doctor import examine
 
-    found = checks.examine(database, fix=fix)
+    diagnosis = examine(database.database, fix=fix, lock_timeout=lock_timeout)
+    findings = diagnosis.findings
     if format_ == "json":
-        documents = [finding_document(finding) for finding in found.findings]
-        click.echo(json_.dump({"version": 1, "findings": documents, "fixed": list(found.fixed)}))
-    else:
-        for done in found.fixed:
-            click.echo(f"fixed: {done}")
-        if found.findings:
-            write = github.findings if format_ == "github" else lambda some: text.findings(some, paint(sys.stdout))
-            click.echo(write(found.findings))
-        count = len(found.findings)
-        say(f"{count} finding{'s' * (count != 1)}" if count else "all is well")
-    return int(has_errors(found.findings))
+        documents = [finding_document(finding) for finding in findings]
+        click.echo(json_.dump({"version": 1, "findings": documents, "fixed": list(diagnosis.fixed)}))
+        return int(has_errors(findings))
+    for repair in diagnosis.fixed:
+        click.echo(f"fixed: {repair}")
+    if findings:
+        click.echo(github.findings(findings) if format_ == "github" else text.findings(findings, paint(sys.stdout)))
+    count = len(findings)
+    say(f"{count} finding{'s' * (count != 1)}" if count else "all is well")
+    return int(has_errors(findings))

@@ -1,48 +1,45 @@
-"""``schedsync drift``: what did someone change behind Git's back?"""
+"""``schedsync drift``: name what someone changed behind Git's back."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
-from schedsync.commands.common import (
+from schedsync.commands.django import target
+from schedsync.commands.options import (
+    DatabaseOptions,
+    FileOptions,
     database_options,
-    environment_option,
+    file_options,
     format_option,
-    paint,
-    path_argument,
     report_option,
-    target,
     verb,
-    write_reports,
 )
+from schedsync.commands.output import paint, write_reports
 from schedsync.planning.plan import Plan
 from schedsync.render import json_, markdown, text
 
 _RENDERINGS: Mapping[str, Callable[[Plan], str]] = {"json": json_.plan, "markdown": markdown.drift}
 
 
-@click.command(short_help="Name what someone changed behind Git's back.")
-@path_argument
-@environment_option
+@verb("Name what someone changed behind Git's back.")
+@file_options
 @database_options
 @format_option("json", "markdown")
 @report_option(_RENDERINGS)
-@verb
-def drift(format_: str, reports: Sequence[tuple[str, Path]], **options: Any) -> int:
-    """Name each managed schedule that left what was last applied by someone else's hand, and by whose.
+def drift(files: FileOptions, database: DatabaseOptions, format_: str, reports: tuple[tuple[str, Path], ...]) -> int:
+    """Name each managed schedule that someone changed in the database since the last apply, and who did it.
 
-    Exits 2 where there is drift, or where a human holds a schedule, 0 where there is none. The names of people come
-    from the admin's log, where the edit was made there.
+    Exits 2 if there is drift, or if a human has disabled a schedule, else 0. The names of people come from the log of
+    Django's admin, if the edit was made there.
     """
-    chosen = target(options)
+    chosen = target(files, database)
     from schedsync.usecases import sync
 
-    found = sync.drift(chosen)
-    write_reports(_RENDERINGS, found, reports)
-    click.echo(_RENDERINGS[format_](found) if format_ in _RENDERINGS else text.drift(found, paint(sys.stdout)))
-    return 2 if found.changes or found.held else 0
+    plan = sync.drift(chosen)
+    write_reports(_RENDERINGS, plan, reports)
+    click.echo(_RENDERINGS[format_](plan) if format_ in _RENDERINGS else text.drift(plan, paint(sys.stdout)))
+    return 2 if plan.changes or plan.held else 0

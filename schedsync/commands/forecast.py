@@ -1,44 +1,49 @@
-"""``schedsync forecast``: what runs next, and what comes together?"""
+"""``schedsync forecast``: show what runs next, and what starts at the same time."""
 
 from __future__ import annotations
 
 import re
 import sys
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from schedsync.commands.common import (
-    environment_option,
+from schedsync.commands.django import target_without_database
+from schedsync.commands.documents import load_snapshot
+from schedsync.commands.options import (
+    FileOptions,
+    file_options,
     format_option,
-    load_snapshot,
+    gather,
+    option,
     out_option,
-    paint,
-    path_argument,
     snapshot_option,
-    target_of,
     verb,
-    write,
 )
-from schedsync.config import load_config
+from schedsync.commands.output import paint, write
 from schedsync.core.timing import TimingError, duration, instant
 from schedsync.errors import WrongUsage
-from schedsync.render import forecast as outlook
+from schedsync.render import forecast as render
 
-RENDERINGS = {"json": outlook.json_, "svg": outlook.svg, "html": outlook.html}
+if TYPE_CHECKING:
+    from schedsync.usecases.forecast import Horizon
+
+RENDERINGS = {"json": render.json_, "svg": render.svg, "html": render.html}
+#: Runs of each schedule, if neither --count nor --until is given.
 _SHOWN = 5
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 
 
-class _Instant(click.ParamType["datetime | timedelta"]):
-    """An instant with its offset, a date for its beginning in UTC, or a duration."""
+class _Instant(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """An instant with its offset, a date (its first instant in UTC), or a duration."""
 
     name = "instant"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime | timedelta:
-        """Read an instant; fails the command line where it is none."""
+        """Return the instant or the duration; any other value is wrong usage."""
         if isinstance(value, (datetime, timedelta)):
             return value
         try:
@@ -49,60 +54,73 @@ class _Instant(click.ParamType["datetime | timedelta"]):
             self.fail(f"{error}; such as `2027-03-28`, `2027-03-28T02:30:00+01:00` or `7d`", param, ctx)
 
 
-@click.command(short_help="Show the next runs, and the load that they make.")
-@path_argument
-@environment_option
-@click.option("--name", metavar="GLOB", help="Only schedules whose names fit, such as `sync-*`.")
-@click.option("--from", "start", type=_Instant(), metavar="INSTANT", help="After when; by default now.")
-@click.option(
-    "--until",
-    type=_Instant(),
-    metavar="INSTANT",
-    help="Until when, that included; or how long after --from, such as 7d.",
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which runs to show: from when, until when, and how many of each schedule; None if not given."""
+
+    start: datetime | timedelta | None
+    until: datetime | timedelta | None
+    count: int | None
+
+    def horizon(self, now: datetime) -> Horizon:
+        """Return the span as instants; raises WrongUsage if it ends before it begins, or beyond the calendar."""
+        from schedsync.usecases.forecast import Horizon
+
+        try:
+            begin = now if self.start is None else _after(self.start, now)
+            end = None if self.until is None else _after(self.until, begin)
+        except OverflowError:
+            raise WrongUsage("the calendar ends before that instant") from None
+        if end is not None and end < begin:
+            raise WrongUsage("`--until` is earlier than `--from`")
+        return Horizon(begin, end, self.count if self.count or end else _SHOWN)
+
+
+def _after(given: datetime | timedelta, base: datetime) -> datetime:
+    return base + given if isinstance(given, timedelta) else given
+
+
+@verb("Show the next runs, and how many start in each minute.")
+@file_options
+@option("--name", metavar="GLOB", help="Show only schedules whose names match, such as `sync-*`.")
+@gather(
+    "span",
+    Span,
+    option("--from", "start", type=_Instant(), metavar="INSTANT", help="Show runs after this instant; by default now."),
+    option(
+        "--until",
+        type=_Instant(),
+        metavar="INSTANT",
+        help="Show runs up to and including this instant; or for a duration from --from, such as 7d.",
+    ),
+    option(
+        "--count",
+        type=click.IntRange(1, 10_000),
+        metavar="N",
+        help="Show N runs of each schedule; without `--until` the default is 5.",
+    ),
 )
-@click.option("--count", type=click.IntRange(1, 10_000), metavar="N", help="So many runs of each; by default 5.")
 @snapshot_option
 @format_option("json", "html", "svg")
 @out_option
-@verb
 def forecast(
-    name: str | None,
-    start: datetime | timedelta | None,
-    until: datetime | timedelta | None,
-    count: int | None,
-    against: Path | None,
-    format_: str,
-    out: Path | None,
-    **options: Any,
+    files: FileOptions, name: str | None, span: Span, against: Path | None, format_: str, out: Path | None
 ) -> int:
-    """Show the next runs of the schedules below PATH as Beat would make them, each in its own time zone and in UTC.
+    """Show the next runs of the schedules below PATH as Beat would make them, in their own time zones and in UTC.
 
-    Below stands the load picture of a week: how many start in each minute, and who starts in the worst ones. An
-    interval is counted from its last run where a snapshot tells it, else from --from.
+    Below the runs is the load of one week: how many schedules start in each minute, and which start in the busiest
+    minutes. Intervals are counted from the last run if a snapshot knows it, else from --from.
     """
-    now = datetime.now(timezone.utc)
-    try:
-        begun = now if start is None else _instant(start, now)
-        end = None if until is None else _instant(until, begun)
-    except OverflowError:
-        raise WrongUsage("the calendar does not reach so far") from None
-    if end is not None and end < begun:
-        raise WrongUsage("--until lies before --from")
+    horizon = span.horizon(datetime.now(timezone.utc))
     from schedsync.planning.snapshot import check_set
-    from schedsync.usecases.forecast import Horizon
-    from schedsync.usecases.forecast import forecast as foretell
+    from schedsync.usecases.forecast import forecast as make_forecast
     from schedsync.usecases.target import desired_of
 
-    horizon = Horizon(begun, end, count if count or end else _SHOWN)
-    target = target_of(load_config(options["path"]), options)
+    target = target_without_database(files)
     _, desired, _ = desired_of(target)
     snapshot = load_snapshot(against) if against else None
     if snapshot is not None:
         check_set(snapshot, target.config.set)
-    found = foretell(desired, horizon, name, snapshot)
-    write(RENDERINGS[format_](found) if format_ in RENDERINGS else outlook.text(found, paint(sys.stdout)), out)
+    result = make_forecast(desired, horizon, name, snapshot)
+    write(RENDERINGS[format_](result) if format_ in RENDERINGS else render.text(result, paint(sys.stdout)), out)
     return 0
-
-
-def _instant(given: datetime | timedelta, base: datetime) -> datetime:
-    return base + given if isinstance(given, timedelta) else given

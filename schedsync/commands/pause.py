@@ -2,39 +2,67 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import click
 
-from schedsync.commands.common import Seconds, database_options, format_option, say, setup_django, verb
+from schedsync.commands.django import set_up
+from schedsync.commands.options import (
+    DatabaseOptions,
+    Seconds,
+    database_options,
+    format_option,
+    gather,
+    lock_timeout_option,
+    option,
+    settle_option,
+    verb,
+)
+from schedsync.commands.output import say
 from schedsync.render import json_, text
 
 
-@click.command(short_help="Stop one schedule for a time; no deploy undoes it.")
-@click.argument("name")
-@click.option("--reason", required=True, metavar="TEXT", help="Why; everyone who looks is told.")
-@click.option(
-    "--for", "span", type=Seconds(some=True), metavar="DURATION", help="How long, such as 24h; else until `resume`."
+@dataclass(frozen=True, slots=True)
+class PauseRequest:
+    """One call of ``pause``; the times are in seconds, ``span`` is None for a pause until ``resume``."""
+
+    name: str
+    reason: str
+    span: float | None
+    settle: float
+    lock_timeout: float
+
+
+@verb("Stop one schedule for a time; no deploy enables it again.")
+@gather(
+    "request",
+    PauseRequest,
+    click.argument("name"),
+    option("--reason", required=True, metavar="TEXT", help="Why; shown to everyone who looks at the schedule."),
+    option(
+        "--for",
+        "span",
+        type=Seconds(positive=True),
+        metavar="DURATION",
+        help="How long, such as 24h; without it until `schedsync resume`.",
+    ),
+    settle_option,
+    lock_timeout_option,
 )
-@click.option(
-    "--settle", type=Seconds(), default=6.0, show_default="6s", metavar="DURATION",
-    help="Wait so long for a poll of Beat and look again; 0 not to.",
-)  # fmt: skip
 @database_options
 @format_option("json")
-@verb
-def pause(
-    name: str, reason: str, span: float | None, settle: float, settings: str | None, database: str, format_: str
-) -> int:
-    """Stop the schedule NAME now. Git does not overrule it: every apply leaves it stopped until its time is over.
+def pause(request: PauseRequest, database: DatabaseOptions, format_: str) -> int:
+    """Stop the schedule NAME now. While the pause lasts, no apply enables it again.
 
-    Stock Beat cannot end a pause alone: the first apply after its time lets the schedule run again.
+    Stock Beat cannot end a pause by itself: the first apply after its end enables the schedule again.
     """
-    setup_django(settings, database)
-    from schedsync.database.transaction import Waiting
+    set_up(database)
+    from schedsync.database.transaction import WaitOptions
     from schedsync.usecases import pause as operate
 
-    ends = None if span is None else timedelta(seconds=span)
-    paused = operate.pause(database, name, reason, ends, Waiting(settle=settle, say=say))
+    waiting = WaitOptions(settle=request.settle, lock=request.lock_timeout, say=say)
+    span = None if request.span is None else timedelta(seconds=request.span)
+    paused = operate.pause(database.database, request.name, request.reason, span, waiting)
     click.echo(json_.pause(paused) if format_ == "json" else text.paused(paused.name, paused.until))
     return 0

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import click
 
-from schedsync.commands.common import database_options, setup_django, verb
+from schedsync.commands.django import set_up
+from schedsync.commands.options import DatabaseOptions, database_options, lock_timeout_option, verb
 from schedsync.render.words import printable
 
 
-@click.command(short_help="Let a paused or held schedule run again.")
+@verb("Let a paused or held schedule run again.")
 @click.argument("name")
+@lock_timeout_option
 @database_options
-@verb
-def resume(name: str, settings: str | None, database: str) -> int:
-    """End the pause of the schedule NAME, or release it where a human disabled it.
+def resume(name: str, lock_timeout: float, database: DatabaseOptions) -> int:
+    """End the pause of the schedule NAME, or enable it again if a human has disabled it.
 
-    It goes on with its next slot: nothing fires for a slot that lies in the past.
+    It runs again at its next slot; no run is made for a slot in the past.
     """
-    setup_django(settings, database)
+    set_up(database)
+    from schedsync.database.transaction import WaitOptions
     from schedsync.usecases import pause as operate
 
-    runs = operate.resume(database, name)
-    what = "runs again" if runs else "is no longer paused; Git has it disabled, or it is completed"
-    click.echo(f"{printable(name)} {what}")
+    runs = operate.resume(database.database, name, WaitOptions(lock=lock_timeout))
+    state = "runs again" if runs else "is no longer paused; it does not run: Git has it disabled, or it is completed"
+    click.echo(f"{printable(name)} {state}")
     return 0

@@ -1,30 +1,31 @@
-"""``schedsync review``: what will a change of the files really do?"""
+"""``schedsync review``: show what a change of the files does."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import click
 
-from schedsync.commands.common import (
+from schedsync.commands.documents import load_snapshot
+from schedsync.commands.options import (
+    WHERE,
+    FileOptions,
+    LiftedRules,
     environment_option,
     format_option,
-    limits_of,
-    load_snapshot,
+    gather,
+    lifting_options,
+    option,
     out_option,
-    override_options,
-    paint,
     report_option,
-    say,
     snapshot_option,
     verb,
-    write,
-    write_reports,
 )
+from schedsync.commands.output import paint, say, write, write_reports
 from schedsync.core.finding import has_errors
 from schedsync.errors import WrongUsage
 from schedsync.render import github, html, json_, markdown, sarif, text
@@ -33,59 +34,90 @@ from schedsync.review.result import Request, Review
 RENDERINGS: Mapping[str, Callable[[Review], str]] = {
     "json": json_.review,
     "markdown": markdown.review,
-    "github": lambda review: github.findings(one for one in review.findings if review.shows(one)),
+    "github": lambda review: github.findings(finding for finding in review.findings if review.shows(finding)),
     "sarif": lambda review: sarif.findings(review.findings),
     "html": html.review,
 }
 
 
-@click.command(short_help="Show what a change of the files will really do.")
-@click.argument("base", required=False)
-@click.argument("head", required=False)
-@click.option("--path", metavar="PATH", help="The directory of the schedules, or one file; by default as configured.")
-@environment_option
-@snapshot_option
-@override_options("allow_older")
-@format_option("json", "markdown", "github", "sarif", "html")
-@out_option
-@report_option(RENDERINGS)
-@click.option("--strict", is_flag=True, help="Let warnings that are new fail too.")
-@click.option("--no-cache", is_flag=True, hidden=True)
-@verb
-def review(
-    format_: str, out: Path | None, reports: Sequence[tuple[str, Path]], strict: bool, no_cache: bool, **options: Any
-) -> int:
-    """Compare the schedules of two Git revisions: what changes, what follows from it, and what is wrong.
+@dataclass(frozen=True, slots=True)
+class ReviewOptions:
+    """One call of ``review``: two revisions, the files, the snapshot, and where the result goes."""
 
-    Without HEAD the work tree is looked at, and without BASE it is compared with where its branch left the default
-    branch. No database is asked, no credentials are needed, and nothing of either revision is run. Exits 1 where HEAD
-    has findings of severity error.
+    base: str | None
+    head: str | None
+    files: FileOptions
+    against: Path | None
+    lifted: LiftedRules
+    format_: str
+    out: Path | None
+    reports: tuple[tuple[str, Path], ...]
+    strict: bool
+    no_cache: bool
+
+    def request(self) -> Request:
+        """Return what the use case compares."""
+        return Request(
+            base=self.base,
+            head=self.head,
+            path=self.files.path,
+            environment=self.files.environment,
+            limits=self.lifted.limits,
+            adopt=self.lifted.adopt,
+            snapshot=load_snapshot(self.against) if self.against else None,
+            pictures="html" in (self.format_, *(format_ for format_, _ in self.reports)),
+        )
+
+
+@verb("Show what a change of the files does; needs only Git.")
+@gather(
+    "files",
+    FileOptions,
+    option(
+        "--path",
+        heading=WHERE,
+        metavar="PATH",
+        help="The directory of the schedules, or one file; by default as configured.",
+    ),
+    environment_option,
+)
+@lifting_options("allow_older")
+@gather(
+    "options",
+    ReviewOptions,
+    click.argument("base", required=False),
+    click.argument("head", required=False),
+    snapshot_option,
+    format_option("json", "markdown", "github", "sarif", "html"),
+    out_option,
+    report_option(RENDERINGS),
+    option("--strict", is_flag=True, help="Exit 1 also if there are new warnings."),
+    option("--no-cache", is_flag=True, hidden=True),
+)
+def review(options: ReviewOptions) -> int:
+    """Compare the schedules of two Git revisions: the changes, their consequences, and the mistakes.
+
+    Without HEAD the work tree is compared. Without BASE the comparison starts where the branch left the default
+    branch. This needs no database and no credentials, and runs nothing of either revision. Exits 1 if HEAD has findings
+    of severity error.
     """
     from schedsync.usecases.review import review as compare
 
     _check(options)
-    if no_cache:
+    if options.no_cache:
         say("warning: `--no-cache` has no effect any more: a review keeps no cache")
-    request = Request(
-        base=options["base"],
-        head=options["head"],
-        path=options["path"],
-        environment=options["environment"],
-        limits=limits_of(options),
-        adopt=options["adopt"],
-        snapshot=load_snapshot(options["against"]) if options["against"] else None,
-        pictures="html" in (format_, *(one for one, _ in reports)),
-    )
-    found = compare(request, datetime.now(timezone.utc))
-    write_reports(RENDERINGS, found, reports)
-    write(RENDERINGS[format_](found) if format_ in RENDERINGS else text.review(found, paint(sys.stdout)), out)
-    judged = found.new if strict else ()
-    return int(has_errors(found.findings) or has_errors(judged, strict=True))
+    result = compare(options.request(), datetime.now(timezone.utc))
+    write_reports(RENDERINGS, result, options.reports)
+    format_ = options.format_
+    write(RENDERINGS[format_](result) if format_ in RENDERINGS else text.review(result, paint(sys.stdout)), options.out)
+    new = result.new if options.strict else ()
+    return int(has_errors(result.findings) or has_errors(new, strict=True))
 
 
-def _check(options: dict[str, Any]) -> None:
-    """Raise WrongUsage for a flag that cannot apply."""
-    for name in ("adopt", "allow_dual_writer"):
-        if options[name] and options["against"] is None:
-            flag = f"--{name.replace('_', '-')}"
-            raise WrongUsage(f"`{flag}` needs `--against`", hint="the files alone do not tell what others hold")
+def _check(options: ReviewOptions) -> None:
+    """Raise WrongUsage for a flag that cannot have an effect."""
+    needing = {"--adopt": options.lifted.adopt, "--allow-dual-writer": options.lifted.allow_dual_writer}
+    for flag, value in needing.items():
+        if value and options.against is None:
+            hint = "only a snapshot knows the rows that the set does not manage"
+            raise WrongUsage(f"`{flag}` needs `--against`", hint=hint)

@@ -1,25 +1,24 @@
-"""``schedsync rules``: what the rules look at, and why."""
+"""``schedsync rules``: list the rules, or explain one."""
 
 from __future__ import annotations
 
 import click
 
-from schedsync.commands.common import format_option, verb
+from schedsync.commands.options import format_option, verb
 from schedsync.core.finding import did_you_mean
 from schedsync.errors import WrongUsage
 from schedsync.lint import RULES, explained
 from schedsync.render import json_
 
 
-@click.command(short_help="List the rules, or explain one.")
+@verb("List the rules, or explain one.")
 @click.argument("code", required=False)
 @format_option("json")
-@verb
 def rules(code: str | None, format_: str) -> int:
-    """List the rules that `validate` and `review` check, or explain the one of CODE with examples.
+    """List the rules that `validate` and `review` check, or explain the rule CODE with examples.
 
-    `[lint]` in schedsync.toml selects them and sets their severities; `# schedsync: ignore[SS206]` beside a line
-    passes over one of them there.
+    `[lint]` in schedsync.toml selects rules and sets their severities; the comment `# schedsync: ignore[SS206]` on a
+    line switches a rule off for that line.
     """
     if code is not None and code.upper() not in RULES:
         raise WrongUsage(f"no rule `{code}`", hint=did_you_mean(code.upper(), RULES) or "`schedsync rules` lists them")

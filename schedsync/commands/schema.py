@@ -1,4 +1,4 @@
-"""``schedsync schema``: the contracts of the formats."""
+"""``schedsync schema``: print the JSON Schema of a format."""
 
 from __future__ import annotations
 
@@ -6,27 +6,31 @@ from pathlib import Path
 
 import click
 
-from schedsync.commands.common import load_snapshot, out_option, verb, write
+from schedsync.commands.documents import load_snapshot
+from schedsync.commands.options import existing_file, option, out_option, verb
+from schedsync.commands.output import write
 from schedsync.errors import WrongUsage
-from schedsync.files.schema import SCHEMAS, schema_text
+from schedsync.schemas.validator import SCHEMAS, schema_text
 
 
-@click.command(short_help="Print a JSON Schema, for editors and programs.")
+@verb("Print a JSON Schema, for editors and programs.")
 @click.argument("which", type=click.Choice(list(SCHEMAS)), default="schedules")
-@click.option(
-    "--snapshot", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-    help="Narrow it to the tasks, queues and arguments of an application.",
-)  # fmt: skip
+@option(
+    "--snapshot",
+    type=existing_file,
+    metavar="FILE",
+    help="Allow only the tasks, queues and arguments of this snapshot's application.",
+)
 @out_option
-@verb
 def schema(which: str, snapshot: Path | None, out: Path | None) -> int:
-    """Print the JSON Schema of the schedules, or of the JSON that a verb writes.
+    """Print the JSON Schema of the schedules, of the configuration, or of the JSON that a verb writes.
 
-    An editor completes and explains the files where their first line is
-    `# yaml-language-server: $schema=PATH`; with --snapshot it knows the application's tasks too.
+    An editor completes and explains a file of schedules if its first line is
+    `# yaml-language-server: $schema=PATH`, and schedsync.toml if its first line is `#:schema PATH`.
+    With --snapshot the schema also knows the application's tasks.
     """
     if snapshot is not None and which != "schedules":
-        raise WrongUsage(f"`--snapshot` narrows the schema of the schedules, not that of a {which}")
+        raise WrongUsage(f"`--snapshot` narrows the schema `schedules` only, not `{which}`")
     if snapshot is None:
         write(schema_text(SCHEMAS[which]), out)
         return 0

@@ -1,30 +1,29 @@
-"""``schedsync snapshot``: what the application and its database know, for plans and reviews without credentials."""
+"""``schedsync snapshot``: save what the application and its database know."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
-from schedsync.commands.common import database_options, out_option, path_argument, setup_django, verb, write
-from schedsync.config import load_config
+from schedsync.commands.django import set_up
+from schedsync.commands.options import DatabaseOptions, database_options, out_option, path_argument, verb
+from schedsync.commands.output import write
+from schedsync.config import read_config
 from schedsync.render import json_
 
 
-@click.command(short_help="Write down what the application and its database know.")
+@verb("Save what the application and its database know.")
 @path_argument
 @database_options
 @out_option
-@verb
-def snapshot(path: str | None, settings: str | None, database: str, out: Path | None) -> int:
+def snapshot(path: str | None, database: DatabaseOptions, out: Path | None) -> int:
     """Write the registered tasks, their signatures and time limits, the queues, and the set's state in the database.
 
-    Run it where the application is trusted, after each deploy; `review`, `plan` and `forecast` take it by --against,
-    and then need neither the application nor the database. Values that look like secrets are masked.
+    Run it where the application is trusted, after each deploy. `review`, `plan` and `forecast` take the file with
+    --against, and then need neither the application nor the database. Values that look like secrets are masked.
     """
-    config = load_config(path)
-    setup_django(settings, database)
+    config = read_config(path)
+    set_up(database)
     from schedsync.usecases.snapshot import capture
 
-    write(json_.snapshot(capture(database, config.set)), out)
+    write(json_.snapshot(capture(database.database, config.set)), out)
     return 0

@@ -1,4 +1,4 @@
-"""``schedsync status``: who leads, and what does not run."""
+"""``schedsync status``: show which Beat leads, and what does not run."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import sys
 
 import click
 
-from schedsync.commands.common import database_options, format_option, paint, setup_django, verb
+from schedsync.commands.django import set_up
+from schedsync.commands.options import DatabaseOptions, database_options, format_option, verb
+from schedsync.commands.output import paint
 from schedsync.render.status import status_json, status_text
 
 
-@click.command(short_help="Say which Beat leads, what it has loaded, and what is overdue.")
+@verb("Show which Beat leads, what it has loaded, and what is overdue.")
 @database_options
 @format_option("json")
-@verb
-def status(settings: str | None, database: str, format_: str) -> int:
-    """Say who leads since when and who stands by, which change each Beat has loaded, and which schedules are due,
-    overdue, never ran, disabled for long, or enabled without a task of that name.
+def status(database: DatabaseOptions, format_: str) -> int:
+    """Show which Beat leads and since when, which Beats stand by, the changes that each Beat has loaded, and the
+    schedules that are due, overdue, never ran, are disabled for long, or have no registered task.
 
-    Exits 2 where something is overdue: its time came a minute ago or more, and it has not run. Beside stock Beat,
-    which writes its runs back late, five minutes.
+    Exits 2 if a schedule is overdue: it was due at least a minute ago, and has not run. Next to stock Beat, which saves
+    its runs late, the limit is five minutes.
     """
-    setup_django(settings, database)
+    set_up(database)
     from schedsync.usecases.status import status as read
 
-    found = read(database)
-    click.echo(status_json(found) if format_ == "json" else status_text(found, paint(sys.stdout)))
-    return 2 if found.overdue else 0
+    result = read(database.database)
+    click.echo(status_json(result) if format_ == "json" else status_text(result, paint(sys.stdout)))
+    return 2 if result.overdue else 0

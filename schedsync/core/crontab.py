@@ -71,6 +71,7 @@ ALIASES = {
 # The longest February: the 29th can fire, if only in leap years.
 _DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _HASHED = re.compile(r"H(?:\((\d{1,2})-(\d{1,2})\))?(?:/(\d{1,4}))?\Z", re.ASCII)
+_NEGATIVE = re.compile(r"-\d", re.ASCII)
 _HASHED_WORD = re.compile(r"(?<![A-Za-z])H(?![A-Za-z])")
 
 
@@ -122,14 +123,18 @@ def _part(part: str, field: Field, seed: str) -> set[int]:
     numbers = _base(base, field)
     if not slash:
         return set(numbers)
+    size = _step(step, field, len(base) + 1, numbers[0])
     if base != "*" and "-" not in base:
-        raise CrontabError(f"a step needs `*` or a range, not `{part}`", hint=f"write `{base}-{field.last}/{step}`")
-    return set(numbers[:: _step(step, field, len(base) + 1)])
+        hint = f"write `{numbers[0]}-{field.last}/{step}`"
+        raise CrontabError(f"a step needs `*` or a range, not `{part}`", hint=hint)
+    return set(numbers[::size])
 
 
 def _base(base: str, field: Field) -> list[int]:
     if base == "*":
         return list(range(field.first, field.last + 1))
+    if _NEGATIVE.match(base):
+        _name(base, field, 0)
     low, dash, high = base.partition("-")
     if not dash:
         return [_number(base, field) % 7 if field.name == "day_of_week" else _number(base, field)]
@@ -165,21 +170,38 @@ def _name(text: str, field: Field, offset: int) -> int:
     known = field.names.get(text.lower())
     if known is not None:
         return known
-    if text and set(text) & set("LW#?"):
-        hint: str | None = "Celery knows no `L`, `W`, `#` and `?`"
-    elif text.strip() != text:
-        hint = "leave out the white space"
-    else:
-        hint = did_you_mean(text.lower(), field.names)
     shown = f"`{text}` is no {field.name.replace('_', ' ')}" if text else "an empty value"
-    raise CrontabError(shown, offset=offset, hint=hint)
+    raise CrontabError(shown, offset=offset, hint=_name_hint(text, field))
 
 
-def _step(text: str, field: Field, offset: int) -> int:
+_LAST_DAY = "for the last day of the month, write `28-31` and let the task look at the date"
+
+
+def _name_hint(text: str, field: Field) -> str | None:
+    if _NEGATIVE.match(text):
+        meaning = f"`-1` often means the last day, which Celery does not know; {_LAST_DAY}"
+        return meaning if field.name == "day_of_month" else "Celery knows no negative numbers"
+    if text and set(text) & set("LW#?"):
+        hint = "Celery knows no `L`, `W`, `#` and `?`"
+        return f"{hint}; {_LAST_DAY}" if field.name == "day_of_month" and text == "L" else hint
+    if text.strip() != text:
+        return "leave out the white space" if _is_number(text.strip(), field) else None
+    return did_you_mean(text.lower(), field.names)
+
+
+def _is_number(text: str, field: Field) -> bool:
+    try:
+        _number(text, field)
+    except CrontabError:
+        return False
+    return True
+
+
+def _step(text: str, field: Field, offset: int, once: int) -> int:
     size = field.last - field.first + 1
     step = int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0
     if not 1 <= step < size:
-        hint = f"write `{field.first}` for once" if step else None
+        hint = f"write `{once}` for once" if step else None
         raise CrontabError(f"the step `{text}` is not within 1-{size - 1}", offset=offset, hint=hint)
     return step
 
@@ -193,7 +215,7 @@ def _hashed(match: re.Match[str], field: Field, seed: str) -> set[int]:
     digest = int.from_bytes(hashlib.sha256(f"{field.name}:{seed}".encode()).digest()[:8], "big")
     if not match[3]:
         return {low + digest % (high - low + 1)}
-    step = _step(match[3], field, match[0].index("/") + 1)
+    step = _step(match[3], field, match[0].index("/") + 1, low)
     return set(range(low + digest % min(step, high - low + 1), high + 1, step))
 
 

@@ -23,8 +23,8 @@ class Limits:
 
     max_stops: int = MAX_STOPS
     max_stop_percent: int = MAX_STOP_PERCENT
-    lifted_to: int | None = None
+    allow_stops: int | None = None
     allow_empty: bool = False
     allow_dual_writer: bool = False
     allow_older: bool = False
-    move_set: bool = False
+    allow_move: bool = False

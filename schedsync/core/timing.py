@@ -16,13 +16,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from schedsync.core.crontab import FIELDS, CrontabError, can_fire, canonical, expand
 
-_UNITS = {"us": 1, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
+#: The units of a duration, in microseconds.
+UNITS = {"us": 1, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": 86400 * 10**6}
 #: The periods of django_celery_beat/models.py, the longest first, in microseconds.
 PERIODS = {
-    "days": _UNITS["d"],
-    "hours": _UNITS["h"],
-    "minutes": _UNITS["m"],
-    "seconds": _UNITS["s"],
+    "days": UNITS["d"],
+    "hours": UNITS["h"],
+    "minutes": UNITS["m"],
+    "seconds": UNITS["s"],
     "microseconds": 1,
 }
 _SHORT = {"days": "d", "hours": "h", "minutes": "m", "seconds": "s", "microseconds": "us"}
@@ -32,7 +33,7 @@ _INSTANT = re.compile(
     re.ASCII,
 )
 #: Beat adds the interval to the last run; beyond a century the sum soon leaves the calendar.
-LONGEST_INTERVAL = 36_525 * _UNITS["d"]
+LONGEST_INTERVAL = 36_525 * UNITS["d"]
 _LARGEST_EVERY = 2**31 - 1
 SOLAR_EVENTS = (
     "dawn_astronomical", "dawn_civil", "dawn_nautical", "dusk_astronomical", "dusk_civil",
@@ -155,12 +156,12 @@ def duration(text: str) -> int:
     match = _DURATION.match(text)
     if not match:
         raise TimingError(f"`{text}` is no duration", "one whole number and us, s, m, h or d, such as `5m`")
-    return int(match[1]) * _UNITS[match[2]]
+    return int(match[1]) * UNITS[match[2]]
 
 
 def duration_text(seconds: int) -> str:
     """Write whole seconds as the shortest duration: 3600 is ``1h``."""
-    return str(Interval(seconds * _UNITS["s"]))[len("every ") :] if seconds else "0s"
+    return str(Interval(seconds * UNITS["s"]))[len("every ") :] if seconds else "0s"
 
 
 def instant(text: str) -> datetime:

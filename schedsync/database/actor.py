@@ -1,4 +1,4 @@
-"""Who is at work, for the ledger and the audit record."""
+"""Says who is at work, for the apply lock, the pauses and the audit record."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import socket
 
 
 def who() -> str:
-    """Return who is at work: the person that CI names, else the account and the host."""
-    named = os.environ.get("GITHUB_ACTOR") or os.environ.get("GITLAB_USER_LOGIN")
+    """Return who is at work: the person that CI names, else account and host.
+
+    Looking up the account can be slow, so call it before a transaction opens.
+    """
+    person = os.environ.get("GITHUB_ACTOR") or os.environ.get("GITLAB_USER_LOGIN")
     try:
         account = getpass.getuser()
     except (OSError, KeyError):
         account = str(os.getuid())
-    return (named or f"{account}@{socket.gethostname()}")[:200]
+    return (person or f"{account}@{socket.gethostname()}")[:200]

@@ -1,4 +1,4 @@
-"""Which Beats of ours live, and whether they have loaded a change."""
+"""Reads which Beats of schedsync's own are running, and whether they have loaded a change."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from django.db.models import Q
 from schedsync.database.clock import DatabaseNow
 from schedsync.models import ApplyLock, Beat
 
-#: A Beat says that it lives as often as it renews its lease; without a word for so many seconds it is gone.
+#: In seconds. A Beat that has not written ``seen_at`` for this long counts as gone.
 LEASE = 15.0
-_LOOK = 0.1
+_POLL = 0.1
 
 
 def live_beats(using: str) -> list[Beat]:
-    """Return the Beats that said something within the length of a lease, the leader first."""
+    """Return the Beats seen within the length of a lease, the leader first."""
     return list(_beats(using).filter(_seen_lately()))
 
 
@@ -34,16 +34,17 @@ def _seen_lately() -> Q:
 
 
 def last_number(using: str) -> int:
-    """Return the number of the last change behind the apply lock."""
+    """Return the number of the last change made behind the apply lock; 0 where there was none."""
     return ApplyLock.objects.using(using).values_list("number", flat=True).first() or 0
 
 
 def wait_until_loaded(
     using: str, number: int, seconds: float, sleep: Callable[[float], None]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Wait until all live Beats have loaded a change; returns who has, and who has not when the time is over.
+    """Wait until all live Beats have loaded a change, at most for ``seconds``.
 
-    Who lived when it began is waited for also where it says nothing any more: it may only be stopped.
+    Returns the names of the Beats that have loaded it, and of those that have not. A Beat that was alive at the start
+    is waited for even when it is not seen any more: it may be only suspended.
     """
     until = time.monotonic() + seconds
     known: set[uuid.UUID] = set()
@@ -53,4 +54,4 @@ def wait_until_loaded(
         behind = tuple(str(beat) for beat in beats if beat.loaded < number)
         if (beats and not behind) or time.monotonic() >= until:
             return tuple(str(beat) for beat in beats if beat.loaded >= number), behind
-        sleep(_LOOK)
+        sleep(_POLL)

@@ -1,4 +1,4 @@
-"""Transactions that the server bounds, so that a process that was stopped in the middle of one holds nobody up."""
+"""Transactions with a time limit on the server, so that a suspended process does not block the others."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django.db import connections, transaction
 
 @contextmanager
 def bounded(using: str, limit: timedelta, patience: int = 1) -> Iterator[None]:
-    """Run a transaction that the server ends where its client says nothing for so long.
+    """Run a transaction that the server ends if we send no statement for ``limit``.
 
-    ``patience`` is for how many seconds it waits for a lock: by default for much less than a lease.
-
-    PostgreSQL and MariaDB can; SQLite's lock is the process's own, and lasts until that goes on or dies.
+    ``patience`` is for how many seconds a statement waits for a lock; the default is much shorter than a lease.
+    PostgreSQL and MariaDB have both limits, MySQL only the second, SQLite neither: its lock lasts as long as the
+    process holds it.
     """
     with transaction.atomic(using=using):
         if statement := _limits(connections[using], limit, patience):
@@ -26,7 +26,7 @@ def bounded(using: str, limit: timedelta, patience: int = 1) -> Iterator[None]:
 
 
 def reconnect(using: str) -> None:
-    """Begin anew with a connection that was interrupted in the middle of a statement, or of a transaction's end."""
+    """Replace a connection that was interrupted during a statement, or at the end of a transaction."""
     broken = connections[using]
     del connections[using]
     with suppress(Exception):
@@ -42,6 +42,6 @@ def _limits(connection: Any, limit: timedelta, patience: int) -> str | None:
         return f"SET LOCAL lock_timeout = {patience * 1000}; {idle}"
     if connection.vendor != "mysql":
         return None
-    # MySQL has no limit for idle transactions.
+    # MySQL has no time limit for idle transactions.
     idle = f", SESSION idle_transaction_timeout = {seconds}" if connection.mysql_is_mariadb else ""
     return f"SET SESSION innodb_lock_wait_timeout = {patience}{idle}"

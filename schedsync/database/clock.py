@@ -1,4 +1,4 @@
-"""The database's own clock: what several processes must agree on is read from nowhere else."""
+"""Two clocks: the database's, for times that several processes compare, and this process's."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from django.db.models.sql.compiler import SQLCompiler
 
 
 class DatabaseNow(Func):
-    """Now, by the database's clock, in UTC; unlike Django's ``Now`` it moves within a transaction."""
+    """The time now by the database's clock, in UTC; unlike Django's ``Now`` it advances within a transaction."""
 
     template = "%(function)s"
     output_field = DateTimeField()
     function = "CLOCK_TIMESTAMP()"
 
     def as_mysql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
-        """Say it in UTC, which Django stores: CURRENT_TIMESTAMP follows the session's zone, and its summer time."""
+        """Ask for UTC, as Django stores it: CURRENT_TIMESTAMP depends on the session's zone and its daylight saving."""
         return self.as_sql(compiler, connection, function="UTC_TIMESTAMP(6)", **extra)
 
     def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any) -> Any:
-        """Say it as Django writes a datetime there."""
+        """Format it as Django stores a datetime in SQLite."""
         return self.as_sql(
             compiler, connection, template="STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW')", **extra
         )
 
 
 def now() -> datetime:
-    """Read the clock: once for each transaction, and always Python's."""
+    """Return the time by Python's clock, in UTC; called once per transaction, so that all its rows agree."""
     return datetime.now(timezone.utc)

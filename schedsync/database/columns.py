@@ -1,4 +1,4 @@
-"""Rows as they come from the database: tens of thousands of model instances would cost too much."""
+"""Rows as plain tuples of columns: making tens of thousands of model instances would be too slow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schedsync.database.schedule_rows import KINDS
 
 
 class TaskColumns(NamedTuple):
-    """What says what a ``PeriodicTask`` sends and when, and what it has run; its fields are the columns to select."""
+    """The columns of a ``PeriodicTask`` that say which message it sends, when, and when it last ran."""
 
     id: int
     name: str
@@ -35,13 +35,13 @@ class TaskColumns(NamedTuple):
 
     @property
     def timing_rows(self) -> tuple[tuple[str, int], ...]:
-        """The schedule rows that it names, as kind and id: one, unless somebody wrote past the model's checks."""
+        """The schedule rows that it refers to, as kind and id: one, unless somebody bypassed the model's checks."""
         ids = (self.interval_id, self.crontab_id, self.solar_id, self.clocked_id)
         return tuple([(kind, row_id) for kind, row_id in zip(KINDS, ids, strict=True) if row_id is not None])
 
 
 class ManagedColumns(NamedTuple):
-    """What the ledger says of a row that Beat must know, and what it says of one that Git does not manage."""
+    """The columns of the ledger that Beat needs; the defaults are for a row that Git does not manage."""
 
     set: str | None = None
     commit: str | None = None

@@ -1,88 +1,110 @@
-"""Sees that a commit holds: read back, read again after a poll of Beat, and written again where it does not."""
+"""Confirms that a commit holds: reads it back, reads again after a poll of Beat, and repairs what was undone."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 
 from django.db import DatabaseError, InterfaceError, transaction
 
-from schedsync.core.change import Create
-from schedsync.core.collecting import gc_paused
+from schedsync.core.change import Change, Create
 from schedsync.database.beats import wait_until_loaded
 from schedsync.database.clock import now
-from schedsync.database.ledger import WriteRequest
-from schedsync.database.notify import publish
+from schedsync.database.notify import bump, publish
 from schedsync.database.observe import observe_rows
-from schedsync.database.transaction import Waiting, commit
-from schedsync.database.write import bump
+from schedsync.database.transaction import Commit, WaitOptions, commit
+from schedsync.database.write_request import WriteRequest
 from schedsync.errors import Locked, SchedsyncError
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import names_of
 from schedsync.planning.repair import repair
 
+_REPAIRS = 3
 
-@gc_paused()
-def execute(writing: WriteRequest, expected: str | None, waiting: Waiting) -> Outcome:
-    """Write, commit and confirm.
 
-    ``expected`` is the fingerprint of the state that was compared; raises Stale where the tables moved on since,
-    Locked where another apply holds the lock for longer than may be waited, Unavailable where the database is gone.
+def write_and_confirm(request: WriteRequest, wait: WaitOptions) -> Outcome:
+    """Write a request in one transaction, and confirm afterwards that the tables hold it.
+
+    Raises what ``commit`` raises, and then nothing was written. A failure after the commit is no exception: the
+    outcome names the changes that could not be confirmed.
     """
-    made, changes, number = commit(writing, expected, waiting)
-    outcome = Outcome(changes=changes, run=writing.run, checksum=writing.checksum)
+    committed = commit(request, wait)
+    outcome = Outcome(changes=committed.changes, run=request.run, checksum=request.checksum)
     publish()
     try:
-        if waiting.beats > 0:
-            outcome = loaded(writing.using, number, outcome, waiting)
-        return _confirmed(writing, outcome, made, waiting)
+        if wait.beats > 0:
+            outcome = wait_for_beats(request.using, committed.number, outcome, wait)
+        return _confirmed(request, outcome, committed, wait)
     except (DatabaseError, InterfaceError, Locked, KeyboardInterrupt):
-        return replace(outcome, unconfirmed=tuple(sorted(names_of(changes))))
+        return replace(outcome, unconfirmed=tuple(sorted(names_of(committed.changes))))
 
 
-def loaded(using: str, number: int, outcome: Outcome, waiting: Waiting) -> Outcome:
-    """Wait until all live Beats of ours have loaded a change, and note who has."""
-    waiting.say(f"waiting up to {waiting.beats:g} s for Beat to load it")
-    done, behind = wait_until_loaded(using, number, waiting.beats, waiting.sleep)
-    return replace(outcome, loaded=done, behind=behind)
+def wait_for_beats(using: str, number: int, outcome: Outcome, wait: WaitOptions) -> Outcome:
+    """Wait until every live Beat of schedsync's own has loaded a change; returns the outcome with who has loaded it."""
+    wait.say(f"waiting up to {wait.beats:g} s for Beat to load it")
+    loaded, behind = wait_until_loaded(using, number, wait.beats, wait.sleep)
+    return replace(outcome, loaded=loaded, behind=behind)
 
 
-def _confirmed(writing: WriteRequest, outcome: Outcome, made: bool, waiting: Waiting) -> Outcome:
-    """Read back, wait for a poll of Beat, and read back again; what does not hold is written again."""
-    outcome = _repaired(writing, outcome, waiting)
+def _confirmed(request: WriteRequest, outcome: Outcome, committed: Commit, wait: WaitOptions) -> Outcome:
+    outcome = _repaired(request, outcome, wait)
+    if not _may_be_undone(outcome, committed) or wait.settle <= 0:
+        return outcome
+    wait.say(f"committed as run {request.run}; waiting {wait.settle:g} s for a poll of Beat, to see that it holds")
+    wait.sleep(wait.settle)
+    if committed.made_change_row:
+        # A Beat that finds its first change row only remembers its time; it reloads when that time moves.
+        with transaction.atomic(using=request.using):
+            bump(request.using, now())
+    return replace(_repaired(request, outcome, wait), settled=True)
+
+
+def _may_be_undone(outcome: Outcome, committed: Commit) -> bool:
+    """Say whether a running Beat may still hold old copies of these rows and write them back.
+
+    A Beat of schedsync's own that has loaded the change never does.
+    """
     if outcome.loaded and not outcome.behind:
-        # Our own Beat never writes a row back that it has read before.
-        return outcome
-    if waiting.settle <= 0 or not (made or any(not isinstance(change, Create) for change in outcome.changes)):
-        return outcome
-    waiting.say(
-        f"committed as run {writing.run}; waiting {waiting.settle:g} s for a poll of Beat, to see that it holds"
-    )
-    waiting.sleep(waiting.settle)
-    if made:
-        # A Beat that had seen no change row takes the first one for where it starts from, and reloads at the second.
-        with transaction.atomic(using=writing.using):
-            bump(writing.using, now())
-    return replace(_repaired(writing, outcome, waiting), settled=True)
+        return False
+    return committed.made_change_row or any(not isinstance(change, Create) for change in outcome.changes)
 
 
-def _repaired(writing: WriteRequest, outcome: Outcome, waiting: Waiting) -> Outcome:
+def _repaired(request: WriteRequest, outcome: Outcome, wait: WaitOptions) -> Outcome:
+    """Read the changes back, and write those that were undone again, at most three times."""
     repaired = set(outcome.repaired)
     for _ in range(_REPAIRS):
-        observed = observe_rows(writing.using)
-        broken = [fix for change in outcome.changes if (fix := repair(change, observed, now()))]
-        if not broken:
+        fixes = _fixes(request.using, outcome.changes)
+        if not fixes:
             return replace(outcome, repaired=tuple(sorted(repaired)), unconfirmed=())
-        waiting.say(f"{len(broken)} written back by somebody else, applying again")
-        repaired |= {fix.name for fix in broken}
-        again = replace(writing, verb="repair", changes=tuple(broken), forgotten=(), places=None, run=uuid.uuid4())
-        try:
-            commit(again, None, waiting)
-        except SchedsyncError:
+        repaired |= {fix.name for fix in fixes}
+        if not _wrote_again(request, fixes, wait):
             break
-    observed = observe_rows(writing.using)
-    left = tuple(sorted(change.name for change in outcome.changes if repair(change, observed, now())))
-    return replace(outcome, repaired=tuple(sorted(repaired - set(left))), unconfirmed=left)
+    left = {fix.name for fix in _fixes(request.using, outcome.changes)}
+    return replace(outcome, repaired=tuple(sorted(repaired - left)), unconfirmed=tuple(sorted(left)))
 
 
-_REPAIRS = 3
+def _fixes(using: str, changes: Sequence[Change]) -> list[Change]:
+    """Return the changes that write again what the tables do not hold any more."""
+    observed, at = observe_rows(using), now()
+    return [fix for change in changes if (fix := repair(change, observed, at))]
+
+
+def _wrote_again(request: WriteRequest, fixes: Sequence[Change], wait: WaitOptions) -> bool:
+    wait.say(f"{len(fixes)} written back by another process, applying again")
+    again = replace(
+        request,
+        verb="repair",
+        changes=tuple(fixes),
+        expected=None,
+        lost_rows=(),
+        to_record=(),
+        documents=(),
+        locations=None,
+        run=uuid.uuid4(),
+    )
+    try:
+        commit(again, wait)
+    except SchedsyncError:
+        return False
+    return True

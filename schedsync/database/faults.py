@@ -1,4 +1,4 @@
-"""What a database error means: the one adapter to the drivers' error codes."""
+"""Says what a database error means, by the drivers' error codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schedsync.models import ApplyLock, Beat, Claim, Lease, ManagedSchedule, Pau
 
 
 class Fault(enum.Enum):
-    """What kind of database error happened."""
+    """A kind of database error."""
 
     LOCKED = "locked"
     RETRY = "retry"
@@ -44,28 +44,28 @@ _MYSQL = {
 }  # fmt: skip
 
 
-# https://www.sqlite.org/rescode.html, without the extended part.
+# https://www.sqlite.org/rescode.html, the primary result codes.
 _SQLITE = {5: Fault.LOCKED, 6: Fault.LOCKED, 8: Fault.READ_ONLY, 10: Fault.GONE, 14: Fault.GONE}
 
 
 def fault_of(error: Exception, using: str) -> Fault:
-    """Say what a database error means, by its driver's code and never by its text."""
+    """Return the kind of a database error, by its driver's code and never by its text."""
     if isinstance(error, IntegrityError):
         return Fault.DUPLICATE
     cause = error.__cause__
-    read = _READERS.get(connections[using].vendor)
-    if read is not None and cause is not None and (found := read(cause)) is not None:
-        return found
+    of_driver = _FAULT_BY_VENDOR.get(connections[using].vendor)
+    if of_driver is not None and cause is not None and (fault := of_driver(cause)) is not None:
+        return fault
     return Fault.GONE if isinstance(error, InterfaceError) or _is_dead(using) else Fault.OTHER
 
 
 def is_row_locked(error: Exception, using: str) -> bool:
-    """Say whether an error means that somebody has locked a row; SQLite locks the whole file."""
+    """Say whether an error means that another transaction has locked a row; never on SQLite, which locks the file."""
     return fault_of(error, using) is Fault.LOCKED and connections[using].features.has_select_for_update
 
 
 def _by_sqlstate(cause: BaseException) -> Fault | None:
-    """Read PostgreSQL's code, as psycopg 3 and psycopg2 carry it; without one it is libpq's word of the connection."""
+    """Read PostgreSQL's code from psycopg 3 or psycopg2; an error without one comes from libpq and the connection."""
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
     if not isinstance(state, str):
         return Fault.GONE if "OperationalError" in [kind.__name__ for kind in type(cause).__mro__] else None
@@ -74,7 +74,7 @@ def _by_sqlstate(cause: BaseException) -> Fault | None:
 
 
 def _by_number(cause: BaseException) -> Fault | None:
-    """Read MariaDB's code; 0 is what PyMySQL says of a connection that is closed."""
+    """Read MariaDB's code; PyMySQL uses 0 for a connection that is closed."""
     number = cause.args[0] if cause.args else None
     if not isinstance(number, int):
         return None
@@ -82,12 +82,12 @@ def _by_number(cause: BaseException) -> Fault | None:
 
 
 def _by_result_code(cause: BaseException) -> Fault | None:
-    """Read SQLite's code, which Python tells from 3.11 on."""
+    """Read SQLite's code, which Python provides since 3.11."""
     number = getattr(cause, "sqlite_errorcode", None)
     return _SQLITE.get(number & 0xFF, Fault.OTHER) if isinstance(number, int) else None
 
 
-_READERS: Mapping[str, Callable[[BaseException], Fault | None]] = {
+_FAULT_BY_VENDOR: Mapping[str, Callable[[BaseException], Fault | None]] = {
     "postgresql": _by_sqlstate,
     "mysql": _by_number,
     "sqlite": _by_result_code,
@@ -101,7 +101,7 @@ def _is_dead(using: str) -> bool:
 
 @contextmanager
 def database_errors(using: str) -> Iterator[None]:
-    """Turn what the drivers raise into an error that says what is wrong and how to go on."""
+    """Turn database errors into a SchedsyncError that says what is wrong and how to go on."""
     try:
         yield
     except SchedsyncError:
@@ -111,27 +111,31 @@ def database_errors(using: str) -> Iterator[None]:
 
 
 def explained(error: Exception, using: str) -> SchedsyncError:
-    """Return the error that a user is told, for a database error that nobody handled."""
+    """Return the SchedsyncError to show the user for a database error."""
     fault = fault_of(error, using)
-    what = f"database `{using}`"
+    database = f"database `{using}`"
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if fault is Fault.GONE:
-        return Unavailable(f"{what} cannot be reached: {reason}", hint="check `DATABASES`, and that the server runs")
+        return Unavailable(
+            f"{database} cannot be reached: {reason}", hint="check `DATABASES`, and that the server runs"
+        )
     if fault is Fault.READ_ONLY:
-        return Unavailable(f"{what} takes no writes: {reason}", hint="give the primary, not a replica")
+        return Unavailable(f"{database} is read-only: {reason}", hint="use the primary server, not a replica")
     if fault is Fault.RIGHTS:
-        return Unavailable(f"rights are missing in {what}: {reason}", hint="see `schedsync doctor`")
+        return Unavailable(f"rights are missing in {database}: {reason}", hint="see `schedsync doctor`")
     if fault is Fault.LOCKED:
         return Locked()
     if missing := missing_tables(using):
-        return Unavailable(f"{what} is not migrated: no table {', '.join(missing)}", hint="`python manage.py migrate`")
+        return Unavailable(
+            f"{database} is not migrated: no table {', '.join(missing)}", hint="`python manage.py migrate`"
+        )
     if isinstance(error, IntegrityError):
-        return Failed(f"{what} refused a row, nothing was written: {reason}", hint="plan again")
-    return Unavailable(f"{what}: {reason}", hint="see `schedsync doctor`")
+        return Failed(f"{database} refused a row, nothing was written: {reason}", hint="plan again")
+    return Unavailable(f"{database}: {reason}", hint="see `schedsync doctor`")
 
 
 def missing_tables(using: str) -> list[str]:
-    """Return which tables are missing, as far as the database can be asked."""
+    """Return the names of our missing tables; empty where the database does not answer."""
     try:
         connection = connections[using]
         if connection.in_atomic_block:
@@ -142,9 +146,9 @@ def missing_tables(using: str) -> list[str]:
 
 
 def ask_for_missing_tables(using: str) -> list[str]:
-    """Return which tables are missing, of ours and of those of django-celery-beat that we need.
+    """Return the names of the tables that are missing, ours and those of django-celery-beat that we need.
 
-    Raises what the database raises.
+    Raises a database error where the database does not answer.
     """
     models = (PeriodicTask, ManagedSchedule, Pause, SyncRun, ApplyLock, Lease, Claim, Beat)
     present = set(connections[using].introspection.table_names())

@@ -1,13 +1,8 @@
-"""What our own tables remember of an apply: the ledger, the pauses, the audit record."""
+"""Writes the ledger: which schedules a set owns, where they are defined, and the values that were last applied."""
 
 from __future__ import annotations
 
-import json
-import uuid
-import zlib
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,168 +11,126 @@ from django_celery_beat.models import PeriodicTask
 from schedsync.core.change import Change, Delete, Rename
 from schedsync.core.location import Location
 from schedsync.core.observed import Observed
-from schedsync.core.origin import Binding
-from schedsync.core.schedule import OF_OUR_BEAT, People, Schedule, canonical_json, spec_text
-from schedsync.core.timing import Timing
+from schedsync.core.schedule import OF_OUR_BEAT, People, canonical_json, spec_text
 from schedsync.database.bulk import BATCH, batches, insert
-from schedsync.database.observe import applied_at
-from schedsync.models import ManagedSchedule, Pause, SyncRun
-from schedsync.planning.documents import change_document
-
-TimingIds = Mapping[Timing, int]
+from schedsync.database.schedule_rows import TimingIds
+from schedsync.database.write_request import WriteRequest
+from schedsync.models import ManagedSchedule
 
 
-@dataclass(frozen=True, slots=True)
-class WriteRequest:
-    """All that one transaction writes, and what its audit record says."""
-
-    using: str
-    verb: str
-    set: str
-    binding: Binding
-    checksum: str
-    who: str
-    now: datetime
-    changes: tuple[Change, ...]
-    forgotten: tuple[str, ...] = ()
-    agreed: tuple[Schedule, ...] = ()
-    documents: tuple[Mapping[str, Any], ...] = ()
-    places: Mapping[str, tuple[Location, People]] | None = None
-    run: uuid.UUID = field(default_factory=uuid.uuid4)
+def write_ledger(request: WriteRequest, observed: Observed, timing_ids: TimingIds) -> None:
+    """Record in the ledger what a request applies, after its tasks are written."""
+    kept = [change for change in request.changes if change.ledger is not None]
+    written = _names_left_behind(request) | {change.name for change in kept}
+    stop_times = _stop_times(request.using, kept)
+    _delete(request.using, written)
+    _insert(request, kept, stop_times, timing_ids)
+    _record_agreeing(request)
+    _move_locations(request, observed, written)
 
 
-def write_ledger(writing: WriteRequest, observed: Observed, timing_ids: TimingIds) -> None:
-    """Remember what was applied: the changes, what the files say of rows that hold it already, and new places."""
-    entries = [change for change in writing.changes if change.ledger is not None]
-    gone = {change.name for change in writing.changes if isinstance(change, Delete)} | set(writing.forgotten)
-    gone |= {change.old_name for change in writing.changes if isinstance(change, Rename)}
-    gone |= {change.name for change in entries}
-    # While a human holds a schedule, or it is paused, their edit stays the last word on it.
-    stopped = [one.name for one in entries if one.after and one.ledger and one.after.enabled != one.ledger.enabled]
-    since = applied_at(writing.using, stopped) if stopped else {}
-    ledger = ManagedSchedule.objects.using(writing.using)
-    for some in batches(sorted(gone)):
-        ledger.filter(name__in=some).delete()
-    ids = _row_ids(writing.using, [change.name for change in entries])
-    rows = [_ledger_row(writing, since.get(change.name), change, ids[change.name], timing_ids) for change in entries]
-    insert(writing.using, ManagedSchedule, rows)
-    _agree(writing)
-    _refresh_places(writing, observed, {change.name for change in entries} | gone)
+def applied_at(using: str, names: Collection[str]) -> dict[str, datetime]:
+    """Return, by name, since when an edit of a managed schedule counts as somebody else's."""
+    rows = ManagedSchedule.objects.using(using).filter(name__in=list(names))
+    return dict(rows.values_list("name", "applied_at"))
 
 
-def _agree(writing: WriteRequest) -> None:
-    """Remember what the files say of rows that hold it already."""
-    said = {schedule.name: spec_text(schedule.spec) for schedule in writing.agreed}
-    rows = ManagedSchedule.objects.using(writing.using)
-    for some in batches(sorted(said)):
-        found = list(rows.filter(name__in=some, set=writing.set).only("pk", "name"))
-        for row in found:
-            row.applied, row.applied_at, row.commit = said[row.name], writing.now, writing.binding.commit or ""
-        rows.bulk_update(found, ["applied", "applied_at", "commit"], batch_size=BATCH // 2)
+def names_given_up(request: WriteRequest) -> set[str]:
+    """Return the names that the set no longer owns: deleted ones, and those whose row is lost."""
+    return {change.name for change in request.changes if isinstance(change, Delete)} | set(request.lost_rows)
 
 
-def _ledger_row(
-    writing: WriteRequest, since: datetime | None, change: Change, row_id: int, timing_ids: TimingIds
-) -> dict[str, Any]:
-    after, remembered = change.after, change.ledger
-    if after is None or remembered is None:
-        raise TypeError("a delete leaves no ledger entry")
-    kept = change.row.timing_row if change.row and change.row.spec and after.timing not in timing_ids else None
-    kind, timing_id = kept or (after.timing.kind, timing_ids[after.timing])
-    return {
-        "set": writing.set,
-        "name": change.name,
-        "row_id": row_id,
-        "timing_kind": kind,
-        "timing_id": timing_id,
-        "applied": spec_text(remembered),
-        "commit": writing.binding.commit or "",
-        "applied_at": since or writing.now,
-        **{name: getattr(after, name) for name in OF_OUR_BEAT},
-    } | _place_columns(change.location, change.people)
+def _names_left_behind(request: WriteRequest) -> set[str]:
+    return names_given_up(request) | {change.old_name for change in request.changes if isinstance(change, Rename)}
 
 
-def _place_columns(location: Location | None, people: People) -> dict[str, Any]:
-    path, line, column = location or ("", 0, 0)
-    said = {"owner": people.owner, "runbook": people.runbook, "disabled_reason": people.disabled_reason}
-    return {
-        "path": path,
-        "line": line,
-        "column": column,
-        "people": canonical_json(said | {"labels": dict(people.labels)}),
-    }
+def _stop_times(using: str, kept: Sequence[Change]) -> dict[str, datetime]:
+    """Return ``applied_at`` of schedules that stay held or paused: the human's stop must remain the latest edit."""
+    stopped = [
+        change.name
+        for change in kept
+        if change.after and change.ledger and change.after.enabled != change.ledger.enabled
+    ]
+    return applied_at(using, stopped) if stopped else {}
 
 
-def _refresh_places(writing: WriteRequest, observed: Observed, written: Collection[str]) -> None:
-    moved = {
-        name: place
-        for name, place in (writing.places or {}).items()
-        if name not in written and (known := observed.ledger.get(name)) and (known.location, known.people) != place
-    }
-    rows = ManagedSchedule.objects.using(writing.using)
-    for some in batches(sorted(moved)):
-        stale = list(rows.filter(name__in=some).only("pk", "name"))
-        for row in stale:
-            for column, value in _place_columns(*moved[row.name]).items():
-                setattr(row, column, value)
-        rows.bulk_update(stale, ["path", "line", "column", "people"], batch_size=BATCH // 2)
+def _delete(using: str, names: Collection[str]) -> None:
+    for batch in batches(sorted(names)):
+        ManagedSchedule.objects.using(using).filter(name__in=batch).delete()
 
 
-def follow_pauses(writing: WriteRequest, observed: Observed) -> None:
-    """Let pauses follow renames, and end with their schedule, or with their time where the schedule runs again."""
-    renamed = {change.old_name: change.name for change in writing.changes if isinstance(change, Rename)}
-    over = {change.name for change in writing.changes if isinstance(change, Delete)} | set(writing.forgotten)
-    over |= {name for name in observed.pauses if _is_over(name, writing, observed)}
-    moved = [name for name in observed.pauses if name in renamed and name not in over]
-    pauses = Pause.objects.using(writing.using)
-    followers = list(pauses.filter(name__in=moved)) if moved else []
-    leaving = over.union(moved, (renamed[name] for name in moved)) & (set(observed.pauses) | set(renamed.values()))
-    for some in batches(sorted(leaving)):
-        pauses.filter(name__in=some).delete()
-    for pause in followers:
-        pause.pk, pause.name = None, renamed[pause.name]
-    pauses.bulk_create(followers, batch_size=BATCH)
-
-
-def _is_over(name: str, writing: WriteRequest, observed: Observed) -> bool:
-    """Say whether a pause's time is over, and its row holds by now what it held before the pause."""
-    pause = observed.pauses[name]
-    if not pause.ended(writing.now):
-        return False
-    if pause.held:
-        return True
-    change = next((change for change in writing.changes if change.name == name), None)
-    if change is not None:
-        return change.after is not None and change.ledger is not None and change.after.enabled == change.ledger.enabled
-    row, managed = observed.rows.get(name), observed.ledger.get(name)
-    return row is None or row.spec is None or managed is None or row.spec.enabled == managed.spec.enabled
-
-
-def record(writing: WriteRequest) -> None:
-    """Write the audit record, which is committed with what it tells of."""
-    documents = list(writing.documents) or [change_document(change) for change in writing.changes]
-    counts: dict[str, int] = defaultdict(int)
-    for change in writing.changes:
-        counts[change.kind] += 1
-    binding = writing.binding
-    SyncRun.objects.using(writing.using).create(
-        id=writing.run,
-        verb=writing.verb,
-        set=writing.set,
-        environment=binding.environment,
-        repository=binding.repository,
-        path=binding.path,
-        commit=binding.commit,
-        checksum=writing.checksum,
-        who=writing.who,
-        at=writing.now,
-        summary=canonical_json(counts),
-        changes=zlib.compress(json.dumps(documents).encode(), 1),
-    )
+def _insert(
+    request: WriteRequest, kept: Sequence[Change], stop_times: Mapping[str, datetime], timing_ids: TimingIds
+) -> None:
+    ids = _row_ids(request.using, [change.name for change in kept])
+    rows = [
+        {"row_id": ids[change.name], "applied_at": stop_times.get(change.name, request.now)}
+        | _ledger_columns(request, change, timing_ids)
+        for change in kept
+    ]
+    insert(request.using, ManagedSchedule, rows)
 
 
 def _row_ids(using: str, names: Sequence[str]) -> dict[str, int]:
     result: dict[str, int] = {}
-    for some in batches(names):
-        result.update(PeriodicTask.objects.using(using).filter(name__in=some).values_list("name", "pk"))
+    for batch in batches(names):
+        result.update(PeriodicTask.objects.using(using).filter(name__in=batch).values_list("name", "pk"))
     return result
+
+
+def _ledger_columns(request: WriteRequest, change: Change, timing_ids: TimingIds) -> dict[str, Any]:
+    after, applied = change.after, change.ledger
+    if after is None or applied is None:
+        raise TypeError("a delete leaves no row in the ledger")
+    unmoved = change.row.timing_row if change.row and change.row.spec and after.timing not in timing_ids else None
+    kind, timing_id = unmoved or (after.timing.kind, timing_ids[after.timing])
+    return {
+        "set": request.set,
+        "name": change.name,
+        "timing_kind": kind,
+        "timing_id": timing_id,
+        "applied": spec_text(applied),
+        "commit": request.binding.commit or "",
+        **{name: getattr(after, name) for name in OF_OUR_BEAT},
+        **_location_columns(change.location, change.people),
+    }
+
+
+def _location_columns(location: Location | None, people: People) -> dict[str, Any]:
+    path, line, column = location or ("", 0, 0)
+    texts = {"owner": people.owner, "runbook": people.runbook, "disabled_reason": people.disabled_reason}
+    return {
+        "path": path,
+        "line": line,
+        "column": column,
+        "people": canonical_json(texts | {"labels": dict(people.labels)}),
+    }
+
+
+def _record_agreeing(request: WriteRequest) -> None:
+    """Record the files' values for schedules whose row already has them, where somebody made the same edit by hand."""
+    texts = {schedule.name: spec_text(schedule.spec) for schedule in request.to_record}
+    ledger = ManagedSchedule.objects.using(request.using)
+    for batch in batches(sorted(texts)):
+        rows = list(ledger.filter(name__in=batch, set=request.set).only("pk", "name"))
+        for row in rows:
+            row.applied, row.applied_at, row.commit = texts[row.name], request.now, request.binding.commit or ""
+        ledger.bulk_update(rows, ["applied", "applied_at", "commit"], batch_size=BATCH // 2)
+
+
+def _move_locations(request: WriteRequest, observed: Observed, written: Collection[str]) -> None:
+    """Record new positions in the files, and new people, for schedules that are not ``written`` anyway."""
+    moved = {
+        name: (location, people)
+        for name, (location, people) in (request.locations or {}).items()
+        if name not in written
+        and (managed := observed.ledger.get(name))
+        and (managed.location, managed.people) != (location, people)
+    }
+    ledger = ManagedSchedule.objects.using(request.using)
+    for batch in batches(sorted(moved)):
+        rows = list(ledger.filter(name__in=batch).only("pk", "name"))
+        for row in rows:
+            for column, value in _location_columns(*moved[row.name]).items():
+                setattr(row, column, value)
+        ledger.bulk_update(rows, ["path", "line", "column", "people"], batch_size=BATCH // 2)

@@ -1,16 +1,19 @@
-"""The apply lock, and reading everything as of one moment."""
+"""The apply lock, row locks, and transactions that only read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, IntegrityError, connections, transaction
 from django.db.models import F
+from django_celery_beat.models import PeriodicTask
 
 from schedsync.database.bounded import bounded
+from schedsync.database.bulk import batches
 from schedsync.database.faults import Fault, fault_of
+from schedsync.database.use_tz import require_use_tz
 from schedsync.errors import Locked
 from schedsync.models import ApplyLock
 
@@ -18,13 +21,15 @@ _ROW = 1
 
 
 def take(using: str, holder: str, now: datetime) -> int:
-    """Write the lock row, as the first statement of the caller's transaction; raises Locked where another holds it.
+    """Take the apply lock, by writing its row as the first statement of the caller's transaction.
 
-    Returns the number of the change that the transaction makes, by which Beats say what they have loaded.
+    Returns the number of the change that this transaction makes; each Beat reports the last number that it has loaded.
+    Raises Locked where another transaction holds the lock, WrongUsage where ``USE_TZ`` is off.
 
-    The lock ends with the transaction, whatever becomes of its holder. Where the database cannot say at once that a
-    row is locked (SQLite), its own write lock is waited for as long as the connection's timeout.
+    The lock ends with the transaction, even if its holder crashes. SQLite cannot report a locked row at once: there we
+    wait for its write lock, at most for the connection's timeout.
     """
+    require_use_tz()
     rows = ApplyLock.objects.using(using)
     try:
         if connections[using].features.has_select_for_update_nowait:
@@ -42,9 +47,21 @@ def take(using: str, holder: str, now: datetime) -> int:
 
 
 def await_holder(using: str, seconds: int) -> None:
-    """Wait until whoever holds the lock row has committed, or not; raises what the database raises after so long."""
+    """Wait until the transaction that holds the apply lock has ended; raises a database error after ``seconds``."""
     with bounded(using, timedelta(seconds=seconds), patience=seconds):
         ApplyLock.objects.using(using).select_for_update().filter(pk=_ROW).first()
+
+
+def lock_rows(using: str, ids: Collection[int]) -> None:
+    """Lock the rows of ``PeriodicTask`` that will be written, in the order of their ids, so that no deadlock arises.
+
+    SQLite has no row locks; its transaction locks the whole file.
+    """
+    if not connections[using].features.has_select_for_update:
+        return
+    for batch in batches(sorted(ids)):
+        rows = PeriodicTask.objects.using(using).select_for_update().filter(pk__in=batch).order_by("pk")
+        list(rows.values_list("pk"))
 
 
 _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -52,17 +69,20 @@ _READ_ONLY = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 @contextmanager
 def read_only_transaction(using: str) -> Iterator[None]:
-    """Read everything as of one moment, in a transaction in which the database itself lets nothing be written.
+    """Read all tables as of one moment, in a transaction in which the database refuses writes.
 
-    SQLite has no such transaction; one that only reads sees one moment there as well.
+    SQLite cannot refuse them; a transaction that only reads sees one moment there too. Ask Git, read files and wait
+    outside: an idle transaction keeps the server from cleaning up, and may be ended by it. Raises WrongUsage where
+    ``USE_TZ`` is off.
     """
+    require_use_tz()
     connection = connections[using]
-    alone = not connection.in_atomic_block
-    if alone and connection.vendor == "mysql":
-        # Holds for the next transaction, and cannot be said within one.
+    outermost = not connection.in_atomic_block
+    if outermost and connection.vendor == "mysql":
+        # MySQL applies this to the next transaction, and refuses it within one.
         _execute(using, _READ_ONLY)
     with transaction.atomic(using=using):
-        if alone and connection.vendor == "postgresql":
+        if outermost and connection.vendor == "postgresql":
             _execute(using, _READ_ONLY)
         yield
 

@@ -1,8 +1,11 @@
-"""The rows that say when: shared by tasks, normal to stand there twice, and never edited in place."""
+"""The rows that say when a task runs (``CrontabSchedule`` …): tasks share them, duplicates are normal.
+
+They are never edited in place, because other tasks may refer to the same row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -30,20 +33,25 @@ from schedsync.core.timing import (
 )
 from schedsync.database.bulk import BATCH, batches, rows_of
 
+TimingIds = Mapping[Timing, int]
 
-def find_or_make(using: str, timings: Collection[Timing]) -> dict[Timing, int]:
-    """Find or make the schedule rows; never by ``get_or_create``: duplicates are normal in these tables."""
+
+def find_or_make(using: str, timings: Collection[Timing]) -> TimingIds:
+    """Return the id of a schedule row for each timing, and make the rows that are missing.
+
+    ``get_or_create`` would raise here: these tables hold duplicates.
+    """
     result: dict[Timing, int] = {}
     for kind, model in TIMING_MODELS.items():
         wanted = {timing: timing_columns(timing) for timing in timings if timing.kind == kind}
         if not wanted:
             continue
-        found = _existing(using, model, wanted)
-        missing = [model(**columns) for timing, columns in wanted.items() if timing not in found]
+        ids = _existing(using, model, wanted)
+        missing = [model(**columns) for timing, columns in wanted.items() if timing not in ids]
         if missing:
             rows_of(model, using).bulk_create(missing, batch_size=BATCH)
-            found = _existing(using, model, wanted)
-        result.update(found)
+            ids = _existing(using, model, wanted)
+        result.update(ids)
     return result
 
 
@@ -51,7 +59,7 @@ def _existing(using: str, model: type[Model], wanted: Mapping[Timing, Mapping[st
     names = list(next(iter(wanted.values())))
     rows = rows_of(model, using).values_list("pk", *names).order_by("-pk")
     if "timezone" in names:
-        # A zone that this host does not know must not keep us from reading the others.
+        # The model's field raises on a zone that this host does not know, so we read only the zones that we want.
         rows = rows.filter(timezone__in={columns["timezone"] for columns in wanted.values()})
     by_values = {tuple(map(str, values)): pk for pk, *values in rows.iterator(chunk_size=5000)}
     keys = ((timing, tuple(str(value) for value in columns.values())) for timing, columns in wanted.items())
@@ -59,7 +67,7 @@ def _existing(using: str, model: type[Model], wanted: Mapping[Timing, Mapping[st
 
 
 def timing_columns(timing: Timing) -> dict[str, Any]:
-    """Return the columns of the schedule row that stands for a timing."""
+    """Return the columns of the schedule row for a timing."""
     if isinstance(timing, Crontab):
         return asdict(timing)
     if isinstance(timing, Interval):
@@ -71,16 +79,16 @@ def timing_columns(timing: Timing) -> dict[str, Any]:
 
 
 def collect_all_orphans(using: str, candidates: Mapping[str, Collection[int]]) -> None:
-    """Collect the orphans among schedule rows, given as ids by kind."""
+    """Delete the orphans among schedule rows, given as ids by kind."""
     for kind, ids in candidates.items():
         collect_orphans(using, kind, ids)
 
 
 def collect_orphans(using: str, kind: str, ids: Collection[int]) -> None:
-    """Delete those of the schedule rows to which nothing at all refers, neither a task nor another app's table."""
+    """Delete those schedule rows to which no row refers, neither a task nor a row of another app."""
     model = TIMING_MODELS[kind]
-    for some in batches(sorted(ids)):
-        unreferenced_rows(using, model).filter(pk__in=some)._raw_delete(using)
+    for batch in batches(sorted(ids)):
+        unreferenced_rows(using, model).filter(pk__in=batch)._raw_delete(using)
 
 
 def unreferenced_rows(using: str, model: type[Model]) -> QuerySet[Any]:
@@ -104,10 +112,53 @@ TIMING_MODELS: Mapping[str, type[Model]] = {
 
 
 KINDS = tuple(TIMING_MODELS)
+_ANY_DAY = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
-def interval_of(every: int | None, period: str | None) -> Timing | Problem:
-    """Return the interval of a row's columns."""
+#: The columns, by kind, that say when. ``zone`` is text that ``with_zone`` adds.
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "interval": ("every", "period"),
+    "crontab": ("minute", "hour", "day_of_month", "month_of_year", "day_of_week", "zone"),
+    "solar": ("event", "latitude", "longitude"),
+    "clocked": ("clocked_time",),
+}
+
+
+#: The same columns as a query of ``PeriodicTask`` names them, all kinds in one tuple.
+JOINED_COLUMNS = tuple(
+    column if column == "zone" else f"{kind}__{column}" for kind, columns in _COLUMNS.items() for column in columns
+)
+
+
+#: Where the columns of a kind begin in JOINED_COLUMNS.
+_FIRST = {kind: sum(len(_COLUMNS[earlier]) for earlier in KINDS[:place]) for place, kind in enumerate(KINDS)}
+
+
+def with_zone(rows: QuerySet[Any], field: str = "timezone") -> QuerySet[Any]:
+    """Return rows with the text of a crontab's zone as ``zone``: the field itself raises on a zone unknown here."""
+    with_text: QuerySet[Any] = rows.annotate(zone=Cast(F(field), CharField()))
+    return with_text
+
+
+def read_timings(using: str, kind: str, ids: Collection[int]) -> dict[tuple[str, int], Timing | Problem]:
+    """Read schedule rows of one kind by their ids; returns their timings, or what is wrong, by kind and id."""
+    rows = rows_of(TIMING_MODELS[kind], using)
+    if kind == "crontab":
+        rows = with_zone(rows)
+    return {
+        (kind, row_id): _READERS[kind](*values)
+        for batch in batches(sorted(ids))
+        for row_id, *values in rows.filter(pk__in=batch).values_list("pk", *_COLUMNS[kind])
+    }
+
+
+def read_joined(kind: str, values: Sequence[Any]) -> Timing | Problem:
+    """Read the timing of one kind from the values of JOINED_COLUMNS."""
+    first = _FIRST[kind]
+    return _READERS[kind](*values[first : first + len(_COLUMNS[kind])])
+
+
+def _interval(every: int | None, period: str | None) -> Timing | Problem:
     if period not in PERIODS:
         return Problem("SS320", f"unknown interval period `{period or ''}`, Beat stops at this row")
     result = Interval((every or 0) * PERIODS[period])
@@ -116,26 +167,28 @@ def interval_of(every: int | None, period: str | None) -> Timing | Problem:
     return result
 
 
-def solar_of(event: str | None, latitude: Decimal | None, longitude: Decimal | None) -> Timing | Problem:
-    """Return the solar timing of a row's columns."""
+def _solar(event: str | None, latitude: Decimal | None, longitude: Decimal | None) -> Timing | Problem:
     try:
         return solar(event or "", latitude, longitude)
     except TimingError as error:
         return Problem("SS320", f"{error.message}, Beat stops at this row")
 
 
-def clocked_of(at: datetime | None) -> Timing | Problem:
-    """Return the instant of a row's column."""
+def _clocked(at: datetime | None) -> Timing | Problem:
     if at is None:
         return Clocked(datetime.max.replace(tzinfo=timezone.utc))
     return Clocked(at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at.astimezone(timezone.utc))
 
 
-@lru_cache(maxsize=65536)
-def crontab_of(minute: str, hour: str, day_of_month: str, month: str, day_of_week: str, zone: str) -> Crontab | Problem:
-    """Return the crontab that Celery reads from a row's texts, or what stands in its way.
+def _crontab(*texts: str | None) -> Timing | Problem:
+    return crontab_of(*(text or "" for text in texts))
 
-    Beat skips a row with a ``ValueError`` for ever; anything else, celery's ``ParseException`` too, stops it
+
+@lru_cache(maxsize=65536)
+def crontab_of(minute: str, hour: str, day_of_month: str, month: str, day_of_week: str, zone: str) -> Timing | Problem:
+    """Return the crontab that Celery reads from a row's texts, or the problem that Beat has with the row.
+
+    Beat skips a row for ever on a ``ValueError``; any other exception, such as Celery's ``ParseException``, stops Beat
     (``all_as_schedule`` in django_celery_beat/schedulers.py).
     """
     try:
@@ -144,8 +197,10 @@ def crontab_of(minute: str, hour: str, day_of_month: str, month: str, day_of_wee
         return Problem("SS323", f"{error.message}, Beat stops while it reads the crontabs")
     try:
         read = schedules.crontab(minute, hour, day_of_week, day_of_month, month)
+        # Celery before 5.7 accepts 31 February, and fails when it looks for the next one.
+        read.remaining_delta(_ANY_DAY)
     except ValueError as error:
-        return Problem("SS321", f"Beat passes it over: {error}")
+        return Problem("SS321", f"Beat skips this row: {error}")
     except Exception as error:
         return Problem("SS320", f"Beat stops at this row: {error}")
     fields = {
@@ -154,31 +209,9 @@ def crontab_of(minute: str, hour: str, day_of_month: str, month: str, day_of_wee
     return Crontab(**fields, timezone=canonical_zone(zone))
 
 
-_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "interval": ("every", "period"),
-    # As text: the model's own field raises on a zone that this host does not know.
-    "crontab": ("minute", "hour", "day_of_month", "month_of_year", "day_of_week", "zone"),
-    "solar": ("event", "latitude", "longitude"),
-    "clocked": ("clocked_time",),
-}
-
-
 _READERS: Mapping[str, Callable[..., Timing | Problem]] = {
-    "interval": interval_of,
-    "crontab": crontab_of,
-    "solar": solar_of,
-    "clocked": clocked_of,
+    "interval": _interval,
+    "crontab": _crontab,
+    "solar": _solar,
+    "clocked": _clocked,
 }
-
-
-def read_timings(using: str, kind: str, ids: Collection[int]) -> dict[tuple[str, int], Timing | Problem]:
-    """Read schedule rows of one kind, given by their ids; each is named by its kind and id."""
-    rows: Any = rows_of(TIMING_MODELS[kind], using)
-    if kind == "crontab":
-        rows = rows.annotate(zone=Cast(F("timezone"), CharField()))
-    read = _READERS[kind]
-    return {
-        (kind, row_id): read(*values)
-        for some in batches(sorted(ids))
-        for row_id, *values in rows.filter(pk__in=some).values_list("pk", *_COLUMNS[kind])
-    }

@@ -5,33 +5,39 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from schedsync.core.change import Change
 from schedsync.core.observed import Observed
 from schedsync.core.schedule import completed_at
+from schedsync.database.audit import was_committed
 from schedsync.database.beats import last_number
 from schedsync.database.clock import now
 from schedsync.database.faults import Fault, explained, fault_of
-from schedsync.database.ledger import WriteRequest
-from schedsync.database.lock import await_holder, take
+from schedsync.database.lock import await_holder, lock_rows, take
+from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.observe import observe
-from schedsync.database.write import lock_rows, write
-from schedsync.errors import Locked, Stale, Unavailable
-from schedsync.models import SyncRun
+from schedsync.database.write import write
+from schedsync.database.write_request import WriteRequest
+from schedsync.errors import Stale, Unavailable
 from schedsync.planning.plan import fingerprint, names_of, refreshed
 
-#: Stock Beat polls for changes every 5 seconds; after 6 it has seen one, and has written back what it held.
+#: In seconds. Stock Beat polls for changes every 5 seconds; after 6 it has seen one, and has written its copies back.
 SETTLE = 6.0
 _TRIES = 4
-#: So many seconds the database has to finish a commit after the connection broke.
-_BREAK = 15
+#: For how many seconds we wait for the server to finish a commit after the connection was lost.
+_LOST_COMMIT = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """How an apply waits: for a poll of Beat, for the lock, for Beats to load it, and whom it tells about it."""
+class WaitOptions:
+    """For how many seconds an apply waits, and how it reports that.
+
+    ``settle`` is for a poll of Beat before the tables are read once more, ``lock`` for another apply's lock, ``beats``
+    until every Beat has loaded the change; 0 does not wait. ``say`` gets one line of progress at a time.
+    """
 
     settle: float = SETTLE
     lock: float = 0.0
@@ -40,61 +46,74 @@ class Waiting:
     sleep: Callable[[float], None] = time.sleep
 
 
-def commit(writing: WriteRequest, expected: str | None, waiting: Waiting) -> tuple[bool, tuple[Change, ...], int]:
+class Commit(NamedTuple):
+    """A transaction that was committed: its changes as they were written, and its number.
+
+    ``made_change_row`` says that no change row was there before, so that a running Beat has missed this one.
+    """
+
+    changes: tuple[Change, ...]
+    number: int
+    made_change_row: bool = False
+
+
+def commit(request: WriteRequest, wait: WaitOptions) -> Commit:
     """Write in one transaction; tries again after a deadlock or a serialization failure.
 
-    Returns whether the change row had to be made, the changes as they were written, and the number of the change.
-    Raises Stale where the tables do not fit ``expected``, Locked where another apply holds the lock, Unavailable where
-    the database is gone.
+    Raises Stale where the tables are no longer as ``request`` expects, Locked where another apply holds the lock for
+    longer than ``wait.lock``, Unavailable where the connection was lost and nothing is known to be written.
     """
-    deadline = time.monotonic() + waiting.lock
+    return wait_for_lock(lambda: _commit_with_retries(request, wait), wait.lock, wait.sleep)
+
+
+def _commit_with_retries(request: WriteRequest, wait: WaitOptions) -> Commit:
     tries = 0
     while True:
         tries += 1
         try:
-            return _transaction(writing, expected)
-        except Locked:
-            if time.monotonic() >= deadline:
-                raise
-            waiting.sleep(0.2)
+            return _commit_once(request)
         except (DatabaseError, InterfaceError) as error:
-            fault = fault_of(error, writing.using)
+            fault = fault_of(error, request.using)
             if fault is Fault.GONE:
-                return _after_a_break(writing, error)
+                return _find_commit(request, error)
             if tries >= _TRIES or fault not in (Fault.RETRY, Fault.LOCKED, Fault.DUPLICATE):
-                raise explained(error, writing.using) from error
-            waiting.sleep(0.05 * 4**tries)
+                raise explained(error, request.using) from error
+            wait.sleep(0.05 * 4**tries)
 
 
-def _transaction(writing: WriteRequest, expected: str | None) -> tuple[bool, tuple[Change, ...], int]:
-    using, at = writing.using, now()
+def _commit_once(request: WriteRequest) -> Commit:
+    using, at = request.using, now()
     with transaction.atomic(using=using, durable=True):
-        number = take(using, writing.who, at)
-        lock_rows(using, {change.row.id for change in writing.changes if change.row})
-        observed = observe(using, writing.set)
-        if expected is not None and fingerprint(observed, names_of(writing.changes)) != expected:
-            raise Stale("the tables have changed since it was made")
-        changes = tuple(refreshed(change, observed) for change in writing.changes)
+        number = take(using, request.who, at)
+        lock_rows(using, {change.row.id for change in request.changes if change.row})
+        observed = observe(using, request.set)
+        _check_expected(request, observed)
+        changes = tuple(refreshed(change, observed) for change in request.changes)
         if any(change.after and change.after.enabled and completed_at(change.after, at) for change in changes):
             raise Stale("the time of a schedule has passed since it was made")
-        made = write(replace(writing, changes=changes, now=at), observed)
-    return made, changes, number
+        made = write(replace(request, changes=changes, now=at), observed)
+    return Commit(changes, number, made)
 
 
-def _after_a_break(writing: WriteRequest, error: Exception) -> tuple[bool, tuple[Change, ...], int]:
-    """The connection broke: the audit record, committed with the changes, tells whether they were."""
-    connections[writing.using].close()
+def _check_expected(request: WriteRequest, observed: Observed) -> None:
+    if request.expected is not None and request.expected != fingerprint(observed, names_of(request.changes)):
+        raise Stale("the tables have changed since it was made")
+
+
+def _find_commit(request: WriteRequest, error: Exception) -> Commit:
+    """Return the commit whose answer was lost; its audit record is there only if the transaction was committed."""
+    connections[request.using].close()
     try:
-        # The server may be in the middle of the commit.
-        await_holder(writing.using, _BREAK)
-        done = SyncRun.objects.using(writing.using).filter(pk=writing.run).exists()
-        observed = observe(writing.using, writing.set) if done else Observed()
-        number = last_number(writing.using)
+        # The server may still be committing.
+        await_holder(request.using, _LOST_COMMIT)
+        committed = was_committed(request.using, request.run)
+        observed = observe(request.using, request.set) if committed else Observed()
+        number = last_number(request.using)
     except (DatabaseError, InterfaceError):
         hint = "plan again when the database is back: the next apply finds out, and does only what is left"
-        lost = f"the connection to database `{writing.using}` was lost: all of it was written, or nothing"
+        lost = f"the connection to database `{request.using}` was lost: all of it was written, or nothing"
         raise Unavailable(lost, hint=hint) from error
-    if not done:
-        lost = f"the connection to database `{writing.using}` was lost, nothing was written"
+    if not committed:
+        lost = f"the connection to database `{request.using}` was lost, nothing was written"
         raise Unavailable(lost, hint="apply again") from error
-    return False, tuple(refreshed(replace(change, row=None), observed) for change in writing.changes), number
+    return Commit(tuple(refreshed(replace(change, row=None), observed) for change in request.changes), number)

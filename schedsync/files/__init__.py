@@ -1,5 +1,5 @@
-"""From the text of YAML files to the schedules that a set wants, with a finding for everything that is wrong.
+"""Reads YAML files: from their text to the desired schedules of a set, with a finding for everything that is wrong.
 
-The room may import the configuration, planning's words in core, and calendar; never Git, Django or the tables. Begin
-with ``schedule_set``, which reads a whole set; ``parse`` reads one schedule.
+The room may import config, schemas and core; never git, Django or the database. Begin with ``schedule_set``, which
+reads a whole set; ``one_file`` reads one file in steps, ``parse`` one schedule.
 """

@@ -1,4 +1,4 @@
-"""The JSON Schema of the files for one application: an editor then completes its tasks, queues and arguments."""
+"""The JSON Schema of the files for one application: with it an editor completes tasks, queues and arguments."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 from typing import Any
 
 from schedsync.core.application import Application, Task
-from schedsync.files.schema import SCHEDULES, schema_text
+from schedsync.schemas.validator import SCHEDULES, schema_text
 
-#: What `for_each` fills is not known before.
+#: A text with a placeholder of `for_each`: its value is not known yet.
 _PLACEHOLDER = {"pattern": "[{]"}
 
 
 def app_schema(application: Application) -> str:
-    """Return the file format's schema, narrowed to what an application knows."""
+    """Return the text of the files' schema, narrowed to the tasks and queues of an application."""
     schema: dict[str, Any] = json.loads(schema_text(SCHEDULES))
-    schema["title"] = f"{schema['title']}, of an application with {len(application.tasks):,} tasks"
+    schema["title"] = f"{schema['title']}, for an application with {len(application.tasks):,} tasks"
     definitions = schema["definitions"]
     definitions["task"]["enum"] = sorted(application.tasks)
     if application.queues:
@@ -26,7 +26,7 @@ def app_schema(application: Application) -> str:
 
 
 def _rule(name: str, task: Task) -> dict[str, Any]:
-    """Narrow the keyword arguments of one task; which of them are required depends on ``args``, and is left."""
+    """Return the rule for the keyword arguments of one task; none is required, because ``args`` may give it."""
     kwargs: dict[str, Any] = {"properties": {keyword: {} for keyword in task.keywords}}
     if not task.takes_any_keyword:
         kwargs["additionalProperties"] = False

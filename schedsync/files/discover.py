@@ -1,4 +1,4 @@
-"""The files of a set: every YAML file below its directories, hidden ones passed over."""
+"""The files of a set: every YAML file below its directories that is not hidden."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ class OutsideError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file: its path as findings name it, its size, its bytes, and the files of the set by their path from it.
+    """One file: its path as findings name it, its size in bytes, and its content.
 
-    ``blob`` is Git's id of the bytes, where it is known without reading; ``beside`` raises OutsideError, or OSError.
+    ``beside`` returns the bytes of another file of the set, by its path relative to this one; it raises OutsideError
+    or OSError. ``blob`` is Git's id of the bytes, None unless it is known without reading them.
     """
 
     path: str
@@ -37,40 +38,76 @@ def read_files(
 ) -> tuple[list[SourceFile], list[Finding]]:
     """Read the files below the given paths; a path may be one file, and ``root`` the directory of its set.
 
-    Returns files in the order of their paths, each once, and findings for those that cannot be read, or for paths
-    that lead out of ``within``. Raises WrongUsage where a path does not exist: what is gone is no empty set.
+    Returns the files in the order of their paths, each once, and findings about files that cannot be read and about
+    paths that lead out of ``within``. Raises WrongUsage if a path does not exist: a missing set is not an empty one.
     """
-    files: list[SourceFile] = []
-    findings: list[Finding] = []
-    seen: set[Path] = set()
-
-    def unreadable(error: OSError) -> None:
-        findings.append(finding("SS101", str(error.filename), f"cannot be read: {error.strerror}"))
-
+    collector = _Collector(root, within)
     for base in paths:
         if not _exists(base):
             raise WrongUsage(f"no such file or directory: `{base}`", hint="give the directory of the schedules as PATH")
-        if within is not None and not base.resolve().is_relative_to(within.resolve()):
-            findings.append(leaving(base.as_posix()))
-            continue
-        bounds = (base if base.is_dir() else root or base.parent).resolve()
-        nested = _nested(base, within) if within is not None else None
-        if nested is not None:
-            findings.append(submodule(nested.as_posix()))
-            continue
-        for path in [base] if base.is_file() else _walk(base, unreadable):
-            if within is not None and path.is_dir() and not path.is_symlink():
-                findings.append(submodule(path.as_posix()))
-                continue
-            _read(path, bounds, files, findings, seen)
-    return files, findings
+        collector.add(base)
+    return collector.files, collector.findings
+
+
+class _Collector:
+    """The files read so far, each once, and the findings about those that cannot be read."""
+
+    def __init__(self, root: Path | None, within: Path | None) -> None:
+        self.root, self.within = root, within
+        self.files: list[SourceFile] = []
+        self.findings: list[Finding] = []
+        self.seen: set[Path] = set()
+
+    def add(self, base: Path) -> None:
+        """Add the files at or below one path."""
+        if self.within is not None:
+            if not base.resolve().is_relative_to(self.within.resolve()):
+                self.findings.append(leaving_link(base.as_posix()))
+                return
+            if nested := _nested(base, self.within):
+                self.findings.append(skipped_submodule(nested.as_posix()))
+                return
+        bounds = (base if base.is_dir() else self.root or base.parent).resolve()
+        for path in [base] if base.is_file() else _walk(base, self._unreadable):
+            if self.within is not None and path.is_dir() and not path.is_symlink():
+                self.findings.append(skipped_submodule(path.as_posix()))
+            else:
+                self._read(path, bounds)
+
+    def _unreadable(self, error: OSError) -> None:
+        self.findings.append(file_finding("SS101", str(error.filename), f"cannot be read: {error.strerror}"))
+
+    def _read(self, path: Path, bounds: Path) -> None:
+        shown = printable_path(path.as_posix())
+        try:
+            # Look where the path leads before looking whether a file is there: nobody is told about files outside.
+            real = path.resolve()
+            if not real.is_relative_to(bounds) or ".git" in real.relative_to(bounds).parts:
+                self.findings.append(leaving_link(shown))
+            elif path.resolve(strict=True).is_file() and real not in self.seen:
+                self.seen.add(real)
+                self.files.append(_source_file(shown, real, bounds))
+        except (OSError, RuntimeError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else "a loop of symbolic links"
+            self.findings.append(file_finding("SS101", shown, f"cannot be read: {reason}"))
+
+
+def _source_file(shown: str, real: Path, bounds: Path) -> SourceFile:
+    data = _read_bounded(real)
+    return SourceFile(shown, real.stat().st_size, lambda: data, _beside(real.parent, bounds))
+
+
+def _read_bounded(path: Path) -> bytes:
+    """Return a file's bytes, but never more than one byte over the limit."""
+    with path.open("rb") as stream:
+        return stream.read(MAX_BYTES + 1)
 
 
 def _nested(base: Path, within: Path) -> Path | None:
-    """Return a directory from ``within`` down to a path that is a repository of its own."""
+    """Return a directory between ``within`` and a path that is a repository of its own; None without any."""
     real = base.resolve()
-    between = [one for one in (real, *real.parents) if one.is_relative_to(within) and one != within]
-    return next((one for one in between if (one / ".git").exists()), None)
+    between = [parent for parent in (real, *real.parents) if parent.is_relative_to(within) and parent != within]
+    return next((directory for directory in between if (directory / ".git").exists()), None)
 
 
 def _exists(path: Path) -> bool:
@@ -84,7 +121,7 @@ def _walk(base: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path]:
     for directory, subdirectories, names in os.walk(base, onerror=unreadable):
         here = Path(directory)
         visible = sorted(name for name in subdirectories if not name.startswith("."))
-        # Repositories within the directory are named, for a review that may not enter them.
+        # A review must not enter repositories within the directory; it reports them.
         yield from (here / name for name in visible if (here / name / ".git").exists())
         subdirectories[:] = visible
         yield from (here / name for name in subdirectories if (here / name).is_symlink())
@@ -92,37 +129,19 @@ def _walk(base: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path]:
 
 
 def is_source(name: str) -> bool:
-    """Say whether a file of this name holds schedules."""
+    """Say whether a file of this name contains schedules."""
     return name.endswith(SUFFIXES) and not name.startswith(".")
 
 
-def _read(path: Path, root: Path, files: list[SourceFile], findings: list[Finding], seen: set[Path]) -> None:
-    shown = shown_path(path.as_posix())
-    try:
-        # Where it leads is asked before whether something is there.
-        real = path.resolve()
-        if not real.is_relative_to(root) or ".git" in real.relative_to(root).parts:
-            findings.append(leaving(shown))
-        elif path.resolve(strict=True).is_file() and real not in seen:
-            seen.add(real)
-            with real.open("rb") as stream:
-                data = stream.read(MAX_BYTES + 1)
-            files.append(SourceFile(shown, real.stat().st_size, lambda: data, _beside(real.parent, root)))
-    except (OSError, RuntimeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "a loop of symbolic links"
-        findings.append(finding("SS101", shown, f"cannot be read: {reason}"))
-
-
-def _beside(directory: Path, root: Path) -> Callable[[str], bytes]:
+def _beside(directory: Path, bounds: Path) -> Callable[[str], bytes]:
     def read(name: str) -> bytes:
         try:
             real = (directory / name).resolve()
-            if not real.is_relative_to(root) or is_hidden(real.relative_to(root).parts):
+            if not real.is_relative_to(bounds) or is_hidden(real.relative_to(bounds).parts):
                 raise OutsideError
-            with real.open("rb") as stream:
-                data = stream.read(MAX_BYTES + 1)
+            data = _read_bounded(real)
         except (RuntimeError, ValueError) as error:
-            raise OSError(0, "no path of a file") from error
+            raise OSError(0, "not a path of a file") from error
         if len(data) > MAX_BYTES:
             raise OSError(27, os.strerror(27))
         return data
@@ -131,26 +150,28 @@ def _beside(directory: Path, root: Path) -> Callable[[str], bytes]:
 
 
 def is_hidden(parts: Iterable[str]) -> bool:
-    """Say whether a path leads through something hidden, such as ``.git``; a ConfigMap's ``..data`` is none."""
+    """Say whether a path contains a hidden name, such as ``.git``; a ConfigMap's ``..data`` is not hidden."""
     return any(part.startswith(".") and not part.startswith("..") for part in parts)
 
 
-def shown_path(path: str) -> str:
-    """Return a path as text that can be written out, whatever its bytes are."""
+def printable_path(path: str) -> str:
+    """Return a path as text that can be printed; bytes that are not UTF-8 become escapes."""
     return path.encode("utf-8", "backslashreplace").decode()
 
 
-def leaving(path: str) -> Finding:
-    """Return the finding for a link that leads out of the directory."""
-    return finding("SS105", path, "a symbolic link that leaves the directory", "copy the file, or add its path")
+def leaving_link(path: str) -> Finding:
+    """Return the finding about a link that leads out of the directory."""
+    hint = "copy the file, or add its directory to `paths`"
+    return file_finding("SS105", path, "a symbolic link that leaves the directory", hint)
 
 
-def submodule(path: str) -> Finding:
-    """Return the finding for a repository within the repository."""
+def skipped_submodule(path: str) -> Finding:
+    """Return the finding about a repository within the repository."""
     hint = "keep the schedules in this repository"
-    return Finding("SS165", "a submodule: its files are not read", Location(shown_path(path), 1, 1), hint, "warning")
+    place = Location(printable_path(path), 1, 1)
+    return Finding("SS165", "a submodule: its files are not read", place, hint, "warning")
 
 
-def finding(code: str, path: str, message: str, hint: str | None = None) -> Finding:
-    """Return a finding about a file as a whole."""
+def file_finding(code: str, path: str, message: str, hint: str | None = None) -> Finding:
+    """Return a finding about a file as a whole, at its first character."""
     return Finding(code, message, Location(path, 1, 1), hint)

@@ -14,19 +14,23 @@ from schedsync.files.node import Node
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One file that could be read as YAML: its path, its content, and the files of the set by their path from it."""
+    """The content of one YAML file at ``path``.
+
+    ``beside`` returns the bytes of another file of the set, by its path relative to this one; it raises OutsideError
+    or OSError.
+    """
 
     path: str
     root: Node
     beside: Callable[[str], bytes]
 
     def section(self, key: str, kind: type) -> Any:
-        """Return what stands under a top-level key, or an empty value where that has another type."""
+        """Return the value of a top-level key, or an empty value of ``kind`` if it is missing or of another type."""
         node = self.root.value.get(key) if isinstance(self.root.value, dict) else None
         return node.value if node is not None and isinstance(node.value, kind) else kind()
 
-    def entries(self) -> Iterator[tuple[str, Location, Mapping[str, Node]]]:
-        """Yield each schedule's name, its place, and its fields as written."""
+    def schedules(self) -> Iterator[tuple[str, Location, Mapping[str, Node]]]:
+        """Yield each schedule's name, the place of the name, and its fields as they are written."""
         if not isinstance(self.root.value, dict):
             return
         holder: Node = self.root.value.get("schedules", self.root)
@@ -37,7 +41,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one file says in one environment: its schedules, the names it removes, and what was found."""
+    """The part of a set that one file gives in one environment.
+
+    ``removed`` are the names under `removed` with their places. ``findings`` are those of this environment only.
+    """
 
     schedules: tuple[Schedule, ...] = ()
     removed: tuple[tuple[str, Location], ...] = ()

@@ -1,4 +1,4 @@
-"""From the documents of a set to its schedules in one environment.
+"""From one document to its schedules in one environment.
 
 The order is: documented default, the file's ``defaults``, the schedule, its ``environments.E``; then ``for_each``.
 A value replaces the whole value, a timing replaces any other timing, ``null`` restores the documented default.
@@ -6,15 +6,18 @@ A value replaces the whole value, a timing replaces any other timing, ``null`` r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from schedsync.core.finding import Finding, did_you_mean
 from schedsync.core.location import Location
-from schedsync.core.schedule import Desired, Schedule
+from schedsync.core.schedule import Schedule
 from schedsync.files.document import Document, Part
-from schedsync.files.for_each import expand
+from schedsync.files.for_each import expanded_schedules
+from schedsync.files.names import check_name
 from schedsync.files.node import Node
-from schedsync.files.parse import TIMINGS, Reader, check_name, read_schedule
+from schedsync.files.parse import read_schedule
+from schedsync.files.reporter import Reporter
+from schedsync.files.timing import TIMINGS
 
 _EXPIRIES = ("expires_after", "expires_at")
 _STRUCTURE = frozenset({"environments", "only_in", "for_each"})
@@ -22,16 +25,16 @@ _STRUCTURE = frozenset({"environments", "only_in", "for_each"})
 
 def uses_environments(document: Document) -> bool:
     """Say whether any schedule differs by environment."""
-    return any("environments" in fields or "only_in" in fields for _, _, fields in document.entries())
+    return any("environments" in fields or "only_in" in fields for _, _, fields in document.schedules())
 
 
-def check_environments(document: Document, known: Collection[str], report: Callable[[Finding], None]) -> None:
+def check_environments(document: Document, declared: Collection[str], report: Callable[[Finding], None]) -> None:
     """Report environments that the configuration does not declare."""
-    for _, _, fields in document.entries():
+    for _, _, fields in document.schedules():
         for name, place in _named_environments(document.path, fields):
-            if name not in known:
-                declared = f"declared: {', '.join(known)}" if known else "declare `environments` in schedsync.toml"
-                hint = did_you_mean(name, known) or declared
+            if name not in declared:
+                known = f"declared: {', '.join(declared)}" if declared else "declare `environments` in schedsync.toml"
+                hint = did_you_mean(name, declared) or known
                 report(Finding("SS144", f"unknown environment `{name}`", place, hint))
 
 
@@ -45,33 +48,24 @@ def _named_environments(path: str, fields: Mapping[str, Node]) -> Iterator[tuple
 
 
 def part_of(document: Document, environment: str | None) -> Part:
-    """Return what one document says in one environment; what cannot be meant is among its findings, and left out."""
+    """Return the part that one document gives in one environment, without schedules that are not valid."""
     findings: list[Finding] = []
     schedules = tuple(_schedules(document, environment, findings.append))
     return Part(schedules, tuple(_removed(document)), tuple(findings))
 
 
-def combined(parts: Iterable[Part], report: Callable[[Finding], None]) -> Desired:
-    """Return what the files of a set say together; what contradicts between them is reported and left out."""
-    parts = list(parts)
-    removed = {name: place for part in parts for name, place in part.removed}
-    desired = Desired.of(_unique([schedule for part in parts for schedule in part.schedules], report), removed)
-    _check_announcements(desired, report)
-    return desired
-
-
 def _schedules(document: Document, environment: str | None, report: Callable[[Finding], None]) -> Iterator[Schedule]:
     defaults = document.section("defaults", dict)
-    reader = Reader(document.path, report)
-    for name, place, written in document.entries():
+    reporter = Reporter(document.path, report)
+    for name, place, written in document.schedules():
         if not _exists_in(written, environment):
             continue
-        fields = _layered(defaults, {k: v for k, v in written.items() if k not in _STRUCTURE})
+        fields = _layered(defaults, {key: node for key, node in written.items() if key not in _STRUCTURE})
         if differences := _differences(written, environment):
             fields = _layered(fields, differences)
         if "for_each" in written:
-            yield from expand(document, name, place, fields, written["for_each"], reader)
-        elif check_name(name, place, reader) and (schedule := read_schedule(name, place, fields, reader)):
+            yield from expanded_schedules(document, name, place, fields, written["for_each"], reporter)
+        elif check_name(name, place, reporter) and (schedule := read_schedule(name, place, fields, reporter)):
             yield schedule
 
 
@@ -89,61 +83,26 @@ def _differences(written: Mapping[str, Node], environment: str | None) -> Mappin
     node = holder.value.get(environment)
     if node is None or not isinstance(node.value, dict):
         return {}
-    # That `task` cannot be null is said of its shape already.
+    # The check of the shape has reported that `task` cannot be null.
     return {key: value for key, value in node.value.items() if key != "task" or value.value is not None}
 
 
 def _layered(below: Mapping[str, Node], above: Mapping[str, Node]) -> dict[str, Node]:
+    """Return the fields of two layers as one; the upper layer replaces fields of the lower one."""
     if not below:
         return {key: node for key, node in above.items() if node.value is not None}
     replaced: set[str] = set()
     for group in (TIMINGS, _EXPIRIES):
         if any(key in above and above[key].value is not None for key in group):
             replaced.update(group)
-    result = {
+    fields = {
         key: node for key, node in below.items() if key not in replaced and key not in above and node.value is not None
     }
-    result.update((key, node) for key, node in above.items() if node.value is not None)
-    return result
+    fields.update((key, node) for key, node in above.items() if node.value is not None)
+    return fields
 
 
 def _removed(document: Document) -> Iterator[tuple[str, Location]]:
     for item in document.section("removed", list):
         if isinstance(item.value, str):
             yield item.value, item.at(document.path)
-
-
-def _unique(found: Sequence[Schedule], report: Callable[[Finding], None]) -> Iterator[Schedule]:
-    seen: dict[str, Schedule] = {}
-    folded: dict[str, Schedule] = {}
-    for schedule in found:
-        name = schedule.name
-        if name in seen:
-            message = f"`{name}` stands twice, first at {seen[name].location}"
-            report(Finding("SS141", message, schedule.location, "names are unique in a set"))
-            continue
-        seen[name] = schedule
-        twin = folded.setdefault(name.casefold(), schedule)
-        if twin is not schedule:
-            message = f"`{name}` differs only in case from `{twin.name}` at {twin.location}"
-            report(Finding("SS142", message, schedule.location, "MariaDB and MySQL take both for one name"))
-            continue
-        yield schedule
-
-
-def _check_announcements(desired: Desired, report: Callable[[Finding], None]) -> None:
-    former: dict[str, Schedule] = {}
-    for name, place in desired.removed.items():
-        if name in desired.schedules:
-            where = desired.schedules[name].location
-            report(Finding("SS145", f"`{name}` is removed here, and stands at {where}", place, "drop one of the two"))
-    for schedule in desired.schedules.values():
-        old = schedule.renamed_from
-        if old is None:
-            continue
-        if old in desired.schedules:
-            message = f"`{schedule.name}` is renamed from `{old}`, which still stands in the set"
-            report(Finding("SS146", message, schedule.location))
-        elif (first := former.setdefault(old, schedule)) is not schedule:
-            message = f"`{old}` became `{first.name}` already, at {first.location}"
-            report(Finding("SS146", message, schedule.location))

@@ -1,4 +1,4 @@
-"""One problem, said once: a value that could not be read, or has the wrong shape, has no meaning to check."""
+"""One problem is reported once: a value that could not be read, or has the wrong shape, is not checked further."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from schedsync.core.location import Location
 from schedsync.files.node import Node
 
 
-def once(said: Sequence[Finding], more: Sequence[Finding], roots: Mapping[str, Node]) -> list[Finding]:
-    """Return the later findings without those of a field of which an earlier error speaks already.
+def findings_elsewhere(
+    later: Sequence[Finding], earlier: Sequence[Finding], roots: Mapping[str, Node]
+) -> list[Finding]:
+    """Return the later findings that are not about a field with an earlier error.
 
-    ``roots`` are the documents by path. A field is what stands under one key of a schedule, or of the defaults.
+    ``roots`` are the documents by path. A field is everything under one key of a schedule, or of the defaults.
     """
-    errors = [finding for finding in said if finding.severity == "error" and finding.location]
-    if not errors or not more:
-        return list(more)
-    fields = {path: sorted(_keys(root)) for path, root in roots.items()}
-    spoken_of = {_field(finding.location, fields) for finding in errors}
-    return [
-        finding for finding in more if finding.location is None or _field(finding.location, fields) not in spoken_of
-    ]
+    errors = [finding for finding in earlier if finding.severity == "error" and finding.location]
+    if not errors or not later:
+        return list(later)
+    fields = {path: sorted(_key_places(root)) for path, root in roots.items()}
+    wrong = {_field(finding.location, fields) for finding in errors}
+    return [finding for finding in later if finding.location is None or _field(finding.location, fields) not in wrong]
 
 
-def _keys(root: Node) -> Iterator[tuple[int, int]]:
-    """Yield where each key stands, down to the fields of a schedule."""
+def _key_places(root: Node) -> Iterator[tuple[int, int]]:
+    """Yield line and column of each key, down to the fields of a schedule."""
     for section in _mappings(root):
         for schedule in _mappings(section):
             yield from (schedule.keys or {}).values()
@@ -40,6 +40,7 @@ def _mappings(node: Node) -> Iterator[Node]:
 
 
 def _field(place: Location | None, fields: Mapping[str, Sequence[tuple[int, int]]]) -> object:
+    """Return the path and the place of the key that a place belongs to: of the last key at or before it."""
     if place is None:
         return None
     keys = fields.get(place.path, ())

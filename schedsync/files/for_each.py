@@ -1,8 +1,9 @@
-"""One definition, many schedules: ``for_each`` expanded, its placeholders checked and filled."""
+"""``for_each``: one definition becomes many schedules; its placeholders are checked and filled."""
 
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -13,10 +14,13 @@ from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule
 from schedsync.files.discover import OutsideError
 from schedsync.files.document import Document
+from schedsync.files.line_breaks import lines_of
+from schedsync.files.names import check_name
 from schedsync.files.node import Node
-from schedsync.files.parse import Reader, check_name, read_schedule
+from schedsync.files.parse import read_schedule
+from schedsync.files.reporter import Reporter
 
-#: So many schedules one ``for_each`` may make.
+#: The largest number of schedules that one ``for_each`` may make.
 MAX_EXPANSION = 200_000
 _JSON = ("args", "kwargs", "headers")
 _TEXTS = ("description", "queue", "renamed_from")
@@ -29,7 +33,7 @@ def refers_to_files(document: Document) -> bool:
     """Say whether a ``for_each`` of the document takes its values from another file."""
     return any(
         _file_of(node) is not None
-        for _, _, fields in document.entries()
+        for _, _, fields in document.schedules()
         if "for_each" in fields and isinstance(fields["for_each"].value, dict)
         for node in fields["for_each"].value.values()
     )
@@ -40,113 +44,119 @@ def _file_of(node: Node) -> Node | None:
     return file if file is not None and isinstance(file.value, str) else None
 
 
-def expand(
-    document: Document, name: str, place: Location, fields: Mapping[str, Node], for_each: Node, reader: Reader
+def expanded_schedules(
+    document: Document, name: str, place: Location, fields: Mapping[str, Node], for_each: Node, reporter: Reporter
 ) -> Iterator[Schedule]:
-    """Yield the schedules of one ``for_each``; where it contradicts itself, report that and yield none."""
-    values = _placeholders(document, for_each, reader)
-    if values is None or not _check_templates(name, place, fields, values, reader):
+    """Yield the schedules of one ``for_each``; if anything of it is wrong, report that and yield none."""
+    values = _placeholders(document, for_each, reporter)
+    if values is None or not _check_templates(name, place, fields, values, reporter):
         return
-    count = 1
-    for some in values.values():
-        count *= len(some)
+    count = math.prod(len(items) for items in values.values())
     if count > MAX_EXPANSION:
-        reader.finding("SS150", f"{count:,} schedules, more than {MAX_EXPANSION:,} of one `for_each`", place)
+        reporter.finding("SS150", f"{count:,} schedules; one `for_each` makes at most {MAX_EXPANSION:,}", place)
         return
     for combination in itertools.product(*values.values()):
         chosen = dict(zip(values, combination, strict=True))
-        filled = str(_fill(name, chosen, whole=False))
-        if check_name(filled, place, reader):
-            own = {key: _own(key, node, chosen) for key, node in fields.items()}
-            if schedule := read_schedule(filled, place, own, reader, template=name):
+        filled_name = str(_filled_text(name, chosen, whole=False))
+        if check_name(filled_name, place, reporter):
+            filled = {key: _filled_field(key, node, chosen) for key, node in fields.items()}
+            if schedule := read_schedule(filled_name, place, filled, reporter, template=name):
                 yield schedule
 
 
-def _own(key: str, node: Node, chosen: Mapping[str, Any]) -> Node:
+def _filled_field(key: str, node: Node, chosen: Mapping[str, Any]) -> Node:
     if key in _JSON:
-        return _filled(node, chosen)
+        return _filled_node(node, chosen)
     if key in _TEXTS and isinstance(node.value, str):
-        return Node(str(_fill(node.value, chosen, whole=False)), node.line, node.column, node.inner)
+        return Node(str(_filled_text(node.value, chosen, whole=False)), node.line, node.column, node.inner)
     return node
 
 
-def _placeholders(document: Document, for_each: Node, reader: Reader) -> dict[str, list[Any]] | None:
+def _placeholders(document: Document, for_each: Node, reporter: Reporter) -> dict[str, list[Any]] | None:
+    """Return the values of each placeholder; None if they cannot be read."""
     if not isinstance(for_each.value, dict):
         return None
-    result: dict[str, list[Any]] = {}
+    placeholders: dict[str, list[Any]] = {}
     for key, node in for_each.value.items():
         if key.startswith("\0"):
             return None
-        items = _items(document, node, reader)
+        items = _items(document, node, reporter)
         if items is None:
             return None
-        result[key] = _different(items, reader)
-    return result
+        placeholders[key] = _distinct(items, reporter)
+    return placeholders
 
 
-def _items(document: Document, node: Node, reader: Reader) -> list[tuple[Any, Location]] | None:
+def _items(document: Document, node: Node, reporter: Reporter) -> list[tuple[Any, Location]] | None:
     if isinstance(node.value, list):
         return [(item.value, item.at(document.path)) for item in node.value]
     file = _file_of(node)
-    return None if file is None else _lines(document, file, reader)
+    return None if file is None else _lines(document, file, reporter)
 
 
-def _different(items: Sequence[tuple[Any, Location]], reader: Reader) -> list[Any]:
-    seen: dict[str, Location] = {}
+def _distinct(items: Sequence[tuple[Any, Location]], reporter: Reporter) -> list[Any]:
+    """Return the values without those whose text an earlier one has; report each of these."""
+    first_places: dict[str, Location] = {}
     values: list[Any] = []
     for value, place in items:
-        first = seen.setdefault(_text(value), place)
-        if first is not place:
-            shown = _text(value)[:40]
-            reader.finding("SS150", f"the value `{shown}` stands twice, first at {first}", place, "names would repeat")
-        else:
+        first = first_places.setdefault(_text(value), place)
+        if first is place:
             values.append(value)
+        else:
+            message = f"the value `{_text(value)[:40]}` is listed twice, first at {first}"
+            reporter.finding("SS150", message, place, "two schedules would have the same name")
     return values
 
 
-def _lines(document: Document, node: Node, reader: Reader) -> list[tuple[Any, Location]] | None:
+def _lines(document: Document, node: Node, reporter: Reporter) -> list[tuple[Any, Location]] | None:
     place = node.at(document.path)
     try:
         text = document.beside(node.value).decode("utf-8-sig")
     except OutsideError:
-        reader.finding("SS105", f"`{node.value}` lies outside the directory of the set", place)
+        reporter.finding("SS105", f"`{node.value}` is outside the directory of the set", place)
         return None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
-        reader.finding("SS150", f"`{node.value}` cannot be read: {reason}", place, "a path relative to this file")
+        hint = "the path is relative to this file"
+        reporter.finding("SS150", f"`{node.value}` cannot be read: {reason}", place, hint)
         return None
     shown = (PurePosixPath(document.path).parent / node.value).as_posix()
-    lines = ((line.strip(), Location(shown, number, 1)) for number, line in enumerate(text.splitlines(), 1))
+    lines = ((line.strip(), Location(shown, number, 1)) for number, line in enumerate(lines_of(text), 1))
     return [(line, where) for line, where in lines if line and not line.startswith("#")]
 
 
 def _check_templates(
-    name: str, place: Location, fields: Mapping[str, Node], values: Mapping[str, Any], reader: Reader
+    name: str, place: Location, fields: Mapping[str, Node], values: Mapping[str, Any], reporter: Reporter
 ) -> bool:
     problems = [(place, message, hint) for _, message, hint in _template_problems(name, values)]
     for key in values:
         if not any(match[1] == key for match in _PLACEHOLDER.finditer(name)):
-            problems.append((place, f"`{{{key}}}` does not stand in the name `{name}`", "names would repeat"))
+            message = f"the name `{name}` does not contain `{{{key}}}`"
+            problems.append((place, message, "schedules would have the same name"))
     for key in _TEMPLATED:
         if key in fields:
-            problems += _node_problems(fields[key], values, reader.path)
-    problems += _elsewhere(fields, values, reader.path)
+            problems += _node_problems(fields[key], values, reporter.path)
+    problems += _misplaced(fields, values, reporter.path)
     for where, message, hint in problems:
-        reader.finding("SS151", message, where, hint)
+        reporter.finding("SS151", message, where, hint)
     return not problems
 
 
-def _elsewhere(
+def _misplaced(
     fields: Mapping[str, Node], values: Mapping[str, Any], path: str
 ) -> Iterator[tuple[Location, str, str | None]]:
+    """Yield place, message and hint of each placeholder in a field that is not filled."""
     for key, node in fields.items():
         text = node.value
-        if key not in _TEMPLATED and isinstance(text, str) and any(f"{{{one}}}" in text for one in values):
-            hint = f"they are filled in the name, in {', '.join(_TEMPLATED)}"
+        if key in _TEMPLATED or not isinstance(text, str):
+            continue
+        if any(f"{{{placeholder}}}" in text for placeholder in values):
+            hint = f"placeholders are filled in the name and in {', '.join(_TEMPLATED)}"
             yield node.at(path), f"`{key}` takes no placeholders", hint
 
 
 def _node_problems(node: Node, values: Mapping[str, Any], path: str) -> Iterator[tuple[Location, str, str | None]]:
+    """Yield place, message and hint of each placeholder in a value that cannot be filled."""
     value = node.value
     if isinstance(value, str):
         yield from ((node.at(path, at), message, hint) for at, message, hint in _template_problems(value, values))
@@ -162,6 +172,7 @@ def _node_problems(node: Node, values: Mapping[str, Any], path: str) -> Iterator
 
 
 def _template_problems(text: str, values: Mapping[str, Any]) -> Iterator[tuple[int, str, str | None]]:
+    """Yield offset, message and hint of each placeholder in a text that cannot be filled."""
     for match in _PLACEHOLDER.finditer(text):
         if match[0] in ("{", "}"):
             yield match.start(), f"a single `{match[0]}`", f"write `{match[0] * 2}` for a brace"
@@ -170,7 +181,8 @@ def _template_problems(text: str, values: Mapping[str, Any]) -> Iterator[tuple[i
             yield match.start(), f"unknown placeholder `{match[0]}`", hint
 
 
-def _fill(text: str, chosen: Mapping[str, Any], *, whole: bool = True) -> Any:
+def _filled_text(text: str, chosen: Mapping[str, Any], *, whole: bool = True) -> Any:
+    """Return a text with its placeholders filled; with ``whole``, a single placeholder keeps its value's type."""
     if "{" not in text and "}" not in text:
         return text
     if whole and (match := _WHOLE.match(text)):
@@ -182,12 +194,12 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _filled(node: Node, chosen: Mapping[str, Any]) -> Node:
+def _filled_node(node: Node, chosen: Mapping[str, Any]) -> Node:
     value = node.value
     if isinstance(value, str):
-        value = _fill(value, chosen)
+        value = _filled_text(value, chosen)
     elif isinstance(value, list):
-        value = [_filled(item, chosen) for item in value]
+        value = [_filled_node(item, chosen) for item in value]
     elif isinstance(value, dict):
-        value = {key: _filled(item, chosen) for key, item in value.items()}
+        value = {key: _filled_node(item, chosen) for key, item in value.items()}
     return Node(value, node.line, node.column, node.inner)

@@ -8,14 +8,18 @@ from schedsync.core.location import Location
 
 
 class Bad:
-    """Stands for a scalar that was refused already: whatever is checked later passes it over."""
+    """The value of a scalar that was reported already; later checks skip it."""
 
 
 BAD: Final = Bad()
 
 
 class Node:
-    """A value and its place; ``inner`` is how far behind its start a scalar's text begins, -1 where that is unknown."""
+    """A value and its place; line and column count from 1.
+
+    ``inner`` is the number of characters between a scalar's start and its text (1 for a quote), -1 if unknown.
+    ``weight`` counts the values in the node. ``keys`` are line and column of a mapping's keys, None for other nodes.
+    """
 
     __slots__ = ("column", "inner", "keys", "line", "value", "weight")
 
@@ -28,7 +32,7 @@ class Node:
         self.keys: dict[str, tuple[int, int]] | None = None
 
     def at(self, path: str, offset: int | None = None) -> Location:
-        """Return where the node begins; with ``offset``, where that character of a scalar's text stands."""
+        """Return the place of the node; with ``offset``, the place of that character of a scalar's text."""
         shift = 0 if offset is None or self.inner < 0 else self.inner + offset
         return Location(path, self.line, self.column + shift)
 
@@ -38,7 +42,7 @@ class Node:
         return Location(path, line, column)
 
     def plain(self) -> Any:
-        """Return the value without places."""
+        """Return the value without places; None instead of a scalar that was reported."""
         value = self.value
         if type(value) is dict:
             return {key: node.plain() for key, node in value.items()}

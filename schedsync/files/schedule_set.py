@@ -1,28 +1,29 @@
 """Files become findings and the desired state; imports no Django.
 
-This is the one place where the steps of reading meet: find, read, check the shape, resolve, check the meaning.
+The steps of reading meet in ``read_file``: read, check the shape, resolve, check the meaning. This module adds the
+checks between the files of a set.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from schedsync.config import Config
-from schedsync.core.collecting import gc_paused
 from schedsync.core.finding import Finding, in_order
-from schedsync.core.schedule import Desired
+from schedsync.core.schedule import Desired, Schedule
 from schedsync.files.discover import read_files
-from schedsync.files.environments import combined
+from schedsync.files.document import Part
 from schedsync.files.one_file import ReadFile, read_file
+from schedsync.files.rename_hint import rename_hint
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleSet:
-    """A set as its files say it, and what was found where the files were looked for."""
+    """The files of a set, and the findings about files that could not be read at all."""
 
     files: tuple[ReadFile, ...]
-    looking: tuple[Finding, ...] = ()
+    unread: tuple[Finding, ...] = ()
 
     @property
     def by_environment(self) -> bool:
@@ -32,15 +33,15 @@ class ScheduleSet:
     @property
     def findings(self) -> list[Finding]:
         """All findings that are the same in every environment."""
-        return [*self.looking, *(finding for file in self.files for finding in file.findings)]
+        return [*self.unread, *(finding for file in self.files for finding in file.findings)]
 
     @property
     def ignores(self) -> Mapping[str, Mapping[int, frozenset[str]]]:
-        """The lines that rules pass over, by path."""
+        """The codes of rules that comments ignore, by path and line number."""
         return {file.path: file.ignores for file in self.files if file.ignores}
 
     def environments(self, config: Config, chosen: str | None) -> Sequence[str | None]:
-        """Return in which environments to look: the chosen one, or all where schedules differ by them."""
+        """Return the environments to look at: the chosen one, or all declared ones if schedules differ by them."""
         if chosen is not None or not self.by_environment:
             return [chosen]
         return config.environments or [None]
@@ -48,26 +49,72 @@ class ScheduleSet:
 
 def read_set(config: Config) -> ScheduleSet:
     """Read all files of a set; one bad file hides no other."""
-    with gc_paused():
-        files, findings = read_files(config.paths, config.root, config.within)
-        return ScheduleSet(tuple(read_file(file, config.environments) for file in files), tuple(findings))
+    files, findings = read_files(config.paths, config.root, config.within)
+    return ScheduleSet(tuple(read_file(file, config.environments) for file in files), tuple(findings))
 
 
-def resolve_set(reading: ScheduleSet, environment: str | None) -> tuple[Desired, list[Finding]]:
-    """Return what a set wants in one environment, and all findings, each once and in the order of their places."""
-    with gc_paused():
-        desired, between = combine(reading, environment)
-    of_files = [finding for file in reading.files for finding in file.part(environment).findings]
-    return desired, in_order([*reading.findings, *of_files, *between])
+def resolve_set(schedule_set: ScheduleSet, environment: str | None) -> tuple[Desired, list[Finding]]:
+    """Return the desired state in one environment, and all findings, each once and in the order of their places."""
+    desired, between = combine(schedule_set, environment)
+    of_files = [finding for file in schedule_set.files for finding in file.part(environment).findings]
+    return desired, in_order([*schedule_set.findings, *of_files, *between])
 
 
-def combine(reading: ScheduleSet, environment: str | None) -> tuple[Desired, list[Finding]]:
-    """Return what a set wants in one environment, and what contradicts between its files."""
-    parts = [file.part(environment) for file in reading.files]
+def combine(schedule_set: ScheduleSet, environment: str | None) -> tuple[Desired, list[Finding]]:
+    """Return the desired state in one environment, and the findings about contradictions between files."""
+    parts = [file.part(environment) for file in schedule_set.files]
     between: list[Finding] = []
-    desired = combined(parts, between.append)
+    desired = _desired(parts, between.append)
     if not between:
         return desired, between
-    said = [*reading.findings, *(finding for part in parts for finding in part.findings)]
-    spoken_of = {finding.location for finding in said if finding.severity == "error"}
-    return desired, [finding for finding in between if finding.location not in spoken_of]
+    earlier = [*schedule_set.findings, *(finding for part in parts for finding in part.findings)]
+    wrong = {finding.location for finding in earlier if finding.severity == "error"}
+    return desired, [finding for finding in between if finding.location not in wrong]
+
+
+def _desired(parts: Sequence[Part], report: Callable[[Finding], None]) -> Desired:
+    """Return the parts as one; a name that contradicts an earlier one is reported and left out."""
+    removed = {name: place for part in parts for name, place in part.removed}
+    desired = Desired.of(_unique([schedule for part in parts for schedule in part.schedules], report), removed)
+    _check_removed(desired, report)
+    _check_renames(desired, report)
+    return desired
+
+
+def _unique(schedules: Sequence[Schedule], report: Callable[[Finding], None]) -> Iterator[Schedule]:
+    seen: dict[str, Schedule] = {}
+    folded: dict[str, Schedule] = {}
+    for schedule in schedules:
+        name = schedule.name
+        if name in seen:
+            message = f"`{name}` is defined twice, first at {seen[name].location}"
+            report(Finding("SS141", message, schedule.location, "names are unique in a set"))
+            continue
+        seen[name] = schedule
+        twin = folded.setdefault(name.casefold(), schedule)
+        if twin is not schedule:
+            message = f"`{name}` differs only in case from `{twin.name}` at {twin.location}"
+            report(Finding("SS142", message, schedule.location, "MariaDB and MySQL treat both as the same name"))
+            continue
+        yield schedule
+
+
+def _check_removed(desired: Desired, report: Callable[[Finding], None]) -> None:
+    for name, place in desired.removed.items():
+        if name in desired.schedules:
+            message = f"`{name}` is removed here, but still defined at {desired.schedules[name].location}"
+            report(Finding("SS145", message, place, "delete one of the two"))
+
+
+def _check_renames(desired: Desired, report: Callable[[Finding], None]) -> None:
+    renamed: dict[str, Schedule] = {}
+    for schedule in desired.schedules.values():
+        old = schedule.renamed_from
+        if old is None:
+            continue
+        if old in desired.schedules:
+            message = f"`{schedule.name}` is renamed from `{old}`, which is still defined in the set"
+            report(Finding("SS146", message, schedule.location, rename_hint(schedule, desired.schedules)))
+        elif (first := renamed.setdefault(old, schedule)) is not schedule:
+            message = f"`{first.name}` is already renamed from `{old}`, at {first.location}"
+            report(Finding("SS146", message, schedule.location))

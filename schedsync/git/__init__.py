@@ -1,5 +1,5 @@
-"""Reads Git repositories: commits, trees and blobs, and where a directory of files comes from.
+"""Reads Git repositories: commits, trees and blobs, and which commit a directory of files is at.
 
-The room may import files, for how a tree is walked as a directory is, and what lies below them. Begin with
-``repository``; ``tree`` reads a set from a commit, ``origin`` says where files come from.
+The room may import files, because a commit is searched by the same rules as a directory, and the rooms below files.
+Begin with ``repository``; ``tree`` reads a set from a commit, ``origin`` says where files come from.
 """

@@ -14,7 +14,7 @@ _SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)\Z")
 
 
 def revision(path: Path, repository_url: str | None = None) -> Revision:
-    """Return where a directory comes from; empty where it lies in no repository, or Git is not installed."""
+    """Return the commit, repository and path of a directory; empty if it is in no repository, or without Git."""
     try:
         with open_repository(path) as repository:
             commit = repository.find("HEAD")
@@ -25,23 +25,23 @@ def revision(path: Path, repository_url: str | None = None) -> Revision:
 
 
 def ancestry(path: Path, last: str | None, now: str | None) -> Ancestry:
-    """Say whether the commit ``now`` fails to descend from ``last``."""
+    """Say whether the commit ``now`` is older than ``last``, or on another branch: it does not descend from it."""
     if not last or not now or last == now or not (OBJECT_ID.match(last) and OBJECT_ID.match(now)):
         return Ancestry()
     try:
         with open_repository(path) as repository:
-            # Checked above: both are full object ids, and cannot be read as options.
-            known = repository.is_ancestor(last, now)
-            if known is None:
-                # The last commit is not here: not fetched, or gone with a rewritten history.
+            # Both are full object ids, as checked above; Git cannot take them for options.
+            descends = repository.is_ancestor(last, now)
+            if descends is None:
+                # The last commit is missing: it was not fetched, or a rewritten history no longer has it.
                 return Ancestry(older=not repository.shallow, shallow=repository.shallow)
-            return Ancestry(older=not known)
+            return Ancestry(older=not descends)
     except WrongUsage:
         return Ancestry()
 
 
 def canonical_url(url: str) -> str | None:
-    """Return one spelling for a repository's URL: no credentials, no ``.git``, ``host:path`` as ``ssh://``."""
+    """Return a repository's URL as ``host/path``, without scheme, credentials and ``.git``; None if it is no URL."""
     if not url:
         return None
     if "://" not in url and (match := _SCP.match(url)):
@@ -51,6 +51,6 @@ def canonical_url(url: str) -> str | None:
         host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
     except ValueError:
         return None
-    clean = urlunsplit((parts.scheme, host, parts.path.rstrip("/").removesuffix(".git"), "", ""))
+    without_credentials = urlunsplit((parts.scheme, host, parts.path.rstrip("/").removesuffix(".git"), "", ""))
     # The same repository over https and over ssh is one repository.
-    return re.sub(r"\A(https?|ssh|git)://", "", clean) or None
+    return re.sub(r"\A(https?|ssh|git)://", "", without_credentials) or None

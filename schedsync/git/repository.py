@@ -1,8 +1,8 @@
 """A Git repository that is only read: commits by their names, trees and blobs by their ids.
 
-It is the one whose ``.git`` lies in or above the working directory: nothing that a tree holds can put another one in
-its place. Whatever its configuration says, Git is asked only for object ids and for objects: no hook, filter, pager or
-transport takes part in that, and missing objects are not fetched. No value from outside becomes an option.
+It is the repository whose ``.git`` is in or above the working directory; nothing in a tree can replace it. Git is asked
+only for object ids and objects. That runs no hook, filter, pager or transport, even if the repository's configuration
+has some, and fetches no missing objects. No value from outside becomes an option.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from schedsync.errors import Unavailable, WrongUsage
-from schedsync.files.discover import shown_path
+from schedsync.files.discover import printable_path
 from schedsync.files.yaml import MAX_BYTES
 
 if TYPE_CHECKING:
     import git
 
-#: The modes of what is no file in Git's trees.
+#: The modes of entries in Git's trees that are not files.
 LINK, SUBMODULE, DIRECTORY = "120000", "160000", "040000"
 OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _REFERENCE = re.compile(r"[^\s\x00-\x1f\x7f^-][^\s\x00-\x1f\x7f]{0,999}\Z")
-#: Nothing of a repository's configuration may start a program, and nothing is fetched.
+#: These keep a repository's configuration from starting a program, and Git from fetching anything.
 _QUIET = {
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_LITERAL_PATHSPECS": "1",
@@ -43,10 +43,10 @@ _SETTINGS = {
     "core.hooksPath": os.devnull,
     "core.sshCommand": "false",
     "safe.bareRepository": "explicit",
-    # Who owns the files does not matter to somebody who only reads objects.
+    # Git refuses repositories of other users, because their configuration could run programs; here it cannot.
     "safe.directory": "*",
 }
-#: Where a forge's CI names the branch, or the commit, that a change is to be merged into.
+#: Variables in which CI names the branch or the commit that a change will be merged into, and its reference.
 _TARGETS = (
     ("GITHUB_BASE_REF", "refs/remotes/origin/{}"),
     ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "{}"),
@@ -59,111 +59,113 @@ _DEFAULT_BRANCHES = (
 
 
 class Entry(NamedTuple):
-    """One entry of a tree: its mode, and the id of its object."""
+    """One entry of a tree, as Git calls it: its mode, and the id of its object."""
 
     mode: str
     id: str
 
 
 def blob_id(data: bytes) -> str:
-    """Return the id that Git gives to bytes, in a repository of SHA-1."""
+    """Return the id that Git gives to bytes, in a repository that uses SHA-1."""
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository that is only read: Git at work on it, and its root."""
+    """A repository that is only read: the command `git` for it, and its root directory."""
 
     git: git.Git
     root: Path
 
     def inside(self, path: Path) -> PurePosixPath:
-        """Return a path relative to the root, without following links; raises WrongUsage where it lies outside."""
-        found = _absolute(path)
-        if not found.is_relative_to(self.root):
-            raise WrongUsage(f"`{path}` lies outside the repository", hint="give a path within it")
-        return PurePosixPath(found.relative_to(self.root).as_posix())
+        """Return a path relative to the root, without following links; raises WrongUsage if it is outside."""
+        absolute = _absolute(path)
+        if not absolute.is_relative_to(self.root):
+            raise WrongUsage(f"`{path}` is outside the repository", hint="give a path within it")
+        return PurePosixPath(absolute.relative_to(self.root).as_posix())
 
     def commit(self, reference: str) -> str:
-        """Return the id of a commit; raises WrongUsage where there is none of this name."""
-        found = self.find(reference)
-        if found is None:
-            hint = "BASE and HEAD are two words" if ".." in reference else "fetch it first, if it is elsewhere"
+        """Return the id of a commit by its name; raises WrongUsage if there is none."""
+        commit = self.find(reference)
+        if commit is None:
+            hint = "give BASE and HEAD as two arguments" if ".." in reference else "fetch it first, if it is elsewhere"
             if self.find("HEAD") is None:
-                hint = "nothing is committed yet"
+                hint = "the repository has no commit yet"
             elif self.shallow:
                 hint = "the clone is shallow: fetch it with `git fetch --depth=1 origin REF`, or `fetch-depth: 0` in CI"
-            raise WrongUsage(f"no commit `{shown_path(reference)}` in this repository", hint=hint)
-        return found
+            raise WrongUsage(f"no commit `{printable_path(reference)}` in this repository", hint=hint)
+        return commit
 
     def find(self, reference: str) -> str | None:
-        """Return the id of a commit by its name, None where there is none; raises WrongUsage where it is no name."""
+        """Return the id of a commit by its name, None if there is none; raises WrongUsage if the name is not valid."""
         if not _REFERENCE.match(reference):
-            raise WrongUsage(f"`{shown_path(reference[:200])}` is no name of a revision")
-        status, said = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
-        return said if status == 0 and OBJECT_ID.match(said) else None
+            raise WrongUsage(f"`{printable_path(reference[:200])}` is not a valid name of a revision")
+        status, output = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
+        return output if status == 0 and OBJECT_ID.match(output) else None
 
     @cached_property
     def shallow(self) -> bool:
-        """Whether the clone lacks history."""
+        """Whether a part of the history was not fetched."""
         return self._run("rev-parse", "--is-shallow-repository") == (0, "true")
 
     def is_ancestor(self, older: str, newer: str) -> bool | None:
-        """Say whether a commit, by its id, is an ancestor of another; None where one of them is not here."""
+        """Say whether a commit, by its id, is an ancestor of another; None if one is missing."""
         status, _ = self._run("merge-base", "--is-ancestor", older, newer)
         return {0: True, 1: False}.get(status)
 
     def origin(self) -> str | None:
         """Return the URL of the remote `origin`, or of the first one; None without remotes."""
-        status, said = self._run("config", "--local", "--get-regexp", r"^remote\..*\.url$")
-        urls = dict(line.split(" ", 1) for line in said.splitlines() if " " in line) if status == 0 else {}
+        status, output = self._run("config", "--local", "--get-regexp", r"^remote\..*\.url$")
+        urls = dict(line.split(" ", 1) for line in output.splitlines() if " " in line) if status == 0 else {}
         return urls.get("remote.origin.url") or next(iter(urls.values()), None)
 
     def merge_base(self, head: str | None) -> str:
-        """Return where ``head``, by default what is checked out, left the branch that it is to be merged into.
+        """Return the id of the commit at which ``head`` left the branch that it will be merged into.
 
-        Raises WrongUsage where that cannot be told, with what to fetch.
+        ``head`` is a commit's id; None means the checked-out commit. Raises WrongUsage, with a hint what to fetch, if
+        the commit is not known.
         """
         tip = head or self.commit("HEAD")
-        status, said = self._run("merge-base", self._target(), tip)
-        found = said.split("\n")[0]
-        if status == 0 and OBJECT_ID.match(found):
-            return found
+        status, output = self._run("merge-base", self._target(), tip)
+        commit = output.split("\n")[0]
+        if status == 0 and OBJECT_ID.match(commit):
+            return commit
         hint = "give BASE"
         if self.shallow:
             hint = "fetch more of the history: `git fetch --unshallow`, or `fetch-depth: 0` in CI; or give BASE"
-        raise WrongUsage("nothing tells where this branch began", hint=hint)
+        raise WrongUsage("cannot tell where this branch began", hint=hint)
 
     def _target(self) -> str:
+        """Return the id of the commit that the checked-out commit will be merged into."""
         for variable, pattern in _TARGETS:
             name = os.environ.get(variable)
-            if name and _REFERENCE.match(name) and (found := self.find(pattern.format(name))):
-                return found
+            if name and _REFERENCE.match(name) and (commit := self.find(pattern.format(name))):
+                return commit
         for name in _DEFAULT_BRANCHES:
-            if found := self.find(name):
-                return found
+            if commit := self.find(name):
+                return commit
         hint = "give BASE, or fetch the default branch: `git fetch origin main`"
         raise WrongUsage("no default branch to compare with", hint=hint)
 
     def _run(self, *words: str) -> tuple[int, str]:
-        """Run Git; whatever is no word of ours was checked by the caller, or is an object's id."""
-        status, said, _ = self.git.execute(["git", *words], with_extended_output=True, with_exceptions=False)
-        return int(status), str(said)
+        """Return the exit status and the output of Git; the caller has checked that no value can become an option."""
+        status, output, _ = self.git.execute(["git", *words], with_extended_output=True, with_exceptions=False)
+        return int(status), str(output)
 
     def listing(self, *words: str) -> str:
-        """Return what Git lists of a tree; raises Unavailable where an object of it is not here."""
-        status, said = self._run("ls-tree", "-z", "--full-tree", *words)
+        """Return Git's list of the entries of a tree; raises Unavailable if one of its objects is missing."""
+        status, output = self._run("ls-tree", "-z", "--full-tree", *words)
         if status:
             hint = "fetch it: a partial or damaged clone cannot be reviewed"
             raise Unavailable("a tree is not in this clone", hint=hint)
-        return said
+        return output
 
     def tree(self, commit: str) -> Tree:
         """Return the tree of a commit, by its id."""
         return Tree(self, commit)
 
     def read(self, object_id: str) -> bytes:
-        """Return a blob; raises OSError where it is not here, or larger than any file of a set may be."""
+        """Return the bytes of a blob; raises OSError if it is missing, or larger than a file of a set may be."""
         if self.size(object_id) > MAX_BYTES:
             raise OSError(27, os.strerror(27))
         try:
@@ -172,7 +174,7 @@ class Repository:
             raise OSError(0, "the object is not in this clone") from error
 
     def size(self, object_id: str) -> int:
-        """Return the size of a blob in bytes; raises OSError where it is not here."""
+        """Return the size of a blob in bytes; raises OSError if it is missing."""
         try:
             return int(self.git.get_object_header(object_id)[2])
         except ValueError as error:
@@ -180,51 +182,50 @@ class Repository:
 
 
 def _absolute(path: Path) -> Path:
-    """Return a path from the file system's root; links of it are not followed, but the working directory's are."""
+    """Return an absolute path; links of the working directory are followed, links of the path are not."""
     return Path(os.path.normpath(Path.cwd().resolve() / path))
 
 
 def root_of(path: Path) -> Path | None:
-    """Return the root of the repository in which the working directory lies, and if not the path's; None without."""
-    here, wanted = Path.cwd().resolve(), _absolute(path)
-    if not wanted.is_relative_to(here) or _nearest(here) is None:
-        here = wanted
-    return _nearest(here)
+    """Return the root of the working directory's repository, or of the path's if the path is outside that directory."""
+    here, absolute = Path.cwd().resolve(), _absolute(path)
+    root = _nearest_root(here) if absolute.is_relative_to(here) else None
+    return root or _nearest_root(absolute)
 
 
-def _nearest(start: Path) -> Path | None:
-    return next((one for one in (start, *start.parents) if (one / ".git").exists()), None)
+def _nearest_root(start: Path) -> Path | None:
+    return next((directory for directory in (start, *start.parents) if (directory / ".git").exists()), None)
 
 
 @contextmanager
 def open_repository(path: Path) -> Iterator[Repository]:
-    """Open the repository that a path lies in; raises WrongUsage where it lies in none, or Git is not installed."""
+    """Open the repository that contains a path; raises WrongUsage if there is none, or if Git is not installed."""
     root = root_of(path)
     if root is None:
         hint = "a review compares two revisions of a repository; `validate` needs none"
-        raise WrongUsage(f"`{path}` lies in no Git repository", hint=hint)
+        raise WrongUsage(f"`{path}` is not in a Git repository", hint=hint)
     program = shutil.which("git")
     if program is None or not Path(program).is_absolute():
-        raise WrongUsage("Git is not installed", hint="a review reads two revisions with it")
+        raise WrongUsage("Git is not installed", hint="a review needs it to read two revisions")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     import git
 
-    made = git.Git(str(root))
-    made.update_environment(**_QUIET, **_settings(), GIT_DIR=str(root / ".git"), GIT_WORK_TREE=str(root))
+    command = git.Git(str(root))
+    command.update_environment(**_QUIET, **_settings(), GIT_DIR=str(root / ".git"), GIT_WORK_TREE=str(root))
     try:
-        yield Repository(made, root)
+        yield Repository(command, root)
     finally:
-        made.clear_cache()
+        command.clear_cache()
 
 
 def _settings() -> dict[str, str]:
-    """Return our settings behind those that the caller gave Git by its environment."""
+    """Return variables with our settings, numbered after those that the caller's environment already has."""
     given = os.environ.get("GIT_CONFIG_COUNT", "")
     first = int(given) if given.isdecimal() else 0
-    said = {"GIT_CONFIG_COUNT": str(first + len(_SETTINGS))}
+    variables = {"GIT_CONFIG_COUNT": str(first + len(_SETTINGS))}
     for number, (name, value) in enumerate(_SETTINGS.items(), first):
-        said |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
-    return said
+        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables
 
 
 @dataclass(frozen=True)
@@ -235,23 +236,24 @@ class Tree:
     commit: str
 
     def entries(self, directory: PurePosixPath) -> Mapping[str, Entry]:
-        """Return what lies at or below a directory, by its path from the root, in order."""
+        """Return the files, links and submodules at or below a directory, by their paths from the root, in order."""
         words = [] if directory == PurePosixPath() else ["--", directory.as_posix()]
-        listed = self.repository.listing("-r", self.commit, *words)
-        return dict(_parsed(line) for line in listed.split("\0") if line)
+        return _parsed(self.repository.listing("-r", self.commit, *words))
 
     def entry(self, path: PurePosixPath) -> Entry | None:
-        """Return one entry, a directory's too; None where there is none."""
-        listed = self.repository.listing(self.commit, "--", path.as_posix())
-        return dict(_parsed(line) for line in listed.split("\0") if line).get(path.as_posix())
+        """Return one entry, which may be a directory; None if there is none."""
+        return _parsed(self.repository.listing(self.commit, "--", path.as_posix())).get(path.as_posix())
 
     @property
     def short(self) -> str:
-        """The commit's id as people write it."""
+        """The first twelve digits of the commit's id."""
         return self.commit[:12]
 
 
-def _parsed(line: str) -> tuple[str, Entry]:
-    described, _, path = line.partition("\t")
-    mode, _, object_id = described.split(" ")
-    return path, Entry(mode, object_id)
+def _parsed(listing: str) -> dict[str, Entry]:
+    entries: dict[str, Entry] = {}
+    for line in filter(None, listing.split("\0")):
+        details, _, path = line.partition("\t")
+        mode, _, object_id = details.split(" ")
+        entries[path] = Entry(mode, object_id)
+    return entries

@@ -1,4 +1,4 @@
-"""The configuration and the files of a set as a Git revision holds them; the work tree is not touched."""
+"""The configuration and the files of a set in a Git commit; the work tree is not touched."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from schedsync.config import FILE, LARGEST, PROJECT, SUFFIXES, Config, read_config, table_of
+from schedsync.config import FILE, MAX_CONFIG_BYTES, PROJECT, SUFFIXES, Config, config_of, table_of
 from schedsync.core.finding import Finding
 from schedsync.errors import InvalidConfiguration
 from schedsync.files.discover import (
     OutsideError,
     SourceFile,
-    finding,
+    file_finding,
     is_hidden,
     is_source,
-    leaving,
-    shown_path,
-    submodule,
+    leaving_link,
+    printable_path,
+    skipped_submodule,
 )
 from schedsync.files.yaml import MAX_BYTES
 from schedsync.git.repository import DIRECTORY, LINK, SUBMODULE, Entry, Tree
 
-_FURTHEST_LINK = 40
+#: A chain of more links is taken for a loop.
+_MAX_LINKS = 40
 
 
 def config_at(tree: Tree, start: PurePosixPath, shown: Callable[[str], str], *, given: bool) -> Config:
-    """Return the configuration of a revision for a path, as for the same path in the work tree.
+    """Return the configuration of a commit for a path; it is searched upward, as in the work tree.
 
-    ``given`` says that the path was chosen by the user, and replaces the configured ones.
+    With ``given`` the user chose the path, and it replaces the configured ones. ``shown`` turns a path from the root
+    into the path that findings name. Raises InvalidConfiguration.
     """
     for directory in (start, *start.parents):
         for name in (FILE, PROJECT):
@@ -40,7 +42,7 @@ def config_at(tree: Tree, start: PurePosixPath, shown: Callable[[str], str], *, 
             text = _text(tree, directory / name, file)
             if text is not None and (table := table_of(Path(name) if name == FILE else file, text)) is not None:
                 base = Path(directory)
-                config = read_config(file, table, base, partial(_matches, tree, file, base))
+                config = config_of(file, table, base, partial(_matches, tree, base))
                 config = replace(config, file=Path(shown(str(directory / name))))
                 return config if not given else _with_path(config, start)
     return Config(paths=(Path(start),), within=Path())
@@ -51,8 +53,8 @@ def _text(tree: Tree, path: PurePosixPath, file: Path) -> str | None:
     if entry is None or entry.mode in (SUBMODULE, DIRECTORY):
         return None
     if entry.mode == LINK:
-        raise InvalidConfiguration(str(file), "a symbolic link; in a revision it is not followed")
-    if tree.repository.size(entry.id) > LARGEST:
+        raise InvalidConfiguration(str(file), "a symbolic link, which is not followed in a commit")
+    if tree.repository.size(entry.id) > MAX_CONFIG_BYTES:
         raise InvalidConfiguration(str(file), "too large for a configuration")
     return tree.repository.read(entry.id).decode("utf-8", "replace")
 
@@ -62,24 +64,22 @@ def _with_path(config: Config, start: PurePosixPath) -> Config:
     return replace(config, paths=(Path(start),), root=root)
 
 
-def _matches(tree: Tree, file: Path, base: Path, pattern: str) -> list[Path]:
-    """Return what matches a pattern of the configuration in a revision: directories, and files of schedules."""
+def _matches(tree: Tree, base: Path, pattern: str) -> list[Path]:
+    """Return the directories and YAML files of a commit that match a pattern of the configuration."""
     parts = PurePosixPath(pattern).parts
     entries = tree.entries(PurePosixPath(base.as_posix()))
-    found: set[str] = set()
+    below: set[str] = set()
     for path in entries:
         inside = PurePosixPath(path).relative_to(base.as_posix()).parts
-        found.update("/".join(inside[:length]) for length in range(1, len(inside) + 1))
-    wanted = [path for path in sorted(found) if not PurePosixPath(path).name.startswith(".")]
-    shown = [base / path for path in wanted if _fits(tuple(path.split("/")), parts)]
-    result = [path for path in shown if path.suffix in SUFFIXES or path.as_posix() not in entries]
-    if not result:
-        raise InvalidConfiguration(str(file), f"`paths`: no directory and no YAML file matches `{pattern}`")
-    return result
+        below.update("/".join(inside[:length]) for length in range(1, len(inside) + 1))
+    visible = [path for path in sorted(below) if not PurePosixPath(path).name.startswith(".")]
+    matching = [base / path for path in visible if _fits(tuple(path.split("/")), parts)]
+    return [path for path in matching if path.suffix in SUFFIXES or path.as_posix() not in entries]
 
 
 def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Say whether a path matches a pattern; each pair of their rests is looked at once."""
+    """Say whether a path matches a pattern, in time proportional to the product of their lengths."""
+    # How many parts of the path the parts of the pattern so far can match.
     reached = {0}
     for part in pattern:
         if part == "**":
@@ -90,32 +90,32 @@ def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def read_tree(tree: Tree, config: Config, shown: Callable[[str], str]) -> tuple[list[SourceFile], list[Finding], bool]:
-    """Return the files of a set in a revision, findings for those that cannot be read, and whether any path is there.
+    """Return the files of a set in a commit, findings about unreadable ones, and whether any of the paths exists.
 
-    ``shown`` makes of a path from the root what findings name.
+    ``shown`` turns a path from the root into the path that findings name.
     """
     files: list[SourceFile] = []
     findings: list[Finding] = []
-    there = False
+    exists = False
     seen: set[str] = set()
     listing = _listed(tree, [PurePosixPath(base.as_posix()) for base in config.paths])
     for base in config.paths:
         start = PurePosixPath(base.as_posix())
         paths = listing.below(start)
-        there = there or bool(paths)
-        whole = listing.entries.get(start.as_posix())
-        if whole is not None and whole.mode == LINK and not is_source(start.name):
-            findings.append(leaving(shown_path(shown(start.as_posix()))))
+        exists = exists or bool(paths)
+        entry = listing.entries.get(start.as_posix())
+        if entry is not None and entry.mode == LINK and not is_source(start.name):
+            findings.append(leaving_link(printable_path(shown(start.as_posix()))))
             continue
-        root = PurePosixPath(Path(config.root).as_posix()) if config.root else start if whole is None else start.parent
+        root = PurePosixPath(Path(config.root).as_posix()) if config.root else start if entry is None else start.parent
         reader = _TreeReader(tree, listing, root, shown)
         for path in paths:
             reader.read(path, start, files, findings, seen)
-    return files, findings, there
+    return files, findings, exists
 
 
 class _Listing:
-    """What lies in a tree, listed once: entries by their paths, and the directories."""
+    """The entries of a tree by their paths, listed once, and its directories."""
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self.entries = entries
@@ -123,18 +123,18 @@ class _Listing:
         self.directories = frozenset(parent.as_posix() for path in entries for parent in PurePosixPath(path).parents)
 
     def below(self, start: PurePosixPath) -> list[str]:
-        """Return the paths at or below one, in order."""
+        """Return the paths at or below a path, in order."""
         if start == PurePosixPath():
             return self.paths
         path = start.as_posix()
         if path in self.entries:
             return [path]
-        # "0" is what follows "/".
+        # "0" is the character after "/".
         return self.paths[bisect_left(self.paths, f"{path}/") : bisect_left(self.paths, f"{path}0")]
 
 
 def _listed(tree: Tree, starts: Sequence[PurePosixPath]) -> _Listing:
-    """List what the paths need: of a file its directory too, where the files lie that it refers to."""
+    """List the entries below the paths; of a single file its whole directory, because it may refer to other files."""
     if len(starts) > 1:
         return _Listing(tree.entries(PurePosixPath()))
     entry = tree.entry(starts[0]) if starts[0] != PurePosixPath() else None
@@ -143,7 +143,7 @@ def _listed(tree: Tree, starts: Sequence[PurePosixPath]) -> _Listing:
 
 
 class _TreeReader:
-    """Reads the files below one directory of a revision, which they may not leave."""
+    """Reads the files below one directory of a commit; their links must not leave it."""
 
     def __init__(self, tree: Tree, listing: _Listing, root: PurePosixPath, shown: Callable[[str], str]) -> None:
         self.tree, self.root, self.shown = tree, root, shown
@@ -152,16 +152,16 @@ class _TreeReader:
     def read(
         self, path: str, start: PurePosixPath, files: list[SourceFile], findings: list[Finding], seen: set[str]
     ) -> None:
-        """Add one entry's file, or what is wrong with it; hidden ones and such as hold no schedules are passed over."""
+        """Add the file at a path, or a finding about it; hidden files and those without schedules are skipped."""
         inside = PurePosixPath(path).relative_to(start).parts
-        name = shown_path(self.shown(path))
+        name = printable_path(self.shown(path))
         if any(part.startswith(".") for part in inside):
             return
         if self.entries[path].mode == SUBMODULE:
-            findings.append(submodule(name))
+            findings.append(skipped_submodule(name))
             return
         link = PurePosixPath(path)
-        # A link without a suffix may be one to a directory: in the work tree too, it may not lead outside.
+        # A link without a suffix may lead to a directory; as in the work tree, it must not lead outside.
         if not is_source(link.name) and (self.entries[path].mode != LINK or link.suffix):
             return
         try:
@@ -171,14 +171,14 @@ class _TreeReader:
             seen.add(real)
             files.append(self._file(name, real, entry))
         except OutsideError:
-            findings.append(leaving(name))
+            findings.append(leaving_link(name))
         except OSError as error:
-            findings.append(finding("SS101", name, f"cannot be read: {error.strerror}"))
+            findings.append(file_finding("SS101", name, f"cannot be read: {error.strerror}"))
 
     def _file(self, name: str, real: str, entry: Entry) -> SourceFile:
         repository = self.tree.repository
         size = repository.size(entry.id)
-        # What is too large is refused by its size alone.
+        # A file that is too large is refused by its size; its content is never needed.
         content = (lambda: b"") if size > MAX_BYTES else lambda: repository.read(entry.id)
         return SourceFile(name, size, content, self._beside(PurePosixPath(real).parent), entry.id)
 
@@ -197,8 +197,11 @@ class _TreeReader:
         return read
 
     def followed(self, path: str) -> tuple[str, Entry | None]:
-        """Follow links within the directory; the entry is None where they end at a directory."""
-        for _ in range(_FURTHEST_LINK):
+        """Return the path and the entry at the end of links; the entry is None for a directory.
+
+        Raises OutsideError if a link leaves the directory, OSError if there is nothing, or the links are a loop.
+        """
+        for _ in range(_MAX_LINKS):
             entry = self.entries.get(path)
             if entry is None:
                 if path in self.directories:
@@ -225,7 +228,10 @@ class _TreeReader:
 
 
 def shown_from(root: Path) -> Callable[[str], str]:
-    """Return what makes of a path from the root one from the working directory, where that lies in the repository."""
+    """Return a function that turns a path from the root into the path that findings name.
+
+    That is relative to the working directory if the directory is in the repository, else absolute.
+    """
     here = Path.cwd().resolve()
     if not here.is_relative_to(root):
         return lambda path: (root / path).as_posix()

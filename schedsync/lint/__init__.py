@@ -16,7 +16,9 @@ from schedsync.lint import (
     herd,
     installed_fault,
     late_expiry,
+    never_happens,
     one_off,
+    open_minute,
     own_beat,
     owner_missing,
     past,
@@ -54,6 +56,8 @@ RULES: Mapping[str, Rule] = {
         unregistered_task.RULE,
         arguments.RULE,
         own_beat.RULE,
+        open_minute.RULE,
+        never_happens.RULE,
     )
 }
 
@@ -101,17 +105,22 @@ def _reporter(
     return report
 
 
+_NEEDS_APPLICATION = (
+    "This rule compares with the application. Give it a snapshot (`--against`); for queues the configuration is enough."
+)
+
+
 def explained(rule: Rule) -> Iterator[str]:
     """Yield the lines of a rule's page, as Markdown."""
     yield from (f"# {rule.code}: {rule.name}", "", f"{_sentence(rule.summary)} Severity: {rule.severity}.", "")
     if rule.opt_in:
-        yield from ("It is off unless `extend_select` under `[lint]` names it.", "")
+        yield from ("This rule is off by default. Turn it on with `extend_select` under `[lint]`.", "")
     if rule.needs_application:
-        yield from ("It needs to know the application: a snapshot (`--against`), or the configuration.", "")
+        yield from (_NEEDS_APPLICATION, "")
     yield from (rule.why, "", rule.remedy, "")
-    yield from ("Finds something in", "", "```yaml", *rule.bad.strip().splitlines(), "```", "")
-    yield from ("and nothing in", "", "```yaml", *rule.good.strip().splitlines(), "```", "")
-    yield f"To pass over it at one place, write `# schedsync: ignore[{rule.code}]` beside the line."
+    yield from ("This rule finds a problem in", "", "```yaml", *rule.bad.strip().splitlines(), "```", "")
+    yield from ("and none in", "", "```yaml", *rule.good.strip().splitlines(), "```", "")
+    yield f"To ignore this rule in one place, write `# schedsync: ignore[{rule.code}]` at the end of that line."
 
 
 def _sentence(text: str) -> str:

@@ -23,7 +23,7 @@ RULE = Rule(
     name="arguments",
     summary="`args` and `kwargs` that do not fit the task's signature",
     severity="warning",
-    why="Beat sends what it is given; the worker raises a TypeError at every run. Where the signature changes together "
+    why="Beat does not check arguments; the worker raises a TypeError at every run. If the signature changes together "
     "with the schedule, deploy the workers first.",
     remedy="Correct the arguments, or deploy the workers first.",
     bad="""

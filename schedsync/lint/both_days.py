@@ -21,9 +21,10 @@ RULE = Rule(
     name="both-days",
     summary="a crontab that restricts both the day of the month and the day of the week",
     severity="warning",
-    why="cron runs such a crontab on days that match either field; Celery runs it only on days that match both. "
-    "`0 0 1 * mon` is each Monday and each first of the month to cron, and one or two days a year to Celery.",
-    remedy="Write two schedules for either of them; where both are meant, say so with an ignore comment.",
+    why="cron runs such a crontab on days that match either field; Celery runs it only on days that match both. For "
+    "cron, `0 0 1 * mon` means every Monday and every first day of the month; for Celery, it means one or two days a "
+    "year.",
+    remedy="Write two schedules if either day should count. If both fields must match, say so with an ignore comment.",
     bad="""
 report:
   task: shop.tasks.report

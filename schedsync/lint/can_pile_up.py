@@ -27,8 +27,8 @@ RULE = Rule(
     name="can-pile-up",
     summary="an interval of a minute or less whose messages never expire",
     severity="info",
-    why="While the workers are down, Beat goes on sending. When they come back they run every message that has waited, "
-    "one after the other, though only the last one matters.",
+    why="While the workers are down, Beat continues to send messages. When the workers come back, they run all of "
+    "them, one after the other, although only the last one matters.",
     remedy="Set `expires_after` to the interval.",
     bad="""
 heartbeat:

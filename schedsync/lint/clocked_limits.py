@@ -27,9 +27,9 @@ RULE = Rule(
     name="clocked-limits",
     summary="an `at` that `start_at` or `expires_at` contradicts",
     severity="warning",
-    why="`at` is the one instant at which it runs. An `expires_at` before it means that it never does; a `start_at` "
-    "after it moves the run there, whatever `at` says.",
-    remedy="Leave `start_at` and `expires_at` out.",
+    why="`at` is the one instant at which the schedule runs. With an earlier `expires_at`, it never runs. With a later "
+    "`start_at`, it runs at `start_at` instead.",
+    remedy="Remove `start_at` and `expires_at`.",
     bad="""
 launch:
   task: shop.tasks.launch

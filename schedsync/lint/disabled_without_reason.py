@@ -18,8 +18,8 @@ RULE = Rule(
     name="disabled-without-reason",
     summary="`enabled: false` without a `disabled_reason`",
     severity="warning",
-    why="A year later nobody knows whether it may run again, and nobody dares to remove it.",
-    remedy="Say why with `disabled_reason`, or take the schedule out.",
+    why="A year later nobody knows whether the schedule may run again, and nobody dares to remove it.",
+    remedy="Give the reason in `disabled_reason`, or remove the schedule.",
     bad="""
 report:
   task: shop.tasks.report

@@ -35,11 +35,11 @@ def _doubled(timing: Crontab, today: date) -> str | None:
 RULE = Rule(
     code="SS202",
     name="doubled-time",
-    summary="a time that comes twice at the next change of the clock",
+    summary="a time that occurs twice at the next change of the clock",
     severity="info",
-    why="When clocks go back, an hour of the day comes twice. Celery runs what lies in it at its first coming only: "
-    "a schedule for every quarter of an hour then pauses for an hour.",
-    remedy="Set `timezone: UTC`, or use `every`, where each hour has to count.",
+    why="When clocks go back, one hour of the day occurs twice. Celery runs a schedule only the first time: a schedule "
+    "that runs every 15 minutes pauses for an hour.",
+    remedy="If each hour must count, set `timezone: UTC`, or use `every`.",
     bad="""
 sync:
   task: shop.tasks.sync

@@ -31,12 +31,12 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
 RULE = Rule(
     code="SS217",
     name="dropped",
-    summary="options that Celery drops or overwrites without a word",
+    summary="options that Celery silently drops or overwrites",
     severity="warning",
-    why="Celery sends to the queue itself where only one of `exchange` and `routing_key` is given: the other one is "
-    "dropped. And a header named like one of its own protocol replaces that one: a message with another `id`, `task` "
-    "or `expires` is lost, or does something else.",
-    remedy="Give both or none of `exchange` and `routing_key`; choose names of your own for headers.",
+    why="If only one of `exchange` and `routing_key` is given, Celery drops it and sends directly to the queue. If a "
+    "header has the name of a header of Celery's own protocol, it replaces that one: a message with another `id`, "
+    "`task` or `expires` is lost, or has another effect.",
+    remedy="Set both `exchange` and `routing_key`, or neither. Choose other names for your headers.",
     bad="""
 report:
   task: shop.tasks.report

@@ -79,10 +79,11 @@ RULE = Rule(
     name="herd",
     summary="more than `max_starts` schedules that start in the same minute",
     severity="warning",
-    why="Full hours are where everybody's schedules meet: the broker, the workers and the database get in one minute "
-    "what they could get in sixty. Named is the worst minute of the week, where it has more than `max_starts` starts "
-    "(30 by default) and three times the average; then the worst of what is left.",
-    remedy="Write `H` for the minute: each name gets its own, which stays the same as long as the name does.",
+    why="Many schedules start at the full hour. The broker, the workers and the database then get in one minute the "
+    "load that they could get in sixty. This rule reports the worst minute of the week if it has more than "
+    "`max_starts` starts (30 by default) and more than three times the average of all minutes. It then leaves those "
+    "schedules out and looks for the next worst minute.",
+    remedy="Write `H` for the minute. Each name then gets its own minute, which never changes for that name.",
     bad="""
 sync-{n}:
   task: shop.tasks.sync

@@ -54,10 +54,11 @@ RULE = Rule(
     name="installed-fault",
     summary="a schedule that a known fault of django-celery-beat runs at the wrong time",
     severity="warning",
-    why="Crontabs whose hour is one plain number are in Beat's memory only for two hours before and after it, and "
-    "django-celery-beat (2.8 and 2.9) takes the zone's offset from one day in January 2023. Where a zone has changed "
-    "its offset since, or changes it by more than that, Beat loads the row after its slot, and runs it late.",
-    remedy="Use `timezone: UTC` for it, or a step such as `*/24`.",
+    why="If the hour of a crontab is one plain number, Beat holds the crontab in memory only from two hours before "
+    "that hour to two hours after it. To find that hour, django-celery-beat (2.8 and 2.9) uses the zone's offset on "
+    "one day in January 2023. If the zone has changed its offset since then, or changes it by more than two hours, "
+    "Beat loads the row after its slot and runs it late.",
+    remedy="Use `timezone: UTC`, or write the hour as a step instead of a plain number (`*/24` is midnight).",
     bad="""
 report:
   task: shop.tasks.report

@@ -27,8 +27,8 @@ RULE = Rule(
     name="late-expiry",
     summary="`expires_after` longer than the time to the next run",
     severity="warning",
-    why="An expiry is there so that late messages don't pile up. One that is longer than the period lets two or more "
-    "of the same task wait, and then run one after the other.",
+    why="An expiry keeps late messages from piling up. If it is longer than the period, two or more messages of the "
+    "same task can wait, and the workers run them one after the other.",
     remedy="Set `expires_after` to the period, or less.",
     bad="""
 sync:

@@ -21,9 +21,9 @@ RULE = Rule(
     name="one-off-without-a-start",
     summary="a one-off with a recurring timing and no `start_at`",
     severity="warning",
-    why="It runs once, at the first slot after the database learns of it. Whoever applies the files to another "
-    "database, or a year later, runs it again there and then.",
-    remedy="Use `at` with the instant that is meant, or give it a `start_at`.",
+    why="The schedule runs once, at the first slot after its first apply. If you apply the files to another database, "
+    "or a year later, it runs once more, at the first slot after that apply.",
+    remedy="Use `at` with the instant that you mean, or add a `start_at`.",
     bad="""
 backfill:
   task: shop.tasks.backfill

@@ -17,11 +17,12 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
 RULE = Rule(
     code="SS221",
     name="own-beat",
-    summary="a key that only schedsync's own Beat knows",
+    summary="a key that only schedsync's own Beat supports",
     severity="info",
-    why="`delivery`, `missed_runs` and `starting_deadline` have no column in django-celery-beat's tables. Stock Beat "
-    "sends once or not at all when it dies, and after a pause the one latest run that it missed.",
-    remedy="Run `schedsync.beat:Scheduler`, or leave the key out. Where it runs everywhere, ignore this rule.",
+    why="`delivery`, `missed_runs` and `starting_deadline` have no column in django-celery-beat's tables, so stock "
+    "Beat ignores them. If stock Beat dies while it sends, it sends the message once or not at all. After a time "
+    "without a Beat, it makes up for the latest missed run only.",
+    remedy="Run `schedsync.beat:Scheduler`, or remove the key. If that Beat runs everywhere, turn this rule off.",
     bad="""
 invoices:
   task: shop.tasks.report

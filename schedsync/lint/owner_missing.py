@@ -18,8 +18,8 @@ RULE = Rule(
     name="owner-missing",
     summary="a schedule without an `owner`",
     severity="warning",
-    why="When it fails at night, somebody has to be asked.",
-    remedy="Set `owner`, for all of a file under `defaults`.",
+    why="When the schedule fails at night, people need to know whom to ask.",
+    remedy="Set `owner`, or set it under `defaults` for all schedules of a file.",
     bad="""
 report:
   task: shop.tasks.report

@@ -24,8 +24,8 @@ RULE = Rule(
     name="past",
     summary="an `at` or an `expires_at` that has passed",
     severity="warning",
-    why="Such a schedule is completed: it is neither created nor enabled, and its row, if there is one, stays.",
-    remedy="Take it out of the files, or give it a new instant.",
+    why="Such a schedule is completed: schedsync neither creates nor enables it. If it has a row, the row stays.",
+    remedy="Remove it from the files, or give it a new instant.",
     bad="""
 launch:
   task: shop.tasks.launch

@@ -22,11 +22,11 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
 RULE = Rule(
     code="SS212",
     name="secret",
-    summary="what looks like a secret in `args`, `kwargs` or `headers`",
+    summary="a value in `args`, `kwargs` or `headers` that looks like a secret",
     severity="warning",
-    why="Arguments stand in Git, in the database's table, in the admin, in the broker's messages and in Flower, where "
-    "many can read them and nothing rotates them.",
-    remedy="Pass the name under which the secret is kept, and let the task fetch it.",
+    why="Arguments are stored in Git and in the database, and are shown in the admin, in the broker's messages and in "
+    "Flower. Many people can read them there, and nobody replaces them regularly.",
+    remedy="Pass the name of the secret, and let the task fetch its value.",
     bad="""
 export:
   task: shop.tasks.export

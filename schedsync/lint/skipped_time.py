@@ -63,8 +63,9 @@ RULE = Rule(
     name="skipped-time",
     summary="a time that daylight saving skips at the next change of the clock",
     severity="warning",
-    why="When clocks go forward, an hour of the day does not exist. Celery runs what lies in it once, as much later "
-    "as the clock jumps; several runs of that hour shrink to one, and one that coincides with another is lost.",
+    why="When clocks go forward, one hour of the day does not exist. Celery makes up for the runs of that hour with a "
+    "single run, later by as much as the clock moved. If another run of the schedule is due at that time, only one of "
+    "the two happens.",
     remedy="Choose an hour that every day has, or set `timezone: UTC`.",
     bad="""
 nightly:

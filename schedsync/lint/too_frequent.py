@@ -34,10 +34,10 @@ def _faster_than_the_limit(schedule: Schedule, task: object) -> Iterator[Found]:
 RULE = Rule(
     code="SS205",
     name="too-frequent",
-    summary="an interval under a second, or starts closer than the task's time limit",
+    summary="an interval under a second, or starts that are closer together than the task's time limit",
     severity="warning",
-    why="Beat sends one message after the other and cannot keep up with intervals under a second. And a task that may "
-    "run longer than the time to its next start overlaps with itself, or piles up in its queue.",
+    why="Beat sends one message after the other and cannot keep up with intervals under a second. A task that may run "
+    "longer than the time to its next start overlaps with itself, or its messages pile up in the queue.",
     remedy="Run it less often, lower the task's time limit, or let a single task loop.",
     bad="""
 poll:

@@ -34,7 +34,8 @@ RULE = Rule(
     name="twice",
     summary="two schedules with the same task, the same arguments and the same timing",
     severity="warning",
-    why="The task runs twice each time. Timings are compared by what they mean: `*/15` and `0,15,30,45` are the same.",
+    why="The task runs twice each time. This rule compares the meaning of timings: `*/15` and `0,15,30,45` are the "
+    "same.",
     remedy="Remove one of the two.",
     bad="""
 report:

@@ -27,9 +27,9 @@ RULE = Rule(
     name="uneven-step",
     summary="a step of hours that does not divide the day, or of minutes that does not divide the hour",
     severity="warning",
-    why="`*/5` hours are 0, 5, 10, 15 and 20 o'clock, and then 0 again after four: a crontab knows only the clock's "
-    "face, and begins anew each day and each hour.",
-    remedy="Use `every: 5h` where the period matters, or a step that divides 24 (or 60).",
+    why="The hours of `*/5` are 0, 5, 10, 15 and 20; after 20, the next run is at 0, only four hours later. A step "
+    "starts again from 0 in each day (for hours) or each hour (for minutes).",
+    remedy="Use `every: 5h` if the period matters, or a step that divides 24 (or 60).",
     bad="""
 sync:
   task: shop.tasks.sync

@@ -24,8 +24,9 @@ RULE = Rule(
     name="unknown-queue",
     summary="a queue that neither the configuration nor the application knows",
     severity="warning",
-    why="Celery creates a queue that it does not know, and sends to it; no worker reads it, and its messages wait for "
-    "ever. Known are the `queues` of `[lint]`, else those that the application of the snapshot declares.",
+    why="Celery creates a queue that it does not know and sends to it. No worker reads that queue, so its messages "
+    "wait for ever. The known queues are `queues` under `[lint]`; without that, the queues that the application "
+    "declares in the snapshot.",
     remedy="Correct the name, or add the queue to `queues` under `[lint]`.",
     bad="""
 report:

@@ -24,8 +24,9 @@ RULE = Rule(
     name="unregistered-task",
     summary="a task that the application of the snapshot does not register",
     severity="warning",
-    why="Beat sends whatever name it is given; only the worker complains, and drops the message. A task that is new in "
-    "the same change is not in the snapshot yet: deploy the workers before the schedule is applied.",
+    why="Beat sends a task by its name and does not check the name. A worker that does not know the task logs an error "
+    "and drops the message. A task that is new in the same change is not in the snapshot yet: deploy the workers "
+    "before you apply the schedule.",
     remedy="Correct the name, or deploy the workers first.",
     bad="""
 report:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from schedsync.calendar.slots import runs_a_day
 from schedsync.calendar.stock_beat import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot
 from schedsync.calendar.words import frequency, when
 from schedsync.core.change import Adopt, Change, Consequence, Delete, Rename
@@ -19,6 +20,9 @@ from schedsync.core.timing import Clocked, Interval
 
 #: Edits of these can make Beat fire for a slot of the past.
 GUARDED = frozenset({"timing", "enabled", "start_at"})
+
+#: An edit that makes a schedule run this many times as often is an alarm.
+ALARMING_RISE = 10
 
 
 def last_run_for(change: Change, now: datetime) -> datetime | None:
@@ -118,7 +122,12 @@ def _frequency(change: Change) -> Iterator[Consequence]:
     if before is None or before.one_off:
         yield Consequence("frequency", f"runs {after}")
     elif (was := frequency(before.timing)) != after:
-        yield Consequence("frequency", f"{was} {'becomes' if was.startswith('1 ') else 'become'} {after}")
+        message = f"{was} {'becomes' if was.startswith('1 ') else 'become'} {after}"
+        times = runs_a_day(spec.timing) / (runs_a_day(before.timing) or 1)
+        if times >= ALARMING_RISE:
+            yield Consequence("more_often", f"runs {times:,.0f} times as often: {message} (SS222)")
+        else:
+            yield Consequence("frequency", message)
 
 
 def _next(change: Change, before: Run | None, after: Run | None, now: datetime) -> Iterator[Consequence]:

@@ -61,9 +61,9 @@ def _empty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
 
 def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> Iterator[Refusal]:
     stops = sum(map(is_stop, changes))
-    if limits.lifted_to is not None:
-        if stops > limits.lifted_to:
-            yield _too_many(f"{stops} stops are more than the {limits.lifted_to} of --max-stops", stops)
+    if limits.allow_stops is not None:
+        if stops > limits.allow_stops:
+            yield _too_many(f"{stops} stops are more than the {limits.allow_stops} of --allow-stops", stops)
         return
     if not situation.desired and limits.allow_empty:
         return
@@ -79,7 +79,7 @@ def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> I
 
 
 def _too_many(message: str, stops: int) -> Refusal:
-    return Refusal("too_many_stops", message, f"--max-stops {stops}, or announce the deletes under `removed`")
+    return Refusal("too_many_stops", message, f"--allow-stops {stops}, or announce the deletes under `removed`")
 
 
 def _taken(situation: Situation) -> Iterator[Refusal]:
@@ -122,13 +122,13 @@ def _older(situation: Situation, limits: Limits) -> Iterator[Refusal]:
 
 def _moved(situation: Situation, limits: Limits) -> Iterator[Refusal]:
     last, now = situation.last, situation.now
-    if last is None or limits.move_set:
+    if last is None or limits.allow_move:
         return
     if last.environment != now.environment:
         yield Refusal(
             "other_environment",
             f"set `{situation.set}` is bound to {_environment(last)}, this is {_environment(now)}",
-            "--move-set, or another set for this environment",
+            "--allow-move, or another set for this environment",
         )
     if (last.repository and now.repository and last.repository != now.repository) or (
         last.path is not None and now.path is not None and last.path != now.path
@@ -136,7 +136,7 @@ def _moved(situation: Situation, limits: Limits) -> Iterator[Refusal]:
         yield Refusal(
             "moved_set",
             f"set `{situation.set}` was last applied from {_place(last)}, this is {_place(now)}",
-            "--move-set",
+            "--allow-move",
         )
 
 

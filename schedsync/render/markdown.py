@@ -40,7 +40,7 @@ _LONG_FENCE = re.compile("`{40,}")
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 #: Deletes and what fires at once stand on top.
 _ORDER = {"delete": 0, "adopt": 2, "rename": 3, "update": 4, "create": 5}
-_ALARMING = frozenset({"fires_at_once", "fires_late", "stops", "never_runs"})
+_ALARMING = frozenset({"fires_at_once", "fires_late", "stops", "never_runs", "more_often"})
 #: Consequences whose message holds text from outside.
 _QUOTED = frozenset({"pause_ends", "taken_over"})
 _HARMLESS = re.compile(r"[A-Za-z0-9_ ,;:.()/+`%→-]*\Z")

@@ -35,7 +35,7 @@ _SIGNS = {"create": "+", "update": "~", "delete": "-", "rename": ">", "adopt": "
 _STYLES = {"create": "green", "update": "yellow", "delete": "red", "rename": "cyan", "adopt": "cyan"}
 #: What the workers do not know yet heads a plan.
 _HEADING = "SS219"
-_LOUD = frozenset({"fires_at_once", "fires_late", "stops", "never_runs", "may_restore_run"})
+_LOUD = frozenset({"fires_at_once", "fires_late", "stops", "never_runs", "may_restore_run", "more_often"})
 
 
 def plain(text: str, _style: str) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from schedsync.core.change import Change, Edit, FieldChange, Held, Rename
+from schedsync.core.crontab import FIELDS_BY_NAME, Field, expand
 from schedsync.core.observed import Paused
 from schedsync.core.secrets import changed_secrets, masked
 from schedsync.core.timing import Crontab, Timing, clock_text
@@ -159,7 +160,21 @@ def timing_words(timing: Timing) -> str:
     options = Options()
     options.use_24hour_time_format = True
     options.locale_code = "en_US"
-    return f"{get_description(timing.expression, options)}, {timing.timezone}"
+    return f"{get_description(_with_true_steps(timing), options)}, {timing.timezone}"
+
+
+def _with_true_steps(timing: Crontab) -> str:
+    """Return the five fields, with each step written out that is shorter at the end: `*/2` as a day of the week.
+
+    The words would otherwise say "every 2 days", though Saturday and Sunday follow each other.
+    """
+    return " ".join(_written_out(getattr(timing, name), field) for name, field in FIELDS_BY_NAME.items())
+
+
+def _written_out(text: str, field: Field) -> str:
+    _, slash, step = text.partition("/")
+    is_even = not slash or (field.name != "day_of_month" and (field.last - field.first + 1) % int(step) == 0)
+    return text if is_even else ",".join(map(str, sorted(expand(text, field))))
 
 
 def scope_text(plan: Plan) -> str:
@@ -179,7 +194,7 @@ def time_text(value: datetime | None) -> str:
 def edit_text(edit: Edit | None) -> str:
     """Write who edited a row, and when."""
     if edit is None:
-        return "by an unknown hand: no entry in the admin's log"
+        return "by an unknown user (nothing in Django's admin log)"
     return f"by {printable(edit.user)} at {time_text(edit.time)}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from schedsync.config import DEFAULT_PATH, Config, load_config
+from schedsync.config import DEFAULT_PATH, Config, read_config
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.errors import InvalidConfiguration
@@ -28,7 +28,7 @@ class Side:
 
     def broken(self, environment: str | None) -> frozenset[str]:
         """Return the paths of files that have errors: what they say is not known, or not all of it."""
-        said = [*self.reading.looking, *(one for file in self.reading.files for one in file.findings)]
+        said = [*self.reading.unread, *(one for file in self.reading.files for one in file.findings)]
         said += [one for file in self.reading.files for one in file.part(environment).findings]
         return frozenset(one.location.path for one in said if one.severity == "error" and one.location)
 
@@ -42,7 +42,7 @@ class Side:
 
 def read_work_tree(repository: Repository, path: str | None) -> Side:
     """Read a set from the work tree, which it may not leave."""
-    config = load_config(path, repository.root)
+    config = read_config(path, repository.root)
     file = config.file and Path(shown_from(repository.root)(repository.inside(config.file).as_posix()))
     config = replace(config, within=repository.root, file=file)
     here = [one for one in config.paths if one.exists() or one.is_symlink()]
@@ -84,7 +84,7 @@ def _read(
     """Read files, but for those that are the same on the other side: they stay the same objects."""
     # The environments that a configuration declares decide what is found in a file.
     shared = other.reading.files if other and other.config.environments == config.environments else ()
-    at_hand = {(file.path, file.blob): file for file in shared if not file.refers}
+    at_hand = {(file.path, file.blob): file for file in shared if not file.refers_to_files}
     return ScheduleSet(tuple(_read_once(file, config, at_hand) for file in files), tuple(findings))
 
 

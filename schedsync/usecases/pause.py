@@ -1,4 +1,4 @@
-"""What an operator does to one schedule, now: pause and resume. Git does not overrule either."""
+"""The two things that an operator does to one schedule at once: pause and resume. No apply undoes either."""
 
 from __future__ import annotations
 
@@ -12,33 +12,35 @@ from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.database.actor import who
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
-from schedsync.database.pauses import enable_row, operate, why_done
-from schedsync.database.transaction import Waiting
-from schedsync.database.write import bump
+from schedsync.database.lock_wait import wait_for_lock
+from schedsync.database.notify import bump
+from schedsync.database.pauses import change_schedule, enable_row, why_done
+from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Failed, NotConfirmed, WrongUsage
 from schedsync.models import Pause
 
 
-def pause(using: str, name: str, reason: str, span: timedelta | None, waiting: Waiting) -> Paused:
-    """Stop a managed schedule; ``span`` is for how long, None until it is resumed. Returns the pause.
+def pause(using: str, name: str, reason: str, span: timedelta | None, wait: WaitOptions) -> Paused:
+    """Stop a managed schedule for ``span``, or until it is resumed where that is None; returns the pause.
 
     A second pause of the same schedule replaces the first. Raises WrongUsage where the name is not managed,
-    NotConfirmed where something enables the row again.
+    NotConfirmed where another process enables the row again, Locked where another apply holds the lock for too long.
     """
     if not reason.strip():
-        raise WrongUsage("a pause has a reason", hint="give `--reason TEXT`; whoever looks at it later will ask")
+        raise WrongUsage("a pause needs a reason", hint="give `--reason TEXT`, for the people who see it later")
+    actor = who()
 
     def write(row: Row, observed: Observed, at: datetime) -> Paused:
         until = None if span is None else at + span
         before = observed.pauses.get(name)
         held = before.held if before else _is_held(row, observed.ledger[name])
-        values = {"reason": reason, "who": who(), "since": at, "until": until, "held": held}
+        values = {"reason": reason, "who": actor, "since": at, "until": until, "held": held}
         Pause.objects.using(using).update_or_create(name=name, defaults=values)
         PeriodicTask.objects.using(using).filter(pk=row.id, enabled=True).update(enabled=False)
-        return Paused(name, reason, who(), at, until, held)
+        return Paused(name, reason, actor, at, until, held)
 
-    paused = operate(using, "pause", name, write)
-    _hold(using, name, waiting)
+    paused = wait_for_lock(lambda: change_schedule(using, "pause", name, write), wait.lock, wait.sleep)
+    _hold(using, name, wait)
     return paused
 
 
@@ -46,14 +48,14 @@ def _is_held(row: Row, managed: Managed) -> bool:
     return managed.spec.enabled and row.spec is not None and not row.spec.enabled
 
 
-def _hold(using: str, name: str, waiting: Waiting) -> None:
+def _hold(using: str, name: str, wait: WaitOptions) -> None:
     """Read back after a poll of Beat, which can undo the pause with a stale row just as it can an apply.
 
-    A pause that has ended meanwhile, by its time or by somebody's `resume`, is not undone but over.
+    A pause that has ended meanwhile, by its time or by `resume`, is over, and not undone.
     """
-    if waiting.settle > 0:
-        waiting.say(f"paused; waiting {waiting.settle:g} s for a poll of Beat, to see that it holds")
-        waiting.sleep(waiting.settle)
+    if wait.settle > 0:
+        wait.say(f"paused; waiting {wait.settle:g} s for a poll of Beat, to see that it holds")
+        wait.sleep(wait.settle)
     lasts = Exists(Pause.objects.using(using).filter(name=name))
     undone = PeriodicTask.objects.using(using).filter(lasts, name=name, enabled=True)
     with database_errors(using):
@@ -66,10 +68,11 @@ def _hold(using: str, name: str, waiting: Waiting) -> None:
             raise NotConfirmed([name])
 
 
-def resume(using: str, name: str) -> bool:
-    """Let a paused or held schedule run again; returns whether it does, or Git has it disabled.
+def resume(using: str, name: str, wait: WaitOptions) -> bool:
+    """End the pause or the hold of a schedule; returns whether it runs now: not if Git has it disabled, or it is done.
 
-    Nothing fires for a slot of the past. Raises Failed where it is neither paused nor held.
+    It does not fire for a slot in the past. Raises Failed where the schedule is neither paused nor
+    held, Locked where another apply holds the lock for too long.
     """
 
     def write(row: Row, observed: Observed, at: datetime) -> bool:
@@ -85,4 +88,4 @@ def resume(using: str, name: str) -> bool:
             enable_row(using, row, at)
         return runs
 
-    return operate(using, "resume", name, write)
+    return wait_for_lock(lambda: change_schedule(using, "resume", name, write), wait.lock, wait.sleep)

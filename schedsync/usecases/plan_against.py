@@ -1,4 +1,4 @@
-"""A plan against a snapshot: needs neither the database nor the application."""
+"""Plans against a snapshot instead of the database, so that it needs neither the database nor the application."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from schedsync.usecases.target import Target, binding_of, desired_of, plan_reque
 
 
 def plan_against(target: Target, snapshot: Snapshot, now: datetime) -> Plan:
-    """Compare the files with a snapshot of the database and of the application; needs neither.
+    """Compare the files with a snapshot of the database and of the application.
 
-    What the snapshot's workers do not know yet, and would be sent, heads the notices.
+    The notices begin with the tasks that would be sent although the snapshot's workers do not know them.
     """
     check_set(snapshot, target.config.set)
-    reading, desired, findings = desired_of(target)
+    files, desired, findings = desired_of(target)
     wanted, surroundings = masked_desired(desired), Surroundings(snapshot.last, snapshot.dual_writers)
     request = plan_request(target, binding_of(target), snapshot.last)
     result = build_plan(request, wanted, findings, snapshot.observed, surroundings, now)
     context = Context(
         tuple(desired.schedules.values()), now, _about_the_application(target.config), snapshot.application
     )
-    known = lint(context, reading.ignores)
-    anew = _sent_anew(result.changes, desired)
-    first = [one for one in known if one.code == "SS219" and one.location in anew]
-    rest = [one for one in known if one not in first]
+    about_application = lint(context, files.ignores)
+    newly_sent = _newly_sent(result.changes, desired)
+    first = [finding for finding in about_application if finding.code == "SS219" and finding.location in newly_sent]
+    rest = [finding for finding in about_application if finding not in first]
     return replace(result, notices=(*first, *rest, *_masked_notices(desired, wanted), *result.notices))
 
 
 def _masked_notices(desired: Desired, wanted: Desired) -> Iterator[Finding]:
     for name, schedule in desired.schedules.items():
         if schedule.spec != wanted.schedules[name].spec:
-            message = f"`{name}` holds what looks like a secret: whether that changes, a snapshot cannot tell"
-            yield Finding("SS166", message, schedule.location, "a plan against the database tells", "info")
+            message = f"`{name}` seems to hold a secret, which the snapshot masks: this plan cannot compare it"
+            yield Finding("SS166", message, schedule.location, "plan against the database to compare it", "info")
 
 
 def _about_the_application(config: Config) -> Options:
@@ -51,11 +51,11 @@ def _about_the_application(config: Config) -> Options:
     return replace(config.lint, select=codes, extend_select=())
 
 
-def _sent_anew(changes: Sequence[Change], desired: Desired) -> set[Location]:
-    """Return where the tasks stand that are sent for the first time, or by another name than before."""
-    names = (one.name for one in changes if one.after and (one.row is None or _retargeted(one)))
+def _newly_sent(changes: Sequence[Change], desired: Desired) -> set[Location]:
+    """Return where the files name a task that a schedule sends for the first time."""
+    names = (change.name for change in changes if change.after and (change.row is None or _retargeted(change)))
     return {desired.schedules[name].at("task") for name in names}
 
 
 def _retargeted(change: Change) -> bool:
-    return any(one.field == "task" for one in change.fields)
+    return any(field.field == "task" for field in change.fields)

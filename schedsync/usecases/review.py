@@ -1,4 +1,4 @@
-"""What does a change of the files do? Two revisions are compared; no Django is imported."""
+"""Reviews a change of the files by comparing two revisions; imports no Django."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 from schedsync.config import DEFAULT_PATH
-from schedsync.core.collecting import gc_paused
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.errors import WrongUsage
@@ -21,11 +20,10 @@ from schedsync.review.result import EnvironmentReview, Request, Review
 from schedsync.review.side import Side, read_revision, read_work_tree
 
 
-@gc_paused()
 def review(request: Request, now: datetime) -> Review:
-    """Compare what the files say in two revisions; nothing of either is run.
+    """Compare the files of two revisions; no code of either is run.
 
-    Raises WrongUsage where a revision cannot be found, with what to fetch.
+    Raises WrongUsage where a revision cannot be found; its hint says what to fetch.
     """
     with open_repository(Path(request.path or DEFAULT_PATH)) as repository:
         head = repository.commit(request.head) if request.head else None
@@ -47,18 +45,18 @@ def review(request: Request, now: datetime) -> Review:
         check_set(request.snapshot, after.config.set)
     comparison = _Comparison(request, before, after, now)
     comparison.add(configuration(before, after))
-    for one in chosen:
-        comparison.compare(one)
+    for name in chosen:
+        comparison.compare(name)
     findings = in_order(comparison.findings)
     return Review(base, head, tuple(comparison.reviews), tuple(findings), frozenset(comparison.new))
 
 
 class _Comparison:
-    """The running review: the two sides, and what was found in them so far."""
+    """A review in progress: the two sides, and their findings so far."""
 
     def __init__(self, request: Request, before: Side, after: Side, now: datetime) -> None:
         self.request, self.before, self.after, self.now = request, before, after, now
-        # What did not change is the same object on both sides.
+        # A file that did not change is the same object on both sides.
         kept = {id(file) for file in before.reading.files}
         self.shared = {file.path for file in after.reading.files if id(file) in kept}
         self.application = request.snapshot.application if request.snapshot else None
@@ -66,11 +64,11 @@ class _Comparison:
         self.findings: list[Finding] = []
         self.new: set[Finding] = set()
 
-    def add(self, found: Iterable[Finding]) -> None:
+    def add(self, findings: Iterable[Finding]) -> None:
         """Add findings about the change as a whole: all of them are new."""
-        said = list(found)
-        self.findings += said
-        self.new |= set(said)
+        new = list(findings)
+        self.findings += new
+        self.new |= set(new)
 
     def compare(self, environment: str | None) -> None:
         """Compare the sides in one environment."""
@@ -95,18 +93,21 @@ class _Comparison:
         fresh = [file for file in self.after.reading.files if file.path not in self.shared]
         gone = [file for file in self.before.reading.files if file.path not in self.shared]
         of_files = self._of_files(fresh, environment)
-        together = [*self.after.reading.looking, *between_after, *self._together(self.after.reading, after)]
-        earlier = [*self.before.reading.looking, *between_before]
+        together = [*self.after.reading.unread, *between_after, *self._together(self.after.reading, after)]
+        earlier = [*self.before.reading.unread, *between_before]
         if together:
             earlier += self._together(self.before.reading, before)
         old = self._of_files([file for file in self.after.reading.files if file.path in self.shared], environment)
         self.findings += [*old, *of_files, *together]
-        owned = [Owners({file.path: file.entries for file in side.reading.files}) for side in (self.before, self.after)]
+        owned = [
+            Owners({file.path: file.schedule_lines for file in side.reading.files})
+            for side in (self.before, self.after)
+        ]
         known = [*self._of_files(gone, environment), *earlier]
         self.new |= new_findings(known, owned[0], [*of_files, *together], owned[1])
 
     def _of_files(self, files: Sequence[ReadFile], environment: str | None) -> list[Finding]:
-        """Return what is found in files one by one."""
+        """Return the findings of single files."""
         findings: list[Finding] = []
         for file in files:
             part = file.part(environment)
@@ -118,5 +119,5 @@ class _Comparison:
         return lint_whole(self._context(tuple(desired.schedules.values())), reading.ignores)
 
     def _context(self, schedules: Sequence[Schedule]) -> Context:
-        # The rules of the head judge both sides: a rule that is switched on makes nothing new.
+        # The head's rules judge both sides, so that switching a rule on makes no old finding new.
         return Context(schedules, self.now, self.after.config.lint, self.application)

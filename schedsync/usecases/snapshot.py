@@ -1,4 +1,4 @@
-"""Takes a snapshot of the running application: its tasks, its queues, and the state of one set. Reads only."""
+"""Takes a snapshot of the running application: its tasks, its queues, and the rows of one set. It writes nothing."""
 
 from __future__ import annotations
 
@@ -10,40 +10,43 @@ from typing import Any
 from celery import current_app
 
 from schedsync.core.application import KINDS, Application, Task, TaskParameter
+from schedsync.database.audit import last_binding
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe
-from schedsync.database.surroundings import surroundings_of
 from schedsync.errors import WrongUsage
 from schedsync.planning.snapshot import Snapshot
+from schedsync.usecases.celery_settings import beat_schedule_names
 
 _PACKAGES = ("celery", "django-celery-beat", "django", "schedsync")
 _NAMES = {kind: name for name, kind in KINDS.items()}
 
 
 def capture(using: str, set_name: str) -> Snapshot:
-    """Return what the application and the database know; raises WrongUsage where the project has no Celery app."""
-    application = application_of(current_app)
+    """Return a snapshot of the application and of one set in the database.
+
+    Raises WrongUsage where the project has no Celery app, Unavailable where the database does not answer.
+    """
+    application, dual_writers = application_of(current_app), beat_schedule_names()
     with database_errors(using), read_only_transaction(using):
-        around = surroundings_of(using, set_name)
         return Snapshot(
             set=set_name,
             created_at=now(),
             application=application,
             observed=observe(using, set_name),
-            last=around.last,
-            dual_writers=around.dual_writers,
+            last=last_binding(using, set_name),
+            dual_writers=dual_writers,
         )
 
 
 def application_of(app: Any) -> Application:
-    """Return what a Celery app knows, once it has imported its tasks as a worker does."""
+    """Return the tasks and queues of a Celery app, after importing its tasks as a worker does."""
     app.loader.import_default_modules()
     app.finalize(auto=True)
     tasks = {str(name): _task(task, app.conf) for name, task in app.tasks.items()}
     if all(name.startswith("celery.") for name in tasks):
-        hint = "let the project's `__init__.py` import its Celery app, as Celery's guide for Django has it"
+        hint = "import the Celery app in the project's `__init__.py`, as Celery's guide for Django says"
         raise WrongUsage("the project's Celery app registers no task", hint=hint)
     return Application(tasks, _queues(app), {name: version(name) for name in _PACKAGES})
 
@@ -62,11 +65,13 @@ def _seconds(*values: Any) -> float | None:
 
 def _parameters(run: Callable[..., Any]) -> tuple[TaskParameter, ...] | None:
     try:
-        # Of a bound task the bound `run` leaves its `self` out.
+        # ``run`` of a bound task is a bound method, whose signature has no `self`.
         parameters = inspect.signature(run).parameters.values()
     except (TypeError, ValueError):
         return None
-    return tuple(TaskParameter(one.name, _NAMES[one.kind], _is_required(one)) for one in parameters)
+    return tuple(
+        TaskParameter(parameter.name, _NAMES[parameter.kind], _is_required(parameter)) for parameter in parameters
+    )
 
 
 def _is_required(parameter: inspect.Parameter) -> bool:
@@ -75,7 +80,7 @@ def _is_required(parameter: inspect.Parameter) -> bool:
 
 
 def _queues(app: Any) -> tuple[str, ...]:
-    """Return the queues that the application declares, and those that its routes name; none where it declares none."""
+    """Return the queues that the application declares and that its routes name; empty where it declares none."""
     if not app.conf.task_queues:
         return ()
     routed = {route["queue"] for route in _routes(app.conf.task_routes) if isinstance(route.get("queue"), str)}
@@ -85,4 +90,4 @@ def _queues(app: Any) -> tuple[str, ...]:
 def _routes(routes: Any) -> list[Mapping[str, Any]]:
     if isinstance(routes, Mapping):
         return [route for route in routes.values() if isinstance(route, Mapping)]
-    return [one for route in routes or () if isinstance(route, Mapping) for one in _routes(route)]
+    return [route for table in routes or () if isinstance(table, Mapping) for route in _routes(table)]

@@ -1,10 +1,10 @@
-"""How Beat is doing: who leads, what it has loaded, and which schedules do not run as they should."""
+"""Reports how Beat is doing: which one leads, the change it has loaded, and the schedules that do not run."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from celery import current_app
 
@@ -14,22 +14,23 @@ from schedsync.core.schedule import Spec, completed_at
 from schedsync.core.status import BeatStatus, Late, Status
 from schedsync.core.timing import Crontab
 from schedsync.database.beats import last_number, live_beats
-from schedsync.database.clock import DatabaseNow
+from schedsync.database.clock import DatabaseNow, now
 from schedsync.database.faults import database_errors
 from schedsync.database.observe import observe_rows
+from schedsync.database.use_tz import require_use_tz
 from schedsync.models import ApplyLock, Beat, ManagedSchedule
 
-#: A tick is overdue when it is so late. Stock Beat writes its runs back only every three minutes.
+#: A tick is overdue when it is later than this. Stock Beat writes its runs back only every three minutes.
 OVERDUE = timedelta(seconds=60)
 OVERDUE_WITH_STOCK = timedelta(seconds=300)
-#: A schedule that is disabled for so long was perhaps forgotten.
+#: A schedule that is disabled for longer than this was perhaps forgotten.
 LONG = timedelta(days=30)
 _TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """What is looked at, and when; ``leads_since`` is None where no Beat of ours leads."""
+    """The state to report on, and its time; ``leads_since`` is None where no Beat of schedsync's own leads."""
 
     observed: Observed
     now: datetime
@@ -38,45 +39,51 @@ class _Moment:
 
 
 def status(using: str) -> Status:
-    """Read how Beat and the schedules are doing; raises Unavailable where the database is not there or not migrated."""
-    now = datetime.now(timezone.utc)
+    """Read how Beat and the schedules are doing.
+
+    Raises Unavailable where the database is not there or not migrated, WrongUsage where ``USE_TZ`` is off.
+    """
+    require_use_tz()
+    at = now()
     with database_errors(using):
         beats = live_beats(using)
-        # Who was killed says so no more: each new leader has a higher epoch.
+        # A Beat that was killed still has ``leads`` set: the true leader has the highest epoch.
         epoch = max((beat.epoch for beat in beats if beat.leads), default=0)
         for beat in beats:
             beat.leads = beat.leads and beat.epoch == epoch
-        since = next((beat.leads_since or now for beat in beats if beat.leads), None)
-        moment = _Moment(observe_rows(using), now, OVERDUE if beats else OVERDUE_WITH_STOCK, since)
-        recent = ManagedSchedule.objects.using(using).filter(applied_at__gt=now - LONG)
+        since = next((beat.leads_since or at for beat in beats if beat.leads), None)
+        moment = _Moment(observe_rows(using), at, OVERDUE if beats else OVERDUE_WITH_STOCK, since)
+        recent = ManagedSchedule.objects.using(using).filter(applied_at__gt=at - LONG)
         applied = set(recent.values_list("name", flat=True))
-        # The Beats' times are the database's; "how long ago" is told by its clock.
-        at = ApplyLock.objects.using(using).values_list(DatabaseNow(), flat=True).first()
+        # The Beats' times come from the database's clock, so their ages are computed with it.
+        database_now = ApplyLock.objects.using(using).values_list(DatabaseNow(), flat=True).first()
         number = last_number(using)
     current_app.loader.import_default_modules()
-    return _status(beats, at or now, number, moment, applied)
+    return _status(beats, database_now or at, number, moment, applied)
 
 
-def _status(beats: list[Beat], at: datetime, number: int, moment: _Moment, applied: Collection[str]) -> Status:
+def _status(
+    beats: list[Beat], database_now: datetime, number: int, moment: _Moment, applied: Collection[str]
+) -> Status:
     rows = sorted(moment.observed.rows.values(), key=lambda row: row.name)
     enabled = [row for row in rows if row.spec is not None and row.spec.enabled and not row.problems]
     late = list(_late(enabled, moment))
-    known = current_app.tasks
+    registered = current_app.tasks
     return Status(
         at=moment.now,
         number=number,
-        beats=tuple(_beat(beat, at) for beat in beats),
+        beats=tuple(_beat(beat, database_now) for beat in beats),
         enabled=len(enabled),
-        due=tuple(one for one in late if moment.now - one.tick <= moment.grace),
-        overdue=tuple(one for one in late if moment.now - one.tick > moment.grace),
+        due=tuple(schedule for schedule in late if moment.now - schedule.tick <= moment.grace),
+        overdue=tuple(schedule for schedule in late if moment.now - schedule.tick > moment.grace),
         never_ran=tuple(row.name for row in enabled if not row.total_run_count and row.last_run_at is None),
         disabled_long=tuple(row.name for row in rows if row.name not in applied and _is_disabled_long(row, moment)),
-        unregistered=tuple(row.name for row in enabled if row.spec and row.spec.task not in known),
+        unregistered=tuple(row.name for row in enabled if row.spec and row.spec.task not in registered),
         broken=tuple(row.name for row in rows if row.problems and (row.spec is None or row.spec.enabled)),
     )
 
 
-def _beat(beat: Beat, at: datetime) -> BeatStatus:
+def _beat(beat: Beat, database_now: datetime) -> BeatStatus:
     return BeatStatus(
         id=str(beat.pk),
         name=str(beat),
@@ -85,7 +92,7 @@ def _beat(beat: Beat, at: datetime) -> BeatStatus:
         leads_since=beat.leads_since,
         epoch=beat.epoch,
         started_at=beat.started_at,
-        seen=at - beat.seen_at,
+        seen=database_now - beat.seen_at,
         loaded=beat.loaded,
         loaded_at=beat.loaded_at,
         schedules=beat.schedules,
@@ -102,14 +109,14 @@ def _late(rows: list[Row], moment: _Moment) -> Iterator[Late]:
 
 
 def _tick(row: Row, spec: Spec, moment: _Moment) -> datetime | None:
-    """Return the tick since which a schedule is waiting, if it lies in the past and is still wanted."""
+    """Return the oldest missed tick that is still due, or None."""
     if spec.one_off and row.total_run_count:
         return None
     last = row.last_run_at or row.date_changed or moment.now
     tick = first_tick(spec.timing, last, spec.start_at, ran=row.last_run_at is not None)
     if tick is None or tick > moment.now:
         return None
-    # Where nobody leads, nobody decides to pass anything over.
+    # Only a leader skips missed ticks.
     earliest = None if moment.leads_since is None else _earliest(_lateness(spec), moment.now, moment.leads_since)
     if earliest is not None and tick < earliest:
         following = tick_after(spec.timing, last_tick(spec.timing, tick, earliest - _TICK))
@@ -118,7 +125,7 @@ def _tick(row: Row, spec: Spec, moment: _Moment) -> datetime | None:
 
 
 def _earliest(lateness: Lateness, now: datetime, leads_since: datetime) -> datetime | None:
-    """Return since when what was missed is made up for; None where all of it is."""
+    """Return the instant since which missed ticks are still sent; None where all of them are."""
     if lateness.deadline is not None:
         return now - lateness.deadline
     return leads_since - GRACE if lateness.missed == "none" else None
@@ -132,7 +139,7 @@ def _lateness(spec: Spec) -> Lateness:
 
 
 def _is_disabled_long(row: Row, moment: _Moment) -> bool:
-    """Say whether a row was disabled long ago, as far as the tables tell: an UPDATE by hand leaves no time behind."""
+    """Say whether a row was disabled long ago; an UPDATE by hand records no time, so it is not noticed."""
     if row.spec is None or row.spec.enabled or row.date_changed is None or completed_at(row.spec, moment.now):
         return False
     paused = moment.observed.pauses.get(row.name)

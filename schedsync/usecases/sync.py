@@ -1,71 +1,81 @@
-"""The database use cases: plan, apply and drift. Here the steps meet, and nothing else is decided.
+"""The database use cases: plan, apply and drift; they only call the other rooms in order.
 
-Plan and apply are one engine: what is written is what was planned, compared again behind the lock.
+Plan and apply are one engine: apply writes the plan that was shown, after comparing the tables again behind the lock.
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from schedsync.core.change import Edit, Held
-from schedsync.core.collecting import gc_paused
+from schedsync.core.change import Edit
+from schedsync.core.observed import Observed
+from schedsync.core.origin import Binding
 from schedsync.database.actor import who
+from schedsync.database.admin_log import last_edits
+from schedsync.database.audit import last_binding
 from schedsync.database.beats import last_number
 from schedsync.database.clock import now
-from schedsync.database.confirm import execute, loaded
+from schedsync.database.confirm import wait_for_beats, write_and_confirm
 from schedsync.database.faults import database_errors
-from schedsync.database.ledger import WriteRequest
 from schedsync.database.lock import read_only_transaction
-from schedsync.database.observe import edits, observe
-from schedsync.database.surroundings import last_binding, surroundings_of
-from schedsync.database.transaction import Waiting
+from schedsync.database.observe import observe
+from schedsync.database.transaction import WaitOptions
+from schedsync.database.write_request import WriteRequest
 from schedsync.errors import Refused, Stale
 from schedsync.planning.approval import not_approved
-from schedsync.planning.build import build_plan
+from schedsync.planning.build import PlanRequest, Surroundings, build_plan
 from schedsync.planning.documents import SavedPlan
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan, drift_only, row_id_of
+from schedsync.usecases.celery_settings import beat_schedule_names
 from schedsync.usecases.target import Target, binding_of, desired_of, plan_request
 
 _TRIES = 3
 
 
-@gc_paused()
 def plan(target: Target) -> Plan:
-    """Compare the files with the database; reads only.
+    """Compare the files with the database, without writing anything.
 
     Raises InvalidSet where the files have errors, WrongUsage where an environment must be chosen, Unavailable where
-    the database is not there or not migrated.
+    the database does not answer or is not migrated, Stale where the set was applied again and again meanwhile.
+    """
+    _, desired, findings = desired_of(target)
+    binding, dual_writers = binding_of(target), beat_schedule_names()
+    with database_errors(target.using):
+        request, last, observed = _observe(target, binding)
+        result = build_plan(request, desired, findings, observed, Surroundings(last, dual_writers), now())
+        return _with_editors(target.using, result) if result.held else result
+
+
+def _observe(target: Target, binding: Binding) -> tuple[PlanRequest, Binding | None, Observed]:
+    """Ask Git how the files relate to the last apply, then read the tables; returns both, and that last apply.
+
+    Git may be slow, so it is asked while no transaction is open, and again if the set was applied meanwhile.
     """
     using, set_name = target.using, target.config.set
-    _, desired, findings = desired_of(target)
-    binding = binding_of(target)
-    with database_errors(using):
-        last = last_binding(using, set_name)
-        while True:
-            # Git may take long, and is asked while no transaction is open.
-            request = plan_request(target, binding, last)
-            with read_only_transaction(using):
-                surroundings = surroundings_of(using, set_name)
-                if surroundings.last == last:
-                    result = build_plan(request, desired, findings, observe(using, set_name), surroundings, now())
-                    return replace(result, held=_with_editors(using, result)) if result.held else result
-            last = surroundings.last
+    last = last_binding(using, set_name)
+    for _ in range(_TRIES):
+        asked, request = last, plan_request(target, binding, last)
+        with read_only_transaction(using):
+            last, observed = last_binding(using, set_name), observe(using, set_name)
+        if last == asked:
+            return request, last, observed
+    raise Stale("the set was applied from another commit each time it was compared")
 
 
-def _with_editors(using: str, plan: Plan) -> tuple[Held, ...]:
-    return drift_only(plan, _edits(using, plan, [held.name for held in plan.held])).held
+def _with_editors(using: str, plan: Plan) -> Plan:
+    """Return a plan that names who disabled each held schedule."""
+    return replace(plan, held=drift_only(plan, _edits(using, plan, [held.name for held in plan.held])).held)
 
 
 def _edits(using: str, plan: Plan, names: Sequence[str]) -> dict[int, Edit]:
     rows = {name: row_id for name in names if (row_id := row_id_of(plan, name)) is not None}
-    return edits(using, rows)
+    return last_edits(using, rows)
 
 
 def drift(target: Target) -> Plan:
-    """Return the part of a plan that undoes what somebody else did to the tables, with who did it where it is known."""
+    """Return the part of a plan that undoes edits by others, and who made them where the admin's log has it."""
     current = plan(target)
     names = [change.name for change in current.drifted] + [held.name for held in current.held]
     with database_errors(target.using):
@@ -75,17 +85,17 @@ def drift(target: Target) -> Plan:
 def apply(
     target: Target,
     agree: Callable[[Plan], bool],
-    waiting: Waiting,
+    wait: WaitOptions,
     *,
     checksum: str | None = None,
     reviewed: SavedPlan | None = None,
     pinned: bool = False,
 ) -> Outcome | None:
-    """Plan, ask, and write; returns None where nobody agreed.
+    """Plan, ask, and write; returns None where the answer was no.
 
-    ``agree`` is shown the plan and says whether to go on. With ``checksum``, or ``pinned`` to what was agreed to, a
-    plan that has changed meanwhile is Stale; else what is there by then is planned and applied. Raises Refused where
-    a safety rule says no, or a change is in no ``reviewed`` plan.
+    ``agree`` gets the plan and returns whether to go on. If the tables change before the lock is taken, everything is
+    planned again; but with a ``checksum``, or ``pinned`` to the plan that was agreed to, a different plan raises Stale.
+    Raises Refused where a safety rule refuses, or a change is not in the ``reviewed`` plan.
     """
     expected = checksum
     for attempt in range(_TRIES):
@@ -94,50 +104,57 @@ def apply(
             raise Stale(f"its checksum is {current.checksum} now")
         if not agree(current):
             return None
-        refused = (*current.refusals, *(not_approved(current, reviewed) if reviewed else ()))
-        if refused:
-            raise Refused(refused)
+        _check_allowed(current, reviewed)
         if not current.writes:
-            return _nothing(target.using, current.checksum, waiting)
+            return _nothing(target.using, current.checksum, wait)
         if pinned:
             expected = current.checksum
         try:
-            return _execute(target, current, waiting)
+            return _write(_request_of(target.using, current), wait)
         except Stale:
             if attempt == _TRIES - 1:
                 raise
     return None
 
 
-def _nothing(using: str, checksum: str, waiting: Waiting) -> Outcome:
-    """Return the outcome of an apply that has nothing to write; Beats may still be behind with the one before."""
+def _check_allowed(plan: Plan, reviewed: SavedPlan | None) -> None:
+    refused = (*plan.refusals, *(not_approved(plan, reviewed) if reviewed else ()))
+    if refused:
+        raise Refused(refused)
+
+
+def _nothing(using: str, checksum: str, wait: WaitOptions) -> Outcome:
+    """Return the outcome of an apply with nothing to write; waits for Beats that have not loaded the last change."""
     outcome = Outcome(checksum=checksum)
-    if waiting.beats <= 0:
+    if wait.beats <= 0:
         return outcome
     with database_errors(using):
-        return loaded(using, last_number(using), outcome, waiting)
+        return wait_for_beats(using, last_number(using), outcome, wait)
 
 
-def _execute(target: Target, current: Plan, waiting: Waiting) -> Outcome:
-    writing = WriteRequest(
-        using=target.using,
+def _write(request: WriteRequest, wait: WaitOptions) -> Outcome:
+    with database_errors(request.using):
+        return write_and_confirm(request, wait)
+
+
+def _request_of(using: str, plan: Plan) -> WriteRequest:
+    return WriteRequest(
+        using=using,
         verb="apply",
-        set=current.set,
-        binding=current.binding,
-        checksum=current.checksum,
+        set=plan.set,
+        binding=plan.binding,
+        checksum=plan.checksum,
         who=who(),
-        now=current.now,
-        changes=current.changes,
-        forgotten=current.forgotten,
-        agreed=current.agreed,
-        places=current.places,
-        run=uuid.uuid4(),
+        now=plan.now,
+        changes=plan.changes,
+        expected=plan.fingerprint,
+        lost_rows=plan.forgotten,
+        to_record=plan.agreed,
+        locations=plan.places,
     )
-    with database_errors(target.using):
-        return execute(writing, current.fingerprint, waiting)
 
 
-def apply_saved(using: str, saved: SavedPlan, waiting: Waiting) -> Outcome:
+def apply_saved(using: str, saved: SavedPlan, wait: WaitOptions) -> Outcome:
     """Write a plan that was saved earlier, without reading the files again.
 
     Raises Refused where the plan holds refusals, Stale where the tables have changed since it was made.
@@ -145,8 +162,8 @@ def apply_saved(using: str, saved: SavedPlan, waiting: Waiting) -> Outcome:
     if saved.refusals:
         raise Refused(saved.refusals)
     if not saved.changes and not saved.forgotten:
-        return _nothing(using, saved.checksum, waiting)
-    writing = WriteRequest(
+        return _nothing(using, saved.checksum, wait)
+    request = WriteRequest(
         using=using,
         verb="apply",
         set=saved.set,
@@ -155,9 +172,8 @@ def apply_saved(using: str, saved: SavedPlan, waiting: Waiting) -> Outcome:
         who=who(),
         now=now(),
         changes=saved.changes,
-        forgotten=saved.forgotten,
+        expected=saved.fingerprint,
+        lost_rows=saved.forgotten,
         documents=saved.documents,
-        run=uuid.uuid4(),
     )
-    with database_errors(using):
-        return execute(writing, saved.fingerprint, waiting)
+    return _write(request, wait)

@@ -1,4 +1,4 @@
-"""Which set is compared with which database, what its files want, and what Git says about them."""
+"""The set and the database that a use case compares, the schedules of its files, and the facts that Git has on them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schedsync.planning.build import PlanRequest, refused_by_celery
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which set is compared with which database, in which environment, and what this call allows."""
+    """The set and the database to compare, the environment, and the rules that this call lifts."""
 
     config: Config
     using: str = "default"
@@ -27,33 +27,36 @@ class Target:
 
 
 def desired_of(target: Target) -> tuple[ScheduleSet, Desired, list[Finding]]:
-    """Read what the files want; raises InvalidSet where they have errors, WrongUsage where no environment is chosen."""
-    reading = read_set(target.config)
+    """Read the files; returns them, the schedules that they define here, and their findings of lower severity.
+
+    Raises InvalidSet where the files have errors, WrongUsage where they differ by environment and none is chosen.
+    """
+    files = read_set(target.config)
     environment = target.config.chosen(target.environment)
-    if environment is None and reading.by_environment:
+    if environment is None and files.by_environment:
         known = ", ".join(target.config.environments)
         raise WrongUsage(
             "the files differ by environment, and none is chosen",
             hint="give `--environment`, or set SCHEDSYNC_ENVIRONMENT" + (f"; declared: {known}" if known else ""),
         )
-    desired, findings = resolve_set(reading, environment)
+    desired, findings = resolve_set(files, environment)
     findings += refused_by_celery(desired)
     if has_errors(findings):
         raise InvalidSet(findings)
-    return reading, desired, findings
+    return files, desired, findings
 
 
 def binding_of(target: Target) -> Binding:
-    """Return where the files come from: environment, repository, path, commit."""
+    """Ask Git where the files come from: repository, path in it, and commit."""
     config = target.config
-    found = revision(config.paths[0], config.repository_url)
-    return Binding(target.environment, found.repository, found.path, found.commit)
+    origin = revision(config.paths[0], config.repository_url)
+    return Binding(target.environment, origin.repository, origin.path, origin.commit)
 
 
 def plan_request(target: Target, binding: Binding, last: Binding | None) -> PlanRequest:
-    """Return what a plan of the target is for; ``last`` is where its set was last applied from, None for nowhere.
+    """Return the request to plan a target; ``last`` is where its set was last applied from, None for never.
 
-    Asks Git how the two commits are related, so it is called while no transaction is open.
+    Asks Git whether one commit descends from the other, so call it while no transaction is open.
     """
     related = ancestry(target.config.paths[0], last.commit if last else None, binding.commit)
     return PlanRequest(target.config.set, binding, related, target.limits, target.adopt)

@@ -1,4 +1,4 @@
-"""What is wrong with the files of a set? Imports neither Django nor Celery."""
+"""Checks the files of a set; imports neither Django nor Celery."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schedsync.lint.rule import Context
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What validating a set found, and how much of it there was."""
+    """The findings in a set, and the numbers of its files and schedules."""
 
     findings: tuple[Finding, ...]
     files: int
@@ -22,13 +22,13 @@ class Validation:
 
 
 def validate(config: Config, environment: str | None, now: datetime) -> Validation:
-    """Check a set in one environment, or where none is chosen in all that its schedules differ by."""
-    reading = read_set(config)
-    findings = reading.findings
+    """Check a set in one environment; where that is None, in every environment by which its schedules differ."""
+    files = read_set(config)
+    findings = files.findings
     names: set[str] = set()
-    for one in reading.environments(config, environment):
-        desired, found = resolve_set(reading, one)
+    for name in files.environments(config, environment):
+        desired, of_environment = resolve_set(files, name)
         names |= set(desired.schedules)
         schedules = tuple(desired.schedules.values())
-        findings += found + lint(Context(schedules, now, config.lint), reading.ignores)
-    return Validation(tuple(in_order(findings)), len(reading.files), len(names))
+        findings += of_environment + lint(Context(schedules, now, config.lint), files.ignores)
+    return Validation(tuple(in_order(findings)), len(files.files), len(names))

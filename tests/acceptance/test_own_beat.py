@@ -85,11 +85,11 @@ def test_two_beats_and_a_worker(running: Shop) -> None:
 @pytest.mark.parametrize("running", PLACES[:1], indirect=True, ids=["-".join(PLACES[0])])
 def test_nobody_to_wait_for(running: Shop) -> None:
     running.write(SCHEDULES)
-    done = running.run("apply", "--yes", "--wait", "--wait-timeout", "1s", "--settle", "0", "--format", "json")
+    done = running.run("apply", "--yes", "--wait", "--timeout", "1s", "--settle", "0", "--format", "json")
 
     assert done.returncode == 6
     assert json.loads(done.stdout)["failure_reason"] == "not_loaded"
-    again = running.run("apply", "--yes", "--wait", "--wait-timeout", "1s")
+    again = running.run("apply", "--yes", "--wait", "--timeout", "1s")
     assert (again.returncode, "no Beat of schedsync's own is running" in again.stderr) == (6, True)
     said = running.run("status")
     assert (said.returncode, "No Beat of schedsync's own is running" in said.stdout) == (0, True)

@@ -1,7 +1,7 @@
-"""Measures the speeds that docs/benchmarks.md states, on PostgreSQL, and writes that page.
+"""Measures the speeds in docs/benchmarks.md, on PostgreSQL, and writes that page.
 
-Each measurement runs in a forked process of its own, so that nothing is remembered from the one before; what a user
-would do instead is measured in the same run.
+Each measurement runs in its own forked process, so that no earlier measurement helps it. The same run also measures the
+code that a user would write instead.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 @dataclass(frozen=True)
 class Case:
-    """One thing that is measured; ``prepare`` is not."""
+    """One measurement: the time of ``work``; ``prepare`` runs before it and is not measured."""
 
     name: str
     work: Callable[[], Any]
@@ -41,7 +41,7 @@ class Case:
 
 
 def main(sizes: tuple[int, ...] = SIZES, *, only_beat: bool = False) -> int:
-    """Measure, and write the page; ``only_beat`` leaves what stands before its part as it is."""
+    """Measure and write the page; with ``only_beat``, measure and replace only the part about Beat."""
     services = Services()
     with tempfile.TemporaryDirectory(prefix="schedsync-bench-") as name, contextlib.ExitStack() as stack:
         base = Path(name)
@@ -60,8 +60,8 @@ def main(sizes: tuple[int, ...] = SIZES, *, only_beat: bool = False) -> int:
 
         django.setup()
         call_command("migrate", verbosity=0)
-        # What a program is made of is loaded beforehand, for us as for the loop.
-        for module in ("git", "fastjsonschema", "schedsync.cli", "schedsync.sync", "schedsync.differing"):
+        # Import the modules beforehand, so that imports are measured neither for schedsync nor for the loop.
+        for module in ("git", "fastjsonschema", "schedsync.cli", "schedsync.usecases.sync", "schedsync.review.compare"):
             import_module(module)
         if only_beat:
             first = PAGE.read_text().partition(f"{beat.TITLE}\n")[0]
@@ -150,10 +150,10 @@ WEEK = datetime(2026, 11, 23, tzinfo=timezone.utc)
 
 
 def wanted() -> Any:
-    from schedsync.config import load_config
+    from schedsync.config import read_config
     from schedsync.files.schedule_set import read_set, resolve_set
 
-    return resolve_set(read_set(load_config(None)), None)[0].schedules.values()
+    return resolve_set(read_set(read_config(None)), None)[0].schedules.values()
 
 
 def computed(directory: Path) -> None:
@@ -167,7 +167,7 @@ def computed(directory: Path) -> None:
 
 
 def stepped(directory: Path) -> None:
-    """What one would do without us: ask each schedule's own Celery object for slot after slot."""
+    """Count starts without schedsync: ask each schedule's Celery object for one slot after the other."""
     from schedsync.calendar.stock_beat import celery_schedule
 
     schedules = wanted()
@@ -186,12 +186,12 @@ def stepped(directory: Path) -> None:
 
 
 def note(directory: Path, name: str, seconds: float, starts: int) -> None:
-    """Keep how long the load alone took, without reading the files, and how many starts were counted."""
+    """Write down the seconds of the computation, without reading the files, and the number of counted starts."""
     (directory / f"{name}.json").write_text(json.dumps([seconds, starts]))
 
 
 def load_times(directory: Path) -> dict[str, float]:
-    """Return how long both ways took; they must have counted the same starts."""
+    """Return the seconds of both ways; raise AssertionError if they counted different numbers of starts."""
     ours, celerys = (json.loads((directory / f"{name}.json").read_text()) for name in ("computed", "stepped"))
     if ours[1] != celerys[1]:
         raise AssertionError(f"{ours[1]} starts are not {celerys[1]}")
@@ -244,7 +244,7 @@ def fields(number: int) -> dict[str, Any]:
 
 
 def loop(size: int) -> None:
-    """What people write today: a loop of ``update_or_create``."""
+    """Do what people write today: a loop of ``update_or_create``."""
     from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
     for number in range(size):
@@ -300,24 +300,25 @@ def page(results: dict[int, dict[str, float]]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make benchmark`; every figure comes from one run on one machine, on PostgreSQL, each in a process",
-        "of its own with nothing remembered. Seconds vary from machine to machine, and on shared ones from minute to",
-        "minute: the ratios are what is claimed.",
+        "`make benchmark` writes this page. All figures come from one run on one machine, on PostgreSQL. Each",
+        "measurement runs in its own process and uses nothing from an earlier one. Seconds differ between machines,",
+        "and on shared machines from minute to minute. Only the ratios are claims.",
         "",
         f"{date.today()}: Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}; "
-        f"best of {REPEATS}, the loops once.",
+        f"best of {REPEATS} runs; the loops ran once.",
         "",
-        "The loop is a user's own `update_or_create` for each schedule; `CSafeLoader` is PyYAML alone on the same",
-        "files; `COPY` and `bulk_create` write the same rows, without a ledger, without any comparison. A review is of",
-        "two commits that differ in one file; the other files it remembers from an earlier one, or reads all of them",
-        "anew. The load of a week is what the computation alone takes, beside each schedule's own Celery object",
-        "that is stepped from slot to slot; both count the same starts.",
+        "- *loop* is the usual code in a project: one `update_or_create` for each schedule.",
+        "- *CSafeLoader* is PyYAML alone, reading the same files.",
+        "- *COPY* and *bulk_create* write the same rows, but keep no ledger and compare nothing.",
+        "- *review* compares two commits that differ in one file.",
+        "- *load of a week* is the time of the computation alone. *by Celery* computes the same by asking the Celery",
+        "  object of each schedule for one slot after the other. Both count the same starts.",
         "",
     ]
     for size, seconds in results.items():
-        lines += [f"## {size:,} schedules in {size // PER_FILE:,} files", "", "| what | seconds |", "|---|---:|"]
+        lines += [f"## {size:,} schedules in {size // PER_FILE:,} files", "", "| measurement | seconds |", "|---|---:|"]
         lines += [f"| {name} | {took:.3f} |" for name, took in seconds.items()]
-        lines += ["", "| claim | ratio |", "|---|---:|"]
+        lines += ["", "| comparison | ratio |", "|---|---:|"]
         lines += [
             f"| {claim} | {ratio:.2g} |" if ratio < 1 else f"| {claim} | {ratio:.1f} |"
             for claim, ratio in ratios(seconds)
@@ -328,20 +329,20 @@ def page(results: dict[int, dict[str, float]]) -> str:
 
 def ratios(seconds: dict[str, float]) -> Iterator[tuple[str, float]]:
     quiet, first = seconds["loop, nothing changed"], seconds["loop, first"]
-    yield "a plan where nothing changed, times faster than the loop", quiet / seconds["plan, nothing changed"]
+    yield "plan without changes: times faster than the loop", quiet / seconds["plan, nothing changed"]
     yield (
-        "a plan where nothing changed, times CSafeLoader's time",
+        "plan without changes: multiple of CSafeLoader's time",
         seconds["plan, nothing changed"] / seconds["CSafeLoader"],
     )
-    yield "validate, times CSafeLoader's time", seconds["validate"] / seconds["CSafeLoader"]
-    yield "the first apply, times faster than the loop", first / seconds["first apply"]
+    yield "validate: multiple of CSafeLoader's time", seconds["validate"] / seconds["CSafeLoader"]
+    yield "first apply: times faster than the loop", first / seconds["first apply"]
     saved = seconds["first apply of a saved plan"]
-    yield "the first apply of a saved plan, times faster than the loop", first / saved
-    yield "the first apply of a saved plan, times COPY's time", saved / seconds["COPY"]
-    yield "an apply of one change, times faster than the loop", quiet / seconds["apply of one change"]
-    yield "a review of one changed file, share of a validate", seconds["review"] / seconds["validate"]
+    yield "first apply of a saved plan: times faster than the loop", first / saved
+    yield "first apply of a saved plan: multiple of COPY's time", saved / seconds["COPY"]
+    yield "apply of one change: times faster than the loop", quiet / seconds["apply of one change"]
+    yield "review of one changed file: share of the time of validate", seconds["review"] / seconds["validate"]
     load = seconds["load of a week"]
-    yield "the load of a week, times faster than stepping Celery's objects", seconds["load of a week, by Celery"] / load
+    yield "load of a week: times faster than by Celery", seconds["load of a week, by Celery"] / load
 
 
 if __name__ == "__main__":

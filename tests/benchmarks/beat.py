@@ -21,18 +21,20 @@ from typing import Any
 from tests.faults.arena import read_sent
 
 SIZES = (1_000, 10_000, 100_000)
-#: Stock sends so few a second that a part of what is due must do.
+#: Stock sends only a few messages per second, so only this many of its due schedules are measured.
 STOCK_SENDS = 40
-#: After so many messages of ours so many are sent by a bare loop.
+#: After every 1,000 messages of our Beat, a bare loop sends 500.
 BURST_EVERY, BURST = 1_000, 500
 RUNS = 60
+_DISPATCH = "dispatch with all due, messages per second"
+_BARE = "bare `send_task` loop, messages per second"
 PICKUPS = 20
 EXAMPLE = Path(__file__).parents[2] / "examples" / "shop"
 ROOT = Path(__file__).parents[2]
 
 
 def fill(size: int) -> None:
-    """Put as many enabled schedules into the tables: half of them crontabs of their own minute, half intervals."""
+    """Fill the tables with ``size`` enabled schedules: half have crontabs at different minutes, half have intervals."""
     from django.db import connection
     from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
@@ -72,7 +74,7 @@ def set_last_run(at: datetime) -> None:
     Claim.objects.all().delete()
     PeriodicTask.objects.update(last_run_at=at)
     with connection.cursor() as cursor:
-        # What was written here just now is not part of what is measured.
+        # Clean up after this write, so that the measurement does not pay for it.
         cursor.execute(f"VACUUM ANALYZE {PeriodicTask._meta.db_table}")
 
 
@@ -137,7 +139,7 @@ def change_one() -> None:
 
 
 def stock_loading() -> dict[str, float]:
-    # Nothing is due: what a first tick sends is no part of loading.
+    # Nothing is due, because the measured load must not include sending.
     set_last_run(datetime.now(timezone.utc))
     scheduler = stock()
     before = resident()
@@ -256,9 +258,9 @@ def measured(size: int) -> dict[str, tuple[float | None, float]]:
     return {
         "first load, s": (theirs["first load"], mine["first load"]),
         "reload after one change, s": (theirs["reload"], mine["reload"]),
-        "memory of what is loaded, MB": (theirs["memory"] / 1e6, mine["memory"] / 1e6),
-        "dispatch with all due, a second": (slow["rate"], sending["rate"]),
-        "a bare `send_task` loop, a second": (None, sending["bare"]),
+        "memory of the loaded schedules, MB": (theirs["memory"] / 1e6, mine["memory"] / 1e6),
+        _DISPATCH: (slow["rate"], sending["rate"]),
+        _BARE: (None, sending["bare"]),
         "write-back per run, ms": (slow["write-back"] * 1e3, sending["write-back"] * 1e3),
     }
 
@@ -382,11 +384,14 @@ HEAD = [
     "",
     f"{date.today()}: Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()}.",
     "",
-    "Beside stock `DatabaseScheduler`, in the same run, with Redis as the broker and the lease in the database. Half",
-    "of the schedules have crontabs, half intervals; all of them have arguments of their own. A load is the whole of",
-    "the tick in which it happens: the next one can send again. Stock's dispatch is measured over",
-    f"{STOCK_SENDS} sends, its write-back over as many saves. Loads are the best of 9 at 1,000, of 3 at 10,000, one",
-    "at 100,000, stock's and ours in turns; of the dispatches the one that came nearest to the bare loop beside it.",
+    "Stock `DatabaseScheduler` and our Beat are measured in the same run, with Redis as the broker and the lease in",
+    "the database. Half of the schedules have crontabs, half have intervals, and each has its own arguments.",
+    "",
+    "- A load takes the whole tick in which it happens. The next tick can send again.",
+    f"- Stock's dispatch is measured over {STOCK_SENDS} sends, and its write-back over the same number of saves.",
+    "- A load is the best of 9 runs at 1,000 schedules, the best of 3 at 10,000, and one run at 100,000. Stock and",
+    "  ours take turns.",
+    "- A dispatch is the run that came nearest to the bare loop that ran beside it.",
     "",
 ]
 
@@ -396,27 +401,27 @@ def tables(results: dict[int, dict[str, tuple[float | None, float]]]) -> Iterato
         yield from (
             f"## {size:,} enabled schedules",
             "",
-            "| what | stock | ours | ours/stock |",
+            "| measurement | stock | ours | ours/stock |",
             "|---|---:|---:|---:|",
         )
         for name, (theirs, mine) in figures.items():
             share = "" if theirs is None else f"{mine / theirs:.2g}" if mine < theirs else f"{mine / theirs:.1f}"
             yield f"| {name} | {'' if theirs is None else f'{theirs:.3g}'} | {mine:.3g} | {share} |"
-        rate, plain = figures["dispatch with all due, a second"][1], figures["a bare `send_task` loop, a second"][1]
+        rate, plain = figures[_DISPATCH][1], figures[_BARE][1]
         yield from ("", f"Dispatch is {rate / plain:.0%} of a bare `send_task` loop.", "")
     sizes = sorted(results)
-    first, last = (results[size]["dispatch with all due, a second"][1] for size in (sizes[0], sizes[-1]))
-    yield f"The rate at {sizes[-1]:,} is {last / first:.0%} of that at {sizes[0]:,}."
+    first, last = (results[size][_DISPATCH][1] for size in (sizes[0], sizes[-1]))
+    yield f"The dispatch rate at {sizes[-1]:,} schedules is {last / first:.0%} of the rate at {sizes[0]:,}."
     yield ""
 
 
 def processes(picked: dict[str, list[float]], size: int, failed: dict[str, list[float]]) -> Iterator[str]:
-    yield from ("## Processes", "", "| what | seconds |", "|---|---:|")
+    yield from ("## Processes", "", "| measurement | seconds |", "|---|---:|")
     for who, times in picked.items():
         p95 = times[min(len(times) - 1, int(len(times) * 0.95))]
         middle = times[len(times) // 2]
-        what = f"| commit of an apply to the first dispatch, among {size:,}, {who}"
+        what = f"| from the commit of an apply to the first message, {size:,} schedules, {who}"
         yield from (f"{what}: median of {len(times)} | {middle:.2f} |", f"{what}: p95 | {p95:.2f} |")
     for kind, times in failed.items():
-        what = f"a standby's first dispatch after {kind} of the leader, lease 3 s, retry 0.5 s"
+        what = f"from {kind} of the leader to the first message of a standby, lease 3 s, retry 0.5 s"
         yield f"| {what}: longest of {len(times)} | {max(times):.2f} |"

@@ -19,7 +19,8 @@ from django.test import modify_settings
 
 import schedsync
 from schedsync.cli import main, run
-from schedsync.commands import common
+from schedsync.commands import django as project_setup
+from schedsync.commands.output import paint
 from schedsync.core.finding import CODES
 from schedsync.errors import WrongUsage
 from tests.conftest import Project
@@ -83,7 +84,7 @@ def test_a_forecast_leaves_django_s_settings_alone(files: Project) -> None:
         (["pause", "x"], "Missing option '--reason'"),
         (["pause", "x", "--reason", "y", "--for", "soon"], "`soon` is no duration"),
         (["pause", "x", "--reason", "y", "--for", "5"], "`5` is no duration"),
-        (["pause", "x", "--reason", "y", "--for", "0s"], "is not longer than nothing"),
+        (["pause", "x", "--reason", "y", "--for", "0s"], "`0s` is out of range: more than 0, at most ten years"),
         (["pause", "x", "--reason", "y", "--for", "1000000000d"], "at most ten years"),
         (["apply", "--plan", "nowhere.json", "--yes"], "does not exist"),
         (["apply", "--plan", "plan.json", "--yes"], "`plan.json` is no saved plan"),
@@ -127,11 +128,11 @@ def test_the_configuration_is_found_upward_from_the_files(files: Project, monkey
     [
         ("sett = 'x'\n", "unknown key `sett`"),
         ("paths = 'x'\n", "`paths` takes a list of texts"),
-        ("paths = []\n", "`paths` names nothing"),
-        ("paths = ['../x']\n", "stays below this file"),
+        ("paths = []\n", "`paths` must not be empty"),
+        ("paths = ['../x']\n", "`paths`: `../x` leads out of this file's directory"),
         ("paths = ['none/*']\n", "no directory and no YAML file matches"),
-        ("[safety]\nmax_stop_percent = 101\n", "is not within 0 and 100"),
-        ("set = ''\n", "`set` takes a name"),
+        ("[safety]\nmax_stop_percent = 101\n", "`safety.max_stop_percent` must be at most 100"),
+        ("set = ''\n", "`set` must not be empty"),
         ("set = [\n", "not TOML"),
     ],
 )
@@ -265,10 +266,10 @@ def test_a_project_that_lacks_something_is_told_what(project: Project, monkeypat
     with pytest.raises(
         WrongUsage, match=r"Django cannot be set up with `nowhere\.settings`: No module named 'nowhere'"
     ):
-        common._setup("nowhere.settings")
+        project_setup._load("nowhere.settings")
     with modify_settings(INSTALLED_APPS={"remove": "schedsync"}):
         done = project.plan()
-    assert (done.code, "`schedsync` is not among INSTALLED_APPS" in done.err) == (64, True)
+    assert (done.code, "`schedsync` is not in INSTALLED_APPS" in done.err) == (64, True)
 
     with monkeypatch.context() as patch:
         patch.setattr(apps, "ready", False)
@@ -283,11 +284,11 @@ def test_there_is_colour_on_a_terminal_unless_it_is_refused(monkeypatch: pytest.
             return True
 
     monkeypatch.delenv("NO_COLOR", raising=False)
-    paint = common.paint(Terminal())
-    assert (paint("said", "red"), paint("said", "bold")) == ("\x1b[31msaid\x1b[0m", "\x1b[1msaid\x1b[0m")
+    colour = paint(Terminal())
+    assert (colour("text", "red"), colour("text", "bold")) == ("\x1b[31mtext\x1b[0m", "\x1b[1mtext\x1b[0m")
     monkeypatch.setenv("NO_COLOR", "1")
 
-    assert common.paint(Terminal())("said", "red") == "said"
+    assert paint(Terminal())("text", "red") == "text"
 
 
 def test_an_interrupt_is_130(files: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ def test_spellings_of_a_field_have_one_canonical_text(field: str, text: str, exp
         ("minute", "5/10", "minute: a step needs `*` or a range, not `5/10`", 0),
         ("minute", "", "minute: an empty part", 0),
         ("minute", "1,,2", "minute: an empty part", 2),
-        ("minute", "-5", "minute: an empty value", 0),
+        ("minute", "-5", "minute: `-5` is no minute", 0),
         ("hour", "24", "hour: `24` is not within 0-23", 0),
         ("day_of_month", "L", "day_of_month: `L` is no day of month", 0),
         ("day_of_month", "0", "day_of_month: `0` is not within 1-31", 0),

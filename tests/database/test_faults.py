@@ -16,9 +16,9 @@ from django.core.management import call_command
 from django.db import OperationalError, connections, transaction
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.config import load_config
+from schedsync.config import read_config
 from schedsync.database.lock import take
-from schedsync.database.transaction import Waiting
+from schedsync.database.transaction import WaitOptions
 from schedsync.models import ManagedSchedule, SyncRun
 from schedsync.usecases import pause as operate
 from schedsync.usecases import sync
@@ -214,8 +214,8 @@ def test_a_database_that_takes_no_writes_says_so(project: Project) -> None:
         cursor.execute(statement.format(on=0, word="WRITE"))
 
     assert (planned.code, done.code) == (0, 69)
-    assert "takes no writes" in done.err
-    assert "give the primary, not a replica" in done.err
+    assert "is read-only" in done.err
+    assert "use the primary server, not a replica" in done.err
 
 
 def test_a_database_that_is_not_migrated_says_how_to_go_on(project: Project) -> None:
@@ -233,7 +233,7 @@ def test_a_database_that_is_not_migrated_says_how_to_go_on(project: Project) -> 
 
 
 def target(project: Project) -> Target:
-    return Target(load_config("schedules"), project.using)
+    return Target(read_config("schedules"), project.using)
 
 
 def stale(using: str, name: str = "a") -> PeriodicTask:
@@ -249,7 +249,7 @@ def test_a_whole_row_that_beat_saves_does_not_survive_verification(project: Proj
     held = stale(project.using)
     project.schedules(BEFORE.replace("1m", "5m") + keep)
 
-    outcome = sync.apply(target(project), lambda _: True, Waiting(settle=0.1, sleep=lambda _: held.save()))
+    outcome = sync.apply(target(project), lambda _: True, WaitOptions(settle=0.1, sleep=lambda _: held.save()))
 
     assert outcome is not None
     assert (outcome.repaired, outcome.unconfirmed, outcome.settled) == (("a",), (), True)
@@ -262,7 +262,7 @@ def test_a_rename_that_beat_undoes_is_done_again(project: Project) -> None:
     held = stale(project.using, "old")
     project.schedules(BEFORE.replace("  old: {", "  new: {renamed_from: old, "))
 
-    outcome = sync.apply(target(project), lambda _: True, Waiting(settle=0.1, sleep=lambda _: held.save()))
+    outcome = sync.apply(target(project), lambda _: True, WaitOptions(settle=0.1, sleep=lambda _: held.save()))
 
     assert outcome is not None
     assert outcome.repaired == ("new",)
@@ -275,7 +275,7 @@ def test_a_deleted_one_off_that_beat_writes_back_is_deleted_again(project: Proje
     held = stale(project.using, "once")
     project.schedules(BEFORE + "removed: [once]\n")
 
-    sync.apply(target(project), lambda _: True, Waiting(settle=0.1, sleep=lambda _: held.save()))
+    sync.apply(target(project), lambda _: True, WaitOptions(settle=0.1, sleep=lambda _: held.save()))
 
     assert {name for name, _ in state(project)[0]} == {"a", "b", "old"}
 
@@ -286,11 +286,9 @@ def test_somebody_who_keeps_writing_back_is_reported(project: Project, monkeypat
     project.apply()
     held = stale(project.using)
     project.schedules(BEFORE.replace("1m", "5m") + keep)
-    real = sync.execute
     monkeypatch.setattr("schedsync.database.confirm.observe_rows", _writing_back(held))
     done = project.apply("--format", "json")
 
-    assert real is sync.execute
     assert done.code == 6
     answer = json.loads(done.out)
     assert (answer["failure_reason"], answer["verification"]["unconfirmed"]) == ("not_confirmed", ["a"])
@@ -313,7 +311,9 @@ def test_a_pause_during_the_settle_is_left_alone(project: Project) -> None:
     project.schedules(BEFORE)
     pause = ["pause", "a", "--reason", "now", "--settle", "0", "--database", project.using]
 
-    outcome = sync.apply(target(project), lambda _: True, Waiting(settle=0.1, sleep=lambda _: project.command(*pause)))
+    outcome = sync.apply(
+        target(project), lambda _: True, WaitOptions(settle=0.1, sleep=lambda _: project.command(*pause))
+    )
 
     assert outcome is not None
     assert outcome.unconfirmed == ()
@@ -324,7 +324,7 @@ def test_a_pause_that_beat_undoes_is_made_again(project: Project) -> None:
     project.schedules(BEFORE)
     project.apply()
     held = stale(project.using)
-    paused = operate.pause(project.using, "a", "now", None, Waiting(settle=0.1, sleep=lambda _: held.save()))
+    paused = operate.pause(project.using, "a", "now", None, WaitOptions(settle=0.1, sleep=lambda _: held.save()))
 
     assert (paused.until, PeriodicTask.objects.get(name="a").enabled) == (None, False)
 
@@ -334,9 +334,9 @@ def test_a_pause_that_ends_during_its_settle_is_not_made_again(project: Project)
     project.apply()
 
     def resume(_: float) -> None:
-        operate.resume(project.using, "a")
+        operate.resume(project.using, "a", WaitOptions())
 
-    operate.pause(project.using, "a", "now", None, Waiting(settle=0.1, sleep=resume))
+    operate.pause(project.using, "a", "now", None, WaitOptions(settle=0.1, sleep=resume))
 
     assert PeriodicTask.objects.get(name="a").enabled
 
@@ -349,7 +349,7 @@ def test_pausing_a_schedule_whose_row_is_gone_says_how_to_go_on(project: Project
     empty = project.command("pause", "b", "--reason", " ", "--database", project.using)
 
     assert (done.code, "its row is gone" in done.err) == (1, True)
-    assert (empty.code, "a pause has a reason" in empty.err) == (64, True)
+    assert (empty.code, "a pause needs a reason" in empty.err) == (64, True)
 
 
 def test_tables_that_move_between_plan_and_lock_are_planned_again(
@@ -365,7 +365,7 @@ def test_tables_that_move_between_plan_and_lock_are_planned_again(
             PeriodicTask.objects.filter(name="b").update(queue="elsewhere")
         return True
 
-    outcome = sync.apply(target(project), agree, Waiting(settle=0))
+    outcome = sync.apply(target(project), agree, WaitOptions(settle=0))
 
     assert outcome is not None
     assert sorted(change.name for change in outcome.changes) == ["a", "b"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from schedsync.config import load_config
+from schedsync.config import read_config
 from schedsync.core.application import Application, Task, TaskParameter
 from schedsync.core.finding import CODES, Finding
 from schedsync.files.schedule_set import read_set, resolve_set
@@ -27,7 +27,7 @@ APPLICATION = Application(
 
 def found(files: Project, schedules: str, options: Options | None = None, *, known: bool = False) -> list[Finding]:
     files.schedules(textwrap.indent(schedules.strip(), "  ") + "\n")
-    reading = read_set(load_config("schedules"))
+    reading = read_set(read_config("schedules"))
     desired, wrong = resolve_set(reading, None)
     assert wrong == []
     context = Context(tuple(desired.schedules.values()), NOW, options or Options(), APPLICATION if known else None)
@@ -181,7 +181,7 @@ def test_the_configuration_chooses_rules_and_severities(
             "`lint.severity.SS204` takes one of error",
         ),
         ("[lint]\nmax_start = 3\n", "unknown key `lint.max_start`"),
-        ("[lint]\nmax_starts = -3\n", "`max_starts` is not within 0"),
+        ("[lint]\nmax_starts = -3\n", "`lint.max_starts` must be at least 0"),
     ],
 )
 def test_a_wrong_configuration_of_rules_is_named(files: Project, configuration: str, message: str) -> None:
@@ -206,7 +206,7 @@ def test_rules_are_listed_and_explained(files: Project) -> None:
 def test_the_next_change_of_the_clock_is_what_counts(files: Project) -> None:
     late = 'a: {task: t, crontab: "30 2 * * *", timezone: Europe/Berlin}'
     files.schedules(f"  {late}\n")
-    reading = read_set(load_config("schedules"))
+    reading = read_set(read_config("schedules"))
     desired, _ = resolve_set(reading, None)
     context = Context(tuple(desired.schedules.values()), NOW + timedelta(days=200), Options(select=("SS201",)))
 

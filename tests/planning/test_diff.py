@@ -196,8 +196,8 @@ def test_one_stop_is_allowed_and_a_share_of_them_is_not() -> None:
     assert refusals(stops(1), situation(), Limits()) == ()
     assert refusals(stops(3), situation(), Limits()) == ()
     assert [one.code for one in refusals(stops(4), situation(), Limits())] == ["too_many_stops"]
-    assert refusals(stops(4), situation(), Limits(lifted_to=4)) == ()
-    assert [one.code for one in refusals(stops(4), situation(), Limits(lifted_to=3))] == ["too_many_stops"]
+    assert refusals(stops(4), situation(), Limits(allow_stops=4)) == ()
+    assert [one.code for one in refusals(stops(4), situation(), Limits(allow_stops=3))] == ["too_many_stops"]
     assert refusals(stops(2), Situation("default", 1, 1000), Limits(max_stops=1))[0].code == "too_many_stops"
 
 
@@ -217,7 +217,7 @@ def test_each_rule_names_its_way_out() -> None:
     assert [(one.code, one.override.split(",")[0]) for one in found] == [
         ("name_taken", "--adopt 'x'"),
         ("older_commit", "--allow-older"),
-        ("other_environment", "--move-set"),
-        ("moved_set", "--move-set"),
+        ("other_environment", "--allow-move"),
+        ("moved_set", "--allow-move"),
     ]
-    assert [one.code for one in refusals((), situation(now=here, last=last), Limits(move_set=True))] == []
+    assert [one.code for one in refusals((), situation(now=here, last=last), Limits(allow_move=True))] == []

@@ -13,10 +13,10 @@ from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import Spec
 from schedsync.core.timing import Interval
-from schedsync.files.schema import PLAN, problems
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.render import github, json_, markdown, text
+from schedsync.schemas.validator import PLAN, problems
 from tests.conftest import NOW
 
 SPEC = Spec("t", Interval(60_000_000))

@@ -10,7 +10,7 @@ import pytest
 
 from schedsync.files.discover import SourceFile
 from schedsync.files.one_file import ReadFile, read_file
-from schedsync.files.schema import REVIEW, problems
+from schedsync.schemas.validator import REVIEW, problems
 from tests.review.repository import Checkout, changes, codes
 
 BEFORE = """\
@@ -77,7 +77,7 @@ def test_it_says_what_follows(changed: Checkout) -> None:
         "nightly": [
             "next run moves from 2026-11-24 02:00 UTC to 2026-11-23 10:02 UTC",
             "a slot of the past is not made up for (`edit_may_fire: false`)",
-            "1 a day becomes 720 a day",
+            "runs 720 times as often: 1 a day becomes 720 a day (SS222)",
         ],
         "weekly-digest": [],
     }
@@ -156,7 +156,7 @@ def test_the_configuration_is_that_of_each_revision(checkout: Checkout) -> None:
     assert {one["location"]["path"] for one in (*said["findings"], *checkout.json("main")["findings"])} == {
         "schedsync.toml"
     }
-    assert changed_code(checkout, "--move-set") == 0
+    assert changed_code(checkout, "--allow-move") == 0
 
 
 def changed_code(checkout: Checkout, *words: str) -> int:
@@ -207,7 +207,7 @@ def test_a_refusal_that_the_merge_would_meet_is_foretold(checkout: Checkout) -> 
     checkout.schedules(BEFORE.splitlines()[0] + "\n")
     done = checkout.review()
     said = checkout.json()
-    lifted = checkout.review("--max-stops", "3")
+    lifted = checkout.review("--allow-stops", "3")
 
     assert (done.code, codes(said)) == (1, ["SS164"])
     assert said["findings"][0]["message"].startswith("an apply would be refused: 3 stops are 75 % of 4")
@@ -301,12 +301,12 @@ def test_a_detached_head_and_the_forge_s_target(changed: Checkout, monkeypatch: 
     ("words", "message"),
     [
         (("nowhere",), "no commit `nowhere`"),
-        (("--", "--upload-pack=touch x"), "`--upload-pack=touch x` is no name of a revision"),
-        (("--", "-h"), "`-h` is no name of a revision"),
-        (("a b",), "`a b` is no name of a revision"),
+        (("--", "--upload-pack=touch x"), "`--upload-pack=touch x` is not a valid name of a revision"),
+        (("--", "-h"), "`-h` is not a valid name of a revision"),
+        (("a b",), "`a b` is not a valid name of a revision"),
         (("HEAD:schedules",), "no commit `HEAD:schedules`"),
         (("--adopt", "x"), "`--adopt` needs `--against`"),
-        (("--path", "../.."), "lies in no Git repository"),
+        (("--path", "../.."), "is not in a Git repository"),
     ],
 )
 def test_wrong_usage_is_64(changed: Checkout, words: tuple[str, ...], message: str) -> None:
@@ -320,7 +320,7 @@ def test_outside_of_a_repository_it_says_so(
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    assert "lies in no Git repository" in checkout.review().err
+    assert "is not in a Git repository" in checkout.review().err
 
 
 def test_a_review_keeps_no_cache_and_says_so_where_one_is_asked_for(
@@ -399,7 +399,7 @@ def test_environments_that_come_are_foretold_to_be_refused(checkout: Checkout) -
     checkout.write('environments = ["x"]\n', "schedsync.toml")
 
     assert [one["code"] for one in checkout.json()["environments"][0]["refusals"]] == ["other_environment"]
-    assert checkout.review("--move-set").code == 0
+    assert checkout.review("--allow-move").code == 0
 
 
 def test_environments_of_either_side_are_remembered_apart(checkout: Checkout) -> None:
@@ -444,4 +444,4 @@ def test_without_a_commit_it_says_so(checkout: Checkout) -> None:
     checkout.schedules(BEFORE)
     done = checkout.review()
 
-    assert (done.code, "nothing is committed yet" in done.err) == (64, True)
+    assert (done.code, "the repository has no commit yet" in done.err) == (64, True)

@@ -190,7 +190,7 @@ def test_an_unmanaged_row_is_never_touched(project: Project) -> None:
     )
     project.apply()
     project.schedules("  one: {task: t.one, every: 31s}\n")
-    project.apply("--max-stops", "5")
+    project.apply("--allow-stops", "5")
     mine.refresh_from_db()
 
     assert list(rows(project)) == ["mine", "one"]
@@ -243,7 +243,7 @@ def test_deletes_collect_the_schedule_rows_that_nothing_uses(project: Project) -
     project.apply()
     PeriodicTask.objects.create(name="mine", task="t", interval=shared)
     project.schedules("  two: {task: t.two, crontab: '0 3 * * *'}\n")
-    assert project.apply("--max-stops", "9").code == 0
+    assert project.apply("--allow-stops", "9").code == 0
 
     assert [(row.every, row.period) for row in IntervalSchedule.objects.all()] == [(30, "seconds")]
     assert [row.hour for row in CrontabSchedule.objects.all()] == ["3"]
@@ -424,9 +424,9 @@ def test_more_stops_than_allowed_are_refused_and_say_how_to_go_on(project: Proje
 
     assert refused.code == 3
     assert "2 stops are 33 % of 6 managed schedules, more than max_stop_percent = 30" in refused.err
-    assert "way out: --max-stops 2, or announce the deletes under `removed`" in refused.err
+    assert "way out: --allow-stops 2, or announce the deletes under `removed`" in refused.err
     assert project.plan().code == 0
-    assert project.apply("--max-stops", "1").code == 3
+    assert project.apply("--allow-stops", "1").code == 3
     project.write("version: 1\nremoved: [job-4, job-5]\n", "schedules/removed.yaml")
     assert project.apply().code == 0
 
@@ -469,7 +469,7 @@ def test_environments_differ_and_bind_a_set(project: Project) -> None:
     assert [(row.name, row.enabled) for row in rows(project).values()] == [("one", False)]
     refused = project.apply("-e", "production")
     assert (refused.code, "bound to environment `staging`" in refused.err) == (3, True)
-    assert project.apply("-e", "production", "--move-set").code == 0
+    assert project.apply("-e", "production", "--allow-move").code == 0
     assert rows(project)["one"].crontab.hour == "3"
 
 

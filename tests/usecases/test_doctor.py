@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from celery import current_app
+from celery import VERSION, current_app
 from celery.schedules import crontab
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
@@ -95,7 +95,8 @@ def test_timings_that_beat_cannot_run_are_named(healthy: Project) -> None:
         "huge": ["SS320"],
         "seven": ["SS321"],
         "step": ["SS320"],
-        "never": ["SS321"],
+        # Before 5.7 Celery builds it, and Beat stops when it computes its next run.
+        "never": ["SS321" if VERSION >= (5, 7) else "SS320"],
     }
 
 
@@ -178,7 +179,7 @@ def test_missing_rights_are_named(healthy: Project) -> None:
         cursor.execute("SET ROLE reader")
     try:
         done = healthy.command("doctor", "--database", healthy.using)
-        refused = healthy.apply("--max-stops", "0")
+        refused = healthy.apply("--allow-stops", "0")
         healthy.schedules("  one: {task: t, every: 2m}\n")
         written = healthy.apply()
     finally:

@@ -15,7 +15,7 @@ from schedsync.calendar.stock_beat import next_slot
 from schedsync.core.location import Location
 from schedsync.core.schedule import Desired, Schedule, Spec
 from schedsync.core.timing import Interval, Timing, instant_text
-from schedsync.files.schema import SCHEMAS, problems
+from schedsync.schemas.validator import SCHEMAS, problems
 from schedsync.usecases.forecast import Horizon, forecast
 from tests.calendar.test_slots import CRONTABS, INSTANTS, _comes_again
 from tests.conftest import NOW, Project
@@ -106,7 +106,7 @@ def test_pictures_are_whole_and_load_nothing(files_: Project) -> None:
     ("words", "message"),
     [
         (("--from", "tomorrow"), "`tomorrow` is no instant"),
-        (("--from", "2027-01-01", "--until", "2026-01-01"), "--until lies before --from"),
+        (("--from", "2027-01-01", "--until", "2026-01-01"), "`--until` is earlier than `--from`"),
         (("--from", "9999-12-31T00:00:00Z"), "not within the years"),
         (("--count", "0"), "0 is not in the range"),
         (("-e", "nowhere"), "unknown environment `nowhere`"),

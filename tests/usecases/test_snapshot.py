@@ -13,7 +13,7 @@ import pytest
 from celery import current_app
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.files.schema import PLAN, SNAPSHOT, problems
+from schedsync.schemas.validator import PLAN, SNAPSHOT, problems
 from tests.conftest import Project
 
 SECRET = "correct-horse-battery"
@@ -213,7 +213,7 @@ def test_a_plan_that_was_reviewed_for_another_place_reviews_nothing(shop: Projec
     shop.schedules(SCHEDULES + "  one: {task: t, every: 1h}\n")
     shop.command("plan", "schedules", "--against", "snapshot.json", "--out", "reviewed.json")
     shop.write('environments = ["staging"]\n', "schedsync.toml")
-    done = shop.apply("--reviewed", "reviewed.json", "-e", "staging", "--move-set")
+    done = shop.apply("--reviewed", "reviewed.json", "-e", "staging", "--allow-move")
     shutil.copy(shop.root / "reviewed.json", shop.root / "saved.json")
     both = shop.command("apply", "--plan", "saved.json", "--reviewed", "reviewed.json", "--yes")
 

@@ -11,7 +11,7 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask
 
 from schedsync.database.beats import last_number, wait_until_loaded
 from schedsync.database.clock import DatabaseNow
-from schedsync.database.transaction import Waiting
+from schedsync.database.transaction import WaitOptions
 from schedsync.models import Beat as BeatRow
 from schedsync.models import ManagedSchedule
 from tests.beat.ours import Beat
@@ -114,7 +114,7 @@ def test_a_beat_that_is_behind_is_named(project: Project, clock: Any) -> None:
     beat.settle()
     before = beat.scheduler.reloader.change_number
     project.schedules(SCHEDULES)
-    refused = project.apply("--wait", "--wait-timeout", "1s")
+    refused = project.apply("--wait", "--timeout", "1s")
     number = last_number(project.using)
 
     assert refused.code == 6
@@ -122,9 +122,9 @@ def test_a_beat_that_is_behind_is_named(project: Project, clock: Any) -> None:
     assert number > before
     beat.step()
     assert beat.scheduler.reloader.change_number == number
-    done = project.apply("--wait", "--wait-timeout", "1s")
+    done = project.apply("--wait", "--timeout", "1s")
     assert (done.code, "loaded by" in done.out) == (0, True)
-    loaded, behind = wait_until_loaded(project.using, number, 1, Waiting().sleep)
+    loaded, behind = wait_until_loaded(project.using, number, 1, WaitOptions().sleep)
     assert (len(loaded), behind) == (1, ())
     BeatRow.objects.using(project.using).update(loaded=number - 1)
     assert "1 behind" in project.command("status", "--database", project.using).out

@@ -8,9 +8,9 @@ import pytest
 from django.db import connections
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.config import load_config
+from schedsync.config import read_config
 from schedsync.core.refusal import Limits
-from schedsync.database.transaction import Waiting
+from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Stale
 from schedsync.models import SyncRun
 from schedsync.planning.plan import Plan
@@ -23,7 +23,7 @@ ONE = "  one: {task: t, every: 1m}\n"
 
 
 def target(project: Project) -> Target:
-    return Target(load_config("schedules"), project.using, None, Limits(), ())
+    return Target(read_config("schedules"), project.using, None, Limits(), ())
 
 
 def edited_each_time(project: Project, times: int) -> Callable[[Plan], bool]:
@@ -41,7 +41,7 @@ def edited_each_time(project: Project, times: int) -> Callable[[Plan], bool]:
 def test_a_plan_that_nobody_agrees_to_writes_nothing(project: Project) -> None:
     project.schedules(ONE)
 
-    assert sync.apply(target(project), lambda _: False, Waiting(settle=0)) is None
+    assert sync.apply(target(project), lambda _: False, WaitOptions(settle=0)) is None
     assert not PeriodicTask.objects.using(project.using).exists()
 
 
@@ -49,13 +49,13 @@ def test_what_is_edited_between_plan_and_apply_is_planned_again_a_few_times(proj
     project.schedules(ONE)
     assert project.apply().code == 0
     project.schedules(ONE.replace("1m", "2m"))
-    done = sync.apply(target(project), edited_each_time(project, 1), Waiting(settle=0))
+    done = sync.apply(target(project), edited_each_time(project, 1), WaitOptions(settle=0))
     assert done is not None
     assert [change.name for change in done.changes] == ["one"]
 
     project.schedules(ONE.replace("1m", "3m"))
     with pytest.raises(Stale, match="the tables have changed since it was made"):
-        sync.apply(target(project), edited_each_time(project, 99), Waiting(settle=0))
+        sync.apply(target(project), edited_each_time(project, 99), WaitOptions(settle=0))
 
 
 def test_a_saved_plan_of_nothing_is_done_and_one_that_is_refused_is_not(project: Project) -> None:

@@ -1,6 +1,7 @@
-"""A small project on embedded parts: SQLite, and a broker of plain files.
+"""A small project without servers: the database is SQLite, and the broker keeps its messages in plain files.
 
-SHOP_DATA is where both live; SHOP_DATABASES (Django's DATABASES as JSON) and SHOP_BROKER take real servers instead.
+SHOP_DATA is the directory of both. To use real servers, set SHOP_DATABASES (Django's DATABASES as JSON) and
+SHOP_BROKER.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import django
 with contextlib.suppress(ImportError):
     import pymysql
 
-    # Django asks for the version of mysqlclient, whose interface PyMySQL has.
+    # PyMySQL has the interface of mysqlclient; Django checks this version number of mysqlclient.
     pymysql.version_info = (2, 2, 8, "final", 0)
     pymysql.install_as_MySQLdb()
 
@@ -21,7 +22,7 @@ DATA = Path(os.environ.get("SHOP_DATA", Path(__file__).parents[3] / ".demo"))
 QUEUE = DATA / "broker"
 QUEUE.mkdir(parents=True, exist_ok=True)
 
-SECRET_KEY = "of an example"
+SECRET_KEY = "an example, no secret"
 DEBUG = True
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "testserver"]
 USE_TZ = True
@@ -62,13 +63,14 @@ DATABASES = json.loads(os.environ.get("SHOP_DATABASES", "null")) or {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": DATA / "shop.sqlite3",
-        # Beat and we write to one file: let each wait for the other.
-        # A transaction that reads and then writes cannot wait for another's writes, unless it says so when it begins.
+        # Beat and schedsync write to one file: each waits up to 20 seconds for the other.
+        # With IMMEDIATE a transaction that reads first and then writes waits too, instead of failing at once.
         "OPTIONS": {"timeout": 20, **({"transaction_mode": "IMMEDIATE"} if django.VERSION >= (5, 1) else {})},
     }
 }
 
-# Where Beat's lease lives: "database" is the default, "redis://…" the other place; a demo has no time for 15 s.
+# The place of Beat's lease: "database" (the default) or a Redis URL. The lease is shorter than the default of
+# 15 seconds, so that the demo shows the takeover sooner.
 SCHEDSYNC_LEADER = os.environ.get("SHOP_LEADER", "database")
 SCHEDSYNC_LEASE = 6
 SCHEDSYNC_RENEW = 2

@@ -30,7 +30,7 @@ def report(kind: str) -> None:
 
 @shared_task(bind=True)
 def invoices(self: Task) -> None:
-    # The same tick has the same id, so that a message that was sent twice runs once.
+    # Two messages for the same tick have the same id, so the task runs once for each tick.
     if not cache.add(f"ran:{self.request.id}", True, timeout=24 * 3600):
         return
     say(f"invoices of {self.request.schedsync_set}, for {self.request.schedsync_tick}")

@@ -1,0 +1,295 @@
+"""The options that verbs share. Each group of options becomes one typed value, under one heading of ``--help``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from schedsync.commands.output import report, say
+from schedsync.core.refusal import Limits
+from schedsync.core.timing import TimingError, duration
+from schedsync.database.collector import gc_paused
+from schedsync.errors import Locked, SchedsyncError
+
+Function = Callable[..., Any]
+Decorator = Callable[[Function], Function]
+T = TypeVar("T")
+
+#: The headings of ``--help``, in their order.
+GENERAL = "Options"
+WHERE = "Where"
+LIFT = "Lift a rule for this call"
+OUTPUT = "Output"
+_HEADINGS = (GENERAL, WHERE, LIFT, OUTPUT)
+
+
+class Option(click.Option):
+    """An option that ``--help`` lists under a heading."""
+
+    def __init__(self, *names: Any, heading: str = GENERAL, **attributes: Any) -> None:
+        super().__init__(*names, **attributes)
+        self.heading = heading
+
+
+class Verb(click.Command):
+    """A command whose ``--help`` lists the options under their headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, one section for each heading."""
+        for heading in _HEADINGS:
+            options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+            here = [option for option in options if getattr(option, "heading", GENERAL) == heading]
+            records = [record for option in here if (record := option.get_help_record(ctx)) is not None]
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+
+def verb(short_help: str) -> Callable[[Function], Verb]:
+    """Return the decorator that makes a function a verb; it belongs above the decorators of the options.
+
+    An error becomes text, or JSON if the verb was asked for JSON, and an exit code.
+    """
+
+    def make(function: Function) -> Verb:
+        @functools.wraps(function)
+        def wrapped(**values: Any) -> Any:
+            try:
+                with gc_paused():
+                    return function(**values)
+            except SchedsyncError as error:
+                if isinstance(error, Locked) and "lock_timeout" in values:
+                    error.hint = "try again when it is done, or wait for it with `--lock-timeout 60s`"
+                report(error, values.get("format_", "text"))
+                return error.exit_code
+
+        return click.command(cls=Verb, short_help=short_help)(wrapped)
+
+    return make
+
+
+def option(*names: str, heading: str = GENERAL, **attributes: Any) -> Decorator:
+    """Return the decorator that adds one option."""
+    return click.option(*names, cls=Option, heading=heading, **attributes)
+
+
+def gather(name: str, group: type[Any], *options: Decorator, without: Collection[str] = ()) -> Decorator:
+    """Return the decorator that adds options and passes their values to the verb as one value of the type ``group``.
+
+    An option and its field have the same name. A field without an option is a KeyError at each call, unless it is in
+    ``without``: a renamed option cannot silently become its default.
+    """
+    names = [field.name for field in fields(group) if field.name not in without]
+
+    def add(function: Function) -> Function:
+        @functools.wraps(function)
+        def gathered(**values: Any) -> Any:
+            values[name] = group(**{field: values.pop(field) for field in names})
+            return function(**values)
+
+        return _decorated(gathered, options)
+
+    return add
+
+
+def _decorated(function: Function, decorators: Sequence[Decorator]) -> Function:
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function
+
+
+def renamed(old: str, new: str, heading: str = GENERAL, **attributes: Any) -> Decorator:
+    """Return the decorator that keeps the old name of an option for one release, hidden and with a warning.
+
+    It belongs above the decorator of the new option. If both names are given, the new one counts.
+    """
+    old_name, new_name = (flag.removeprefix("--").replace("-", "_") for flag in (old, new))
+
+    def add(function: Function) -> Function:
+        @functools.wraps(function)
+        def translated(**values: Any) -> Any:
+            value = values.pop(old_name)
+            if is_typed(old_name):
+                say(f"warning: `{old}` is deprecated, the next release removes it; use `{new}`")
+                if not is_typed(new_name):
+                    values[new_name] = value
+            return function(**values)
+
+        return option(old, hidden=True, heading=heading, **attributes)(translated)
+
+    return add
+
+
+def is_typed(name: str) -> bool:
+    """Say whether an option or argument of the running verb is on the command line, not from a default."""
+    return click.get_current_context().get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
+
+
+class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A duration such as ``24h`` or ``90s``, or 0, in seconds; with ``positive`` it must be more than 0."""
+
+    name = "duration"
+
+    def __init__(self, *, positive: bool = False) -> None:
+        self.positive = positive
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds; a value that is no duration is wrong usage."""
+        if isinstance(value, (int, float)):
+            return float(value)
+        try:
+            seconds = 0.0 if value == "0" else duration(value) / 10**6
+        except TimingError as error:
+            self.fail(f"{error.message}; {error.hint}", param, ctx)
+        if seconds > _LONGEST or (self.positive and not seconds):
+            least = "more than 0, " if self.positive else ""
+            self.fail(f"`{value}` is out of range: {least}at most ten years", param, ctx)
+        return seconds
+
+
+_LONGEST = 10 * 366 * 86400
+
+
+class _Report(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A format and the file to write it to, such as ``markdown=plan.md``."""
+
+    name = "report"
+
+    def __init__(self, formats: Iterable[str]) -> None:
+        self.formats = list(formats)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
+        """Return the format and the file; any other value is wrong usage."""
+        if isinstance(value, tuple):
+            return value
+        format_, equals, file = str(value).partition("=")
+        if not equals or not file or format_ not in self.formats:
+            known = ", ".join(self.formats)
+            self.fail(f"`{value}` is no FORMAT=FILE; formats: {known}", param, ctx)
+        return format_, Path(file)
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """Which files a verb reads, and for which environment; None for what the configuration says."""
+
+    path: str | None
+    environment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseOptions:
+    """Django's settings module, a directory to import it from, and the alias in DATABASES."""
+
+    settings: str | None
+    pythonpath: str | None
+    database: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiftedRules:
+    """The safety rules that this call lifts."""
+
+    adopt: tuple[str, ...] = ()
+    allow_stops: int | None = None
+    allow_empty: bool = False
+    allow_older: bool = False
+    allow_dual_writer: bool = False
+    allow_move: bool = False
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of this call, without those of the configuration."""
+        return Limits(
+            allow_stops=self.allow_stops,
+            allow_empty=self.allow_empty,
+            allow_older=self.allow_older,
+            allow_dual_writer=self.allow_dual_writer,
+            allow_move=self.allow_move,
+        )
+
+
+existing_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+new_file = click.Path(dir_okay=False, path_type=Path)
+
+_where = functools.partial(option, heading=WHERE)
+_lift = functools.partial(option, heading=LIFT)
+_output = functools.partial(option, heading=OUTPUT)
+
+path_argument = click.argument("path", required=False, metavar="[PATH]")
+environment_option = _where(
+    "-e", "--environment", envvar="SCHEDSYNC_ENVIRONMENT", metavar="NAME",
+    help="The environment to use; also SCHEDSYNC_ENVIRONMENT.",
+)  # fmt: skip
+#: For verbs that take the directory as PATH.
+file_options = gather("files", FileOptions, path_argument, environment_option)
+database_options = gather(
+    "database",
+    DatabaseOptions,
+    _where("--settings", metavar="MODULE", help="Django's settings; also DJANGO_SETTINGS_MODULE."),
+    _where("--pythonpath", metavar="DIRECTORY", help="A directory to import the settings from."),
+    _where("--database", default="default", show_default=True, metavar="ALIAS", help="The alias in DATABASES."),
+)
+snapshot_option = _where(
+    "--against", type=existing_file, metavar="FILE",
+    help="A snapshot of the application and its database, made by `schedsync snapshot`.",
+)  # fmt: skip
+out_option = _output("--out", type=new_file, metavar="FILE", help="Write the data to a file.")
+settle_option = option("--settle", type=Seconds(), default="6s", metavar="DURATION", hidden=True)
+lock_timeout_option = option(
+    "--lock-timeout", type=Seconds(), default="0", show_default=True, metavar="DURATION",
+    help="How long to wait if another apply holds the lock.",
+)  # fmt: skip
+
+_COUNT = click.IntRange(min=0)
+_LIFTING = {
+    "adopt": _lift(
+        "--adopt", multiple=True, metavar="NAME",
+        help="Take over the row of this name, which the set does not manage yet; can be given several times.",
+    ),
+    "allow_stops": _lift("--allow-stops", type=_COUNT, metavar="N", help="Allow up to N schedules to stop."),
+    "allow_empty": _lift(
+        "--allow-empty", is_flag=True, help="Allow a set without schedules to delete all that it manages."
+    ),
+    "allow_older": _lift(
+        "--allow-older", is_flag=True, help="Allow a commit that does not descend from the commit applied last."
+    ),
+    "allow_dual_writer": _lift(
+        "--allow-dual-writer", is_flag=True, help="Allow names that are also defined in CELERY_BEAT_SCHEDULE."
+    ),
+    "allow_move": _lift(
+        "--allow-move", is_flag=True, help="Allow the set to come from another repository, path or environment."
+    ),
+}  # fmt: skip
+
+
+def lifting_options(*without: str) -> Decorator:
+    """Return the decorator that adds the options that lift a safety rule for one call, except those named."""
+    options = [decorate for name, decorate in _LIFTING.items() if name not in without]
+    old_names = (
+        renamed("--max-stops", "--allow-stops", LIFT, type=_COUNT),
+        renamed("--move-set", "--allow-move", LIFT, is_flag=True),
+    )
+
+    def add(function: Function) -> Function:
+        return _decorated(gather("lifted", LiftedRules, *options, without=without)(function), old_names)
+
+    return add
+
+
+def format_option(*formats: str) -> Decorator:
+    """Return the decorator that adds ``--format``, with text and the given formats."""
+    choice = click.Choice(["text", *formats])
+    help_ = "The format of the data on stdout."
+    return _output("--format", "format_", type=choice, default="text", show_default=True, help=help_)
+
+
+def report_option(formats: Iterable[str]) -> Decorator:
+    """Return the decorator that adds ``--report``, which writes the data of the same run in further formats."""
+    help_ = "Write the data to a file too, such as `markdown=plan.md`; can be given several times."
+    return _output("--report", "reports", multiple=True, type=_Report(formats), metavar="FORMAT=FILE", help=help_)

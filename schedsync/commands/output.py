@@ -1,0 +1,75 @@
+"""Write data to stdout or to files, and everything else to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from schedsync.errors import InvalidSet, Refused, SchedsyncError, WrongUsage
+from schedsync.planning.documents import finding_document, refusal_document
+from schedsync.render import json_, text
+from schedsync.render.words import printable
+
+T = TypeVar("T")
+
+
+def say(message: str) -> None:
+    """Write a line to stderr."""
+    click.echo(message, err=True)
+
+
+def paint(stream: Any) -> text.Paint:
+    """Return the function that colours text for a stream; it does nothing without a terminal, or with NO_COLOR."""
+    if os.environ.get("NO_COLOR") or not getattr(stream, "isatty", lambda: False)():
+        return text.plain
+    return lambda words, style: click.style(words, bold=True) if style == "bold" else click.style(words, fg=style)
+
+
+def write(data: str, out: Path | None) -> None:
+    """Write data to a file, or to stdout without one."""
+    if out is not None:
+        write_file(f"{data}\n" if data and not data.endswith("\n") else data, out)
+        say(f"wrote {out}")
+    elif data:
+        click.echo(data.rstrip("\n"))
+
+
+def write_file(data: str, file: Path) -> None:
+    """Write a file; raises WrongUsage if that fails."""
+    try:
+        file.write_text(data, encoding="utf-8")
+    except OSError as error:
+        raise WrongUsage(f"cannot write `{file}`: {error.strerror}") from error
+
+
+def write_reports(renderings: Mapping[str, Callable[[T], str]], value: T, reports: Iterable[tuple[str, Path]]) -> None:
+    """Write a value to files; ``reports`` are pairs of a format and a file."""
+    for format_, file in reports:
+        write(renderings[format_](value), file)
+
+
+def report(error: SchedsyncError, format_: str) -> None:
+    """Write an error: to stdout if the format is JSON, else to stderr for people."""
+    if format_ == "json":
+        click.echo(json_.failure(error.failure_reason, error.message, error.hint, **_data(error)))
+        return
+    if isinstance(error, InvalidSet):
+        say(text.findings(error.findings, paint(sys.stderr)))
+    if isinstance(error, Refused):
+        say("\n".join(text.refusals(error.refusals, paint(sys.stderr))).lstrip())
+    say(f"error: {printable(error.message)}")
+    if error.hint:
+        say(f"  hint: {printable(error.hint)}")
+
+
+def _data(error: SchedsyncError) -> dict[str, Any]:
+    if isinstance(error, InvalidSet):
+        return {"findings": [finding_document(finding) for finding in error.findings]}
+    if isinstance(error, Refused):
+        return {"refusals": [refusal_document(refusal) for refusal in error.refusals]}
+    return {}

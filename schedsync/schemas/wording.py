@@ -1,0 +1,100 @@
+"""What a schema does not allow, in words: the end of a sentence that begins with the name of the value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from schedsync.core.finding import did_you_mean
+
+_TYPES: Mapping[str, str] = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+_LONGEST_VALUE = 60
+
+
+def predicate(error: Any) -> str:
+    """Return what a value must be, for an error that is not about its type or its keys: "must be at most 5"."""
+    wording = _PREDICATES.get(error.validator)
+    return wording(error) if wording else f"does not fit: {shortened(error.message)}"
+
+
+def type_predicate(error: Any, given: str, types: Mapping[str, str] = _TYPES) -> str:
+    """Return which types a value may have, and which was given: "takes text, not a list".
+
+    ``types`` are the words for the types of JSON; null is never named, it only resets a value.
+    """
+    wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+    words = [types.get(word, _TYPES[word]) for word in wanted if word != "null"]
+    return f"takes {' or '.join(words)}, not {given}"
+
+
+def unknown_key_hint(key: str, known: Sequence[str]) -> str:
+    """Return the known key that was meant, or else all known keys."""
+    return did_you_mean(key, known) or f"known here: {', '.join(known)}"
+
+
+def described(value: Any) -> str:
+    """Return a value as a message shows it: a mapping and a list by their type, text in quotes, cut where long."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "nothing"
+    return f'`"{shortened(value)}"`' if isinstance(value, str) else f"`{shortened(value)}`"
+
+
+def shortened(value: Any) -> str:
+    """Return a value as text of at most 60 characters."""
+    text = str(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
+
+
+def _one_of(error: Any) -> str:
+    words = [value for value in error.validator_value if isinstance(value, str)]
+    others = [value for value in error.validator_value if not isinstance(value, str)]
+    choice = f"takes one of {', '.join([*words, *map(json.dumps, others)])}"
+    near = did_you_mean(error.instance, words) if isinstance(error.instance, str) else None
+    return f"{choice}; {near}" if near else choice
+
+
+def _pattern(error: Any) -> str:
+    if "us|s|m|h|d" in error.validator_value:
+        return f"takes one whole number and us, s, m, h or d, such as `5m`, not {described(error.instance)}"
+    if error.validator_value == r"^\S+$":
+        return f"must not contain white space, unlike {described(error.instance)}"
+    return f"does not match `{error.validator_value}`"
+
+
+def _repeated(error: Any) -> str:
+    seen: set[str] = set()
+    for item in error.instance:
+        text = json.dumps(item, default=str, sort_keys=True)
+        if text in seen:
+            return f"names {described(item)} twice"
+        seen.add(text)
+    return "names a value twice"
+
+
+_PREDICATES: Mapping[str, Callable[[Any], str]] = {
+    "const": lambda error: f"takes {error.validator_value!r}, not {described(error.instance)}",
+    "enum": _one_of,
+    "minimum": lambda error: f"must be at least {error.validator_value}",
+    "maximum": lambda error: f"must be at most {error.validator_value}",
+    "minLength": lambda _: "must not be empty",
+    "minItems": lambda _: "must not be empty",
+    "minProperties": lambda _: "must not be empty",
+    "maxLength": lambda error: f"must have at most {error.validator_value} characters",
+    "maxItems": lambda error: f"must have at most {error.validator_value} items",
+    "uniqueItems": _repeated,
+    "pattern": _pattern,
+}

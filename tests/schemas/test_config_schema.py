@@ -1,0 +1,146 @@
+"""The schema of the configuration: the editor's help, the checks of schedsync.toml, and the code agree."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schedsync.config import Config, read_config
+from schedsync.core.finding import CODES
+from schedsync.errors import InvalidConfiguration
+from schedsync.schemas.validator import CONFIG, problems, schema_text
+from tests.conftest import Project
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads(schema_text(CONFIG))
+RULES = [code for code in CODES if code.startswith("SS2")]
+LINT = SCHEMA["properties"]["lint"]["properties"]
+
+
+def described_keys(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    for key, value in schema.get("properties", {}).items():
+        yield f"{path}{key}", value
+        yield from described_keys(value, f"{path}{key}.")
+
+
+def test_every_key_has_a_title_and_a_description_for_the_editor() -> None:
+    assert [key for key, value in described_keys(SCHEMA) if not (value["title"] and value["description"])] == []
+
+
+def test_the_schema_knows_every_rule_by_its_code_and_by_the_beginnings_of_codes() -> None:
+    beginnings = {code[:length] for code in RULES for length in range(1, len(code) + 1)}
+
+    assert set(SCHEMA["definitions"]["rule"]["enum"]) == beginnings
+    assert {code: value["description"].lower() for code, value in LINT["severity"]["properties"].items()} == {
+        code: f"{CODES[code]}.".lower() for code in RULES
+    }
+
+
+def test_the_defaults_of_the_schema_are_those_of_the_code() -> None:
+    config = Config()
+    defaults = {key: value["default"] for key, value in described_keys(SCHEMA) if "default" in value}
+
+    assert defaults == {
+        "set": config.set,
+        "paths": [path.as_posix() for path in config.paths],
+        "environments": list(config.environments),
+        "safety.max_stops": config.max_stops,
+        "safety.max_stop_percent": config.max_stop_percent,
+        "lint.max_starts": config.lint.max_starts,
+        "lint.queues": list(config.lint.queues),
+    }
+
+
+def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> None:
+    files.write(
+        'set = "shop"\npaths = ["schedules", "more"]\nenvironments = ["staging"]\nrepository_url = "example.org/shop"\n'
+        "[safety]\nmax_stops = 7\nmax_stop_percent = 8.0\n"
+        '[lint]\nselect = ["SS20"]\nextend_select = ["SS215"]\nignore = ["SS202"]\nmax_starts = 9\nqueues = ["q"]\n'
+        '[lint.severity]\nSS212 = "error"\n',
+        "schedsync.toml",
+    )
+    config = read_config(None)
+
+    assert (config.set, config.environments, config.repository_url) == ("shop", ("staging",), "example.org/shop")
+    assert [path.name for path in config.paths] == ["schedules", "more"]
+    assert [config.max_stops, config.max_stop_percent, config.lint.max_starts] == [7, 8, 9]
+    assert type(config.max_stop_percent) is int
+    assert (config.lint.select, config.lint.extend_select, config.lint.ignore) == (("SS20",), ("SS215",), ("SS202",))
+    assert (config.lint.queues, config.lint.severities) == (("q",), {"SS212": "error"})
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ('enviroments = ["a"]', "unknown key `enviroments`", "did you mean `environments`?"),
+        ("[safety]\nx = 1", "unknown key `safety.x`", "known here: max_stops, max_stop_percent"),
+        ('set = 3\nsett = "x"', "unknown key `sett`", "did you mean `set`?"),
+        ("[lint.severity]\nSS299 = 'info'", "unknown key `lint.severity.SS299`", "did you mean `SS219`?"),
+        ("[lint.severity]\nSS204 = 'eror'",
+         "`lint.severity.SS204` takes one of error, warning, info; did you mean `error`?", None),
+        ('[lint]\nselect = ["SS2O6"]', "`lint.select`: no rule `SS2O6`", "did you mean `SS216`?"),
+        ('[lint]\nignore = ["herd"]', "`lint.ignore`: no rule `herd`", "`schedsync rules` lists them"),
+        ('paths = "x"', '`paths` takes a list of texts, not `"x"`', None),
+        ("paths = [1]", "an item of `paths` takes text, not `1`", None),
+        ('paths = [""]', "an item of `paths` must not be empty", None),
+        ('paths = ["a", "b", "a"]', '`paths` names `"a"` twice', None),
+        ("lint = []", "`lint` takes a table, not a list", None),
+        ("[set]", "`set` takes text, not a table", None),
+        ("set = 2026-11-27", "`set` takes text, not `2026-11-27`", None),
+        (f'set = "{"x" * 101}"', "`set` must have at most 100 characters", None),
+        ('set = " "', '`set` takes a name of printable characters, not `" "`', None),
+        ('environments = [" a"]',
+         '`environments` takes printable names without white space at their ends, not `" a"`', None),
+        ("[safety]\nmax_stops = true", "`safety.max_stops` takes a whole number, not true", None),
+        ("[safety]\nmax_stops = -1", "`safety.max_stops` must be at least 0", None),
+        ("[safety]\nmax_stop_percent = nan", "`safety.max_stop_percent` takes a whole number, not `nan`", None),
+    ],
+)  # fmt: skip
+def test_a_wrong_configuration_is_explained(files: Project, text: str, message: str, hint: str | None) -> None:
+    files.write(f"{text}\n", "schedsync.toml")
+    with pytest.raises(InvalidConfiguration) as caught:
+        read_config(None)
+
+    path = files.root / "schedsync.toml"
+    assert (caught.value.message, caught.value.hint) == (f"{path}: {message}", hint)
+
+
+def test_an_editor_refuses_what_the_code_refuses() -> None:
+    assert problems({"set": "shop", "safety": {"max_stops": 1}}, CONFIG) == []
+    assert problems({"lint": {"select": ["SS999"]}}, CONFIG) != []
+
+
+def test_the_schema_of_the_configuration_is_printed(files: Project) -> None:
+    assert json.loads(files.command("schema", "config").out) == SCHEMA
+
+
+def test_a_snapshot_narrows_no_other_schema_than_that_of_the_schedules(files: Project) -> None:
+    files.write("{}", "snapshot.json")
+    done = files.command("schema", "config", "--snapshot", "snapshot.json")
+
+    assert (done.code, "`--snapshot` narrows the schema `schedules` only, not `config`" in done.err) == (64, True)
+
+
+def test_our_own_configuration_and_the_documented_one_are_right(files: Project) -> None:
+    page = (ROOT / "docs/reference/configuration.md").read_text()
+    for text in ((ROOT / "schedsync.toml").read_text(), page.split("```toml\n")[1].split("```")[0]):
+        files.write(text, "schedsync.toml")
+
+        assert read_config(None).set == "shop"
+
+
+def test_a_right_configuration_needs_only_the_fast_validator(files: Project) -> None:
+    files.write("[safety]\nmax_stops = 1\n", "schedsync.toml")
+    program = (
+        "import sys; from schedsync.config import read_config; early = 'fastjsonschema' in sys.modules\n"
+        "read_config(None); print(early, 'fastjsonschema' in sys.modules, 'jsonschema' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=files.root, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["False", "True", "False"]
