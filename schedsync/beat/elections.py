@@ -150,7 +150,8 @@ class RedisElection:
 
     def release(self, epoch: int) -> None:
         """Delete the lock, if it still is ours."""
-        self._try(self._lock.release)
+        if self._lock.local.token is not None:
+            self._try(self._lock.release)
         _free_row(self.using, self.holder, epoch)
 
     def _acquired(self) -> bool:

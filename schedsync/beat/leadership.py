@@ -22,12 +22,14 @@ logger = logging.getLogger(__name__)
 class Leadership:
     """Whether this Beat leads, as far as it can know: between two answers only its own monotonic clock counts.
 
-    ``epoch`` is the epoch of the lease, or None while this Beat does not have it.
+    ``epoch`` is the epoch of the lease, or None while this Beat does not have it. ``held_epoch`` is the one that it got
+    last and has not given back: after an error the lease may be kept for a Beat that does not lead any more.
     """
 
     election: Election
     times: LeaseTimes
     epoch: int | None = None
+    held_epoch: int | None = None
     _ends: float = 0.0
     _next: float = 0.0
 
@@ -57,6 +59,7 @@ class Leadership:
         elif self.epoch is None:
             self.epoch = self.election.acquire()
         if self.epoch is not None:
+            self.held_epoch = self.epoch
             # Count from when we asked, not from when the answer came, so that we never trust the lease too long.
             self._ends, self._next = asked + self.times.lease, asked + self.times.renew
         return self.leads
@@ -74,7 +77,7 @@ class Leadership:
             self._next = 0.0
 
     def resign(self) -> None:
-        """Give the lease back; raises what the database raises."""
-        if self.epoch is not None:
-            self.election.release(self.epoch)
-        self.epoch = None
+        """Give the lease back, if no other Beat has it; raises what the database raises."""
+        if self.held_epoch is not None:
+            self.election.release(self.held_epoch)
+        self.epoch = self.held_epoch = None

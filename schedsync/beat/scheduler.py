@@ -31,7 +31,7 @@ from schedsync.beat.reloader import POLL, Reloader
 from schedsync.beat.rivals import Rivals
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
-from schedsync.beat.signals import uninterrupted
+from schedsync.beat.signals import Ending, uninterrupted
 from schedsync.beat.tables import NotMigrated, Tables
 from schedsync.beat.upstream_view import UpstreamView
 from schedsync.database.bounded import bounded, reconnect
@@ -74,6 +74,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self._is_set_up = False
         self._has_loaded = False
         self._has_begun = False
+        self._ending = Ending()
         self._is_ticking = False
         self._is_closing = False
         self._was_interrupted = False
@@ -113,18 +114,22 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
 
     def tick(self, *args: Any, **kwargs: Any) -> float:  # noqa: ARG002
         """Take one step, and wait until there may be more to do; Celery need not wait besides."""
+        with self._ending.watched():
+            delay = self._interruptible_step()
+            if delay > 0 and not self._ending.is_told and wait(self._listeners, min(delay, self.max_interval)):
+                self.reloader.hurry()
+                self.leadership.hurry()
+        return 0.0
+
+    def _interruptible_step(self) -> float:
         self._is_ticking = True
         try:
-            delay = self.step()
+            return self.step()
         except BaseException:
             self._was_interrupted = True
             raise
         finally:
             self._is_ticking = False
-        if delay > 0 and wait(self._listeners, min(delay, self.max_interval)):
-            self.reloader.hurry()
-            self.leadership.hurry()
-        return 0.0
 
     def step(self) -> float:
         """Reload, keep the lease, send one batch; returns the seconds until there is more to do, as far as known."""
@@ -138,8 +143,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             return 0.0
 
     def _step(self) -> float:
-        is_fresh = not self._is_set_up
-        if is_fresh:
+        if is_fresh := not self._is_set_up:
             self._set_up()
         self._tables.require()
         self._reload()
@@ -251,21 +255,22 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         """Do nothing: every run is written back as soon as it is sent."""
 
     def _hand_over(self) -> None:
-        led = self.leadership.epoch is not None
+        had_lease = self.leadership.held_epoch is not None
         with contextlib.suppress(DatabaseError, InterfaceError):
             self._dispatch.hand_over()
         self.leadership.resign()
         self.heartbeat.leave()
-        if led:
+        if had_lease:
             notify(self.using)
             publish()
 
     def close(self) -> None:
         """Hand over: give the lease back, so that a standby need not wait for its end.
 
-        Celery calls this from its signal handler too, in the middle of any statement, and once more when that has
-        ended. A second signal must not begin anew in the middle of a statement: the driver would wait for its own lock.
+        Celery's signal handler calls this too; in the middle of a step nothing is done yet, as the driver would wait
+        for its own lock. At the end Celery calls it again.
         """
+        self._ending.tell()
         if self._is_ticking or self._is_closing:
             return
         with uninterrupted():

@@ -1,4 +1,4 @@
-"""Lets signals wait while a batch is sent: Celery's handler raises SystemExit at any point of the program."""
+"""Signals, for which Celery's handler raises SystemExit at any point of the program: they wait, and are not lost."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -31,3 +32,34 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
         for noted_number in dict.fromkeys(noted):
             signal.raise_signal(noted_number)
+
+
+@dataclass
+class Ending:
+    """Sees to it that Beat ends once it is told to.
+
+    Code in C may lose the SystemExit of Celery's handler: SQLite says that a function failed, and a driver of MariaDB
+    goes on with half a value and raises another error.
+    """
+
+    is_told: bool = False
+    _is_watching: bool = False
+
+    def tell(self) -> None:
+        """Take note that Celery's handler runs; outside of :meth:`watched` nothing can be lost."""
+        self.is_told |= self._is_watching
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Raise SystemExit at the end of the block, or for any error in it, if Beat was told to end meanwhile."""
+        self._is_watching = True
+        try:
+            yield
+        except Exception as error:
+            if self.is_told:
+                raise SystemExit from error
+            raise
+        finally:
+            self._is_watching = False
+        if self.is_told:
+            raise SystemExit

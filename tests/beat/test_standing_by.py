@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sqlite3
 import threading
 import time
 import uuid
@@ -18,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, connections
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.beat import Scheduler
 from schedsync.beat.elections import DatabaseElection, Election, RedisElection, election_of
 from schedsync.beat.heartbeat import Heartbeat
 from schedsync.beat.leadership import Leadership
@@ -401,6 +403,42 @@ def test_a_heartbeat_whose_first_answer_was_lost_is_written_on(
 
     assert [message.name for _, message in beat.scheduler.sent] == ["x"]
     assert BeatRow.objects.using(using).get().leads
+
+
+class Told:
+    """Celery's handler, run by a function that SQLite calls: SQLite loses the SystemExit."""
+
+    def __init__(self, beat: Beat) -> None:
+        self._beat = beat
+        self._connection = sqlite3.connect(":memory:")
+        self._connection.create_function("told", 0, self._handler)
+
+    def _handler(self) -> None:
+        self._beat.scheduler.close()
+        raise SystemExit
+
+    def lose(self, *_: Any, **__: Any) -> Any:
+        try:
+            self._connection.execute("SELECT told()")
+        except sqlite3.OperationalError as error:
+            raise OperationalError(str(error)) from error
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("place", ["schedsync.beat.reloader.Reloader.poll", "schedsync.beat.scheduler.wait"])
+def test_beat_ends_though_the_exception_of_celery_s_handler_is_lost(
+    using: str, clock: Any, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    beat = Beat(clock)
+    beat.settle()
+    monkeypatch.setattr(place, Told(beat).lose)
+    monkeypatch.setattr(Scheduler, "_delay", lambda *_: 0.01)
+
+    with pytest.raises(SystemExit):
+        beat.scheduler.tick()
+    beat.scheduler.close()
+
+    assert Lease.objects.using(using).get().holder is None
 
 
 def test_celery_s_own_handler_may_close_in_the_middle(using: str, clock: Any) -> None:
