@@ -28,7 +28,7 @@ from schedsync.commands.options import (
     verb,
 )
 from schedsync.commands.output import paint, write_reports
-from schedsync.errors import WrongUsage
+from schedsync.errors import Refused, WrongUsage
 from schedsync.planning.plan import Plan
 from schedsync.render import github, json_, markdown, text
 
@@ -60,15 +60,17 @@ def plan(
 ) -> int:
     """Compare the files below PATH with the database, and show every change and its consequences.
 
-    Nothing is written. A change that a safety rule refuses is shown with the way out; `apply` then exits 3. With
-    --against the plan compares with a snapshot, and needs neither Django nor credentials.
+    Nothing is written. A change that a safety rule refuses is shown with the way out; `plan` then exits 3, as `apply`
+    does. With --against the plan compares with a snapshot, and needs neither Django nor credentials.
     """
     current = _plan_live(files, database, lifted) if against is None else _plan_against(against, files, lifted)
     if out is not None:
-        save_plan(current, out, "--reviewed" if against else "--plan")
+        save_plan(current, out)
     write_reports(RENDERINGS, current, reports)
     click.echo(RENDERINGS[format_](current) if format_ in RENDERINGS else text.plan(current, paint(sys.stdout)))
-    return 2 if exit_code and (current.changes or current.refusals) else 0
+    if current.refusals:
+        return Refused.exit_code
+    return 2 if exit_code and current.changes else 0
 
 
 def _plan_live(files: FileOptions, database: DatabaseOptions, lifted: LiftedRules) -> Plan:

@@ -47,7 +47,7 @@ class Change:
 
     ``row`` is the row before, ``after`` the spec that it gets. ``ledger`` is the spec that the ledger records: it
     differs from ``after`` in ``enabled`` where the schedule is held or paused, and in fields under ``ignore_changes``.
-    A change that was read from a document has neither until it is refreshed, only ``ledger_enabled``.
+    A change that was read from a document has none of them.
     """
 
     kind: ClassVar[str]
@@ -57,7 +57,6 @@ class Change:
     row: Row | None = None
     after: Spec | None = None
     ledger: Spec | None = None
-    ledger_enabled: bool | None = None
     location: Location | None = None
     people: People = NOBODY
     edit_may_fire: bool = False

@@ -74,13 +74,6 @@ def secret_paths(value: Any, path: str = "") -> Iterator[str]:
         yield path
 
 
-def is_masked(value: Any) -> bool:
-    """Say whether a JSON value holds the mask of a secret."""
-    if isinstance(value, dict):
-        return any(map(is_masked, value.values()))
-    return any(map(is_masked, value)) if isinstance(value, list) else value == MASK
-
-
 def changed_secrets(before: Any, after: Any) -> Any:
     """Return ``after`` with its secrets masked; the mask of a secret that differs from ``before`` says so."""
     if isinstance(before, dict) and isinstance(after, dict):

@@ -50,7 +50,7 @@ def record(
 
 def record_request(request: WriteRequest) -> None:
     """Write the audit record of a request, with its changes as in a plan."""
-    documents = list(request.documents) or [change_document(change) for change in request.changes]
+    documents = [change_document(change) for change in request.changes]
     record(
         request.using,
         request.verb,

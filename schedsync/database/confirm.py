@@ -99,7 +99,6 @@ def _wrote_again(request: WriteRequest, fixes: Sequence[Change], wait: WaitOptio
         expected=None,
         lost_rows=(),
         to_record=(),
-        documents=(),
         locations=None,
         run=uuid.uuid4(),
     )

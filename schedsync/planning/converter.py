@@ -76,11 +76,6 @@ def refusal_document(refusal: Refusal) -> dict[str, str]:
     return {"code": refusal.code, "message": refusal.message, "override": refusal.override}
 
 
-def refusal_from(values: Mapping[str, Any]) -> Refusal:
-    """Read a refusal back."""
-    return Refusal(**values)
-
-
 def finding_document(finding: Finding) -> dict[str, Any]:
     """Return a finding as JSON values."""
     return {
@@ -134,7 +129,7 @@ def _consequence_document(consequence: Consequence) -> dict[str, Any]:
 
 
 def change_document(change: Change) -> dict[str, Any]:
-    """Return one change as JSON values; ``apply`` holds what an apply needs beside the fields."""
+    """Return one change as JSON values; ``apply`` holds what an apply does beside the fields."""
     result: dict[str, Any] = {
         "kind": change.kind,
         "name": change.name,
@@ -162,24 +157,12 @@ def change_document(change: Change) -> dict[str, Any]:
 
 
 def change_from(values: Mapping[str, Any]) -> Change:
-    """Read one change back, without its consequences; its row has an id and a name, and no spec."""
+    """Read back of a change its kind, names and fields: enough to compare it, not enough to write it."""
     extra = {"old_name": values["old_name"]} if values["kind"] == "rename" else {}
-    apply = values["apply"]
-    return KINDS[values["kind"]](
-        name=values["name"],
-        cause=values["cause"],
-        fields=tuple(
-            FieldChange(field["field"], field["before"], field["after"], field["cause"]) for field in values["fields"]
-        ),
-        location=_location_from(values["location"]),
-        people=people_from(values["people"]),
-        edit_may_fire=apply["edit_may_fire"],
-        rearm=apply["rearm"],
-        announced=apply["announced"],
-        ledger_enabled=apply["ledger_enabled"],
-        row=None if apply["row"] is None else Row(apply["row"], extra.get("old_name", values["name"]), None),
-        **extra,
+    fields = (
+        FieldChange(field["field"], field["before"], field["after"], field["cause"]) for field in values["fields"]
     )
+    return KINDS[values["kind"]](name=values["name"], fields=tuple(fields), **extra)
 
 
 def row_document(row: Row, mask: Callable[[Spec], Spec]) -> dict[str, Any]:

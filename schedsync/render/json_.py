@@ -41,7 +41,7 @@ def findings(found: Sequence[Finding], files: int, schedules: int) -> str:
 
 
 def plan(value: Plan) -> str:
-    """Write a plan by schemas/plan.v1.schema.json, its secrets masked: where there are any, it cannot be applied."""
+    """Write a plan by schemas/plan.v1.schema.json, its secrets masked."""
     return dump(_without_secrets(document(value)))
 
 
@@ -69,8 +69,8 @@ def snapshot(value: Snapshot) -> str:
 
 
 def compact_plan(value: Plan) -> str:
-    """Write a plan for a file that ``apply --plan`` reads."""
-    return json.dumps(document(value), separators=(",", ":"))
+    """Write a plan for a file that ``apply --plan`` reads, its secrets masked."""
+    return json.dumps(_without_secrets(document(value)), separators=(",", ":"))
 
 
 def outcome(value: Outcome, set_name: str, environment: str | None) -> str:

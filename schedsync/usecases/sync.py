@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from schedsync.core.change import Edit
+from schedsync.core.names import first_names
 from schedsync.core.observed import Observed
 from schedsync.core.origin import Binding
 from schedsync.database.actor import who
@@ -23,15 +24,16 @@ from schedsync.database.observe import observe
 from schedsync.database.transaction import WaitOptions
 from schedsync.database.write_request import WriteRequest
 from schedsync.errors import Refused, Stale
-from schedsync.planning.approval import not_approved
+from schedsync.planning.approval import Assertion, compare
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan
-from schedsync.planning.documents import SavedPlan
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan, drift_only, row_id_of
 from schedsync.usecases.celery_settings import beat_schedule_names
+from schedsync.usecases.required_plan import plan_required
 from schedsync.usecases.target import Target, binding_of, desired_of, plan_request
 
 _TRIES = 3
+_NOTHING = Assertion()
 
 
 def plan(target: Target) -> Plan:
@@ -86,25 +88,25 @@ def apply(
     target: Target,
     agree: Callable[[Plan], bool],
     wait: WaitOptions,
+    assertion: Assertion = _NOTHING,
     *,
-    checksum: str | None = None,
-    reviewed: SavedPlan | None = None,
     pinned: bool = False,
 ) -> Outcome | None:
     """Plan, ask, and write; returns None where the answer was no.
 
     ``agree`` gets the plan and returns whether to go on. If the tables change before the lock is taken, everything is
-    planned again; but with a ``checksum``, or ``pinned`` to the plan that was agreed to, a different plan raises Stale.
-    Raises Refused where a safety rule refuses, or a change is not in the ``reviewed`` plan.
+    planned again; but with a checksum, or ``pinned`` to the plan that was agreed to, a different plan raises Stale.
+    Raises Refused where a safety rule refuses, or the plan does not hold to the ``assertion``.
     """
-    expected = checksum
+    expected = assertion.checksum
     for attempt in range(_TRIES):
-        current = plan(target)
+        current = _asserted(plan(target), assertion, wait)
         if expected is not None and current.checksum != expected:
             raise Stale(f"its checksum is {current.checksum} now")
         if not agree(current):
             return None
-        _check_allowed(current, reviewed)
+        if current.refusals:
+            raise Refused(current.refusals)
         if not current.writes:
             return _nothing(target.using, current.checksum, wait)
         if pinned:
@@ -117,10 +119,23 @@ def apply(
     return None
 
 
-def _check_allowed(plan: Plan, reviewed: SavedPlan | None) -> None:
-    refused = (*plan.refusals, *(not_approved(plan, reviewed) if reviewed else ()))
-    if refused:
-        raise Refused(refused)
+def _asserted(plan: Plan, assertion: Assertion, wait: WaitOptions) -> Plan:
+    """Return the plan with a refusal for each change that the saved plan does not hold.
+
+    Raises Stale where it must be exactly the saved plan, and is not.
+    """
+    saved = assertion.saved
+    if saved is None:
+        required = plan_required(plan.binding.environment)
+        return replace(plan, refusals=(*plan.refusals, *required)) if required else plan
+    comparison = compare(plan, saved)
+    if assertion.exact and comparison.unequal and not plan.refusals:
+        names = first_names(comparison.unequal, 5)
+        raise Stale(f"it differs from what the files and the tables ask for now: {names}")
+    if comparison.masks:
+        values = "masked value was" if comparison.masks == 1 else "masked values were"
+        wait.say(f"{comparison.masks:,} {values} not compared")
+    return replace(plan, refusals=(*plan.refusals, *comparison.refusals)) if comparison.refusals else plan
 
 
 def _nothing(using: str, checksum: str, wait: WaitOptions) -> Outcome:
@@ -152,28 +167,3 @@ def _request_of(using: str, plan: Plan) -> WriteRequest:
         to_record=plan.to_record,
         locations=plan.locations,
     )
-
-
-def apply_saved(using: str, saved: SavedPlan, wait: WaitOptions) -> Outcome:
-    """Write a plan that was saved earlier, without reading the files again.
-
-    Raises Refused where the plan holds refusals, Stale where the tables have changed since it was made.
-    """
-    if saved.refusals:
-        raise Refused(saved.refusals)
-    if not saved.changes and not saved.lost_rows:
-        return _nothing(using, saved.checksum, wait)
-    request = WriteRequest(
-        using=using,
-        verb="apply",
-        set=saved.set,
-        binding=saved.binding,
-        checksum=saved.checksum,
-        who=who(),
-        now=now(),
-        changes=saved.changes,
-        expected=saved.fingerprint,
-        lost_rows=saved.lost_rows,
-        documents=saved.documents,
-    )
-    return _write(request, wait)
