@@ -64,7 +64,7 @@ class ApplyRequest:
         """Return what the plan of this call must be; raises WrongUsage where the file is no plan."""
         file = self.plan_file or self.reviewed
         if self.plan_file and self.reviewed:
-            raise WrongUsage("`--reviewed` is another name of `--plan`: give only one of them")
+            raise WrongUsage("two plan files were given", hint="give only one")
         if self.exact and file is None:
             raise WrongUsage("`--exact` needs a plan", hint="give `--plan FILE`")
         return Assertion(self.checksum, read_plan(file) if file else None, self.exact)

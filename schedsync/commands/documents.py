@@ -29,6 +29,7 @@ _LARGEST: Final = 256 * 2**20
 #: A file of schedules may be nested half as deep.
 _DEEPEST: Final = 200
 _LONGEST_NUMBER: Final = 400
+_LONGEST_PROBLEM: Final = 200
 _TOO_DEEP = f"it is nested more than {_DEEPEST} levels deep"
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -75,7 +76,7 @@ def _read(file: Path, noun: str, schema: str, from_values: Callable[[Any], T], h
     except KeyError as error:
         problem = f"a key is missing or unknown: {error}"
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
-        problem = shortened(error)
+        problem = f"{error}"[:_LONGEST_PROBLEM]
     raise WrongUsage(f"`{file}` is no {noun}: {problem}", hint=hint)
 
 

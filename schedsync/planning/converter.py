@@ -157,12 +157,10 @@ def change_document(change: Change) -> dict[str, Any]:
 
 
 def change_from(values: Mapping[str, Any]) -> Change:
-    """Read back of a change its kind, names and fields: enough to compare it, not enough to write it."""
+    """Read the kind, the names and the fields of a change back: enough to compare it, not enough to write it."""
     extra = {"old_name": values["old_name"]} if values["kind"] == "rename" else {}
-    fields = (
-        FieldChange(field["field"], field["before"], field["after"], field["cause"]) for field in values["fields"]
-    )
-    return KINDS[values["kind"]](name=values["name"], fields=tuple(fields), **extra)
+    fields = tuple(FieldChange(edit["field"], edit["before"], edit["after"]) for edit in values["fields"])
+    return KINDS[values["kind"]](name=values["name"], fields=fields, **extra)
 
 
 def row_document(row: Row, mask: Callable[[Spec], Spec]) -> dict[str, Any]:
@@ -247,4 +245,8 @@ def _task_from(values: Mapping[str, Any]) -> Task:
         parameters = tuple(TaskParameter(**parameter) for parameter in parameters)
         if unknown := {parameter.kind for parameter in parameters} - set(PARAMETER_KINDS):
             raise ValueError(f"unknown kind of parameter `{unknown.pop()}`")
-    return Task(parameters, values["time_limit"], values["soft_time_limit"])
+        if wrong := [parameter.name for parameter in parameters if not parameter.name.isidentifier()]:
+            raise ValueError(f"no parameter can have the name `{wrong[0]}`")
+    task = Task(parameters, values["time_limit"], values["soft_time_limit"])
+    task.signature()
+    return task

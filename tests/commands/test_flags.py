@@ -138,7 +138,7 @@ def test_every_flag_on_a_page_exists_for_its_verb(file: Path) -> None:
     [
         ("`apply --wait 60s` waits", [("apply", "--wait")]),
         ("run `python manage.py schedsync plan PATH --out FILE`", [("plan", "--out")]),
-        ("give `--environment`, or apply without --reviewed", [(None, "--environment"), ("apply", "--reviewed")]),
+        ("give `--environment`, or apply without --plan", [(None, "--environment"), ("apply", "--plan")]),
         ("`git fetch --depth=1`, `celery beat --scheduler x`", []),
         ("--adopt 'x', or `adopt: true` in the file", [(None, "--adopt")]),
     ],

@@ -60,7 +60,7 @@ def test_options_are_listed_under_headings(command: Callable[..., Done]) -> None
     del listed[""]
 
     assert listed == {
-        "Options": ["-y", "--plan", "--checksum", "--reviewed", "--wait", "--timeout", "--lock-timeout", "-h"],
+        "Options": ["-y", "--plan", "--exact", "--wait", "--timeout", "--lock-timeout", "-h"],
         "Where": ["-e", "--settings", "--pythonpath", "--database"],
         "Lift a rule for this call": [
             "--adopt",

@@ -95,7 +95,7 @@ def test_the_json_of_a_plan_conforms_to_its_schema() -> None:
         refusals=(Refusal("empty_set", "m", "o"),),
     )
 
-    assert problems(json.loads(json_.plan(value)), PLAN) == []
+    assert list(problems(json.loads(json_.plan(value)), PLAN)) == []
 
 
 def hostile() -> Plan:

@@ -55,7 +55,7 @@ def changed(checkout: Checkout) -> Checkout:
 def test_it_says_what_changed_by_schedule(changed: Checkout, words: tuple[str, ...]) -> None:
     said = changed.json(*words)
 
-    assert problems(said, REVIEW) == []
+    assert list(problems(said, REVIEW)) == []
     assert changes(said) == WANTED
     assert said["base"] == changed.repository.commit("main").hexsha
     assert said["head"] == (changed.repository.commit("feature").hexsha if len(words) == 2 else None)

@@ -111,7 +111,7 @@ def test_a_wrong_configuration_is_explained(files: Project, text: str, message: 
 
 
 def test_an_editor_refuses_what_the_code_refuses() -> None:
-    assert problems({"set": "shop", "safety": {"max_stops": 1}}, CONFIG) == []
+    assert list(problems({"set": "shop", "safety": {"max_stops": 1}}, CONFIG)) == []
     assert problems({"lint": {"select": ["SS999"]}}, CONFIG) != []
 
 
