@@ -224,7 +224,7 @@ def shop(project: Project) -> Iterator[Project]:
 
 def tables(using: str) -> dict[str, list[Any]]:
     """Return every row that an apply can write, except those of team A."""
-    ours = set(ManagedSchedule.objects.using(using).filter(set="a").values_list("task_id", flat=True))
+    ours = set(ManagedSchedule.objects.using(using).filter(set="a").values_list("row_id", flat=True))
     models = (PeriodicTask, *TIMING_MODELS.values(), ManagedSchedule, Pause)
     found = {model.__name__: list(model._default_manager.using(using).order_by("pk").values()) for model in models}
     found["PeriodicTask"] = [row for row in found["PeriodicTask"] if row["id"] not in ours]
