@@ -75,7 +75,7 @@ def _read(file: Path, noun: str, schema: str, from_values: Callable[[Any], T], h
         problem = _TOO_DEEP
     except KeyError as error:
         problem = f"a key is missing or unknown: {error}"
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+    except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
         problem = f"{error}"[:_LONGEST_PROBLEM]
     raise WrongUsage(f"`{file}` is no {noun}: {problem}", hint=hint)
 

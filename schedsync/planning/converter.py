@@ -7,19 +7,21 @@ A function ``x_document`` returns JSON values in the shape of schemas/plan.v1.sc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from schedsync.core.application import KINDS as PARAMETER_KINDS
 from schedsync.core.application import Application, Task, TaskParameter
 from schedsync.core.change import KINDS, Change, Consequence, Edit, FieldChange, Held, Rename
+from schedsync.core.crontab import FIELDS
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Paused, Problem, Row
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import People, Spec, form, spec_from, spec_text
-from schedsync.core.timing import instant, instant_text
+from schedsync.core.timing import Crontab, Interval, Solar, crontab, instant, instant_text, interval, solar
 
 
 def instant_document(value: datetime | None) -> str | None:
@@ -177,13 +179,28 @@ def row_document(row: Row, mask: Callable[[Spec], Spec]) -> dict[str, Any]:
     }
 
 
+def _spec_from(values: Mapping[str, Any]) -> Spec:
+    """Read a spec back that somebody else may have written: its timing must be one that can run."""
+    spec = spec_from(values)
+    timing = spec.timing
+    if isinstance(timing, Crontab):
+        return replace(
+            spec, timing=crontab({field.name: getattr(timing, field.name) for field in FIELDS}, timing.timezone)
+        )
+    if isinstance(timing, Interval):
+        return replace(spec, timing=interval(timing.microseconds, 1))
+    if isinstance(timing, Solar):
+        return replace(spec, timing=solar(timing.event, timing.latitude, timing.longitude))
+    return spec
+
+
 def row_from(values: Mapping[str, Any]) -> Row:
     """Read a row back."""
     fields = values["fields"]
     return Row(
         id=values["id"],
         name=values["name"],
-        spec=None if fields is None else spec_from(fields),
+        spec=None if fields is None else _spec_from(fields),
         last_run_at=_instant_from(values["last_run_at"]),
         total_run_count=values["total_run_count"],
         date_changed=_instant_from(values["date_changed"]),
@@ -210,7 +227,7 @@ def managed_from(values: Mapping[str, Any], set_name: str) -> Managed:
         name=values["name"],
         set=set_name,
         row_id=values["row"],
-        applied=spec_text(spec_from(values["applied"])),
+        applied=spec_text(_spec_from(values["applied"])),
         location=_location_from(values["location"]),
         people=people_from(values["people"]),
         commit=values["commit"],

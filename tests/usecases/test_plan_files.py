@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from schedsync.planning.plan import checksum
 from tests.conftest import Project
 
 TWO = "  one: {task: t, every: 1m}\n  two: {task: t, every: 1h}\n"
+GUIDE = Path(__file__).parents[2] / "docs/guides/ci.md"
 SECRET = "correct-horse-battery"
 
 
@@ -191,6 +194,30 @@ def test_a_plan_that_would_be_refused_exits_3_also_against_a_snapshot(shop: Proj
     assert shop.plan("--adopt", "theirs", "--exit-code").code == 2
     shop.schedules("  ours: {task: shop.nothing, every: 1h}\n")
     assert [shop.plan().code, shop.plan("--exit-code").code] == [0, 2]
+
+
+def commands_of_the_guide() -> list[list[str]]:
+    """Return the commands below the heading about applying what was reviewed."""
+    section = GUIDE.read_text().partition("## Apply what was reviewed\n")[2].partition("\n## ")[0]
+    block = section.partition("```console\n")[2].partition("```")[0]
+    return [shlex.split(line)[2:] for line in block.splitlines()]
+
+
+def test_the_commands_of_the_guide_work(shop: Project) -> None:
+    shop.write('set = "a"\nenvironments = ["production"]\n', "schedsync.toml")
+    shop.command("snapshot", "--database", shop.using, "--out", "snapshot.json")
+    shop.schedules(OURS)
+    offline, live, applied = commands_of_the_guide()
+    database = ("--database", shop.using)
+    planned = [shop.command(*offline), shop.command(*live, *database)]
+    shop.schedules(OURS.replace("1h", "2h"))
+    refused = shop.command(*applied, *database, "--settle", "0")
+    shop.schedules(OURS)
+    done = shop.command(*applied, *database, "--settle", "0")
+
+    assert [offline[0], live[0], applied[0]] == ["plan", "plan", "apply"]
+    assert [result.code for result in (*planned, refused, done)] == [0, 0, 3, 0]
+    assert "ours" in rows(shop)
 
 
 # Two teams in one database. Team A has a text editor, and every file that schedsync writes or reads.
