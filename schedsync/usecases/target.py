@@ -10,6 +10,7 @@ from schedsync.core.origin import Binding
 from schedsync.core.refusal import Limits
 from schedsync.core.schedule import Desired
 from schedsync.errors import InvalidSet, WrongUsage
+from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, read_set, resolve_set
 from schedsync.git.origin import ancestry, revision
 from schedsync.planning.build import PlanRequest, refused_by_celery
@@ -24,11 +25,13 @@ class Target:
     environment: str | None = None
     limits: Limits = field(default_factory=Limits)
     adopt: tuple[str, ...] = ()
+    progress: Progress = field(default=silent, compare=False)
 
 
 def desired_of(target: Target) -> tuple[ScheduleSet, Desired, list[Finding]]:
     """Read what the files want; raises InvalidSet where they have errors, WrongUsage where no environment is chosen."""
-    reading = read_set(target.config)
+    reading = read_set(target.config, target.progress)
+    target.progress("comparing")
     environment = target.config.chosen(target.environment)
     if environment is None and reading.by_environment:
         known = ", ".join(target.config.environments)

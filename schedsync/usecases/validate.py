@@ -7,6 +7,7 @@ from datetime import datetime
 
 from schedsync.config import Config
 from schedsync.core.finding import Finding, in_order
+from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import read_set, resolve_set
 from schedsync.lint import lint
 from schedsync.lint.rule import Context
@@ -21,12 +22,13 @@ class Validation:
     schedules: int
 
 
-def validate(config: Config, environment: str | None, now: datetime) -> Validation:
+def validate(config: Config, environment: str | None, now: datetime, progress: Progress = silent) -> Validation:
     """Check a set in one environment, or where none is chosen in all that its schedules differ by."""
-    reading = read_set(config)
+    reading = read_set(config, progress)
     findings = reading.findings
     names: set[str] = set()
     for one in reading.environments(config, environment):
+        progress(f"checking {one}" if one else "checking")
         desired, found = resolve_set(reading, one)
         names |= set(desired.schedules)
         schedules = tuple(desired.schedules.values())
