@@ -64,19 +64,24 @@ def _parts(line: str, width: int) -> Iterable[str]:
 
 
 def _wrapped_line(line: str, width: int) -> Iterator[str]:
-    """Yield the lines that one line becomes; a word that is longer than the width stays whole."""
+    """Yield the lines that one line becomes; a word that is longer than the width stays whole, as it can be copied."""
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(file=StringIO(), force_terminal=True, color_system="standard", no_color=False, width=width)
-    text = Text.from_ansi(line)
-    first = text.wrap(console, width, overflow="ignore")[0]
-    yield _ansi(first, console)
-    rest = text[len(first.plain) :]
-    rest = rest[len(rest.plain) - len(rest.plain.lstrip()) :]
-    indent = len(text.plain) - len(text.plain.lstrip()) + _HANG
-    for part in rest.wrap(console, width - indent, overflow="ignore") if rest.plain else ():
-        yield " " * indent + _ansi(part, console)
+    console, rest = Console(file=StringIO()), Text.from_ansi(line)
+    indent = len(rest.plain) - len(rest.plain.lstrip()) + _HANG
+    margin = 0
+    while rest.plain:
+        end = _end_of_word(rest.plain, len(rest.wrap(console, width - margin)[0].plain.rstrip()))
+        yield " " * margin + _ansi(rest[:end], console)
+        after = rest.plain[end:]
+        rest = rest[end + len(after) - len(after.lstrip()) :]
+        margin = indent
+
+
+def _end_of_word(plain: str, index: int) -> int:
+    """Return the index at which the word around an index ends."""
+    return next((number for number in range(index, len(plain)) if plain[number].isspace()), len(plain))
 
 
 def _ansi(text: Text, console: Console) -> str:
