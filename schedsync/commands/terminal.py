@@ -95,10 +95,10 @@ def _ansi(text: Text, console: Console) -> str:
 
 
 class ProgressLine:
-    """One line on stderr with the step that runs now.
+    """The step that runs now, on stderr.
 
     It appears when the work takes longer than a second, and is erased at the end. Only the process's own terminal
-    gets it.
+    shows it.
     """
 
     def __init__(self) -> None:
@@ -138,7 +138,7 @@ class ProgressLine:
     def _line(self) -> Text:
         from rich.text import Text
 
-        return Text(self._step, no_wrap=True, overflow="ellipsis")
+        return Text(self._step)
 
     def or_else(self, say: Callable[[str], None]) -> Callable[[str], None]:
         """Return this line, or without a terminal the function that writes the same message as a line of its own."""

@@ -171,3 +171,27 @@ def test_reading_a_large_set_shows_how_far_it_is(files: Project) -> None:
 
     assert re.search(r"reading [\d,]+ of 3,000 files|checking", shown)
     assert shown.splitlines()[-1] == "3,000 schedules in 3,000 files, no errors"
+
+
+SETTINGS = """
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django_celery_beat", "schedsync"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}
+USE_TZ = True
+"""
+
+
+def test_an_apply_that_waits_says_so_on_a_terminal_and_erases_it(files: Project) -> None:
+    files.schedules("  nightly: {task: t, crontab: '0 2 * * *', expires_after: 1h}\n")
+    files.write(SETTINGS, "shop_settings.py")
+    migrate = [sys.executable, "-m", "django", "migrate", "--settings", "shop_settings", "--pythonpath", ".", "-v0"]
+    subprocess.run(migrate, check=True, env={k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"})
+    words = ("apply", "schedules", "--settings", "shop_settings", "--yes", "--settle", "3s")
+    shown = on_terminal(schedsync(*words), 60, NO_COLOR="1")
+
+    assert "waiting 3 s for a poll of Beat" in " ".join(shown.split())
+    assert f"{ESCAPE}[2K" in shown.rpartition("waiting 3 s")[2]
+    assert "Applied: 1 created" in shown
+    files.schedules("  nightly: {task: t, crontab: '0 3 * * *', expires_after: 1h}\n")
+    piped = in_pipes(schedsync(*words))
+    assert re.search(r"^committed as run \S+; waiting 3 s for a poll of Beat, to see that it holds$", piped, re.M)
+    assert ESCAPE not in piped
