@@ -49,6 +49,7 @@ class ScheduleSet:
 
 def read_set(config: Config, progress: Progress = silent) -> ScheduleSet:
     """Read all files of a set; one bad file hides no other."""
+    progress("looking for files")
     files, findings = read_files(config.paths, config.root, config.within)
     reading = each(files, "reading", "files", progress)
     return ScheduleSet(tuple(read_file(file, config.environments) for file in reading), tuple(findings))
