@@ -15,6 +15,7 @@ from schedsync.core.schedule import Desired, Schedule
 from schedsync.files.discover import read_files
 from schedsync.files.document import Part
 from schedsync.files.one_file import ReadFile, read_file
+from schedsync.files.progress import Progress, each, silent
 from schedsync.files.rename_hint import rename_hint
 
 
@@ -47,10 +48,12 @@ class ScheduleSet:
         return config.environments or [None]
 
 
-def read_set(config: Config) -> ScheduleSet:
+def read_set(config: Config, progress: Progress = silent) -> ScheduleSet:
     """Read all files of a set; one bad file hides no other."""
+    progress("looking for files")
     files, findings = read_files(config.paths, config.root, config.within)
-    return ScheduleSet(tuple(read_file(file, config.environments) for file in files), tuple(findings))
+    reading = each(files, "reading", "files", progress)
+    return ScheduleSet(tuple(read_file(file, config.environments) for file in reading), tuple(findings))
 
 
 def resolve_set(schedule_set: ScheduleSet, environment: str | None) -> tuple[Desired, list[Finding]]:
