@@ -8,13 +8,16 @@ from datetime import datetime
 
 from schedsync.calendar.stock_beat import celery_schedule
 from schedsync.core.change import Create, Rename
+from schedsync.core.controls import NO_CONTROLS, Controls
 from schedsync.core.finding import Finding
 from schedsync.core.observed import Observed
 from schedsync.core.origin import Ancestry, Binding
-from schedsync.core.refusal import Limits
+from schedsync.core.refusal import Limits, Refusal
 from schedsync.core.schedule import Desired
 from schedsync.core.timing import Clocked, Timing
 from schedsync.errors import WrongUsage
+from schedsync.planning import controls
+from schedsync.planning.allowances import ended, lift
 from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import Difference, diff
 from schedsync.planning.plan import Plan
@@ -38,10 +41,11 @@ class PlanRequest:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where the set was applied from last, and in ``dual_writers`` the names in CELERY_BEAT_SCHEDULE."""
+    """Where the set was applied from last, the names in CELERY_BEAT_SCHEDULE, and the controls in Django's settings."""
 
     last: Binding | None = None
     dual_writers: frozenset[str] = frozenset()
+    controls: Controls = NO_CONTROLS
 
 
 def refused_by_celery(desired: Desired) -> list[Finding]:
@@ -81,6 +85,10 @@ def build_plan(
     """
     difference = diff(desired, observed, now, adopt=request.adopt)
     situation, warnings = _situation(request, desired, observed, difference, surroundings)
+    refused, lifted = lift(
+        refusals(difference.changes, situation, request.limits), request.limits, now, empty=not desired.schedules
+    )
+    not_allowed, tolerated = _by_controls(request, desired, observed, difference, surroundings)
     return Plan(
         set=request.set,
         binding=request.binding,
@@ -92,11 +100,30 @@ def build_plan(
         completed=difference.completed,
         lost_rows=difference.lost_rows,
         to_record=difference.to_record,
-        refusals=refusals(difference.changes, situation, request.limits),
-        notices=(*findings, *warnings, *_completed_notices(desired, difference), *difference.notices),
+        refusals=(*refused, *not_allowed),
+        notices=(
+            *findings,
+            *lifted,
+            *ended(request.limits.allowances, now, request.limits.place),
+            *warnings,
+            *tolerated,
+            *_completed_notices(desired, difference),
+            *difference.notices,
+        ),
         unchanged=difference.unchanged,
         locations={name: (schedule.location, schedule.people) for name, schedule in desired.schedules.items()},
     )
+
+
+def _by_controls(
+    request: PlanRequest, desired: Desired, observed: Observed, difference: Difference, surroundings: Surroundings
+) -> tuple[list[Refusal], list[Finding]]:
+    """Return what the controls refuse, and warnings about managed schedules that break one and do not change."""
+    layers = (surroundings.controls, request.limits.controls)
+    refused = list(controls.refused_changes(difference.changes, layers))
+    changed = {change.name for change in difference.changes}
+    kept = [each for name, each in desired.schedules.items() if name in observed.ledger and name not in changed]
+    return refused, list(controls.warnings(kept, layers))
 
 
 def _situation(

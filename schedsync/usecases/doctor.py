@@ -19,6 +19,7 @@ from schedsync.core.observed import Observed
 from schedsync.core.timing import TimingError, canonical_zone
 from schedsync.database.actor import who
 from schedsync.database.clock import now
+from schedsync.database.controls import controls_in_settings
 from schedsync.database.faults import Fault, database_errors, fault_of, missing_tables
 from schedsync.database.lock import take
 from schedsync.database.lock_wait import wait_for_lock
@@ -26,6 +27,7 @@ from schedsync.database.notify import bump
 from schedsync.database.observe import observe
 from schedsync.database.schedule_rows import TIMING_MODELS, collect_orphans, unreferenced_rows, with_zone
 from schedsync.database.use_tz import USE_TZ_OFF
+from schedsync.errors import WrongUsage
 from schedsync.models import ApplyLock, ManagedSchedule, Pause, SyncRun
 from schedsync.usecases.celery_settings import beat_schedule_names
 
@@ -56,6 +58,10 @@ def settings_findings() -> Iterator[Finding]:
     if not getattr(settings, "DJANGO_CELERY_BEAT_TZ_AWARE", True):
         hint = "leave `DJANGO_CELERY_BEAT_TZ_AWARE` at its default"
         yield Finding("SS302", "`DJANGO_CELERY_BEAT_TZ_AWARE` is off: crontabs ignore their time zone", hint=hint)
+    try:
+        controls_in_settings()
+    except WrongUsage as error:
+        yield Finding("SS174", error.message, hint=error.hint)
     yield from _celery_findings()
     for package, fixed_in, fault in KNOWN_FAULTS:
         installed = version(package)

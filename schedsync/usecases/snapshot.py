@@ -12,6 +12,7 @@ from celery import current_app
 from schedsync.core.application import KINDS, Application, Task, TaskParameter
 from schedsync.database.audit import last_binding
 from schedsync.database.clock import now
+from schedsync.database.controls import controls_in_settings
 from schedsync.database.faults import database_errors
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe
@@ -29,6 +30,7 @@ def capture(using: str, set_name: str) -> Snapshot:
     Raises WrongUsage where the project has no Celery app, Unavailable where the database does not answer.
     """
     application, dual_writers = application_of(current_app), beat_schedule_names()
+    controls = controls_in_settings()
     with database_errors(using), read_only_transaction(using):
         return Snapshot(
             set=set_name,
@@ -37,6 +39,7 @@ def capture(using: str, set_name: str) -> Snapshot:
             observed=observe(using, set_name),
             last=last_binding(using, set_name),
             dual_writers=dual_writers,
+            controls=controls,
         )
 
 

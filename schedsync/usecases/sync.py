@@ -17,6 +17,7 @@ from schedsync.database.audit import last_binding
 from schedsync.database.beats import last_number
 from schedsync.database.clock import now
 from schedsync.database.confirm import wait_for_beats, write_and_confirm
+from schedsync.database.controls import controls_in_settings
 from schedsync.database.faults import database_errors
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe
@@ -41,10 +42,10 @@ def plan(target: Target) -> Plan:
     the database does not answer or is not migrated, Stale where the set was applied again and again meanwhile.
     """
     _, desired, findings = desired_of(target)
-    binding, dual_writers = binding_of(target), beat_schedule_names()
+    binding, dual_writers, controls = binding_of(target), beat_schedule_names(), controls_in_settings()
     with database_errors(target.using):
         request, last, observed = _observe(target, binding)
-        result = build_plan(request, desired, findings, observed, Surroundings(last, dual_writers), now())
+        result = build_plan(request, desired, findings, observed, Surroundings(last, dual_writers, controls), now())
         return _with_editors(target.using, result) if result.held else result
 
 
