@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from schedsync.core.finding import Finding
+from schedsync.core.names import first_names
 from schedsync.core.refusal import Refusal
 
 
@@ -101,9 +102,8 @@ class NotConfirmed(SchedsyncError):
     failure_reason = "not_confirmed"
 
     def __init__(self, names: Sequence[str]) -> None:
-        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         super().__init__(
-            f"committed, but not confirmed: {shown}",
+            f"committed, but not confirmed: {first_names(names, 5)}",
             hint="run `schedsync plan`; if it shows them again, another program writes these rows back",
         )
         self.names = tuple(names)

@@ -1,27 +1,29 @@
-"""The claim is the guarantee: one for each schedule and tick, whoever believes to lead.
+"""The claim is the guarantee: one for each schedule and tick, however many Beats believe that they lead.
 
-All that is due is claimed in one transaction, sent, and confirmed in another; a fixed number of statements for a
-batch. The claim of a schedule moves only forward, and only from a tick that was confirmed, so that none is claimed
-twice and none forgotten; it is refused where the row was edited, disabled or run by another hand since it was read.
-What is claimed and not confirmed may not have been sent: it is adopted by the next holder of the lease, and sent again
-under the same task id.
+All ticks that are due are claimed in one transaction, sent, and confirmed in another; a batch takes a fixed number of
+statements. A schedule's claim moves only forward, and only from a tick that was confirmed, so that no tick is claimed
+twice and none is forgotten. A claim is refused if the row was edited, disabled or run by another scheduler since it was
+read. A tick that is claimed and not confirmed may not have been sent: the next holder of the lease adopts it, and sends
+it again under the same task id.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from django.db import connections
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Greatest
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.beat.leadership import still_holds
-from schedsync.beat.loaded_schedule import LoadedSchedule, Message
+from schedsync.beat.elections import renew_row
+from schedsync.beat.loaded_schedule import LoadedSchedule
+from schedsync.beat.message import Message
+from schedsync.beat.outbox import ClaimedTick
 from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
 from schedsync.beat.scan import task_fingerprint
 from schedsync.core.timing import Clocked
@@ -30,6 +32,9 @@ from schedsync.database.bulk import batches
 from schedsync.database.clock import DatabaseNow
 from schedsync.models import Claim
 
+#: The columns that an insert names: a table may have more of them.
+_COLUMNS = ("row_id", "tick", "batch", "epoch", "claimed_at", "confirmed")
+
 
 class LeaseLost(Exception):
     """Another Beat has the lease: nothing was claimed."""
@@ -37,16 +42,17 @@ class LeaseLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction claimed: the messages that are ours to send, and by their rows' ids those that are not.
+    """The result of one claim: the messages that are ours to send, and the ids of rows that are not.
 
-    ``stale`` rows were edited, or run by somebody who claims nothing, since they were read. The ticks of ``taken`` ones
-    were claimed before. What is in none of these must wait until another Beat has confirmed an earlier tick.
+    ``stale`` rows were edited, or run by a scheduler that claims nothing, since they were read. The ticks of
+    ``already_claimed`` rows were claimed before. A row in none of these must wait until another Beat has confirmed an
+    earlier tick of it.
     """
 
     id: uuid.UUID
     messages: tuple[Message, ...] = ()
     stale: frozenset[int] = frozenset()
-    taken: frozenset[int] = frozenset()
+    already_claimed: frozenset[int] = frozenset()
 
 
 class _Row(NamedTuple):
@@ -58,97 +64,69 @@ class _Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A tick that was claimed and not confirmed by a Beat that leads no longer."""
+    """A tick that was claimed and not confirmed by a Beat that leads no longer; nothing is known of its schedule."""
 
     row_id: int
     tick: datetime
+    one_off: bool = False
 
     @property
     def key(self) -> tuple[int, datetime]:
-        """The key of its message."""
+        """The key of its claim."""
         return self.row_id, self.tick
 
 
-class Claims(Protocol):
-    """Takes ticks on, and writes down that they were sent."""
-
-    def claim(self, messages: Sequence[Message], epoch: int) -> Batch:
-        """Claim ticks, at most one of each schedule; raises LeaseLost."""
-        ...
-
-    def held(self, batch: uuid.UUID) -> set[int]:
-        """Return the ids of the rows whose claims still belong to a batch and are not confirmed."""
-        ...
-
-    def hold(self, batches: Collection[uuid.UUID]) -> None:
-        """Say that the claims of batches are still being worked on."""
-        ...
-
-    def regroup(self, batches: Collection[uuid.UUID]) -> uuid.UUID:
-        """Put what is not confirmed of batches into one new batch."""
-        ...
-
-    def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> set[int]:
-        """Write the runs back: last run and count of those that are still claimed by the batch.
-
-        Returns the ids of rows that somebody else has locked: nobody waits for them, they are to be confirmed later.
-        """
-        ...
-
-    def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:
-        """Take over what others left unconfirmed; returns it under a batch of its own."""
-        ...
-
-    def forget_deleted(self) -> None:
-        """Forget the claims of rows that are gone."""
-        ...
-
-
 @dataclass
-class StoredClaims:
-    """Claims as rows of a table, of which each schedule has one."""
+class Claims:
+    """Claims as rows of a table, one for each schedule; ``lease`` also bounds each transaction."""
 
     using: str
     holder: uuid.UUID
     lease: timedelta
     checks_epoch: bool
-    _columns: tuple[str, ...] = field(default=("row_id", "tick", "batch", "epoch", "claimed_at", "confirmed"))
 
     def claim(self, messages: Sequence[Message], epoch: int) -> Batch:
-        """Claim ticks where the lease is still held and the rows are still what they were when they were read."""
+        """Claim ticks, at most one of each schedule; raises LeaseLost.
+
+        A row must still be as it was when it was read.
+        """
         batch = uuid.uuid4()
-        by_id = {message.entry.row_id: message for message in messages}
+        by_id = {message.row_id: message for message in messages}
         with bounded(self.using, self.lease):
             self._check(epoch)
-            # Before the rows are read: what is confirmed from then on must stay, whatever they say.
-            self._forget_undone(message.entry for message in messages if message.entry.last_run is None)
+            # Before the rows are read: a claim that is confirmed after this must stay.
+            self._forget_undone(message.loaded for message in messages if message.loaded.last_run is None)
             rows = self._rows(by_id)
             fit = [message for row_id, message in sorted(by_id.items()) if _fits(message, rows.get(row_id))]
             if fit:
                 self._insert(fit, batch, epoch)
-            held = self.held(batch)
-            busy = self._busy([message for message in fit if message.entry.row_id not in held])
-        ours = tuple(message for message in messages if message.entry.row_id in held)
-        stale = frozenset(by_id).difference(message.entry.row_id for message in fit)
-        taken = frozenset(by_id).difference(stale, held, busy)
-        return Batch(batch, ours, stale, taken)
+            ours = self.unconfirmed_rows(batch)
+            busy = self._busy([message for message in fit if message.row_id not in ours])
+        stale = frozenset(by_id).difference(message.row_id for message in fit)
+        return Batch(
+            batch,
+            tuple(message for message in messages if message.row_id in ours),
+            stale,
+            frozenset(by_id).difference(stale, ours, busy),
+        )
 
     def _busy(self, messages: Sequence[Message]) -> frozenset[int]:
+        """Return the rows of which another Beat has not confirmed an earlier tick yet."""
         if not messages:
             return frozenset()
-        ticks = {message.entry.row_id: message.tick for message in messages}
-        found = Claim.objects.using(self.using).filter(pk__in=ticks, confirmed=False).values_list("row_id", "tick")
-        return frozenset(row_id for row_id, tick in found if tick < ticks[row_id])
+        ticks = {message.row_id: message.tick for message in messages}
+        claims = Claim.objects.using(self.using).filter(pk__in=ticks, confirmed=False).values_list("row_id", "tick")
+        return frozenset(row_id for row_id, tick in claims if tick < ticks[row_id])
 
     def _check(self, epoch: int) -> None:
         if self.checks_epoch:
-            if not still_holds(self.using, self.holder, epoch, self.lease):
+            if not renew_row(self.using, self.holder, epoch, self.lease):
                 raise LeaseLost
         else:
             self._write_first()
 
     def _write_first(self) -> None:
-        """Write nothing: on SQLite a transaction that reads first cannot wait for another's writes."""
+        """Begin with a write that changes nothing: on SQLite a transaction that reads first cannot wait for a lock."""
         if connections[self.using].vendor == "sqlite":
             Claim.objects.using(self.using).filter(pk=0).update(epoch=0)
 
@@ -158,12 +136,12 @@ class StoredClaims:
         return {row_id: _Row(*values) for row_id, *values in columns}
 
     def _forget_undone(self, never_ran: Iterable[LoadedSchedule]) -> None:
-        """Forget what was confirmed of rows whose last run somebody has taken away: they are to run anew.
+        """Forget confirmed claims of rows whose last run was set to NULL since: they are to run anew.
 
-        That is, a claim that a clock ahead of its time has made, and one for an instant that is still the row's: its
-        confirmation has disabled the row, so somebody has enabled it again.
+        Forgotten are claims that a clock ahead of its time has made, and those of clocked rows: their confirmation has
+        disabled the row, so somebody has enabled it again.
         """
-        kinds = {entry.row_id: isinstance(entry.timing, Clocked) for entry in never_ran}
+        kinds = {schedule.row_id: isinstance(schedule.timing, Clocked) for schedule in never_ran}
         if kinds:
             claims = Claim.objects.using(self.using).filter(pk__in=kinds, confirmed=True)
             clocked = [row_id for row_id, is_clocked in kinds.items() if is_clocked]
@@ -175,48 +153,52 @@ class StoredClaims:
         now, confirmed = _NOW[connection.vendor], "FALSE" if connection.vendor == "postgresql" else "0"
         field: Any = model.get_field("batch")
         ours = f"'{field.get_db_prep_value(batch, connection)}', {int(epoch)}, {now}, {confirmed}"
-        # Numbers, instants and an id of our own making: to bind thousands of them takes longer than to write them.
+        # The values are numbers, instants and an id made here: binding thousands takes longer than writing them.
         values = [
-            f"({int(message.entry.row_id)}, '{connection.ops.adapt_datetimefield_value(message.tick)}', {ours})"
+            f"({int(message.row_id)}, '{connection.ops.adapt_datetimefield_value(message.tick)}', {ours})"
             for message in messages
         ]
-        names = [quote(name) for name in self._columns]
+        names = [quote(name) for name in _COLUMNS]
         statement = f"INSERT INTO {quote(model.db_table)} ({', '.join(names)}) VALUES {', '.join(values)} "
         with connection.cursor() as cursor:
             cursor.execute(statement + _forward(connection.vendor, quote(model.db_table), names))
 
-    def held(self, batch: uuid.UUID) -> set[int]:
-        """Read back what belongs to a batch: affected-row counts tell nothing reliable on MariaDB."""
+    def unconfirmed_rows(self, batch: uuid.UUID) -> set[int]:
+        """Return the ids of the rows whose claims belong to a batch and are not confirmed.
+
+        They are read back because the number of affected rows is not reliable on MariaDB.
+        """
         claims = Claim.objects.using(self.using).filter(batch=batch, confirmed=False)
         return set(claims.values_list("row_id", flat=True))
 
-    def hold(self, batches: Collection[uuid.UUID]) -> None:
-        """Renew the time of the claims: where there is no election, old ones are taken over."""
+    def keep_alive(self, batches: Collection[uuid.UUID]) -> None:
+        """Renew the time of the batches' claims: without an election, other Beats take over old ones."""
         if batches and not self.checks_epoch:
             claims = Claim.objects.using(self.using).filter(batch__in=batches, confirmed=False)
             claims.update(claimed_at=DatabaseNow())
 
     def regroup(self, batches: Collection[uuid.UUID]) -> uuid.UUID:
-        """Put them together by one statement."""
+        """Put what is not confirmed of batches into one new batch."""
         batch = uuid.uuid4()
         claims = Claim.objects.using(self.using).filter(batch__in=batches, confirmed=False)
         claims.update(batch=batch, claimed_at=DatabaseNow())
         return batch
 
-    def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> set[int]:
-        """Write back in one transaction; a last run never moves back, whoever moved it on meanwhile.
+    def confirm(self, batch: uuid.UUID, ticks: Sequence[ClaimedTick]) -> set[int]:
+        """Write the runs back in one transaction: last run and count of the rows that the batch still claims.
 
-        Nor does it come back where the row was disabled and its last run taken away.
+        A last run never moves back, and does not return to a row that was disabled and whose last run was set to NULL.
+        Returns the ids of rows that another transaction has locked: nobody waits for them, confirm them later.
         """
-        ids = sorted(message.entry.row_id for message in messages)
-        one_offs = {message.entry.row_id for message in messages if message.entry.one_off}
+        ids = sorted(tick.row_id for tick in ticks)
+        one_offs = {tick.row_id for tick in ticks if tick.one_off}
         claims = Claim.objects.using(self.using)
-        # By its key alone: planners that are told more of it may look through a whole batch for each row.
+        # By its key alone: with more conditions a planner may look through a whole batch for each row.
         tick = Subquery(claims.filter(pk=OuterRef("pk")).values("tick"))
         with bounded(self.using, self.lease):
             self._write_first()
-            found = claims.filter(pk__in=ids, batch=batch, confirmed=False).select_for_update()
-            claimed = set(found.values_list("pk", flat=True))
+            open_claims = claims.filter(pk__in=ids, batch=batch, confirmed=False).select_for_update()
+            claimed = set(open_claims.values_list("pk", flat=True))
             locked = locked_elsewhere(self.using, claimed)
             mine = claimed - locked
             done = one_offs & mine
@@ -230,7 +212,10 @@ class StoredClaims:
         return locked
 
     def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:
-        """Take over the claims of earlier epochs; without an election those that are older than a lease."""
+        """Take over claims that other Beats left unconfirmed, under a new batch.
+
+        These are the claims of earlier epochs; without an election those that are older than a lease.
+        """
         batch = uuid.uuid4()
         claims = Claim.objects.using(self.using)
         left = Q(epoch__lt=epoch) if self.checks_epoch else Q(claimed_at__lt=DatabaseNow() - self.lease)
@@ -239,15 +224,18 @@ class StoredClaims:
             if not claims.filter(left, confirmed=False).exists():
                 return batch, []
             claims.filter(left, confirmed=False).update(batch=batch, epoch=epoch, claimed_at=DatabaseNow())
-            found = claims.filter(batch=batch).values_list("row_id", "tick")
-            return batch, [Orphan(row_id, tick) for row_id, tick in found]
+            adopted = claims.filter(batch=batch).values_list("row_id", "tick")
+            return batch, [Orphan(row_id, tick) for row_id, tick in adopted]
 
     def forget_deleted(self) -> None:
-        """Delete the claims of rows that are gone; on MariaDB a DELETE that looks for them waits for locked rows."""
+        """Delete the claims of rows that are gone.
+
+        They are looked for first: on MariaDB a DELETE with a subquery waits for locked rows.
+        """
         tasks = PeriodicTask.objects.using(self.using).filter(pk=OuterRef("row_id"))
         claims = Claim.objects.using(self.using)
-        for some in batches(list(claims.filter(~Exists(tasks)).values_list("pk", flat=True))):
-            claims.filter(pk__in=some).delete()
+        for ids in batches(list(claims.filter(~Exists(tasks)).values_list("pk", flat=True))):
+            claims.filter(pk__in=ids).delete()
 
 
 _NOW = {
@@ -258,67 +246,19 @@ _NOW = {
 
 
 def _forward(vendor: str, table: str, names: Sequence[str]) -> str:
-    """Return SQL that lets a claim be taken only by a later tick, and only where the one before was confirmed."""
+    """Return SQL that lets a claim be taken only by a later tick, and only if the earlier one was confirmed."""
     key, tick, batch, *others, confirmed = names
     if vendor == "mysql":
-        # Each assignment sees those before it: the batch, which is new, tells the others whether it was taken.
-        taken = [f"{batch} = IF({tick} < VALUES({tick}) AND {confirmed}, VALUES({batch}), {batch})"]
-        taken += [
+        # Each assignment sees the earlier ones: the batch, which is new, tells the others whether the claim was taken.
+        assignments = [f"{batch} = IF({tick} < VALUES({tick}) AND {confirmed}, VALUES({batch}), {batch})"]
+        assignments += [
             f"{name} = IF({batch} = VALUES({batch}), VALUES({name}), {name})" for name in (tick, *others, confirmed)
         ]
-        return f"ON DUPLICATE KEY UPDATE {', '.join(taken)}"
+        return f"ON DUPLICATE KEY UPDATE {', '.join(assignments)}"
     new = ", ".join(f"{name} = EXCLUDED.{name}" for name in names[1:])
     return f"ON CONFLICT ({key}) DO UPDATE SET {new} WHERE {table}.{tick} < EXCLUDED.{tick} AND {table}.{confirmed}"
 
 
 def _fits(message: Message, row: _Row | None) -> bool:
-    entry = message.entry
-    return row is not None and (row.last_run, row.fingerprint) == (entry.last_run, entry.fingerprint)
-
-
-class NoClaims:
-    """Before our tables are there: nothing is claimed, and runs are written back as they are."""
-
-    def __init__(self, using: str, lease: timedelta) -> None:
-        self._using = using
-        self._lease = lease
-
-    def claim(self, messages: Sequence[Message], epoch: int) -> Batch:  # noqa: ARG002
-        """Take everything on."""
-        return Batch(uuid.uuid4(), tuple(messages))
-
-    def held(self, batch: uuid.UUID) -> set[int]:  # noqa: ARG002
-        """Hold nothing."""
-        return set()
-
-    def hold(self, batches: Collection[uuid.UUID]) -> None:
-        """Do nothing."""
-
-    def regroup(self, batches: Collection[uuid.UUID]) -> uuid.UUID:  # noqa: ARG002
-        """Name a batch."""
-        return uuid.uuid4()
-
-    def confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> set[int]:  # noqa: ARG002
-        """Write back, tick by tick: schedules that are due together mostly have the same."""
-        by_tick: dict[datetime, dict[int, bool]] = {}
-        for message in messages:
-            by_tick.setdefault(message.tick, {})[message.entry.row_id] = message.entry.one_off
-        with bounded(self._using, self._lease):
-            locked = locked_elsewhere(self._using, [message.entry.row_id for message in messages])
-            for tick, ids in by_tick.items():
-                self._write_back(tick, {row_id: one_off for row_id, one_off in ids.items() if row_id not in locked})
-        return locked
-
-    def _write_back(self, tick: datetime, ids: dict[int, bool]) -> None:
-        rows = PeriodicTask.objects.using(self._using).filter(pk__in=ids)
-        done = [row_id for row_id, one_off in ids.items() if one_off]
-        wanted = rows.exclude(pk__in=moved_on(rows.filter(pk__in=done), tick))
-        wanted.update(last_run_at=tick, total_run_count=F("total_run_count") + 1)
-        finish(wanted.filter(pk__in=done))
-
-    def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:  # noqa: ARG002
-        """Find nothing."""
-        return uuid.uuid4(), []
-
-    def forget_deleted(self) -> None:
-        """Do nothing."""
+    loaded = message.loaded
+    return row is not None and (row.last_run, row.fingerprint) == (loaded.last_run, loaded.fingerprint)

@@ -1,4 +1,4 @@
-"""One row for each running Beat: whether it leads, and which change it has loaded."""
+"""The heartbeat: one row for each running Beat, which says whether it leads and which change it has loaded."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from schedsync.models import Beat
 
 logger = logging.getLogger(__name__)
 
-#: Rows of Beats that ended without a word are kept so long.
+#: Rows of Beats that did not end in good order are deleted after a day.
 _KEPT = timedelta(days=1)
 
 
 @dataclass
 class Heartbeat:
-    """The row of this Beat, written when something in it changes, and else often enough to count as alive."""
+    """The row of this Beat, written when a column changes, and every ``every`` seconds to count as alive."""
 
     using: str
     id: uuid.UUID
     election: str
     every: float
-    _said: dict[str, Any] = field(default_factory=dict)
+    _written: dict[str, Any] = field(default_factory=dict)
     _next: float = 0.0
 
-    def say(self, *, has_loaded: bool, **columns: Any) -> None:
-        """Write what has changed, and when it was loaded; the times are the database's."""
-        changed = {name: value for name, value in columns.items() if self._said.get(name, _NOTHING) != value}
+    def write(self, *, has_loaded: bool, **columns: Any) -> None:
+        """Write the columns that changed, and the time of the load; times are by the database's clock."""
+        changed = {name: value for name, value in columns.items() if self._written.get(name, _UNKNOWN) != value}
         if not changed and not has_loaded and time.monotonic() < self._next:
             return
         times: dict[str, Any] = {"seen_at": DatabaseNow()}
@@ -45,27 +45,27 @@ class Heartbeat:
             times["leads_since"] = DatabaseNow() if changed["leads"] else None
         with transaction.atomic(using=self.using):
             rows = Beat.objects.using(self.using).filter(pk=self.id)
-            # Whether a first row was written is not known, where its answer was lost.
+            # If the answer to the first insert was lost, it is not known whether the row is there.
             if not rows.update(**changed, **times):
-                self._introduce({**self._said, **changed, **times})
-        self._said |= changed
+                self._introduce({**self._written, **changed, **times})
+        self._written |= changed
         self._next = time.monotonic() + self.every
 
     def _introduce(self, columns: dict[str, Any]) -> None:
         rows = Beat.objects.using(self.using)
         rows.filter(seen_at__lt=DatabaseNow() - _KEPT).delete()
-        who = {"host": socket.gethostname()[:200], "pid": os.getpid(), "election": self.election}
-        rows.create(pk=self.id, started_at=DatabaseNow(), **who, **columns)
+        process = {"host": socket.gethostname()[:200], "pid": os.getpid(), "election": self.election}
+        rows.create(pk=self.id, started_at=DatabaseNow(), **process, **columns)
 
-    def others(self) -> list[str]:
-        """Return where the leases of other live Beats live, if elsewhere than this one's."""
+    def other_elections(self) -> list[str]:
+        """Return where other live Beats keep their lease, if elsewhere than this Beat."""
         live = Beat.objects.using(self.using).filter(seen_at__gt=DatabaseNow() - timedelta(seconds=3 * self.every))
         return sorted(set(live.exclude(pk=self.id).exclude(election=self.election).values_list("election", flat=True)))
 
     def leave(self) -> None:
-        """Take the row away: who ends in good order is not missed."""
+        """Delete the row: a Beat that ends in good order is not missing."""
         Beat.objects.using(self.using).filter(pk=self.id).delete()
-        self._said.clear()
+        self._written.clear()
 
 
-_NOTHING = object()
+_UNKNOWN = object()

@@ -1,6 +1,6 @@
-"""What wakes a waiting Beat before its next poll: PostgreSQL's NOTIFY, or a message in Redis.
+"""Listeners that wake a waiting Beat before its next poll: to PostgreSQL's NOTIFY, and to a channel in Redis.
 
-Neither is needed: without them, and whenever one is lost, the poll finds every change within a second.
+They are not needed: without them, and if a message is lost, the poll finds every announced change within a second.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from schedsync.database.notify import CHANNEL, in_redis
 
 logger = logging.getLogger(__name__)
 
-#: Where the connection broke, it is made again after so many seconds.
+#: Seconds until a connection that broke is made again.
 _AGAIN = 10.0
 
 
 class Listener(Protocol):
-    """Something that says when there is something to look at."""
+    """Hears that something was announced."""
 
     def file(self) -> Any | None:
-        """Return what becomes readable then, or None while there is no connection."""
+        """Return a file that becomes readable then, or None while there is no connection."""
         ...
 
     def drain(self) -> None:
-        """Read what is there."""
+        """Read what was announced."""
         ...
 
     def close(self) -> None:
@@ -46,7 +46,7 @@ class PostgresListener:
         self._not_before = 0.0
 
     def file(self) -> Any | None:
-        """Return the connection, made where it is time to."""
+        """Return the connection, and make it if it is time to."""
         if self._connection is None and time.monotonic() >= self._not_before:
             self._not_before = time.monotonic() + _AGAIN
             try:
@@ -60,12 +60,12 @@ class PostgresListener:
         with connection.cursor() as cursor:
             cursor.execute(f"LISTEN {CHANNEL}")
         if hasattr(connection.connection, "add_notify_handler"):
-            # psycopg 3 keeps what nobody handles.
+            # psycopg 3 keeps notifications that nothing handles.
             connection.connection.add_notify_handler(lambda _: None)
         return connection
 
     def drain(self) -> None:
-        """Fetch the notifications; a connection that broke is closed."""
+        """Fetch the notifications; close the connection if it broke."""
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
@@ -92,7 +92,7 @@ class RedisListener:
         self._not_before = 0.0
 
     def file(self) -> Any | None:
-        """Return the subscription's socket, subscribed where it is time to."""
+        """Return the subscription's socket, and subscribe if it is time to."""
         if self._subscription is None and time.monotonic() >= self._not_before:
             self._not_before = time.monotonic() + _AGAIN
             self._subscribe()
@@ -102,7 +102,7 @@ class RedisListener:
     def _subscribe(self) -> None:
         import redis
 
-        # Kept: a client that nobody holds closes the connections of its subscriptions.
+        # Keep the client: when it is collected, it closes the connections of its subscriptions.
         self._client = redis.Redis.from_url(self._url, socket_timeout=2, socket_connect_timeout=2)
         subscription = self._client.pubsub(ignore_subscribe_messages=True)
         try:
@@ -112,7 +112,7 @@ class RedisListener:
             logger.info("no subscription in Redis, polling goes on: %s", error)
 
     def drain(self) -> None:
-        """Read the messages; a connection that broke is closed."""
+        """Read the messages; close the connection if it broke."""
         import redis
 
         try:
@@ -131,24 +131,24 @@ class RedisListener:
 
 
 def listeners(using: str, leader: str | None) -> list[Listener]:
-    """Return what can wake a Beat on this database, with the lease where the setting says."""
-    found: list[Listener] = []
+    """Return the listeners for this database, and for Redis if ``leader`` names one."""
+    made: list[Listener] = []
     if connections[using].vendor == "postgresql":
-        found.append(PostgresListener(using))
+        made.append(PostgresListener(using))
     if (url := in_redis(leader)) is not None:
-        found.append(RedisListener(url))
-    return found
+        made.append(RedisListener(url))
+    return made
 
 
-def wait(sources: Sequence[Listener], seconds: float) -> bool:
-    """Wait until one of them says that there is something, or the time is over; returns whether one did."""
-    files = {file: source for source in sources if (file := source.file()) is not None}
+def wait(wakers: Sequence[Listener], seconds: float) -> bool:
+    """Wait until a listener hears something, or the time is over; returns whether it heard something."""
+    files = {file: listener for listener in wakers if (file := listener.file()) is not None}
     try:
         ready, _, _ = select.select(list(files), [], [], max(seconds, 0))
     except (OSError, ValueError):
-        # A socket that was closed under us has no file any more.
-        for source in files.values():
-            source.close()
+        # A socket that other code closed has no file any more.
+        for listener in files.values():
+            listener.close()
         return False
     for file in ready:
         files[file].drain()

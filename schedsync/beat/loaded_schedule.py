@@ -1,59 +1,51 @@
-"""One schedule as Beat keeps it: small, because there may be a hundred thousand; and the message of one tick."""
+"""One schedule as Beat keeps it in memory: small, because there may be a hundred thousand of them."""
 
 from __future__ import annotations
 
 import json
-import uuid
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
+from schedsync.beat.scan import TimingRow
+from schedsync.beat.task_rows import TaskRow
 from schedsync.calendar.ticks import Lateness, first_tick
-from schedsync.core.timing import Timing, instant_text
-from schedsync.database.columns import ManagedColumns
+from schedsync.core.observed import Problem
+from schedsync.core.timing import Clocked, Crontab, Interval, Timing
+from schedsync.database.columns import ManagedColumns, TaskColumns
+from schedsync.database.schedule_rows import KINDS
 
-#: Of the task ids: the same schedule and tick have the same id, whoever sends it and however often.
-_NAMESPACE = uuid.UUID("6f1f5f5e-2f3b-5d0c-9c1a-5a1b6d2b8f10")
-_OPTIONS = ("queue", "exchange", "routing_key", "priority")
-AT_MOST_ONCE = "at_most_once"
+T = TypeVar("T", bound="tuple[Any, ...]")
+
+_AT_MOST_ONCE = "at_most_once"
+NO_NEXT_RUN = "its next run cannot be worked out"
+
+
+class CannotRun(Exception):
+    """An enabled row cannot run; the text says why."""
 
 
 class Trace(Enum):
-    """Of another scheduler in a row: its count grew, or its last run moved, which an edit by hand may have done."""
+    """The trace of another scheduler in a row.
+
+    It is sure if the row's count grew, and faint if only its last run moved, which an edit by hand may have done.
+    """
 
     SURE = "sure"
     FAINT = "faint"
 
 
+@dataclass(slots=True, eq=False)
 class LoadedSchedule:
-    """An enabled row that can run: what is sent, when, and what Beat knows of its last run."""
+    """An enabled row that can run: what is sent, when, and what Beat knows of its last run.
 
-    __slots__ = (
-        "args",
-        "changed",
-        "count",
-        "expires",
-        "expires_after",
-        "fingerprint",
-        "headers",
-        "kwargs",
-        "last_run",
-        "lateness",
-        "managed",
-        "name",
-        "once",
-        "one_off",
-        "options",
-        "row_id",
-        "start",
-        "task",
-        "tick",
-        "timing",
-        "timing_row",
-    )  # fmt: skip
+    ``args``, ``kwargs`` and ``headers`` are JSON; ``expires_after`` is in seconds. ``last_run`` is None if it never
+    ran, and ``changed`` then takes its place. ``tick`` is the next tick, or None if there is none.
+    """
 
     row_id: int
     fingerprint: int
@@ -68,40 +60,33 @@ class LoadedSchedule:
     start: datetime | None
     one_off: bool
     timing: Timing
-    timing_row: tuple[str, int]
+    timing_row: TimingRow
     last_run: datetime | None
     count: int
     changed: datetime
     managed: ManagedColumns
-    once: bool
+    at_most_once: bool
     lateness: Lateness
-    tick: datetime | None
+    tick: datetime | None = None
 
-    @classmethod
-    def gone(cls, row_id: int) -> LoadedSchedule:
-        """Return what stands for a row that was deleted or disabled since its tick was claimed."""
-        entry = cls()
-        entry.row_id, entry.one_off, entry.name = row_id, False, ""
-        return entry
-
-    def plan(self) -> None:
-        """Work the next tick out from the last run."""
+    def schedule_next(self) -> None:
+        """Work out the next tick from the last run."""
         last = self.last_run if self.last_run is not None else self.changed
         self.tick = first_tick(self.timing, last, self.start, ran=self.last_run is not None)
 
     @property
     def wakes_at(self) -> datetime | None:
-        """When Beat has something to do with it: its tick, or its end, which comes without one."""
+        """When Beat has something to do with it: at its tick, or at its end if that comes first."""
         if self.expires is not None and (self.tick is None or self.expires < self.tick):
             return self.expires
         return self.tick
 
-    def trace(self, last_run: datetime | None, count: int, *, explained: bool) -> Trace | None:
-        """Say whether the runs in its row as it is now are those of another scheduler.
+    def trace(self, last_run: datetime | None, count: int, *, by_apply: bool) -> Trace | None:
+        """Return the trace that another scheduler has left in the row's runs as they are now, or None.
 
-        ``explained`` says that an apply wrote the last run; it may put it before a start ahead too.
+        ``by_apply`` says that an apply wrote the last run; an apply may also set it before a start in the future.
         """
-        if last_run is None or explained or (self.last_run is not None and last_run <= self.last_run):
+        if last_run is None or by_apply or (self.last_run is not None and last_run <= self.last_run):
             return None
         if count > self.count:
             return Trace.SURE
@@ -113,76 +98,99 @@ class LoadedSchedule:
         return self.one_off and self.count > 0
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """The message of one tick, with the fields that Celery's Beat and its hooks read from an entry."""
+def load(
+    row: TaskRow, columns: TaskColumns, timings: Mapping[TimingRow, Timing | Problem], cron_deadline: int | None
+) -> LoadedSchedule:
+    """Build a schedule from its row, its ledger's columns and its timing; raises CannotRun.
 
-    entry: LoadedSchedule
-    tick: datetime
+    ``cron_deadline`` is in seconds, and holds for crontabs that say nothing themselves.
+    """
+    timing_rows = _timing_rows(columns.interval_id, columns.crontab_id, columns.solar_id, columns.clocked_id)
+    if len(timing_rows) != 1:
+        raise CannotRun("it has no schedule, or more than one")
+    timing = timings.get(timing_rows[0])
+    if timing is None or isinstance(timing, Problem):
+        raise CannotRun("its schedule is gone" if timing is None else timing.message)
+    if isinstance(timing, Interval) and timing.microseconds <= 0:
+        raise CannotRun("an interval of 0")
+    _check_json(columns)
+    try:
+        schedule = _built(row, columns, timing_rows[0], timing, cron_deadline)
+        schedule.schedule_next()
+    except Exception as error:
+        # One row that Celery or a library of Celery's rejects must not stop the others.
+        raise CannotRun(f"{NO_NEXT_RUN}: {error}") from error
+    return schedule
 
-    @property
-    def key(self) -> tuple[int, datetime]:
-        """What there is one claim of: the row's id, and the tick."""
-        return self.entry.row_id, self.tick
 
-    @property
-    def name(self) -> str:
-        """The schedule's name."""
-        return self.entry.name
+def _check_json(columns: TaskColumns) -> None:
+    if not _is_json(columns.args, list):
+        raise CannotRun("its args are no JSON list")
+    if not _is_json(columns.kwargs, dict):
+        raise CannotRun("its kwargs are no JSON object")
+    if not _is_json(columns.headers, dict):
+        raise CannotRun("its headers are no JSON object")
 
-    @property
-    def task(self) -> str:
-        """The task's name."""
-        return self.entry.task
 
-    @property
-    def args(self) -> list[Any]:
-        """The positional arguments."""
-        return list(parsed(self.entry.args))
+def _built(
+    row: TaskRow, columns: TaskColumns, timing_row: TimingRow, timing: Timing, cron_deadline: int | None
+) -> LoadedSchedule:
+    managed, at_most_once, lateness = _terms(row.managed, cron_deadline if isinstance(timing, Crontab) else None)
+    return LoadedSchedule(
+        row_id=columns.id,
+        fingerprint=row.fingerprint,
+        name=columns.name,
+        # Equal values share one object: in a large table most of them repeat, except the arguments of tenants.
+        task=sys.intern(columns.task),
+        args=sys.intern(columns.args or "[]"),
+        kwargs=columns.kwargs if columns.kwargs and columns.kwargs != "{}" else "{}",
+        headers=sys.intern(columns.headers or "{}"),
+        options=_shared((columns.queue, columns.exchange, columns.routing_key, columns.priority)),
+        expires_after=columns.expire_seconds,
+        expires=columns.expires,
+        start=columns.start_time,
+        one_off=columns.one_off or isinstance(timing, Clocked),
+        timing=timing,
+        timing_row=timing_row,
+        last_run=columns.last_run_at,
+        count=columns.total_run_count,
+        changed=columns.date_changed or columns.last_run_at or datetime.now(timezone.utc),
+        managed=managed,
+        at_most_once=at_most_once,
+        lateness=lateness,
+    )
 
-    @property
-    def kwargs(self) -> dict[str, Any]:
-        """The keyword arguments."""
-        return dict(parsed(self.entry.kwargs))
 
-    @property
-    def task_id(self) -> str:
-        """The id of the task, which is the same for the same tick."""
-        return str(uuid.uuid5(_NAMESPACE, f"{self.entry.name}@{instant_text(self.tick)}"))
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options of ``apply_async``: the row's, the headers that say why, and the id."""
-        entry = self.entry
-        options = {name: value for name, value in zip(_OPTIONS, entry.options, strict=True) if value is not None}
-        # In this order, and a count of 0 means none: django_celery_beat/models.py ``PeriodicTask.expires_``.
-        expires = entry.expires or entry.expires_after
-        if expires is not None:
-            options["expires"] = expires
-        return options | {"headers": self.headers, "task_id": self.task_id}
-
-    @property
-    def headers(self) -> dict[str, Any]:
-        """The row's headers, those of stock Beat, and ours."""
-        entry = self.entry
-        ours: Mapping[str, Any] = {
-            "periodic_task_name": entry.name,
-            "celery_beat_task": True,
-            "schedsync_schedule": entry.name,
-            "schedsync_tick": instant_text(self.tick),
-        }
-        set_name, commit = entry.managed[:2]
-        managed = {} if set_name is None else {"schedsync_set": set_name, "schedsync_commit": commit or None}
-        return {**parsed(entry.headers), **ours, **managed}
+@lru_cache(maxsize=65536)
+def _shared(value: T) -> T:
+    return value
 
 
 @lru_cache(maxsize=4096)
 def parsed(text: str) -> Any:
-    """Read JSON that repeats; the value is shared, and must be copied before it goes out."""
+    """Read JSON that repeats; the value is shared, so copy it before it is given away."""
     return json.loads(text)
 
 
-@lru_cache(maxsize=4096)
-def lateness_of(missed: str, deadline: int | None) -> Lateness:
-    """Return what a schedule says about late runs, one value for all that say the same."""
-    return Lateness(missed, None if deadline is None else timedelta(seconds=deadline))
+def _is_json(text: str | None, kind: type) -> bool:
+    try:
+        return not text or isinstance(parsed(text), kind)
+    except (ValueError, RecursionError):
+        return False
+
+
+@lru_cache(maxsize=65536)
+def _timing_rows(*ids: int | None) -> tuple[TimingRow, ...]:
+    """Return the timings' rows that a task's row names, by their ids in the order of ``KINDS``; the value is shared."""
+    return tuple((kind, row_id) for kind, row_id in zip(KINDS, ids, strict=True) if row_id is not None)
+
+
+@lru_cache(maxsize=65536)
+def _terms(managed: ManagedColumns, default_deadline: int | None) -> tuple[ManagedColumns, bool, Lateness]:
+    """Return the ledger's columns, whether to send at most once, and what holds for late runs; the values are shared.
+
+    The deadline is in seconds.
+    """
+    seconds = default_deadline if managed.starting_deadline is None else managed.starting_deadline
+    deadline = None if seconds is None else timedelta(seconds=seconds)
+    return managed, managed.delivery == _AT_MOST_ONCE, Lateness(managed.missed_runs or "latest", deadline)

@@ -1,4 +1,4 @@
-"""Notices another scheduler that sends too, by mistake: a stock Beat, or one that has its lease elsewhere."""
+"""Notices rivals, schedulers that send too by mistake: a stock Beat, or a Beat that keeps its lease elsewhere."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from schedsync.beat.loaded_schedule import LoadedSchedule, Trace
 
 logger = logging.getLogger(__name__)
 
-#: What was noticed of a stock Beat stays in the status for so many leases: it writes back every three minutes.
+#: A stock Beat stays in the status for 20 leases after a trace of it: it writes back only every three minutes.
 _KEPT = 20
 
 
 class Rivals:
-    """Says loudly who else sends, and keeps it for the status as ``trouble``.
+    """Logs as an error which rival sends too, and keeps the text for the status as ``trouble``.
 
-    ``lease`` is in seconds. Where ``expected``, other Beats run what this one has loaded, and rightly so: there is no
-    election.
+    ``lease`` is in seconds. ``expected`` says that other Beats may run the same schedules: there is no election.
     """
 
-    def __init__(self, presence: Heartbeat, lease: float, *, expected: bool) -> None:
-        self._presence = presence
+    def __init__(self, heartbeat: Heartbeat, lease: float, *, expected: bool) -> None:
+        self._heartbeat = heartbeat
         self._lease = lease
         self._expected = expected
         self._faint: set[int] = set()
@@ -31,28 +30,28 @@ class Rivals:
         self.trouble = ""
 
     def compare(self) -> None:
-        """Say so where another Beat of ours looks for the lease elsewhere: then both would send."""
+        """Log an error if another Beat of schedsync keeps its lease elsewhere: then both send."""
         if time.monotonic() < self._next_comparison:
             return
         self._next_comparison = time.monotonic() + self._lease
-        elsewhere = self._presence.others()
+        elsewhere = self._heartbeat.other_elections()
         self.trouble = ""
         if elsewhere:
             self.trouble = f"another Beat has its lease elsewhere ({', '.join(elsewhere)})"
             logger.error("%s: give all of them the same SCHEDSYNC_LEADER", self.trouble)
 
-    def judge(self, traces: Mapping[int, Trace], entries: Mapping[int, LoadedSchedule]) -> None:
-        """Name the schedules that bear a sure trace of another scheduler, or a faint one once more."""
+    def judge(self, traces: Mapping[int, Trace], schedules: Mapping[int, LoadedSchedule]) -> None:
+        """Name the schedules that bear a sure trace of another scheduler, or a faint one for the second time."""
         faint = {row_id for row_id, trace in traces.items() if trace is Trace.FAINT}
         again = (traces.keys() - faint) | (faint & self._faint)
         self._faint |= faint
-        self.suspect(entry.name for row_id in again if (entry := entries.get(row_id)) is not None)
+        self.suspect(schedule.name for row_id in again if (schedule := schedules.get(row_id)) is not None)
 
     def suspect(self, names: Iterable[str]) -> None:
-        """Name schedules that somebody else has run."""
-        found = [] if self._expected else sorted(names)
-        if not found:
+        """Name schedules that another scheduler has run."""
+        suspects = [] if self._expected else sorted(names)
+        if not suspects:
             return
         self._next_comparison = time.monotonic() + _KEPT * self._lease
-        self.trouble = f"another scheduler runs beside this Beat, and sends {', '.join(found[:3])} too"
-        logger.error("%s: stop it, or every task runs twice", self.trouble, extra={"schedules": found})
+        self.trouble = f"another scheduler runs beside this Beat, and sends {', '.join(suspects[:3])} too"
+        logger.error("%s: stop it, or every task runs twice", self.trouble, extra={"schedules": suspects})

@@ -1,4 +1,4 @@
-"""What Beat does to rows of tasks, with a claim and without."""
+"""Locks on rows of tasks, and the end of one-offs: a row that another transaction has locked stops no other."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from django.db import connections
 from django.db.models import Q
 from django_celery_beat.models import PeriodicTask
 
-#: Rows that are to run once.
+#: Rows that run once.
 _ONE_OFF = Q(one_off=True) | ~Q(clocked=None)
 
 
 def locked_elsewhere(using: str, ids: Collection[int]) -> set[int]:
-    """Lock rows, without waiting for those that another transaction has locked; returns the ids of those.
+    """Lock rows, and return the ids of those that another transaction has locked, without waiting for these.
 
-    Where the database cannot pass over locked rows, it waits for them; SQLite locks no rows.
+    A database that cannot skip locked rows waits for them; SQLite locks no rows.
     """
     features = connections[using].features
     if not features.has_select_for_update:
@@ -30,10 +30,10 @@ def locked_elsewhere(using: str, ids: Collection[int]) -> set[int]:
 
 
 def moved_on(rows: Any, tick: Any) -> set[int]:
-    """Return the ids of rows that were given a later instant than the tick that was sent, or an expression for it."""
+    """Return the ids of rows whose clocked time is later than the tick that was sent; it may be an expression."""
     return set(rows.filter(clocked__clocked_time__gt=tick).values_list("pk", flat=True))
 
 
 def finish(rows: Any) -> None:
-    """Disable rows that are done, as stock Beat does: unless they were given more runs meanwhile."""
+    """Disable the rows among these that run once, as stock Beat does."""
     rows.filter(_ONE_OFF).update(enabled=False, total_run_count=0, last_run_at=None)

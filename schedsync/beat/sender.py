@@ -1,4 +1,4 @@
-"""Sends the messages of a batch to the broker, and says what became of each."""
+"""Sends the messages of a batch to the broker, and says what became of each of them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from celery import Celery
 from celery import _state as _celery_state
 from kombu.exceptions import EncodeError, OperationalError
 
-from schedsync.beat.loaded_schedule import Message
+from schedsync.beat.message import Message
 
 logger = logging.getLogger(__name__)
 
-#: What a message is refused for whenever it is sent: an exchange that is not there or is another one than was said, a
-#: queue that this user may not have, a body that cannot be written or is too large.
+#: Errors that a message meets at every attempt: its exchange is missing or is of another kind, its queue is forbidden
+#: to this user, its body cannot be encoded or is too large.
 _ITS_OWN = (KeyError, EncodeError, IrrecoverableChannelError, ContentTooLarge)
-#: So many seconds a connection is listened to before it is used.
+#: Seconds to listen to a connection before it is used.
 _GLANCE = 0.001
 
 
 class Fate(Enum):
-    """What became of a message: done with, refused for now by a broker that is there, or in the air."""
+    """What became of a message: it is done with, refused for now by a broker that answers, or possibly lost."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -36,9 +36,9 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of messages: those done with, those that the broker refused for now, and those that are left.
+    """The messages that are done with, those that the broker refused for now, and those that are left.
 
-    ``unsure`` says that the connection broke at the first of those left: the broker may have it.
+    ``unsure`` says that the connection broke at the first of those left: the broker may have got it.
     """
 
     done: Sequence[Message]
@@ -53,7 +53,7 @@ _state: Any = _celery_state
 
 @contextmanager
 def _without_results() -> Iterator[None]:
-    """Keep the result backend out of it: Redis's would subscribe to each result, and wait long where it is away."""
+    """Send without the result backend: Redis's would subscribe to each result, and wait long while it is away."""
     before = _state.task_join_will_block()
     _state._set_task_join_will_block(True)
     try:
@@ -63,9 +63,9 @@ def _without_results() -> Iterator[None]:
 
 
 class Sender:
-    """A connection to the broker of its own, on which nothing is tried for long: a tick waits better than it hangs.
+    """Its own connection to the broker, on which no attempt takes long: a tick can wait, but Beat must not hang.
 
-    ``patience`` is for how many seconds an answer is waited for: RabbitMQ says nothing while memory or disk run out.
+    ``patience`` is in seconds, and bounds the wait for an answer: RabbitMQ gives none while memory or disk run out.
     """
 
     def __init__(self, app: Celery, patience: float) -> None:
@@ -74,11 +74,11 @@ class Sender:
         self._connection: Any = None
         self._producer: Any = None
         self._was_down = False
-        # Rows at whose messages a connection broke, and which have not been sent since.
+        # The ids of rows whose message broke a connection, and was not sent since.
         self._broke_at: set[int] = set()
 
     def ready(self) -> bool:
-        """Connect where it is needed; returns whether the broker can be reached."""
+        """Connect if needed; returns whether the broker can be reached."""
         try:
             if self._connection is not None and not self._is_alive():
                 self._drop()
@@ -90,7 +90,7 @@ class Sender:
             if self._producer is None:
                 self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
         except Exception as error:
-            # Whatever it is, such as a login that is refused: nothing can be sent now.
+            # With any error, such as a refused login, nothing can be sent now.
             self._down(error)
             return False
         if self._was_down:
@@ -100,17 +100,17 @@ class Sender:
 
     def _connect(self) -> Any:
         connection = self._app.connection_for_write()
-        ours: dict[str, dict[str, Any]] = {
-            # Without confirms a message for a broker that has gone away is lost without a word.
+        by_driver: dict[str, dict[str, Any]] = {
+            # Without confirms a message for a broker that has gone away is lost silently.
             "amqp": {"confirm_publish": True},
             "redis": {"socket_timeout": self._patience},
         }
-        options = ours.get(connection.transport.driver_type, {})
+        options = by_driver.get(connection.transport.driver_type, {})
         connection.transport_options = {**options, **(connection.transport_options or {})}
         return connection
 
     def _is_alive(self) -> bool:
-        """Read what RabbitMQ has said meanwhile: that it closed an idle connection is noticed only then."""
+        """Read what RabbitMQ has sent: only then it is noticed that it has closed an idle connection."""
         if not (self._connection.connected and self._connection.supports_heartbeats):
             return True
         try:
@@ -122,10 +122,12 @@ class Sender:
             return False
         return True
 
-    def send(self, messages: Sequence[Message], publish: Callable[..., Any], go_on: Callable[[], bool]) -> Sent:
-        """Send messages by ``publish``, in order, for as long as ``go_on`` says.
+    def send(
+        self, messages: Sequence[Message], publish: Callable[[Message, Any], Any], go_on: Callable[[], bool]
+    ) -> Sent:
+        """Send messages in order, while ``go_on`` returns True; ``publish`` sends one by a producer.
 
-        A message that can never be sent is done with: it is logged, as stock Beat does.
+        A message that can never be sent is logged, as stock Beat does, and is done with.
         """
         done: list[Message] = []
         refused: list[Message] = []
@@ -139,16 +141,16 @@ class Sender:
                 (refused if fate is Fate.REFUSED else done).append(message)
         return Sent(done, refused)
 
-    def _publish(self, message: Message, publish: Callable[..., Any], *, is_first: bool) -> Fate:
+    def _publish(self, message: Message, publish: Callable[[Message, Any], Any], *, is_first: bool) -> Fate:
         try:
-            publish(message, producer=self._producer, advance=False)
+            publish(message, self._producer)
         except Exception as error:
             return self._failed(message, error, is_first=is_first)
-        self._broke_at.discard(message.entry.row_id)
+        self._broke_at.discard(message.row_id)
         return Fate.DONE
 
     def _failed(self, message: Message, error: Exception, *, is_first: bool) -> Fate:
-        fate, row_id = self._fate(error), message.entry.row_id
+        fate, row_id = self._fate(error), message.row_id
         broke_again = fate is Fate.BROKEN and row_id in self._broke_at
         if fate is Fate.BROKEN and not broke_again:
             self._broke_at.add(row_id)
@@ -157,18 +159,18 @@ class Sender:
         if fate is Fate.DONE:
             logger.error("`%s` cannot be sent", message.name, exc_info=error, extra={"schedule": message.name})
         elif is_first:
-            said = "the broker refuses `%s`, and perhaps others, which are tried again later: %r"
-            logger.error(said, message.name, error, extra={"schedule": message.name})
+            text = "the broker refuses `%s`, and perhaps others, which are tried again later: %r"
+            logger.error(text, message.name, error, extra={"schedule": message.name})
         if broke_again or isinstance(error.__cause__ or error, AMQPError):
-            # What RabbitMQ refuses closes the channel, or more.
+            # RabbitMQ closes the channel, or the connection, when it refuses a message.
             self._drop()
             self.ready()
-        # The broker is there, and this message breaks each connection: others must not wait for it.
+        # This message breaks every connection to a broker that is there: others must not wait for it.
         return Fate.REFUSED if broke_again else fate
 
     def _fate(self, error: BaseException) -> Fate:
         if isinstance(error, OperationalError) and error.__cause__ is not None:
-            # Kombu's word for what any transport says.
+            # Kombu's own class hides the error of the transport.
             return self._fate(error.__cause__)
         if isinstance(error, _ITS_OWN):
             return Fate.DONE
@@ -188,7 +190,7 @@ class Sender:
         self._let_go("release")
 
     def _drop(self) -> None:
-        """Forget the connection, without a word to a broker that may not answer."""
+        """Forget the connection without closing it properly: the broker may not answer."""
         self._let_go("collect")
 
     def _let_go(self, how: str) -> None:

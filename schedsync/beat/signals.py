@@ -1,4 +1,4 @@
-"""Signals wait while a batch is in flight: Celery's handler raises SystemExit wherever the program stands."""
+"""Lets signals wait while a batch is sent: Celery's handler raises SystemExit at any point of the program."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let SIGTERM and SIGINT wait until the block is through.
+    """Let SIGTERM and SIGINT wait until the block has ended.
 
-    By handlers that take note, not by a mask: that would be this thread's alone, and Python runs a handler in the main
-    thread whichever thread took the signal.
+    Handlers take note of them. A mask would not do: it is one thread's, and Python runs handlers in the main thread
+    also for a signal that another thread got.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -29,5 +29,5 @@ def uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for one in dict.fromkeys(noted):
-            signal.raise_signal(one)
+        for noted_number in dict.fromkeys(noted):
+            signal.raise_signal(noted_number)

@@ -1,4 +1,4 @@
-"""What is loaded, as whoever looks from outside knows it: entries of django-celery-beat by name."""
+"""The loaded schedules as other code knows them: entries of django-celery-beat by name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django_celery_beat.schedulers import ModelEntry
 
 
 class UpstreamView(Mapping[str, ModelEntry]):
-    """A view: an entry is read from its row, by the id in ``ids``, when somebody asks for it."""
+    """A view: an entry is read from its row, by the id in ``ids``, when it is asked for."""
 
     def __init__(self, app: Any, using: str, build: Callable[..., ModelEntry], ids: Mapping[str, int]) -> None:
         self._app = app

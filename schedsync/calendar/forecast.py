@@ -1,4 +1,4 @@
-"""What lies ahead: the next runs of schedules, and the load that they make together."""
+"""The next runs of schedules, and the load that they make together."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from schedsync.core.timing import Timing
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """One schedule's next runs, in UTC; ``counted_from`` is what an interval is counted from.
+    """One schedule's next runs, in UTC; ``counted_from`` is the last run, from which an interval is counted.
 
-    ``more`` says that there are more of them than were asked for, or than are shown at most.
+    ``more`` is true where it has more runs in this time than ``runs`` holds.
     """
 
     name: str

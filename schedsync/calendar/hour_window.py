@@ -1,6 +1,6 @@
-"""When stock Beat has a crontab in memory: by django_celery_beat/schedulers.py ``DatabaseScheduler``.
+"""When stock Beat has a crontab in memory, by django_celery_beat/schedulers.py ``DatabaseScheduler``.
 
-Stock Beat loads a crontab whose hour is one plain number only during a window around that hour. Imports no Celery.
+Stock Beat loads a crontab whose hour is one plain number only in the hours around it. Imports no Celery.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-#: Loaded so many hours before and after the crontab's hour, as the server has it.
+#: Hours before and after the crontab's hour, by the server's clock, in which Beat loads it.
 LOADED_AROUND = 2
-#: What falls on this hour of the server is always loaded.
+#: Crontabs with this hour, by the server's clock, are always loaded.
 ALWAYS_LOADED_HOUR = 4
-#: The day whose offset stands for a zone's all year.
+#: django-celery-beat takes a zone's offset on this day for its offset all year.
 _OFFSETS_OF = datetime(2023, 1, 1, 12)
 
 

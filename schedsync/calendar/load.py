@@ -1,4 +1,4 @@
-"""The load picture: how many schedules start in each minute, by queue, and who starts in the worst ones. Pure."""
+"""The load: how many runs start in each minute, by queue, and which schedules start in the worst minutes. Pure."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from typing import NamedTuple
 
 from schedsync.calendar.slots import crontab_minutes, crontab_slots, interval_slots, runs
 from schedsync.core.schedule import Schedule, Spec
-from schedsync.core.timing import Clocked, Crontab, Interval, Timing
+from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval, Timing
 
 MINUTES_A_DAY = 1440
 MINUTES_A_WEEK = 7 * MINUTES_A_DAY
 _MINUTE = timedelta(minutes=1)
-_TICK = timedelta(microseconds=1)
-#: The queue of what names none.
+#: Stands for the queue of schedules without a queue.
 DEFAULT_QUEUE = "(default)"
 
-#: Yields a timing's slots after an instant; for what only Celery can compute, such as the sun's.
+#: Yields a timing's slots after an instant; needed for solar timings, which only Celery can compute.
 Slots = Callable[[Timing, datetime], Iterator[datetime]]
 
 
 class Shape(NamedTuple):
-    """All on which the minutes of a schedule's starts depend; ``base`` is what an interval is counted from."""
+    """What decides in which minutes a schedule starts; ``base`` is the instant that an interval counts from."""
 
     timing: Timing
     start_at: datetime | None
@@ -33,7 +32,7 @@ class Shape(NamedTuple):
 
 
 class Peak(NamedTuple):
-    """One minute, how many starts lie in it, and the names of those who start, in order."""
+    """One minute, the number of starts in it, and the names of the schedules that start, sorted."""
 
     at: datetime
     starts: int
@@ -42,9 +41,9 @@ class Peak(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """So many minutes from ``start``, a whole minute; what lies before ``since`` has passed and does not count.
+    """A number of minutes from ``start``, which is a whole minute; starts before ``since`` do not count.
 
-    ``last_runs`` are the last runs of intervals by name, where they are known; the others are counted from ``since``.
+    ``last_runs`` are the last runs of intervals by name, where they are known; the others count from ``since``.
     """
 
     start: datetime
@@ -70,15 +69,15 @@ class Window:
 
     @property
     def end(self) -> datetime:
-        """Where it ends."""
+        """The instant after the last minute."""
         return self.start + self.minutes * _MINUTE
 
 
 @dataclass(frozen=True)
 class Load:
-    """Starts per minute of a window: in all, by queue, and by what starts alike.
+    """Starts per minute of a window: of all schedules, and by queue. ``members`` are names by their shape.
 
-    ``busy`` counts each schedule once a minute, however often it starts in it.
+    ``busy`` counts each schedule once a minute, however often it starts in that minute.
     """
 
     window: Window
@@ -97,11 +96,11 @@ class Load:
         return self.window.start + index * _MINUTE
 
     def first_day(self) -> int:
-        """Return the starts within a day of where it begins to count."""
+        """Return the starts in the first 24 hours that count."""
         return sum(self.total[self.window.first : self.window.first + MINUTES_A_DAY])
 
     def busiest(self, schedule: Schedule, slots: Slots) -> tuple[datetime, int] | None:
-        """Return the worst minute in which a schedule starts, and how many schedules start then; None for none."""
+        """Return the worst of a schedule's minutes and how many schedules start in it; None if it never starts."""
         counts = _Counts(self.window.minutes)
         _count(shape_of(schedule, self.window), 1, self.window, counts, slots)
         own = (index for index, count in enumerate(counts.starts) if count)
@@ -109,7 +108,7 @@ class Load:
         return None if worst is None else (self.minute(worst), self.busy[worst])
 
     def peaks(self, count: int, slots: Slots) -> list[Peak]:
-        """Return the worst minutes, the worst first, and who starts in them."""
+        """Return the ``count`` worst minutes, the worst first."""
         order = sorted(range(len(self.total)), key=lambda index: (-self.total[index], index))
         chosen = [index for index in order[:count] if self.total[index]]
         return [Peak(self.minute(index), self.total[index], self._names(index, slots)) for index in chosen]
@@ -121,7 +120,7 @@ class Load:
 
 
 class _Counts:
-    """Starts per minute, and beyond the first of a schedule in the same minute."""
+    """Starts per minute; ``again`` counts those beyond the first of the same schedule in the same minute."""
 
     def __init__(self, minutes: int) -> None:
         self.starts = [0] * minutes
@@ -129,7 +128,7 @@ class _Counts:
 
 
 def shape_of(schedule: Schedule, window: Window) -> Shape:
-    """Return what the minutes of a schedule's starts depend on."""
+    """Return the fields that decide in which minutes a schedule starts."""
     spec = schedule.spec
     return Shape(spec.timing, spec.start_at, spec.expires_at, spec.one_off, _base(schedule, window))
 
@@ -143,12 +142,12 @@ def _base(schedule: Schedule, window: Window) -> datetime | None:
         # Its first run is at its start.
         return spec.start_at - step
     last = window.last_runs.get(schedule.name, window.since)
-    # What is overdue runs at once, and is counted from then.
+    # An overdue interval runs at once, and counts from then.
     return max(last, window.since - step)
 
 
 def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load:
-    """Count the starts in each minute of a window; what starts alike is computed once, whoever it is."""
+    """Count the starts in each minute of a window; schedules of the same shape are computed once."""
     weights: dict[tuple[str, Shape], int] = {}
     members: dict[Shape, list[str]] = {}
     for schedule in schedules:
@@ -161,7 +160,7 @@ def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load
     for (queue, shape), weight in weights.items():
         _count(shape, weight, window, queues[queue], slots)
     starts = {queue: counts.starts for queue, counts in queues.items()}
-    total = [sum(some) for some in zip(*starts.values(), strict=True)] if starts else [0] * window.minutes
+    total = [sum(minute) for minute in zip(*starts.values(), strict=True)] if starts else [0] * window.minutes
     busy = list(total)
     for counts in queues.values():
         for index, again in counts.again.items():
@@ -185,7 +184,7 @@ def _count(shape: Shape, weight: int, window: Window, counts: _Counts, slots: Sl
 
 def _count_interval(timing: Interval, base: datetime, weight: int, window: Window, counts: _Counts) -> None:
     minute, step = 60 * 10**6, timing.microseconds
-    begun, since = ((at - window.start) // _TICK for at in (base, window.since))
+    begun, since = ((at - window.start) // MICROSECOND for at in (base, window.since))
     before = max(0, (since - 1 - begun) // step)
     if step >= minute:
         for at in range(begun + (before + 1) * step, window.minutes * minute, step):
@@ -201,7 +200,7 @@ def _count_interval(timing: Interval, base: datetime, weight: int, window: Windo
 
 def _runs(shape: Shape, window: Window, slots: Slots) -> Iterator[datetime]:
     spec = Spec("", shape.timing, start_at=shape.start_at, expires_at=shape.expires_at, one_off=shape.one_off)
-    for run in runs(spec, window.since - _TICK, _slots(shape, window, slots)):
+    for run in runs(spec, window.since - MICROSECOND, _slots(shape, window, slots)):
         if run >= window.end:
             return
         yield run
@@ -210,7 +209,7 @@ def _runs(shape: Shape, window: Window, slots: Slots) -> Iterator[datetime]:
 def _slots(shape: Shape, window: Window, slots: Slots) -> Iterator[datetime]:
     timing = shape.timing
     if isinstance(timing, Crontab):
-        return crontab_slots(timing, window.since - _TICK)
+        return crontab_slots(timing, window.since - MICROSECOND)
     if isinstance(timing, Interval):
         return interval_slots(timing, shape.base or window.since)
     if isinstance(timing, Clocked):
@@ -223,13 +222,13 @@ def _starts(shape: Shape, window: Window, at: datetime, slots: Slots) -> bool:
     first, end = max(at, window.since), at + _MINUTE
     if isinstance(shape.timing, Interval) and shape.base is not None:
         step = timedelta(microseconds=shape.timing.microseconds)
-        number = (end - _TICK - shape.base) // step
+        number = (end - MICROSECOND - shape.base) // step
         last = shape.base + (min(number, 1) if shape.one_off else number) * step
         return number >= 1 and last >= first and (shape.expires_at is None or last < shape.expires_at)
     if isinstance(shape.timing, Crontab) and not shape.one_off:
-        near = next(crontab_slots(shape.timing, first - _TICK), None)
-        held = shape.start_at is not None and at < shape.start_at
-        return near == at and not held and (shape.expires_at is None or at < shape.expires_at)
+        near = next(crontab_slots(shape.timing, first - MICROSECOND), None)
+        waits = shape.start_at is not None and at < shape.start_at
+        return near == at and not waits and (shape.expires_at is None or at < shape.expires_at)
     return any(at <= run < end for run in _runs(shape, window, slots))
 
 

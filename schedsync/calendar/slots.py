@@ -1,8 +1,8 @@
-"""The slots of a timing, computed from its fields: what Celery's own objects answer, many times faster.
+"""The slots of a timing, computed from its fields: the same as Celery's own objects return, many times faster.
 
-Celery steps from slot to slot in the crontab's wall-clock time (celery/schedules.py ``crontab.remaining_delta``): a
-wall time that daylight saving skips runs as much later as the clock jumps, and what lies before that is passed over;
-of a time that comes twice only the first one runs. The same steps are taken here, day by day.
+Celery steps from slot to slot in the crontab's wall-clock time (celery/schedules.py ``crontab.remaining_delta``). A
+wall time that daylight saving skips runs later, by as much as the clock jumps, and other slots before that are lost.
+Of a wall time that daylight saving repeats, only the first one runs. This module takes the same steps, day by day.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
 from itertools import pairwise, takewhile
 
-from schedsync.calendar.zones import changes_on
+from schedsync.calendar.zones import changes_on, midnight
 from schedsync.core.crontab import FIELDS_BY_NAME, expand
 from schedsync.core.schedule import Spec
 from schedsync.core.timing import Clocked, Crontab, Interval, Solar, Timing, zone_of
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
-#: 29 February on a given weekday can be forty years away; nothing that fires at all is further.
+#: Days. 29 February on a given weekday can be forty years away; no crontab that can fire waits longer.
 _FURTHEST = 50 * 366
+#: Dates fall on the same weekdays again after 28 years.
 _DAYS_A_CYCLE = 28 * 365 + 7
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """A crontab's five fields as numbers; ``minutes`` are the minutes of the day at which it starts, sorted."""
+    """A crontab's five fields as numbers; ``minutes`` are the minutes of the day at which it runs, sorted."""
 
     minutes: tuple[int, ...]
     hours: frozenset[int]
@@ -64,13 +65,12 @@ def fields_of(timing: Crontab) -> Fields:
     )
 
 
-@lru_cache(maxsize=4096)
 def _minutes_of_day(hours: frozenset[int], minutes: frozenset[int]) -> tuple[int, ...]:
     return tuple(60 * hour + minute for hour in sorted(hours) for minute in sorted(minutes))
 
 
 def crontab_slots(timing: Crontab, after: datetime) -> Iterator[datetime]:
-    """Yield the slots after an instant, in UTC; ends where the calendar does, or where none is near."""
+    """Yield the slots after an instant, in UTC; ends with the calendar, or where the next 50 years have none."""
     fields, zone = fields_of(timing), zone_of(timing)
     here = after.astimezone(zone)
     day, minute, empty = here.date(), 60 * here.hour + here.minute, 0
@@ -86,22 +86,22 @@ def crontab_slots(timing: Crontab, after: datetime) -> Iterator[datetime]:
         slot = datetime(day.year, day.month, day.day, hours, minutes, tzinfo=zone).astimezone(timezone.utc)
         if slot > after:
             yield slot
-        # Where the clock jumps, the next slot is sought from where it jumped to.
+        # Where the clock jumps, Celery looks for the next slot from the time that it jumped to.
         here = slot.astimezone(zone)
         day, minute, empty = here.date(), 60 * here.hour + here.minute, 0
 
 
 def last_slot(timing: Crontab, before: datetime, days: int = 400) -> datetime | None:
-    """Return a crontab's last slot at or before an instant, in UTC; None where there is none within so many days."""
+    """Return a crontab's last slot at or before an instant, in UTC; None where the last ``days`` have none."""
     fields, zone = fields_of(timing), zone_of(timing)
     today = before.astimezone(zone).date()
     for day in (today - timedelta(days=back) for back in range(days)):
         if fields.on(day):
-            start = datetime(day.year, day.month, day.day, tzinfo=zone) - _MINUTE
+            start = midnight(zone, day) - _MINUTE
             slots = takewhile(lambda slot: slot <= before, crontab_slots(timing, start))
-            found = [slot for slot in slots if slot.astimezone(zone).date() <= day]
-            if found:
-                return found[-1]
+            of_day = [slot for slot in slots if slot.astimezone(zone).date() <= day]
+            if of_day:
+                return of_day[-1]
     return None
 
 
@@ -115,42 +115,41 @@ def interval_slots(timing: Interval, after: datetime) -> Iterator[datetime]:
 
 
 def crontab_minutes(timing: Crontab, start: datetime, count: int) -> Iterator[list[int]]:
-    """Yield where a crontab starts within ``count`` minutes from ``start``, day by day, as indices of these minutes.
+    """Yield the minutes in which a crontab has a slot, one list for each day, as numbers from 0 to ``count`` - 1.
 
-    ``start`` is a whole minute, and itself belongs to them. Days without a change of the clock need no arithmetic.
+    Minute 0 begins at ``start``, which is a whole minute. Days without a change of the clock need no arithmetic.
     """
     fields, zone = fields_of(timing), zone_of(timing)
     end = start + count * _MINUTE
     day = start.astimezone(zone).date()
-    while datetime(day.year, day.month, day.day, tzinfo=zone) < end:
-        # What a jump passes over can lie on the next day.
+    while midnight(zone, day) < end:
+        # A jump of the clock can skip slots of the next day.
         if changes_on(zone, day - _DAY) or changes_on(zone, day) or changes_on(zone, day + _DAY):
             yield from _by_slots(timing, day, start, count)
         elif fields.on(day):
-            midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
-            base = round((midnight - start) / _MINUTE)
+            base = round((midnight(zone, day) - start) / _MINUTE)
             yield [base + minute for minute in fields.minutes if 0 <= base + minute < count]
         day += _DAY
 
 
 def _by_slots(timing: Crontab, day: date, start: datetime, count: int) -> Iterator[list[int]]:
-    """The slots of one day on which, or next to which, the clock changes."""
+    """Yield the slots of one day, stepping through them: the clock changes on this day, or on one beside it."""
     zone = zone_of(timing)
-    first = datetime(day.year, day.month, day.day, tzinfo=zone)
-    found: list[int] = []
-    # Begun two days earlier: what the jump of the day before passed over stays passed over.
+    first = midnight(zone, day)
+    minutes: list[int] = []
+    # Two days earlier, so that slots lost in a jump of the day before are lost here too.
     for slot in crontab_slots(timing, first - 2 * _DAY - _MINUTE):
         local = slot.astimezone(zone).date()
         if local > day:
             break
         index = (slot - start) // _MINUTE
         if local == day and 0 <= index < count:
-            found.append(index)
-    yield found
+            minutes.append(index)
+    yield minutes
 
 
 def runs(spec: Spec, after: datetime, slots: Iterator[datetime]) -> Iterator[datetime]:
-    """Yield the runs of a schedule after an instant, from the slots of its timing: its start, end and one-off apply."""
+    """Yield the slots at which a schedule runs: after an instant, within its start and end, once for a one-off."""
     if not spec.enabled:
         return
     for slot in slots:
@@ -163,7 +162,6 @@ def runs(spec: Spec, after: datetime, slots: Iterator[datetime]) -> Iterator[dat
             return
 
 
-@lru_cache(maxsize=65536)
 def runs_a_day(timing: Timing) -> float:
     """Return how often a timing runs a day, on average over the years; 0 for one instant."""
     if isinstance(timing, Crontab):

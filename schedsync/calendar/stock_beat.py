@@ -1,8 +1,8 @@
-"""Next runs, by Celery's own schedule objects, and what stock Beat makes of a row. No Django.
+"""A model of stock Beat: when it will run a row, by Celery's own schedule objects. No Django.
 
-Beat decides by ``last_run_at``, not by the edit: celery/schedules.py ``is_due``, and django_celery_beat/schedulers.py
-``ModelEntry`` and ``DatabaseScheduler.enabled_models_qs``, which leaves crontabs with a plain hour unloaded until two
-hours before it. The model here asks the same objects the same questions at the instants when Beat would ask them.
+Beat decides by ``last_run_at``, not by the time of an edit: see celery/schedules.py ``is_due``, and
+django_celery_beat/schedulers.py ``ModelEntry`` and ``DatabaseScheduler.enabled_models_qs``, which loads a crontab with
+a plain hour only two hours before it. The model asks the same objects at the same instants as Beat would.
 """
 
 from __future__ import annotations
@@ -22,16 +22,15 @@ from schedsync.calendar.hour_window import ALWAYS_LOADED_HOUR, LOADED_AROUND, be
 from schedsync.calendar.slots import crontab_slots, interval_slots
 from schedsync.core.observed import Row
 from schedsync.core.schedule import Spec
-from schedsync.core.timing import Clocked, Crontab, Interval, Timing
+from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval, Timing
 
-#: ModelEntry puts a start that has no last run this far into the past.
+#: ModelEntry takes this long ago for the last run of a row that has a start and never ran.
 _BEFORE_START = timedelta(days=365 * 30)
-#: Beat reads everything again after so long, change or no change (``SCHEDULE_SYNC_MAX_INTERVAL``).
+#: Beat reads all rows again at this interval, even without a change (``SCHEDULE_SYNC_MAX_INTERVAL``).
 RELOAD = timedelta(seconds=300)
-#: Beat may hold a run back from the table for so long (celery/beat.py ``Scheduler.sync_every``).
+#: Beat writes a run to the table at most this much later (celery/beat.py ``Scheduler.sync_every``).
 WRITE_BACK = timedelta(seconds=180)
-_TICK = timedelta(microseconds=1)
-#: For so long Celery looks for an event of the sun (celery/schedules.py ``solar.max_search_days``).
+#: How far ahead Celery looks for an event of the sun (celery/schedules.py ``solar.max_search_days``).
 _SEARCHED = timedelta(days=366)
 #: The search steps from midnight to midnight of the sun, so that it ends up to a day earlier.
 _SEARCH_ENDS = timedelta(days=365)
@@ -39,14 +38,14 @@ _SEARCH_ENDS = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that Beat will send: when, and whether the slot it is for had passed by then."""
+    """A run that Beat will send at ``at``; ``late`` where its slot has passed by then."""
 
     at: datetime
     late: bool = False
 
 
 class _NoConfiguration(BaseLoader):
-    """Loads nothing: Celery's own loader would import a ``celeryconfig`` of the working directory."""
+    """Loads no settings: Celery's own loader would import a ``celeryconfig`` of the working directory."""
 
     def read_configuration(self, env: str = "") -> dict[str, Any]:  # noqa: ARG002
         """Return no settings."""
@@ -55,23 +54,23 @@ class _NoConfiguration(BaseLoader):
 
 @lru_cache(maxsize=1)
 def _alone() -> Any:
-    # Without its fixup for Django, which imports Django where DJANGO_SETTINGS_MODULE is set.
+    # No fixups: the one for Django imports Django where DJANGO_SETTINGS_MODULE is set.
     return Celery("schedsync", loader=_NoConfiguration, fixups=[], set_as_current=False)
 
 
 def _app() -> Any:
-    """Return the project's Celery app where Django is set up, else one that knows nothing but Celery's defaults."""
+    """Return the project's Celery app where Django is set up, else an app with Celery's defaults."""
     django = sys.modules.get("django.apps")
     return current_app if django is not None and django.apps.ready else _alone()
 
 
 def celery_schedule(timing: Timing, now: datetime | None = None) -> Any:
-    """Build Celery's own object for a timing; whatever Celery refuses comes out as its exception.
+    """Build Celery's own object for a timing; raises Celery's exception where it rejects the timing.
 
     ``now`` freezes the object's clock. A ``Clocked`` timing has no object in Celery.
     """
     built = _built(timing)
-    # Not copy(): the classes' own way to be copied forgets a crontab's zone.
+    # Not copy(): these classes lose a crontab's zone when they are copied.
     result = object.__new__(type(built))
     result.__dict__.update(built.__dict__)
     if now is not None:
@@ -94,7 +93,7 @@ def _built(timing: Timing) -> Any:
 
 
 def _crontab(timing: Crontab) -> Any:
-    # The stubs of Celery know less of these classes than they do.
+    # Any: Celery's stubs do not declare ``tz``.
     result: Any = schedules.crontab(
         minute=timing.minute,
         hour=timing.hour,
@@ -108,9 +107,8 @@ def _crontab(timing: Crontab) -> Any:
     return result
 
 
-@lru_cache(maxsize=65536)
 def next_slot(timing: Timing, after: datetime) -> datetime:
-    """Return the first slot after an instant, in UTC; an interval's is counted from that instant."""
+    """Return the first slot after an instant, in UTC; an interval is counted from that instant."""
     if isinstance(timing, Clocked):
         return timing.at
     if isinstance(timing, Interval):
@@ -132,19 +130,19 @@ def sun_slot(timing: Timing, after: datetime) -> datetime | None:
 def _wait(schedule: Any, seen: datetime) -> timedelta:
     for days in range(_SEARCHED.days):
         try:
-            found: timedelta = schedule.remaining_estimate(seen + timedelta(days=days))
+            wait: timedelta = schedule.remaining_estimate(seen + timedelta(days=days))
         except TypeError:
-            # Celery before 5.7, where the sun does not rise or set on that day: it adds a span to ephem's kind of date.
+            # Celery before 5.7 raises it where the sun does not rise or set on that day.
             continue
-        return found
+        return wait
     return _SEARCHED
 
 
 def next_run(spec: Spec, row: Row | None, now: datetime, *, hour: str | None = None) -> Run | None:
-    """Return the next run that stock Beat will send for a row that holds this spec, or None where there is none.
+    """Return the next run that stock Beat will send for a row with this spec, or None where there is none.
 
-    ``row`` gives what Beat keeps: the last run, the count, the time of the last change; None stands for a row that
-    is created at ``now``. ``hour`` is the text of the crontab's hour in the table, by which Beat loads the row.
+    Of ``row`` only the last run, the run count and the time of the last change count; None is a row that is created at
+    ``now``. ``hour`` is the text of the crontab's hour in the table: Beat decides by it when to load the row.
     """
     if not spec.enabled or (spec.one_off and row is not None and row.total_run_count > 0):
         return None
@@ -158,7 +156,7 @@ def next_run(spec: Spec, row: Row | None, now: datetime, *, hour: str | None = N
 
 
 def _base(spec: Spec, row: Row | None, now: datetime) -> datetime:
-    """What ModelEntry takes for the last run."""
+    """Return what ModelEntry takes for the last run."""
     if row is not None and row.last_run_at is not None:
         return row.last_run_at
     changed = (row.date_changed if row is not None else now) or now
@@ -169,7 +167,7 @@ def _base(spec: Spec, row: Row | None, now: datetime) -> datetime:
 def _first_due(
     timing: Timing, start_at: datetime | None, base: datetime, now: datetime, hour: str, _deadline: int | None
 ) -> Run | None:
-    # Celery's object reads the deadline from the settings itself; here it only keeps what is remembered apart.
+    # Celery's object reads the deadline from the settings; here it is part of the cache's key.
     slot = next_slot(timing, base)
     at = max(slot, now, start_at or now)
     for _ in range(100):
@@ -186,7 +184,7 @@ def _is_due(timing: Timing, base: datetime, at: datetime) -> tuple[bool, float]:
     schedule = celery_schedule(timing, at)
     zone = schedule.tz if isinstance(timing, Crontab) else timezone.utc
     due, wait = schedule.is_due(base.astimezone(zone))
-    return bool(due), max(float(wait), _TICK.total_seconds())
+    return bool(due), max(float(wait), MICROSECOND.total_seconds())
 
 
 def _loaded(timing: Timing, hour: str, at: datetime) -> datetime:
@@ -202,10 +200,10 @@ def _loaded(timing: Timing, hour: str, at: datetime) -> datetime:
 
 
 def guard(spec: Spec, row: Row | None, now: datetime) -> datetime | None:
-    """Return the ``last_run_at`` that keeps an edit from firing for a slot of the past; None where none would.
+    """Return the ``last_run_at`` that keeps an edit from firing for a slot of the past; None where none is needed.
 
-    A start that lies ahead moves the guard there: stock Beat would fire *at* the start, off the crontab's slots. An
-    interval's first run at its start is what its author means.
+    With a start in the future it is just before that start: stock Beat would fire *at* the start, between the crontab's
+    slots. For an interval a first run at its start is right.
     """
     ahead = spec.start_at is not None and spec.start_at > now
     if ahead and isinstance(spec.timing, Interval):
@@ -213,11 +211,11 @@ def guard(spec: Spec, row: Row | None, now: datetime) -> datetime | None:
     run = next_run(spec, row, now)
     if run is None or isinstance(spec.timing, Clocked) or not run.late:
         return None
-    return spec.start_at - _TICK if ahead and spec.start_at else now
+    return spec.start_at - MICROSECOND if ahead and spec.start_at else now
 
 
 def slots(timing: Timing, after: datetime) -> Iterator[datetime]:
-    """Yield a timing's slots after an instant, in UTC; an interval's are counted from that instant."""
+    """Yield a timing's slots after an instant, in UTC; an interval is counted from that instant."""
     if isinstance(timing, Crontab):
         yield from crontab_slots(timing, after)
     elif isinstance(timing, Interval):

@@ -1,34 +1,33 @@
-"""Which tick is due: from a schedule's timing, its last run, and what it says about runs that were missed.
+"""Which tick is due, by a schedule's timing, its last run, and its fields ``missed_runs`` and ``starting_deadline``.
 
-A tick is the instant that a run is for, on the grid of its timing: an interval's ticks lie whole intervals after its
-last run, whenever that run was really sent. Nothing here steps from tick to tick to find the last one or to count.
+An interval's ticks are whole intervals after the tick of its last run, however late that run was sent. No function
+here steps from tick to tick to find the last one or to count them: a missed year of seconds costs as much as a day.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from zoneinfo import ZoneInfo
+from itertools import takewhile
 
 from schedsync.calendar.slots import crontab_slots, fields_of, last_slot
 from schedsync.calendar.stock_beat import sun_slot
-from schedsync.calendar.zones import changes_on
-from schedsync.core.timing import Clocked, Crontab, Interval, Timing, zone_of
+from schedsync.calendar.zones import changes_on, midnight
+from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval, Timing, zone_of
 
 _DAY = timedelta(days=1)
-_TICK = timedelta(microseconds=1)
-#: A year with 29 February on a given weekday may be as far away.
+#: Days. 29 February on a given weekday can be forty years ago.
 _FURTHEST_BACK = 50 * 366
 _LAST = datetime.max.replace(tzinfo=timezone.utc) - _DAY
-#: With ``missed_runs: none``, what is later than this when a Beat begins to send was missed.
+#: With ``missed_runs: none``, a tick is missed if it is older than this when a Beat begins to send.
 GRACE = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class Lateness:
-    """What a schedule says about runs that are late: ``missed_runs`` and ``starting_deadline``."""
+    """What to do with late runs: the values of ``missed_runs`` and ``starting_deadline``."""
 
     missed: str = "latest"
     deadline: timedelta | None = None
@@ -36,7 +35,7 @@ class Lateness:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What to do at an instant: the tick to send now, if any, how many others were passed over, and the next look."""
+    """What to do now: the tick to send or None, how many ticks to skip, and the tick after these."""
 
     tick: datetime | None
     passed: int
@@ -44,25 +43,26 @@ class Due:
 
 
 def first_tick(timing: Timing, last: datetime, start: datetime | None, *, ran: bool) -> datetime | None:
-    """Return the first tick of a schedule after its last run, or after what stands for one; None where none is left.
+    """Return the first tick of a schedule after ``last``, or None where there is none.
 
-    Before the first run an interval's first tick is its start (django_celery_beat/schedulers.py ``ModelEntry`` puts
-    the last run far back then); a crontab waits for its first slot from its start on.
+    ``last`` is its last run; where it never ran (``ran`` is false), the time of its last edit. Before the first run an
+    interval's first tick is its start, as django_celery_beat/schedulers.py ``ModelEntry`` has it; a crontab's is its
+    first slot from the start on.
     """
     if isinstance(timing, Clocked):
         return max(timing.at, start) if start else timing.at
     if start is None:
         return tick_after(timing, last)
     if not ran:
-        return start if isinstance(timing, Interval) else tick_after(timing, start - _TICK)
-    found = tick_after(timing, last)
-    while found is not None and found < start:
-        found = start if isinstance(timing, Interval) else tick_after(timing, start - _TICK)
-    return found
+        return start if isinstance(timing, Interval) else tick_after(timing, start - MICROSECOND)
+    tick = tick_after(timing, last)
+    while tick is not None and tick < start:
+        tick = start if isinstance(timing, Interval) else tick_after(timing, start - MICROSECOND)
+    return tick
 
 
 def tick_after(timing: Timing, after: datetime) -> datetime | None:
-    """Return the first tick after an instant; an interval's is counted from that instant."""
+    """Return the first tick after an instant, or None; an interval is counted from that instant."""
     if after >= _LAST:
         return None
     if isinstance(timing, Interval):
@@ -74,7 +74,7 @@ def _interval_after(timing: Interval, after: datetime) -> datetime | None:
     try:
         return after + timedelta(microseconds=timing.microseconds)
     except OverflowError:
-        # Beyond the last year that there is.
+        # Later than the year 9999.
         return None
 
 
@@ -88,7 +88,7 @@ def _slot_after(timing: Timing, after: datetime) -> datetime | None:
 
 
 def due(timing: Timing, tick: datetime, now: datetime, lateness: Lateness, since: datetime) -> Due:
-    """Decide about a tick that is not after now; ``since`` is from when on this Beat has been sending."""
+    """Decide about a tick that is not after ``now``; ``since`` is when this Beat began to send."""
     if lateness.missed == "all":
         return _one_by_one(timing, tick, now, lateness)
     last = last_tick(timing, tick, now)
@@ -104,14 +104,14 @@ def _one_by_one(timing: Timing, tick: datetime, now: datetime, lateness: Latenes
     earliest = tick if lateness.deadline is None else now - lateness.deadline
     if tick >= earliest:
         return Due(tick, 0, tick_after(timing, tick))
-    last = last_tick(timing, tick, earliest - _TICK)
+    last = last_tick(timing, tick, earliest - MICROSECOND)
     passed = count(timing, tick, last) + 1
     following = tick_after(timing, last)
     return Due(None, passed, following)
 
 
 def last_tick(timing: Timing, tick: datetime, until: datetime) -> datetime:
-    """Return the last tick at or before an instant, given one that is."""
+    """Return the last tick at or before ``until``; ``tick`` is any tick before it."""
     following = tick_after(timing, tick)
     if following is None or following > until:
         return tick
@@ -129,14 +129,14 @@ def _last_crontab_tick(timing: Crontab, until: datetime) -> datetime | None:
 
 
 def _last_solar_tick(timing: Timing, until: datetime) -> datetime | None:
-    found, slot = None, tick_after(timing, until - 3 * _DAY)
+    last, slot = None, tick_after(timing, until - 3 * _DAY)
     while slot is not None and slot <= until:
-        found, slot = slot, tick_after(timing, slot)
-    return found
+        last, slot = slot, tick_after(timing, slot)
+    return last
 
 
 def count(timing: Timing, first: datetime, last: datetime) -> int:
-    """Count the ticks from one, which counts, to another, which does not: by arithmetic, and for crontabs by days."""
+    """Count the ticks from ``first`` on and before ``last``: by arithmetic, for crontabs day by day."""
     if isinstance(timing, Interval):
         return (last - first) // timedelta(microseconds=timing.microseconds)
     if isinstance(timing, Crontab):
@@ -153,24 +153,14 @@ def _counts_by_day(timing: Crontab, first: datetime, last: datetime) -> Iterator
     fields, zone = fields_of(timing), zone_of(timing)
     day, end = first.astimezone(zone).date(), last.astimezone(zone).date()
     while day <= end:
-        midnight, following = _midnight(day, zone), _midnight(day + _DAY, zone)
-        whole = first <= midnight and following <= last
+        start, stop = (midnight(zone, each).astimezone(timezone.utc) for each in (day, day + _DAY))
+        whole = first <= start and stop <= last
         if whole and not any(changes_on(zone, day + shift * _DAY) for shift in (-1, 0, 1)):
             yield len(fields.minutes) if fields.on(day) else 0
         else:
-            begin, stop = max(first, midnight), min(last, following)
-            yield _counted(timing, begin, stop)
+            yield _slots_between(timing, max(first, start), min(last, stop))
         day += _DAY
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(timezone.utc)
-
-
-def _counted(timing: Crontab, begin: datetime, stop: datetime) -> int:
-    found = 0
-    for slot in crontab_slots(timing, begin - _TICK):
-        if slot >= stop:
-            break
-        found += 1
-    return found
+def _slots_between(timing: Crontab, start: datetime, stop: datetime) -> int:
+    return sum(1 for _ in takewhile(lambda slot: slot < stop, crontab_slots(timing, start - MICROSECOND)))

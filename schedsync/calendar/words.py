@@ -11,14 +11,40 @@ from schedsync.core.timing import Crontab, Timing, clock_text, zone_of
 _WHOLE, _MANY = 0.05, 100
 
 
-@lru_cache(maxsize=65536)
 def frequency(timing: Timing) -> str:
-    """Write how often a timing runs, by the day, the week or the year, whichever says it best."""
+    """Write how often a timing runs: a day, a week or a year, the first of them with one run or more."""
+    number, unit = _rate(timing)
+    return f"{number} {unit}" if number else unit
+
+
+def times(timing: Timing, instead_of: Timing | None = None) -> str:
+    """Write how often a timing runs, as in "288 times a day instead of 96"; empty where both run as often.
+
+    ``instead_of`` is the timing that it ran by before.
+    """
+    number, unit = _rate(timing)
+    text = _counted(number, unit)
+    if instead_of is None:
+        return text
+    old_number, old_unit = _rate(instead_of)
+    if (old_number, old_unit) == (number, unit):
+        return ""
+    same_unit = old_unit == unit and "1" not in (number, old_number)
+    return f"{text} instead of {old_number if same_unit else _counted(old_number, old_unit)}"
+
+
+def _counted(number: str, unit: str) -> str:
+    return f"once {unit}" if number == "1" else f"{number} times {unit}" if number else unit
+
+
+@lru_cache(maxsize=65536)
+def _rate(timing: Timing) -> tuple[str, str]:
+    """Return a number and its unit, or no number and words for it."""
     a_day = runs_a_day(timing)
     for rate, unit in ((a_day, "a day"), (7 * a_day, "a week"), (365.25 * a_day, "a year")):
         if rate >= 1 and (unit != "a day" or _same_every_day(timing)):
-            return f"{rate:,.0f} {unit}" if unit == "a day" and not rate % 1 else f"{_rounded(rate)} {unit}"
-    return "less than once a year"
+            return (f"{rate:,.0f}" if unit == "a day" and not rate % 1 else _rounded(rate)), unit
+    return "", "less than once a year"
 
 
 def _rounded(rate: float) -> str:
@@ -31,7 +57,7 @@ def _same_every_day(timing: Timing) -> bool:
 
 @lru_cache(maxsize=65536)
 def when(instant: datetime, timing: Timing) -> str:
-    """Write an instant in UTC, and in the crontab's own zone where that is another."""
+    """Write an instant in UTC; for a crontab with another zone, in that zone too."""
     text = f"{clock_text(instant)} UTC"
     if not isinstance(timing, Crontab) or timing.timezone == "UTC":
         return text

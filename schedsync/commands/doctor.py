@@ -17,7 +17,7 @@ from schedsync.commands.options import (
 )
 from schedsync.commands.output import paint, say
 from schedsync.core.finding import has_errors
-from schedsync.planning.documents import finding_document
+from schedsync.planning.converter import finding_document
 from schedsync.render import github, json_, text
 
 

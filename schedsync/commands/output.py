@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from schedsync.errors import InvalidSet, Refused, SchedsyncError, WrongUsage
-from schedsync.planning.documents import finding_document, refusal_document
+from schedsync.planning.converter import finding_document, refusal_document
 from schedsync.render import json_, text
 from schedsync.render.words import printable
 

@@ -1,4 +1,4 @@
-"""What is known of the application that runs the tasks: from a snapshot, never from a pull request's code."""
+"""The application that runs the tasks, as a snapshot describes it; never read from a pull request's code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from schedsync.core.finding import did_you_mean
 
-#: How a snapshot names the kinds of parameters: :class:`inspect.Parameter`'s own.
+#: The kinds of :class:`inspect.Parameter` by their names in a snapshot.
 KINDS: Mapping[str, Any] = {
     "positional_only": Parameter.POSITIONAL_ONLY,
     "positional_or_keyword": Parameter.POSITIONAL_OR_KEYWORD,
@@ -22,7 +22,7 @@ _BY_KEYWORD = ("positional_or_keyword", "keyword_only")
 
 @dataclass(frozen=True, slots=True)
 class TaskParameter:
-    """One parameter of a task: its name, its kind, and whether it must be given."""
+    """One parameter of a task; ``kind`` is a key of ``KINDS``."""
 
     name: str
     kind: str
@@ -39,21 +39,21 @@ class Task:
 
     @property
     def keywords(self) -> tuple[str, ...]:
-        """The names that may stand in kwargs."""
-        return tuple(one.name for one in self.parameters or () if one.kind in _BY_KEYWORD)
+        """The names that kwargs may have."""
+        return tuple(parameter.name for parameter in self.parameters or () if parameter.kind in _BY_KEYWORD)
 
     @property
     def takes_any_keyword(self) -> bool:
-        """Whether it takes names that it does not name itself."""
-        return self.parameters is None or any(one.kind == "var_keyword" for one in self.parameters)
+        """Whether it takes any name in kwargs."""
+        return self.parameters is None or any(parameter.kind == "var_keyword" for parameter in self.parameters)
 
     @property
     def limit(self) -> float | None:
-        """The shorter of its time limits."""
-        return min((one for one in (self.time_limit, self.soft_time_limit) if one), default=None)
+        """The shorter of its time limits in seconds, or None."""
+        return min((limit for limit in (self.time_limit, self.soft_time_limit) if limit), default=None)
 
     def misfits(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]]:
-        """Yield why arguments don't fit: the field at fault, a message, and a hint where there is one."""
+        """Yield the reasons why arguments don't fit: the field at fault, a message, and a hint or None."""
         if self.parameters is None:
             return
         for name in kwargs:
@@ -72,11 +72,11 @@ class Task:
         return f"it takes {str(self._signature()).replace('Ellipsis', '…') if self.parameters else 'none'}"
 
     def _signature(self) -> Signature:
-        # What an optional one's value is does not matter here, and shows as three dots.
+        # The default of an optional parameter does not matter here; it is shown as three dots.
         return Signature(
             [
-                Parameter(one.name, KINDS[one.kind], default=... if _may_be_left_out(one) else Parameter.empty)
-                for one in self.parameters or ()
+                Parameter(each.name, KINDS[each.kind], default=... if _may_be_left_out(each) else Parameter.empty)
+                for each in self.parameters or ()
             ]
         )
 
@@ -87,7 +87,7 @@ def _may_be_left_out(parameter: TaskParameter) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The tasks that workers know, the queues where the application declares them, and installed versions."""
+    """The tasks that workers know, the queues that the application declares, and installed versions by package."""
 
     tasks: Mapping[str, Task] = field(default_factory=dict)
     queues: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""A change is a value: what would be done to one schedule, why, and what follows from it."""
+"""A change: what an apply does to one schedule, why, and its consequences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Cause = Literal["files", "drift", "both"]
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field, before and after, as JSON values; ``cause`` says who moved: the files, the tables, or both."""
+    """One field, before and after, as JSON values; ``cause`` says who changed it: the files, the table, or both."""
 
     field: str
     before: Any
@@ -26,7 +26,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What a change does to the running system."""
+    """One effect of a change on the running system; ``at`` is when, where that is known."""
 
     code: str
     message: str
@@ -35,7 +35,7 @@ class Consequence:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Who edited a row behind Git's back, and when, as far as the admin's log tells."""
+    """Who edited a row outside Git, and when, by the admin's log."""
 
     user: str
     time: datetime
@@ -43,11 +43,11 @@ class Edit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What all kinds of change have in common.
+    """The fields of every kind of change.
 
-    ``row`` is the row before, ``after`` what it shall hold; ``ledger`` is what the ledger shall remember of it, which
-    differs from ``after`` only where a human's or a pause's ``enabled`` is left alone, and in fields that are left to
-    operators. A change that was read back from a document has neither until it is refreshed, but ``ledger_enabled``.
+    ``row`` is the row before, ``after`` the spec that it gets. ``ledger`` is the spec that the ledger records: it
+    differs from ``after`` in ``enabled`` where the schedule is held or paused, and in fields under ``ignore_changes``.
+    A change that was read from a document has neither until it is refreshed, only ``ledger_enabled``.
     """
 
     kind: ClassVar[str]
@@ -70,28 +70,28 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Create(Change):
-    """A row that is not there yet."""
+    """Add a row."""
 
     kind: ClassVar[str] = "create"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update(Change):
-    """A managed row whose values differ."""
+    """Change values of a managed row."""
 
     kind: ClassVar[str] = "update"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete(Change):
-    """A managed row that no file wants any more."""
+    """Remove a managed row that is in no file any more."""
 
     kind: ClassVar[str] = "delete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rename(Change):
-    """A managed row that keeps its history under a new name; its values may change with it."""
+    """Give a managed row a new name; it keeps its history, and its values may change too."""
 
     kind: ClassVar[str] = "rename"
     old_name: str = ""
@@ -99,12 +99,12 @@ class Rename(Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adopt(Change):
-    """A row of someone else that the set takes over."""
+    """Take over a row that the set does not manage yet."""
 
     kind: ClassVar[str] = "adopt"
 
 
-#: The kinds by their word; the order is that of a plan's summary.
+#: The kinds by their names, in the order of a plan's summary.
 KINDS: Mapping[str, type[Change]] = {kind.kind: kind for kind in (Create, Update, Delete, Rename, Adopt)}
 
 

@@ -1,8 +1,8 @@
-"""Crontab text: what Celery and django-celery-beat both mean by it, in one canonical form.
+"""Crontab text in one canonical form that Celery and django-celery-beat read alike.
 
-The two disagree on many spellings (celery/schedules.py ``crontab_parser`` and django_celery_beat/validators.py).
-Accepted is what has one meaning; ``7`` is Sunday, names and ranges that wrap round are expanded, and what is
-written is numeric text that both read alike.
+The two disagree on many spellings (celery/schedules.py ``crontab_parser`` and django_celery_beat/validators.py). This
+module accepts only text with one meaning: ``7`` is Sunday, names and ranges that wrap round are expanded. The canonical
+form is numeric.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from schedsync.core.finding import did_you_mean
 
 
 class CrontabError(ValueError):
-    """Text that is no crontab: the message, the offset of the part at fault, and the remedy."""
+    """Text that is not a crontab: the message, the offset of the part at fault, and the remedy or None."""
 
     def __init__(self, message: str, *, offset: int = 0, hint: str | None = None, never_fires: bool = False) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class CrontabError(ValueError):
 
 
 class Field(NamedTuple):
-    """One of the five fields: its name, its range, the names it knows, and whether a range may wrap round."""
+    """One of the five fields: its name, its range, its names for numbers, and whether a range may wrap round."""
 
     name: str
     first: int
@@ -68,7 +68,7 @@ ALIASES = {
     "@annually": "0 0 1 1 *",
 }
 
-# The longest February: the 29th can fire, if only in leap years.
+# February as in leap years, so that the 29th can fire.
 _DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _HASHED = re.compile(r"H(?:\((\d{1,2})-(\d{1,2})\))?(?:/(\d{1,4}))?\Z", re.ASCII)
 _NEGATIVE = re.compile(r"-\d", re.ASCII)
@@ -89,13 +89,13 @@ def split(text: str) -> list[tuple[str, int]]:
     if len(fields) != 5:
         raise CrontabError(
             f"a crontab has 5 fields, this one has {len(fields)}",
-            hint="minute, hour, day of month, month, day of week; Beat knows neither seconds nor years",
+            hint="minute, hour, day of month, month, day of week; Beat has neither seconds nor years",
         )
     return fields
 
 
 def expand(text: str, field: Field, seed: str = "") -> frozenset[int]:
-    """Return the numbers that a field's text stands for; ``seed`` is the name that ``H`` is hashed from."""
+    """Return the numbers that a field's text means; ``H`` is hashed from ``seed``, the schedule's name."""
     return _expand(text, field.name, seed if "H" in text and _HASHED_WORD.search(text) else "")
 
 
@@ -116,7 +116,7 @@ def _expand(text: str, name: str, seed: str) -> frozenset[int]:
 
 def _part(part: str, field: Field, seed: str) -> set[int]:
     if not part:
-        raise CrontabError("an empty part", hint="a list has a value on each side of its comma")
+        raise CrontabError("an empty part", hint="write a value on each side of the comma")
     if seed and (match := _HASHED.match(part)):
         return _hashed(match, field, seed)
     base, slash, step = part.partition("/")
@@ -170,7 +170,7 @@ def _name(text: str, field: Field, offset: int) -> int:
     known = field.names.get(text.lower())
     if known is not None:
         return known
-    shown = f"`{text}` is no {field.name.replace('_', ' ')}" if text else "an empty value"
+    shown = f"`{text}` is not a {field.name.replace('_', ' ')}" if text else "an empty value"
     raise CrontabError(shown, offset=offset, hint=_name_hint(text, field))
 
 
@@ -185,7 +185,7 @@ def _name_hint(text: str, field: Field) -> str | None:
         hint = "Celery knows no `L`, `W`, `#` and `?`"
         return f"{hint}; {_LAST_DAY}" if field.name == "day_of_month" and text == "L" else hint
     if text.strip() != text:
-        return "leave out the white space" if _is_number(text.strip(), field) else None
+        return "remove the white space" if _is_number(text.strip(), field) else None
     return did_you_mean(text.lower(), field.names)
 
 
@@ -201,7 +201,7 @@ def _step(text: str, field: Field, offset: int, once: int) -> int:
     size = field.last - field.first + 1
     step = int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0
     if not 1 <= step < size:
-        hint = f"write `{once}` for once" if step else None
+        hint = f"write `{once}` to run once" if step else None
         raise CrontabError(f"the step `{text}` is not within 1-{size - 1}", offset=offset, hint=hint)
     return step
 
@@ -226,7 +226,7 @@ def can_fire(days: frozenset[int], months: frozenset[int]) -> bool:
 
 @lru_cache(maxsize=65536)
 def canonical(numbers: frozenset[int], name: str) -> str:
-    """Return the one text that stands for a set of numbers: ``*``, ``*/n``, or numbers and ranges."""
+    """Return the canonical text of a set of numbers: ``*``, ``*/n``, or numbers and ranges."""
     field = FIELDS_BY_NAME[name]
     ordered = sorted(numbers)
     if len(ordered) == field.last - field.first + 1:

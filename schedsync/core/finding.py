@@ -23,7 +23,7 @@ class Finding:
     severity: Severity = "error"
 
 
-#: Every code, and what it stands for. Codes are never used again for something else.
+#: Every code with its meaning. A code is never used again for another meaning.
 CODES: Mapping[str, str] = {
     "SS101": "the file cannot be read",
     "SS102": "the file is not UTF-8",
@@ -111,21 +111,24 @@ CODES: Mapping[str, str] = {
     "SS332": "a name in the ledger whose row is missing",
 }
 
+#: The lint rules, which the configuration and comments can switch off. SS222 is a review's alarm: nothing silences it.
+RULE_CODES = tuple(code for code in CODES if code.startswith("SS2") and code != "SS222")
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Return a hint that names the nearest of the known words, or None where none is near."""
+    """Return a hint with the nearest known word, or None where none is near."""
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else None
 
 
 def has_errors(findings: Iterable[Finding], *, strict: bool = False) -> bool:
-    """Say whether the findings hold one that fails: an error, with strict a warning too."""
+    """Say whether any finding fails the command: an error, with ``strict`` also a warning."""
     failing = {"error", "warning"} if strict else {"error"}
     return any(finding.severity in failing for finding in findings)
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings without repetition, by place, those without a place first."""
+    """Return the findings, each once, sorted by place; those without a place come first."""
     return sorted(
         dict.fromkeys(findings),
         key=lambda finding: (finding.location or ("", 0, 0), finding.code, finding.message),

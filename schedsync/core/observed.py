@@ -1,4 +1,4 @@
-"""What the tables hold: rows, our ledger, and pauses, as plain values."""
+"""The tables as plain values: rows, the ledger of one set, and pauses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schedsync.core.schedule import NOBODY, People, Spec, spec_from
 
 
 class Problem(NamedTuple):
-    """What Beat cannot do with a row: the code of the finding, and a message of one line."""
+    """Why Beat cannot run a row: the code of the finding, and a message of one line."""
 
     code: str
     message: str
@@ -22,10 +22,10 @@ class Problem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the tables: what it holds, and what Beat keeps in it.
+    """One row of the tables: its spec, and the columns that Beat writes.
 
-    ``spec`` is None where the row cannot be read as a schedule; ``problems`` then says why. ``timing_row`` is the
-    kind and the id of the schedule row behind it, ``hour`` the text of a crontab's hour: Beat loads by its spelling.
+    ``spec`` is None where the row cannot be read as a schedule; ``problems`` then says why. ``timing_row`` is the kind
+    and the id of its schedule row. ``hour`` is the text of a crontab's hour: Beat decides by it when to load the row.
     """
 
     id: int
@@ -41,14 +41,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """An operator's time-boxed stop; ``held`` says that a human had stopped the schedule before it."""
+    """An operator's stop, until a time or until it is resumed; ``was_held`` where the schedule was held before."""
 
     name: str
     reason: str
     who: str
     since: datetime
     until: datetime | None = None
-    held: bool = False
+    was_held: bool = False
 
     def ended(self, now: datetime) -> bool:
         """Say whether its time is over."""
@@ -57,7 +57,7 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Managed:
-    """What the ledger knows of one schedule: the row, and the canonical form last applied."""
+    """One entry of the ledger: the row of a schedule, and in ``applied`` the canonical form that was applied last."""
 
     name: str
     set: str
@@ -70,7 +70,7 @@ class Managed:
 
     @property
     def spec(self) -> Spec:
-        """The canonical form last applied, read back; ``applied`` is its text."""
+        """The spec that was applied last."""
         return _applied(self.applied)
 
 
@@ -81,7 +81,7 @@ def _applied(text: str) -> Spec:
 
 @dataclass(frozen=True)
 class Observed:
-    """What the tables hold: rows by name, our own set's ledger, the names of other sets, and our set's pauses."""
+    """The tables: rows, one set's ledger and its pauses by name; ``elsewhere`` maps names of other sets to the set."""
 
     rows: Mapping[str, Row] = field(default_factory=dict)
     ledger: Mapping[str, Managed] = field(default_factory=dict)
@@ -90,10 +90,10 @@ class Observed:
 
     @cached_property
     def by_id(self) -> Mapping[int, Row]:
-        """The rows by id: a row that somebody renamed is still the same."""
+        """The rows by id, by which a renamed row is found."""
         return {row.id: row for row in self.rows.values()}
 
     def find(self, name: str, row_id: int | None) -> Row | None:
-        """Return the row of a name, or else of an id."""
+        """Return the row with a name, else the row with an id, else None."""
         row = self.rows.get(name)
         return row if row is not None or row_id is None else self.by_id.get(row_id)

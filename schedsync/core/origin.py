@@ -1,4 +1,4 @@
-"""Where the files of a set come from, and what Git says about their commit."""
+"""Where the files of a set come from, by Git."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a safety rule says no to, and what may lift it."""
+"""Refusals of the safety rules, and the limits that decide about them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_STOP_PERCENT = 30
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A safety rule says no; ``override`` is the flag, or the edit, that lifts it."""
+    """A plan that a safety rule refuses; ``override`` is the flag or the edit that lifts the refusal."""
 
     code: str
     message: str
@@ -19,7 +19,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the configuration allows, and what this call lifts."""
+    """The limits of the configuration, and the flags of this call; ``allow_stops`` is the flag's number."""
 
     max_stops: int = MAX_STOPS
     max_stop_percent: int = MAX_STOP_PERCENT

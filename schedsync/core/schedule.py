@@ -1,4 +1,4 @@
-"""A schedule as the files want it, and as a row holds it: both in the same comparable terms."""
+"""A schedule, from a file or from a row, as values that can be compared."""
 
 from __future__ import annotations
 
@@ -28,16 +28,17 @@ _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=F
 
 
 def canonical_json(value: object) -> str:
-    """Return the one text that stands for a JSON value: sorted keys, no white space, ASCII only."""
+    """Return a JSON value as its canonical text: sorted keys, no white space, ASCII only."""
     return _CANONICAL.encode(value)
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What Beat runs: every field of a row that is compared and written.
+    """The fields of a schedule that are compared and written to its row.
 
     ``args``, ``kwargs`` and ``headers`` are canonical JSON text, ``expires_after`` and ``starting_deadline`` are in
-    seconds, instants are in UTC. What only our own Beat reads stands in the ledger, as the table has no columns for it.
+    seconds, instants are in UTC. Fields that only schedsync's own Beat reads are in the ledger: the row has no columns
+    for them.
     """
 
     task: str
@@ -62,9 +63,9 @@ class Spec:
 
 #: The names of a spec's fields, in the order in which people read them.
 FIELDS: tuple[str, ...] = Spec.__match_args__
-#: What only our own Beat reads, with the values under which it does as stock Beat does.
+#: Fields that only schedsync's own Beat reads, with their defaults: with these it behaves as stock Beat.
 OF_OUR_BEAT: Mapping[str, Any] = {"delivery": "at_least_once", "missed_runs": "latest", "starting_deadline": None}
-#: What stands in the tables of django-celery-beat.
+#: Fields that django-celery-beat's tables have.
 ROW_FIELDS = tuple(name for name in FIELDS if name not in OF_OUR_BEAT)
 _OF_OUR_BEAT_DEFAULTS = tuple(OF_OUR_BEAT.values())
 _OF_OUR_BEAT_VALUES = attrgetter(*OF_OUR_BEAT)
@@ -78,7 +79,7 @@ _DURATION_FIELDS = frozenset({"expires_after", "starting_deadline"})
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """What the files say for people: it changes no row, and stands in plans, findings and metrics."""
+    """Fields for people, shown in plans, findings and metrics; they change no row."""
 
     owner: str | None = None
     runbook: str | None = None
@@ -86,13 +87,16 @@ class People:
     disabled_reason: str | None = None
 
 
-#: Where the files say nothing for people.
+#: No fields for people.
 NOBODY = People()
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """One schedule that the files want: its name, what Beat shall run, and how to get there."""
+    """One schedule of the files.
+
+    ``positions`` are the lines and columns of its keys. ``template`` is the name before ``for_each`` filled it in.
+    """
 
     name: str
     spec: Spec
@@ -103,17 +107,17 @@ class Schedule:
     adopt: bool = False
     ignore_changes: frozenset[str] = frozenset()
     template: str | None = None
-    places: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
+    positions: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, key: str | None) -> Location:
-        """Return the place of a field's value; of the schedule itself where the files don't write the field."""
-        place = self.places.get(key) if key else None
+        """Return the place of a field's value, or of the schedule itself where the field is not in the file."""
+        place = self.positions.get(key) if key else None
         return self.location if place is None else Location(self.location.path, *place)
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """All that the files say about one set, in one environment."""
+    """The schedules of one set in one environment, and the names under ``removed``."""
 
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     removed: Mapping[str, Location] = field(default_factory=dict)
@@ -126,19 +130,19 @@ class Desired:
 
 
 def completed_at(spec: Spec, now: datetime) -> bool:
-    """Say whether nothing can run any more by the clock alone: ``at`` or ``expires_at`` has passed."""
+    """Say whether ``at`` or ``expires_at`` has passed, so that it can never run again."""
     if isinstance(spec.timing, Clocked) and spec.timing.at <= now:
         return True
     return spec.expires_at is not None and spec.expires_at <= now
 
 
 def form(spec: Spec) -> dict[str, Any]:
-    """Return the canonical form as JSON values: what the ledger, a plan and its checksum hold."""
+    """Return the canonical form as JSON values, as the ledger and plans have it."""
     return {name: value_form(name, getattr(spec, name)) for name in (*ROW_FIELDS, *said_to_our_beat(spec))}
 
 
 def said_to_our_beat(spec: Spec) -> tuple[str, ...]:
-    """Return the names of the fields for our own Beat that say something; the canonical form leaves the others out."""
+    """Return the names of our own Beat's fields with another value than the default; the canonical form has these."""
     if _OF_OUR_BEAT_VALUES(spec) == _OF_OUR_BEAT_DEFAULTS:
         return ()
     return tuple(name for name, default in OF_OUR_BEAT.items() if getattr(spec, name) != default)
@@ -158,7 +162,7 @@ def value_form(name: str, value: Any) -> Any:
 
 
 def value_from(name: str, value: Any) -> Any:
-    """Read one field's value back from its JSON value; raises ValueError or KeyError where it is none."""
+    """Read one field's value back from its JSON value; raises ValueError or KeyError where it has another shape."""
     if name == "timing":
         return timing_from(value)
     if value is None:
@@ -171,22 +175,22 @@ def value_from(name: str, value: Any) -> Any:
 
 
 def spec_from(values: Mapping[str, Any]) -> Spec:
-    """Read a spec back from its canonical form; raises ValueError, KeyError or TypeError where it is none."""
+    """Read a spec back from its canonical form; raises ValueError, KeyError or TypeError where it has another shape."""
     return Spec(**{name: value_from(name, value) for name, value in values.items()})
 
 
 def spec_text(spec: Spec) -> str:
     """Return a spec's canonical form as text.
 
-    Put together from its parts, most of which are canonical text or repeat: ten thousand are compared in a plan.
+    It is put together from the texts of its fields, which are canonical already or cached: a plan asks for thousands.
     """
     texts = [
         "null" if value is None else value if name in _JSON_FIELDS else _scalar_text(name, value)
         for name, value in zip(_SORTED_FIELDS, _SORTED_VALUES(spec), strict=True)
     ]
     text = _SPEC_TEXT % tuple(texts)
-    said = [f'"{name}":{_scalar_text(name, getattr(spec, name))}' for name in said_to_our_beat(spec)]
-    return f"{text[:-1]},{','.join(said)}}}" if said else text
+    extra = [f'"{name}":{_scalar_text(name, getattr(spec, name))}' for name in said_to_our_beat(spec)]
+    return f"{text[:-1]},{','.join(extra)}}}" if extra else text
 
 
 @lru_cache(maxsize=65536, typed=True)
@@ -194,11 +198,11 @@ def _scalar_text(name: str, value: Any) -> str:
     return canonical_json(value_form(name, value))
 
 
-def differing(one: Spec, other: Spec) -> tuple[str, ...]:
+def differing(spec: Spec, other: Spec) -> tuple[str, ...]:
     """Return the names of the fields in which two specs differ."""
-    if one == other:
+    if spec == other:
         return ()
-    return tuple(name for name in FIELDS if getattr(one, name) != getattr(other, name))
+    return tuple(name for name in FIELDS if getattr(spec, name) != getattr(other, name))
 
 
 def with_fields(spec: Spec, source: Spec, names: Iterable[str]) -> Spec:

@@ -1,4 +1,4 @@
-"""What looks like a secret: masked wherever values are shown, and found where it stands in a file."""
+"""Values that look like secrets: masked wherever values are shown, and reported in files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHORTEST = 8
 
 #: How much of a key, and of a path of keys, a message shows.
 _LONGEST_KEY, _LONGEST_PATH = 60, 200
-#: The names of secrets in a value as short as these are looked up in a cache.
+#: The answer for a longer key is not cached: the cache would hold the keys.
 _LONGEST_CACHED = 100
 
 _WORDS = frozenset(
@@ -27,7 +27,7 @@ _PAIRS = frozenset(
     {("api", "key"), ("private", "key"), ("access", "key"), ("auth", "key"), ("encryption", "key"), ("signing", "key"),
      ("license", "key"), ("ssh", "key"), ("account", "key"), ("webhook", "url")}
 )  # fmt: skip
-#: A key that ends so names where a secret lies, and is none.
+#: A key with this last word names where a secret is kept, and is none itself.
 _POINTERS = frozenset(
     {"name", "names", "id", "ids", "ref", "env", "path", "file", "field", "count", "type", "ttl", "kind", "length",
      "arn", "version", "prefix", "header", "url", "uri"}
@@ -38,8 +38,8 @@ _SIGNATURES = frozenset({"sig", "signature"})
 #: Before a colon these words are mostly a part of a sentence.
 _PROSE = frozenset({"token", "secret", "secrets", "credential", "credentials", "bearer"})
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-#: Values that are secrets whatever their key: what the issuers of such tokens document. Anyone can send us a text of any
-#: length, so none of these may scan the same characters again and again.
+#: Values that are secrets under any key, by the documentation of the services that issue them. Texts come from outside in
+#: any length, so no pattern may scan the same characters again and again.
 _VALUES = (
     re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY"),
     re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[A-Za-z0-9_-]{35}|\bya29\.[A-Za-z0-9_-]{20}|\bGOCSPX-[A-Za-z0-9_-]{20}"),
@@ -66,7 +66,7 @@ _ASSIGNED = re.compile(
 
 
 def is_secret_key(key: str) -> bool:
-    """Say whether what stands under a key is likely to be a secret itself."""
+    """Say whether the value of a key is likely to be a secret."""
     return _is_secret_key(key) if len(key) <= _LONGEST_CACHED else _names_secret(key)
 
 
@@ -83,7 +83,7 @@ _is_secret_key = lru_cache(maxsize=4096)(_names_secret)
 
 
 def is_secret_value(text: str) -> bool:
-    """Say whether a text is a secret by its shape, such as a private key, a token, or a URL with a password."""
+    """Say whether a text has the shape of a secret: a private key, a token, a URL with a password, `token=x`."""
     if len(text) < _SHORTEST:
         return False
     if any(pattern.search(text) for pattern in _VALUES):
@@ -108,7 +108,7 @@ def is_secret_flag(value: Any) -> bool:
 
 
 def secret_paths(value: Any) -> Iterator[str]:
-    """Yield where secrets stand within a JSON value, as ``a.b[0]``; long paths are cut."""
+    """Yield the paths of secrets within a JSON value, as ``a.b[0]``; long paths are cut."""
     try:
         for steps in _secret_steps(value, ()):
             yield _path_text(steps)
@@ -141,19 +141,19 @@ def _path_text(steps: tuple[str | int, ...]) -> str:
 
 
 def is_masked(value: Any) -> bool:
-    """Say whether a JSON value holds a mask in the place of a secret."""
+    """Say whether a JSON value holds the mask of a secret."""
     if isinstance(value, dict):
-        return any(is_masked(one) for one in value.values())
+        return any(map(is_masked, value.values()))
     return any(map(is_masked, value)) if isinstance(value, list) else value == MASK
 
 
 def is_typed_mask(text: str) -> bool:
-    """Say whether a text is what we show in the place of a secret: a mask, or JSON text with one."""
+    """Say whether a text is a mask, as our output shows it in place of a secret, or JSON text with one."""
     return text in (MASK, _CHANGED) or f'"{MASK}' in text
 
 
 def changed_secrets(before: Any, after: Any) -> Any:
-    """Return ``after`` with its secrets masked, and said of those that differ from ``before``."""
+    """Return ``after`` with its secrets masked; the mask of a secret that differs from ``before`` says so."""
     try:
         return _changed_secrets(before, after)
     except RecursionError:
@@ -180,7 +180,7 @@ def _changed(key: str, before: Any, after: Any) -> Any:
 
 
 def masked(value: Any) -> Any:
-    """Return a JSON value in which three asterisks stand for every secret, and for what is nested too deep to read."""
+    """Return a JSON value with three asterisks in place of every secret, and of a value that is nested too deep to read."""
     try:
         return _masked(value)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""How Beat and the schedules are doing, as values."""
+"""The state of Beats and schedules, as values."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class BeatStatus:
-    """One live Beat; times are the database's, ``seen`` is how long ago it last said something.
+    """One live Beat; times are by the database's clock, ``seen`` is the time since its last heartbeat.
 
-    ``loaded`` is the number of the last change that it has loaded, ``trouble`` what it says loudly.
+    ``loaded`` is the number of the last change that it has loaded; ``trouble`` is its warning, or empty.
     """
 
     id: str
@@ -29,7 +29,7 @@ class BeatStatus:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """A schedule whose tick has come, and that has not run for it yet."""
+    """A schedule whose tick is due, and that has not run for it yet."""
 
     name: str
     tick: datetime
@@ -37,9 +37,9 @@ class Late:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything that ``schedsync status`` tells; schedules are told by their names.
+    """The values that ``schedsync status`` shows; schedules are given by their names.
 
-    ``number`` is that of the last change, by which one sees whether a Beat has loaded it.
+    ``number`` is that of the last change; a Beat whose ``loaded`` is lower has not loaded it yet.
     """
 
     at: datetime

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -32,7 +32,7 @@ _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(?P<fraction>\.\d+)?)?\s?(?P<offset>[Zz]|[+-]\d\d:?\d\d)?\Z",
     re.ASCII,
 )
-#: Beat adds the interval to the last run; beyond a century the sum soon leaves the calendar.
+#: A century. Beat adds the interval to the last run, and the sum must not pass the year 9999.
 LONGEST_INTERVAL = 36_525 * UNITS["d"]
 _LARGEST_EVERY = 2**31 - 1
 SOLAR_EVENTS = (
@@ -40,10 +40,12 @@ SOLAR_EVENTS = (
     "dusk_nautical", "solar_noon", "sunrise", "sunset",
 )  # fmt: skip
 _MICRODEGREE = Decimal("0.000001")
+#: The smallest step between two instants: what comes after ``at - MICROSECOND`` includes ``at``.
+MICROSECOND = timedelta(microseconds=1)
 
 
 class TimingError(ValueError):
-    """A value that is no timing: a message of one line, and the remedy where there is one."""
+    """A value that is not a timing: a message of one line, and the remedy or None."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -53,7 +55,7 @@ class TimingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Crontab:
-    """Minutes of the calendar in a time zone; the five fields are canonical text."""
+    """Minutes of the calendar in a time zone; each of the five fields is canonical text."""
 
     minute: str
     hour: str
@@ -85,7 +87,7 @@ class Interval:
 
     @property
     def every(self) -> tuple[int, str]:
-        """The number and the longest period of django-celery-beat that say it exactly."""
+        """The interval as a number and the longest period of django-celery-beat that gives a whole number."""
         period = next(name for name, size in PERIODS.items() if self.microseconds % size == 0)
         return self.microseconds // PERIODS[period], period
 
@@ -118,20 +120,22 @@ Timing = Crontab | Interval | Solar | Clocked
 
 
 def crontab(texts: Mapping[str, str], zone: str, seed: str = "") -> Crontab:
-    """Build a crontab from the text of its five fields; ``H`` is hashed from the seed."""
+    """Build a crontab from the text of its fields by name; ``H`` is hashed from the seed."""
     numbers = {field.name: expand(texts.get(field.name, "*"), field, seed) for field in FIELDS}
     if not can_fire(numbers["day_of_month"], numbers["month_of_year"]):
-        raise CrontabError("no month of these has such a day, it can never fire", never_fires=True)
+        raise CrontabError("none of these months has such a day: it can never fire", never_fires=True)
     return Crontab(**{name: canonical(values, name) for name, values in numbers.items()}, timezone=canonical_zone(zone))
 
 
 def interval(every: int, period_size: int) -> Interval:
-    """Build an interval from a number and the microseconds that one of them lasts."""
+    """Build an interval from a number of periods and the microseconds of one period."""
     result = Interval(every * period_size)
     if not 0 < result.microseconds <= LONGEST_INTERVAL:
-        raise TimingError("an interval is longer than nothing and at most a century")
+        raise TimingError("an interval is more than 0 and at most a century")
     if result.every[0] > _LARGEST_EVERY:
-        raise TimingError("an interval of so many microseconds does not fit the table", "round it to whole seconds")
+        raise TimingError(
+            f"the table holds at most {_LARGEST_EVERY:,} microseconds", "round the interval to whole seconds"
+        )
     return result
 
 
@@ -147,15 +151,15 @@ def _degrees(name: str, value: object, most: int) -> str:
     if not degrees.is_finite() or not -most <= degrees <= most:
         raise TimingError(f"{name} `{value}` is not within -{most} and {most}")
     rounded = degrees.quantize(_MICRODEGREE, rounding=ROUND_HALF_EVEN)
-    # No -0.000000: it is the same place.
+    # Adding 0 turns -0.000000 into 0.000000: the same place has one text.
     return f"{rounded + 0:f}"
 
 
 def duration(text: str) -> int:
-    """Read ``30s``, ``5m``, ``1h``, ``7d`` or ``250us``; returns microseconds, possibly 0."""
+    """Read ``30s``, ``5m``, ``1h``, ``7d`` or ``250us``; returns microseconds, possibly 0. Raises TimingError."""
     match = _DURATION.match(text)
     if not match:
-        raise TimingError(f"`{text}` is no duration", "one whole number and us, s, m, h or d, such as `5m`")
+        raise TimingError(f"`{text}` is not a duration", "write one whole number and us, s, m, h or d, such as `5m`")
     return int(match[1]) * UNITS[match[2]]
 
 
@@ -165,10 +169,10 @@ def duration_text(seconds: int) -> str:
 
 
 def instant(text: str) -> datetime:
-    """Read an ISO 8601 instant with its offset; returns it in UTC."""
+    """Read an ISO 8601 instant with its offset; returns it in UTC. Raises TimingError where it is none."""
     match = _INSTANT.match(text)
     if not match:
-        raise TimingError(f"`{text}` is no instant", "such as `2026-12-24T18:00:00+01:00`")
+        raise TimingError(f"`{text}` is not an instant", "write it as `2026-12-24T18:00:00+01:00`")
     if not match["offset"]:
         raise TimingError(f"`{text}` has no offset", f"write `{text}Z` for UTC, or `{text}+01:00`")
     if match["fraction"] and len(match["fraction"]) > 7:
@@ -185,19 +189,19 @@ def _utc(text: str, match: re.Match[str]) -> datetime:
         value = datetime.fromisoformat(body + (offset if ":" in offset else f"{offset[:3]}:{offset[3:]}"))
         result = value.astimezone(timezone.utc)
     except (ValueError, OverflowError):
-        raise TimingError(f"`{text}` is no instant of the calendar") from None
+        raise TimingError(f"`{text}` is not in the calendar") from None
     if not 1970 <= result.year <= 9990:
         raise TimingError(f"`{text}` is not within the years 1970 and 9990")
     return result
 
 
 def instant_text(value: datetime) -> str:
-    """Write an instant in UTC, as ISO 8601 with a Z; fractions only where there are any."""
+    """Write an instant as ISO 8601 in UTC, ending in Z; without fractions where they are 0."""
     return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
 def clock_text(value: datetime, zone: tzinfo = timezone.utc) -> str:
-    """Write an instant as the clocks of a zone show it, to the minute, or to the second where it has some."""
+    """Write an instant as the clocks of a zone show it, without seconds where they are 0."""
     return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
 
 
@@ -211,9 +215,8 @@ def canonical_zone(name: str) -> str:
     return name
 
 
-@lru_cache(maxsize=4096)
 def _is_known(name: str) -> bool:
-    # What a host may have beside the zones of IANA's database.
+    # Files that some hosts have beside the zones of IANA's database.
     if name in ("localtime", "posixrules", "Factory") or name.startswith(("posix/", "right/")):
         return False
     try:
@@ -236,12 +239,12 @@ def known_zones() -> frozenset[str]:
 
 
 def zone_of(timing: Timing) -> ZoneInfo:
-    """Return the zone in which a timing is best read: a crontab's own, else UTC."""
+    """Return a crontab's zone; UTC for every other timing."""
     return ZoneInfo(timing.timezone if isinstance(timing, Crontab) else "UTC")
 
 
 def timing_form(timing: Timing) -> dict[str, Any]:
-    """Return the canonical form of a timing as JSON values: what the ledger and a plan hold."""
+    """Return the canonical form of a timing as JSON values, as the ledger and plans have it."""
     if isinstance(timing, Crontab):
         return {"crontab": timing.expression, "timezone": timing.timezone}
     if isinstance(timing, Interval):
@@ -252,7 +255,7 @@ def timing_form(timing: Timing) -> dict[str, Any]:
 
 
 def timing_from(form: Mapping[str, Any]) -> Timing:
-    """Read a timing back from its canonical form; raises ValueError or KeyError where it is none."""
+    """Read a timing back from its canonical form; raises ValueError or KeyError where it has another shape."""
     if "crontab" in form:
         fields = dict(zip((field.name for field in FIELDS), str(form["crontab"]).split(), strict=True))
         return Crontab(**fields, timezone=form["timezone"])

@@ -13,7 +13,7 @@ from schedsync.core.origin import Binding
 from schedsync.core.schedule import canonical_json
 from schedsync.database.write_request import WriteRequest
 from schedsync.models import SyncRun
-from schedsync.planning.documents import change_document
+from schedsync.planning.converter import change_document
 
 _NOWHERE = Binding()
 

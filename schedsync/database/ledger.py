@@ -16,6 +16,7 @@ from schedsync.database.bulk import BATCH, batches, insert
 from schedsync.database.schedule_rows import TimingIds
 from schedsync.database.write_request import WriteRequest
 from schedsync.models import ManagedSchedule
+from schedsync.planning.converter import people_document
 
 
 def write_ledger(request: WriteRequest, observed: Observed, timing_ids: TimingIds) -> None:
@@ -98,12 +99,11 @@ def _ledger_columns(request: WriteRequest, change: Change, timing_ids: TimingIds
 
 def _location_columns(location: Location | None, people: People) -> dict[str, Any]:
     path, line, column = location or ("", 0, 0)
-    texts = {"owner": people.owner, "runbook": people.runbook, "disabled_reason": people.disabled_reason}
     return {
         "path": path,
         "line": line,
         "column": column,
-        "people": canonical_json(texts | {"labels": dict(people.labels)}),
+        "people": canonical_json(people_document(people)),
     }
 
 

@@ -21,6 +21,7 @@ from schedsync.database.bulk import rows_of
 from schedsync.database.schedule_rows import with_zone
 from schedsync.database.task_rows import ROW_COLUMNS, read_row
 from schedsync.models import ManagedSchedule, Pause
+from schedsync.planning.converter import people_from
 
 
 def observe(using: str, set_name: str, only: str | None = None) -> Observed:
@@ -108,9 +109,7 @@ def _managed(
 
 
 def _people(text: str) -> People:
-    values = json.loads(text)
-    values["labels"] = tuple(sorted(values.get("labels", {}).items()))
-    return People(**values)
+    return people_from(json.loads(text))
 
 
 def _pauses(using: str, only: str | None = None) -> dict[str, Paused]:

@@ -60,7 +60,7 @@ def _end(using: str, name: str, row: Row, observed: Observed, at: datetime) -> N
         return
     Pause.objects.using(using).filter(name=name).delete()
     stopped = row.spec is None or not row.spec.enabled
-    if stopped and not paused.held and observed.ledger[name].spec.enabled and not why_done(row, at, paused=True):
+    if stopped and not paused.was_held and observed.ledger[name].spec.enabled and not why_done(row, at, paused=True):
         enable_row(using, row, at)
 
 
@@ -138,7 +138,7 @@ def follow_changes(request: WriteRequest, observed: Observed) -> None:
 def _names_over(request: WriteRequest, observed: Observed) -> set[str]:
     """Return the names whose pause has ended, and whose row is by now as it was before the pause."""
     ended = [pause for pause in observed.pauses.values() if pause.ended(request.now)]
-    return {pause.name for pause in ended if pause.held or _is_as_applied(pause, request, observed)}
+    return {pause.name for pause in ended if pause.was_held or _is_as_applied(pause, request, observed)}
 
 
 def _is_as_applied(pause: Paused, request: WriteRequest, observed: Observed) -> bool:

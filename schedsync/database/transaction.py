@@ -97,7 +97,7 @@ def _commit_once(request: WriteRequest) -> Commit:
 
 def _check_expected(request: WriteRequest, observed: Observed) -> None:
     if request.expected is not None and request.expected != fingerprint(observed, names_of(request.changes)):
-        raise Stale("the tables have changed since it was made")
+        raise Stale("the tables have changed since it was made, or another version of schedsync made it")
 
 
 def _find_commit(request: WriteRequest, error: Exception) -> Commit:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from schedsync.core.finding import CODES, Finding, did_you_mean
+from schedsync.core.finding import RULE_CODES, Finding, did_you_mean
 from schedsync.core.location import Location
 from schedsync.files.line_breaks import lines_of
 
@@ -31,7 +31,6 @@ def read_ignores(data: bytes, path: str, report: Callable[[Finding], None]) -> d
 
 
 def _check(codes: frozenset[str], place: Location, report: Callable[[Finding], None]) -> None:
-    rules = [code for code in CODES if code.startswith("SS2")]
-    for code in sorted(codes - set(rules)):
-        hint = did_you_mean(code, rules) or "`schedsync rules` lists the rules; other findings cannot be ignored"
+    for code in sorted(codes.difference(RULE_CODES)):
+        hint = did_you_mean(code, RULE_CODES) or "`schedsync rules` lists the rules; other findings cannot be ignored"
         report(Finding("SS112", f"no rule `{code}` to ignore", place, hint, "warning"))

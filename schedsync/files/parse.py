@@ -48,7 +48,7 @@ def read_schedule(
         adopt=_flag(fields, "adopt", False),
         ignore_changes=_ignore_changes(fields),
         template=template,
-        places={key: (node.line, node.column) for key, node in fields.items()},
+        positions={key: (node.line, node.column) for key, node in fields.items()},
     )
 
 

@@ -66,28 +66,28 @@ Ignores = Mapping[str, Mapping[int, frozenset[str]]]
 
 
 def lint(context: Context, ignores: Ignores) -> list[Finding]:
-    """Return what the chosen rules find, but for what a comment ignores at its line or at its schedule's."""
+    """Return the chosen rules' findings, but those that a comment at their line, or their schedule's, ignores."""
     return [*lint_each(context, ignores), *lint_whole(context, ignores)]
 
 
 def lint_each(context: Context, ignores: Ignores) -> list[Finding]:
-    """Return what the rules find that look at one schedule at a time: the same within one day."""
-    found: list[Finding] = []
+    """Return the findings of the rules that look at one schedule at a time; they stay the same for a day."""
+    findings: list[Finding] = []
     for rule in RULES.values():
         if rule.each is not None and rule.chosen(context.options):
-            report, each = _reporter(rule, context, ignores, found.append), rule.each
+            report, each = _reporter(rule, context, ignores, findings.append), rule.each
             for schedule in context.schedules:
                 report(each(schedule, context))
-    return found
+    return findings
 
 
 def lint_whole(context: Context, ignores: Ignores) -> list[Finding]:
-    """Return what the rules find that look at all schedules together."""
-    found: list[Finding] = []
+    """Return the findings of the rules that look at all schedules together."""
+    findings: list[Finding] = []
     for rule in RULES.values():
         if rule.whole is not None and rule.chosen(context.options):
-            _reporter(rule, context, ignores, found.append)(rule.whole(context))
-    return found
+            _reporter(rule, context, ignores, findings.append)(rule.whole(context))
+    return findings
 
 
 def _reporter(
@@ -95,12 +95,12 @@ def _reporter(
 ) -> Callable[[Iterable[Found]], None]:
     severity = context.options.severities.get(rule.code, rule.severity)
 
-    def report(found: Iterable[Found]) -> None:
-        for one in found:
-            place = one.schedule.at(one.key)
+    def report(problems: Iterable[Found]) -> None:
+        for problem in problems:
+            place = problem.schedule.at(problem.key)
             lines = ignores.get(place.path, {})
-            if not any(rule.code in lines.get(line, ()) for line in (place.line, one.schedule.location.line)):
-                add(Finding(rule.code, one.message, place, one.hint, severity))
+            if not any(rule.code in lines.get(line, ()) for line in (place.line, problem.schedule.location.line)):
+                add(Finding(rule.code, problem.message, place, problem.hint, severity))
 
     return report
 

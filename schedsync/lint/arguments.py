@@ -15,7 +15,7 @@ def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
         return
     spec = schedule.spec
     for field, message, hint in task.misfits(json.loads(spec.args), json.loads(spec.kwargs)):
-        yield Found(schedule, message, field if field in schedule.places else "task", hint)
+        yield Found(schedule, message, field if field in schedule.positions else "task", hint)
 
 
 RULE = Rule(

@@ -13,7 +13,7 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     timing = schedule.spec.timing
     if isinstance(timing, Crontab) and timing.day_of_month != "*" and timing.day_of_week != "*":
         message = f"day of month `{timing.day_of_month}` and day of week `{timing.day_of_week}` must both match"
-        yield Found(schedule, message, "crontab", "for either of them, as cron means it, write two schedules")
+        yield Found(schedule, message, "crontab", "to run on either of them, as cron does, write two schedules")
 
 
 RULE = Rule(

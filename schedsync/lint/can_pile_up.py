@@ -8,7 +8,7 @@ from schedsync.core.schedule import Schedule
 from schedsync.core.timing import Interval
 from schedsync.lint.rule import Context, Found, Rule
 
-#: From here on an hour without workers leaves sixty messages.
+#: In microseconds: at this interval an hour without workers leaves sixty messages.
 _SHORT = 60 * 10**6
 
 

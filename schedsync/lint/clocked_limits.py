@@ -1,4 +1,4 @@
-"""SS210: an instant that the schedule's own start or end contradicts."""
+"""SS210: an instant outside the schedule's own start and end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
         yield Found(schedule, message, "expires_at", "leave `expires_at` out, or set it later")
     if spec.start_at is not None and spec.start_at > spec.timing.at:
         message = f"it starts at {instant_text(spec.start_at)}, after its instant {at}: it runs at the start"
-        yield Found(schedule, message, "start_at", "leave `start_at` out, `at` says when")
+        yield Found(schedule, message, "start_at", "leave `start_at` out: `at` is the start")
 
 
 RULE = Rule(

@@ -1,4 +1,4 @@
-"""SS214: a schedule that is off, and nobody says why."""
+"""SS214: a disabled schedule without a reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schedsync.lint.rule import Context, Found, Rule
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     if not schedule.spec.enabled and not schedule.people.disabled_reason:
-        yield Found(schedule, "disabled without a reason", "enabled", "say why: `disabled_reason: …`")
+        yield Found(schedule, "disabled without a reason", "enabled", "add `disabled_reason: …`")
 
 
 RULE = Rule(

@@ -1,4 +1,4 @@
-"""SS202: a time that comes twice at the next change back from summer time."""
+"""SS202: a time that daylight saving repeats at the next change of the clock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from schedsync.lint.skipped_time import slots_within
 def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
     timing = schedule.spec.timing
     if isinstance(timing, Crontab) and (message := _doubled(timing, context.now.date())):
-        yield Found(schedule, message, "crontab", "set `timezone: UTC`, or use `every`, where each hour has to count")
+        yield Found(
+            schedule, message, "crontab", "where each hour must have its runs, set `timezone: UTC` or use `every`"
+        )
 
 
 @lru_cache(maxsize=16384)
@@ -28,7 +30,7 @@ def _doubled(timing: Crontab, today: date) -> str | None:
         if not change.skips and slots_within(timing, change):
             first, last = change.wall
             again = "nothing runs the second time" if len(fields_of(timing).minutes) > 1 else "it runs the first time"
-            return f"{first:%Y-%m-%d} {first:%H:%M} to {last:%H:%M} comes twice in {timing.timezone}: {again}"
+            return f"{first:%Y-%m-%d} {first:%H:%M} to {last:%H:%M} occurs twice in {timing.timezone}: {again}"
     return None
 
 

@@ -1,4 +1,4 @@
-"""SS217: what Celery drops, or overwrites, without a word."""
+"""SS217: options that Celery drops or overwrites silently."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from schedsync.core.schedule import Schedule
 from schedsync.lint.rule import Context, Found, Rule
 
-#: The headers of Celery's own protocol (celery/app/amqp.py ``as_task_v2``), which a message's headers replace.
+#: The headers of Celery's own protocol (celery/app/amqp.py ``as_task_v2``); a schedule's headers replace them.
 PROTOCOL_HEADERS = frozenset(
     {"lang", "task", "id", "shadow", "eta", "expires", "group", "group_index", "retries", "timelimit", "root_id",
      "parent_id", "argsrepr", "kwargsrepr", "origin", "ignore_result", "replaced_task_nesting", "stamped_headers",

@@ -1,4 +1,4 @@
-"""SS206: many that start in the same minute, while other minutes are idle."""
+"""SS206: many schedules that start in the same minute, while other minutes are idle."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from schedsync.calendar.load import Window, load_of
 from schedsync.core.crontab import FIELDS_BY_NAME, expand
+from schedsync.core.names import first_names
 from schedsync.core.schedule import Schedule
 from schedsync.core.timing import Crontab, Solar
 from schedsync.lint.rule import Context, Found, Rule
 
-#: Where all minutes are busy, no offset helps.
+#: A worst minute below three times the average is no herd: where all minutes are busy, no offset helps.
 _ABOVE_AVERAGE = 3
 _NAMED = 3
 _HOURLY_FROM = 24
@@ -26,7 +27,7 @@ class _Herd(NamedTuple):
 
 def _whole(context: Context) -> Iterator[Found]:
     limit = context.options.max_starts
-    counted = [one for one in context.schedules if one.spec.enabled and not isinstance(one.spec.timing, Solar)]
+    counted = [each for each in context.schedules if each.spec.enabled and not isinstance(each.spec.timing, Solar)]
     while len(counted) > limit and (herd := _worst(counted, context.now, limit)):
         yield _found(herd, limit)
         gone = {schedule.name for schedule in herd.members}
@@ -34,13 +35,13 @@ def _whole(context: Context) -> Iterator[Found]:
 
 
 def _worst(schedules: Sequence[Schedule], now: datetime, limit: int) -> _Herd | None:
-    """Return the worst minute of the week, if it is above the limit and its crontabs could start elsewhere."""
+    """Return the worst minute of the week, or None where it is within the limit or has no crontab to move."""
     load = load_of(schedules, Window.of(_monday(now)), lambda *_: iter(()))
     if load.worst <= max(limit, _ABOVE_AVERAGE * sum(load.total) / len(load.total)):
         return None
     peak = load.peaks(1, lambda *_: iter(()))[0]
     names = set(peak.names)
-    members = [one for one in schedules if one.name in names and isinstance(one.spec.timing, Crontab)]
+    members = [each for each in schedules if each.name in names and isinstance(each.spec.timing, Crontab)]
     return _Herd(peak.at, peak.starts, members) if members else None
 
 
@@ -50,15 +51,14 @@ def _monday(now: datetime) -> datetime:
 
 
 def _found(herd: _Herd, limit: int) -> Found:
-    first = min(herd.members, key=lambda one: one.name)
-    named = ", ".join(sorted(one.name for one in herd.members)[:_NAMED])
-    more = f" and {len(herd.members) - _NAMED:,} more" if len(herd.members) > _NAMED else ""
-    message = f"{herd.starts:,} start in the minute of {herd.at:%a %H:%M} UTC, more than {limit}"
-    return Found(first, message, "crontab", f"such as {named}{more}; {_proposal(first)}")
+    first = min(herd.members, key=lambda schedule: schedule.name)
+    names = first_names(sorted(schedule.name for schedule in herd.members), _NAMED)
+    message = f"{herd.starts:,} schedules start at {herd.at:%a %H:%M} UTC, more than {limit}"
+    return Found(first, message, "crontab", f"{names}; {_proposal(first)}")
 
 
 def _proposal(schedule: Schedule) -> str:
-    """Propose the offset that ``H`` gives this name: always the same, and spread over the hour for many."""
+    """Propose the minute that ``H`` gives this name: always the same one, and another for most other names."""
     timing = schedule.spec.timing
     if not isinstance(timing, Crontab):
         return "spread them"

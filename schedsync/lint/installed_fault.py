@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timezone
 from functools import lru_cache
 from math import floor
-from zoneinfo import ZoneInfo
 
 from schedsync.calendar.hour_window import ALWAYS_LOADED_HOUR, LOADED_AROUND, believed_offset
 from schedsync.calendar.slots import fields_of
-from schedsync.calendar.zones import clock_changes
+from schedsync.calendar.zones import clock_changes, utc_offset
 from schedsync.core.schedule import Schedule
 from schedsync.core.timing import Crontab, zone_of
 from schedsync.lint.rule import Context, Found, Rule
@@ -24,30 +23,26 @@ def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
 
 @lru_cache(maxsize=4096)
 def _late(timing: Crontab, today: date) -> str | None:
-    """Return how much too late Beat may load a crontab, in some part of the year; None where it is in time."""
+    """Return how late Beat may load a crontab in the worst part of the year; None where it is never late."""
     zone = zone_of(timing)
     believed = believed_offset(zone)
     if (int(timing.hour) - believed) % 24 == ALWAYS_LOADED_HOUR:
         return None
     midnight = datetime(today.year, today.month, today.day, tzinfo=timezone.utc)
-    offsets = [_offset(zone, midnight), *(change.after for change in clock_changes(zone, today))]
+    offsets = [utc_offset(zone, midnight), *(change.after for change in clock_changes(zone, today))]
     late = max(_after_opening(believed - offset.total_seconds() / 3600, timing) for offset in offsets)
     return f"up to {late:g} h" if late > 0 else None
 
 
 def _after_opening(apart: float, timing: Crontab) -> float:
-    """Return how many hours after its slot Beat loads a crontab that lies ``apart`` hours from where it looks."""
+    """Return how many hours after its slot Beat loads a crontab; ``apart`` is the error of the offset in hours."""
     slot = apart + fields_of(timing).minutes[0] % 60 / 60
     if floor(slot) > LOADED_AROUND:
         return 24 - LOADED_AROUND - slot
     return -LOADED_AROUND - slot if slot < -LOADED_AROUND else 0
 
 
-def _offset(zone: ZoneInfo, at: datetime) -> timedelta:
-    return at.astimezone(zone).utcoffset() or timedelta()
-
-
-_HINT = "use `timezone: UTC`, or two hours: only a single plain one is loaded so late"
+_HINT = "use `timezone: UTC`, or more than one hour: Beat loads only a crontab with one plain hour late"
 
 RULE = Rule(
     code="SS218",

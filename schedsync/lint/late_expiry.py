@@ -1,4 +1,4 @@
-"""SS208: a message that outlives the next one."""
+"""SS208: a message that expires after the next one is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SS209: a one-off that nothing says when to run."""
+"""SS209: a one-off without an instant to run at."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from schedsync.lint.rule import Context, Found, Rule
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     spec = schedule.spec
     if spec.one_off and not isinstance(spec.timing, Clocked) and spec.start_at is None:
-        message = f"a one-off with `{spec.timing}` runs at whatever slot follows the apply, and never again"
-        yield Found(schedule, message, "one_off", "say when: `at: 2026-12-24T18:00:00Z`, or add `start_at`")
+        message = f"a one-off with `{spec.timing}` runs at the first slot after the apply, and never again"
+        yield Found(schedule, message, "one_off", "use `at: 2026-12-24T18:00:00Z`, or add `start_at`")
 
 
 RULE = Rule(

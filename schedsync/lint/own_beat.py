@@ -10,7 +10,7 @@ from schedsync.lint.rule import Context, Found, Rule
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     for key in said_to_our_beat(schedule.spec):
-        message = f"stock Beat does not know `{key}`: it holds only where `schedsync.beat:Scheduler` runs"
+        message = f"stock Beat does not know `{key}`: it works only with `schedsync.beat:Scheduler`"
         yield Found(schedule, message, key, "run `celery beat --scheduler schedsync.beat:Scheduler`")
 
 

@@ -1,4 +1,4 @@
-"""SS215: a schedule that nobody owns."""
+"""SS215: a schedule without an owner."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schedsync.lint.rule import Context, Found, Rule
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     if not schedule.people.owner:
-        yield Found(schedule, "no `owner`", None, "name the team that is asked when it fails")
+        yield Found(schedule, "no `owner`", None, "name the team to ask when it fails")
 
 
 RULE = Rule(

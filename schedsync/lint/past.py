@@ -1,4 +1,4 @@
-"""SS211: what has passed already."""
+"""SS211: an instant or an end that has passed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _whole(context: Context) -> Iterator[Found]:
             yield Found(schedule, f"`expires_at` has passed: {instant_text(spec.expires_at)}", "expires_at", _HINT)
 
 
-_HINT = "it never runs again: take it out, or give it a new instant"
+_HINT = "it never runs again: remove it, or give it a new instant"
 
 RULE = Rule(
     code="SS211",

@@ -11,16 +11,16 @@ from schedsync.core.application import Application
 from schedsync.core.finding import Severity
 from schedsync.core.schedule import Schedule
 
-#: So many may start in one minute, unless the configuration says otherwise.
+#: How many schedules may start in one minute, unless the configuration has ``max_starts``.
 MAX_STARTS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the configuration says about the rules: which of them, how severe, and what they measure by.
+    """What the configuration says about the rules.
 
-    ``select`` and the like hold codes, or prefixes of codes; without ``select`` all rules are chosen that need not be
-    asked for.
+    ``select``, ``extend_select`` and ``ignore`` are codes, or prefixes of codes; without ``select`` all rules run but
+    those with ``opt_in``. ``severities`` are by code. ``queues`` are the known queues, empty where none are configured.
     """
 
     select: tuple[str, ...] | None = None
@@ -33,7 +33,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What rules look at, beside one schedule: all of them, the time, the options, and the application where known."""
+    """What rules look at: all schedules, the time, the options, and the application or None."""
 
     schedules: Sequence[Schedule]
     now: datetime
@@ -42,7 +42,7 @@ class Context:
 
 
 class Found(NamedTuple):
-    """What a rule found: the schedule, a message of one line, the key at fault, and the remedy."""
+    """One problem of one schedule: a message of one line, the key at fault, and the remedy."""
 
     schedule: Schedule
     message: str
@@ -54,8 +54,8 @@ class Found(NamedTuple):
 class Rule:
     """One rule; ``each`` looks at one schedule at a time, ``whole`` at all of them.
 
-    ``bad`` and ``good`` are what stands under ``schedules:``; the rule finds something in the one and nothing in the
-    other. ``needs_application`` says that a snapshot, or the configuration, has to tell what it compares with.
+    ``bad`` and ``good`` are examples of YAML under ``schedules:``: the rule reports the first, and not the second.
+    ``needs_application`` is true where it compares with a snapshot, or with values of the configuration.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""SS201: a time that the next change to summer time skips."""
+"""SS201: a time that daylight saving skips at the next change of the clock."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def _skipped(timing: Crontab, today: date) -> str | None:
         return None
     for change in clock_changes(zone_of(timing), today):
         if change.skips and (walls := slots_within(timing, change)):
-            return _said(timing, change, walls)
+            return _message(timing, change, walls)
     return None
 
 
 def slots_within(timing: Crontab, change: ClockChange) -> list[datetime]:
-    """Return the wall-clock times of a crontab that lie in the time that is skipped, or comes twice."""
+    """Return the wall-clock times of a crontab within the time that is skipped or repeated."""
     fields = fields_of(timing)
     first, last = change.wall
     midnight = datetime(first.year, first.month, first.day)
@@ -47,7 +47,7 @@ def slots_within(timing: Crontab, change: ClockChange) -> list[datetime]:
     return [wall for wall in walls if first <= wall < last]
 
 
-def _said(timing: Crontab, change: ClockChange, walls: list[datetime]) -> str:
+def _message(timing: Crontab, change: ClockChange, walls: list[datetime]) -> str:
     zone = zone_of(timing)
     run = next(crontab_slots(timing, change.at - timedelta(minutes=1)))
     times = f"{walls[0]:%H:%M}" + (f" to {walls[-1]:%H:%M}" if len(walls) > 1 else "")

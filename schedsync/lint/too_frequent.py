@@ -1,4 +1,4 @@
-"""SS205: starts that follow each other faster than the task can end."""
+"""SS205: starts that follow each other faster than the task may end."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SECOND = timedelta(seconds=1)
 def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
     timing = schedule.spec.timing
     if isinstance(timing, Interval) and timing.microseconds < 10**6:
-        message = f"{timing}: Beat sends as often as it can, some thousand a second at most"
-        yield Found(schedule, message, "every", "a task that loops does better")
+        message = f"{timing}: Beat cannot send that often, only a few thousand messages a second at most"
+        yield Found(schedule, message, "every", "use one task that loops")
     elif context.application is not None:
         yield from _faster_than_the_limit(schedule, context.application.tasks.get(schedule.spec.task))
 
@@ -26,7 +26,7 @@ def _faster_than_the_limit(schedule: Schedule, task: object) -> Iterator[Found]:
     limit = getattr(task, "limit", None)
     gap = shortest_gap(schedule.spec.timing)
     if limit and gap is not None and gap < timedelta(seconds=limit):
-        message = f"starts follow each other in {gap.total_seconds():g} s, a run may take {limit:g} s by its time limit"
+        message = f"starts every {gap.total_seconds():g} s, but its time limit lets a run take {limit:g} s"
         key = "every" if isinstance(schedule.spec.timing, Interval) else "crontab"
         yield Found(schedule, message, key, "run it less often, or lower the task's time limit")
 

@@ -1,4 +1,4 @@
-"""SS216: the same work, at the same times, twice."""
+"""SS216: two schedules that do the same at the same times."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def _whole(context: Context) -> Iterator[Found]:
         spec = schedule.spec
         if spec.enabled:
             alike.setdefault((spec.task, spec.args, spec.kwargs), []).append(schedule)
-    for some in alike.values():
-        if len(some) > 1:
-            yield from _same_times(some)
+    for schedules in alike.values():
+        if len(schedules) > 1:
+            yield from _same_times(schedules)
 
 
 def _same_times(schedules: Sequence[Schedule]) -> Iterator[Found]:

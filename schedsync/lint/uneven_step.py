@@ -1,4 +1,4 @@
-"""SS204: a step that does not divide its day, or its hour."""
+"""SS204: a step that does not divide the day or the hour."""
 
 from __future__ import annotations
 

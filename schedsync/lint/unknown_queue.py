@@ -1,4 +1,4 @@
-"""SS213: a queue that nobody is known to read."""
+"""SS213: a queue that no worker is known to read."""
 
 from __future__ import annotations
 

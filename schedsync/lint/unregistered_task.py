@@ -1,4 +1,4 @@
-"""SS219: a task that the application's workers don't know."""
+"""SS219: a task that the application's workers do not know."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
     if task not in context.application.tasks:
         near = did_you_mean(task, context.application.tasks)
         hint = near or "deploy the workers that know it first, or correct the name"
-        yield Found(schedule, f"no worker of the snapshot knows the task `{task}`", "task", hint)
+        yield Found(schedule, f"the snapshot's workers do not know the task `{task}`", "task", hint)
 
 
 RULE = Rule(

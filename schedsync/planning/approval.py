@@ -1,4 +1,4 @@
-"""Which changes of a plan nobody has reviewed. Pure."""
+"""Which changes of a plan the reviewed plan does not hold. Pure."""
 
 from __future__ import annotations
 
@@ -17,41 +17,48 @@ _Fields = Mapping[str, FieldChange]
 def not_approved(plan: Plan, reviewed: SavedPlan) -> Iterator[Refusal]:
     """Yield a refusal for each change that the reviewed plan does not hold.
 
-    Any part of what was reviewed passes: other merges may have applied the rest already. What differs in a value,
-    before or after, is another change. A secret passes that the reviewed plan holds masked, as one against a snapshot
-    does: nobody could see it.
+    A part of the reviewed plan passes: other merges may have applied the rest already. A change with another value,
+    before or after, is another change. A secret passes where the reviewed plan holds it masked, as a plan against a
+    snapshot does.
     """
     here, there = (plan.set, plan.binding.environment), (reviewed.set, reviewed.binding.environment)
     if here != there:
         message = f"the reviewed plan is of {_scope(*there)}, this one of {_scope(*here)}"
         yield Refusal("not_reviewed", message, "give the plan of this set and environment")
         return
-    known = {(change.kind, change.name): {one.field: one for one in change.fields} for change in reviewed.changes}
+    approved = {
+        (change.kind, change.name): {field.field: field for field in change.fields} for change in reviewed.changes
+    }
     for change in plan.changes:
-        held = known.get((change.kind, change.name))
-        if held is None or _beyond(change, held):
-            yield Refusal("not_reviewed", _message(change, held), "review it; or apply without --reviewed")
+        approved_fields = approved.get((change.kind, change.name))
+        if approved_fields is None or _other_fields(change, approved_fields):
+            yield Refusal("not_reviewed", _message(change, approved_fields), "review it; or apply without --reviewed")
 
 
 def _scope(set_name: str, environment: str | None) -> str:
     return f"set `{set_name}`" + (f" in `{environment}`" if environment else "")
 
 
-def _beyond(change: Change, held: _Fields) -> list[str]:
-    """Return the fields in which a change does something else than what was reviewed."""
-    return [one.field for one in change.fields if one.field not in held or not _same(one, held[one.field])]
+def _other_fields(change: Change, approved_fields: _Fields) -> list[str]:
+    """Return the names of the fields in which a change differs from the reviewed one."""
+    return [
+        field.field
+        for field in change.fields
+        if field.field not in approved_fields or not _same(field, approved_fields[field.field])
+    ]
 
 
-def _same(one: FieldChange, reviewed: FieldChange) -> bool:
-    return _equal(one.before, reviewed.before) and _equal(one.after, reviewed.after)
+def _same(field: FieldChange, reviewed: FieldChange) -> bool:
+    return _equal(field.before, reviewed.before) and _equal(field.after, reviewed.after)
 
 
 def _equal(value: object, reviewed: object) -> bool:
-    said = canonical_json(reviewed)
-    return canonical_json(value) == said or (MASK in said and canonical_json(masked(value)) == said)
+    text = canonical_json(reviewed)
+    return canonical_json(value) == text or (MASK in text and canonical_json(masked(value)) == text)
 
 
-def _message(change: Change, held: _Fields | None) -> str:
-    if held is None:
-        return f"nobody reviewed to {change.kind} `{change.name}`"
-    return f"nobody reviewed to {change.kind} `{change.name}` so: {', '.join(_beyond(change, held))}"
+def _message(change: Change, approved_fields: _Fields | None) -> str:
+    if approved_fields is None:
+        return f"the reviewed plan does not {change.kind} `{change.name}`"
+    fields = ", ".join(_other_fields(change, approved_fields))
+    return f"the reviewed plan has other values to {change.kind} `{change.name}`: {fields}"

@@ -1,7 +1,4 @@
-"""From files and an observed state to a plan: the same steps, whether that state is a database's or a snapshot's.
-
-Imports no Django.
-"""
+"""Build a plan from the files and an observed state, be it a database's or a snapshot's. Imports no Django."""
 
 from __future__ import annotations
 
@@ -26,9 +23,10 @@ from schedsync.planning.safety import Situation, refusals
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """What a plan is for: the set, where its files come from by what Git says, and what this call allows.
+    """What to plan: the set, where its files come from, and what this call allows.
 
-    ``ancestry`` compares the commit of ``binding`` with the one that was applied last.
+    ``ancestry`` compares the commit of ``binding`` with the one that was applied last. ``adopt`` are names of rows to
+    take over.
     """
 
     set: str
@@ -40,27 +38,27 @@ class PlanRequest:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What stands beside the rows: where the set was last applied from, and the names in CELERY_BEAT_SCHEDULE."""
+    """Where the set was applied from last, and in ``dual_writers`` the names in CELERY_BEAT_SCHEDULE."""
 
     last: Binding | None = None
     dual_writers: frozenset[str] = frozenset()
 
 
 def refused_by_celery(desired: Desired) -> list[Finding]:
-    """Build Celery's real object for each timing, as Beat will; what it refuses is a finding."""
-    says: dict[Timing, str | None] = {}
+    """Return a finding for each schedule whose timing Celery refuses: Celery's own object is built, as Beat does."""
+    problems: dict[Timing, str | None] = {}
     for schedule in desired.schedules.values():
         timing = schedule.spec.timing
-        if timing not in says:
-            says[timing] = None if isinstance(timing, Clocked) else _celery_says(timing)
+        if timing not in problems:
+            problems[timing] = None if isinstance(timing, Clocked) else _problem_of(timing)
     return [
         Finding("SS138", f"Celery refuses this timing: {message}", schedule.location)
         for schedule in desired.schedules.values()
-        if (message := says[schedule.spec.timing])
+        if (message := problems[schedule.spec.timing])
     ]
 
 
-def _celery_says(timing: Timing) -> str | None:
+def _problem_of(timing: Timing) -> str | None:
     try:
         celery_schedule(timing)
     except Exception as error:
@@ -76,9 +74,10 @@ def build_plan(
     surroundings: Surroundings,
     now: datetime,
 ) -> Plan:
-    """Return the plan that makes an observed state what the files want; raises WrongUsage where ``adopt`` is wrong.
+    """Return the plan that brings an observed state to what the files say.
 
-    ``findings`` are those of the files; they become notices of the plan.
+    ``findings`` are those of the files; they become notices of the plan. Raises WrongUsage where ``adopt`` has a name
+    that is not in the files, or that no row has.
     """
     difference = diff(desired, observed, now, adopt=request.adopt)
     situation, warnings = _situation(request, desired, observed, difference, surroundings)
@@ -91,12 +90,12 @@ def build_plan(
         held=difference.held,
         paused=difference.paused,
         completed=difference.completed,
-        forgotten=difference.forgotten,
-        agreed=difference.agreed,
+        lost_rows=difference.lost_rows,
+        to_record=difference.to_record,
         refusals=refusals(difference.changes, situation, request.limits),
         notices=(*findings, *warnings, *_completed_notices(desired, difference), *difference.notices),
         unchanged=difference.unchanged,
-        places={name: (schedule.location, schedule.people) for name, schedule in desired.schedules.items()},
+        locations={name: (schedule.location, schedule.people) for name, schedule in desired.schedules.items()},
     )
 
 
@@ -107,21 +106,22 @@ def _situation(
     difference: Difference,
     surroundings: Surroundings,
 ) -> tuple[Situation, list[Finding]]:
-    """Return what the safety rules look at, and warnings where Git cannot tell."""
+    """Return what the safety rules look at, and warnings where a rule cannot decide, or only warns."""
     _check_adopt(request, desired, observed)
     last, binding = surroundings.last, request.binding
-    found = Situation(
+    situation = Situation(
         set=request.set,
         desired=len(desired.schedules),
         managed=sum(name in observed.rows for name in observed.ledger),
-        taken=difference.taken,
+        name_conflicts=difference.name_conflicts,
         case_twins=_case_twins(difference, observed),
         dual_writers=surroundings.dual_writers,
         now=binding,
         last=last,
         older=request.ancestry.older,
     )
-    return found, [*_uncomparable(last, binding, request.ancestry), *_written_by_both(found, desired, difference)]
+    warnings = [*_uncomparable(last, binding, request.ancestry), *_written_by_both(situation, desired, difference)]
+    return situation, warnings
 
 
 def _uncomparable(last: Binding | None, now: Binding, age: Ancestry) -> Iterator[Finding]:
@@ -130,16 +130,16 @@ def _uncomparable(last: Binding | None, now: Binding, age: Ancestry) -> Iterator
         message = "the clone is too shallow to tell whether this commit descends from the one last applied"
         yield Finding("SS162", message, hint=hint, severity="warning")
     if last and last.commit and not now.commit:
-        message = f"commit {last.commit[:12]} was applied last, and these files are in no Git checkout to compare with"
+        message = f"commit {last.commit[:12]} was applied last; these files, in no Git checkout, may be older"
         yield Finding(
-            "SS162", message, hint="apply from a checkout, so that an old copy is refused", severity="warning"
+            "SS162", message, hint="apply from a checkout, then an older commit is refused", severity="warning"
         )
 
 
-def _written_by_both(found: Situation, desired: Desired, difference: Difference) -> Iterator[Finding]:
+def _written_by_both(situation: Situation, desired: Desired, difference: Difference) -> Iterator[Finding]:
     changed = {change.name for change in difference.changes}
-    for name in sorted((set(desired.schedules) & set(found.dual_writers)) - changed):
-        message = f"`{name}` stands in CELERY_BEAT_SCHEDULE too: Beat writes that back at its next start"
+    for name in sorted((set(desired.schedules) & set(situation.dual_writers)) - changed):
+        message = f"`{name}` is also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite this row at its next start"
         yield Finding("SS306", message, desired.schedules[name].location, "remove it there", "warning")
 
 
@@ -147,26 +147,26 @@ def _check_adopt(request: PlanRequest, desired: Desired, observed: Observed) -> 
     """Raise WrongUsage where a name to adopt is not in the files, or has no row to take over."""
     unknown = [name for name in request.adopt if name not in desired.schedules]
     if unknown:
-        raise WrongUsage(f"--adopt: the files hold no schedule `{unknown[0]}`", hint="adopt what the files name")
-    nothing = [name for name in request.adopt if name not in observed.rows and name not in observed.elsewhere]
-    if nothing:
-        raise WrongUsage(f"--adopt: there is no row `{nothing[0]}` to take over", hint="leave the flag out")
+        raise WrongUsage(f"--adopt: the files hold no schedule `{unknown[0]}`", hint="give a name that is in the files")
+    missing = [name for name in request.adopt if name not in observed.rows and name not in observed.elsewhere]
+    if missing:
+        raise WrongUsage(f"--adopt: there is no row `{missing[0]}` to take over", hint="leave the flag out")
 
 
 def _case_twins(difference: Difference, observed: Observed) -> tuple[tuple[str, str], ...]:
     created = [change.name for change in difference.changes if isinstance(change, (Create, Rename))]
     if not created:
         return ()
-    going = {change.name for change in difference.changes if change.after is None}
-    going |= {getattr(change, "old_name", change.name) for change in difference.changes if change.kind == "rename"}
-    folded = {name.casefold(): name for name in observed.rows if name not in going}
+    freed = {change.name for change in difference.changes if change.after is None}
+    freed |= {change.old_name for change in difference.changes if isinstance(change, Rename)}
+    folded = {name.casefold(): name for name in observed.rows if name not in freed}
     return tuple((name, twin) for name in created if (twin := folded.get(name.casefold())) and twin != name)
 
 
 def _completed_notices(desired: Desired, difference: Difference) -> list[Finding]:
-    """Return a warning for each schedule that can do nothing any more."""
+    """Return a warning for each schedule that has no run ahead."""
     return [
-        Finding("SS160", f"`{name}` is completed", desired.schedules[name].location, "drop it", "warning")
+        Finding("SS160", f"`{name}` is completed", desired.schedules[name].location, "remove it", "warning")
         for name in difference.completed
         if name in desired.schedules
     ]

@@ -1,7 +1,6 @@
-"""What a change does to the running system, said before it happens: as far ahead as Beat's hour window reaches.
+"""What a change will do to the running system, as far ahead as Beat's hour window reaches.
 
-The same function decides which ``last_run_at`` a change writes and foretells what follows, so that the plan and the
-apply cannot disagree. No Django.
+The plan and the apply ask the same function which ``last_run_at`` a change writes, so they cannot disagree. No Django.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from datetime import datetime, timedelta
 
 from schedsync.calendar.slots import runs_a_day
 from schedsync.calendar.stock_beat import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot
-from schedsync.calendar.words import frequency, when
+from schedsync.calendar.words import times, when
 from schedsync.core.change import Adopt, Change, Consequence, Delete, Rename
 from schedsync.core.observed import Observed, Row
 from schedsync.core.schedule import Spec, differing
@@ -26,15 +25,15 @@ ALARMING_RISE = 10
 
 
 def last_run_for(change: Change, now: datetime) -> datetime | None:
-    """Return the ``last_run_at`` that a change must write so that nothing of the past fires; None where it needs none.
+    """Return the ``last_run_at`` that a change must write so that no slot of the past fires; None where none is needed.
 
-    Only edits of timing, ``enabled`` and start may move it, and new or renamed rows; an edit of arguments never does.
+    Only a new or renamed row, or an edit of timing, ``enabled`` or start may move it; an edit of arguments never does.
     """
     if change.after is None or not _may_move_last_run(change):
         return None
     row = replace(change.row, total_run_count=0) if change.row and change.rearm else change.row
     if row is not None and row.last_run_at is not None and row.last_run_at > now:
-        # A guard of ours for a start that lay ahead, which this edit may have moved.
+        # An earlier apply wrote it to guard a future start; this edit may have moved that start.
         return _from_now(change.after, replace(row, last_run_at=now), now)
     return None if change.edit_may_fire else guard(change.after, row, now)
 
@@ -49,7 +48,7 @@ def _may_move_last_run(change: Change) -> bool:
     if change.after is None:
         return False
     if change.row is None:
-        # A new row without a start waits for its next slot by itself.
+        # Beat runs a new row without a start at its next slot, never before.
         return change.after.start_at is not None
     if change.row.spec is None or change.rearm or isinstance(change, Rename):
         return True
@@ -57,16 +56,16 @@ def _may_move_last_run(change: Change) -> bool:
 
 
 def with_consequences(change: Change, observed: Observed, now: datetime) -> Change:
-    """Return the change with what stock Beat will make of it when it is applied at ``now``, and what else ends."""
+    """Return the change with its consequences under stock Beat, if it is applied at ``now``."""
     return replace(change, consequences=(*_consequences(change, now), *_endings(change, observed)))
 
 
 def _endings(change: Change, observed: Observed) -> Iterator[Consequence]:
     pause, holder = observed.pauses.get(change.name), observed.elsewhere.get(change.name)
     if isinstance(change, Delete) and pause is not None:
-        yield Consequence("pause_ends", f"its pause by {pause.who} ends with it: {pause.reason}")
+        yield Consequence("pause_ends", f"its pause by {pause.who} ends: {pause.reason}")
     if isinstance(change, Adopt) and holder is not None:
-        yield Consequence("taken_over", f"set {holder} loses it, and must drop it from its files")
+        yield Consequence("taken_over", f"set `{holder}` no longer manages it, and must remove it from its files")
 
 
 def _consequences(change: Change, now: datetime) -> Iterator[Consequence]:
@@ -77,10 +76,12 @@ def _consequences(change: Change, now: datetime) -> Iterator[Consequence]:
     moved = last_run_for(change, now)
     after = _run_after(change, moved, now)
     if change.rearm:
-        yield Consequence("rearmed", "is armed again: it has run, and will run once more")
+        yield Consequence("rearmed", "has run, and will run once more")
     yield from _next(change, before, after, now)
     if moved is not None and moved <= now:
-        yield Consequence("past_slot_skipped", "a slot of the past is not made up for (`edit_may_fire: false`)")
+        yield Consequence(
+            "past_slot_skipped", "does not catch up on the run that it has missed (`edit_may_fire: false`)"
+        )
         yield from _restored(change, now)
     yield from _frequency(change)
 
@@ -109,7 +110,7 @@ def _stopping(change: Change, before: Run | None) -> Iterator[Consequence]:
     row = change.row
     if row is None or row.spec is None or not row.spec.enabled:
         return
-    would = f", the run at {when(before.at, row.spec.timing)} will not happen" if before else ""
+    would = f"; its run at {when(before.at, row.spec.timing)} will not happen" if before else ""
     yield Consequence("stops", f"stops{would}", before.at if before else None)
 
 
@@ -117,17 +118,15 @@ def _frequency(change: Change) -> Iterator[Consequence]:
     spec, row = change.after, change.row
     if spec is None or spec.one_off:
         return
-    after = frequency(spec.timing)
     before = row.spec if row is not None else None
     if before is None or before.one_off:
-        yield Consequence("frequency", f"runs {after}")
-    elif (was := frequency(before.timing)) != after:
-        message = f"{was} {'becomes' if was.startswith('1 ') else 'become'} {after}"
-        times = runs_a_day(spec.timing) / (runs_a_day(before.timing) or 1)
-        if times >= ALARMING_RISE:
-            yield Consequence("more_often", f"runs {times:,.0f} times as often: {message} (SS222)")
+        yield Consequence("frequency", f"runs {times(spec.timing)}")
+    elif text := times(spec.timing, before.timing):
+        rise = runs_a_day(spec.timing) / (runs_a_day(before.timing) or 1)
+        if rise >= ALARMING_RISE:
+            yield Consequence("more_often", f"runs {rise:,.0f} times as often: {text} (SS222)")
         else:
-            yield Consequence("frequency", message)
+            yield Consequence("frequency", f"runs {text}")
 
 
 def _next(change: Change, before: Run | None, after: Run | None, now: datetime) -> Iterator[Consequence]:
@@ -135,7 +134,7 @@ def _next(change: Change, before: Run | None, after: Run | None, now: datetime) 
     if spec is None:
         return
     if after is None:
-        yield Consequence("never_runs", "will not run: nothing lies ahead of it")
+        yield Consequence("never_runs", "will never run")
     elif after.late and not _was_due_anyway(change, before, after):
         yield _late(spec, after, now)
     elif before is None:
@@ -145,7 +144,7 @@ def _next(change: Change, before: Run | None, after: Run | None, now: datetime) 
 
 
 def _was_due_anyway(change: Change, before: Run | None, after: Run) -> bool:
-    """A run that was missed while Beat was down still happens, whatever was edited in its arguments."""
+    """Say whether the run was missed while Beat was down: it still happens, and the edit did not cause it."""
     row, spec = change.row, change.after
     untouched = row is not None and row.spec is not None and spec is not None and row.spec.timing == spec.timing
     return untouched and before is not None and before.late and before.at == after.at
@@ -154,9 +153,9 @@ def _was_due_anyway(change: Change, before: Run | None, after: Run) -> bool:
 def _late(spec: Spec, after: Run, now: datetime) -> Consequence:
     if after.at <= now:
         following = _following(spec, now)
-        return Consequence("fires_at_once", f"fires at once, for a slot of the past{following}", after.at)
+        return Consequence("fires_at_once", f"fires at once, for a slot that has passed{following}", after.at)
     minutes = int(RELOAD.total_seconds() // 60)
-    message = f"fires at {when(after.at, spec.timing)} or up to {minutes} minutes later, for a slot of the past"
+    message = f"fires at {when(after.at, spec.timing)} or up to {minutes} minutes later, for a slot that has passed"
     return Consequence("fires_late", message + _following(spec, after.at), after.at)
 
 
@@ -169,13 +168,13 @@ def _following(spec: Spec, after: datetime) -> str:
 def _at(run: Run, spec: Spec, now: datetime) -> str:
     if run.at <= now + timedelta(seconds=1):
         return "at once"
-    # Beat looks for the slot after the start, and finds the start itself when it next reads everything.
+    # Beat looks for the slot after the start; it finds the start itself when it next reads all rows.
     late = ", or up to 5 minutes later" if run.at == spec.start_at else ""
     return f"at {when(run.at, spec.timing)}{late}"
 
 
 def _restored(change: Change, now: datetime) -> Iterator[Consequence]:
-    """Stock Beat may write back an earlier run that the table does not hold yet, and then sees a slot since."""
+    """Warn where stock Beat may write back a run from before the change, and then fire for a slot since that run."""
     row, spec = change.row, change.after
     if row is None or row.spec is None or spec is None or not row.spec.enabled or isinstance(row.spec.timing, Clocked):
         return
@@ -183,6 +182,6 @@ def _restored(change: Change, now: datetime) -> Iterator[Consequence]:
     if ran <= now and next_slot(spec.timing, ran) <= now:
         yield Consequence(
             "may_restore_run",
-            "stock Beat may hold a run of the last 3 minutes that the table does not show yet; "
-            "once it writes that back, it fires at once for a slot since",
+            "stock Beat writes a run to the table up to 3 minutes later; "
+            "if it does so now, it fires at once for a slot since that run",
         )

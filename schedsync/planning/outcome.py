@@ -1,4 +1,4 @@
-"""What an apply did, and how verification ended."""
+"""What an apply wrote, and whether the tables still hold it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from schedsync.core.change import KINDS, Change
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was written, and how verification ended.
+    """What an apply wrote, and whether the tables still hold it.
 
-    ``repaired`` are names that were written back once and hold now, ``unconfirmed`` those that still do not hold;
-    ``settled`` says that it was looked at once more after a poll of Beat. Where Beats were waited for, ``loaded`` are
-    those that have loaded the change, ``behind`` those that have not in time, and None stands for no waiting.
+    ``settled`` is true where the tables were read once more after a poll of Beat. ``repaired`` are names that somebody
+    wrote back and that were applied again, ``unconfirmed`` those that the tables still do not hold. ``loaded`` are the
+    Beats that have loaded the change, None where the apply did not wait; ``behind`` are those that did not in time.
     """
 
     changes: tuple[Change, ...] = ()
@@ -28,7 +28,7 @@ class Outcome:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether no Beat was waited for in vain."""
+        """Whether every Beat has loaded the change, or the apply did not wait for them."""
         return self.loaded is None or bool(self.loaded and not self.behind)
 
     def summary(self) -> dict[str, int]:

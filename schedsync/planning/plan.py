@@ -1,4 +1,4 @@
-"""A plan: ordered changes, their consequences, what refuses them, and fingerprints of what was compared."""
+"""A plan: ordered changes, their consequences, refusals, and a fingerprint of the state that was compared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from schedsync.core.location import Location
 from schedsync.core.observed import Observed, Paused
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
-from schedsync.core.schedule import People, Schedule, Spec, canonical_json, value_from
+from schedsync.core.schedule import People, Schedule, Spec, canonical_json, spec_text, value_from
+from schedsync.core.timing import instant_text
 
 
 @dataclass(frozen=True)
@@ -29,28 +30,28 @@ class Plan:
     held: tuple[Held, ...] = ()
     paused: tuple[Paused, ...] = ()
     completed: tuple[str, ...] = ()
-    forgotten: tuple[str, ...] = ()
-    agreed: tuple[Schedule, ...] = ()
+    lost_rows: tuple[str, ...] = ()
+    to_record: tuple[Schedule, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     notices: tuple[Finding, ...] = ()
     unchanged: int = 0
-    places: Mapping[str, tuple[Location, People]] = field(default_factory=dict)
+    locations: Mapping[str, tuple[Location, People]] = field(default_factory=dict)
 
     @cached_property
     def checksum(self) -> str:
-        """The identity of what would be done: see :func:`checksum`."""
+        """The digest of the changes: see :func:`checksum`."""
         return checksum(self.set, self.binding.environment, self.changes)
 
     @cached_property
     def fingerprint(self) -> str:
-        """The identity of the state that was compared: see :func:`fingerprint`."""
+        """The digest of the state that was compared: see :func:`fingerprint`."""
         return fingerprint(self.observed, names_of(self.changes))
 
     @property
     def writes(self) -> bool:
-        """Whether an apply writes anything: changes, or what the ledger and the pauses lag behind."""
+        """Whether an apply writes anything: changes, or only to the ledger and the pauses."""
         ended = any(pause.ended(self.now) for pause in self.paused)
-        return bool(self.changes or self.forgotten or self.agreed or ended)
+        return bool(self.changes or self.lost_rows or self.to_record or ended)
 
     @property
     def drifted(self) -> tuple[Change, ...]:
@@ -69,13 +70,16 @@ class Plan:
 
 
 def checksum(set_name: str, environment: str | None, changes: Sequence[Change]) -> str:
-    """Return the identity of what a plan does: set, environment, names, kinds, and values before and after.
+    """Return a digest of what a plan does: set, environment, names, kinds, and values before and after.
 
-    Not commit, location, consequences, ids, counts or times: the plan that was reviewed is then the plan that is
-    applied, also after a squash merge.
+    It leaves out commit, location, consequences, ids, counts and times, so that a reviewed plan keeps its checksum
+    after a squash merge.
     """
-    body = [[change.kind, change.name, [[f.field, f.before, f.after] for f in change.fields]] for change in changes]
-    return _digest(canonical_json([set_name, environment, body]))
+    values = [
+        [change.kind, change.name, [[field.field, field.before, field.after] for field in change.fields]]
+        for change in changes
+    ]
+    return _digest(canonical_json([set_name, environment, values]))
 
 
 def names_of(changes: Iterable[Change]) -> set[str]:
@@ -89,16 +93,22 @@ def names_of(changes: Iterable[Change]) -> set[str]:
 
 
 def fingerprint(observed: Observed, names: Iterable[str]) -> str:
-    """Return the identity of all that a plan for these names compared, but for what Beat itself keeps in the rows."""
-    lines = []
+    """Return a digest of the state that a plan for these names compared, without the columns that Beat writes.
+
+    It covers the rows of these names and of the ledger, the ledger's references to rows, and the pauses.
+    """
     ids = {managed.row_id for managed in observed.ledger.values()}
-    wanted = set(names) | set(observed.ledger)
-    for name, row in observed.rows.items():
-        if name in wanted or row.id in ids:
-            lines.append(repr((name, row.id, row.spec, row.problems, observed.elsewhere.get(name))))
-    lines += [repr(("managed", managed.name, managed.row_id)) for managed in observed.ledger.values()]
-    lines += [repr(("paused", pause.name, pause.until)) for pause in observed.pauses.values()]
-    return _digest("\n".join(sorted(lines)))
+    compared = set(names) | set(observed.ledger)
+    state = {
+        "rows": {
+            name: (row.id, row.spec and spec_text(row.spec), row.problems, observed.elsewhere.get(name))
+            for name, row in observed.rows.items()
+            if name in compared or row.id in ids
+        },
+        "managed": {managed.name: managed.row_id for managed in observed.ledger.values()},
+        "paused": {pause.name: pause.until and instant_text(pause.until) for pause in observed.pauses.values()},
+    }
+    return _digest(canonical_json(state))
 
 
 def _digest(text: str) -> str:
@@ -106,7 +116,7 @@ def _digest(text: str) -> str:
 
 
 def refreshed(change: Change, observed: Observed) -> Change:
-    """Return a change with its row as it is observed now, and with its values where it was read back from a document.
+    """Return a change with its row as it is now; one that was read from a document gets its specs too.
 
     The state that was compared must still be the same: see :func:`fingerprint`.
     """
@@ -114,7 +124,7 @@ def refreshed(change: Change, observed: Observed) -> Change:
     row = observed.find(old_name, change.row.id) if change.row is not None else None
     if change.after is not None or change.kind == "delete":
         return replace(change, row=row)
-    written = {one.field: value_from(one.field, one.after) for one in change.fields if one.field != "name"}
+    written = {field.field: value_from(field.field, field.after) for field in change.fields if field.field != "name"}
     before = row.spec if row is not None else None
     after = Spec(**written) if before is None else replace(before, **written)
     enabled = change.ledger_enabled
@@ -123,14 +133,14 @@ def refreshed(change: Change, observed: Observed) -> Change:
 
 
 def drift_only(plan: Plan, edits: Mapping[int, Edit]) -> Plan:
-    """Return the part of a plan that undoes other people's edits, each with who made it where that is known."""
+    """Return only the changes of a plan that undo somebody's edit; ``edits`` are these edits by row id, where known."""
     changes = tuple(replace(change, by=edits.get(row_id_of(plan, change.name) or 0)) for change in plan.drifted)
-    held = tuple(_held_by(one, edits.get(row_id_of(plan, one.name) or 0)) for one in plan.held)
+    held = tuple(_held_by(held, edits.get(row_id_of(plan, held.name) or 0)) for held in plan.held)
     return replace(plan, changes=changes, held=held, refusals=(), notices=())
 
 
 def row_id_of(plan: Plan, name: str) -> int | None:
-    """Return the id of the row that stands, or stood, for a managed schedule."""
+    """Return the id of a managed schedule's row, also where the row is gone; None where it never had one."""
     managed, row = plan.observed.ledger.get(name), plan.observed.rows.get(name)
     return row.id if row else managed.row_id if managed else None
 

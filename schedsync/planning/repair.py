@@ -1,4 +1,4 @@
-"""What writes a change again, where the tables do not hold it any more."""
+"""The change that writes a change again, where the tables no longer hold it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from schedsync.core.schedule import Spec, completed_at, with_fields
 
 
 def repair(change: Change, observed: Observed, at: datetime) -> Change | None:
-    """Return what writes a change again where it does not hold; None where it does.
+    """Return a change that writes this one again, or None where the tables still hold it.
 
-    Only what the change wrote is looked at: another field may have been edited by somebody meanwhile.
+    Only fields that the change wrote are compared: somebody may have edited the others since.
     """
     known = change.row.id if change.row else None
     if change.after is None:
@@ -24,9 +24,8 @@ def repair(change: Change, observed: Observed, at: datetime) -> Change | None:
         return _again(Create, change, None, change.after)
     if row.spec == change.after and row.name == change.name:
         return None
-    written = {one.field for one in change.fields if one.field != "name"} - _stopped_since(
-        change.after, row, observed, at
-    )
+    written = {field.field for field in change.fields if field.field != "name"}
+    written -= _stopped_since(change.after, row, observed, at)
     after = change.after if row.spec is None else with_fields(row.spec, change.after, written)
     if row.name != change.name:
         return _again(Rename, change, row, after, old_name=row.name)
@@ -34,7 +33,7 @@ def repair(change: Change, observed: Observed, at: datetime) -> Change | None:
 
 
 def _stopped_since(after: Spec, row: Row, observed: Observed, at: datetime) -> set[str]:
-    """Return ``enabled`` where it is rightly off by now: Beat was done with it, or somebody paused it."""
+    """Return ``enabled`` where a row is rightly disabled by now: Beat has completed it, or somebody paused it."""
     if row.spec is None or row.spec.enabled or not after.enabled:
         return set()
     return {"enabled"} if after.one_off or completed_at(after, at) or row.name in observed.pauses else set()

@@ -1,4 +1,4 @@
-"""When a plan is refused: each rule says its number, its limit, and the way out. Pure."""
+"""When a plan is refused: each rule names its number, its limit and the way out. Pure."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from schedsync.core.refusal import Limits, Refusal
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the rules look at, beside the changes themselves.
+    """What the rules look at beside the changes.
 
-    ``older`` says that the commit does not descend from the one last applied; None where nobody can tell.
+    ``desired`` and ``managed`` are numbers of schedules. ``name_conflicts`` are pairs of a name and the set that
+    manages its row, or None. ``older`` is true where the commit does not descend from the one that was applied last.
     """
 
     set: str
     desired: int
     managed: int
-    taken: Sequence[tuple[str, str | None]] = ()
+    name_conflicts: Sequence[tuple[str, str | None]] = ()
     case_twins: Sequence[tuple[str, str]] = ()
     dual_writers: Collection[str] = ()
     now: Binding = field(default_factory=Binding)
@@ -43,7 +44,7 @@ def refusals(changes: Sequence[Change], situation: Situation, limits: Limits) ->
     return (
         *_empty(situation, limits),
         *_stops(changes, situation, limits),
-        *_taken(situation),
+        *_name_conflicts(situation),
         *_dual_writers(changes, situation, limits),
         *_older(situation, limits),
         *_moved(situation, limits),
@@ -54,8 +55,8 @@ def _empty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
     if not situation.desired and situation.managed and not limits.allow_empty:
         yield Refusal(
             "empty_set",
-            f"the files hold no schedule, set `{situation.set}` manages {situation.managed}",
-            "--allow-empty, if all of them shall go",
+            f"the files hold no schedule, but set `{situation.set}` manages {situation.managed}",
+            "--allow-empty, to delete them all",
         )
 
 
@@ -82,18 +83,18 @@ def _too_many(message: str, stops: int) -> Refusal:
     return Refusal("too_many_stops", message, f"--allow-stops {stops}, or announce the deletes under `removed`")
 
 
-def _taken(situation: Situation) -> Iterator[Refusal]:
-    for name, holder in situation.taken:
-        who = f"set `{holder}` manages" if holder else "nobody manages"
+def _name_conflicts(situation: Situation) -> Iterator[Refusal]:
+    for name, holder in situation.name_conflicts:
+        manages = f"set `{holder}` manages it" if holder else "no set manages it"
         yield Refusal(
             "name_taken",
-            f"a row `{name}` exists that {who}",
+            f"a row `{name}` exists already, and {manages}",
             f"--adopt {name!r}, or `adopt: true` in the file",
         )
     for name, twin in situation.case_twins:
         yield Refusal(
             "name_taken",
-            f"`{name}` differs only in case from the row `{twin}`, on MariaDB they are one name",
+            f"`{name}` differs only in case from the row `{twin}`; MariaDB takes them for one name",
             "rename one of them",
         )
 
@@ -105,7 +106,7 @@ def _dual_writers(changes: Sequence[Change], situation: Situation, limits: Limit
     for name in sorted(written & set(situation.dual_writers)):
         yield Refusal(
             "dual_writer",
-            f"`{name}` stands in CELERY_BEAT_SCHEDULE too, Beat writes that back at its next start",
+            f"`{name}` is also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite this row at its next start",
             "remove it there; --allow-dual-writer",
         )
 
@@ -127,7 +128,7 @@ def _moved(situation: Situation, limits: Limits) -> Iterator[Refusal]:
     if last.environment != now.environment:
         yield Refusal(
             "other_environment",
-            f"set `{situation.set}` is bound to {_environment(last)}, this is {_environment(now)}",
+            f"set `{situation.set}` was last applied to {_environment(last)}, this is {_environment(now)}",
             "--allow-move, or another set for this environment",
         )
     if (last.repository and now.repository and last.repository != now.repository) or (

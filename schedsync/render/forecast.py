@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timezone, tzinfo
 
 from schedsync.calendar.forecast import Forecast, Outlook
+from schedsync.core.names import first_names
 from schedsync.core.timing import Crontab, Interval, clock_text, instant_text, zone_of
 from schedsync.render import heatmap
 from schedsync.render.html import rendered
@@ -60,9 +61,8 @@ def _load(value: Forecast, paint: Paint) -> Iterator[str]:
         starts, most = counted(sum(counts), "start"), max(counts, default=0)
         yield f"  queue {printable(queue)}: {starts}, at most {most:,} in a minute"
     for peak in value.worst:
-        names = ", ".join(map(printable, peak.names[:_NAMED]))
-        more = f" and {len(peak.names) - _NAMED:,} more" if len(peak.names) > _NAMED else ""
-        yield f"  {peak.at:%a %Y-%m-%d %H:%M} UTC: {counted(peak.starts, 'start')} of {names}{more}"
+        names = printable(first_names(peak.names, _NAMED))
+        yield f"  {peak.at:%a %Y-%m-%d %H:%M} UTC: {counted(peak.starts, 'start')} of {names}"
 
 
 def json_(value: Forecast) -> str:

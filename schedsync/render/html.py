@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from schedsync.core.names import first_names
 from schedsync.render import heatmap
 from schedsync.render.words import (
     counted,
@@ -36,6 +37,7 @@ def _environment() -> Any:
     made.filters |= {"printable": printable}
     made.globals |= {
         "counted": counted,
+        "first_names": first_names,
         "groups": groups,
         "people_text": people_text,
         "summary_text": summary_text,

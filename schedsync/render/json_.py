@@ -11,7 +11,8 @@ from schedsync.core.finding import Finding, has_errors
 from schedsync.core.observed import Paused
 from schedsync.core.secrets import masked
 from schedsync.lint.rule import Rule
-from schedsync.planning.documents import change_document, document, finding_document
+from schedsync.planning.converter import change_document, finding_document
+from schedsync.planning.documents import document
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.planning.snapshot import Snapshot

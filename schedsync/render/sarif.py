@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from schedsync import __version__
-from schedsync.core.finding import CODES, Finding
+from schedsync.core.finding import CODES, RULE_CODES, Finding
 from schedsync.render.words import printable
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -46,7 +46,7 @@ def _rule(code: str, severity: str) -> dict[str, Any]:
         "id": code,
         "shortDescription": {"text": summary},
         "fullDescription": {"text": summary},
-        "help": {"text": f"`schedsync rules {code}` explains it." if code.startswith("SS2") else summary},
+        "help": {"text": f"`schedsync rules {code}` explains it." if code in RULE_CODES else summary},
         "defaultConfiguration": {"level": _LEVELS[severity]},
         "properties": {"problem.severity": _SEVERITIES[severity], "tags": ["schedules"]},
     }

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from schedsync.core.names import and_more
 from schedsync.core.status import BeatStatus, Late, Status
 from schedsync.core.timing import instant_text
 from schedsync.render.json_ import dump
@@ -66,8 +67,8 @@ def _schedules(value: Status, paint: Paint) -> Iterator[str]:
 
 
 def _more(values: Sequence[Any]) -> Iterator[str]:
-    if len(values) > _MOST:
-        yield f"  and {len(values) - _MOST:,} more"
+    if more := and_more(len(values), _MOST):
+        yield f" {more}"
 
 
 def _time(value: datetime) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from schedsync.core.change import Change
 from schedsync.core.finding import Finding
+from schedsync.core.names import first_names
 from schedsync.core.refusal import Refusal
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
@@ -219,8 +220,7 @@ def outcome(value: Outcome, paint: Paint = plain) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
-    return printable(", ".join(names[:5])) + more
+    return printable(first_names(names, 5))
 
 
 def paused(name: str, until: datetime | None) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 
 from schedsync.calendar.load import Load, load_of, week_of
 from schedsync.calendar.slots import last_slot
@@ -60,21 +59,19 @@ def configuration(before: Side, after: Side) -> Iterator[Finding]:
     """Yield what changes in the configuration, and changes what an apply does or lets pass."""
     if not before.there:
         return
-    one, other, place = before.config, after.config, after.place
-    said = [
-        f"`{name}` goes from {getattr(one, name)} to {getattr(other, name)}"
+    old, new, place = before.config, after.config, after.place
+    messages = [
+        f"`{name}` goes from {getattr(old, name)} to {getattr(new, name)}"
         for name in ("max_stops", "max_stop_percent")
-        if getattr(one, name) != getattr(other, name)
+        if getattr(old, name) != getattr(new, name)
     ]
-    said += [f"environment `{name}` is new" for name in other.environments if name not in one.environments]
-    said += [f"environment `{name}` goes" for name in one.environments if name not in other.environments]
-    for message in said:
+    messages += [f"environment `{name}` is new" for name in new.environments if name not in old.environments]
+    messages += [f"environment `{name}` goes" for name in old.environments if name not in new.environments]
+    for message in messages:
         yield Finding("SS168", message, place, None, "warning")
-    if one.set != other.set:
-        message = (
-            f"the set is `{other.set}` now: set `{one.set}` manages what it applied, and an apply would be refused"
-        )
-        yield Finding("SS168", message, place, f"keep `{one.set}`; or adopt each name, and empty the old set")
+    if old.set != new.set:
+        message = f"the set is `{new.set}` now: set `{old.set}` manages what it applied, and an apply would be refused"
+        yield Finding("SS168", message, place, f"keep `{old.set}`; or adopt each name, and empty the old set")
 
 
 def _compared(
@@ -85,14 +82,15 @@ def _compared(
     What stands in a file with errors on one side, and is missing there, may be there all the same: it is left out.
     """
     before, after = desired
-    left = {name: one for name, one in before.schedules.items() if after.schedules.get(name) is not one}
-    come = {name: one for name, one in after.schedules.items() if before.schedules.get(name) is not one}
+    left = {name: old for name, old in before.schedules.items() if after.schedules.get(name) is not old}
+    come = {name: new for name, new in after.schedules.items() if before.schedules.get(name) is not new}
     for mine, others, broken in (
         (left, after.schedules, sides[1].broken(environment)),
         (come, before.schedules, sides[0].broken(environment)),
     ):
-        for name in [name for name, one in mine.items() if name not in others and one.location.path in broken]:
-            del mine[name]
+        for schedule in list(mine.values()):
+            if schedule.name not in others and schedule.location.path in broken:
+                del mine[schedule.name]
     return left, Desired(come, after.removed)
 
 
@@ -102,8 +100,8 @@ def _not_compared(
     for number, when_ in ((1, "now"), (0, "before the change")):
         others = desired[number].schedules
         for path in sorted(sides[number].broken(environment)):
-            missing = [one for one in desired[1 - number].schedules.values() if one.location.path == path]
-            count = sum(one.name not in others for one in missing)
+            schedules = desired[1 - number].schedules.values()
+            count = sum(each.location.path == path and each.name not in others for each in schedules)
             if count:
                 message = f"{count:,} of its schedules cannot be compared: the file has errors {when_}"
                 yield Finding("SS167", message, Location(path, 1, 1), None, "warning" if number == 0 else "info")
@@ -138,7 +136,7 @@ def _plan(
         # A set with errors is not applied at all.
         refusals=() if broken else _refusals(request, sides[1], after, difference.changes, situation, now),
         unchanged=difference.unchanged
-        + sum(before.schedules.get(name) is one for name, one in after.schedules.items()),
+        + sum(before.schedules.get(name) is new for name, new in after.schedules.items()),
     )
 
 
@@ -171,24 +169,19 @@ def _refusals(
 def _as_applied(schedules: Mapping[str, Schedule], now: datetime) -> Observed:
     """Return the tables as they are when these schedules were applied, and nobody touched them since."""
     rows, ledger = {}, {}
-    for number, (name, one) in enumerate(schedules.items(), 1):
-        rows[name] = Row(number, name, one.spec, last_run_at=_last_run(one.spec, now), date_changed=now)
-        ledger[name] = Managed(name, "", number, spec_text(one.spec), one.location, one.people)
+    timings = {timing for each in schedules.values() if isinstance(timing := each.spec.timing, Crontab)}
+    last_slots: dict[Timing, datetime | None] = {timing: last_slot(timing, now) for timing in timings}
+    for number, (name, schedule) in enumerate(schedules.items(), 1):
+        spec = schedule.spec
+        last_run = None if spec.one_off else last_slots.get(spec.timing)
+        rows[name] = Row(number, name, spec, last_run_at=last_run, date_changed=now)
+        ledger[name] = Managed(name, "", number, spec_text(spec), schedule.location, schedule.people)
     return Observed(rows=rows, ledger=ledger)
-
-
-def _last_run(spec: Spec, now: datetime) -> datetime | None:
-    return _last_slot(spec.timing, now) if isinstance(spec.timing, Crontab) and not spec.one_off else None
-
-
-@lru_cache(maxsize=16384)
-def _last_slot(timing: Timing, now: datetime) -> datetime | None:
-    return last_slot(timing, now) if isinstance(timing, Crontab) else None
 
 
 def _with_crowd(change: Change, load: Load, desired: Desired) -> Change:
     """Say of a new or moved schedule with how many others it starts, in its worst minute of the week."""
-    moves = change.row is None or {"timing", "enabled", "start_at"} & {one.field for one in change.fields}
+    moves = change.row is None or {"timing", "enabled", "start_at"} & {field.field for field in change.fields}
     if change.after is None or not change.after.enabled or not moves:
         return change
     worst = load.busiest(desired.schedules[change.name], slots)
@@ -198,20 +191,20 @@ def _with_crowd(change: Change, load: Load, desired: Desired) -> Change:
     return replace(change, consequences=(*change.consequences, Consequence("collides", message, worst[0])))
 
 
-def _refused(found: Sequence[Refusal], environment: str | None, place: Location | None) -> Iterator[Finding]:
+def _refused(refusals: Sequence[Refusal], environment: str | None, place: Location | None) -> Iterator[Finding]:
     where = f" in {environment}" if environment else ""
-    for refusal in found:
+    for refusal in refusals:
         yield Finding("SS164", f"an apply would be refused{where}: {refusal.message}", place, refusal.override)
 
 
 def _renames(changes: Sequence[Change]) -> Iterator[Finding]:
     """Suggest ``renamed_from`` where what goes and what comes are alike."""
-    going = [one for one in changes if isinstance(one, Delete) and one.row and one.row.spec]
-    coming = [one for one in changes if isinstance(one, Create)]
+    going = [change for change in changes if isinstance(change, Delete) and change.row and change.row.spec]
+    coming = [change for change in changes if isinstance(change, Create)]
     if len(going) + len(coming) > _RENAMES_LOOKED_AT:
         return
     for created in coming:
-        alike = [one for one in going if one.row and one.row.spec and _alike(one.row.spec, created.after)]
+        alike = [change for change in going if change.row and _alike(change.row.spec, created.after)]
         if len(alike) == 1:
             going.remove(alike[0])
             message = f"`{alike[0].name}` goes and `{created.name}` comes, and both do the same"
@@ -219,5 +212,7 @@ def _renames(changes: Sequence[Change]) -> Iterator[Finding]:
             yield Finding("SS163", message, created.location, hint, "warning")
 
 
-def _alike(one: Spec, other: Spec | None) -> bool:
-    return other is not None and (one.task, one.args, one.kwargs) == (other.task, other.args, other.kwargs)
+def _alike(before: Spec | None, after: Spec | None) -> bool:
+    if before is None or after is None:
+        return False
+    return (before.task, before.args, before.kwargs) == (after.task, after.args, after.kwargs)

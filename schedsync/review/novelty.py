@@ -37,13 +37,13 @@ class Owners:
 def new_findings(
     before: Sequence[Finding], owned_before: Owners, after: Sequence[Finding], owned_after: Owners
 ) -> set[Finding]:
-    """Return the findings of ``after`` that ``before`` had not; of several alike so many as were added."""
+    """Return the findings of ``after`` that ``before`` had not; of several alike as many as were added."""
     left: Counter[_Key] = Counter(owned_before.key(finding) for finding in before)
-    found: set[Finding] = set()
+    new: set[Finding] = set()
     for finding in after:
         key = owned_after.key(finding)
         if left[key]:
             left[key] -= 1
         else:
-            found.add(finding)
-    return found
+            new.add(finding)
+    return new

@@ -10,7 +10,7 @@ from schedsync.calendar.load import Load
 from schedsync.core.change import Change
 from schedsync.core.finding import Finding, has_errors
 from schedsync.core.refusal import Limits
-from schedsync.planning.documents import change_document, finding_document, refusal_document
+from schedsync.planning.converter import change_document, finding_document, refusal_document
 from schedsync.planning.plan import Plan
 from schedsync.planning.snapshot import Snapshot
 
@@ -46,11 +46,11 @@ class EnvironmentReview:
 
     def agrees(self, other: EnvironmentReview) -> bool:
         """Say whether the same happens in both."""
-        return self._said() == other._said()
+        return self._effect() == other._effect()
 
-    def _said(self) -> list[object]:
+    def _effect(self) -> list[object]:
         changes: list[Change] = list(self.plan.changes)
-        return [self.plan.summary(), *((one.kind, one.name, one.fields, one.consequences) for one in changes)]
+        return [self.plan.summary(), *((each.kind, each.name, each.fields, each.consequences) for each in changes)]
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,14 @@ class Review:
 
     def groups(self) -> list[list[EnvironmentReview]]:
         """Return the environments, those together in which the same happens."""
-        found: list[list[EnvironmentReview]] = []
-        for one in self.environments:
-            group = next((group for group in found if group[0].agrees(one)), None)
+        groups: list[list[EnvironmentReview]] = []
+        for environment in self.environments:
+            group = next((group for group in groups if group[0].agrees(environment)), None)
             if group is None:
-                found.append([one])
+                groups.append([environment])
             else:
-                group.append(one)
-        return found
+                group.append(environment)
+        return groups
 
     def document(self) -> dict[str, Any]:
         """Return the review as JSON values."""
@@ -86,12 +86,12 @@ class Review:
             "head": self.head,
             "environments": [
                 {
-                    "environment": one.environment,
-                    "summary": one.plan.summary(),
-                    "changes": [change_document(change) for change in one.plan.changes],
-                    "refusals": [refusal_document(refusal) for refusal in one.plan.refusals],
+                    "environment": each.environment,
+                    "summary": each.plan.summary(),
+                    "changes": [change_document(change) for change in each.plan.changes],
+                    "refusals": [refusal_document(refusal) for refusal in each.plan.refusals],
                 }
-                for one in self.environments
+                for each in self.environments
             ],
             "findings": [finding_document(finding) | {"new": finding in self.new} for finding in self.findings],
             "failure_reason": "invalid" if has_errors(self.findings) else None,

@@ -28,9 +28,10 @@ class Side:
 
     def broken(self, environment: str | None) -> frozenset[str]:
         """Return the paths of files that have errors: what they say is not known, or not all of it."""
-        said = [*self.reading.unread, *(one for file in self.reading.files for one in file.findings)]
-        said += [one for file in self.reading.files for one in file.part(environment).findings]
-        return frozenset(one.location.path for one in said if one.severity == "error" and one.location)
+        findings = [*self.reading.unread]
+        for file in self.reading.files:
+            findings += [*file.findings, *file.part(environment).findings]
+        return frozenset(each.location.path for each in findings if each.severity == "error" and each.location)
 
     @property
     def place(self) -> Location | None:
@@ -45,7 +46,7 @@ def read_work_tree(repository: Repository, path: str | None) -> Side:
     config = read_config(path, repository.root)
     file = config.file and Path(shown_from(repository.root)(repository.inside(config.file).as_posix()))
     config = replace(config, within=repository.root, file=file)
-    here = [one for one in config.paths if one.exists() or one.is_symlink()]
+    here = [each for each in config.paths if each.exists() or each.is_symlink()]
     files, findings = read_files(here, config.root, config.within)
     inside = repository.inside(config.paths[0]).as_posix()
     return Side(config, _read(config, files, findings), inside, bool(here))

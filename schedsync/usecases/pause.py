@@ -33,7 +33,7 @@ def pause(using: str, name: str, reason: str, span: timedelta | None, wait: Wait
     def write(row: Row, observed: Observed, at: datetime) -> Paused:
         until = None if span is None else at + span
         before = observed.pauses.get(name)
-        held = before.held if before else _is_held(row, observed.ledger[name])
+        held = before.was_held if before else _is_held(row, observed.ledger[name])
         values = {"reason": reason, "who": actor, "since": at, "until": until, "held": held}
         Pause.objects.using(using).update_or_create(name=name, defaults=values)
         PeriodicTask.objects.using(using).filter(pk=row.id, enabled=True).update(enabled=False)

@@ -12,7 +12,7 @@ from schedsync.calendar.ticks import GRACE, Lateness, first_tick, last_tick, tic
 from schedsync.core.observed import Observed, Row
 from schedsync.core.schedule import Spec, completed_at
 from schedsync.core.status import BeatStatus, Late, Status
-from schedsync.core.timing import Crontab
+from schedsync.core.timing import MICROSECOND, Crontab
 from schedsync.database.beats import last_number, live_beats
 from schedsync.database.clock import DatabaseNow, now
 from schedsync.database.faults import database_errors
@@ -25,7 +25,6 @@ OVERDUE = timedelta(seconds=60)
 OVERDUE_WITH_STOCK = timedelta(seconds=300)
 #: A schedule that is disabled for longer than this was perhaps forgotten.
 LONG = timedelta(days=30)
-_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ def _tick(row: Row, spec: Spec, moment: _Moment) -> datetime | None:
     # Only a leader skips missed ticks.
     earliest = None if moment.leads_since is None else _earliest(_lateness(spec), moment.now, moment.leads_since)
     if earliest is not None and tick < earliest:
-        following = tick_after(spec.timing, last_tick(spec.timing, tick, earliest - _TICK))
+        following = tick_after(spec.timing, last_tick(spec.timing, tick, earliest - MICROSECOND))
         return following if following is not None and following <= moment.now else None
     return tick
 

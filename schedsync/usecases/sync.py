@@ -148,9 +148,9 @@ def _request_of(using: str, plan: Plan) -> WriteRequest:
         now=plan.now,
         changes=plan.changes,
         expected=plan.fingerprint,
-        lost_rows=plan.forgotten,
-        to_record=plan.agreed,
-        locations=plan.places,
+        lost_rows=plan.lost_rows,
+        to_record=plan.to_record,
+        locations=plan.locations,
     )
 
 
@@ -161,7 +161,7 @@ def apply_saved(using: str, saved: SavedPlan, wait: WaitOptions) -> Outcome:
     """
     if saved.refusals:
         raise Refused(saved.refusals)
-    if not saved.changes and not saved.forgotten:
+    if not saved.changes and not saved.lost_rows:
         return _nothing(using, saved.checksum, wait)
     request = WriteRequest(
         using=using,
@@ -173,7 +173,7 @@ def apply_saved(using: str, saved: SavedPlan, wait: WaitOptions) -> Outcome:
         now=now(),
         changes=saved.changes,
         expected=saved.fingerprint,
-        lost_rows=saved.forgotten,
+        lost_rows=saved.lost_rows,
         documents=saved.documents,
     )
     return _write(request, wait)

@@ -182,8 +182,8 @@ def test_a_plan_is_saved_reviewed_and_applied(forge: Forge, database: dict[str, 
     assert planned.outputs["checksum"].startswith("sha256:")
     assert (applied.code, applied.outputs["create"], "2 created" in applied.summary) == (0, "2", True), applied.log
     assert (refused.code, refused.outputs["failure-reason"]) == (3, "refused")
-    assert "nobody reviewed to create `slipped-in`" in refused.log
-    assert "nobody reviewed to create `slipped-in`" in refused.summary
+    assert "the reviewed plan does not create `slipped-in`" in refused.log
+    assert "the reviewed plan does not create `slipped-in`" in refused.summary
 
 
 def test_drift_keeps_one_issue(forge: Forge, database: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
@@ -12,7 +13,8 @@ from django.db import OperationalError, connections
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat import Scheduler
-from schedsync.beat.loaded_schedule import Message
+from schedsync.beat.message import Message
+from schedsync.beat.outbox import Waiting
 
 app = Celery("tests", broker="memory://", set_as_current=False)
 app.conf.update(timezone="UTC", enable_utc=True, result_expires=None)
@@ -53,7 +55,7 @@ class Beat:
                 continue
             ahead = [
                 self.scheduler.roster.agenda.next_at(),
-                self.scheduler.loader.pause_ends,
+                self.scheduler.reloader.pause_ends,
                 now + timedelta(minutes=1),
             ]
             self.clock.move_to(min(max(min(at for at in ahead if at), now + timedelta(milliseconds=1)), until))
@@ -61,7 +63,7 @@ class Beat:
 
     def step(self) -> float:
         """Look for changes, and do what is due."""
-        self.scheduler.loader.reset()
+        self.scheduler.reloader.reset()
         return self.scheduler.step()
 
     def settle(self) -> None:
@@ -71,9 +73,17 @@ class Beat:
 
     def tried_again(self) -> None:
         """Let the time be over after which what was refused or locked is tried again, and settle."""
-        assert self.scheduler._dispatch is not None
-        self.scheduler._dispatch._try_again = self.scheduler._dispatch._look_again = 0.0
+        for waiting in (Waiting.REFUSED, Waiting.ROW_LOCKED):
+            self.scheduler._dispatch.outbox.hurry(waiting)
         self.settle()
+
+    def step_until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+        """Step until something has happened; a busy machine may take long, and only then the time is needed."""
+        until = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < until, "it did not happen in time"
+            if self.step() > 0:
+                time.sleep(0.02)
 
     def news(self) -> list[tuple[datetime, Message]]:
         """Return what was sent since the last time."""

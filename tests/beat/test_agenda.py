@@ -9,16 +9,14 @@ from hypothesis import strategies as st
 
 from schedsync.beat.agenda import Agenda
 from schedsync.beat.loaded_schedule import LoadedSchedule
+from tests.beat.made import loaded
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 MINUTES = st.integers(0, 30)
 
 
-def entry(row_id: int, minute: int | None) -> LoadedSchedule:
-    made = LoadedSchedule()
-    made.row_id, made.expires = row_id, None
-    made.tick = None if minute is None else NOON + timedelta(minutes=minute)
-    return made
+def schedule(row_id: int, minute: int | None) -> LoadedSchedule:
+    return loaded(row_id=row_id, tick=None if minute is None else NOON + timedelta(minutes=minute))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["put", "drop", "pop"]), st.integers(0, 8), st.one_of(st.none(), MINUTES))))
@@ -26,7 +24,7 @@ def test_it_gives_out_what_is_due_the_earliest_first(acts: list[tuple[str, int, 
     agenda, table = Agenda(), {}
     for act, row_id, minute in acts:
         if act == "put":
-            agenda.put(entry(row_id, minute))
+            agenda.put(schedule(row_id, minute))
             table.pop(row_id, None)
             if minute is not None:
                 table[row_id] = minute
@@ -45,7 +43,7 @@ def test_it_gives_out_what_is_due_the_earliest_first(acts: list[tuple[str, int, 
 def test_what_moves_often_leaves_nothing_behind() -> None:
     agenda = Agenda()
     for minute in range(5_000):
-        agenda.put(entry(1, minute))
+        agenda.put(schedule(1, minute))
 
     assert len(agenda._heap) < 1_100
     assert agenda.pop(NOON + timedelta(days=9), 10) == [1]

@@ -10,8 +10,9 @@ from amqp.exceptions import MessageNacked
 from django.db import OperationalError
 from django_celery_beat.models import ClockedSchedule, PeriodicTask
 
-from schedsync.beat.claims import StoredClaims
-from schedsync.beat.loaded_schedule import Message
+from schedsync.beat.claims import Claims
+from schedsync.beat.message import Message
+from schedsync.beat.outbox import Waiting
 from schedsync.models import Claim, Lease
 from tests.beat.ours import Beat, locked, row
 from tests.beat.test_like_stock import TIMINGS, make
@@ -44,7 +45,7 @@ def test_without_an_election_no_later_tick_takes_the_place_of_one_whose_beat_die
     assert ticks(two) == []
 
     Claim.objects.using(using).update(claimed_at=NOW - timedelta(hours=1))
-    two.scheduler._next_adoption = 0.0
+    two.scheduler._dispatch._next_adoption = 0.0
     two.settle()
     assert ticks(two) == (["10:00", "10:01", "10:02", "10:03"] if missed == "all" else ["10:00", "10:03"])
 
@@ -151,9 +152,8 @@ def test_what_was_never_sent_is_not_forgotten_where_something_else_cannot_be_con
         def fail(*_: Any) -> None:
             raise OperationalError("deadlock")
 
-        patch.setattr(StoredClaims, "confirm", fail)
-        assert beat.scheduler._dispatch is not None
-        beat.scheduler._dispatch._try_again = 0.0
+        patch.setattr(Claims, "confirm", fail)
+        beat.scheduler._dispatch.outbox.hurry(Waiting.REFUSED)
         beat.step()
     beat.scheduler.leadership.hurry()
     beat.settle()

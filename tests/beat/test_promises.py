@@ -13,8 +13,8 @@ from django.db import OperationalError, connections
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
-from schedsync.beat.claims import StoredClaims
-from schedsync.beat.loaded_schedule import Message
+from schedsync.beat.claims import Claims
+from schedsync.beat.message import Message
 from schedsync.beat.scan import Scan
 from schedsync.models import Beat as BeatRow
 from schedsync.models import Claim, Lease, ManagedSchedule
@@ -104,7 +104,7 @@ def died(beat: Beat, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(*args: Any, **kwargs: Any) -> None:
         raise Died
 
-    original = StoredClaims.claim
+    original = Claims.claim
 
     def claim_and_die(*args: Any) -> None:
         original(*args)
@@ -112,11 +112,11 @@ def died(beat: Beat, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     with monkeypatch.context() as patch:
         if where == "before claim":
-            patch.setattr(StoredClaims, "claim", die)
+            patch.setattr(Claims, "claim", die)
         elif where == "after claim":
-            patch.setattr(StoredClaims, "claim", claim_and_die)
+            patch.setattr(Claims, "claim", claim_and_die)
         else:
-            patch.setattr(StoredClaims, "confirm", die)
+            patch.setattr(Claims, "confirm", die)
         with pytest.raises(Died):
             beat.settle()
 
@@ -210,7 +210,7 @@ def test_what_another_has_adopted_comes_back_into_the_agenda(
     one.scheduler.dies_at = 0
     one.step()
     Claim.objects.using(using).update(claimed_at=NOW - timedelta(days=9999))
-    two.scheduler._next_adoption = 0.0
+    two.scheduler._dispatch._next_adoption = 0.0
     two.settle()
     one.scheduler.dies_at = None
     one.settle()
@@ -254,7 +254,7 @@ def test_a_scan_that_fails_in_the_middle_loses_no_edit(using: str, clock: Any, m
     beat.scheduler.leadership.hurry()
     beat.settle()
 
-    assert beat.scheduler.roster.entries[made.pk].timing.microseconds == 60 * 10**6
+    assert beat.scheduler.roster.schedules[made.pk].timing.microseconds == 60 * 10**6
 
 
 def test_a_message_that_cannot_be_sent_holds_up_no_other(using: str, clock: Any, minutely: PeriodicTask) -> None:
@@ -271,8 +271,8 @@ def test_an_edit_just_before_a_tick_is_honoured(using: str, clock: Any, minutely
     beat = Beat(clock)
     beat.settle()
     clock.shift(MINUTE)
-    beat.scheduler.loader.reset()
-    beat.scheduler.loader.poll()
+    beat.scheduler.reloader.reset()
+    beat.scheduler.reloader.poll()
     # Committed after Beat has looked for changes, and before it claims.
     PeriodicTask.objects.using(using).filter(pk=minutely.pk).update(enabled=False)
 
@@ -289,8 +289,8 @@ def test_any_edit_that_is_committed_before_the_claim_is_honoured(
     beat = Beat(clock)
     beat.settle()
     clock.shift(MINUTE)
-    beat.scheduler.loader.reset()
-    beat.scheduler.loader.poll()
+    beat.scheduler.reloader.reset()
+    beat.scheduler.reloader.poll()
     columns: Any = {"kwargs": '{"a": 1}'} if edit == "arguments" else {"crontab": nightly}
     PeriodicTask.objects.using(using).filter(pk=minutely.pk).update(**columns)
 
@@ -352,7 +352,7 @@ def test_every_change_is_found_whoever_made_it(using: str, clock: Any, minutely:
     def reloaded(statement: str) -> Any:
         with connections[using].cursor() as cursor:
             cursor.execute(statement)
-        return beat.scheduler.loader.load()
+        return beat.scheduler.reloader.load()
 
     true = "true" if using == "postgresql" else "1"
     false = "false" if using == "postgresql" else "0"
@@ -361,7 +361,7 @@ def test_every_change_is_found_whoever_made_it(using: str, clock: Any, minutely:
     assert reloaded(f"UPDATE {table} SET queue = 'q' WHERE name = 'x'").changed == {minutely.pk}
     assert reloaded(f"UPDATE {table} SET queue = NULL, exchange = 'q' WHERE name = 'x'").changed == {minutely.pk}
     assert reloaded("UPDATE django_celery_beat_intervalschedule SET every = 2").changed == {hourly.pk}
-    assert beat.scheduler.roster.entries[hourly.pk].timing.microseconds == 7200 * 10**6
+    assert beat.scheduler.roster.schedules[hourly.pk].timing.microseconds == 7200 * 10**6
     assert reloaded(f"UPDATE {table} SET enabled = {false} WHERE name = 'y'").gone == {other.pk}
     assert reloaded(f"UPDATE {table} SET enabled = {true} WHERE name = 'y'").changed == {other.pk}
     assert reloaded(f"UPDATE {table} SET last_run_at = NULL").changed == {minutely.pk, other.pk}
@@ -375,11 +375,11 @@ def test_an_equal_or_an_earlier_time_in_the_change_row_is_a_change_too(using: st
     beat.step()
     PeriodicTask.objects.using(using).filter(pk=made.pk).update(queue="q")
     PeriodicTasks.objects.using(using).update(last_update=NOW - timedelta(days=1))
-    beat.scheduler.loader._next_poll = 0
+    beat.scheduler.reloader._next_poll = 0
 
     beat.scheduler.step()
 
-    assert beat.scheduler.roster.entries[made.pk].options[0] == "q"
+    assert beat.scheduler.roster.schedules[made.pk].options[0] == "q"
 
 
 def test_a_row_that_would_stop_stock_beat_stops_nothing(
@@ -441,13 +441,13 @@ def test_a_second_scheduler_in_step_with_this_one_is_noticed(
     beat = Beat(clock)
     beat.settle()
     for minutes in (1, 2):
-        last = beat.scheduler.roster.entries[minutely.pk]
+        last = beat.scheduler.roster.schedules[minutely.pk]
         columns = {"last_run_at": last.last_run + timedelta(milliseconds=3), "total_run_count": last.count}
         if when == "before a look":
             # As it does, with the rest of the row.
             columns["date_changed"] = last.last_run + timedelta(milliseconds=5)
         else:
-            beat.scheduler.loader.load()
+            beat.scheduler.reloader.load()
         PeriodicTask.objects.using(using).filter(pk=minutely.pk).update(**columns)
         if when == "before a look":
             clock.shift(timedelta(seconds=1))
@@ -508,7 +508,7 @@ def test_a_row_that_somebody_has_locked_holds_up_no_other(using: str, clock: Any
         assert (row(using, "x").total_run_count, row(using, "y").total_run_count) == (0, 3)
         assert row(using, "ended").enabled
     beat.tried_again()
-    beat.scheduler.loader.load()
+    beat.scheduler.reloader.load()
     beat.settle()
 
     sent = sorted(f"{message.name} {message.tick:%H:%M}" for _, message in beat.scheduler.sent)
@@ -540,8 +540,8 @@ def test_what_is_sent_and_locked_is_not_sent_again_by_who_leads_anew(
 def test_a_batch_that_takes_longer_than_the_lease_keeps_it(
     using: str, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("LEASE", "RENEW", "RETRY"):
-        seconds = {"LEASE": 0.6, "RENEW": 0.2, "RETRY": 0.1}[name]
+    # A busy machine may lose two seconds between two messages.
+    for name, seconds in {"LEASE": 3, "RENEW": 0.5, "RETRY": 0.2}.items():
         monkeypatch.setattr(f"django.conf.settings.SCHEDSYNC_{name}", seconds, raising=False)
     for number in range(12):
         make(using, f"x{number}", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
@@ -549,7 +549,7 @@ def test_a_batch_that_takes_longer_than_the_lease_keeps_it(
     send = one.scheduler.apply_async
 
     def slowly(message: Any, **options: Any) -> None:
-        time.sleep(0.1)
+        time.sleep(0.3)
         two.step()
         send(message, **options)
 
@@ -601,7 +601,7 @@ def test_what_the_broker_refuses_for_now_holds_up_no_other_and_is_sent_later(
         beat.settle()
         clock.shift(MINUTE)
     PeriodicTask.objects.using(using).filter(name="x").update(queue="another")
-    beat.scheduler.loader.load()
+    beat.scheduler.reloader.load()
     beat.tried_again()
 
     sent = [f"{message.name} {message.tick:%H:%M} {message.options.get('queue')}" for _, message in beat.scheduler.sent]
@@ -698,7 +698,7 @@ def test_a_row_that_vanishes_between_look_and_reading_is_forgotten(
 
     with monkeypatch.context() as patch:
         patch.setattr(Scan, "look", look_and_disable)
-        assert beat.scheduler.loader.load().gone == {minutely.pk}
+        assert beat.scheduler.reloader.load().gone == {minutely.pk}
     assert len(beat.scheduler.roster) == 0
     tasks.update(enabled=True)
     beat.settle()
@@ -717,7 +717,7 @@ def test_the_cost_of_a_batch_is_a_fixed_number_of_statements(using: str, clock: 
     for _ in range(2):
         beat.news()
         clock.shift(MINUTE)
-        beat.scheduler.loader._next_poll = 10**12
+        beat.scheduler.reloader._next_poll = 10**12
         with CaptureQueriesContext(connections[using]) as queries:
             beat.scheduler.step()
         counts[len(beat.news())] = len(queries)

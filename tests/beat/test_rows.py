@@ -83,7 +83,7 @@ def test_where_the_sun_does_not_rise_the_next_day_on_which_it_does_counts(
     beat.settle()
 
     assert ticks(beat) == ["10:00"]
-    found = beat.scheduler.roster.entries[polar.pk].tick
+    found = beat.scheduler.roster.schedules[polar.pk].tick
     assert found is not None
     assert f"{found:%Y-%m}" == "2027-02"
 

@@ -29,7 +29,7 @@ def ids(rows: Any) -> set[int]:
 
 
 def test_random_changes_are_found_to_the_row(using: str, many: Any) -> None:
-    chance, scan = random.Random(1), Scan(using, with_ledger=True)
+    chance, scan = random.Random(1), Scan(using)
     first = scan.look()
     assert (first.new, first.changed, first.gone) == (ids(many), set(), set())
     scan.accept(first, [])
@@ -53,7 +53,7 @@ def test_random_changes_are_found_to_the_row(using: str, many: Any) -> None:
 
 
 def test_a_look_that_was_not_accepted_is_found_again(using: str, many: Any) -> None:
-    scan = Scan(using, with_ledger=False)
+    scan = Scan(using)
     scan.accept(scan.look(), [])
     changed = many.first()
     many.filter(pk=changed.pk).update(queue="q")
@@ -65,7 +65,7 @@ def test_a_look_that_was_not_accepted_is_found_again(using: str, many: Any) -> N
 
 
 def test_nothing_is_kept_of_rows_that_are_gone(using: str, many: Any) -> None:
-    scan = Scan(using, with_ledger=True)
+    scan = Scan(using)
     scan.accept(scan.look(), [])
     assert len(scan._versions) >= ROWS // RANGE
     many.filter(pk__gt=many.first().pk).delete()
@@ -94,5 +94,5 @@ def test_a_row_that_vanishes_between_scan_and_reading_is_read_when_it_is_back(
     many.filter(pk=changed).update(enabled=True)
     roster.reload()
 
-    assert roster.entries[changed].options[0] == "q"
+    assert roster.schedules[changed].options[0] == "q"
     assert len(roster) == ROWS

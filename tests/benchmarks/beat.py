@@ -159,7 +159,7 @@ def our_loading() -> dict[str, float]:
     times = []
     for _ in range(5):
         change_one()
-        scheduler.loader.reset()
+        scheduler.reloader.reset()
         times.append(timed(scheduler.step))
     scheduler.close()
     return {"first load": first, "memory": grown, "reload": min(times)}
@@ -207,7 +207,7 @@ def our_dispatch(size: int) -> dict[str, float]:
     scheduler.step()
     scheduler.sender.ready()
     make_due()
-    scheduler.loader.load()
+    scheduler.reloader.load()
     scheduler.roster.refresh()
     spent, sent, took, bare, bursts = 0.0, 0, 0.0, 0.0, 0
     with contextlib.contextmanager(bare_sender)() as send_bare:

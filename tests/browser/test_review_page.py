@@ -73,7 +73,7 @@ def test_the_page_fits_and_asks_for_nothing(page: Path, tmp_path: Path) -> None:
                 view.screenshot(path=file, full_page=True)
 
                 assert overflow <= 0, (scheme, width)
-                assert "1 a day becomes 720 a day" in shown
+                assert "720 times a day instead of once a day" in shown
                 assert view.locator("svg.heat").count() == 3
                 context.close()
         browser.close()

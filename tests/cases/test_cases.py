@@ -50,7 +50,7 @@ SAID: dict[str, list[str]] = {
         "4:42 error SS121 `expires_after` takes text, not `15.0` -> write `15s` for seconds, `15m` for minutes",
     ],
     "negative-day": [
-        "3:30 error SS131 day_of_month: `-1` is no day of month -> `-1` often means the last day, which Celery does "
+        "3:30 error SS131 day_of_month: `-1` is not a day of month -> `-1` often means the last day, which Celery does "
         "not know; for the last day of the month, write `28-31` and let the task look at the date",
     ],
     "hint-step-zero": ["3:30 error SS131 hour: the step `0` is not within 1-23 -> "],
@@ -62,8 +62,8 @@ SAID: dict[str, list[str]] = {
         for line, new, old in ((3, "a", "c"), (4, "c", "a"))
     ],
     "neg-holds-dst": [
-        "4:30 info SS202 2027-10-31 02:00 to 03:00 comes twice in Europe/Belgrade: nothing runs the second time"
-        " -> set `timezone: UTC`, or use `every`, where each hour has to count",
+        "4:30 info SS202 2027-10-31 02:00 to 03:00 occurs twice in Europe/Belgrade: nothing runs the second time"
+        " -> where each hour must have its runs, set `timezone: UTC` or use `every`",
     ],
     "dow-step-text": [],
     "nel-location": [],
@@ -132,8 +132,12 @@ def test_an_open_field_below_a_narrow_one_is_found(files: Project, crontab: str,
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ('crontab: "0 3 * * *"', "crontab: {hour: 3}", "runs 60 times as often: 1 a day becomes 60 a day (SS222)"),
-        ("every: 10h", "every: 1h", "runs 10 times as often: 2.4 a day become 24 a day (SS222)"),
+        (
+            'crontab: "0 3 * * *"',
+            "crontab: {hour: 3}",
+            "runs 60 times as often: 60 times a day instead of once a day (SS222)",
+        ),
+        ("every: 10h", "every: 1h", "runs 10 times as often: 24 times a day instead of 2.4 (SS222)"),
         ("every: 9h", "every: 1h", None),
         ("every: 1h", "every: 10h", None),
     ],

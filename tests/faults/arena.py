@@ -28,6 +28,8 @@ from tests.acceptance.shop import EXAMPLE, Shop, shop
 
 ROOT = Path(__file__).parents[2]
 DATABASES = ("default", "postgresql", "mariadb")
+#: Seconds to wait for a condition before a test fails: a busy machine may need them, others never do.
+PATIENCE = 180.0
 #: How the message of a commit begins: others speak of a column of that name.
 COMMIT = {"postgresql": b"\x0bCOMMIT", "mariadb": b"\x03COMMIT"}
 TABLES = (
@@ -92,9 +94,9 @@ class Proxy:
 
     def down(self) -> None:
         self.is_up = False
-        for one in list(self._open):
+        for connection in list(self._open):
             with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
 
     def up(self) -> None:
         self.is_up = True
@@ -194,14 +196,27 @@ class Arena:
         """Read what was sent, by all Beats."""
         return read_sent(self.sent_file)
 
-    def wait_for(self, count: int, *, by: int | None = None, seconds: float = 30) -> None:
+    def wait_for(self, count: int, *, by: int | None = None, seconds: float = PATIENCE) -> None:
         """Wait until so many more were sent, perhaps by one process."""
-        before = len([one for one in self.sent() if by in (None, one["pid"])])
-        self.wait_until(
-            lambda: len([one for one in self.sent() if by in (None, one["pid"])]) >= before + count, seconds
-        )
+        before = self._count(by)
+        self.wait_until(lambda: self._count(by) >= before + count, seconds)
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float = 30) -> None:
+    def _count(self, by: int | None) -> int:
+        return len([line for line in self.sent() if by in (None, line["pid"])])
+
+    def wait_until_quiet(self, seconds: float) -> None:
+        """Wait until nothing has been sent for some seconds."""
+        began, count = time.monotonic(), len(self.sent())
+
+        def is_quiet() -> bool:
+            nonlocal began, count
+            if len(self.sent()) > count:
+                began, count = time.monotonic(), len(self.sent())
+            return time.monotonic() - began > seconds
+
+        self.wait_until(is_quiet)
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
         until = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > until:
@@ -231,9 +246,9 @@ def check(arena: Arena, *, every: float, may_repeat: int = 0) -> None:
     """
     ticks: dict[str, Counter[str]] = defaultdict(Counter)
     ids: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for one in arena.sent():
-        ticks[one["name"]][one["tick"]] += 1
-        ids[one["name"], one["tick"]].add(one["id"])
+    for line in arena.sent():
+        ticks[line["name"]][line["tick"]] += 1
+        ids[line["name"], line["tick"]].add(line["id"])
     assert ticks, arena.logs()
     for name, counts in ticks.items():
         found = sorted(datetime.fromisoformat(tick.replace("Z", "+00:00")) for tick in counts)
@@ -247,8 +262,8 @@ def check(arena: Arena, *, every: float, may_repeat: int = 0) -> None:
 def everywhere(arenas: list[Arena], scenario: Callable[[Arena], None]) -> None:
     """Run a scenario on all databases at once: most of its time is waiting."""
     with ThreadPoolExecutor(len(arenas)) as pool:
-        done = [pool.submit(scenario, arena) for arena in arenas]
-        problems = [error for one in done if (error := one.exception()) is not None]
+        runs = [pool.submit(scenario, arena) for arena in arenas]
+        problems = [error for run in runs if (error := run.exception()) is not None]
     if problems:
         raise problems[0]
 

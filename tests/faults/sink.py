@@ -19,7 +19,7 @@ from shop.celery import app
 
 django.setup()
 
-from schedsync.beat.claims import StoredClaims  # noqa: E402
+from schedsync.beat.claims import Claims  # noqa: E402
 
 SENT = os.open(os.environ["FAULTS_SENT"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 WHERE, _, COUNT = os.environ.get("FAULTS_DIE", "").partition(":")
@@ -44,7 +44,7 @@ def write_down(headers: Any = None, body: Any = None, **_: Any) -> None:
 
 
 def dying(name: str, before: str, after: str) -> None:
-    original = getattr(StoredClaims, name)
+    original = getattr(Claims, name)
 
     def call(*args: Any) -> Any:
         reached(before)
@@ -52,7 +52,7 @@ def dying(name: str, before: str, after: str) -> None:
         reached(after)
         return result
 
-    setattr(StoredClaims, name, call)
+    setattr(Claims, name, call)
 
 
 if WHERE:

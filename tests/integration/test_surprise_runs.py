@@ -231,7 +231,7 @@ def test_a_longer_interval_is_counted_from_the_last_run(project: Project, clock:
             "message": "next run moves from 2026-11-23 13:00 UTC to 2026-11-23 15:00 UTC",
             "at": "2026-11-23T15:00:00Z",
         },
-        {"code": "frequency", "message": "6 a day become 4 a day"},
+        {"code": "frequency", "message": "runs 4 times a day instead of 6"},
     ]
     assert minutes(beat.run(6 * HOUR)) == ["23 15:00"]
 

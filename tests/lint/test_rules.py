@@ -60,19 +60,19 @@ def test_a_rule_has_its_page(code: str) -> None:
 CASES: list[tuple[str, str, list[str]]] = [
     ("several runs in the gap", 'a: {task: t, crontab: "15,45 2 * * *", timezone: Europe/Berlin}',
      ["SS201 2027-03-28 02:15 to 02:45 does not exist in Europe/Berlin: it runs at 03:15, the others are skipped",
-      "SS202 2027-10-31 02:00 to 03:00 comes twice in Europe/Berlin: nothing runs the second time"]),
+      "SS202 2027-10-31 02:00 to 03:00 occurs twice in Europe/Berlin: nothing runs the second time"]),
     ("an hourly crontab loses nothing", 'a: {task: t, crontab: "0 * * * *", timezone: Europe/Berlin}',
-     ["SS202 2027-10-31 02:00 to 03:00 comes twice in Europe/Berlin: nothing runs the second time"]),
+     ["SS202 2027-10-31 02:00 to 03:00 occurs twice in Europe/Berlin: nothing runs the second time"]),
     ("only on Mondays", 'a: {task: t, crontab: "30 2 * * mon", timezone: Europe/Berlin}', []),
     ("the gap of a half hour", 'a: {task: t, crontab: "15 2 * * *", timezone: Australia/Lord_Howe}',
      ["SS201 2027-10-03 02:15 does not exist in Australia/Lord_Howe: it runs at 02:45"]),
     ("minutes that don't divide", 'a: {task: t, crontab: "*/7 * * * *"}',
      ["SS204 every 7 minutes does not divide the hour: the last step lasts 4"]),
     ("an interval in microseconds", "a: {task: t, every: 250us, expires_after: 1s}",
-     ["SS205 every 250us: Beat sends as often as it can, some thousand a second at most",
+     ["SS205 every 250us: Beat cannot send that often, only a few thousand messages a second at most",
       "SS208 `expires_after: 1s` is longer than the 1s to the next run"]),
     ("faster than the limit", "a: {task: shop.tasks.slow, every: 5m}",
-     ["SS205 starts follow each other in 300 s, a run may take 600 s by its time limit"]),
+     ["SS205 starts every 300 s, but its time limit lets a run take 600 s"]),
     ("a quick interval", "a: {task: t, every: 10s}",
      ["SS207 every 10s without `expires_after`: an hour without workers leaves 360 messages"]),
     ("a late expiry on weekdays", 'a: {task: t, crontab: "0 9 * * mon-fri", expires_after: 2d}',
@@ -110,10 +110,10 @@ def test_a_herd_is_named_once_with_an_offset_that_stays(files: Project) -> None:
     first = found(files, herd, Options(max_starts=10))
     again = found(files, herd, Options(max_starts=10))
 
-    assert [one.message for one in first] == ["12 start in the minute of Mon 03:00 UTC, more than 10"]
+    assert [one.message for one in first] == ["12 schedules start at Mon 03:00 UTC, more than 10"]
     assert first == again
     assert str(first[0].hint).startswith(
-        "such as job-00, job-01, job-02 and 9 more; spread them: `H 3 * * *` puts this one at minute "
+        "job-00, job-01, job-02 and 9 more; spread them: `H 3 * * *` puts this one at minute "
     )
     assert found(files, herd, Options(max_starts=12)) == []
 

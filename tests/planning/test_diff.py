@@ -89,7 +89,7 @@ def agreed(desired: Desired) -> Observed:
 def test_what_is_there_already_is_no_difference(desired: Desired) -> None:
     found = diff(desired, agreed(desired), NOW)
 
-    assert (found.changes, found.held, found.forgotten, found.agreed) == ((), (), (), ())
+    assert (found.changes, found.held, found.lost_rows, found.to_record) == ((), (), (), ())
     assert found.unchanged == len(desired.schedules)
 
 
@@ -212,7 +212,7 @@ def test_deletes_that_are_announced_or_disabled_already_are_no_stops() -> None:
 def test_each_rule_names_its_way_out() -> None:
     last = Binding("staging", "github.com/a/b", "schedules", "a" * 40)
     here = Binding("production", "github.com/a/c", "schedules", "b" * 40)
-    found = refusals((), situation(taken=[("x", None)], now=here, last=last, older=True), Limits())
+    found = refusals((), situation(name_conflicts=[("x", None)], now=here, last=last, older=True), Limits())
 
     assert [(one.code, one.override.split(",")[0]) for one in found] == [
         ("name_taken", "--adopt 'x'"),

@@ -90,7 +90,7 @@ def hostile(attack: str) -> Review:
         Update(
             **common, row=Row(1, attack, SPEC), after=SPEC,
             fields=(FieldChange("description", attack, "x"), FieldChange("kwargs", {}, values)),
-            consequences=(Consequence("stops", "stops"), Consequence("taken_over", f"set {attack} loses it")),
+            consequences=(Consequence("stops", "stops"), Consequence("taken_over", f"set `{attack}` loses it")),
         ),
         *(Create(**common, after=SPEC, template=attack, fields=(FieldChange("task", None, attack),)) for _ in range(5)),
     )  # fmt: skip

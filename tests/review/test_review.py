@@ -72,12 +72,12 @@ def test_it_says_what_follows(changed: Checkout) -> None:
     }
 
     assert follows == {
-        "old": ["stops, the run at 2026-11-24 05:00 UTC will not happen"],
-        "fresh": ["first run at 2026-11-24 10:00 UTC", "runs 1 a day"],
+        "old": ["stops; its run at 2026-11-24 05:00 UTC will not happen"],
+        "fresh": ["first run at 2026-11-24 10:00 UTC", "runs once a day"],
         "nightly": [
             "next run moves from 2026-11-24 02:00 UTC to 2026-11-23 10:02 UTC",
-            "a slot of the past is not made up for (`edit_may_fire: false`)",
-            "runs 720 times as often: 1 a day becomes 720 a day (SS222)",
+            "does not catch up on the run that it has missed (`edit_may_fire: false`)",
+            "runs 720 times as often: 720 times a day instead of once a day (SS222)",
         ],
         "weekly-digest": [],
     }
@@ -86,9 +86,12 @@ def test_it_says_what_follows(changed: Checkout) -> None:
 @pytest.mark.parametrize(
     ("format_", "wanted"),
     [
-        ("text", ["- old", "+ fresh", "~ nightly", "> digest → weekly-digest", "1 a day becomes 720 a day"]),
+        (
+            "text",
+            ["- old", "+ fresh", "~ nightly", "> digest → weekly-digest", "720 times a day instead of once a day"],
+        ),
         ("markdown", ["| delete | `old` |", "| create | `fresh` |", "`0 2 * * * UTC` → `*/2 * * * * UTC`"]),
-        ("html", ["digest → weekly-digest", "1 a day becomes 720 a day", "<svg", "Before"]),
+        ("html", ["digest → weekly-digest", "720 times a day instead of once a day", "<svg", "Before"]),
     ],
 )
 def test_every_rendering_says_it(changed: Checkout, format_: str, wanted: list[str]) -> None:

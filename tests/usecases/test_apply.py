@@ -204,7 +204,7 @@ def test_a_name_that_nobody_manages_is_refused_until_it_is_adopted(project: Proj
     refused = project.apply()
 
     assert refused.code == 3
-    assert "a row `one` exists that nobody manages" in refused.err
+    assert "a row `one` exists already, and no set manages it" in refused.err
     assert "way out: --adopt 'one', or `adopt: true` in the file" in refused.err
     assert list(rows(project)) == ["one"]
     assert project.apply("--adopt", "one").code == 0
@@ -230,7 +230,7 @@ def test_two_sets_share_a_database_and_keep_to_themselves(project: Project) -> N
     refused = project.command("apply", *other)
 
     assert refused.code == 3
-    assert "a row `one` exists that set `default` manages" in refused.err
+    assert "a row `one` exists already, and set `default` manages it" in refused.err
     project.schedules("  three: {task: t, every: 1h}\n", "other/schedules/a.yaml")
     assert project.command("apply", *other).code == 0
     assert list(rows(project)) == ["one", "three", "two"]
@@ -394,6 +394,18 @@ def test_a_saved_plan_is_applied_as_it_is_and_goes_stale(project: Project) -> No
     assert (again.code, json.loads(again.out)["failure_reason"]) == (4, "stale")
 
 
+def test_a_saved_plan_with_the_fingerprint_of_an_older_version_is_stale(project: Project) -> None:
+    project.schedules(TWO)
+    saved = project.root / "plan.json"
+    project.plan("--out", str(saved))
+    values = json.loads(saved.read_text())
+    saved.write_text(json.dumps(values | {"observed": f"sha256:{'0' * 64}"}))
+    done = project.command("apply", "--plan", str(saved), "--yes", "--database", project.using)
+    message = "the tables have changed since it was made, or another version of schedsync made it"
+
+    assert (done.code, message in done.err, rows(project)) == (4, True, {})
+
+
 def test_a_saved_plan_that_was_edited_is_refused(project: Project) -> None:
     project.schedules(TWO)
     saved = project.root / "plan.json"
@@ -448,7 +460,7 @@ def test_names_that_stand_in_the_settings_too_are_refused(project: Project, sett
     project.schedules(TWO)
     refused = project.apply()
 
-    assert (refused.code, "stands in CELERY_BEAT_SCHEDULE too" in refused.err) == (3, True)
+    assert (refused.code, "is also defined in CELERY_BEAT_SCHEDULE" in refused.err) == (3, True)
     assert project.apply("--allow-dual-writer").code == 0
 
 
@@ -468,7 +480,7 @@ def test_environments_differ_and_bind_a_set(project: Project) -> None:
     assert project.apply("-e", "staging").code == 0
     assert [(row.name, row.enabled) for row in rows(project).values()] == [("one", False)]
     refused = project.apply("-e", "production")
-    assert (refused.code, "bound to environment `staging`" in refused.err) == (3, True)
+    assert (refused.code, "last applied to environment `staging`" in refused.err) == (3, True)
     assert project.apply("-e", "production", "--allow-move").code == 0
     assert rows(project)["one"].crontab.hour == "3"
 
@@ -553,7 +565,7 @@ def test_a_pause_is_shown_where_there_is_no_drift_and_where_it_ends_with_its_sch
     project.schedules("  two: {task: t.two, crontab: '0 2 * * *'}\n")
 
     assert (drift.code, "one: paused by" in drift.out) == (0, True)
-    assert "ends with it: incident" in project.plan().out
+    assert "ends: incident" in project.plan().out
 
 
 def test_adopting_what_is_not_there_is_an_error(project: Project) -> None:
@@ -569,7 +581,7 @@ def test_a_row_that_is_taken_from_another_set_names_it(project: Project) -> None
     project.schedules("  one: {task: t, every: 1h}\n", "other/schedules/a.yaml")
     words = ["plan", "other/schedules", "--adopt", "one", "--database", project.using]
 
-    assert "set default loses it" in project.command(*words).out
+    assert "set `default` no longer manages it" in project.command(*words).out
 
 
 def test_a_name_in_the_settings_warns_also_where_nothing_changes(project: Project, settings: Any) -> None:
@@ -577,4 +589,4 @@ def test_a_name_in_the_settings_warns_also_where_nothing_changes(project: Projec
     project.apply()
     settings.CELERY_BEAT_SCHEDULE = {"one": {"task": "t", "schedule": 5}}
 
-    assert "SS306 warning: `one` stands in CELERY_BEAT_SCHEDULE too" in project.plan().out
+    assert "SS306 warning: `one` is also defined in CELERY_BEAT_SCHEDULE" in project.plan().out

@@ -105,7 +105,7 @@ def test_pictures_are_whole_and_load_nothing(files_: Project) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--from", "tomorrow"), "`tomorrow` is no instant"),
+        (("--from", "tomorrow"), "`tomorrow` is not an instant"),
         (("--from", "2027-01-01", "--until", "2026-01-01"), "`--until` is earlier than `--from`"),
         (("--from", "9999-12-31T00:00:00Z"), "not within the years"),
         (("--count", "0"), "0 is not in the range"),

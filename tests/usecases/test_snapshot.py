@@ -96,7 +96,7 @@ def test_what_the_workers_do_not_know_heads_the_plan(shop: Project) -> None:
 
     assert text.splitlines()[2:5] == [
         "Deploy the workers first:",
-        "schedules/shop.yaml:5:17: SS219 warning: no worker of the snapshot knows the task `shop.repotr`",
+        "schedules/shop.yaml:5:17: SS219 warning: the snapshot's workers do not know the task `shop.repotr`",
         "  hint: did you mean `shop.report`?",
     ]
     assert markdown.index("Deploy the workers first") < markdown.index("| create |")
@@ -201,8 +201,8 @@ def test_only_what_was_reviewed_is_applied(shop: Project) -> None:
 
     assert saved.code == 0
     assert refused.code == 3
-    assert "not_reviewed: nobody reviewed to create `slipped`" in refused.err
-    assert "not_reviewed: nobody reviewed to create `two` so: timing" in refused.err
+    assert "not_reviewed: the reviewed plan does not create `slipped`" in refused.err
+    assert "not_reviewed: the reviewed plan has other values to create `two`: timing" in refused.err
     assert "`one`" not in refused.err
     assert (part.code, rest.code) == (0, 0)
     assert set(PeriodicTask.objects.values_list("name", flat=True)) >= {"one", "two"}
@@ -236,5 +236,5 @@ def test_a_review_knows_what_a_snapshot_tells(shop: Project) -> None:
     found = {one["code"]: one["message"] for one in json.loads(done.out)["findings"] if one["new"]}
 
     assert found["SS220"].startswith("the ")
-    assert found["SS164"] == "an apply would be refused: a row `foreign` exists that nobody manages"
+    assert found["SS164"] == "an apply would be refused: a row `foreign` exists already, and no set manages it"
     assert (done.code, adopted.code) == (1, 0)

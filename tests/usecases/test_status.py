@@ -98,7 +98,7 @@ def test_it_says_who_leads(project: Project, clock: Any) -> None:
     one, two = Beat(clock), Beat(clock)
     one.settle()
     two.settle()
-    one.scheduler._others.suspect(["late"])
+    one.scheduler._rivals.suspect(["late"])
     one.settle()
     done = project.command("status", "--database", project.using)
 
@@ -112,7 +112,7 @@ def test_it_says_who_leads(project: Project, clock: Any) -> None:
 def test_a_beat_that_is_behind_is_named(project: Project, clock: Any) -> None:
     beat = Beat(clock)
     beat.settle()
-    before = beat.scheduler.loader.number
+    before = beat.scheduler.reloader.change_number
     project.schedules(SCHEDULES)
     refused = project.apply("--wait", "--timeout", "1s")
     number = last_number(project.using)
@@ -121,7 +121,7 @@ def test_a_beat_that_is_behind_is_named(project: Project, clock: Any) -> None:
     assert "not loaded in time by" in refused.err
     assert number > before
     beat.step()
-    assert beat.scheduler.loader.number == number
+    assert beat.scheduler.reloader.change_number == number
     done = project.apply("--wait", "--timeout", "1s")
     assert (done.code, "loaded by" in done.out) == (0, True)
     loaded, behind = wait_until_loaded(project.using, number, 1, WaitOptions().sleep)

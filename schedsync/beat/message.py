@@ -1,0 +1,89 @@
+"""The message of one tick: what Celery sends for it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schedsync.beat.loaded_schedule import LoadedSchedule, parsed
+from schedsync.core.timing import instant_text
+
+#: The namespace of the task ids: the same schedule and tick have the same id in every Beat and at every attempt.
+_NAMESPACE = uuid.UUID("6f1f5f5e-2f3b-5d0c-9c1a-5a1b6d2b8f10")
+_OPTIONS = ("queue", "exchange", "routing_key", "priority")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The message of one tick, with the attributes that Celery's Beat and its hooks read from a schedule entry."""
+
+    loaded: LoadedSchedule
+    tick: datetime
+
+    @property
+    def row_id(self) -> int:
+        """The id of the schedule's row."""
+        return self.loaded.row_id
+
+    @property
+    def one_off(self) -> bool:
+        """Whether the schedule runs once."""
+        return self.loaded.one_off
+
+    @property
+    def key(self) -> tuple[int, datetime]:
+        """The key of its claim: the row's id, and the tick."""
+        return self.loaded.row_id, self.tick
+
+    @property
+    def name(self) -> str:
+        """The schedule's name."""
+        return self.loaded.name
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.loaded.task
+
+    @property
+    def args(self) -> list[Any]:
+        """The positional arguments."""
+        return list(parsed(self.loaded.args))
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """The keyword arguments."""
+        return dict(parsed(self.loaded.kwargs))
+
+    @property
+    def task_id(self) -> str:
+        """The id of the task, which is the same for the same tick."""
+        return str(uuid.uuid5(_NAMESPACE, f"{self.loaded.name}@{instant_text(self.tick)}"))
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of ``apply_async``: the row's, the headers that say why it runs, and the id."""
+        loaded = self.loaded
+        options = {name: value for name, value in zip(_OPTIONS, loaded.options, strict=True) if value is not None}
+        # In this order, and a count of 0 means none: django_celery_beat/models.py ``PeriodicTask.expires_``.
+        expires = loaded.expires or loaded.expires_after
+        if expires is not None:
+            options["expires"] = expires
+        return options | {"headers": self.headers, "task_id": self.task_id}
+
+    @property
+    def headers(self) -> dict[str, Any]:
+        """The row's headers, those of stock Beat, and those that schedsync adds."""
+        loaded = self.loaded
+        added: Mapping[str, Any] = {
+            "periodic_task_name": loaded.name,
+            "celery_beat_task": True,
+            "schedsync_schedule": loaded.name,
+            "schedsync_tick": instant_text(self.tick),
+        }
+        set_name, commit = loaded.managed[:2]
+        managed = {} if set_name is None else {"schedsync_set": set_name, "schedsync_commit": commit or None}
+        return {**parsed(loaded.headers), **added, **managed}
