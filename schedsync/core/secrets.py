@@ -38,8 +38,8 @@ _SIGNATURES = frozenset({"sig", "signature"})
 #: Before a colon these words are mostly a part of a sentence.
 _PROSE = frozenset({"token", "secret", "secrets", "credential", "credentials", "bearer"})
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-#: Values that are secrets under any key, by the documentation of the services that issue them. Texts come from outside in
-#: any length, so no pattern may scan the same characters again and again.
+#: Values that are secrets under any key, by the documentation of the services that issue them. Texts come from outside
+#: in any length, so no pattern may scan the same characters again and again.
 _VALUES = (
     re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY"),
     re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bAIza[A-Za-z0-9_-]{35}|\bya29\.[A-Za-z0-9_-]{20}|\bGOCSPX-[A-Za-z0-9_-]{20}"),
@@ -180,7 +180,7 @@ def _changed(key: str, before: Any, after: Any) -> Any:
 
 
 def masked(value: Any) -> Any:
-    """Return a JSON value with three asterisks in place of every secret, and of a value that is nested too deep to read."""
+    """Return a JSON value with three asterisks in place of every secret, and of a value nested too deep to read."""
     try:
         return _masked(value)
     except RecursionError:

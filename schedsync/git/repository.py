@@ -11,14 +11,17 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from schedsync.errors import Unavailable, WrongUsage
+from schedsync.core.finding import Finding
+from schedsync.core.location import Location
+from schedsync.errors import InvalidSet, Unavailable, WrongUsage
+from schedsync.files.bounds import too_large
 from schedsync.files.discover import printable_path
 from schedsync.files.yaml import MAX_BYTES
 
@@ -29,6 +32,13 @@ if TYPE_CHECKING:
 LINK, SUBMODULE, DIRECTORY = "120000", "160000", "040000"
 OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _REFERENCE = re.compile(r"[^\s\x00-\x1f\x7f^-][^\s\x00-\x1f\x7f]{0,999}\Z")
+#: The entries of a tree, directories among them.
+MAX_ENTRIES = 100_000
+#: The directories above a file.
+MAX_DEPTH = 100
+#: The characters of all paths of a tree together.
+_MAX_PATHS = 16 * 2**20
+_LONGEST_SHOWN = 200
 #: These keep a repository's configuration from starting a program, and Git from fetching anything.
 _QUIET = {
     "GIT_ALLOW_PROTOCOL": "none",
@@ -152,13 +162,24 @@ class Repository:
         status, output, _ = self.git.execute(["git", *words], with_extended_output=True, with_exceptions=False)
         return int(status), str(output)
 
-    def listing(self, *words: str) -> str:
-        """Return Git's list of the entries of a tree; raises Unavailable if one of its objects is missing."""
-        status, output = self._run("ls-tree", "-z", "--full-tree", *words)
-        if status:
-            hint = "fetch it: a partial or damaged clone cannot be reviewed"
-            raise Unavailable("a tree is not in this clone", hint=hint)
-        return output
+    def listing(self, *words: str) -> Generator[tuple[str, Entry], None, None]:
+        """Yield the paths and entries of a tree while Git lists them.
+
+        Trees that refer to each other can list more entries than any machine can hold. The caller stops reading, and
+        Git ends with that. Raises Unavailable if an object is missing.
+        """
+        popen: Any = self.git.execute(["git", "ls-tree", "-z", "--full-tree", *words], as_process=True).proc
+        try:
+            yield from _entries(popen.stdout)
+            popen.stdout.read()
+            if popen.wait():
+                hint = "fetch it: a partial or damaged clone cannot be reviewed"
+                raise Unavailable("a tree is not in this clone", hint=hint)
+        finally:
+            popen.kill()
+            popen.wait()
+            popen.stdout.close()
+            popen.stderr.close()
 
     def tree(self, commit: str) -> Tree:
         """Return the tree of a commit, by its id."""
@@ -238,11 +259,32 @@ class Tree:
     def entries(self, directory: PurePosixPath) -> Mapping[str, Entry]:
         """Return the files, links and submodules at or below a directory, by their paths from the root, in order."""
         words = [] if directory == PurePosixPath() else ["--", directory.as_posix()]
-        return _parsed(self.repository.listing("-r", self.commit, *words))
+        # With `-t` Git lists the directories too. Without it, trees of trees without files would list nothing for ever.
+        entries: dict[str, Entry] = {}
+        length = 0
+        listing = self.repository.listing("-r", "-t", self.commit, *words)
+        for count, (path, entry) in enumerate(listing, 1):
+            length += len(path)
+            if count > MAX_ENTRIES or length > _MAX_PATHS or path.count("/") > MAX_DEPTH:
+                listing.close()
+                raise InvalidSet([self._too_large(path, count, length)])
+            if entry.mode != DIRECTORY:
+                entries[path] = entry
+        return entries
+
+    def _too_large(self, path: str, count: int, length: int) -> Finding:
+        if count > MAX_ENTRIES:
+            message = f"the tree has more than {MAX_ENTRIES:,} entries"
+        elif length > _MAX_PATHS:
+            message = f"the paths of the tree have more than {_MAX_PATHS:,} characters"
+        else:
+            message = f"the tree is nested more than {MAX_DEPTH} levels deep"
+        place = Location(printable_path(f"{self.short}:{path[:_LONGEST_SHOWN]}"), 1, 1)
+        return too_large(message, place, "give the directory of the schedules as PATH, and keep it small")
 
     def entry(self, path: PurePosixPath) -> Entry | None:
         """Return one entry, which may be a directory; None if there is none."""
-        return _parsed(self.repository.listing(self.commit, "--", path.as_posix())).get(path.as_posix())
+        return dict(self.repository.listing(self.commit, "--", path.as_posix())).get(path.as_posix())
 
     @property
     def short(self) -> str:
@@ -250,10 +292,15 @@ class Tree:
         return self.commit[:12]
 
 
-def _parsed(listing: str) -> dict[str, Entry]:
-    entries: dict[str, Entry] = {}
-    for line in filter(None, listing.split("\0")):
-        details, _, path = line.partition("\t")
-        mode, _, object_id = details.split(" ")
-        entries[path] = Entry(mode, object_id)
-    return entries
+def _entries(stream: Any) -> Iterator[tuple[str, Entry]]:
+    """Yield the entries of `ls-tree -z` from its output."""
+    rest = b""
+    while chunk := stream.read1(2**16):
+        *lines, rest = (rest + chunk).split(b"\0")
+        if len(rest) > _MAX_PATHS:
+            # The caller refuses it for its length.
+            lines = [rest]
+        for line in lines:
+            details, _, path = os.fsdecode(line).partition("\t")
+            mode, _, object_id = details.split(" ")
+            yield path, Entry(mode, object_id)
