@@ -12,33 +12,22 @@ import os
 import re
 import shutil
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from schedsync.core.finding import Finding
-from schedsync.core.location import Location
-from schedsync.errors import InvalidSet, Unavailable, WrongUsage
-from schedsync.files.bounds import too_large
+from schedsync.errors import Unavailable, WrongUsage
 from schedsync.files.discover import printable_path
 from schedsync.files.yaml import MAX_BYTES
+from schedsync.git.entries import Entry, bounded_entries, entries_of
 
 if TYPE_CHECKING:
     import git
 
-#: The modes of entries in Git's trees that are not files.
-LINK, SUBMODULE, DIRECTORY = "120000", "160000", "040000"
 OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _REFERENCE = re.compile(r"[^\s\x00-\x1f\x7f^-][^\s\x00-\x1f\x7f]{0,999}\Z")
-#: The entries of a tree, directories among them.
-MAX_ENTRIES = 100_000
-#: The directories above a file.
-MAX_DEPTH = 100
-#: The characters of all paths of a tree together.
-_MAX_PATHS = 16 * 2**20
-_LONGEST_SHOWN = 200
 #: These keep a repository's configuration from starting a program, and Git from fetching anything.
 _QUIET = {
     "GIT_ALLOW_PROTOCOL": "none",
@@ -66,13 +55,6 @@ _DEFAULT_BRANCHES = (
     "refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master",
     "refs/heads/main", "refs/heads/master",
 )  # fmt: skip
-
-
-class Entry(NamedTuple):
-    """One entry of a tree, as Git calls it: its mode, and the id of its object."""
-
-    mode: str
-    id: str
 
 
 def blob_id(data: bytes) -> str:
@@ -170,7 +152,7 @@ class Repository:
         """
         popen: Any = self.git.execute(["git", "ls-tree", "-z", "--full-tree", *words], as_process=True).proc
         try:
-            yield from _entries(popen.stdout)
+            yield from entries_of(popen.stdout)
             popen.stdout.read()
             if popen.wait():
                 hint = "fetch it: a partial or damaged clone cannot be reviewed"
@@ -260,27 +242,9 @@ class Tree:
         """Return the files, links and submodules at or below a directory, by their paths from the root, in order."""
         words = [] if directory == PurePosixPath() else ["--", directory.as_posix()]
         # With `-t` Git lists the directories too. Without it, trees of trees without files would list nothing for ever.
-        entries: dict[str, Entry] = {}
-        length = 0
         listing = self.repository.listing("-r", "-t", self.commit, *words)
-        for count, (path, entry) in enumerate(listing, 1):
-            length += len(path)
-            if count > MAX_ENTRIES or length > _MAX_PATHS or path.count("/") > MAX_DEPTH:
-                listing.close()
-                raise InvalidSet([self._too_large(path, count, length)])
-            if entry.mode != DIRECTORY:
-                entries[path] = entry
-        return entries
-
-    def _too_large(self, path: str, count: int, length: int) -> Finding:
-        if count > MAX_ENTRIES:
-            message = f"the tree has more than {MAX_ENTRIES:,} entries"
-        elif length > _MAX_PATHS:
-            message = f"the paths of the tree have more than {_MAX_PATHS:,} characters"
-        else:
-            message = f"the tree is nested more than {MAX_DEPTH} levels deep"
-        place = Location(printable_path(f"{self.short}:{path[:_LONGEST_SHOWN]}"), 1, 1)
-        return too_large(message, place, "give the directory of the schedules as PATH, and keep it small")
+        with closing(listing):
+            return bounded_entries(listing, self.short)
 
     def entry(self, path: PurePosixPath) -> Entry | None:
         """Return one entry, which may be a directory; None if there is none."""
@@ -290,17 +254,3 @@ class Tree:
     def short(self) -> str:
         """The first twelve digits of the commit's id."""
         return self.commit[:12]
-
-
-def _entries(stream: Any) -> Iterator[tuple[str, Entry]]:
-    """Yield the entries of `ls-tree -z` from its output."""
-    rest = b""
-    while chunk := stream.read1(2**16):
-        *lines, rest = (rest + chunk).split(b"\0")
-        if len(rest) > _MAX_PATHS:
-            # The caller refuses it for its length.
-            lines = [rest]
-        for line in lines:
-            details, _, path = os.fsdecode(line).partition("\t")
-            mode, _, object_id = details.split(" ")
-            yield path, Entry(mode, object_id)

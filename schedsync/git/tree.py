@@ -26,7 +26,8 @@ from schedsync.files.discover import (
     skipped_submodule,
 )
 from schedsync.files.yaml import MAX_BYTES
-from schedsync.git.repository import DIRECTORY, LINK, SUBMODULE, Entry, Tree
+from schedsync.git.entries import DIRECTORY, LINK, SUBMODULE, Entry
+from schedsync.git.repository import Tree
 
 #: A chain of more links is taken for a loop.
 _MAX_LINKS = 40
