@@ -30,7 +30,7 @@ MAX_FINDINGS_OF_SET: Final = 10_000
 #: A message may quote a value, and a value may be as long as a file.
 _LONGEST_MESSAGE: Final = 1_000
 #: What one value of the arguments costs, besides its text.
-_VALUE: Final = 16
+_VALUE: Final = 32
 
 
 class Halt(Exception):

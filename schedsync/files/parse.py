@@ -17,6 +17,8 @@ from schedsync.files.timing import read_timing
 
 _MESSAGE_TEXTS = ("queue", "exchange", "routing_key")
 _JSON = {"args": list, "kwargs": dict, "headers": dict}
+#: A label that is kept for each schedule costs more than an argument that becomes text.
+_COPY = 8
 _COPIED = ("labels", "ignore_changes")
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "delivery": ("at_least_once", "at_most_once"),
@@ -35,7 +37,7 @@ def read_schedule(
     Returns None if it cannot be built; why is then among the findings.
     """
     shown = template or name
-    copied = sum(fields[key].weight for key in _COPIED if key in fields)
+    copied = sum(_COPY * fields[key].weight for key in _COPIED if key in fields)
     reporter.budget.spend((name, _text(fields.get("description"))), copied)
     timing = read_timing(name, shown, place, fields, reporter)
     options = _options(fields, reporter, isinstance(timing, timings.Clocked))

@@ -150,7 +150,9 @@ class Repository:
         Trees that refer to each other can list more entries than any machine can hold. The caller stops reading, and
         Git ends with that. Raises Unavailable if an object is missing.
         """
-        popen: Any = self.git.execute(["git", "ls-tree", "-z", "--full-tree", *words], as_process=True).proc
+        # GitPython ends the process when its handle is gone.
+        handle = self.git.execute(["git", "ls-tree", "-z", "--full-tree", *words], as_process=True)
+        popen: Any = handle.proc
         try:
             yield from entries_of(popen.stdout)
             popen.stdout.read()
