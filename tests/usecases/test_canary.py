@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from celery import current_app
 from django.db import DatabaseError, connections
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
@@ -44,6 +45,15 @@ WRONG = {
     "an alias": f"kwargs: {{password: *{CANARY}}}",
     "a long number": f"kwargs: {{password: 0{CANARY[:7]}}}",
 }
+
+
+@pytest.fixture(autouse=True)
+def task() -> Iterator[None]:
+    """The application's task, which a snapshot needs."""
+    current_app.task(name="t", shared=False)(lambda *_, **__: None)
+    current_app.finalize(auto=True)
+    yield
+    current_app.tasks.pop("t", None)
 
 
 @pytest.fixture(autouse=True)
