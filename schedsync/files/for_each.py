@@ -12,7 +12,7 @@ from typing import Any
 from schedsync.core.finding import did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule
-from schedsync.core.secrets import MASK, is_typed_mask
+from schedsync.core.secrets import MASK, is_typed_mask, masked
 from schedsync.files.discover import OutsideError
 from schedsync.files.document import Document
 from schedsync.files.foreign_text import foreign_text_finding
@@ -127,7 +127,7 @@ def _distinct(items: Sequence[tuple[Any, Location]], reporter: Reporter) -> list
         if first is place:
             values.append(value)
         else:
-            message = f"the value `{_text(value)[:40]}` is listed twice, first at {first}"
+            message = f"the value `{masked(_text(value))[:40]}` is listed twice, first at {first}"
             reporter.finding("SS150", message, place, "two schedules would have the same name")
     return values
 

@@ -58,12 +58,16 @@ class Snapshot:
             "created_at": instant_text(self.created_at),
             "application": application_document(self.application),
             "rows": [row_document(row, masked_spec) for row in observed.rows.values()],
-            "ledger": [managed_document(managed, masked_spec) for managed in observed.ledger.values()],
+            "ledger": [_masked_people(managed_document(entry, masked_spec)) for entry in observed.ledger.values()],
             "elsewhere": dict(observed.elsewhere),
             "pauses": [snapshot_pause_document(pause) for pause in observed.pauses.values()],
             "last": self.last and binding_document(self.last),
             "dual_writers": sorted(self.dual_writers),
         }
+
+
+def _masked_people(entry: dict[str, Any]) -> dict[str, Any]:
+    return entry | {"people": masked(entry["people"])}
 
 
 def snapshot_from(values: Mapping[str, Any]) -> Snapshot:
@@ -89,7 +93,7 @@ def masked_spec(spec: Spec) -> Spec:
     args, kwargs, headers = map(_masked_text, (spec.args, spec.kwargs, spec.headers))
     if (args, kwargs, headers) == (spec.args, spec.kwargs, spec.headers):
         return spec
-    return replace(spec, args=args, kwargs=kwargs, headers=headers)
+    return replace(spec, args=args, kwargs=kwargs, headers=headers, description=masked(spec.description))
 
 
 def _masked_text(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from celery import current_app
@@ -50,7 +49,10 @@ WRONG = {
 @pytest.fixture(autouse=True)
 def task() -> Iterator[None]:
     """The application's task, which a snapshot needs."""
-    current_app.task(name="t", shared=False)(lambda *_, **__: None)
+
+    def work(*args: object, **kwargs: object) -> None: ...
+
+    current_app.task(name="t", shared=False)(work)
     current_app.finalize(auto=True)
     yield
     current_app.tasks.pop("t", None)
@@ -137,7 +139,7 @@ def test_a_mask_is_no_value(files: Project, value: str) -> None:
     done = files.command("validate", "schedules")
 
     assert done.code == 1
-    assert "schedules/shop.yaml:3:49: SS113 `***` is what schedsync shows in place of a secret" in done.out
+    assert "schedules/shop.yaml:3:46: SS113 `***` is what schedsync shows in place of a secret" in done.out
     assert "schedules/shop.yaml:4:13: SS113" in done.out
 
 
@@ -155,7 +157,9 @@ def test_stars_that_are_no_mask_are_values(files: Project) -> None:
 
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32\nsize 12\n"
-CONFLICT = "version: 1\nschedules:\n<<<<<<< HEAD\n  a: {task: t, every: 1h}\n=======\n  a: {task: t, every: 2h}\n>>>>>>> x\n"
+CONFLICT = (
+    "version: 1\nschedules:\n<<<<<<< HEAD\n  a: {task: t, every: 1h}\n=======\n  a: {task: t, every: 2h}\n>>>>>>> x\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +177,9 @@ def test_what_git_writes_into_a_file_is_named(files: Project, text: str, finding
     (files.root / "schedules/values.txt").write_bytes(text.encode())
     lines = files.command("validate", "schedules").out.splitlines()
 
-    assert [line for line in lines if "SS" in line] == [f"schedules/{name}:{finding}" for name in ("a.yaml", "values.txt")]
+    assert [line for line in lines if "SS" in line] == [
+        f"schedules/{name}:{finding}" for name in ("a.yaml", "values.txt")
+    ]
 
 
 def test_a_row_of_equals_signs_in_a_comment_is_no_conflict(files: Project) -> None:
