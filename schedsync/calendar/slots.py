@@ -163,7 +163,7 @@ def runs(spec: Spec, after: datetime, slots: Iterator[datetime]) -> Iterator[dat
 
 
 def runs_a_day(timing: Timing) -> float:
-    """Return how often a timing runs a day, on average over the years; 0 for one instant."""
+    """Return how often a timing runs a day, on average over the years; 0 for a clocked timing."""
     if isinstance(timing, Crontab):
         fields = fields_of(timing)
         return len(fields.minutes) * _share_of_days(fields.days, fields.months, fields.weekdays)
@@ -182,7 +182,7 @@ def _share_of_days(days: frozenset[int], months: frozenset[int], weekdays: froze
 
 
 def shortest_gap(timing: Timing) -> timedelta | None:
-    """Return the shortest time between two runs on ordinary days; None for one instant."""
+    """Return the shortest time between two runs on ordinary days; None for a clocked timing."""
     if isinstance(timing, Interval):
         return timedelta(microseconds=timing.microseconds)
     if isinstance(timing, Clocked):

@@ -157,10 +157,13 @@ def _counts_by_day(timing: Crontab, first: datetime, last: datetime) -> Iterator
         whole = first <= start and stop <= last
         if whole and not any(changes_on(zone, day + shift * _DAY) for shift in (-1, 0, 1)):
             yield len(fields.minutes) if fields.on(day) else 0
+        elif first >= start:
+            # `first` is a tick even if the clock skips it, so that searching from just before it would not find it.
+            yield int(first < last) + _slots_between(timing, first, min(last, stop))
         else:
-            yield _slots_between(timing, max(first, start), min(last, stop))
+            yield _slots_between(timing, start - MICROSECOND, min(last, stop))
         day += _DAY
 
 
-def _slots_between(timing: Crontab, start: datetime, stop: datetime) -> int:
-    return sum(1 for _ in takewhile(lambda slot: slot < stop, crontab_slots(timing, start - MICROSECOND)))
+def _slots_between(timing: Crontab, after: datetime, stop: datetime) -> int:
+    return sum(1 for _ in takewhile(lambda slot: slot < stop, crontab_slots(timing, after)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from schedsync.commands.options import DatabaseOptions, FileOptions, LiftedRules
 from schedsync.config import read_config
 from schedsync.errors import WrongUsage
+from schedsync.files.progress import Progress, silent
 
 if TYPE_CHECKING:
     from schedsync.usecases.target import Target
@@ -61,15 +62,19 @@ def _check_project(database: str) -> None:
         raise WrongUsage(f"no database `{database}` in DATABASES", hint=f"known: {known}")
 
 
-def target(files: FileOptions, database: DatabaseOptions, lifted: LiftedRules = _NOTHING) -> Target:
+def target(
+    files: FileOptions, database: DatabaseOptions, lifted: LiftedRules = _NOTHING, progress: Progress = silent
+) -> Target:
     """Set Django up, and return the set, the database and the limits that a verb works with."""
     set_up(database)
-    return target_without_database(files, lifted, database.database)
+    return target_without_database(files, lifted, database.database, progress)
 
 
-def target_without_database(files: FileOptions, lifted: LiftedRules = _NOTHING, using: str = "default") -> Target:
+def target_without_database(
+    files: FileOptions, lifted: LiftedRules = _NOTHING, using: str = "default", progress: Progress = silent
+) -> Target:
     """Return the same for a verb that needs no Django."""
     from schedsync.usecases.target import Target
 
     config = read_config(files.path)
-    return Target(config, using, files.environment, config.limited(lifted.limits), lifted.adopt)
+    return Target(config, using, files.environment, config.limited(lifted.limits), lifted.adopt, progress)

@@ -6,6 +6,7 @@ import click
 
 from schedsync.commands.django import set_up
 from schedsync.commands.options import DatabaseOptions, database_options, lock_timeout_option, verb
+from schedsync.commands.output import show
 from schedsync.render.words import printable
 
 
@@ -24,5 +25,5 @@ def resume(name: str, lock_timeout: float, database: DatabaseOptions) -> int:
 
     runs = operate.resume(database.database, name, WaitOptions(lock=lock_timeout))
     state = "runs again" if runs else "is no longer paused; it does not run: Git has it disabled, or it is completed"
-    click.echo(f"{printable(name)} {state}")
+    show(lambda _paint: f"{printable(name)} {state}")
     return 0

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from schedsync.commands.django import set_up
 from schedsync.commands.options import DatabaseOptions, database_options, format_option, verb
-from schedsync.commands.output import paint
+from schedsync.commands.output import show
 from schedsync.render.status import status_json, status_text
 
 
@@ -26,5 +24,8 @@ def status(database: DatabaseOptions, format_: str) -> int:
     from schedsync.usecases.status import status as read
 
     result = read(database.database)
-    click.echo(status_json(result) if format_ == "json" else status_text(result, paint(sys.stdout)))
+    if format_ == "json":
+        click.echo(status_json(result))
+    else:
+        show(lambda paint: status_text(result, paint))
     return 2 if result.overdue else 0

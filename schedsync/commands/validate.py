@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime, timezone
 
 import click
 
 from schedsync.commands.options import FileOptions, file_options, format_option, option, verb
-from schedsync.commands.output import paint, say
+from schedsync.commands.output import say, show
+from schedsync.commands.terminal import progress_line
 from schedsync.config import read_config
 from schedsync.core.finding import has_errors
 from schedsync.render import github, json_, text
@@ -26,12 +26,15 @@ def validate(files: FileOptions, format_: str, strict: bool) -> int:
     is chosen, all environments are checked. Exits 1 if there are errors.
     """
     config = read_config(files.path)
-    result = check(config, config.chosen(files.environment), datetime.now(timezone.utc))
+    with progress_line() as progress:
+        result = check(config, config.chosen(files.environment), datetime.now(timezone.utc), progress)
     findings = result.findings
     if format_ == "json":
         click.echo(json_.findings(findings, result.files, result.schedules))
-    elif findings:
-        click.echo(github.findings(findings) if format_ == "github" else text.findings(findings, paint(sys.stdout)))
+    elif findings and format_ == "github":
+        click.echo(github.findings(findings))
+    else:
+        show(lambda paint: text.findings(findings, paint))
     errors = sum(finding.severity == "error" for finding in findings)
     say(
         f"{result.schedules:,} schedule{'s' * (result.schedules != 1)} in {result.files:,} "

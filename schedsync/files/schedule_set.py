@@ -16,6 +16,7 @@ from schedsync.files.bounds import SetSize, TextBudget
 from schedsync.files.discover import SourceFile, read_files
 from schedsync.files.document import Part
 from schedsync.files.one_file import ReadFile, read_file
+from schedsync.files.progress import Progress, each, silent
 from schedsync.files.rename_hint import rename_hint
 
 
@@ -53,11 +54,13 @@ class ScheduleSet:
         return config.environments or [None]
 
 
-def read_set(config: Config) -> ScheduleSet:
+def read_set(config: Config, progress: Progress = silent) -> ScheduleSet:
     """Read all files of a set; one bad file hides no other."""
+    progress("looking for files")
     files, findings = read_files(config.paths, config.root, config.within)
     budget = TextBudget()
-    return set_of(files, findings, config.environments, lambda file: read_file(file, config.environments, budget))
+    reading = each(files, "reading", "files", progress)
+    return set_of(reading, findings, config.environments, lambda file: read_file(file, config.environments, budget))
 
 
 def set_of(

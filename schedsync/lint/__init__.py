@@ -1,4 +1,8 @@
-"""The rules, listed by hand, and how they are run. Pure: no Django, no Celery, no YAML."""
+"""The lint rules, one a file and listed here by hand, and how they are run.
+
+The room is pure: it imports calendar, errors and core, and no Django, Celery or YAML. Begin with ``rule``, which says
+what a rule is.
+"""
 
 from __future__ import annotations
 

@@ -91,9 +91,10 @@ def snapshot_from(values: Mapping[str, Any]) -> Snapshot:
 def masked_spec(spec: Spec) -> Spec:
     """Return a spec whose secrets are masked."""
     args, kwargs, headers = map(_masked_text, (spec.args, spec.kwargs, spec.headers))
-    if (args, kwargs, headers) == (spec.args, spec.kwargs, spec.headers):
+    description = masked(spec.description)
+    if (args, kwargs, headers, description) == (spec.args, spec.kwargs, spec.headers, spec.description):
         return spec
-    return replace(spec, args=args, kwargs=kwargs, headers=headers, description=masked(spec.description))
+    return replace(spec, args=args, kwargs=kwargs, headers=headers, description=description)
 
 
 def _masked_text(text: str) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from schedsync.config import Config
 from schedsync.core.finding import Finding, in_order
+from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import read_set, resolve_set
 from schedsync.lint import lint
 from schedsync.lint.rule import Context
@@ -21,12 +22,13 @@ class Validation:
     schedules: int
 
 
-def validate(config: Config, environment: str | None, now: datetime) -> Validation:
+def validate(config: Config, environment: str | None, now: datetime, progress: Progress = silent) -> Validation:
     """Check a set in one environment; where that is None, in every environment by which its schedules differ."""
-    files = read_set(config)
+    files = read_set(config, progress)
     findings = files.findings
     names: set[str] = set()
     for name in files.environments(config, environment):
+        progress(f"checking {name}" if name else "checking")
         desired, of_environment = resolve_set(files, name)
         names |= set(desired.schedules)
         schedules = tuple(desired.schedules.values())

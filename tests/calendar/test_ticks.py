@@ -30,6 +30,7 @@ def stepped(timing: Timing, tick: datetime, until: datetime) -> Iterator[datetim
 @example(cron("30 2 * * *", "Europe/Berlin"), datetime(2026, 3, 28, tzinfo=timezone.utc), timedelta(days=3))
 @example(cron("*/7 * * * *", "Europe/Berlin"), datetime(2026, 3, 28, 20, tzinfo=timezone.utc), timedelta(hours=9))
 @example(cron("0 2,3 * * *", "Europe/Berlin"), datetime(2026, 10, 24, tzinfo=timezone.utc), timedelta(days=2))
+@example(cron("1 0 * * *", "Asia/Beirut"), datetime(2005, 3, 26, tzinfo=timezone.utc), timedelta(days=3))
 def test_the_last_tick_is_the_one_that_stepping_finds(timing: Timing, begin: datetime, span: timedelta) -> None:
     first = tick_after(timing, begin)
     assume(first is not None and first <= begin + span)

@@ -1,0 +1,100 @@
+"""The map of the house is true: its paths exist, and twenty questions are answered where it says."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/concepts/house.md").read_text(encoding="utf-8")
+PACKAGE = ROOT / "schedsync"
+#: Question of the page, and the name of the code that answers it.
+ANSWERS = {
+    "that a stop is refused?": "is_stop",
+    "that a row which nobody manages is refused until it is adopted?": "refusals",
+    "that daylight saving skips a slot?": "crontab_slots",
+    "what `H` becomes in a crontab?": "_hashed",
+    "that two spellings of a timing are equal?": "canonical",
+    "which cause a difference has?": "_cause",
+    "that a schedule is held?": "is_held",
+    "which last run an apply writes?": "last_run_for",
+    "when stock Beat fires after an edit?": "next_run",
+    "that a plan is stale?": "fingerprint",
+    "what is written again after a commit?": "repair",
+    "which database errors are tried again?": "fault_of",
+    "which schedule rows are deleted?": "collect_orphans",
+    "which exit code an error has?": "Refused",
+    "which value wins: defaults, schedule or environment?": "_layered",
+    "how many schedules one `for_each` may make?": "MAX_EXPANSION",
+    "that a file outside the directory is not read?": "OutsideError",
+    "how a masked secret looks?": "MASK",
+    "which Beat leads?": "Leadership",
+    "which tick is due after an outage?": "due",
+    "when a claim is forgotten?": "forget_deleted",
+    "that a schedule is overdue?": "OVERDUE",
+}
+
+
+def questions() -> dict[str, list[str]]:
+    """Return the questions of the page, each with the files that answer it."""
+    table = PAGE.split("## Where is it decided")[1]
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", table, flags=re.MULTILINE)
+    return {question: re.findall(r"`([^`]+\.py)`", files) for question, files in rows if question.endswith("?")}
+
+
+def names_in(path: Path) -> set[str]:
+    """Return the names of all functions, classes and constants that a module defines."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def test_every_path_that_the_map_names_exists() -> None:
+    paths = re.findall(r"`([\w./-]+/[\w.-]*|[\w.-]+\.(?:py|md|toml))`", PAGE)
+    missing = [path for path in paths if not any((base / path).exists() for base in (ROOT, PACKAGE))]
+
+    assert missing == []
+    assert len(paths) > 40
+
+
+def test_every_link_of_the_map_leads_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)", PAGE)
+
+    assert [link for link in links if not (ROOT / "docs/concepts" / link).exists()] == []
+
+
+def test_every_room_is_on_the_map_and_says_what_it_is() -> None:
+    rooms = [
+        path.parent for path in PACKAGE.glob("*/__init__.py") if path.parent.name not in ("management", "migrations")
+    ]
+    described = {room.name: ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or "" for room in rooms}
+
+    assert [name for name in described if f"`{name}/`" not in PAGE] == []
+    assert [
+        name for name, text in described.items() if not {"Begin", "import"} <= set(re.findall(r"Begin|import", text))
+    ] == []
+
+
+def test_few_modules_are_loose() -> None:
+    assert len(list(PACKAGE.glob("*.py"))) <= 8
+
+
+def test_the_page_asks_the_questions_that_are_tested() -> None:
+    assert sorted(questions()) == sorted(ANSWERS)
+    assert len(ANSWERS) >= 20
+
+
+@pytest.mark.parametrize(("question", "name"), ANSWERS.items())
+def test_a_question_is_answered_by_at_most_two_files_from_the_map(question: str, name: str) -> None:
+    files = questions()[question]
+
+    assert 1 <= len(files) <= 2
+    assert any(name in names_in(PACKAGE.parent / file) for file in files)
