@@ -37,6 +37,10 @@ CODES: Mapping[str, str] = {
     "SS110": "a number with leading zeros",
     "SS111": "a key that is not text",
     "SS112": "an ignore comment that names no rule",
+    "SS113": "a mask of a secret, `***`, written as a value",
+    "SS114": "a Git LFS pointer instead of the file",
+    "SS115": "a merge conflict",
+    "SS116": "a set that is too large: schedules, files, text, or entries of a Git tree",
     "SS120": "an unknown key",
     "SS121": "a value of the wrong type",
     "SS122": "a key is missing",
@@ -121,8 +125,14 @@ CODES: Mapping[str, str] = {
 RULE_CODES = tuple(code for code in CODES if code.startswith("SS2") and code != "SS222")
 
 
+#: A comparison takes time by the square of the length; no word that is meant is longer.
+_LONGEST_WORD = 250
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return a hint with the nearest known word, or None where none is near."""
+    if len(word) > _LONGEST_WORD:
+        return None
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else None
 

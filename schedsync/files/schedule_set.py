@@ -6,13 +6,14 @@ checks between the files of a set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from schedsync.config import Config
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired, Schedule
-from schedsync.files.discover import read_files
+from schedsync.files.bounds import SetSize, TextBudget
+from schedsync.files.discover import SourceFile, read_files
 from schedsync.files.document import Part
 from schedsync.files.one_file import ReadFile, read_file
 from schedsync.files.progress import Progress, each, silent
@@ -30,6 +31,11 @@ class ScheduleSet:
     def by_environment(self) -> bool:
         """Whether any schedule differs by environment."""
         return any(file.by_environment for file in self.files)
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether the set is larger than a set may be; it then has no files."""
+        return any(finding.code == "SS116" for finding in self.unread)
 
     @property
     def findings(self) -> list[Finding]:
@@ -52,8 +58,25 @@ def read_set(config: Config, progress: Progress = silent) -> ScheduleSet:
     """Read all files of a set; one bad file hides no other."""
     progress("looking for files")
     files, findings = read_files(config.paths, config.root, config.within)
+    budget = TextBudget()
     reading = each(files, "reading", "files", progress)
-    return ScheduleSet(tuple(read_file(file, config.environments) for file in reading), tuple(findings))
+    return set_of(reading, findings, config.environments, lambda file: read_file(file, config.environments, budget))
+
+
+def set_of(
+    sources: Iterable[SourceFile],
+    unread: Sequence[Finding],
+    environments: Collection[str],
+    read: Callable[[SourceFile], ReadFile],
+) -> ScheduleSet:
+    """Read the files of a set one by one; nothing is left of a set that is too large but the findings so far."""
+    size, files = SetSize(len(environments)), []
+    for source in sources:
+        files.append(file := read(source))
+        if finding := size.add(file.path, file.size, file.by_environment):
+            found = (finding for file in files for finding in file.findings)
+            return ScheduleSet((), (*unread, *found, finding))
+    return ScheduleSet(tuple(files), tuple(unread))
 
 
 def resolve_set(schedule_set: ScheduleSet, environment: str | None) -> tuple[Desired, list[Finding]]:

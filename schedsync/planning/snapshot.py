@@ -61,12 +61,16 @@ class Snapshot:
             "created_at": instant_text(self.created_at),
             "application": application_document(self.application),
             "rows": [row_document(row, masked_spec) for row in observed.rows.values()],
-            "ledger": [managed_document(managed, masked_spec) for managed in observed.ledger.values()],
+            "ledger": [_masked_people(managed_document(entry, masked_spec)) for entry in observed.ledger.values()],
             "elsewhere": dict(observed.elsewhere),
             "pauses": [snapshot_pause_document(pause) for pause in observed.pauses.values()],
             "last": self.last and binding_document(self.last),
             "dual_writers": sorted(self.dual_writers),
         } | ({} if self.controls == NO_CONTROLS else {"controls": controls_document(self.controls)})
+
+
+def _masked_people(entry: dict[str, Any]) -> dict[str, Any]:
+    return entry | {"people": masked(entry["people"])}
 
 
 def snapshot_from(values: Mapping[str, Any]) -> Snapshot:
@@ -92,9 +96,10 @@ def snapshot_from(values: Mapping[str, Any]) -> Snapshot:
 def masked_spec(spec: Spec) -> Spec:
     """Return a spec whose secrets are masked."""
     args, kwargs, headers = map(_masked_text, (spec.args, spec.kwargs, spec.headers))
-    if (args, kwargs, headers) == (spec.args, spec.kwargs, spec.headers):
+    description = masked(spec.description)
+    if (args, kwargs, headers, description) == (spec.args, spec.kwargs, spec.headers, spec.description):
         return spec
-    return replace(spec, args=args, kwargs=kwargs, headers=headers)
+    return replace(spec, args=args, kwargs=kwargs, headers=headers, description=description)
 
 
 def _masked_text(text: str) -> str:

@@ -30,7 +30,7 @@ _VERBS = {
 }
 _LONGEST = 200
 #: Commands that the runners of GitHub and Azure find anywhere in a line.
-_RUNNER = re.compile(r"##(?=[a-z]*\[)")
+RUNNER = re.compile(r"##(?=[a-z]*\[)")
 #: What can hold a secret.
 _ARGUMENTS = frozenset({"args", "kwargs", "headers"})
 
@@ -79,7 +79,7 @@ def printable(text: str) -> str:
     """
     if not (text.isascii() and text.isprintable()):
         text = "".join(_visible(character) for character in text)
-    return _RUNNER.sub("#\\\\u0023", text)
+    return RUNNER.sub("#\\\\u0023", text)
 
 
 def _visible(character: str) -> str:

@@ -9,11 +9,12 @@ from pathlib import Path, PurePosixPath
 from schedsync.config import DEFAULT_PATH, Config, read_config
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
-from schedsync.errors import InvalidConfiguration
+from schedsync.errors import InvalidConfiguration, InvalidSet
+from schedsync.files.bounds import TextBudget
 from schedsync.files.discover import SourceFile, read_files
 from schedsync.files.one_file import ReadFile, read_file
 from schedsync.files.progress import Progress, each, silent
-from schedsync.files.schedule_set import ScheduleSet
+from schedsync.files.schedule_set import ScheduleSet, set_of
 from schedsync.git.repository import Repository, blob_id
 from schedsync.git.tree import config_at, read_tree, shown_from
 
@@ -89,10 +90,17 @@ def _read(
     # The environments that a configuration declares decide what is found in a file.
     shared = other.reading.files if other and other.config.environments == config.environments else ()
     at_hand = {(file.path, file.blob): file for file in shared if not file.refers_to_files}
+    budget = TextBudget()
     reading = each(files, "reading", "files", progress)
-    return ScheduleSet(tuple(_read_once(file, config, at_hand) for file in reading), tuple(findings))
+    result = set_of(reading, findings, config.environments, lambda file: _read_once(file, config, at_hand, budget))
+    if result.is_too_large:
+        # Nothing of it is known, so there is nothing to compare.
+        raise InvalidSet(result.findings)
+    return result
 
 
-def _read_once(file: SourceFile, config: Config, at_hand: Mapping[tuple[str, str], ReadFile]) -> ReadFile:
+def _read_once(
+    file: SourceFile, config: Config, at_hand: Mapping[tuple[str, str], ReadFile], budget: TextBudget
+) -> ReadFile:
     blob = file.blob or blob_id(file.content())
-    return at_hand.get((file.path, blob)) or replace(read_file(file, config.environments), blob=blob)
+    return at_hand.get((file.path, blob)) or replace(read_file(file, config.environments, budget), blob=blob)
