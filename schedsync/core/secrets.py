@@ -113,9 +113,12 @@ def _masked_text(text: str) -> str:
         return text
     try:
         inner = json.loads(text)
+        hidden = masked(inner)
     except ValueError:
         return text
-    hidden = masked(inner)
+    except RecursionError:
+        # Nobody can tell whether there is a secret so deep in it.
+        return MASK
     return text if hidden == inner else json.dumps(hidden, ensure_ascii=False)
 
 
