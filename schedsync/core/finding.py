@@ -61,6 +61,7 @@ CODES: Mapping[str, str] = {
     "SS144": "an unknown environment",
     "SS145": "a name under `removed` that the set still defines",
     "SS146": "an invalid `renamed_from`",
+    "SS147": "names that some databases take for one",
     "SS150": "an invalid `for_each`",
     "SS151": "a placeholder that cannot be filled",
     "SS160": "a completed schedule: its only instant, or its end, has passed",
@@ -119,6 +120,8 @@ CODES: Mapping[str, str] = {
     "SS330": "duplicate schedule rows",
     "SS331": "orphaned schedule rows",
     "SS332": "a name in the ledger whose row is missing",
+    "SS333": "a row with a value that its column cannot have",
+    "SS334": "a row of schedsync's own tables that cannot be read",
 }
 
 #: The lint rules, which the configuration and comments can switch off. SS222 is a review's alarm: nothing silences it.

@@ -10,7 +10,7 @@ from schedsync.calendar.stock_beat import celery_schedule
 from schedsync.core.change import Create, Rename
 from schedsync.core.controls import NO_CONTROLS, Controls
 from schedsync.core.finding import Finding
-from schedsync.core.observed import Observed
+from schedsync.core.observed import Managed, Observed
 from schedsync.core.origin import Ancestry, Binding
 from schedsync.core.refusal import Limits, Refusal
 from schedsync.core.schedule import Desired
@@ -41,11 +41,16 @@ class PlanRequest:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where the set was applied from last, the names in CELERY_BEAT_SCHEDULE, and the controls in Django's settings."""
+    """What surrounds a set: where it was applied from last, and what Django's settings and the database say about it.
+
+    ``dual_writers`` are the names in CELERY_BEAT_SCHEDULE, ``controls`` those of Django's settings. ``same_names`` are
+    pairs of names that the database takes for one; None where no database was asked.
+    """
 
     last: Binding | None = None
     dual_writers: frozenset[str] = frozenset()
     controls: Controls = NO_CONTROLS
+    same_names: tuple[tuple[str, str], ...] | None = None
 
 
 def refused_by_celery(desired: Desired) -> list[Finding]:
@@ -108,6 +113,7 @@ def build_plan(
             *warnings,
             *tolerated,
             *_completed_notices(desired, difference),
+            *_unreadable_notices(observed, difference),
             *difference.notices,
         ),
         unchanged=difference.unchanged,
@@ -141,7 +147,7 @@ def _situation(
         desired=len(desired.schedules),
         managed=sum(name in observed.rows for name in observed.ledger),
         name_conflicts=difference.name_conflicts,
-        case_twins=_case_twins(difference, observed),
+        same_names=_same_names(difference, observed, surroundings.same_names),
         dual_writers=surroundings.dual_writers,
         now=binding,
         last=last,
@@ -180,14 +186,34 @@ def _check_adopt(request: PlanRequest, desired: Desired, observed: Observed) -> 
         raise WrongUsage(f"--adopt: there is no row `{missing[0]}` to take over", hint="leave the flag out")
 
 
-def _case_twins(difference: Difference, observed: Observed) -> tuple[tuple[str, str], ...]:
-    created = [change.name for change in difference.changes if isinstance(change, (Create, Rename))]
-    if not created:
-        return ()
-    freed = {change.name for change in difference.changes if change.after is None}
+def _same_names(
+    difference: Difference, observed: Observed, asked: tuple[tuple[str, str], ...] | None
+) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of names that the plan would have in the table at once, but that are one for the database.
+
+    Where no database was asked, those are names that differ only in case.
+    """
+    written = {change.name for change in difference.changes if isinstance(change, (Create, Rename))}
+    freed = {change.name for change in difference.changes if change.after is None} | set(difference.lost_rows)
     freed |= {change.old_name for change in difference.changes if isinstance(change, Rename)}
-    folded = {name.casefold(): name for name in observed.rows if name not in freed}
-    return tuple((name, twin) for name in created if (twin := folded.get(name.casefold())) and twin != name)
+    if asked is None:
+        folded = {name.casefold(): name for name in observed.rows}
+        asked = tuple((name, twin) for name in sorted(written) if (twin := folded.get(name.casefold(), name)) != name)
+    return tuple(pair for pair in asked if pair[0] in written and pair[1] not in freed)
+
+
+def _unreadable_notices(observed: Observed, difference: Difference) -> Iterator[Finding]:
+    """Yield a warning for each ledger entry that an apply writes again because it cannot be read."""
+    names = {change.name for change in difference.changes} | {schedule.name for schedule in difference.to_record}
+    for name in sorted(names):
+        if (managed := observed.ledger.get(name)) and managed.spec is None:
+            yield unreadable_entry(managed)
+
+
+def unreadable_entry(managed: Managed) -> Finding:
+    """Return the finding for a ledger entry whose text of what was applied last cannot be read."""
+    message = f"`{managed.name}`: the ledger does not say any more what was applied last"
+    return Finding("SS334", message, managed.location, "`schedsync apply` writes it again", "warning")
 
 
 def _completed_notices(desired: Desired, difference: Difference) -> list[Finding]:

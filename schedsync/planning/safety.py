@@ -22,7 +22,7 @@ class Situation:
     desired: int
     managed: int
     name_conflicts: Sequence[tuple[str, str | None]] = ()
-    case_twins: Sequence[tuple[str, str]] = ()
+    same_names: Sequence[tuple[str, str]] = ()
     dual_writers: Collection[str] = ()
     now: Binding = field(default_factory=Binding)
     last: Binding | None = None
@@ -97,12 +97,8 @@ def _name_conflicts(situation: Situation) -> Iterator[Refusal]:
             f"a row `{name}` exists already, and {manages}",
             f"--adopt {name!r}, or `adopt: true` in the file",
         )
-    for name, twin in situation.case_twins:
-        yield Refusal(
-            "name_taken",
-            f"`{name}` differs only in case from the row `{twin}`; MariaDB takes them for one name",
-            "rename one of them",
-        )
+    for name, other in situation.same_names:
+        yield Refusal("name_taken", f"`{name}` and `{other}` are one name for this database", "rename one of them")
 
 
 def _dual_writers(changes: Sequence[Change], situation: Situation, limits: Limits) -> Iterator[Refusal]:

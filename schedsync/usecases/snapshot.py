@@ -18,7 +18,7 @@ from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe
 from schedsync.errors import WrongUsage
 from schedsync.planning.snapshot import Snapshot
-from schedsync.usecases.celery_settings import beat_schedule_names
+from schedsync.usecases.celery_settings import beat_schedule_names, import_tasks
 
 _PACKAGES = ("celery", "django-celery-beat", "django", "schedsync")
 _NAMES = {kind: name for name, kind in KINDS.items()}
@@ -45,7 +45,7 @@ def capture(using: str, set_name: str) -> Snapshot:
 
 def application_of(app: Any) -> Application:
     """Return the tasks and queues of a Celery app, after importing its tasks as a worker does."""
-    app.loader.import_default_modules()
+    import_tasks(app)
     app.finalize(auto=True)
     tasks = {str(name): _task(task, app.conf) for name, task in app.tasks.items()}
     if all(name.startswith("celery.") for name in tasks):
