@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import git
 
 OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
-_REFERENCE = re.compile(r"[^\s\x00-\x1f\x7f^-][^\s\x00-\x1f\x7f]{0,999}\Z")
+_REFERENCE = re.compile(r"\A[^\s\x00-\x1f\x7f^-][^\s\x00-\x1f\x7f]{0,999}\Z")
 #: These keep a repository's configuration from starting a program, and Git from fetching anything.
 _QUIET = {
     "GIT_ALLOW_PROTOCOL": "none",
