@@ -30,7 +30,8 @@ from schedsync.commands.options import (
     settle_option,
     verb,
 )
-from schedsync.commands.output import paint, report, say, write_reports
+from schedsync.commands.output import report, say, show, write_reports
+from schedsync.commands.terminal import ProgressLine, progress_line
 from schedsync.errors import Failed, NotConfirmed, NotLoaded, WrongUsage
 from schedsync.planning.approval import Assertion
 from schedsync.planning.outcome import Outcome
@@ -69,13 +70,12 @@ class ApplyRequest:
             raise WrongUsage("`--exact` needs a plan", hint="give `--plan FILE`")
         return Assertion(self.checksum, read_plan(file) if file else None, self.exact)
 
-    def waiting(self) -> WaitOptions:
+    def waiting(self, progress: ProgressLine) -> WaitOptions:
         """Return how this call waits; Django must be set up."""
         from schedsync.database.transaction import WaitOptions
 
-        return WaitOptions(
-            settle=self.settle, lock=self.lock_timeout, beats=self.timeout if self.wait else 0.0, say=say
-        )
+        beats = self.timeout if self.wait else 0.0
+        return WaitOptions(settle=self.settle, lock=self.lock_timeout, beats=beats, say=progress.or_else(say))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,8 @@ def apply(request: ApplyRequest) -> int:
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     if not request.yes and not interactive:
         raise WrongUsage("there is no terminal to ask on", hint="give `--yes`")
-    applied = _apply(request)
+    with progress_line() as progress:
+        applied = _apply(request, progress)
     if applied is None:
         say("not applied")
         return 1
@@ -153,22 +154,29 @@ def apply(request: ApplyRequest) -> int:
     return code
 
 
-def _apply(request: ApplyRequest) -> _Applied | None:
+def _apply(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:
     """Plan, ask and write; returns None if the user says no."""
     assertion = request.assertion()
-    chosen = target(request.files, request.database, request.lifted)
+    chosen = target(request.files, request.database, request.lifted, progress)
     from schedsync.usecases import sync
 
     def agree(current: Plan) -> bool:
+        progress.clear()
         if request.format_ == "text":
             # The error below the plan shows the refusals.
-            click.echo(text.plan(replace(current, refusals=()), paint(sys.stdout)))
-        if request.yes or current.refusals or not current.changes:
-            return True
-        return click.confirm("\nApply these changes?", default=False, err=True)
+            show(lambda paint: text.plan(replace(current, refusals=()), paint))
+        asked = not (request.yes or current.refusals or not current.changes)
+        if asked and not click.confirm("\nApply these changes?", default=False, err=True):
+            return False
+        progress(_writing(len(current.changes)))
+        return True
 
-    outcome = sync.apply(chosen, agree, request.waiting(), assertion, pinned=not request.yes)
+    outcome = sync.apply(chosen, agree, request.waiting(progress), assertion, pinned=not request.yes)
     return None if outcome is None else _Applied(outcome, chosen.config.set, chosen.environment)
+
+
+def _writing(count: int) -> str:
+    return f"writing {count:,} change{'s' * (count != 1)}, or waiting for the apply lock"
 
 
 def _show(applied: _Applied, format_: str) -> int:
@@ -177,7 +185,7 @@ def _show(applied: _Applied, format_: str) -> int:
     if format_ in _RENDERINGS:
         click.echo(_RENDERINGS[format_](applied))
     else:
-        click.echo(f"\n{text.outcome(outcome, paint(sys.stdout))}" if outcome.changes else text.outcome(outcome))
+        show(lambda paint: f"\n{text.outcome(outcome, paint)}" if outcome.changes else text.outcome(outcome))
     if not outcome.unconfirmed and outcome.is_loaded:
         return 0
     error = NotConfirmed(outcome.unconfirmed) if outcome.unconfirmed else NotLoaded(outcome.behind)

@@ -10,7 +10,7 @@ from schedsync.core.origin import Ancestry, Revision
 from schedsync.errors import WrongUsage
 from schedsync.git.repository import OBJECT_ID, open_repository
 
-_SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)\Z")
+_SCP = re.compile(r"\A(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)\Z")
 
 
 def revision(path: Path, repository_url: str | None = None) -> Revision:

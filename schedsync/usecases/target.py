@@ -10,6 +10,7 @@ from schedsync.core.origin import Binding
 from schedsync.core.refusal import Limits
 from schedsync.core.schedule import Desired
 from schedsync.errors import InvalidSet, WrongUsage
+from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, read_set, resolve_set
 from schedsync.git.origin import ancestry, revision
 from schedsync.planning.build import PlanRequest, refused_by_celery
@@ -24,6 +25,7 @@ class Target:
     environment: str | None = None
     limits: Limits = field(default_factory=Limits)
     adopt: tuple[str, ...] = ()
+    progress: Progress = field(default=silent, compare=False)
 
 
 def desired_of(target: Target) -> tuple[ScheduleSet, Desired, list[Finding]]:
@@ -31,7 +33,8 @@ def desired_of(target: Target) -> tuple[ScheduleSet, Desired, list[Finding]]:
 
     Raises InvalidSet where the files have errors, WrongUsage where they differ by environment and none is chosen.
     """
-    files = read_set(target.config)
+    files = read_set(target.config, target.progress)
+    target.progress("comparing")
     environment = target.config.chosen(target.environment)
     if environment is None and files.by_environment:
         known = ", ".join(target.config.environments)
