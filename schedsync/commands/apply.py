@@ -198,13 +198,13 @@ def _apply_saved(request: ApplyRequest, file: Path, progress: ProgressLine) -> _
     _check_options_of_a_saved_plan()
     saved = read_plan(file)
     _check_masks(saved, file)
-    set_up(request.database)
+    using = set_up(request.database)
     from schedsync.usecases import sync
 
     if not request.yes and not _confirm(f"Apply the {len(saved.changes):,} changes of {file}?"):
         return None
     progress(_writing(len(saved.changes)))
-    outcome = sync.apply_saved(request.database.database, saved, request.waiting(progress))
+    outcome = sync.apply_saved(using, saved, request.waiting(progress))
     return _Applied(outcome, saved.set, saved.binding.environment)
 
 

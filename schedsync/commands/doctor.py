@@ -30,12 +30,12 @@ def doctor(database: DatabaseOptions, fix: bool, lock_timeout: float, format_: s
 
     Each finding comes with a remedy. Exits 1 if a finding is an error.
     """
-    set_up(database)
+    using = set_up(database)
     from schedsync.usecases.doctor import examine
 
     with progress_line() as progress:
         progress("checking")
-        diagnosis = examine(database.database, fix=fix, lock_timeout=lock_timeout)
+        diagnosis = examine(using, fix=fix, lock_timeout=lock_timeout)
     findings = diagnosis.findings
     if format_ == "json":
         documents = [finding_document(finding) for finding in findings]

@@ -58,7 +58,7 @@ def pause(request: PauseRequest, database: DatabaseOptions, format_: str) -> int
 
     Stock Beat cannot end a pause by itself: the first apply after its end enables the schedule again.
     """
-    set_up(database)
+    using = set_up(database)
     from schedsync.database.transaction import WaitOptions
     from schedsync.usecases import pause as operate
 
@@ -67,7 +67,7 @@ def pause(request: PauseRequest, database: DatabaseOptions, format_: str) -> int
         progress("waiting for the apply lock")
         say_wait = progress.or_else(say)
         waiting = WaitOptions(settle=request.settle, lock=request.lock_timeout, say=say_wait)
-        paused = operate.pause(database.database, request.name, request.reason, span, waiting)
+        paused = operate.pause(using, request.name, request.reason, span, waiting)
     if format_ == "json":
         click.echo(json_.pause(paused))
     else:

@@ -20,10 +20,10 @@ def status(database: DatabaseOptions, format_: str) -> int:
     Exits 2 if a schedule is overdue: it was due at least a minute ago, and has not run. Next to stock Beat, which saves
     its runs late, the limit is five minutes.
     """
-    set_up(database)
+    using = set_up(database)
     from schedsync.usecases.status import status as read
 
-    result = read(database.database)
+    result = read(using)
     if format_ == "json":
         click.echo(status_json(result))
     else:

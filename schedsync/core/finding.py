@@ -61,6 +61,7 @@ CODES: Mapping[str, str] = {
     "SS144": "an unknown environment",
     "SS145": "a name under `removed` that the set still defines",
     "SS146": "an invalid `renamed_from`",
+    "SS147": "names that some databases take for one",
     "SS150": "an invalid `for_each`",
     "SS151": "a placeholder that cannot be filled",
     "SS160": "a completed schedule: its only instant, or its end, has passed",
@@ -72,6 +73,12 @@ CODES: Mapping[str, str] = {
     "SS166": "a secret that cannot be compared with a snapshot",
     "SS167": "schedules that are not compared: their files have errors",
     "SS168": "a change of the configuration that a reviewer must see",
+    "SS169": "an entry of `[[safety.allow]]` that has ended and can be removed",
+    "SS170": "a refusal that the configuration lifts",
+    "SS171": "a task that is not allowed",
+    "SS172": "a queue that is not allowed",
+    "SS173": "a schedule that starts more often than is allowed",
+    "SS174": "an invalid setting of schedsync",
     "SS201": "a time that daylight saving skips at the next change of the clock",
     "SS202": "a time that occurs twice at the next change of the clock",
     "SS203": "a crontab that restricts both the day of the month and the day of the week",
@@ -113,6 +120,8 @@ CODES: Mapping[str, str] = {
     "SS330": "duplicate schedule rows",
     "SS331": "orphaned schedule rows",
     "SS332": "a name in the ledger whose row is missing",
+    "SS333": "a row with a value that its column cannot have",
+    "SS334": "a row of schedsync's own tables that cannot be read",
 }
 
 #: The lint rules, which the configuration and comments can switch off. SS222 is a review's alarm: nothing silences it.

@@ -203,9 +203,12 @@ def _masked_text(text: str) -> str:
     if text[:1] in ("{", "["):
         try:
             inner = json.loads(text)
+            hidden = _masked(inner)
         except ValueError:
             return MASK if is_secret_value(text) else text
-        hidden = _masked(inner)
+        except RecursionError:
+            # A secret so deep inside cannot be ruled out.
+            return MASK
         return text if hidden == inner else json.dumps(hidden, ensure_ascii=False)
     return MASK if is_secret_value(text) else text
 

@@ -6,6 +6,7 @@ checks between the files of a set.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -110,6 +111,7 @@ def _desired(parts: Sequence[Part], report: Callable[[Finding], None]) -> Desire
 def _unique(schedules: Sequence[Schedule], report: Callable[[Finding], None]) -> Iterator[Schedule]:
     seen: dict[str, Schedule] = {}
     folded: dict[str, Schedule] = {}
+    alike: dict[str, Schedule] = {}
     for schedule in schedules:
         name = schedule.name
         if name in seen:
@@ -122,7 +124,21 @@ def _unique(schedules: Sequence[Schedule], report: Callable[[Finding], None]) ->
             message = f"`{name}` differs only in case from `{twin.name}` at {twin.location}"
             report(Finding("SS142", message, schedule.location, "MariaDB and MySQL treat both as the same name"))
             continue
+        twin = alike.setdefault(_without_accents(name), schedule)
+        if twin is not schedule:
+            message = f"`{name}` and `{twin.name}` at {twin.location} are one name for some databases"
+            hint = "some collations of MariaDB and MySQL ignore accents, or which emoji it is; rename one of them"
+            report(Finding("SS147", message, schedule.location, hint, "warning"))
         yield schedule
+
+
+def _without_accents(name: str) -> str:
+    """Return what a collation that ignores case, accents and the choice of an emoji may compare."""
+    if name.isascii():
+        return name.casefold()
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    base = (letter for letter in letters if not unicodedata.combining(letter))
+    return "".join("\N{REPLACEMENT CHARACTER}" if ord(letter) > 0xFFFF else letter for letter in base)
 
 
 def _check_removed(desired: Desired, report: Callable[[Finding], None]) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from schedsync.core.application import Application
+from schedsync.core.controls import NO_CONTROLS, Controls, controls_document, controls_from
 from schedsync.core.observed import Observed
 from schedsync.core.origin import Binding
 from schedsync.core.schedule import Desired, Spec, canonical_json
@@ -39,7 +40,8 @@ VERSION = 1
 class Snapshot:
     """The application and the observed state of one set.
 
-    ``last`` is where the set was applied from last, ``dual_writers`` are the names in CELERY_BEAT_SCHEDULE.
+    ``last`` is where the set was applied from last, ``dual_writers`` are the names in CELERY_BEAT_SCHEDULE,
+    ``controls`` those of Django's settings.
     """
 
     set: str
@@ -48,6 +50,7 @@ class Snapshot:
     observed: Observed = field(default_factory=Observed)
     last: Binding | None = None
     dual_writers: frozenset[str] = frozenset()
+    controls: Controls = NO_CONTROLS
 
     def document(self) -> dict[str, Any]:
         """Return the snapshot as JSON values by schemas/snapshot.v1.schema.json, its secrets masked."""
@@ -63,7 +66,7 @@ class Snapshot:
             "pauses": [snapshot_pause_document(pause) for pause in observed.pauses.values()],
             "last": self.last and binding_document(self.last),
             "dual_writers": sorted(self.dual_writers),
-        }
+        } | ({} if self.controls == NO_CONTROLS else {"controls": controls_document(self.controls)})
 
 
 def _masked_people(entry: dict[str, Any]) -> dict[str, Any]:
@@ -85,6 +88,8 @@ def snapshot_from(values: Mapping[str, Any]) -> Snapshot:
         ),
         last=last and binding_from(last),
         dual_writers=frozenset(values["dual_writers"]),
+        # Snapshots of earlier versions have none.
+        controls=controls_from(values.get("controls", {})),
     )
 
 

@@ -92,7 +92,7 @@ def outcome(value: Outcome, set_name: str, environment: str | None) -> str:
             "changes": _without_secrets({"changes": [change_document(change) for change in value.changes]})["changes"],
             "verification": {
                 "confirmed": not value.unconfirmed,
-                "after_a_poll_of_beat": value.settled,
+                "after_a_poll_of_beat": value.settled > 0,
                 "repaired": list(value.repaired),
                 "unconfirmed": list(value.unconfirmed),
                 "loaded": None if value.loaded is None else list(value.loaded),

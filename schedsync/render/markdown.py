@@ -18,6 +18,7 @@ from schedsync.planning.plan import Plan
 from schedsync.render.words import (
     Group,
     counted,
+    drift_text,
     edit_text,
     groups,
     held_text,
@@ -95,7 +96,7 @@ def drift(value: Plan) -> str:
     head = [
         f"### Drift in {code(scope_text(value))}",
         "",
-        f"{count:,} edited behind Git's back" if count else "none",
+        drift_text(value) if count else "none",
         "",
     ]
     table: list[str] = []

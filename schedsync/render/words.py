@@ -35,6 +35,12 @@ RUNNER = re.compile(r"##(?=[a-z]*\[)")
 _ARGUMENTS = frozenset({"args", "kwargs", "headers"})
 
 
+def drift_text(value: Plan) -> str:
+    """Return how many schedules somebody edited, and how many a human holds; only what there is."""
+    counts = {"edited behind Git's back": len(value.changes), "held by a human": len(value.held)}
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Changes that are alike but for their names and values; the first stands for all."""

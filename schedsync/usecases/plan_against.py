@@ -26,7 +26,7 @@ def plan_against(target: Target, snapshot: Snapshot, now: datetime) -> Plan:
     """
     check_set(snapshot, target.config.set)
     files, desired, findings = desired_of(target)
-    wanted, surroundings = masked_desired(desired), Surroundings(snapshot.last, snapshot.dual_writers)
+    wanted, surroundings = masked_desired(desired), _surroundings(snapshot)
     request = plan_request(target, binding_of(target), snapshot.last)
     result = build_plan(request, wanted, findings, snapshot.observed, surroundings, now)
     context = Context(
@@ -37,6 +37,10 @@ def plan_against(target: Target, snapshot: Snapshot, now: datetime) -> Plan:
     first = [finding for finding in about_application if finding.code == "SS219" and finding.location in newly_sent]
     rest = [finding for finding in about_application if finding not in first]
     return replace(result, notices=(*first, *rest, *_masked_notices(desired, wanted), *result.notices))
+
+
+def _surroundings(snapshot: Snapshot) -> Surroundings:
+    return Surroundings(snapshot.last, snapshot.dual_writers, snapshot.controls)
 
 
 def _masked_notices(desired: Desired, wanted: Desired) -> Iterator[Finding]:

@@ -45,7 +45,7 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     if request.snapshot is not None:
         check_set(request.snapshot, after.config.set)
     comparison = _Comparison(request, before, after, now)
-    comparison.add(configuration(before, after))
+    comparison.add(configuration(before, after, now))
     for name in chosen:
         progress(f"comparing {name}" if name else "comparing")
         comparison.compare(name)
