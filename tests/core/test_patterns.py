@@ -93,6 +93,7 @@ WORST: dict[str, Sequence[str]] = {
     r"\bapi": ["api.telegram.org/", "api.telegram.org/file/"],
     r"\bBearer": ["Bearer ", "Bearer a ", " "],
     "://[^": ["://", "a://", "://:", "://a:b", "://a:b ", ":", "a:", "a://b:c://"],
+    r"[=:]|(?<!": ["-", "-a", "a", "--a"],
     r"(?<![\w-])(?P<name>": [
         "a", "-", "a=", "=", "password", "password ", "password =", '"password" :', "a b", "-a ", " ", "'",
     ],
