@@ -13,6 +13,8 @@ MASK = "***"
 _CHANGED = f"{MASK} (changed)"
 #: No shorter text holds a name and a secret.
 _SHORTEST = 8
+#: No token, key or address of a webhook is shorter.
+_SHORTEST_TOKEN = 20
 
 #: How much of a key, and of a path of keys, a message shows.
 _LONGEST_KEY, _LONGEST_PATH = 60, 200
@@ -58,6 +60,8 @@ _VALUES = (
 )  # fmt: skip
 #: User and password in a URL, up to the next white space or `@`; a secret if that is an `@`.
 _LOGIN = re.compile(r"://[^/\s@:]*:[^\s@]+(?P<at>@)?")
+#: Without one of these, no text gives a value to a name.
+_SIGNS = re.compile(r"[=:]|(?<![\w-])-")
 #: A name and its value in a text: `Password=x`, `?token=x`, `pass:x`, `--password x`.
 _ASSIGNED = re.compile(
     r"(?<![\w-])(?P<name>[\w-]{1,80})[\"']?(?:\s?(?P<sign>[=:])\s?|\s)(?P<quote>[\"']?)"
@@ -86,11 +90,11 @@ def is_secret_value(text: str) -> bool:
     """Say whether a text has the shape of a secret: a private key, a token, a URL with a password, `token=x`."""
     if len(text) < _SHORTEST:
         return False
-    if any(pattern.search(text) for pattern in _VALUES):
+    if len(text) >= _SHORTEST_TOKEN and any(pattern.search(text) for pattern in _VALUES):
         return True
     if "://" in text and any(match["at"] for match in _LOGIN.finditer(text)):
         return True
-    return any(_assigns_secret(match) for match in _ASSIGNED.finditer(text))
+    return _SIGNS.search(text) is not None and any(map(_assigns_secret, _ASSIGNED.finditer(text)))
 
 
 def _assigns_secret(match: re.Match[str]) -> bool:

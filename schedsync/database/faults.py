@@ -46,6 +46,10 @@ _MYSQL = {
 }  # fmt: skip
 
 
+#: Errors that quote names only: of a missing table, and of a missing column.
+_MYSQL_NAMES = frozenset({1146, 1054})
+
+
 # https://www.sqlite.org/rescode.html, the primary result codes.
 _SQLITE = {5: Fault.LOCKED, 6: Fault.LOCKED, 8: Fault.READ_ONLY, 10: Fault.GONE, 14: Fault.GONE}
 
@@ -150,7 +154,9 @@ def reason_of(error: Exception, using: str) -> str:
     lines = str(error).strip().splitlines()
     if not lines:
         return kind
-    if connections[using].vendor == "mysql" and fault_of(error, using) is Fault.OTHER:
+    number = cause.args[0] if cause is not None and cause.args else None
+    is_told = number in _MYSQL_NAMES or fault_of(error, using) is not Fault.OTHER
+    if connections[using].vendor == "mysql" and not is_told:
         # MariaDB quotes names and values alike.
         return f"{kind}{_code_text(cause)}"
     return lines[0]

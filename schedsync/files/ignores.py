@@ -10,7 +10,7 @@ from schedsync.core.location import Location
 from schedsync.files.line_breaks import each_line
 
 _MARK = b"schedsync:"
-_COMMENT = re.compile(r"(?P<before>^|.*?\s)#\s*schedsync:\s*ignore\[(?P<codes>[^\[\]]*)\]")
+_COMMENT = re.compile(r"\A(?P<before>|.*?\s)#\s*schedsync:\s*ignore\[(?P<codes>[^\[\]]*)\]")
 
 
 def read_ignores(data: bytes, path: str, report: Callable[[Finding], None]) -> dict[int, frozenset[str]]:
