@@ -19,6 +19,7 @@ from schedsync.commands.options import (
     LiftedRules,
     Option,
     Seconds,
+    commit_option,
     database_options,
     existing_file,
     file_options,
@@ -63,6 +64,7 @@ class ApplyRequest:
     wait: bool
     timeout: float
     lock_timeout: float
+    commit: str | None
 
     def waiting(self) -> WaitOptions:
         """Return how this call waits; Django must be set up."""
@@ -126,6 +128,7 @@ _RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
         help="How long `--wait` waits.",
     ),
     lock_timeout_option,
+    commit_option,
     format_option("json", "markdown"),
     report_option(_RENDERINGS),
 )
@@ -154,7 +157,7 @@ def apply(request: ApplyRequest) -> int:
 
 def _apply_files(request: ApplyRequest) -> _Applied | None:
     """Plan, ask and write; returns None if the user says no."""
-    chosen = target(request.files, request.database, request.lifted)
+    chosen = target(request.files, request.database, request.lifted, request.commit)
     from schedsync.usecases import sync
 
     reviewed = read_plan(request.reviewed) if request.reviewed else None
@@ -203,7 +206,7 @@ def _check_options_of_a_saved_plan() -> None:
             raise WrongUsage(f"`{word}` cannot apply to a saved plan", hint="give it to `plan`, where the plan is made")
 
 
-_ONLY_WITH_FILES = ("path", "environment", "checksum", "reviewed")
+_ONLY_WITH_FILES = ("path", "environment", "commit", "checksum", "reviewed")
 
 
 def _check_masks(saved: SavedPlan, file: Path) -> None:

@@ -61,15 +61,19 @@ def _check_project(database: str) -> None:
         raise WrongUsage(f"no database `{database}` in DATABASES", hint=f"known: {known}")
 
 
-def target(files: FileOptions, database: DatabaseOptions, lifted: LiftedRules = _NOTHING) -> Target:
+def target(
+    files: FileOptions, database: DatabaseOptions, lifted: LiftedRules = _NOTHING, commit: str | None = None
+) -> Target:
     """Set Django up, and return the set, the database and the limits that a verb works with."""
     set_up(database)
-    return target_without_database(files, lifted, database.database)
+    return target_without_database(files, lifted, database.database, commit)
 
 
-def target_without_database(files: FileOptions, lifted: LiftedRules = _NOTHING, using: str = "default") -> Target:
+def target_without_database(
+    files: FileOptions, lifted: LiftedRules = _NOTHING, using: str = "default", commit: str | None = None
+) -> Target:
     """Return the same for a verb that needs no Django."""
     from schedsync.usecases.target import Target
 
     config = read_config(files.path)
-    return Target(config, using, files.environment, config.limited(lifted.limits), lifted.adopt)
+    return Target(config, using, files.environment, config.limited(lifted.limits), lifted.adoption, commit)

@@ -16,6 +16,7 @@ from schedsync.commands.options import (
     DatabaseOptions,
     FileOptions,
     LiftedRules,
+    commit_option,
     database_options,
     file_options,
     format_option,
@@ -43,6 +44,7 @@ RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
 @file_options
 @database_options
 @snapshot_option
+@commit_option
 @lifting_options()
 @format_option("json", "markdown", "github")
 @option("--out", heading=OUTPUT, type=new_file, metavar="FILE", help="Save the plan for `apply --plan`.")
@@ -53,6 +55,7 @@ def plan(
     database: DatabaseOptions,
     lifted: LiftedRules,
     against: Path | None,
+    commit: str | None,
     format_: str,
     out: Path | None,
     reports: tuple[tuple[str, Path], ...],
@@ -63,7 +66,11 @@ def plan(
     Nothing is written. A change that a safety rule refuses is shown with the way out; `apply` then exits 3. With
     --against the plan compares with a snapshot, and needs neither Django nor credentials.
     """
-    current = _plan_live(files, database, lifted) if against is None else _plan_against(against, files, lifted)
+    current = (
+        _plan_live(files, database, lifted, commit)
+        if against is None
+        else _plan_against(against, files, lifted, commit)
+    )
     if out is not None:
         save_plan(current, out, "--reviewed" if against else "--plan")
     write_reports(RENDERINGS, current, reports)
@@ -71,17 +78,18 @@ def plan(
     return 2 if exit_code and (current.changes or current.refusals) else 0
 
 
-def _plan_live(files: FileOptions, database: DatabaseOptions, lifted: LiftedRules) -> Plan:
-    chosen = target(files, database, lifted)
+def _plan_live(files: FileOptions, database: DatabaseOptions, lifted: LiftedRules, commit: str | None) -> Plan:
+    chosen = target(files, database, lifted, commit)
     from schedsync.usecases import sync
 
     return sync.plan(chosen)
 
 
-def _plan_against(file: Path, files: FileOptions, lifted: LiftedRules) -> Plan:
+def _plan_against(file: Path, files: FileOptions, lifted: LiftedRules, commit: str | None) -> Plan:
     for name in ("settings", "pythonpath", "database"):
         if is_typed(name):
             raise WrongUsage(f"`--{name}` cannot apply to a snapshot", hint="give it to `schedsync snapshot`")
     from schedsync.usecases.plan_against import plan_against
 
-    return plan_against(target_without_database(files, lifted), load_snapshot(file), datetime.now(timezone.utc))
+    chosen = target_without_database(files, lifted, commit=commit)
+    return plan_against(chosen, load_snapshot(file), datetime.now(timezone.utc))

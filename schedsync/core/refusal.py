@@ -28,3 +28,4 @@ class Limits:
     allow_dual_writer: bool = False
     allow_older: bool = False
     allow_move: bool = False
+    allow_dirty: bool = False

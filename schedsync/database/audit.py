@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
-from schedsync.core.origin import Binding
+from schedsync.core.origin import Binding, booked_commit, commit_from
 from schedsync.core.schedule import canonical_json
 from schedsync.database.write_request import WriteRequest
 from schedsync.models import SyncRun
@@ -39,7 +39,7 @@ def record(
         environment=binding.environment,
         repository=binding.repository,
         path=binding.path,
-        commit=binding.commit,
+        commit=booked_commit(binding),
         checksum=checksum,
         who=who,
         at=at,
@@ -75,4 +75,7 @@ def last_binding(using: str, set_name: str) -> Binding | None:
     """Return where a set was last applied from; None where it was never applied."""
     runs = SyncRun.objects.using(using).filter(set=set_name, verb="apply").order_by("-at")
     last = runs.values_list("environment", "repository", "path", "commit").first()
-    return Binding(*last) if last else None
+    if last is None:
+        return None
+    environment, repository, path, booked = last
+    return Binding(environment, repository, path, *commit_from(booked))

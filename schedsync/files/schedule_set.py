@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from schedsync.config import Config
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired, Schedule
-from schedsync.files.discover import read_files
+from schedsync.files.discover import Note, read_files
 from schedsync.files.document import Part
 from schedsync.files.one_file import ReadFile, read_file
 from schedsync.files.rename_hint import rename_hint
@@ -47,9 +47,9 @@ class ScheduleSet:
         return config.environments or [None]
 
 
-def read_set(config: Config) -> ScheduleSet:
-    """Read all files of a set; one bad file hides no other."""
-    files, findings = read_files(config.paths, config.root, config.within)
+def read_set(config: Config, note: Note | None = None) -> ScheduleSet:
+    """Read all files of a set; one bad file hides no other. ``note`` gets each file that is read, and its bytes."""
+    files, findings = read_files(config.paths, config.root, config.within, note)
     return ScheduleSet(tuple(read_file(file, config.environments) for file in files), tuple(findings))
 
 
@@ -75,7 +75,9 @@ def combine(schedule_set: ScheduleSet, environment: str | None) -> tuple[Desired
 def _desired(parts: Sequence[Part], report: Callable[[Finding], None]) -> Desired:
     """Return the parts as one; a name that contradicts an earlier one is reported and left out."""
     removed = {name: place for part in parts for name, place in part.removed}
-    desired = Desired.of(_unique([schedule for part in parts for schedule in part.schedules], report), removed)
+    kept_rows = [name for part in parts for name in part.kept_rows]
+    schedules = _unique([schedule for part in parts for schedule in part.schedules], report)
+    desired = Desired.of(schedules, removed, kept_rows)
     _check_removed(desired, report)
     _check_renames(desired, report)
     return desired

@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -159,6 +159,11 @@ class Repository:
             hint = "fetch it: a partial or damaged clone cannot be reviewed"
             raise Unavailable("a tree is not in this clone", hint=hint)
         return output
+
+    def entries(self, commit: str, paths: Sequence[PurePosixPath]) -> Mapping[str, Entry]:
+        """Return the entries of a commit at and below the paths, by their paths from the root."""
+        words = [] if PurePosixPath() in paths else ["--", *(path.as_posix() for path in paths)]
+        return _parsed(self.listing("-r", commit, *words))
 
     def tree(self, commit: str) -> Tree:
         """Return the tree of a commit, by its id."""

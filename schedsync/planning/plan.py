@@ -122,7 +122,7 @@ def refreshed(change: Change, observed: Observed) -> Change:
     """
     old_name = change.old_name if isinstance(change, Rename) else change.name
     row = observed.find(old_name, change.row.id) if change.row is not None else None
-    if change.after is not None or change.kind == "delete":
+    if change.after is not None or change.kind in ("delete", "release"):
         return replace(change, row=row)
     written = {field.field: value_from(field.field, field.after) for field in change.fields if field.field != "name"}
     before = row.spec if row is not None else None

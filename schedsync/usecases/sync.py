@@ -29,7 +29,7 @@ from schedsync.planning.documents import SavedPlan
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan, drift_only, row_id_of
 from schedsync.usecases.celery_settings import beat_schedule_names
-from schedsync.usecases.target import Target, binding_of, desired_of, plan_request
+from schedsync.usecases.target import Files, Target, files_of, plan_request
 
 _TRIES = 3
 
@@ -40,15 +40,14 @@ def plan(target: Target) -> Plan:
     Raises InvalidSet where the files have errors, WrongUsage where an environment must be chosen, Unavailable where
     the database does not answer or is not migrated, Stale where the set was applied again and again meanwhile.
     """
-    _, desired, findings = desired_of(target)
-    binding, dual_writers = binding_of(target), beat_schedule_names()
+    files, dual_writers = files_of(target), beat_schedule_names()
     with database_errors(target.using):
-        request, last, observed = _observe(target, binding)
-        result = build_plan(request, desired, findings, observed, Surroundings(last, dual_writers), now())
+        request, last, observed = _observe(target, files)
+        result = build_plan(request, files.desired, files.findings, observed, Surroundings(last, dual_writers), now())
         return _with_editors(target.using, result) if result.held else result
 
 
-def _observe(target: Target, binding: Binding) -> tuple[PlanRequest, Binding | None, Observed]:
+def _observe(target: Target, files: Files) -> tuple[PlanRequest, Binding | None, Observed]:
     """Ask Git how the files relate to the last apply, then read the tables; returns both, and that last apply.
 
     Git may be slow, so it is asked while no transaction is open, and again if the set was applied meanwhile.
@@ -56,7 +55,7 @@ def _observe(target: Target, binding: Binding) -> tuple[PlanRequest, Binding | N
     using, set_name = target.using, target.config.set
     last = last_binding(using, set_name)
     for _ in range(_TRIES):
-        asked, request = last, plan_request(target, binding, last)
+        asked, request = last, plan_request(target, files, last)
         with read_only_transaction(using):
             last, observed = last_binding(using, set_name), observe(using, set_name)
         if last == asked:
