@@ -102,6 +102,12 @@ def _forget(_path: Path, _data: bytes) -> None:
     """Take note of nothing."""
 
 
+def note_file(path: Path, note: Note) -> None:
+    """Give a file that was read elsewhere to ``note``, and the path in it if it is a link; raises OSError."""
+    note(path.resolve(), path.read_bytes())
+    _note_link(path, note)
+
+
 def _note_link(path: Path, note: Note) -> None:
     if path.is_symlink():
         absolute = path.absolute()

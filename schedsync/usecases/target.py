@@ -11,7 +11,7 @@ from schedsync.core.origin import Binding
 from schedsync.core.refusal import Limits
 from schedsync.core.schedule import Desired
 from schedsync.errors import InvalidSet, WrongUsage
-from schedsync.files.discover import Note
+from schedsync.files.discover import Note, note_file
 from schedsync.files.schedule_set import ScheduleSet, read_set, resolve_set
 from schedsync.git.origin import ancestry, revision
 from schedsync.git.work_tree import FilesRead
@@ -52,7 +52,7 @@ def files_of(target: Target) -> Files:
     config, read = target.config, FilesRead()
     files, desired, findings = desired_of(target, read.note)
     if config.file is not None:
-        read.note(config.file.resolve(), config.file.read_bytes())
+        note_file(config.file, read.note)
     origin = revision(config.paths, config.repository_url, read, target.commit)
     binding = Binding(target.environment, origin.repository, origin.path, origin.commit, bool(origin.dirty_files))
     return Files(files, desired, findings, binding, origin.dirty_files)
@@ -61,9 +61,8 @@ def files_of(target: Target) -> Files:
 def desired_of(target: Target, note: Note | None = None) -> tuple[ScheduleSet, Desired, list[Finding]]:
     """Read the files; returns them, the schedules that they define here, and their findings of lower severity.
 
-    ``note`` gets each file that is read.
-
-    Raises InvalidSet where the files have errors, WrongUsage where they differ by environment and none is chosen.
+    ``note`` gets each file that is read. Raises InvalidSet where the files have errors, WrongUsage where they differ by
+    environment and none is chosen.
     """
     files = read_set(target.config, note)
     environment = target.config.chosen(target.environment)
