@@ -28,7 +28,7 @@ ANSWERS = {
     "which schedule rows are deleted?": "collect_orphans",
     "which exit code an error has?": "Refused",
     "which value wins: defaults, schedule or environment?": "_layered",
-    "how many schedules one `for_each` may make?": "MAX_EXPANSION",
+    "how many schedules a set may have?": "MAX_SCHEDULES",
     "that a file outside the directory is not read?": "OutsideError",
     "how a masked secret looks?": "MASK",
     "which Beat leads?": "Leadership",

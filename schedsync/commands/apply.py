@@ -34,7 +34,8 @@ from schedsync.commands.options import (
     settle_option,
     verb,
 )
-from schedsync.commands.output import paint, report, say, write_reports
+from schedsync.commands.output import report, say, show, write_reports
+from schedsync.commands.terminal import ProgressLine, progress_line
 from schedsync.core.change import Change
 from schedsync.core.secrets import is_masked
 from schedsync.errors import NotConfirmed, NotLoaded, WrongUsage
@@ -66,13 +67,12 @@ class ApplyRequest:
     lock_timeout: float
     commit: str | None
 
-    def waiting(self) -> WaitOptions:
+    def waiting(self, progress: ProgressLine) -> WaitOptions:
         """Return how this call waits; Django must be set up."""
         from schedsync.database.transaction import WaitOptions
 
-        return WaitOptions(
-            settle=self.settle, lock=self.lock_timeout, beats=self.timeout if self.wait else 0.0, say=say
-        )
+        beats = self.timeout if self.wait else 0.0
+        return WaitOptions(settle=self.settle, lock=self.lock_timeout, beats=beats, say=progress.or_else(say))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,11 @@ def apply(request: ApplyRequest) -> int:
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     if not request.yes and not interactive:
         raise WrongUsage("there is no terminal to ask on", hint="give `--yes`")
-    applied = _apply_files(request) if request.plan_file is None else _apply_saved(request, request.plan_file)
+    with progress_line() as progress:
+        if request.plan_file is None:
+            applied = _apply_files(request, progress)
+        else:
+            applied = _apply_saved(request, request.plan_file, progress)
     if applied is None:
         say("not applied")
         return 1
@@ -155,23 +159,28 @@ def apply(request: ApplyRequest) -> int:
     return code
 
 
-def _apply_files(request: ApplyRequest) -> _Applied | None:
+def _apply_files(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:
     """Plan, ask and write; returns None if the user says no."""
-    chosen = target(request.files, request.database, request.lifted, request.commit)
+    chosen = target(request.files, request.database, request.lifted, progress, request.commit)
     from schedsync.usecases import sync
 
     reviewed = read_plan(request.reviewed) if request.reviewed else None
 
     def agree(current: Plan) -> bool:
+        progress.clear()
         if request.format_ == "text":
             # The error below the plan shows the refusals.
-            click.echo(text.plan(replace(current, refusals=()), paint(sys.stdout)))
-        return request.yes or bool(current.refusals) or not current.changes or _confirm("\nApply these changes?")
+            show(lambda paint: text.plan(replace(current, refusals=()), paint))
+        asked = not (request.yes or current.refusals or not current.changes)
+        if asked and not _confirm("\nApply these changes?"):
+            return False
+        progress(_writing(len(current.changes)))
+        return True
 
     outcome = sync.apply(
         chosen,
         agree,
-        request.waiting(),
+        request.waiting(progress),
         checksum=request.checksum,
         reviewed=reviewed,
         pinned=not request.yes,
@@ -179,21 +188,26 @@ def _apply_files(request: ApplyRequest) -> _Applied | None:
     return None if outcome is None else _Applied(outcome, chosen.config.set, chosen.environment)
 
 
+def _writing(count: int) -> str:
+    return f"writing {count:,} change{'s' * (count != 1)}, or waiting for the apply lock"
+
+
 def _confirm(question: str) -> bool:
     return click.confirm(question, default=False, err=True)
 
 
-def _apply_saved(request: ApplyRequest, file: Path) -> _Applied | None:
+def _apply_saved(request: ApplyRequest, file: Path, progress: ProgressLine) -> _Applied | None:
     """Write a saved plan; returns None if the user says no."""
     _check_options_of_a_saved_plan()
     saved = read_plan(file)
     _check_masks(saved, file)
-    set_up(request.database)
+    using = set_up(request.database)
     from schedsync.usecases import sync
 
     if not request.yes and not _confirm(f"Apply the {len(saved.changes):,} changes of {file}?"):
         return None
-    outcome = sync.apply_saved(request.database.database, saved, request.waiting())
+    progress(_writing(len(saved.changes)))
+    outcome = sync.apply_saved(using, saved, request.waiting(progress))
     return _Applied(outcome, saved.set, saved.binding.environment)
 
 
@@ -226,7 +240,7 @@ def _show(applied: _Applied, format_: str) -> int:
     if format_ in _RENDERINGS:
         click.echo(_RENDERINGS[format_](applied))
     else:
-        click.echo(f"\n{text.outcome(outcome, paint(sys.stdout))}" if outcome.changes else text.outcome(outcome))
+        show(lambda paint: f"\n{text.outcome(outcome, paint)}" if outcome.changes else text.outcome(outcome))
     if not outcome.unconfirmed and outcome.is_loaded:
         return 0
     error = NotConfirmed(outcome.unconfirmed) if outcome.unconfirmed else NotLoaded(outcome.behind)

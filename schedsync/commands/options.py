@@ -204,11 +204,14 @@ class FileOptions:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseOptions:
-    """Django's settings module, a directory to import it from, and the alias in DATABASES."""
+    """Django's settings module, a directory to import it from, and the alias in DATABASES.
+
+    Without an alias, Django's routers say where Beat's tasks are written.
+    """
 
     settings: str | None
     pythonpath: str | None
-    database: str
+    database: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +269,7 @@ database_options = gather(
     DatabaseOptions,
     _where("--settings", metavar="MODULE", help="Django's settings; also DJANGO_SETTINGS_MODULE."),
     _where("--pythonpath", metavar="DIRECTORY", help="A directory to import the settings from."),
-    _where("--database", default="default", show_default=True, metavar="ALIAS", help="The alias in DATABASES."),
+    _where("--database", metavar="ALIAS", help="The alias in DATABASES; default: where routers write PeriodicTask."),
 )
 snapshot_option = _where(
     "--against", type=existing_file, metavar="FILE",

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from schedsync.commands.terminal import is_terminal, wrapped
 from schedsync.errors import InvalidSet, Refused, SchedsyncError, WrongUsage
 from schedsync.planning.converter import finding_document, refusal_document
 from schedsync.render import json_, text
@@ -19,15 +20,23 @@ T = TypeVar("T")
 
 
 def say(message: str) -> None:
-    """Write a line to stderr."""
-    click.echo(message, err=True)
+    """Write a message for people to stderr."""
+    click.echo(wrapped(message, sys.stderr), err=True)
 
 
 def paint(stream: Any) -> text.Paint:
     """Return the function that colours text for a stream; it does nothing without a terminal, or with NO_COLOR."""
-    if os.environ.get("NO_COLOR") or not getattr(stream, "isatty", lambda: False)():
+    if os.environ.get("NO_COLOR") or not is_terminal(stream):
         return text.plain
     return lambda words, style: click.style(words, bold=True) if style == "bold" else click.style(words, fg=style)
+
+
+def show(render: Callable[[text.Paint], str], out: Path | None = None) -> None:
+    """Write text for people, with colour where there is a terminal: to stdout, or without colour to a file."""
+    if out is not None:
+        write(render(text.plain), out)
+    elif data := render(paint(sys.stdout)).rstrip("\n"):
+        click.echo(wrapped(data, sys.stdout))
 
 
 def write(data: str, out: Path | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -28,7 +27,8 @@ from schedsync.commands.options import (
     snapshot_option,
     verb,
 )
-from schedsync.commands.output import paint, write_reports
+from schedsync.commands.output import show, write_reports
+from schedsync.commands.terminal import ProgressLine, progress_line
 from schedsync.errors import WrongUsage
 from schedsync.planning.plan import Plan
 from schedsync.render import github, json_, markdown, text
@@ -66,30 +66,37 @@ def plan(
     Nothing is written. A change that a safety rule refuses is shown with the way out; `apply` then exits 3. With
     --against the plan compares with a snapshot, and needs neither Django nor credentials.
     """
-    current = (
-        _plan_live(files, database, lifted, commit)
-        if against is None
-        else _plan_against(against, files, lifted, commit)
-    )
+    with progress_line() as progress:
+        if against is None:
+            current = _plan_live(files, database, lifted, progress, commit)
+        else:
+            current = _plan_against(against, files, lifted, progress, commit)
     if out is not None:
         save_plan(current, out, "--reviewed" if against else "--plan")
     write_reports(RENDERINGS, current, reports)
-    click.echo(RENDERINGS[format_](current) if format_ in RENDERINGS else text.plan(current, paint(sys.stdout)))
+    if format_ in RENDERINGS:
+        click.echo(RENDERINGS[format_](current))
+    else:
+        show(lambda paint: text.plan(current, paint))
     return 2 if exit_code and (current.changes or current.refusals) else 0
 
 
-def _plan_live(files: FileOptions, database: DatabaseOptions, lifted: LiftedRules, commit: str | None) -> Plan:
-    chosen = target(files, database, lifted, commit)
+def _plan_live(
+    files: FileOptions, database: DatabaseOptions, lifted: LiftedRules, progress: ProgressLine, commit: str | None
+) -> Plan:
+    chosen = target(files, database, lifted, progress, commit)
     from schedsync.usecases import sync
 
     return sync.plan(chosen)
 
 
-def _plan_against(file: Path, files: FileOptions, lifted: LiftedRules, commit: str | None) -> Plan:
+def _plan_against(
+    file: Path, files: FileOptions, lifted: LiftedRules, progress: ProgressLine, commit: str | None
+) -> Plan:
     for name in ("settings", "pythonpath", "database"):
         if is_typed(name):
             raise WrongUsage(f"`--{name}` cannot apply to a snapshot", hint="give it to `schedsync snapshot`")
     from schedsync.usecases.plan_against import plan_against
 
-    chosen = target_without_database(files, lifted, commit=commit)
+    chosen = target_without_database(files, lifted, progress=progress, commit=commit)
     return plan_against(chosen, load_snapshot(file), datetime.now(timezone.utc))

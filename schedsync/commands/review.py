@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -25,7 +24,8 @@ from schedsync.commands.options import (
     snapshot_option,
     verb,
 )
-from schedsync.commands.output import paint, say, write, write_reports
+from schedsync.commands.output import say, show, write, write_reports
+from schedsync.commands.terminal import progress_line
 from schedsync.core.finding import has_errors
 from schedsync.errors import WrongUsage
 from schedsync.render import github, html, json_, markdown, sarif, text
@@ -106,10 +106,15 @@ def review(options: ReviewOptions) -> int:
     _check(options)
     if options.no_cache:
         say("warning: `--no-cache` has no effect any more: a review keeps no cache")
-    result = compare(options.request(), datetime.now(timezone.utc))
+    request = options.request()
+    with progress_line() as progress:
+        result = compare(request, datetime.now(timezone.utc), progress)
     write_reports(RENDERINGS, result, options.reports)
     format_ = options.format_
-    write(RENDERINGS[format_](result) if format_ in RENDERINGS else text.review(result, paint(sys.stdout)), options.out)
+    if format_ in RENDERINGS:
+        write(RENDERINGS[format_](result), options.out)
+    else:
+        show(lambda paint: text.review(result, paint), options.out)
     new = result.new if options.strict else ()
     return int(has_errors(result.findings) or has_errors(new, strict=True))
 

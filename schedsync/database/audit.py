@@ -11,6 +11,7 @@ from datetime import datetime
 
 from schedsync.core.origin import Binding, booked_commit, commit_from
 from schedsync.core.schedule import canonical_json
+from schedsync.database.values import read_values, readable
 from schedsync.database.write_request import WriteRequest
 from schedsync.models import SyncRun
 from schedsync.planning.converter import change_document
@@ -74,8 +75,8 @@ def was_committed(using: str, run: uuid.UUID) -> bool:
 def last_binding(using: str, set_name: str) -> Binding | None:
     """Return where a set was last applied from; None where it was never applied."""
     runs = SyncRun.objects.using(using).filter(set=set_name, verb="apply").order_by("-at")
-    last = runs.values_list("environment", "repository", "path", "commit").first()
-    if last is None:
+    last = read_values(runs[:1], ("environment", "repository", "path", "commit"))
+    if not last:
         return None
-    environment, repository, path, booked = last
+    environment, repository, path, booked = map(readable, last[0])
     return Binding(environment, repository, path, *commit_from(booked))

@@ -15,6 +15,7 @@ from schedsync.core.origin import booked_commit
 from schedsync.core.schedule import OF_OUR_BEAT, People, canonical_json, spec_text
 from schedsync.database.bulk import BATCH, batches, insert
 from schedsync.database.schedule_rows import TimingIds
+from schedsync.database.values import Damaged, read_values
 from schedsync.database.write_request import WriteRequest
 from schedsync.models import ManagedSchedule
 from schedsync.planning.converter import people_document
@@ -33,8 +34,11 @@ def write_ledger(request: WriteRequest, observed: Observed, timing_ids: TimingId
 
 def applied_at(using: str, names: Collection[str]) -> dict[str, datetime]:
     """Return, by name, since when an edit of a managed schedule counts as somebody else's."""
-    rows = ManagedSchedule.objects.using(using).filter(name__in=list(names))
-    return dict(rows.values_list("name", "applied_at"))
+    result: dict[str, datetime] = {}
+    for batch in batches(list(names)):
+        rows = ManagedSchedule.objects.using(using).filter(name__in=batch)
+        result.update(values for values in read_values(rows, ("name", "applied_at")) if not isinstance(values, Damaged))
+    return result
 
 
 def names_given_up(request: WriteRequest) -> set[str]:

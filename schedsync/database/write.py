@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,12 @@ from schedsync.database.schedule_rows import KINDS, TimingIds, collect_all_orpha
 from schedsync.database.write_request import WriteRequest
 from schedsync.planning.consequences import last_run_for
 
+#: What Beat's own columns get where they cannot be read: nothing of the past is due.
+_ANEW: Mapping[str, Callable[[datetime], Any]] = {
+    "last_run_at": lambda now: now,
+    "total_run_count": lambda _: 0,
+    "date_changed": lambda now: now,
+}
 _COLUMNS = {"expires_after": "expire_seconds", "expires_at": "expires", "start_at": "start_time"}
 
 
@@ -124,7 +130,7 @@ def _changed_columns(change: Change, timing_ids: TimingIds, now: datetime) -> di
     if row is None or after is None:
         return {}
     names = Spec.__match_args__ if row.spec is None else differing(row.spec, after)
-    columns = task_columns(after, names, timing_ids)
+    columns = {name: _ANEW[name](now) for name in row.lost} | task_columns(after, names, timing_ids)
     if row.name != change.name:
         columns["name"] = change.name
     if change.rearm:

@@ -11,6 +11,7 @@ from schedsync.config import SUFFIXES
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.errors import WrongUsage
+from schedsync.files.bounds import MAX_FILES, MAX_SET_BYTES, too_large
 from schedsync.files.yaml import MAX_BYTES
 
 #: Gets the path and the bytes of each file that is read.
@@ -19,6 +20,14 @@ Note = Callable[[Path, bytes], None]
 
 class OutsideError(Exception):
     """A path leads out of the directory of the set."""
+
+
+class SetTooLarge(Exception):
+    """The files of the set are too many, or too large together."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,10 @@ def read_files(
     for base in paths:
         if not _exists(base):
             raise WrongUsage(f"no such file or directory: `{base}`", hint="give the directory of the schedules as PATH")
-        collector.add(base)
+        try:
+            collector.add(base)
+        except SetTooLarge as error:
+            return [], [*collector.findings, error.finding]
     return collector.files, collector.findings
 
 
@@ -61,6 +73,7 @@ class _Collector:
         self.files: list[SourceFile] = []
         self.findings: list[Finding] = []
         self.seen: set[Path] = set()
+        self.bytes = 0
 
     def add(self, base: Path) -> None:
         """Add the files at or below one path."""
@@ -91,11 +104,23 @@ class _Collector:
                 self.findings.append(leaving_link(shown))
             elif path.resolve(strict=True).is_file() and real not in self.seen:
                 self.seen.add(real)
+                self.bytes = check_size(shown, len(self.seen), self.bytes + real.stat().st_size)
                 self.files.append(_source_file(shown, real, bounds, self.note))
                 _note_link(path, self.note)
         except (OSError, RuntimeError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else "a loop of symbolic links"
             self.findings.append(file_finding("SS101", shown, f"cannot be read: {reason}"))
+
+
+def check_size(path: str, files: int, size: int) -> int:
+    """Return the size of the files so far in bytes; raises SetTooLarge if they are too many or too large together."""
+    place = Location(path, 1, 1)
+    if files > MAX_FILES:
+        raise SetTooLarge(too_large(f"more than {MAX_FILES:,} files; a set has at most that many", place))
+    if size > MAX_SET_BYTES:
+        message = f"{size / 2**20:,.0f} MB of files up to here; a set has at most {MAX_SET_BYTES // 2**20} MB"
+        raise SetTooLarge(too_large(message, place))
+    return size
 
 
 def _forget(_path: Path, _data: bytes) -> None:

@@ -14,7 +14,7 @@ from schedsync.git.work_tree import FilesRead, differing_files
 
 #: A full object id, or the first 58 digits of one, as a booked commit may have them.
 _BOOKED_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{18}(?:[0-9a-f]{6})?)?\Z")
-_SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)\Z")
+_SCP = re.compile(r"\A(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)\Z")
 
 
 def revision(

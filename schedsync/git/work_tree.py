@@ -13,7 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from schedsync.config import FILE, PROJECT
 from schedsync.files.discover import is_hidden, is_source, printable_path
-from schedsync.git.repository import DIRECTORY, LINK, SUBMODULE, Entry, Repository
+from schedsync.git.entries import LINK, SUBMODULE, Entry
+from schedsync.git.repository import Repository
 
 _CONFIGURATIONS = (FILE, PROJECT)
 
@@ -65,14 +66,14 @@ def _outermost(paths: Sequence[PurePosixPath]) -> list[PurePosixPath]:
 
 def _differs(path: Path, ids: frozenset[str], entries: Mapping[str, Entry], root: Path) -> bool:
     entry = entries.get(path.relative_to(root).as_posix()) if path.is_relative_to(root) else None
-    return entry is None or entry.mode in (SUBMODULE, DIRECTORY) or entry.id not in ids
+    return entry is None or entry.mode == SUBMODULE or entry.id not in ids
 
 
 def _missing(entries: Mapping[str, Entry], roots: Sequence[Path], root: Path) -> Iterator[Path]:
     """Yield the files of the set, and configurations above them, that the commit has and the work tree has not."""
     for name, entry in entries.items():
         path = root / name
-        if entry.mode in (SUBMODULE, DIRECTORY) or not (is_source(path.name) or path.name in _CONFIGURATIONS):
+        if entry.mode == SUBMODULE or not (is_source(path.name) or path.name in _CONFIGURATIONS):
             continue
         base = next((base for base in roots if path.is_relative_to(base)), None)
         is_ours = path.name in _CONFIGURATIONS if base is None else not is_hidden(path.relative_to(base).parts)

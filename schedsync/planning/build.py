@@ -8,14 +8,17 @@ from datetime import datetime
 
 from schedsync.calendar.stock_beat import celery_schedule
 from schedsync.core.adoption import Adoption, is_glob, matches
-from schedsync.core.change import Create, Rename
+from schedsync.core.change import Create, Delete, Rename
+from schedsync.core.controls import NO_CONTROLS, Controls
 from schedsync.core.finding import Finding
-from schedsync.core.observed import Observed
+from schedsync.core.observed import Managed, Observed
 from schedsync.core.origin import Ancestry, Binding
-from schedsync.core.refusal import Limits
+from schedsync.core.refusal import Limits, Refusal
 from schedsync.core.schedule import Desired
 from schedsync.core.timing import Clocked, Timing
 from schedsync.errors import WrongUsage
+from schedsync.planning import controls
+from schedsync.planning.allowances import ended, lift
 from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import Difference, diff
 from schedsync.planning.notices import completed, folded
@@ -41,10 +44,16 @@ class PlanRequest:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where the set was applied from last, and in ``dual_writers`` the names in CELERY_BEAT_SCHEDULE."""
+    """What surrounds a set: where it was applied from last, and what Django's settings and the database say about it.
+
+    ``dual_writers`` are the names in CELERY_BEAT_SCHEDULE, ``controls`` those of Django's settings. ``same_names`` are
+    pairs of names that the database takes for one; None where no database was asked.
+    """
 
     last: Binding | None = None
     dual_writers: frozenset[str] = frozenset()
+    controls: Controls = NO_CONTROLS
+    same_names: tuple[tuple[str, str], ...] | None = None
 
 
 def refused_by_celery(desired: Desired) -> list[Finding]:
@@ -84,6 +93,10 @@ def build_plan(
     """
     difference = diff(desired, observed, now, adopt=request.adopt)
     situation, warnings = _situation(request, desired, observed, difference, surroundings)
+    refused, lifted = lift(
+        refusals(difference.changes, situation, request.limits), request.limits, now, empty=not desired.schedules
+    )
+    not_allowed, tolerated = _by_controls(request, desired, observed, difference, surroundings)
     return Plan(
         set=request.set,
         binding=request.binding,
@@ -95,11 +108,31 @@ def build_plan(
         completed=difference.completed,
         lost_rows=difference.lost_rows,
         to_record=difference.to_record,
-        refusals=refusals(difference.changes, situation, request.limits),
-        notices=(*findings, *warnings, *completed(desired, difference.completed), *difference.notices),
+        refusals=(*refused, *not_allowed),
+        notices=(
+            *findings,
+            *lifted,
+            *ended(request.limits.allowances, now, request.limits.place),
+            *warnings,
+            *tolerated,
+            *completed(desired, difference.completed),
+            *_unreadable_notices(observed, difference),
+            *difference.notices,
+        ),
         unchanged=difference.unchanged,
         locations={name: (schedule.location, schedule.people) for name, schedule in desired.schedules.items()},
     )
+
+
+def _by_controls(
+    request: PlanRequest, desired: Desired, observed: Observed, difference: Difference, surroundings: Surroundings
+) -> tuple[list[Refusal], list[Finding]]:
+    """Return what the controls refuse, and warnings about managed schedules that break one and do not change."""
+    layers = (surroundings.controls, request.limits.controls)
+    refused = list(controls.refused_changes(difference.changes, layers))
+    changed = {change.name for change in difference.changes}
+    kept = [each for name, each in desired.schedules.items() if name in observed.ledger and name not in changed]
+    return refused, list(controls.warnings(kept, layers))
 
 
 def _situation(
@@ -117,7 +150,7 @@ def _situation(
         desired=len(desired.schedules),
         managed=sum(name in observed.rows for name in observed.ledger),
         name_conflicts=difference.name_conflicts,
-        case_twins=_case_twins(difference, observed),
+        same_names=_same_names(difference, observed, surroundings.same_names),
         dual_writers=surroundings.dual_writers,
         now=binding,
         last=last,
@@ -177,11 +210,33 @@ def _check_adopt(request: PlanRequest, desired: Desired, observed: Observed) -> 
         raise WrongUsage(f"--adopt-from: `{request.set}` is the set that is planned", hint=hint)
 
 
-def _case_twins(difference: Difference, observed: Observed) -> tuple[tuple[str, str], ...]:
-    created = [change.name for change in difference.changes if isinstance(change, (Create, Rename))]
-    if not created:
-        return ()
-    freed = {change.name for change in difference.changes if change.after is None}
+def _same_names(
+    difference: Difference, observed: Observed, asked: tuple[tuple[str, str], ...] | None
+) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of names that the plan would have in the table at once, but that are one for the database.
+
+    Where no database was asked, those are names that differ only in case.
+    """
+    written = {change.name for change in difference.changes if isinstance(change, (Create, Rename))}
+    # The row of a release stays, and keeps its name.
+    freed = {change.name for change in difference.changes if isinstance(change, Delete)} | set(difference.lost_rows)
     freed |= {change.old_name for change in difference.changes if isinstance(change, Rename)}
-    folded = {name.casefold(): name for name in observed.rows if name not in freed}
-    return tuple((name, twin) for name in created if (twin := folded.get(name.casefold())) and twin != name)
+    if asked is None:
+        folded_names = {name.casefold(): name for name in observed.rows}
+        twins = ((name, folded_names.get(name.casefold(), name)) for name in sorted(written))
+        asked = tuple((name, twin) for name, twin in twins if twin != name)
+    return tuple(pair for pair in asked if pair[0] in written and pair[1] not in freed)
+
+
+def _unreadable_notices(observed: Observed, difference: Difference) -> Iterator[Finding]:
+    """Yield a warning for each ledger entry that an apply writes again because it cannot be read."""
+    names = {change.name for change in difference.changes} | {schedule.name for schedule in difference.to_record}
+    for name in sorted(names):
+        if (managed := observed.ledger.get(name)) and managed.spec is None:
+            yield unreadable_entry(managed)
+
+
+def unreadable_entry(managed: Managed) -> Finding:
+    """Return the finding for a ledger entry whose text of what was applied last cannot be read."""
+    message = f"`{managed.name}`: the ledger does not say any more what was applied last"
+    return Finding("SS334", message, managed.location, "`schedsync apply` writes it again", "warning")

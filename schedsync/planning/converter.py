@@ -218,7 +218,7 @@ def managed_document(managed: Managed, mask: Callable[[Spec], Spec]) -> dict[str
     return {
         "name": managed.name,
         "row": managed.row_id,
-        "applied": form(mask(managed.spec)),
+        "applied": managed.spec and form(mask(managed.spec)),
         "location": location_document(managed.location),
         "people": people_document(managed.people),
         "commit": managed.commit,
@@ -227,11 +227,12 @@ def managed_document(managed: Managed, mask: Callable[[Spec], Spec]) -> dict[str
 
 def managed_from(values: Mapping[str, Any], set_name: str) -> Managed:
     """Read a ledger entry of a set back."""
+    applied = values["applied"]
     return Managed(
         name=values["name"],
         set=set_name,
         row_id=values["row"],
-        applied=spec_text(spec_from(values["applied"])),
+        applied="" if applied is None else spec_text(spec_from(applied)),
         location=_location_from(values["location"]),
         people=people_from(values["people"]),
         commit=values["commit"],

@@ -126,6 +126,7 @@ class _Comparison:
     def _compare_completed(self, pair: Pair) -> None:
         """Update a completed schedule only where the files changed it; edits in the table are left alone."""
         self.completed.append(pair.schedule.name)
+        self._record_unreadable(pair)
         if pair.row is None or not pair.moved_on:
             return
         after = self._as_completed(pair, pair.row)
@@ -140,11 +141,17 @@ class _Comparison:
     def _compare_changed(self, pair: Pair) -> None:
         if is_held(pair):
             self.held.append(Held(pair.schedule.name, pair.schedule.location))
+        self._record_unreadable(pair)
         after = spec_after(pair)
         if pair.row is None or pair.row.spec is None or differing(after, pair.row.spec):
             self.changes.append(_change(Update, pair, after))
         elif pair.pause is None or pair.paused:
             self.unchanged += not is_held(pair)
+
+    def _record_unreadable(self, pair: Pair) -> None:
+        """Record the files' values where the ledger's cannot be read, also if the row needs no change."""
+        if pair.row is not None and pair.managed is not None and pair.managed.spec is None:
+            self.to_record.append(pair.schedule)
 
     def _change(self, kind: type[Change], pair: Pair) -> None:
         self.changes.append(_change(kind, pair, spec_after(pair)))

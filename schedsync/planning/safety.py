@@ -24,7 +24,7 @@ class Situation:
     desired: int
     managed: int
     name_conflicts: Sequence[tuple[str, str | None]] = ()
-    case_twins: Sequence[tuple[str, str]] = ()
+    same_names: Sequence[tuple[str, str]] = ()
     dual_writers: Collection[str] = ()
     now: Binding = field(default_factory=Binding)
     last: Binding | None = None
@@ -60,7 +60,7 @@ def _empty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
         yield Refusal(
             "empty_set",
             f"the files hold no schedule, but set `{situation.set}` manages {situation.managed}",
-            "--allow-empty, to delete them all",
+            _way_out("empty_set", "--allow-empty, to delete them all"),
         )
 
 
@@ -84,18 +84,20 @@ def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> I
 
 
 def _too_many(message: str, stops: int) -> Refusal:
-    return Refusal("too_many_stops", message, f"--allow-stops {stops}, or announce the deletes under `removed`")
+    flag = f"--allow-stops {stops}, or announce the deletes under `removed`"
+    return Refusal("too_many_stops", message, _way_out("too_many_stops", flag), stops)
+
+
+def _way_out(rule: str, flag: str) -> str:
+    """Name the flag that lifts a rule, and the entry in the configuration that does."""
+    return f'{flag}, or in Git `[[safety.allow]]` with `rule = "{rule}"`'
 
 
 def _name_conflicts(situation: Situation) -> Iterator[Refusal]:
     for name, holder in situation.name_conflicts:
         yield _name_taken(name, holder)
-    for name, twin in situation.case_twins:
-        yield Refusal(
-            "name_taken",
-            f"`{name}` differs only in case from the row `{twin}`; MariaDB takes them for one name",
-            "rename one of them",
-        )
+    for name, other in situation.same_names:
+        yield Refusal("name_taken", f"`{name}` and `{other}` are one name for this database", "rename one of them")
 
 
 def _name_taken(name: str, holder: str | None) -> Refusal:
@@ -115,7 +117,7 @@ def _dual_writers(changes: Sequence[Change], situation: Situation, limits: Limit
         yield Refusal(
             "dual_writer",
             f"`{name}` is also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite this row at its next start",
-            "remove it there; --allow-dual-writer",
+            _way_out("dual_writer", "remove it there; --allow-dual-writer"),
         )
 
 
@@ -125,7 +127,7 @@ def _older(situation: Situation, limits: Limits) -> Iterator[Refusal]:
             "older_commit",
             f"commit {_short(situation.now.commit)} does not descend from {_short(situation.last.commit)}, "
             "which was applied last",
-            "--allow-older",
+            _way_out("older_commit", "--allow-older"),
         )
 
 
@@ -137,7 +139,7 @@ def _moved(situation: Situation, limits: Limits) -> Iterator[Refusal]:
         yield Refusal(
             "other_environment",
             f"set `{situation.set}` was last applied to {_environment(last)}, this is {_environment(now)}",
-            "--allow-move, or another set for this environment",
+            _way_out("other_environment", "--allow-move, or another set for this environment"),
         )
     if (last.repository and now.repository and last.repository != now.repository) or (
         last.path is not None and now.path is not None and last.path != now.path
@@ -145,7 +147,7 @@ def _moved(situation: Situation, limits: Limits) -> Iterator[Refusal]:
         yield Refusal(
             "moved_set",
             f"set `{situation.set}` was last applied from {_place(last)}, this is {_place(now)}",
-            "--allow-move",
+            _way_out("moved_set", "--allow-move"),
         )
 
 

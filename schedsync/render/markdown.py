@@ -18,6 +18,7 @@ from schedsync.planning.plan import Plan
 from schedsync.render.words import (
     Group,
     counted,
+    drift_text,
     edit_text,
     groups,
     held_text,
@@ -98,7 +99,7 @@ def drift(value: Plan) -> str:
     head = [
         f"### Drift in {code(scope_text(value))}",
         "",
-        f"{count:,} edited behind Git's back" if count else "none",
+        drift_text(value) if count else "none",
         "",
     ]
     table: list[str] = []

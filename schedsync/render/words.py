@@ -31,9 +31,15 @@ _VERBS = {
 }
 _LONGEST = 200
 #: Commands that the runners of GitHub and Azure find anywhere in a line.
-_RUNNER = re.compile(r"##(?=[a-z]*\[)")
+RUNNER = re.compile(r"##(?=[a-z]*\[)")
 #: What can hold a secret.
 _ARGUMENTS = frozenset({"args", "kwargs", "headers"})
+
+
+def drift_text(value: Plan) -> str:
+    """Return how many schedules somebody edited, and how many a human holds; only what there is."""
+    counts = {"edited behind Git's back": len(value.changes), "held by a human": len(value.held)}
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ def printable(text: str) -> str:
     """
     if not (text.isascii() and text.isprintable()):
         text = "".join(_visible(character) for character in text)
-    return _RUNNER.sub("#\\\\u0023", text)
+    return RUNNER.sub("#\\\\u0023", text)
 
 
 def _visible(character: str) -> str:

@@ -85,6 +85,11 @@ def _repeated(error: Any) -> str:
     return "names a value twice"
 
 
+def _missing(error: Any) -> str:
+    missing = [f"`{key}`" for key in error.validator_value if key not in error.instance]
+    return f"needs {', '.join(missing)}"
+
+
 _PREDICATES: Mapping[str, Callable[[Any], str]] = {
     "const": lambda error: f"takes {error.validator_value!r}, not {described(error.instance)}",
     "enum": _one_of,
@@ -95,6 +100,7 @@ _PREDICATES: Mapping[str, Callable[[Any], str]] = {
     "minProperties": lambda _: "must not be empty",
     "maxLength": lambda error: f"must have at most {error.validator_value} characters",
     "maxItems": lambda error: f"must have at most {error.validator_value} items",
+    "required": _missing,
     "uniqueItems": _repeated,
     "pattern": _pattern,
 }

@@ -15,10 +15,11 @@ from django.db.migrations.executor import MigrationExecutor
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 
 from schedsync.core.finding import Finding, in_order
-from schedsync.core.observed import Observed
+from schedsync.core.observed import Managed, Observed, shortened
 from schedsync.core.timing import TimingError, canonical_zone
 from schedsync.database.actor import who
 from schedsync.database.clock import now
+from schedsync.database.controls import controls_in_settings
 from schedsync.database.faults import Fault, database_errors, fault_of, missing_tables
 from schedsync.database.lock import take
 from schedsync.database.lock_wait import wait_for_lock
@@ -26,7 +27,10 @@ from schedsync.database.notify import bump
 from schedsync.database.observe import observe
 from schedsync.database.schedule_rows import TIMING_MODELS, collect_orphans, unreferenced_rows, with_zone
 from schedsync.database.use_tz import USE_TZ_OFF
+from schedsync.database.values import read_values, readable
+from schedsync.errors import WrongUsage
 from schedsync.models import ApplyLock, ManagedSchedule, Pause, SyncRun
+from schedsync.planning.build import unreadable_entry
 from schedsync.usecases.celery_settings import beat_schedule_names
 
 _APPS = ("django_celery_beat", "schedsync")
@@ -56,6 +60,10 @@ def settings_findings() -> Iterator[Finding]:
     if not getattr(settings, "DJANGO_CELERY_BEAT_TZ_AWARE", True):
         hint = "leave `DJANGO_CELERY_BEAT_TZ_AWARE` at its default"
         yield Finding("SS302", "`DJANGO_CELERY_BEAT_TZ_AWARE` is off: crontabs ignore their time zone", hint=hint)
+    try:
+        controls_in_settings()
+    except WrongUsage as error:
+        yield Finding("SS174", error.message, hint=error.hint)
     yield from _celery_findings()
     for package, fixed_in, fault in KNOWN_FAULTS:
         installed = version(package)
@@ -104,6 +112,7 @@ def database_findings(using: str) -> Iterator[Finding]:
         yield from _zones(using)
         yield from _schedule_rows(using)
         yield from _ledger(observed)
+        yield from _unreadable_entries(using)
 
 
 def _unapplied(using: str) -> list[str]:
@@ -173,11 +182,12 @@ def _rows(observed: Observed) -> Iterator[Finding]:
 def _zones(using: str) -> Iterator[Finding]:
     """Check all crontab rows: Beat reads the zones of unused ones too (``_get_unique_timezone_names``)."""
     rows = with_zone(CrontabSchedule.objects.using(using))
-    for zone in sorted(set(rows.order_by().values_list("zone", flat=True))):
+    for zone in sorted({str(zone) for (zone,) in read_values(rows.order_by().distinct(), ["zone"])}):
         try:
             canonical_zone(zone)
         except TimingError as error:
-            message = f"a crontab row has a bad time zone, Beat stops when it reads it: {error.message}"
+            reason = shortened(error.message)
+            message = f"a crontab row has a bad time zone, Beat stops when it reads it: {reason}"
             yield Finding("SS323", message, hint="update tzdata, or correct the row")
 
 
@@ -188,7 +198,7 @@ def _schedule_rows(using: str) -> Iterator[Finding]:
         if kind == "crontab":
             rows = with_zone(rows)
             names = ["zone" if name == "timezone" else name for name in names]
-        repeated = sum(count - 1 for count in Counter(rows.values_list(*names)).values())
+        repeated = sum(count - 1 for count in Counter(read_values(rows, names)).values())
         if repeated:
             hint = "harmless, but Beat takes longer to load them"
             yield Finding("SS330", f"{repeated:,} duplicate {kind} rows", hint=hint, severity="info")
@@ -210,6 +220,14 @@ def _ledger(observed: Observed) -> Iterator[Finding]:
                 f"`{name}` is also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite this row at its next start"
             )
             yield Finding("SS306", message, hint="remove it from CELERY_BEAT_SCHEDULE")
+
+
+def _unreadable_entries(using: str) -> Iterator[Finding]:
+    for values in read_values(ManagedSchedule.objects.using(using).order_by("name"), ("name", "set", "applied")):
+        name, set_name, applied = (readable(value, "") for value in values)
+        managed = Managed(name, set_name, None, applied)
+        if managed.spec is None:
+            yield unreadable_entry(managed)
 
 
 def examine(using: str, *, fix: bool = False, lock_timeout: float = 0.0) -> Diagnosis:

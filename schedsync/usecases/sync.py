@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from schedsync.core.change import Edit
+from schedsync.core.finding import Finding
 from schedsync.core.observed import Observed
 from schedsync.core.origin import Binding
 from schedsync.database.actor import who
@@ -17,9 +18,11 @@ from schedsync.database.audit import last_binding
 from schedsync.database.beats import last_number
 from schedsync.database.clock import now
 from schedsync.database.confirm import wait_for_beats, write_and_confirm
+from schedsync.database.controls import controls_in_settings
 from schedsync.database.faults import database_errors
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe
+from schedsync.database.same_names import SameNames, same_names
 from schedsync.database.transaction import WaitOptions
 from schedsync.database.write_request import WriteRequest
 from schedsync.errors import Refused, Stale
@@ -40,17 +43,19 @@ def plan(target: Target) -> Plan:
     Raises InvalidSet where the files have errors, WrongUsage where an environment must be chosen, Unavailable where
     the database does not answer or is not migrated, Stale where the set was applied again and again meanwhile.
     """
-    files, dual_writers = files_of(target), beat_schedule_names()
+    files, dual_writers, controls = files_of(target), beat_schedule_names(), controls_in_settings()
     with database_errors(target.using):
-        request, last, observed = _observe(target, files)
-        result = build_plan(request, files.desired, files.findings, observed, Surroundings(last, dual_writers), now())
+        request, last, observed, same = _observe(target, files)
+        surroundings = Surroundings(last, dual_writers, controls, same)
+        result = build_plan(request, files.desired, _unless_asked(files.findings, same), observed, surroundings, now())
         return _with_editors(target.using, result) if result.held else result
 
 
-def _observe(target: Target, files: Files) -> tuple[PlanRequest, Binding | None, Observed]:
-    """Ask Git how the files relate to the last apply, then read the tables; returns both, and that last apply.
+def _observe(target: Target, files: Files) -> tuple[PlanRequest, Binding | None, Observed, SameNames | None]:
+    """Ask Git how the files relate to the last apply, then read the tables.
 
-    Git may be slow, so it is asked while no transaction is open, and again if the set was applied meanwhile.
+    Returns both, that last apply, and the names that the database takes for one. Git may be slow, so it is asked while
+    no transaction is open, and again if the set was applied meanwhile.
     """
     using, set_name = target.using, target.config.set
     last = last_binding(using, set_name)
@@ -58,9 +63,15 @@ def _observe(target: Target, files: Files) -> tuple[PlanRequest, Binding | None,
         asked, request = last, plan_request(target, files, last)
         with read_only_transaction(using):
             last, observed = last_binding(using, set_name), observe(using, set_name)
+            same = same_names(using, files.desired.schedules, observed.rows)
         if last == asked:
-            return request, last, observed
+            return request, last, observed, same
     raise Stale("the set was applied from another commit each time it was compared")
+
+
+def _unless_asked(findings: Sequence[Finding], same: SameNames | None) -> list[Finding]:
+    """Return the findings without guesses at collations, where the database itself was asked."""
+    return [finding for finding in findings if same is None or finding.code != "SS147"]
 
 
 def _with_editors(using: str, plan: Plan) -> Plan:

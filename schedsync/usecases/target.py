@@ -12,6 +12,7 @@ from schedsync.core.refusal import Limits
 from schedsync.core.schedule import Desired
 from schedsync.errors import InvalidSet, WrongUsage
 from schedsync.files.discover import Note, note_file
+from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, read_set, resolve_set
 from schedsync.git.origin import ancestry, revision
 from schedsync.git.work_tree import FilesRead
@@ -31,6 +32,7 @@ class Target:
     limits: Limits = field(default_factory=Limits)
     adopt: Adoption = field(default_factory=Adoption)
     commit: str | None = None
+    progress: Progress = field(default=silent, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ def desired_of(target: Target, note: Note | None = None) -> tuple[ScheduleSet, D
     ``note`` gets each file that is read. Raises InvalidSet where the files have errors, WrongUsage where they differ by
     environment and none is chosen.
     """
-    files = read_set(target.config, note)
+    files = read_set(target.config, target.progress, note)
+    target.progress("comparing")
     environment = target.config.chosen(target.environment)
     if environment is None and files.by_environment:
         known = ", ".join(target.config.environments)
