@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-KINDS = ("create", "update", "delete", "rename", "adopt")
+KINDS = ("create", "update", "delete", "rename", "adopt", "release")
 #: In bytes. GitHub accepts one MiB for each step and drops a longer summary completely.
 LONGEST_SUMMARY = 1_000_000
 #: The reason by the exit code, where the JSON has none: a plan that is refused is still a plan.

@@ -17,6 +17,7 @@ from schedsync.commands.options import (
     FileOptions,
     LiftedRules,
     Seconds,
+    commit_option,
     database_options,
     existing_file,
     file_options,
@@ -60,6 +61,7 @@ class ApplyRequest:
     wait: bool
     timeout: float
     lock_timeout: float
+    commit: str | None
 
     def assertion(self) -> Assertion:
         """Return what the plan of this call must be; raises WrongUsage where the file is no plan."""
@@ -127,6 +129,7 @@ _RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
         help="How long `--wait` waits.",
     ),
     lock_timeout_option,
+    commit_option,
     format_option("json", "markdown"),
     report_option(_RENDERINGS),
 )
@@ -157,7 +160,7 @@ def apply(request: ApplyRequest) -> int:
 def _apply(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:
     """Plan, ask and write; returns None if the user says no."""
     assertion = request.assertion()
-    chosen = target(request.files, request.database, request.lifted, progress)
+    chosen = target(request.files, request.database, request.lifted, progress, request.commit)
     from schedsync.usecases import sync
 
     def agree(current: Plan) -> bool:

@@ -72,17 +72,26 @@ def _alias(database: str | None) -> str:
 
 
 def target(
-    files: FileOptions, database: DatabaseOptions, lifted: LiftedRules = _NOTHING, progress: Progress = silent
+    files: FileOptions,
+    database: DatabaseOptions,
+    lifted: LiftedRules = _NOTHING,
+    progress: Progress = silent,
+    commit: str | None = None,
 ) -> Target:
     """Set Django up, and return the set, the database and the limits that a verb works with."""
-    return target_without_database(files, lifted, set_up(database), progress)
+    return target_without_database(files, lifted, set_up(database), progress, commit)
 
 
 def target_without_database(
-    files: FileOptions, lifted: LiftedRules = _NOTHING, using: str = "default", progress: Progress = silent
+    files: FileOptions,
+    lifted: LiftedRules = _NOTHING,
+    using: str = "default",
+    progress: Progress = silent,
+    commit: str | None = None,
 ) -> Target:
     """Return the same for a verb that needs no Django."""
     from schedsync.usecases.target import Target
 
     config = read_config(files.path)
-    return Target(config, using, files.environment, config.limited(lifted.limits), lifted.adopt, progress)
+    limits = config.limited(lifted.limits)
+    return Target(config, using, files.environment, limits, lifted.adoption, commit, progress)

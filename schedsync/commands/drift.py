@@ -11,6 +11,7 @@ from schedsync.commands.django import target
 from schedsync.commands.options import (
     DatabaseOptions,
     FileOptions,
+    commit_option,
     database_options,
     file_options,
     format_option,
@@ -28,16 +29,23 @@ _RENDERINGS: Mapping[str, Callable[[Plan], str]] = {"json": json_.plan, "markdow
 @verb("Name what someone changed behind Git's back.")
 @file_options
 @database_options
+@commit_option
 @format_option("json", "markdown")
 @report_option(_RENDERINGS)
-def drift(files: FileOptions, database: DatabaseOptions, format_: str, reports: tuple[tuple[str, Path], ...]) -> int:
+def drift(
+    files: FileOptions,
+    database: DatabaseOptions,
+    commit: str | None,
+    format_: str,
+    reports: tuple[tuple[str, Path], ...],
+) -> int:
     """Name each managed schedule that someone changed in the database since the last apply, and who did it.
 
     Exits 2 if there is drift, or if a human has disabled a schedule, else 0. The names of people come from the log of
     Django's admin, if the edit was made there.
     """
     with progress_line() as progress:
-        chosen = target(files, database, progress=progress)
+        chosen = target(files, database, progress=progress, commit=commit)
         from schedsync.usecases import sync
 
         plan = sync.drift(chosen)

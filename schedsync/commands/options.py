@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from schedsync.commands.output import report, say
+from schedsync.core.adoption import Adoption
 from schedsync.core.refusal import Limits
 from schedsync.core.timing import TimingError, duration
 from schedsync.database.collector import gc_paused
@@ -174,6 +176,24 @@ class _Report(click.ParamType):  # type: ignore[type-arg]  # generic since click
         return format_, Path(file)
 
 
+class CommitId(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """The full id of a commit."""
+
+    name = "commit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the id in lower case; any other text is wrong usage."""
+        text = str(value).strip().lower()
+        if not _COMMIT_ID.match(text):
+            self.fail(
+                "not the full id of a commit: 40 or 64 hexadecimal digits, as `git rev-parse HEAD` prints", param, ctx
+            )
+        return text
+
+
+_COMMIT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+
+
 @dataclass(frozen=True, slots=True)
 class FileOptions:
     """Which files a verb reads, and for which environment; None for what the configuration says."""
@@ -199,11 +219,19 @@ class LiftedRules:
     """The safety rules that this call lifts."""
 
     adopt: tuple[str, ...] = ()
+    adopt_all: bool = False
+    adopt_from: tuple[str, ...] = ()
     allow_stops: int | None = None
     allow_empty: bool = False
     allow_older: bool = False
     allow_dual_writer: bool = False
     allow_move: bool = False
+    allow_dirty: bool = False
+
+    @property
+    def adoption(self) -> Adoption:
+        """The rows that this call takes over."""
+        return Adoption(self.adopt, self.adopt_all, self.adopt_from)
 
     @property
     def limits(self) -> Limits:
@@ -214,6 +242,7 @@ class LiftedRules:
             allow_older=self.allow_older,
             allow_dual_writer=self.allow_dual_writer,
             allow_move=self.allow_move,
+            allow_dirty=self.allow_dirty,
         )
 
 
@@ -228,6 +257,10 @@ path_argument = click.argument("path", required=False, metavar="[PATH]")
 environment_option = _where(
     "-e", "--environment", envvar="SCHEDSYNC_ENVIRONMENT", metavar="NAME",
     help="The environment to use; also SCHEDSYNC_ENVIRONMENT.",
+)  # fmt: skip
+commit_option = _where(
+    "--commit", type=CommitId(), envvar="SCHEDSYNC_COMMIT", metavar="SHA",
+    help="The commit that the files come from, where there is no `.git`; also SCHEDSYNC_COMMIT.",
 )  # fmt: skip
 #: For verbs that take the directory as PATH.
 file_options = gather("files", FileOptions, path_argument, environment_option)
@@ -252,8 +285,15 @@ lock_timeout_option = option(
 _COUNT = click.IntRange(min=0)
 _LIFTING = {
     "adopt": _lift(
-        "--adopt", multiple=True, metavar="NAME",
-        help="Take over the row of this name, which the set does not manage yet; can be given several times.",
+        "--adopt", multiple=True, metavar="NAME|GLOB",
+        help="Take over rows of these names, which nobody manages yet; can be given several times.",
+    ),
+    "adopt_all": _lift(
+        "--adopt-all", is_flag=True, help="Take over each row that nobody manages and that the files name."
+    ),
+    "adopt_from": _lift(
+        "--adopt-from", multiple=True, metavar="SET",
+        help="Take over the rows that this other set manages and that the files name; can be given several times.",
     ),
     "allow_stops": _lift("--allow-stops", type=_COUNT, metavar="N", help="Allow up to N schedules to stop."),
     "allow_empty": _lift(
@@ -267,6 +307,9 @@ _LIFTING = {
     ),
     "allow_move": _lift(
         "--allow-move", is_flag=True, help="Allow the set to come from another repository, path or environment."
+    ),
+    "allow_dirty": _lift(
+        "--allow-dirty", is_flag=True, help="Allow files that differ from the commit of the checkout."
     ),
 }  # fmt: skip
 

@@ -15,6 +15,7 @@ from schedsync.commands.options import (
     DatabaseOptions,
     FileOptions,
     LiftedRules,
+    commit_option,
     database_options,
     file_options,
     format_option,
@@ -43,6 +44,7 @@ RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
 @file_options
 @database_options
 @snapshot_option
+@commit_option
 @lifting_options()
 @format_option("json", "markdown", "github")
 @option("--out", heading=OUTPUT, type=new_file, metavar="FILE", help="Save the plan for `apply --plan`.")
@@ -53,6 +55,7 @@ def plan(
     database: DatabaseOptions,
     lifted: LiftedRules,
     against: Path | None,
+    commit: str | None,
     format_: str,
     out: Path | None,
     reports: tuple[tuple[str, Path], ...],
@@ -65,9 +68,9 @@ def plan(
     """
     with progress_line() as progress:
         if against is None:
-            current = _plan_live(files, database, lifted, progress)
+            current = _plan_live(files, database, lifted, progress, commit)
         else:
-            current = _plan_against(against, files, lifted, progress)
+            current = _plan_against(against, files, lifted, progress, commit)
     if out is not None:
         save_plan(current, out)
     write_reports(RENDERINGS, current, reports)
@@ -80,18 +83,22 @@ def plan(
     return 2 if exit_code and current.changes else 0
 
 
-def _plan_live(files: FileOptions, database: DatabaseOptions, lifted: LiftedRules, progress: ProgressLine) -> Plan:
-    chosen = target(files, database, lifted, progress)
+def _plan_live(
+    files: FileOptions, database: DatabaseOptions, lifted: LiftedRules, progress: ProgressLine, commit: str | None
+) -> Plan:
+    chosen = target(files, database, lifted, progress, commit)
     from schedsync.usecases import sync
 
     return sync.plan(chosen)
 
 
-def _plan_against(file: Path, files: FileOptions, lifted: LiftedRules, progress: ProgressLine) -> Plan:
+def _plan_against(
+    file: Path, files: FileOptions, lifted: LiftedRules, progress: ProgressLine, commit: str | None
+) -> Plan:
     for name in ("settings", "pythonpath", "database"):
         if is_typed(name):
             raise WrongUsage(f"`--{name}` cannot apply to a snapshot", hint="give it to `schedsync snapshot`")
     from schedsync.usecases.plan_against import plan_against
 
-    chosen = target_without_database(files, lifted, progress=progress)
+    chosen = target_without_database(files, lifted, progress=progress, commit=commit)
     return plan_against(chosen, load_snapshot(file), datetime.now(timezone.utc))

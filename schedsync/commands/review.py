@@ -63,7 +63,7 @@ class ReviewOptions:
             path=self.files.path,
             environment=self.files.environment,
             limits=self.lifted.limits,
-            adopt=self.lifted.adopt,
+            adopt=self.lifted.adoption,
             snapshot=load_snapshot(self.against) if self.against else None,
             pictures="html" in (self.format_, *(format_ for format_, _ in self.reports)),
         )
@@ -81,7 +81,7 @@ class ReviewOptions:
     ),
     environment_option,
 )
-@lifting_options("allow_older")
+@lifting_options("allow_older", "allow_dirty")
 @gather(
     "options",
     ReviewOptions,
@@ -121,7 +121,13 @@ def review(options: ReviewOptions) -> int:
 
 def _check(options: ReviewOptions) -> None:
     """Raise WrongUsage for a flag that cannot have an effect."""
-    needing = {"--adopt": options.lifted.adopt, "--allow-dual-writer": options.lifted.allow_dual_writer}
+    lifted = options.lifted
+    needing = {
+        "--adopt": lifted.adopt,
+        "--adopt-all": lifted.adopt_all,
+        "--adopt-from": lifted.adopt_from,
+        "--allow-dual-writer": lifted.allow_dual_writer,
+    }
     for flag, value in needing.items():
         if value and options.against is None:
             hint = "only a snapshot knows the rows that the set does not manage"

@@ -89,6 +89,13 @@ class Delete(Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Release(Change):
+    """Stop managing a row that is in no file any more; the row stays as it is."""
+
+    kind: ClassVar[str] = "release"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rename(Change):
     """Give a managed row a new name; it keeps its history, and its values may change too."""
 
@@ -104,7 +111,7 @@ class Adopt(Change):
 
 
 #: The kinds by their names, in the order of a plan's summary.
-KINDS: Mapping[str, type[Change]] = {kind.kind: kind for kind in (Create, Update, Delete, Rename, Adopt)}
+KINDS: Mapping[str, type[Change]] = {kind.kind: kind for kind in (Create, Update, Delete, Rename, Adopt, Release)}
 
 
 @dataclass(frozen=True, slots=True)

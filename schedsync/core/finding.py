@@ -14,13 +14,17 @@ Severity = Literal["error", "warning", "info"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem: a stable code, a message of one line, the place, and the remedy where there is one."""
+    """One problem: a stable code, a message of one line, the place, and the remedy where there is one.
+
+    ``names`` are all schedules that it is about, where it is about several and the message only counts them.
+    """
 
     code: str
     message: str
     location: Location | None = None
     hint: str | None = None
     severity: Severity = "error"
+    names: tuple[str, ...] = ()
 
 
 #: Every code with its meaning. A code is never used again for another meaning.
@@ -79,6 +83,9 @@ CODES: Mapping[str, str] = {
     "SS172": "a queue that is not allowed",
     "SS173": "a schedule that starts more often than is allowed",
     "SS174": "an invalid setting of schedsync",
+    "SS176": "a schedule that is taken over from another set",
+    "SS177": "a name under `removed` whose row this set does not manage, so that it stays",
+    "SS178": "files that differ from the commit that they are applied as",
     "SS201": "a time that daylight saving skips at the next change of the clock",
     "SS202": "a time that occurs twice at the next change of the clock",
     "SS203": "a crontab that restricts both the day of the month and the day of the week",

@@ -41,6 +41,7 @@ class Limits:
     allow_dual_writer: bool = False
     allow_older: bool = False
     allow_move: bool = False
+    allow_dirty: bool = False
     allowances: tuple[Allowance, ...] = ()
     controls: Controls = NO_CONTROLS
     place: Location | None = None

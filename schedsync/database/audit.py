@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
-from schedsync.core.origin import Binding
+from schedsync.core.origin import Binding, booked_commit, commit_from
 from schedsync.core.schedule import canonical_json
 from schedsync.database.values import read_values, readable
 from schedsync.database.write_request import WriteRequest
@@ -40,7 +40,7 @@ def record(
         environment=binding.environment,
         repository=binding.repository,
         path=binding.path,
-        commit=binding.commit,
+        commit=booked_commit(binding),
         checksum=checksum,
         who=who,
         at=at,
@@ -76,4 +76,7 @@ def last_binding(using: str, set_name: str) -> Binding | None:
     """Return where a set was last applied from; None where it was never applied."""
     runs = SyncRun.objects.using(using).filter(set=set_name, verb="apply").order_by("-at")
     last = read_values(runs[:1], ("environment", "repository", "path", "commit"))
-    return Binding(*map(readable, last[0])) if last else None
+    if not last:
+        return None
+    environment, repository, path, booked = map(readable, last[0])
+    return Binding(environment, repository, path, *commit_from(booked))

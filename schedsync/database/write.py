@@ -15,7 +15,7 @@ from typing import Any
 from django.db.models import Model
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.core.change import Change, Rename
+from schedsync.core.change import Change, Delete, Release, Rename
 from schedsync.core.observed import Observed
 from schedsync.core.schedule import OF_OUR_BEAT, Spec, differing
 from schedsync.core.timing import Timing
@@ -42,7 +42,7 @@ def write(request: WriteRequest, observed: Observed) -> bool:
     using, now = request.using, request.now
     writes = [change for change in request.changes if change.after is not None]
     timing_ids = find_or_make(using, _new_timings(writes))
-    _delete_tasks(using, [change.row.id for change in request.changes if change.after is None and change.row])
+    _delete_tasks(using, [change.row.id for change in request.changes if isinstance(change, Delete) and change.row])
     _free_names(using, request.changes)
     _update_tasks(using, [change for change in writes if change.row], timing_ids, now)
     _create_tasks(using, [change for change in writes if not change.row], timing_ids, now)
@@ -179,6 +179,8 @@ def _may_be_saved_whole(spec: Spec) -> bool:
 
 
 def _leaves(change: Change) -> bool:
+    if isinstance(change, Release):
+        return False
     if change.after is None or change.row is None or change.row.spec is None:
         return True
     return change.row.spec.timing != change.after.timing

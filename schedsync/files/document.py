@@ -45,9 +45,11 @@ class Document:
 class Part:
     """The part of a set that one file gives in one environment.
 
-    ``removed`` are the names under `removed` with their places. ``findings`` are those of this environment only.
+    ``removed`` are the names under `removed` with their places, ``kept_rows`` those of them whose row stays.
+    ``findings`` are those of this environment only.
     """
 
     schedules: tuple[Schedule, ...] = ()
     removed: tuple[tuple[str, Location], ...] = ()
+    kept_rows: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -61,7 +61,13 @@ def part_of(document: Document, environment: str | None) -> Part:
     except TooLarge:
         schedules = []
         findings.found.append(text_finding(document.path))
-    return Part(tuple(schedules), tuple(_removed(document)), tuple(findings.found))
+    removed = list(_removed(document))
+    return Part(
+        tuple(schedules),
+        removed=tuple((name, place) for name, place, _ in removed),
+        kept_rows=tuple(name for name, _, keeps_row in removed if keeps_row),
+        findings=tuple(findings.found),
+    )
 
 
 def _schedules(document: Document, environment: str | None, report: Callable[[Finding], None]) -> Iterator[Schedule]:
@@ -115,7 +121,10 @@ def _layered(below: Mapping[str, Node], above: Mapping[str, Node]) -> dict[str, 
     return fields
 
 
-def _removed(document: Document) -> Iterator[tuple[str, Location]]:
+def _removed(document: Document) -> Iterator[tuple[str, Location, bool]]:
+    """Yield each name under `removed`, its place, and whether its row stays."""
     for item in document.section("removed", list):
-        if isinstance(item.value, str):
-            yield item.value, item.at(document.path)
+        fields = item.value if isinstance(item.value, dict) else {"name": item}
+        name, keep_row = fields.get("name"), fields.get("keep_row")
+        if name is not None and isinstance(name.value, str):
+            yield name.value, name.at(document.path), keep_row is not None and keep_row.value is True

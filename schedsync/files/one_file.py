@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import islice
 
@@ -61,7 +61,7 @@ def read_file(file: SourceFile, environments: Collection[str], budget: TextBudge
     def _part(environment: str | None) -> Part:
         written = part_of(document, environment)
         fresh = findings_elsewhere(written.findings, findings, {file.path: root})
-        return Part(written.schedules, written.removed, tuple(fresh))
+        return replace(written, findings=tuple(fresh))
 
     return ReadFile(
         file.path, tuple(findings), by_environment, ignores, part,

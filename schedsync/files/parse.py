@@ -52,6 +52,7 @@ def read_schedule(
         edit_may_fire=_flag(fields, "edit_may_fire", False),
         renamed_from=_text(fields.get("renamed_from")),
         adopt=_flag(fields, "adopt", False),
+        adopt_from=_adopt_from(fields.get("adopt")),
         ignore_changes=_ignore_changes(fields),
         template=template,
         positions={key: (node.line, node.column) for key, node in fields.items()},
@@ -157,6 +158,10 @@ def _text(node: Node | None) -> str | None:
 def _flag(fields: Mapping[str, Node], key: str, default: bool) -> bool:
     node = fields.get(key)
     return node.value if node is not None and isinstance(node.value, bool) else default
+
+
+def _adopt_from(node: Node | None) -> str | None:
+    return _text(node.value.get("from")) if node is not None and isinstance(node.value, dict) else None
 
 
 def _ignore_changes(fields: Mapping[str, Node]) -> frozenset[str]:

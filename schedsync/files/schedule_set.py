@@ -14,7 +14,7 @@ from schedsync.config import Config
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.files.bounds import SetSize, TextBudget
-from schedsync.files.discover import SourceFile, read_files
+from schedsync.files.discover import Note, SourceFile, read_files
 from schedsync.files.document import Part
 from schedsync.files.one_file import ReadFile, read_file
 from schedsync.files.progress import Progress, each, silent
@@ -55,10 +55,10 @@ class ScheduleSet:
         return config.environments or [None]
 
 
-def read_set(config: Config, progress: Progress = silent) -> ScheduleSet:
-    """Read all files of a set; one bad file hides no other."""
+def read_set(config: Config, progress: Progress = silent, note: Note | None = None) -> ScheduleSet:
+    """Read all files of a set; one bad file hides no other. ``note`` gets each file that is read, and its bytes."""
     progress("looking for files")
-    files, findings = read_files(config.paths, config.root, config.within)
+    files, findings = read_files(config.paths, config.root, config.within, note)
     budget = TextBudget()
     reading = each(files, "reading", "files", progress)
     return set_of(reading, findings, config.environments, lambda file: read_file(file, config.environments, budget))
@@ -102,7 +102,9 @@ def combine(schedule_set: ScheduleSet, environment: str | None) -> tuple[Desired
 def _desired(parts: Sequence[Part], report: Callable[[Finding], None]) -> Desired:
     """Return the parts as one; a name that contradicts an earlier one is reported and left out."""
     removed = {name: place for part in parts for name, place in part.removed}
-    desired = Desired.of(_unique([schedule for part in parts for schedule in part.schedules], report), removed)
+    kept_rows = [name for part in parts for name in part.kept_rows]
+    schedules = _unique([schedule for part in parts for schedule in part.schedules], report)
+    desired = Desired.of(schedules, removed, kept_rows)
     _check_removed(desired, report)
     _check_renames(desired, report)
     return desired

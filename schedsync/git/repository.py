@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -165,6 +165,16 @@ class Repository:
             popen.stdout.close()
             popen.stderr.close()
 
+    def entries(self, commit: str, paths: Sequence[PurePosixPath]) -> Mapping[str, Entry]:
+        """Return the files, links and submodules of a commit at and below the paths, by their paths, in order.
+
+        Raises InvalidSet if they are more than a tree may have.
+        """
+        words = [] if PurePosixPath() in paths else ["--", *(path.as_posix() for path in paths)]
+        # With `-t` Git lists the directories too. Without it, trees of trees without files would list nothing for ever.
+        with closing(self.listing("-r", "-t", commit, *words)) as listing:
+            return bounded_entries(listing, commit[:12])
+
     def tree(self, commit: str) -> Tree:
         """Return the tree of a commit, by its id."""
         return Tree(self, commit)
@@ -242,11 +252,7 @@ class Tree:
 
     def entries(self, directory: PurePosixPath) -> Mapping[str, Entry]:
         """Return the files, links and submodules at or below a directory, by their paths from the root, in order."""
-        words = [] if directory == PurePosixPath() else ["--", directory.as_posix()]
-        # With `-t` Git lists the directories too. Without it, trees of trees without files would list nothing for ever.
-        listing = self.repository.listing("-r", "-t", self.commit, *words)
-        with closing(listing):
-            return bounded_entries(listing, self.short)
+        return self.repository.entries(self.commit, [directory])
 
     def entry(self, path: PurePosixPath) -> Entry | None:
         """Return one entry, which may be a directory; None if there is none."""

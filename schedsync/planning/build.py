@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from schedsync.calendar.stock_beat import celery_schedule
-from schedsync.core.change import Create, Rename
+from schedsync.core.adoption import Adoption, is_glob, matches
+from schedsync.core.change import Create, Delete, Rename
 from schedsync.core.controls import NO_CONTROLS, Controls
 from schedsync.core.finding import Finding
 from schedsync.core.observed import Managed, Observed
@@ -20,23 +21,25 @@ from schedsync.planning import controls
 from schedsync.planning.allowances import ended, lift
 from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import Difference, diff
+from schedsync.planning.notices import completed, folded
 from schedsync.planning.plan import Plan
-from schedsync.planning.safety import Situation, refusals
+from schedsync.planning.safety import Situation, dirty_text, refusals
 
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
     """What to plan: the set, where its files come from, and what this call allows.
 
-    ``ancestry`` compares the commit of ``binding`` with the one that was applied last. ``adopt`` are names of rows to
-    take over.
+    ``ancestry`` compares the commit of ``binding`` with the one that was applied last. ``adopt`` says which rows this
+    call takes over. ``dirty_files`` are paths of files that differ from that commit.
     """
 
     set: str
     binding: Binding
     ancestry: Ancestry = field(default_factory=Ancestry)
     limits: Limits = field(default_factory=Limits)
-    adopt: tuple[str, ...] = ()
+    adopt: Adoption = field(default_factory=Adoption)
+    dirty_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def build_plan(
             *ended(request.limits.allowances, now, request.limits.place),
             *warnings,
             *tolerated,
-            *_completed_notices(desired, difference),
+            *completed(desired, difference.completed),
             *_unreadable_notices(observed, difference),
             *difference.notices,
         ),
@@ -152,8 +155,13 @@ def _situation(
         now=binding,
         last=last,
         older=request.ancestry.older,
+        dirty_files=request.dirty_files,
     )
-    warnings = [*_uncomparable(last, binding, request.ancestry), *_written_by_both(situation, desired, difference)]
+    warnings = [
+        *_uncomparable(last, binding, request.ancestry),
+        *_uncommitted(situation, request.limits),
+        *_written_by_both(situation, desired, difference),
+    ]
     return situation, warnings
 
 
@@ -162,28 +170,44 @@ def _uncomparable(last: Binding | None, now: Binding, age: Ancestry) -> Iterator
         hint = "fetch more of the history: `fetch-depth: 0` in GitHub's checkout, `GIT_DEPTH: 0` in GitLab"
         message = "the clone is too shallow to tell whether this commit descends from the one last applied"
         yield Finding("SS162", message, hint=hint, severity="warning")
-    if last and last.commit and not now.commit:
-        message = f"commit {last.commit[:12]} was applied last; these files, in no Git checkout, may be older"
+    if last and last.commit and (age.unknown or not now.commit):
+        files = f"commit {now.commit[:12]}" if now.commit else "these files"
+        message = f"commit {last.commit[:12]} was applied last; {files}, in no Git checkout, may be older"
         yield Finding(
             "SS162", message, hint="apply from a checkout, then an older commit is refused", severity="warning"
         )
 
 
+def _uncommitted(situation: Situation, limits: Limits) -> Iterator[Finding]:
+    if situation.dirty_files and (situation.now.environment is None or limits.allow_dirty):
+        hint = "commit the changes, so that the commit says what is applied"
+        names = tuple(situation.dirty_files)
+        yield Finding("SS178", dirty_text(situation), None, hint, "warning", names)
+
+
 def _written_by_both(situation: Situation, desired: Desired, difference: Difference) -> Iterator[Finding]:
     changed = {change.name for change in difference.changes}
-    for name in sorted((set(desired.schedules) & set(situation.dual_writers)) - changed):
-        message = f"`{name}` is also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite this row at its next start"
-        yield Finding("SS306", message, desired.schedules[name].location, "remove it there", "warning")
+    names = sorted((set(desired.schedules) & set(situation.dual_writers)) - changed)
+    yield from folded(
+        "SS306",
+        [(name, desired.schedules[name].location) for name in names],
+        "`{name}` is also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite this row at its next start",
+        "{count} names are also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite these rows at its next start",
+        "remove it there",
+    )
 
 
 def _check_adopt(request: PlanRequest, desired: Desired, observed: Observed) -> None:
-    """Raise WrongUsage where a name to adopt is not in the files, or has no row to take over."""
-    unknown = [name for name in request.adopt if name not in desired.schedules]
-    if unknown:
-        raise WrongUsage(f"--adopt: the files hold no schedule `{unknown[0]}`", hint="give a name that is in the files")
-    missing = [name for name in request.adopt if name not in observed.rows and name not in observed.elsewhere]
-    if missing:
-        raise WrongUsage(f"--adopt: there is no row `{missing[0]}` to take over", hint="leave the flag out")
+    """Raise WrongUsage where a pattern to adopt fits no name in the files, or a name has no row to take over."""
+    for pattern in request.adopt.patterns:
+        if not any(matches(pattern, name) for name in desired.schedules):
+            message = f"--adopt: the files hold no schedule `{pattern}`"
+            raise WrongUsage(message, hint="give a name that is in the files")
+        if not is_glob(pattern) and pattern not in observed.rows and pattern not in observed.elsewhere:
+            raise WrongUsage(f"--adopt: there is no row `{pattern}` to take over", hint="leave the flag out")
+    if request.set in request.adopt.sets:
+        hint = "give the set that manages the rows now"
+        raise WrongUsage(f"--adopt-from: `{request.set}` is the set that is planned", hint=hint)
 
 
 def _same_names(
@@ -194,11 +218,13 @@ def _same_names(
     Where no database was asked, those are names that differ only in case.
     """
     written = {change.name for change in difference.changes if isinstance(change, (Create, Rename))}
-    freed = {change.name for change in difference.changes if change.after is None} | set(difference.lost_rows)
+    # The row of a release stays, and keeps its name.
+    freed = {change.name for change in difference.changes if isinstance(change, Delete)} | set(difference.lost_rows)
     freed |= {change.old_name for change in difference.changes if isinstance(change, Rename)}
     if asked is None:
-        folded = {name.casefold(): name for name in observed.rows}
-        asked = tuple((name, twin) for name in sorted(written) if (twin := folded.get(name.casefold(), name)) != name)
+        folded_names = {name.casefold(): name for name in observed.rows}
+        twins = ((name, folded_names.get(name.casefold(), name)) for name in sorted(written))
+        asked = tuple((name, twin) for name, twin in twins if twin != name)
     return tuple(pair for pair in asked if pair[0] in written and pair[1] not in freed)
 
 
@@ -214,12 +240,3 @@ def unreadable_entry(managed: Managed) -> Finding:
     """Return the finding for a ledger entry whose text of what was applied last cannot be read."""
     message = f"`{managed.name}`: the ledger does not say any more what was applied last"
     return Finding("SS334", message, managed.location, "`schedsync apply` writes it again", "warning")
-
-
-def _completed_notices(desired: Desired, difference: Difference) -> list[Finding]:
-    """Return a warning for each schedule that has no run ahead."""
-    return [
-        Finding("SS160", f"`{name}` is completed", desired.schedules[name].location, "remove it", "warning")
-        for name in difference.completed
-        if name in desired.schedules
-    ]

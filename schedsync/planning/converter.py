@@ -65,12 +65,13 @@ def binding_document(binding: Binding) -> dict[str, Any]:
         "commit": binding.commit,
         "repository": binding.repository,
         "path": binding.path,
-    }
+    } | ({"dirty": True} if binding.dirty else {})
 
 
 def binding_from(values: Mapping[str, Any]) -> Binding:
     """Read where a set comes from back; other keys are passed over."""
-    return Binding(values["environment"], values["repository"], values["path"], values["commit"])
+    dirty = values.get("dirty", False)
+    return Binding(values["environment"], values["repository"], values["path"], values["commit"], dirty)
 
 
 def refusal_document(refusal: Refusal) -> dict[str, str]:
@@ -80,13 +81,14 @@ def refusal_document(refusal: Refusal) -> dict[str, str]:
 
 def finding_document(finding: Finding) -> dict[str, Any]:
     """Return a finding as JSON values."""
+    names = {"names": list(finding.names)} if finding.names else {}
     return {
         "code": finding.code,
         "severity": finding.severity,
         "message": finding.message,
         "hint": finding.hint,
         "location": location_document(finding.location),
-    }
+    } | names
 
 
 def pause_document(pause: Paused) -> dict[str, Any]:

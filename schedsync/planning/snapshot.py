@@ -111,7 +111,7 @@ def masked_desired(desired: Desired) -> Desired:
     schedules = {
         name: replace(schedule, spec=masked_spec(schedule.spec)) for name, schedule in desired.schedules.items()
     }
-    return Desired(schedules, desired.removed)
+    return replace(desired, schedules=schedules)
 
 
 def check_set(snapshot: Snapshot, set_name: str) -> None:

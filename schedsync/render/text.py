@@ -33,11 +33,13 @@ from schedsync.review.result import Review
 
 #: Paints a text in a style; the door decides whether there is colour.
 Paint = Callable[[str, str], str]
-_SIGNS = {"create": "+", "update": "~", "delete": "-", "rename": ">", "adopt": "<"}
-_STYLES = {"create": "green", "update": "yellow", "delete": "red", "rename": "cyan", "adopt": "cyan"}
+_SIGNS = {"create": "+", "update": "~", "delete": "-", "rename": ">", "adopt": "<", "release": "x"}
+_STYLES = {
+    "create": "green", "update": "yellow", "delete": "red", "rename": "cyan", "adopt": "cyan", "release": "cyan",
+}  # fmt: skip
 #: What the workers do not know yet heads a plan.
 _HEADING = "SS219"
-_LOUD = frozenset({"fires_at_once", "fires_late", "stops", "never_runs", "may_restore_run", "more_often"})
+_LOUD = frozenset({"fires_at_once", "fires_late", "stops", "never_runs", "may_restore_run", "more_often", "taken_over"})
 
 
 def plain(text: str, _style: str) -> str:
@@ -211,6 +213,7 @@ def outcome(value: Outcome, paint: Paint = plain) -> str:
         "delete": "deleted",
         "rename": "renamed",
         "adopt": "adopted",
+        "release": "no longer managed",
     }
     done = ", ".join(f"{counts[kind]:,} {word}" for kind, word in words.items() if counts[kind])
     lines = [paint(f"Applied: {done}", "green"), f"run {value.run}"]

@@ -20,12 +20,13 @@ from schedsync.planning.plan import Plan
 #: From so many alike on they are shown as one.
 FOLD_FROM = 4
 #: In the order in which a summary names them.
-COUNTED = ("create", "update", "rename", "adopt", "delete")
+COUNTED = ("create", "update", "rename", "adopt", "release", "delete")
 _VERBS = {
     "create": "to create",
     "update": "to update",
     "rename": "to rename",
     "adopt": "to adopt",
+    "release": "no longer to manage",
     "delete": "to delete",
 }
 _LONGEST = 200
@@ -186,7 +187,7 @@ def _written_out(text: str, field: Field) -> str:
 def scope_text(plan: Plan) -> str:
     """Write which set, environment and commit a plan is for."""
     environment = f" in {plan.binding.environment}" if plan.binding.environment else ""
-    commit = f" at {plan.binding.commit[:12]}" if plan.binding.commit else ""
+    commit = f" at {text}" if (text := plan.binding.commit_text) else ""
     return f"set {plan.set}{environment}{commit}"
 
 

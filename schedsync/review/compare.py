@@ -27,6 +27,7 @@ from schedsync.planning.allowances import lift
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan, refused_by_celery
 from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import diff
+from schedsync.planning.notices import folded
 from schedsync.planning.plan import Plan
 from schedsync.planning.safety import Situation, refusals
 from schedsync.planning.snapshot import Snapshot, masked_desired
@@ -55,7 +56,7 @@ def compare_environment(
     foretold = [*refused_by_celery(_compared(sides, desired, environment)[1])]
     foretold += [*lifted, *_refused(plan.refusals, environment, place), *_renames(plan.changes)]
     foretold += _not_allowed(request, sides, after, environment, plan)
-    foretold += _not_compared(sides, desired, environment)
+    foretold += [*_not_compared(sides, desired, environment), *_takeovers(before, after)]
     return EnvironmentReview(environment, plan, earlier, load), foretold
 
 
@@ -117,7 +118,7 @@ def _compared(
         for schedule in list(mine.values()):
             if schedule.name not in others and schedule.location.path in broken:
                 del mine[schedule.name]
-    return left, Desired(come, after.removed)
+    return left, replace(after, schedules=come)
 
 
 def _not_compared(
@@ -131,6 +132,23 @@ def _not_compared(
             if count:
                 message = f"{count:,} of its schedules cannot be compared: the file has errors {when_}"
                 yield Finding("SS167", message, Location(path, 1, 1), None, "warning" if number == 0 else "info")
+
+
+def _takeovers(before: Desired, after: Desired) -> Iterator[Finding]:
+    """Yield an alarm for each set whose schedules are taken over from now on."""
+    taken: dict[str, list[tuple[str, Location | None]]] = {}
+    for name, schedule in after.schedules.items():
+        earlier = before.schedules.get(name)
+        if schedule.adopt_from is not None and (earlier is None or earlier.adopt_from != schedule.adopt_from):
+            taken.setdefault(schedule.adopt_from, []).append((name, schedule.location))
+    for holder, named in taken.items():
+        yield from folded(
+            "SS176",
+            named,
+            f"`{{name}}` is taken over from set `{holder}`, which no longer manages its row then",
+            f"{{count}} schedules are taken over from set `{holder}`, which no longer manages their rows then",
+            f"the owners of set `{holder}` must agree, and remove it from their files",
+        )
 
 
 def _plan(

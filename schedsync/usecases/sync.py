@@ -13,7 +13,6 @@ from schedsync.core.finding import Finding
 from schedsync.core.names import first_names
 from schedsync.core.observed import Observed
 from schedsync.core.origin import Binding
-from schedsync.core.schedule import Desired
 from schedsync.database.actor import who
 from schedsync.database.admin_log import last_edits
 from schedsync.database.audit import last_binding
@@ -34,7 +33,7 @@ from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan, drift_only, row_id_of
 from schedsync.usecases.celery_settings import beat_schedule_names
 from schedsync.usecases.required_plan import plan_required
-from schedsync.usecases.target import Target, binding_of, desired_of, plan_request
+from schedsync.usecases.target import Files, Target, files_of, plan_request
 
 _TRIES = 3
 _NOTHING = Assertion()
@@ -46,18 +45,15 @@ def plan(target: Target) -> Plan:
     Raises InvalidSet where the files have errors, WrongUsage where an environment must be chosen, Unavailable where
     the database does not answer or is not migrated, Stale where the set was applied again and again meanwhile.
     """
-    _, desired, findings = desired_of(target)
-    binding, dual_writers, controls = binding_of(target), beat_schedule_names(), controls_in_settings()
+    files, dual_writers, controls = files_of(target), beat_schedule_names(), controls_in_settings()
     with database_errors(target.using):
-        request, last, observed, same = _observe(target, binding, desired)
+        request, last, observed, same = _observe(target, files)
         surroundings = Surroundings(last, dual_writers, controls, same)
-        result = build_plan(request, desired, _unless_asked(findings, same), observed, surroundings, now())
+        result = build_plan(request, files.desired, _unless_asked(files.findings, same), observed, surroundings, now())
         return _with_editors(target.using, result) if result.held else result
 
 
-def _observe(
-    target: Target, binding: Binding, desired: Desired
-) -> tuple[PlanRequest, Binding | None, Observed, SameNames | None]:
+def _observe(target: Target, files: Files) -> tuple[PlanRequest, Binding | None, Observed, SameNames | None]:
     """Ask Git how the files relate to the last apply, then read the tables.
 
     Returns both, that last apply, and the names that the database takes for one. Git may be slow, so it is asked while
@@ -66,10 +62,10 @@ def _observe(
     using, set_name = target.using, target.config.set
     last = last_binding(using, set_name)
     for _ in range(_TRIES):
-        asked, request = last, plan_request(target, binding, last)
+        asked, request = last, plan_request(target, files, last)
         with read_only_transaction(using):
             last, observed = last_binding(using, set_name), observe(using, set_name)
-            same = same_names(using, desired.schedules, observed.rows)
+            same = same_names(using, files.desired.schedules, observed.rows)
         if last == asked:
             return request, last, observed, same
     raise Stale("the set was applied from another commit each time it was compared")

@@ -61,14 +61,17 @@ def test_options_are_listed_under_headings(command: Callable[..., Done]) -> None
 
     assert listed == {
         "Options": ["-y", "--plan", "--exact", "--wait", "--timeout", "--lock-timeout", "-h"],
-        "Where": ["-e", "--settings", "--pythonpath", "--database"],
+        "Where": ["-e", "--settings", "--pythonpath", "--database", "--commit"],
         "Lift a rule for this call": [
             "--adopt",
+            "--adopt-all",
+            "--adopt-from",
             "--allow-stops",
             "--allow-empty",
             "--allow-older",
             "--allow-dual-writer",
             "--allow-move",
+            "--allow-dirty",
         ],
         "Output": ["--format", "--report"],
     }

@@ -61,7 +61,7 @@ def test_it_says_what_changed_by_schedule(changed: Checkout, words: tuple[str, .
     assert said["base"] == changed.repository.commit("main").hexsha
     assert said["head"] == (changed.repository.commit("feature").hexsha if len(words) == 2 else None)
     assert said["environments"][0]["summary"] == {
-        "create": 1, "update": 1, "delete": 1, "rename": 1, "adopt": 0,
+        "create": 1, "update": 1, "delete": 1, "rename": 1, "adopt": 0, "release": 0,
         "unchanged": 1, "completed": 0, "held": 0, "drifted": 0,
     }  # fmt: skip
 
@@ -449,6 +449,21 @@ def test_without_a_commit_it_says_so(checkout: Checkout) -> None:
     done = checkout.review()
 
     assert (done.code, "the repository has no commit yet" in done.err) == (64, True)
+
+
+def test_taking_a_row_from_another_set_is_an_alarm(checkout: Checkout) -> None:
+    checkout.schedules("  a: {task: t, every: 1h}\n  b: {task: t, every: 1h}\n")
+    checkout.commit("before")
+    checkout.branch()
+    checkout.schedules("  a: {task: t, every: 1h, adopt: {from: billing}}\n  b: {task: t, every: 1h, adopt: true}\n")
+    checkout.commit("after")
+    said = checkout.json()
+    found = [one for one in said["findings"] if one["code"] == "SS176"]
+
+    assert problems(said, REVIEW) == []
+    assert [(one["severity"], one["new"], one["message"].split(",")[0]) for one in found] == [
+        ("warning", True, "`a` is taken over from set `billing`")
+    ]
 
 
 def entry(until: str, limit: int = 9) -> str:

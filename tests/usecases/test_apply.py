@@ -543,7 +543,7 @@ def test_a_row_that_is_taken_from_another_set_names_it(project: Project) -> None
     project.apply()
     project.write('set = "other"\n', "other/schedsync.toml")
     project.schedules("  one: {task: t, every: 1h}\n", "other/schedules/a.yaml")
-    words = ["plan", "other/schedules", "--adopt", "one", "--database", project.using]
+    words = ["plan", "other/schedules", "--adopt-from", "default", "--database", project.using]
 
     assert "set `default` no longer manages it" in project.command(*words).out
 

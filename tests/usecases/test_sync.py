@@ -23,7 +23,7 @@ ONE = "  one: {task: t, every: 1m}\n"
 
 
 def target(project: Project) -> Target:
-    return Target(read_config("schedules"), project.using, None, Limits(), ())
+    return Target(read_config("schedules"), project.using, None, Limits())
 
 
 def edited_each_time(project: Project, times: int) -> Callable[[Plan], bool]:
