@@ -16,7 +16,6 @@ from schedsync.commands.options import (
     DatabaseOptions,
     FileOptions,
     LiftedRules,
-    Seconds,
     commit_option,
     database_options,
     existing_file,
@@ -32,6 +31,7 @@ from schedsync.commands.options import (
     verb,
 )
 from schedsync.commands.output import report, say, show, write_reports
+from schedsync.commands.parameters import Seconds
 from schedsync.commands.terminal import ProgressLine, progress_line
 from schedsync.errors import Failed, NotConfirmed, NotLoaded, WrongUsage
 from schedsync.planning.approval import Assertion

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _FRESH = timedelta(days=7)
 #: In bytes: more than a plan or a snapshot of 200,000 schedules needs.
 _LARGEST: Final = 256 * 2**20
+#: Keys whose values are those of rows: JSON of any kind, which may have half a character.
+_OF_ROWS: Final = ("args", "kwargs", "headers", "before", "after")
 #: A file of schedules may be nested half as deep.
 _DEEPEST: Final = 200
 _LONGEST_NUMBER: Final = 400
@@ -133,11 +135,20 @@ def _children(value: Any) -> Iterable[Any]:
 
 
 def _check_surrogates(values: Any) -> None:
-    """Raise ValueError for half a character, which no database, no file and no terminal takes."""
+    """Raise ValueError for half a character, which no database, no file and no terminal takes.
+
+    Rows may have it in their JSON, where it is written as an escape.
+    """
     try:
-        json.dumps(values, ensure_ascii=False).encode()
+        json.dumps(_without_rows(values), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise ValueError("it holds half a character, a lone surrogate") from error
+
+
+def _without_rows(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: _without_rows(value) for key, value in values.items() if key not in _OF_ROWS}
+    return [_without_rows(value) for value in values] if isinstance(values, list) else values
 
 
 def save_plan(plan: Plan, file: Path) -> None:

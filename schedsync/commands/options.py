@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,9 +11,9 @@ from typing import Any, TypeVar
 import click
 
 from schedsync.commands.output import report, say
+from schedsync.commands.parameters import CommitId, Report, Seconds
 from schedsync.core.adoption import Adoption
 from schedsync.core.refusal import Limits
-from schedsync.core.timing import TimingError, duration
 from schedsync.database.collector import gc_paused
 from schedsync.errors import Locked, SchedsyncError
 
@@ -130,68 +129,6 @@ def renamed(old: str, new: str, heading: str = GENERAL, **attributes: Any) -> De
 def is_typed(name: str) -> bool:
     """Say whether an option or argument of the running verb is on the command line, not from a default."""
     return click.get_current_context().get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
-
-
-class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """A duration such as ``24h`` or ``90s``, or 0, in seconds; with ``positive`` it must be more than 0."""
-
-    name = "duration"
-
-    def __init__(self, *, positive: bool = False) -> None:
-        self.positive = positive
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds; a value that is no duration is wrong usage."""
-        if isinstance(value, (int, float)):
-            return float(value)
-        try:
-            seconds = 0.0 if value == "0" else duration(value) / 10**6
-        except TimingError as error:
-            self.fail(f"{error.message}; {error.hint}", param, ctx)
-        if seconds > _LONGEST or (self.positive and not seconds):
-            least = "more than 0, " if self.positive else ""
-            self.fail(f"`{value}` is out of range: {least}at most ten years", param, ctx)
-        return seconds
-
-
-_LONGEST = 10 * 366 * 86400
-
-
-class _Report(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """A format and the file to write it to, such as ``markdown=plan.md``."""
-
-    name = "report"
-
-    def __init__(self, formats: Iterable[str]) -> None:
-        self.formats = list(formats)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
-        """Return the format and the file; any other value is wrong usage."""
-        if isinstance(value, tuple):
-            return value
-        format_, equals, file = str(value).partition("=")
-        if not equals or not file or format_ not in self.formats:
-            known = ", ".join(self.formats)
-            self.fail(f"`{value}` is no FORMAT=FILE; formats: {known}", param, ctx)
-        return format_, Path(file)
-
-
-class CommitId(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """The full id of a commit."""
-
-    name = "commit"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the id in lower case; any other text is wrong usage."""
-        text = str(value).strip().lower()
-        if not _COMMIT_ID.match(text):
-            self.fail(
-                "not the full id of a commit: 40 or 64 hexadecimal digits, as `git rev-parse HEAD` prints", param, ctx
-            )
-        return text
-
-
-_COMMIT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,4 +275,4 @@ def format_option(*formats: str) -> Decorator:
 def report_option(formats: Iterable[str]) -> Decorator:
     """Return the decorator that adds ``--report``, which writes the data of the same run in further formats."""
     help_ = "Write the data to a file too, such as `markdown=plan.md`; can be given several times."
-    return _output("--report", "reports", multiple=True, type=_Report(formats), metavar="FORMAT=FILE", help=help_)
+    return _output("--report", "reports", multiple=True, type=Report(formats), metavar="FORMAT=FILE", help=help_)

@@ -10,7 +10,6 @@ import click
 from schedsync.commands.django import set_up
 from schedsync.commands.options import (
     DatabaseOptions,
-    Seconds,
     database_options,
     format_option,
     gather,
@@ -20,6 +19,7 @@ from schedsync.commands.options import (
     verb,
 )
 from schedsync.commands.output import say, show
+from schedsync.commands.parameters import Seconds
 from schedsync.commands.terminal import progress_line
 from schedsync.render import json_, text
 

@@ -107,7 +107,7 @@ def _assigns_secret(match: re.Match[str]) -> bool:
 
 
 def is_secret_flag(value: Any) -> bool:
-    """Say whether an item of a list is an option, such as ``--password``, whose value is the next item."""
+    """Say whether an item of a list is an option for a secret, whose value is the next item."""
     return isinstance(value, str) and value.startswith("-") and "=" not in value and is_secret_key(value)
 
 

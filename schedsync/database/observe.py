@@ -15,7 +15,7 @@ from typing import Any
 from django.db.models import Model
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.core.location import Location
+from schedsync.core.location import Location, is_place
 from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.core.schedule import NOBODY, OF_OUR_BEAT, People
 from schedsync.core.timing import LONGEST_INTERVAL, UNITS
@@ -116,7 +116,7 @@ def _managed(
         set=set_name,
         row_id=row_id,
         applied=applied,
-        location=Location(path, line, column) if path else None,
+        location=Location(path, line, column) if path and is_place(line, column) else None,
         people=_people(people),
         timing_row=(timing_kind, timing_id) if timing_kind in TIMING_MODELS and timing_id is not None else None,
         commit=commit or None,

@@ -52,7 +52,9 @@ class Damaged(tuple[Any, ...]):
 
 
 def read_values(rows: QuerySet[Any], names: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Return the values of columns: each has the column's type, or is None, or is Unreadable in a ``Damaged`` tuple.
+    """Return the values of columns: each has the column's type, or is Unreadable in a ``Damaged`` tuple.
+
+    None is of the type of a column that may be NULL, and of any column of a joined table.
 
     This is one query; a second one, which asks for text, where a value cannot be converted. A name that is no column
     is text that the caller has annotated.
@@ -63,7 +65,11 @@ def read_values(rows: QuerySet[Any], names: Sequence[str]) -> list[tuple[Any, ..
     except _NOT_CONVERTED:
         found = _read_texts(rows, names, types)
     instants = [index for index, type_ in enumerate(types) if type_ is datetime]
-    return [values if _is_sound(values, types, instants) else _damaged(values, types) for values in found]
+    nullable = tuple([_is_nullable(rows.model, name) for name in names])
+    return [
+        values if _is_sound(values, types, nullable, instants) else _damaged(values, types, nullable)
+        for values in found
+    ]
 
 
 def readable(value: Any, default: Any = None) -> Any:
@@ -80,23 +86,33 @@ def _type_of(model: type[Model], name: str) -> type:
     return _TYPES.get(kind, int if is_number else str)
 
 
-def _is_sound(values: Sequence[Any], types: tuple[type, ...], instants: Sequence[int]) -> bool:
-    if not _have_types(tuple(map(type, values)), types):
+def _is_nullable(model: type[Model], name: str) -> bool:
+    fields: Any = {field.attname: field for field in model._meta.concrete_fields}
+    return name not in fields or fields[name].null
+
+
+def _is_sound(
+    values: Sequence[Any], types: tuple[type, ...], nullable: tuple[bool, ...], instants: Sequence[int]
+) -> bool:
+    if not _have_types(tuple(map(type, values)), types, nullable):
         return False
     return all(values[index] is None or in_calendar(values[index]) for index in instants)
 
 
 @lru_cache(maxsize=4096)
-def _have_types(found: tuple[type, ...], types: tuple[type, ...]) -> bool:
-    return all(type_ in (_NONE, wanted) for type_, wanted in zip(found, types, strict=True))
+def _have_types(found: tuple[type, ...], types: tuple[type, ...], nullable: tuple[bool, ...]) -> bool:
+    columns = zip(found, types, nullable, strict=True)
+    return all(type_ is wanted or (may_be_null and type_ is _NONE) for type_, wanted, may_be_null in columns)
 
 
-def _damaged(values: Sequence[Any], types: Sequence[type]) -> Damaged:
-    return Damaged([_checked(value, type_) for value, type_ in zip(values, types, strict=True)])
+def _damaged(values: Sequence[Any], types: Sequence[type], nullable: Sequence[bool]) -> Damaged:
+    return Damaged([_checked(*column) for column in zip(values, types, nullable, strict=True)])
 
 
-def _checked(value: Any, type_: type) -> Any:
-    if value is None or type(value) is Unreadable:
+def _checked(value: Any, type_: type, may_be_null: bool) -> Any:
+    if value is None:
+        return None if may_be_null else Unreadable("NULL")
+    if type(value) is Unreadable:
         return value
     if type(value) is type_ and (not isinstance(value, datetime) or in_calendar(value)):
         return value

@@ -92,11 +92,7 @@ def build_plan(
     that is not in the files, or that no row has.
     """
     difference = diff(desired, observed, now, adopt=request.adopt)
-    situation, warnings = _situation(request, desired, observed, difference, surroundings)
-    refused, lifted = lift(
-        refusals(difference.changes, situation, request.limits), request.limits, now, empty=not desired.schedules
-    )
-    not_allowed, tolerated = _by_controls(request, desired, observed, difference, surroundings)
+    refused, notices = _judged(request, desired, observed, difference, surroundings, now)
     return Plan(
         set=request.set,
         binding=request.binding,
@@ -108,20 +104,37 @@ def build_plan(
         completed=difference.completed,
         lost_rows=difference.lost_rows,
         to_record=difference.to_record,
-        refusals=(*refused, *not_allowed),
-        notices=(
-            *findings,
-            *lifted,
-            *ended(request.limits.allowances, now, request.limits.place),
-            *warnings,
-            *tolerated,
-            *completed(desired, difference.completed),
-            *_unreadable_notices(observed, difference),
-            *difference.notices,
-        ),
+        refusals=refused,
+        notices=(*findings, *notices),
         unchanged=difference.unchanged,
         locations={name: (schedule.location, schedule.people) for name, schedule in desired.schedules.items()},
     )
+
+
+def _judged(
+    request: PlanRequest,
+    desired: Desired,
+    observed: Observed,
+    difference: Difference,
+    surroundings: Surroundings,
+    now: datetime,
+) -> tuple[tuple[Refusal, ...], tuple[Finding, ...]]:
+    """Return what the safety rules and the controls refuse, and what a reader of the plan should know besides."""
+    situation, warnings = _situation(request, desired, observed, difference, surroundings)
+    refused, lifted = lift(
+        refusals(difference.changes, situation, request.limits), request.limits, now, empty=not desired.schedules
+    )
+    not_allowed, tolerated = _by_controls(request, desired, observed, difference, surroundings)
+    notices = (
+        *lifted,
+        *ended(request.limits.allowances, now, request.limits.place),
+        *warnings,
+        *tolerated,
+        *completed(desired, difference.completed),
+        *_unreadable_notices(observed, difference),
+        *difference.notices,
+    )
+    return (*refused, *not_allowed), notices
 
 
 def _by_controls(

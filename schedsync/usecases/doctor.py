@@ -1,16 +1,15 @@
-"""Checks settings, versions, rights and rows: for ``schedsync doctor`` and, with the same codes, Django's checks."""
+"""Checks settings, versions, rights and rows for ``schedsync doctor``."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 from django.conf import settings
-from django.core import checks
-from django.db import DatabaseError, connections, router, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 
@@ -101,7 +100,7 @@ def _celery_findings() -> Iterator[Finding]:
 def database_findings(using: str) -> Iterator[Finding]:
     """Check the tables; raises Unavailable where the database does not answer."""
     with database_errors(using):
-        if missing := _unapplied(using):
+        if missing := unapplied(using):
             message = f"migrations are missing in database `{using}`: {', '.join(missing)}"
             yield Finding("SS310", message, hint=f"`python manage.py migrate --database {using}`")
             return
@@ -115,7 +114,8 @@ def database_findings(using: str) -> Iterator[Finding]:
         yield from _unreadable_entries(using)
 
 
-def _unapplied(using: str) -> list[str]:
+def unapplied(using: str) -> list[str]:
+    """Return what is not migrated: the missing tables, else the migrations that are not applied."""
     if missing := missing_tables(using):
         return [f"table {name}" for name in missing]
     executor = MigrationExecutor(connections[using])
@@ -245,7 +245,7 @@ def fix_tables(using: str) -> list[str]:
     actor = who()
     with database_errors(using):
         # Reads the migrations' files, so it is done before the transaction opens.
-        if _unapplied(using):
+        if unapplied(using):
             return []
         with transaction.atomic(using=using, durable=True):
             return _fix_tables(using, actor)
@@ -272,33 +272,3 @@ def _collect(using: str) -> Iterator[str]:
         if orphans:
             collect_orphans(using, kind, orphans)
             yield f"deleted {len(orphans):,} orphaned {kind} rows"
-
-
-_LEVELS = {"error": checks.Error, "warning": checks.Warning, "info": checks.Info}
-
-
-def _message(finding: Finding) -> checks.CheckMessage:
-    return _LEVELS[finding.severity](finding.message, hint=finding.hint, id=f"schedsync.{finding.code}")
-
-
-def check_settings(**_: Any) -> list[checks.CheckMessage]:
-    """Return the findings on the settings, as Django's system checks."""
-    return [_message(_of_the_host(finding)) for finding in settings_findings() if finding.severity != "info"]
-
-
-def _of_the_host(finding: Finding) -> Finding:
-    """Return a finding as `manage.py check` reports it.
-
-    An error would stop `check` and `migrate` of a project that ran without time zones before schedsync came.
-    """
-    return replace(finding, severity="warning") if finding.code == USE_TZ_OFF.code else finding
-
-
-def check_database(databases: Collection[str] | None = None, **_: Any) -> list[checks.CheckMessage]:
-    """Return the findings on the tables, as Django's system checks; for ``check --database`` and before ``migrate``."""
-    return [
-        _message(finding)
-        for using in databases or ()
-        if router.allow_migrate_model(using, ManagedSchedule) and not _unapplied(using)
-        for finding in database_findings(using)
-    ]

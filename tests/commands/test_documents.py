@@ -144,7 +144,7 @@ def test_a_file_that_is_too_large_is_not_read(files: Project, kind: str) -> None
     assert (done.code, "it is larger than 256 MB" in done.err) == (64, True)
 
 
-HOSTILE = [None, True, -1, 2**62, 1.5, "", "\x00", [[]], {"a": 1}]
+HOSTILE = [None, True, 0, -1, 2**62, 1.5, "", "x", "\x00", "9" * 300, [], [[]], {}, {"a": 1}]
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -460,7 +460,7 @@ def test_taking_a_row_from_another_set_is_an_alarm(checkout: Checkout) -> None:
     said = checkout.json()
     found = [one for one in said["findings"] if one["code"] == "SS176"]
 
-    assert problems(said, REVIEW) == []
+    assert list(problems(said, REVIEW)) == []
     assert [(one["severity"], one["new"], one["message"].split(",")[0]) for one in found] == [
         ("warning", True, "`a` is taken over from set `billing`")
     ]

@@ -56,7 +56,7 @@ def test_plan_and_apply_refuse_what_a_setting_does_not_allow(project: Project, s
     assert f"{setting} allows" in shown.out
     assert f"change {setting} in Django's settings; no flag lifts it" in shown.out
     assert (done.code, f"x {code}: `bad` " in done.err) == (3, True)
-    assert problems(document, PLAN) == []
+    assert list(problems(document, PLAN)) == []
     assert [refusal["code"] for refusal in document["refusals"]] == [code]
     assert names(project.using) == []
 
@@ -184,7 +184,7 @@ def snapshot(project: Project, settings: Any) -> Path:
 def test_a_snapshot_carries_the_settings(snapshot: Path) -> None:
     document = json.loads(snapshot.read_text())
 
-    assert problems(document, SNAPSHOT) == []
+    assert list(problems(document, SNAPSHOT)) == []
     assert document["controls"] == {"allowed_tasks": ["shop.*"], "allowed_queues": ["a"], "minimum_period": "5m"}
 
 
