@@ -24,7 +24,7 @@ MAX_DEPTH: Final = 100
 #: The values in a file. An alias counts as all values that it refers to.
 MAX_VALUES: Final = 2_000_000
 
-#: So many characters of a text with an anchor count as one value.
+#: A text with an anchor counts as one value for each of this number of characters.
 _TEXT_OF_A_VALUE: Final = 20
 
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
