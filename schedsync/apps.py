@@ -19,7 +19,7 @@ class SchedsyncConfig(AppConfig):
         from django_celery_beat.models import PeriodicTasks
 
         from schedsync.database.notify import on_bump
-        from schedsync.usecases.doctor import check_database, check_settings
+        from schedsync.usecases.system_checks import check_database, check_settings
 
         checks.register(check_settings, "schedsync")
         checks.register(check_database, checks.Tags.database)

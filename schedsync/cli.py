@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from io import StringIO
 
 import click
 
@@ -14,6 +15,7 @@ from schedsync.commands.doctor import doctor
 from schedsync.commands.drift import drift
 from schedsync.commands.forecast import forecast
 from schedsync.commands.options import Verb
+from schedsync.commands.output import say
 from schedsync.commands.pause import pause
 from schedsync.commands.plan import plan
 from schedsync.commands.resume import resume
@@ -99,15 +101,21 @@ for _verb in (verb for verbs in GROUPS.values() for verb in verbs):
     main.add_command(_verb)
 
 
+def _show(error: click.ClickException) -> None:
+    message = StringIO()
+    error.show(message)
+    say(message.getvalue().rstrip("\n"))
+
+
 def run(arguments: Sequence[str], prog: str = "schedsync") -> int:
     """Run one command line; returns its exit code."""
     try:
         result = main.main(args=list(arguments), prog_name=prog, standalone_mode=False)
     except click.UsageError as error:
-        error.show(sys.stderr)
+        _show(error)
         return WrongUsage.exit_code
     except click.ClickException as error:
-        error.show(sys.stderr)
+        _show(error)
         return 1
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

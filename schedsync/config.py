@@ -12,8 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from schedsync.core.allowance import Allowance, allowance_from, with_text_times
+from schedsync.core.controls import NO_CONTROLS, Controls, InvalidControl, controls_from
 from schedsync.core.finding import did_you_mean
+from schedsync.core.location import Location
 from schedsync.core.refusal import MAX_STOP_PERCENT, MAX_STOPS, Limits
+from schedsync.core.timing import TimingError
 from schedsync.errors import InvalidConfiguration, WrongUsage
 from schedsync.lint.rule import MAX_STARTS, Options
 from schedsync.schemas.validator import CONFIG, conforms, errors
@@ -50,13 +54,27 @@ class Config:
     environments: tuple[str, ...] = ()
     max_stops: int = MAX_STOPS
     max_stop_percent: int = MAX_STOP_PERCENT
+    allowances: tuple[Allowance, ...] = ()
+    controls: Controls = NO_CONTROLS
     repository_url: str | None = None
     lint: Options = field(default_factory=Options)
     within: Path | None = None
 
     def limited(self, limits: Limits) -> Limits:
-        """Return limits with the numbers that this configuration sets."""
-        return replace(limits, max_stops=self.max_stops, max_stop_percent=self.max_stop_percent)
+        """Return limits with what this configuration sets."""
+        return replace(
+            limits,
+            max_stops=self.max_stops,
+            max_stop_percent=self.max_stop_percent,
+            allowances=self.allowances,
+            controls=self.controls,
+            place=self.place,
+        )
+
+    @property
+    def place(self) -> Location | None:
+        """Where a finding about the configuration is shown."""
+        return Location(self.file.as_posix(), 1, 1) if self.file else None
 
     def chosen(self, environment: str | None) -> str | None:
         """Return the environment if it is declared; raises WrongUsage if it is not."""
@@ -139,6 +157,7 @@ def config_of(file: Path, table: Mapping[str, Any], base: Path, matches: Callabl
 
     Its paths are relative to ``base``. ``matches`` returns the directories and YAML files that match a pattern.
     """
+    table = with_text_times(table)
     _check_shape(file, table)
     safety = table.get("safety", {})
     return Config(
@@ -149,9 +168,28 @@ def config_of(file: Path, table: Mapping[str, Any], base: Path, matches: Callabl
         # TOML's `5.0` is a whole number to a schema.
         max_stops=int(safety.get("max_stops", MAX_STOPS)),
         max_stop_percent=int(safety.get("max_stop_percent", MAX_STOP_PERCENT)),
+        allowances=tuple(_allowance(file, entry) for entry in safety.get("allow", ())),
+        controls=_controls(file, safety),
         repository_url=table.get("repository_url"),
         lint=_lint_options(table.get("lint", {})),
     )
+
+
+def _allowance(file: Path, entry: Mapping[str, Any]) -> Allowance:
+    try:
+        return allowance_from(entry)
+    except TimingError as error:
+        hint = f"{error.hint or 'write it as `2026-12-24T18:00:00+01:00`'}; or a date, which counts to its end in UTC"
+        raise InvalidConfiguration(str(file), f"`safety.allow.until`: {error.message}", hint=hint) from error
+    except ValueError as error:
+        raise InvalidConfiguration(str(file), f"`safety.allow`: {error}") from error
+
+
+def _controls(file: Path, safety: Mapping[str, Any]) -> Controls:
+    try:
+        return controls_from(safety, in_files=True)
+    except InvalidControl as error:
+        raise InvalidConfiguration(str(file), f"`safety.{error.key}` {error.problem}") from error
 
 
 def _lint_options(table: Mapping[str, Any]) -> Options:
@@ -192,6 +230,8 @@ def _explained(error: Any) -> tuple[str, str | None]:
         hint = did_you_mean(str(error.instance), error.validator_value) or "`schedsync rules` lists them"
         return f"`{key}`: no rule `{shortened(error.instance)}`", hint
     subject = f"`{key}`" if isinstance(error.absolute_path[-1], str) else f"an item of `{key}`"
+    if error.validator == "type" and key == "safety.allow":
+        return f"`{key}` takes a list of tables", "begin each entry with `[[safety.allow]]`"
     if error.validator == "type":
         given = "a table" if isinstance(error.instance, dict) else described(error.instance)
         return f"{subject} {type_predicate(error, given, _TYPES)}", None

@@ -28,6 +28,7 @@ NOW = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
 
 def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("SCHEDSYNC_ENVIRONMENT", None)
+    os.environ.pop("SCHEDSYNC_COMMIT", None)
     os.environ.pop("NO_COLOR", None)
 
 

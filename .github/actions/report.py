@@ -15,9 +15,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-KINDS = ("create", "update", "delete", "rename", "adopt")
+KINDS = ("create", "update", "delete", "rename", "adopt", "release")
 #: In bytes. GitHub accepts one MiB for each step and drops a longer summary completely.
 LONGEST_SUMMARY = 1_000_000
+#: The reason by the exit code, where the JSON has none: a plan that is refused is still a plan.
+REASONS = {"0": "", "2": "", "3": "refused"}
 
 
 def main() -> int:
@@ -51,7 +53,7 @@ def outputs(json: str, exit_code: str) -> int:
             "errors": str(sum(one["severity"] == "error" for one in findings)),
             "findings": str(len(findings)),
             "checksum": said.get("checksum") or "",
-            "failure-reason": said.get("failure_reason") or ("" if exit_code in ("0", "2") else "failed"),
+            "failure-reason": said.get("failure_reason") or REASONS.get(exit_code, "failed"),
             "exit-code": exit_code,
         }
     )

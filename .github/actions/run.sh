@@ -30,7 +30,7 @@ case "$verb" in
     ;;
   apply)
     words+=(--yes)
-    [ -z "${INPUT_REVIEWED:-}" ] || words+=(--reviewed "$INPUT_REVIEWED")
+    [ -z "${INPUT_REVIEWED:-}" ] || words+=(--plan "$INPUT_REVIEWED")
     words+=("${flags[@]}" --)
     [ -z "${INPUT_PATH:-}" ] || words+=("$INPUT_PATH")
     ;;

@@ -110,7 +110,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
                     raise
                 logger.error("`%s` of the settings is not written, somebody has locked its row", name)
             except Exception:
-                logger.exception("cannot add `%s` of the settings: %r", name, fields)
+                logger.exception("cannot add `%s` of the settings", name)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:  # noqa: ARG002
         """Take one step, and wait until there may be more to do; Celery need not wait besides."""

@@ -10,21 +10,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from schedsync.commands.django import set_up, target
+from schedsync.commands.django import target
 from schedsync.commands.documents import read_plan
 from schedsync.commands.options import (
-    LIFT,
     DatabaseOptions,
     FileOptions,
     LiftedRules,
-    Option,
-    Seconds,
+    commit_option,
     database_options,
     existing_file,
     file_options,
     format_option,
     gather,
-    is_typed,
     lifting_options,
     lock_timeout_option,
     option,
@@ -33,11 +30,11 @@ from schedsync.commands.options import (
     settle_option,
     verb,
 )
-from schedsync.commands.output import paint, report, say, write_reports
-from schedsync.core.change import Change
-from schedsync.core.secrets import is_masked
-from schedsync.errors import NotConfirmed, NotLoaded, WrongUsage
-from schedsync.planning.documents import SavedPlan
+from schedsync.commands.output import report, say, show, write_reports
+from schedsync.commands.parameters import Seconds
+from schedsync.commands.terminal import ProgressLine, progress_line
+from schedsync.errors import Failed, NotConfirmed, NotLoaded, WrongUsage
+from schedsync.planning.approval import Assertion
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.render import json_, markdown, text
@@ -48,7 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ApplyRequest:
-    """One call of ``apply``; the waiting times are in seconds. With ``plan_file`` it applies that saved plan."""
+    """One call of ``apply``; the waiting times are in seconds. ``reviewed`` is another name of ``plan_file``."""
 
     files: FileOptions
     database: DatabaseOptions
@@ -57,20 +54,30 @@ class ApplyRequest:
     reports: tuple[tuple[str, Path], ...]
     yes: bool
     plan_file: Path | None
-    checksum: str | None
     reviewed: Path | None
+    exact: bool
+    checksum: str | None
     settle: float
     wait: bool
     timeout: float
     lock_timeout: float
+    commit: str | None
 
-    def waiting(self) -> WaitOptions:
+    def assertion(self) -> Assertion:
+        """Return what the plan of this call must be; raises WrongUsage where the file is no plan."""
+        file = self.plan_file or self.reviewed
+        if self.plan_file and self.reviewed:
+            raise WrongUsage("two plan files were given", hint="give only one")
+        if self.exact and file is None:
+            raise WrongUsage("`--exact` needs a plan", hint="give `--plan FILE`")
+        return Assertion(self.checksum, read_plan(file) if file else None, self.exact)
+
+    def waiting(self, progress: ProgressLine) -> WaitOptions:
         """Return how this call waits; Django must be set up."""
         from schedsync.database.transaction import WaitOptions
 
-        return WaitOptions(
-            settle=self.settle, lock=self.lock_timeout, beats=self.timeout if self.wait else 0.0, say=say
-        )
+        beats = self.timeout if self.wait else 0.0
+        return WaitOptions(settle=self.settle, lock=self.lock_timeout, beats=beats, say=progress.or_else(say))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +109,11 @@ _RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
         "plan_file",
         type=existing_file,
         metavar="FILE",
-        help="Apply a plan that `plan --out` saved; exit 4 if the tables have changed since.",
+        help="Allow only changes that this plan of `plan --out` holds; exit 3 and name the others if there are any.",
     ),
-    option("--checksum", metavar="SUM", help="Apply only if the plan has this checksum; else exit 4."),
-    option(
-        "--reviewed",
-        type=existing_file,
-        metavar="FILE",
-        help="Apply only changes that this saved plan holds; exit 3 and name the others if there are any.",
-    ),
+    option("--reviewed", type=existing_file, metavar="FILE", hidden=True),
+    option("--exact", is_flag=True, help="Allow only all changes of `--plan`; exit 4 if anything differs."),
+    option("--checksum", metavar="SUM", hidden=True),
     settle_option,
     option(
         "--wait",
@@ -126,6 +129,7 @@ _RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
         help="How long `--wait` waits.",
     ),
     lock_timeout_option,
+    commit_option,
     format_option("json", "markdown"),
     report_option(_RENDERINGS),
 )
@@ -138,83 +142,44 @@ def apply(request: ApplyRequest) -> int:
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     if not request.yes and not interactive:
         raise WrongUsage("there is no terminal to ask on", hint="give `--yes`")
-    applied = _apply_files(request) if request.plan_file is None else _apply_saved(request, request.plan_file)
+    with progress_line() as progress:
+        applied = _apply(request, progress)
     if applied is None:
         say("not applied")
         return 1
     try:
         code = _show(applied, request.format_)
         write_reports(_RENDERINGS, applied, request.reports)
-    except (OSError, WrongUsage) as error:
+    except (OSError, Failed, WrongUsage) as error:
         reason = getattr(error, "strerror", None) or error
         say(f"committed as run {applied.outcome.run}, but the output cannot be written: {reason}")
         return NotConfirmed.exit_code
     return code
 
 
-def _apply_files(request: ApplyRequest) -> _Applied | None:
+def _apply(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:
     """Plan, ask and write; returns None if the user says no."""
-    chosen = target(request.files, request.database, request.lifted)
+    assertion = request.assertion()
+    chosen = target(request.files, request.database, request.lifted, progress, request.commit)
     from schedsync.usecases import sync
 
-    reviewed = read_plan(request.reviewed) if request.reviewed else None
-
     def agree(current: Plan) -> bool:
+        progress.clear()
         if request.format_ == "text":
             # The error below the plan shows the refusals.
-            click.echo(text.plan(replace(current, refusals=()), paint(sys.stdout)))
-        return request.yes or bool(current.refusals) or not current.changes or _confirm("\nApply these changes?")
+            show(lambda paint: text.plan(replace(current, refusals=()), paint))
+        asked = not (request.yes or current.refusals or not current.changes)
+        if asked and not click.confirm("\nApply these changes?", default=False, err=True):
+            return False
+        progress(_writing(len(current.changes)))
+        return True
 
-    outcome = sync.apply(
-        chosen,
-        agree,
-        request.waiting(),
-        checksum=request.checksum,
-        reviewed=reviewed,
-        pinned=not request.yes,
-    )
+    outcome = sync.apply(chosen, agree, request.waiting(progress), assertion, pinned=not request.yes)
     return None if outcome is None else _Applied(outcome, chosen.config.set, chosen.environment)
 
 
-def _confirm(question: str) -> bool:
-    return click.confirm(question, default=False, err=True)
-
-
-def _apply_saved(request: ApplyRequest, file: Path) -> _Applied | None:
-    """Write a saved plan; returns None if the user says no."""
-    _check_options_of_a_saved_plan()
-    saved = read_plan(file)
-    _check_masks(saved, file)
-    set_up(request.database)
-    from schedsync.usecases import sync
-
-    if not request.yes and not _confirm(f"Apply the {len(saved.changes):,} changes of {file}?"):
-        return None
-    outcome = sync.apply_saved(request.database.database, saved, request.waiting())
-    return _Applied(outcome, saved.set, saved.binding.environment)
-
-
-def _check_options_of_a_saved_plan() -> None:
-    """Raise WrongUsage for an option that had its effect when the plan was made."""
-    for param in click.get_current_context().command.params:
-        belongs_to_plan = param.name in _ONLY_WITH_FILES or (isinstance(param, Option) and param.heading == LIFT)
-        if belongs_to_plan and param.name and is_typed(param.name):
-            word = "PATH" if param.name == "path" else max(param.opts, key=len)
-            raise WrongUsage(f"`{word}` cannot apply to a saved plan", hint="give it to `plan`, where the plan is made")
-
-
-_ONLY_WITH_FILES = ("path", "environment", "checksum", "reviewed")
-
-
-def _check_masks(saved: SavedPlan, file: Path) -> None:
-    masked = next((change.name for change in saved.changes if _has_mask(change)), None)
-    if masked is not None:
-        hint = "it was made against a snapshot: give it as `--reviewed`"
-        raise WrongUsage(f"secrets of `{masked}` are masked in {file}, it cannot be applied", hint=hint)
-
-
-def _has_mask(change: Change) -> bool:
-    return any(is_masked(edit.after) for edit in change.fields if edit.field in ("args", "kwargs", "headers"))
+def _writing(count: int) -> str:
+    return f"writing {count:,} change{'s' * (count != 1)}, or waiting for the apply lock"
 
 
 def _show(applied: _Applied, format_: str) -> int:
@@ -223,7 +188,7 @@ def _show(applied: _Applied, format_: str) -> int:
     if format_ in _RENDERINGS:
         click.echo(_RENDERINGS[format_](applied))
     else:
-        click.echo(f"\n{text.outcome(outcome, paint(sys.stdout))}" if outcome.changes else text.outcome(outcome))
+        show(lambda paint: f"\n{text.outcome(outcome, paint)}" if outcome.changes else text.outcome(outcome))
     if not outcome.unconfirmed and outcome.is_loaded:
         return 0
     error = NotConfirmed(outcome.unconfirmed) if outcome.unconfirmed else NotLoaded(outcome.behind)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from schedsync.commands.options import DatabaseOptions, FileOptions, LiftedRules
 from schedsync.config import read_config
 from schedsync.errors import WrongUsage
+from schedsync.files.progress import Progress, silent
+from schedsync.usecases.project_code import project_code
 
 if TYPE_CHECKING:
     from schedsync.usecases.target import Target
@@ -18,10 +20,10 @@ if TYPE_CHECKING:
 _NOTHING = LiftedRules()
 
 
-def set_up(options: DatabaseOptions) -> None:
+def set_up(options: DatabaseOptions) -> str:
     """Load Django's settings and apps as a management command does; raises WrongUsage if that fails.
 
-    The working directory comes first on ``sys.path``, as for ``manage.py``.
+    Returns the alias of the database to use. The working directory comes first on ``sys.path``, as for ``manage.py``.
     """
     from django.apps import apps
 
@@ -34,42 +36,62 @@ def set_up(options: DatabaseOptions) -> None:
             if directory and directory not in sys.path:
                 sys.path.insert(0, directory)
         _load(os.environ["DJANGO_SETTINGS_MODULE"])
-    _check_project(options.database)
+    return _alias(options.database)
 
 
 def _load(module: str) -> None:
     import django
-    from django.core.exceptions import ImproperlyConfigured
 
-    try:
-        import_module(module)
+    hint = f"correct it there; `python -m django check --settings {module}` shows the whole traceback"
+    with project_code(f"Django cannot be set up with `{module}`", hint):
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+                raise
+            hint = "run it in the project's directory, or give `--pythonpath DIRECTORY`"
+            raise WrongUsage(f"Django cannot be set up with `{module}`: {error}", hint=hint) from error
         django.setup()
-    except (ImportError, ImproperlyConfigured) as error:
-        hint = "run it in the project's directory, or give `--pythonpath DIRECTORY`"
-        raise WrongUsage(f"Django cannot be set up with `{module}`: {error}", hint=hint) from error
 
 
-def _check_project(database: str) -> None:
+def _alias(database: str | None) -> str:
+    """Return the given alias, or else the one that Django's routers give for writing Beat's tasks, as Beat asks."""
     from django.apps import apps
     from django.conf import settings
+    from django.db import router
 
     for app in ("django_celery_beat", "schedsync"):
         if not apps.is_installed(app):
             raise WrongUsage(f"`{app}` is not in INSTALLED_APPS", hint="add it, then run `python manage.py migrate`")
+    if database is None:
+        return router.db_for_write(apps.get_model("django_celery_beat", "PeriodicTask"))
     if database not in settings.DATABASES:
         known = ", ".join(settings.DATABASES)
         raise WrongUsage(f"no database `{database}` in DATABASES", hint=f"known: {known}")
+    return database
 
 
-def target(files: FileOptions, database: DatabaseOptions, lifted: LiftedRules = _NOTHING) -> Target:
+def target(
+    files: FileOptions,
+    database: DatabaseOptions,
+    lifted: LiftedRules = _NOTHING,
+    progress: Progress = silent,
+    commit: str | None = None,
+) -> Target:
     """Set Django up, and return the set, the database and the limits that a verb works with."""
-    set_up(database)
-    return target_without_database(files, lifted, database.database)
+    return target_without_database(files, lifted, set_up(database), progress, commit)
 
 
-def target_without_database(files: FileOptions, lifted: LiftedRules = _NOTHING, using: str = "default") -> Target:
+def target_without_database(
+    files: FileOptions,
+    lifted: LiftedRules = _NOTHING,
+    using: str = "default",
+    progress: Progress = silent,
+    commit: str | None = None,
+) -> Target:
     """Return the same for a verb that needs no Django."""
     from schedsync.usecases.target import Target
 
     config = read_config(files.path)
-    return Target(config, using, files.environment, config.limited(lifted.limits), lifted.adopt)
+    limits = config.limited(lifted.limits)
+    return Target(config, using, files.environment, limits, lifted.adoption, commit, progress)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from schedsync.commands.django import set_up
@@ -15,7 +13,8 @@ from schedsync.commands.options import (
     option,
     verb,
 )
-from schedsync.commands.output import paint, say
+from schedsync.commands.output import say, show
+from schedsync.commands.terminal import progress_line
 from schedsync.core.finding import has_errors
 from schedsync.planning.converter import finding_document
 from schedsync.render import github, json_, text
@@ -31,10 +30,12 @@ def doctor(database: DatabaseOptions, fix: bool, lock_timeout: float, format_: s
 
     Each finding comes with a remedy. Exits 1 if a finding is an error.
     """
-    set_up(database)
+    using = set_up(database)
     from schedsync.usecases.doctor import examine
 
-    diagnosis = examine(database.database, fix=fix, lock_timeout=lock_timeout)
+    with progress_line() as progress:
+        progress("checking")
+        diagnosis = examine(using, fix=fix, lock_timeout=lock_timeout)
     findings = diagnosis.findings
     if format_ == "json":
         documents = [finding_document(finding) for finding in findings]
@@ -42,8 +43,10 @@ def doctor(database: DatabaseOptions, fix: bool, lock_timeout: float, format_: s
         return int(has_errors(findings))
     for repair in diagnosis.fixed:
         click.echo(f"fixed: {repair}")
-    if findings:
-        click.echo(github.findings(findings) if format_ == "github" else text.findings(findings, paint(sys.stdout)))
+    if findings and format_ == "github":
+        click.echo(github.findings(findings))
+    else:
+        show(lambda paint: text.findings(findings, paint))
     count = len(findings)
     say(f"{count} finding{'s' * (count != 1)}" if count else "all is well")
     return int(has_errors(findings))

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from schedsync.commands.output import say, write_file
 from schedsync.errors import WrongUsage
 from schedsync.render import json_
+from schedsync.schemas.wording import shortened
 
 if TYPE_CHECKING:
     from schedsync.planning.documents import SavedPlan
@@ -18,21 +24,26 @@ if TYPE_CHECKING:
 
 #: A snapshot that is older than this gets a warning.
 _FRESH = timedelta(days=7)
+#: In bytes: more than a plan or a snapshot of 200,000 schedules needs.
+_LARGEST: Final = 256 * 2**20
+#: Keys whose values are those of rows: JSON of any kind, which may have half a character.
+_OF_ROWS: Final = ("args", "kwargs", "headers", "before", "after")
+#: A file of schedules may be nested half as deep.
+_DEEPEST: Final = 200
+_LONGEST_NUMBER: Final = 400
+_LONGEST_PROBLEM: Final = 200
+_TOO_DEEP = f"it is nested more than {_DEEPEST} levels deep"
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+T = TypeVar("T")
 
 
 def load_snapshot(file: Path) -> Snapshot:
     """Read a snapshot, and warn if it is old; raises WrongUsage if the file is no snapshot."""
     from schedsync.planning.snapshot import snapshot_from
-    from schedsync.schemas.validator import SNAPSHOT, problems
+    from schedsync.schemas.validator import SNAPSHOT
 
-    values: Any = None
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        snapshot = snapshot_from(values)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        problem = str(error) if values is None else next(iter(problems(values, SNAPSHOT)), str(error))
-        hint = "make one by `schedsync snapshot --out FILE`"
-        raise WrongUsage(f"`{file}` is no snapshot: {problem}", hint=hint) from error
+    snapshot = _read(file, "snapshot", SNAPSHOT, snapshot_from, "make one by `schedsync snapshot --out FILE`")
     _warn_if_old(snapshot)
     return snapshot
 
@@ -46,23 +57,101 @@ def _warn_if_old(snapshot: Snapshot) -> None:
 def read_plan(file: Path) -> SavedPlan:
     """Read a saved plan; raises WrongUsage if the file is no plan."""
     from schedsync.planning.documents import saved_plan
-    from schedsync.schemas.validator import PLAN, problems
+    from schedsync.schemas.validator import PLAN
+
+    return _read(file, "saved plan", PLAN, saved_plan, "make one by `schedsync plan --out FILE`")
+
+
+def _read(file: Path, noun: str, schema: str, from_values: Callable[[Any], T], hint: str) -> T:
+    """Check a file against its schema before anything else looks at its values; raises WrongUsage."""
+    from schedsync.schemas.validator import problems
 
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _no_plan(file, str(error)) from error
+        values = _json_of(_bytes_of(file))
+        problem = next(problems(values, schema), None)
+        if problem is None:
+            return from_values(values)
+    except OSError as error:
+        problem = error.strerror or str(error)
+    except RecursionError:
+        problem = _TOO_DEEP
+    except KeyError as error:
+        problem = f"a key is missing or unknown: {error}"
+    except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        problem = f"{error}"[:_LONGEST_PROBLEM]
+    raise WrongUsage(f"`{file}` is no {noun}: {problem}", hint=hint)
+
+
+def _bytes_of(file: Path) -> bytes:
+    """Read a regular file up to the bound; never waits for somebody to write into a pipe."""
+    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise ValueError("it is not a regular file")
+        data = stream.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise ValueError(f"it is larger than {_LARGEST // 2**20} MB")
+    return data
+
+
+def _json_of(data: bytes) -> Any:
+    """Return the JSON values of a file; raises ValueError for what JSON's own grammar leaves open, too."""
     try:
-        return saved_plan(values)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _no_plan(file, next(iter(problems(values, PLAN)), str(error))) from error
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not UTF-8 at byte {error.start:,}") from error
+    values: Any = json.loads(text, parse_int=_whole_number, parse_float=_number, parse_constant=_no_number)
+    if _is_deeper(values, _DEEPEST):
+        raise ValueError(_TOO_DEEP)
+    if _SURROGATE.search(text):
+        _check_surrogates(values)
+    return values
 
 
-def _no_plan(file: Path, problem: str) -> WrongUsage:
-    return WrongUsage(f"`{file}` is no saved plan: {problem}", hint="make one by `schedsync plan --out FILE`")
+def _whole_number(text: str) -> int:
+    return int(text) if len(text) <= _LONGEST_NUMBER else _no_number(text)
 
 
-def save_plan(plan: Plan, file: Path, flag: str) -> None:
-    """Write a plan to a file; ``flag`` is the option of ``apply`` that takes it."""
+def _number(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"`{shortened(text)}` is not a number that it can hold")
+
+
+def _is_deeper(values: Any, depth: int) -> bool:
+    """Say whether lists and mappings are nested in each other more than ``depth`` times; needs no recursion."""
+    level = [values]
+    for _ in range(depth):
+        level = [child for value in level for child in _children(value) if isinstance(child, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+
+
+def _check_surrogates(values: Any) -> None:
+    """Raise ValueError for half a character, which no database, no file and no terminal takes.
+
+    Rows may have it in their JSON, where it is written as an escape.
+    """
+    try:
+        json.dumps(_without_rows(values), ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("it holds half a character, a lone surrogate") from error
+
+
+def _without_rows(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: _without_rows(value) for key, value in values.items() if key not in _OF_ROWS}
+    return [_without_rows(value) for value in values] if isinstance(values, list) else values
+
+
+def save_plan(plan: Plan, file: Path) -> None:
+    """Write a plan to a file."""
     write_file(json_.compact_plan(plan), file)
-    say(f"saved to {file}, for `schedsync apply {flag} {file}`")
+    say(f"saved to {file}, for `schedsync apply --plan {file}`")

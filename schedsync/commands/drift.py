@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,13 +11,15 @@ from schedsync.commands.django import target
 from schedsync.commands.options import (
     DatabaseOptions,
     FileOptions,
+    commit_option,
     database_options,
     file_options,
     format_option,
     report_option,
     verb,
 )
-from schedsync.commands.output import paint, write_reports
+from schedsync.commands.output import show, write_reports
+from schedsync.commands.terminal import progress_line
 from schedsync.planning.plan import Plan
 from schedsync.render import json_, markdown, text
 
@@ -28,18 +29,29 @@ _RENDERINGS: Mapping[str, Callable[[Plan], str]] = {"json": json_.plan, "markdow
 @verb("Name what someone changed behind Git's back.")
 @file_options
 @database_options
+@commit_option
 @format_option("json", "markdown")
 @report_option(_RENDERINGS)
-def drift(files: FileOptions, database: DatabaseOptions, format_: str, reports: tuple[tuple[str, Path], ...]) -> int:
+def drift(
+    files: FileOptions,
+    database: DatabaseOptions,
+    commit: str | None,
+    format_: str,
+    reports: tuple[tuple[str, Path], ...],
+) -> int:
     """Name each managed schedule that someone changed in the database since the last apply, and who did it.
 
     Exits 2 if there is drift, or if a human has disabled a schedule, else 0. The names of people come from the log of
     Django's admin, if the edit was made there.
     """
-    chosen = target(files, database)
-    from schedsync.usecases import sync
+    with progress_line() as progress:
+        chosen = target(files, database, progress=progress, commit=commit)
+        from schedsync.usecases import sync
 
-    plan = sync.drift(chosen)
+        plan = sync.drift(chosen)
     write_reports(_RENDERINGS, plan, reports)
-    click.echo(_RENDERINGS[format_](plan) if format_ in _RENDERINGS else text.drift(plan, paint(sys.stdout)))
+    if format_ in _RENDERINGS:
+        click.echo(_RENDERINGS[format_](plan))
+    else:
+        show(lambda paint: text.drift(plan, paint))
     return 2 if plan.changes or plan.held else 0

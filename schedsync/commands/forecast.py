@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -23,7 +22,8 @@ from schedsync.commands.options import (
     snapshot_option,
     verb,
 )
-from schedsync.commands.output import paint, write
+from schedsync.commands.output import show, write
+from schedsync.commands.terminal import progress_line
 from schedsync.core.timing import TimingError, duration, instant
 from schedsync.errors import WrongUsage
 from schedsync.render import forecast as render
@@ -116,11 +116,15 @@ def forecast(
     from schedsync.usecases.forecast import forecast as make_forecast
     from schedsync.usecases.target import desired_of
 
-    target = target_without_database(files)
-    _, desired, _ = desired_of(target)
     snapshot = load_snapshot(against) if against else None
-    if snapshot is not None:
-        check_set(snapshot, target.config.set)
-    result = make_forecast(desired, horizon, name, snapshot)
-    write(RENDERINGS[format_](result) if format_ in RENDERINGS else render.text(result, paint(sys.stdout)), out)
+    with progress_line() as progress:
+        target = target_without_database(files, progress=progress)
+        _, desired, _ = desired_of(target)
+        if snapshot is not None:
+            check_set(snapshot, target.config.set)
+        result = make_forecast(desired, horizon, name, snapshot)
+    if format_ in RENDERINGS:
+        write(RENDERINGS[format_](result), out)
+    else:
+        show(lambda paint: render.text(result, paint), out)
     return 0

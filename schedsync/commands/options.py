@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import click
 
 from schedsync.commands.output import report, say
+from schedsync.commands.parameters import CommitId, Report, Seconds
+from schedsync.core.adoption import Adoption
 from schedsync.core.refusal import Limits
-from schedsync.core.timing import TimingError, duration
 from schedsync.database.collector import gc_paused
 from schedsync.errors import Locked, SchedsyncError
 
@@ -130,50 +131,6 @@ def is_typed(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE
 
 
-class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """A duration such as ``24h`` or ``90s``, or 0, in seconds; with ``positive`` it must be more than 0."""
-
-    name = "duration"
-
-    def __init__(self, *, positive: bool = False) -> None:
-        self.positive = positive
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds; a value that is no duration is wrong usage."""
-        if isinstance(value, (int, float)):
-            return float(value)
-        try:
-            seconds = 0.0 if value == "0" else duration(value) / 10**6
-        except TimingError as error:
-            self.fail(f"{error.message}; {error.hint}", param, ctx)
-        if seconds > _LONGEST or (self.positive and not seconds):
-            least = "more than 0, " if self.positive else ""
-            self.fail(f"`{value}` is out of range: {least}at most ten years", param, ctx)
-        return seconds
-
-
-_LONGEST = 10 * 366 * 86400
-
-
-class _Report(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """A format and the file to write it to, such as ``markdown=plan.md``."""
-
-    name = "report"
-
-    def __init__(self, formats: Iterable[str]) -> None:
-        self.formats = list(formats)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
-        """Return the format and the file; any other value is wrong usage."""
-        if isinstance(value, tuple):
-            return value
-        format_, equals, file = str(value).partition("=")
-        if not equals or not file or format_ not in self.formats:
-            known = ", ".join(self.formats)
-            self.fail(f"`{value}` is no FORMAT=FILE; formats: {known}", param, ctx)
-        return format_, Path(file)
-
-
 @dataclass(frozen=True, slots=True)
 class FileOptions:
     """Which files a verb reads, and for which environment; None for what the configuration says."""
@@ -184,11 +141,14 @@ class FileOptions:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseOptions:
-    """Django's settings module, a directory to import it from, and the alias in DATABASES."""
+    """Django's settings module, a directory to import it from, and the alias in DATABASES.
+
+    Without an alias, Django's routers say where Beat's tasks are written.
+    """
 
     settings: str | None
     pythonpath: str | None
-    database: str
+    database: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +156,19 @@ class LiftedRules:
     """The safety rules that this call lifts."""
 
     adopt: tuple[str, ...] = ()
+    adopt_all: bool = False
+    adopt_from: tuple[str, ...] = ()
     allow_stops: int | None = None
     allow_empty: bool = False
     allow_older: bool = False
     allow_dual_writer: bool = False
     allow_move: bool = False
+    allow_dirty: bool = False
+
+    @property
+    def adoption(self) -> Adoption:
+        """The rows that this call takes over."""
+        return Adoption(self.adopt, self.adopt_all, self.adopt_from)
 
     @property
     def limits(self) -> Limits:
@@ -211,6 +179,7 @@ class LiftedRules:
             allow_older=self.allow_older,
             allow_dual_writer=self.allow_dual_writer,
             allow_move=self.allow_move,
+            allow_dirty=self.allow_dirty,
         )
 
 
@@ -226,6 +195,10 @@ environment_option = _where(
     "-e", "--environment", envvar="SCHEDSYNC_ENVIRONMENT", metavar="NAME",
     help="The environment to use; also SCHEDSYNC_ENVIRONMENT.",
 )  # fmt: skip
+commit_option = _where(
+    "--commit", type=CommitId(), envvar="SCHEDSYNC_COMMIT", metavar="SHA",
+    help="The commit that the files come from, where there is no `.git`; also SCHEDSYNC_COMMIT.",
+)  # fmt: skip
 #: For verbs that take the directory as PATH.
 file_options = gather("files", FileOptions, path_argument, environment_option)
 database_options = gather(
@@ -233,7 +206,7 @@ database_options = gather(
     DatabaseOptions,
     _where("--settings", metavar="MODULE", help="Django's settings; also DJANGO_SETTINGS_MODULE."),
     _where("--pythonpath", metavar="DIRECTORY", help="A directory to import the settings from."),
-    _where("--database", default="default", show_default=True, metavar="ALIAS", help="The alias in DATABASES."),
+    _where("--database", metavar="ALIAS", help="The alias in DATABASES; default: where routers write PeriodicTask."),
 )
 snapshot_option = _where(
     "--against", type=existing_file, metavar="FILE",
@@ -249,8 +222,15 @@ lock_timeout_option = option(
 _COUNT = click.IntRange(min=0)
 _LIFTING = {
     "adopt": _lift(
-        "--adopt", multiple=True, metavar="NAME",
-        help="Take over the row of this name, which the set does not manage yet; can be given several times.",
+        "--adopt", multiple=True, metavar="NAME|GLOB",
+        help="Take over rows of these names, which nobody manages yet; can be given several times.",
+    ),
+    "adopt_all": _lift(
+        "--adopt-all", is_flag=True, help="Take over each row that nobody manages and that the files name."
+    ),
+    "adopt_from": _lift(
+        "--adopt-from", multiple=True, metavar="SET",
+        help="Take over the rows that this other set manages and that the files name; can be given several times.",
     ),
     "allow_stops": _lift("--allow-stops", type=_COUNT, metavar="N", help="Allow up to N schedules to stop."),
     "allow_empty": _lift(
@@ -264,6 +244,9 @@ _LIFTING = {
     ),
     "allow_move": _lift(
         "--allow-move", is_flag=True, help="Allow the set to come from another repository, path or environment."
+    ),
+    "allow_dirty": _lift(
+        "--allow-dirty", is_flag=True, help="Allow files that differ from the commit of the checkout."
     ),
 }  # fmt: skip
 
@@ -292,4 +275,4 @@ def format_option(*formats: str) -> Decorator:
 def report_option(formats: Iterable[str]) -> Decorator:
     """Return the decorator that adds ``--report``, which writes the data of the same run in further formats."""
     help_ = "Write the data to a file too, such as `markdown=plan.md`; can be given several times."
-    return _output("--report", "reports", multiple=True, type=_Report(formats), metavar="FORMAT=FILE", help=help_)
+    return _output("--report", "reports", multiple=True, type=Report(formats), metavar="FORMAT=FILE", help=help_)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
+import stat
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -10,7 +13,8 @@ from typing import Any, TypeVar
 
 import click
 
-from schedsync.errors import InvalidSet, Refused, SchedsyncError, WrongUsage
+from schedsync.commands.terminal import is_terminal, wrapped
+from schedsync.errors import Failed, InvalidSet, Refused, SchedsyncError, WrongUsage
 from schedsync.planning.converter import finding_document, refusal_document
 from schedsync.render import json_, text
 from schedsync.render.words import printable
@@ -19,15 +23,23 @@ T = TypeVar("T")
 
 
 def say(message: str) -> None:
-    """Write a line to stderr."""
-    click.echo(message, err=True)
+    """Write a message for people to stderr."""
+    click.echo(wrapped(message, sys.stderr), err=True)
 
 
 def paint(stream: Any) -> text.Paint:
     """Return the function that colours text for a stream; it does nothing without a terminal, or with NO_COLOR."""
-    if os.environ.get("NO_COLOR") or not getattr(stream, "isatty", lambda: False)():
+    if os.environ.get("NO_COLOR") or not is_terminal(stream):
         return text.plain
     return lambda words, style: click.style(words, bold=True) if style == "bold" else click.style(words, fg=style)
+
+
+def show(render: Callable[[text.Paint], str], out: Path | None = None) -> None:
+    """Write text for people, with colour where there is a terminal: to stdout, or without colour to a file."""
+    if out is not None:
+        write(render(text.plain), out)
+    elif data := render(paint(sys.stdout)).rstrip("\n"):
+        click.echo(wrapped(data, sys.stdout))
 
 
 def write(data: str, out: Path | None) -> None:
@@ -40,11 +52,55 @@ def write(data: str, out: Path | None) -> None:
 
 
 def write_file(data: str, file: Path) -> None:
-    """Write a file; raises WrongUsage if that fails."""
+    """Write a file as a whole or not at all: the data goes into a file beside it, which is then renamed.
+
+    Raises WrongUsage where the place is wrong, Failed where the disk is full or broken.
+    """
     try:
-        file.write_text(data, encoding="utf-8")
+        if _is_stream(file):
+            file.write_text(data, encoding="utf-8")
+        else:
+            _replace(Path(os.path.realpath(file)), data)
     except OSError as error:
-        raise WrongUsage(f"cannot write `{file}`: {error.strerror}") from error
+        kind = WrongUsage if isinstance(error, _WRONG_PLACE) else Failed
+        raise kind(f"cannot write `{file}`: {error.strerror}") from error
+
+
+_WRONG_PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
+
+
+def _is_stream(file: Path) -> bool:
+    """Say whether a path is a pipe, a device or our own stdout or stderr: they keep what was written before."""
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return False
+    streams = [os.fstat(number) for number in (1, 2) if _is_open(number)]
+    return not stat.S_ISREG(status.st_mode) or any(os.path.samestat(status, stream) for stream in streams)
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+def _replace(file: Path, data: str) -> None:
+    mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else None
+    if mode is not None and not os.access(file, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    beside = file.with_name(f".schedsync-{secrets.token_hex(8)}")
+    try:
+        with beside.open("x", encoding="utf-8") as stream:
+            stream.write(data)
+        if mode is not None:
+            beside.chmod(mode)
+        beside.replace(file)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def write_reports(renderings: Mapping[str, Callable[[T], str]], value: T, reports: Iterable[tuple[str, Path]]) -> None:

@@ -10,7 +10,6 @@ import click
 from schedsync.commands.django import set_up
 from schedsync.commands.options import (
     DatabaseOptions,
-    Seconds,
     database_options,
     format_option,
     gather,
@@ -19,7 +18,9 @@ from schedsync.commands.options import (
     settle_option,
     verb,
 )
-from schedsync.commands.output import say
+from schedsync.commands.output import say, show
+from schedsync.commands.parameters import Seconds
+from schedsync.commands.terminal import progress_line
 from schedsync.render import json_, text
 
 
@@ -57,12 +58,18 @@ def pause(request: PauseRequest, database: DatabaseOptions, format_: str) -> int
 
     Stock Beat cannot end a pause by itself: the first apply after its end enables the schedule again.
     """
-    set_up(database)
+    using = set_up(database)
     from schedsync.database.transaction import WaitOptions
     from schedsync.usecases import pause as operate
 
-    waiting = WaitOptions(settle=request.settle, lock=request.lock_timeout, say=say)
     span = None if request.span is None else timedelta(seconds=request.span)
-    paused = operate.pause(database.database, request.name, request.reason, span, waiting)
-    click.echo(json_.pause(paused) if format_ == "json" else text.paused(paused.name, paused.until))
+    with progress_line() as progress:
+        progress("waiting for the apply lock")
+        say_wait = progress.or_else(say)
+        waiting = WaitOptions(settle=request.settle, lock=request.lock_timeout, say=say_wait)
+        paused = operate.pause(using, request.name, request.reason, span, waiting)
+    if format_ == "json":
+        click.echo(json_.pause(paused))
+    else:
+        show(lambda _paint: text.paused(paused.name, paused.until))
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,6 +15,7 @@ from schedsync.commands.options import (
     DatabaseOptions,
     FileOptions,
     LiftedRules,
+    commit_option,
     database_options,
     file_options,
     format_option,
@@ -27,8 +27,9 @@ from schedsync.commands.options import (
     snapshot_option,
     verb,
 )
-from schedsync.commands.output import paint, write_reports
-from schedsync.errors import WrongUsage
+from schedsync.commands.output import show, write_reports
+from schedsync.commands.terminal import ProgressLine, progress_line
+from schedsync.errors import Refused, WrongUsage
 from schedsync.planning.plan import Plan
 from schedsync.render import github, json_, markdown, text
 
@@ -43,6 +44,7 @@ RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
 @file_options
 @database_options
 @snapshot_option
+@commit_option
 @lifting_options()
 @format_option("json", "markdown", "github")
 @option("--out", heading=OUTPUT, type=new_file, metavar="FILE", help="Save the plan for `apply --plan`.")
@@ -53,6 +55,7 @@ def plan(
     database: DatabaseOptions,
     lifted: LiftedRules,
     against: Path | None,
+    commit: str | None,
     format_: str,
     out: Path | None,
     reports: tuple[tuple[str, Path], ...],
@@ -60,28 +63,42 @@ def plan(
 ) -> int:
     """Compare the files below PATH with the database, and show every change and its consequences.
 
-    Nothing is written. A change that a safety rule refuses is shown with the way out; `apply` then exits 3. With
-    --against the plan compares with a snapshot, and needs neither Django nor credentials.
+    Nothing is written. A change that a safety rule refuses is shown with the way out; `plan` then exits 3, as `apply`
+    does. With --against the plan compares with a snapshot, and needs neither Django nor credentials.
     """
-    current = _plan_live(files, database, lifted) if against is None else _plan_against(against, files, lifted)
+    with progress_line() as progress:
+        if against is None:
+            current = _plan_live(files, database, lifted, progress, commit)
+        else:
+            current = _plan_against(against, files, lifted, progress, commit)
     if out is not None:
-        save_plan(current, out, "--reviewed" if against else "--plan")
+        save_plan(current, out)
     write_reports(RENDERINGS, current, reports)
-    click.echo(RENDERINGS[format_](current) if format_ in RENDERINGS else text.plan(current, paint(sys.stdout)))
-    return 2 if exit_code and (current.changes or current.refusals) else 0
+    if format_ in RENDERINGS:
+        click.echo(RENDERINGS[format_](current))
+    else:
+        show(lambda paint: text.plan(current, paint))
+    if current.refusals:
+        return Refused.exit_code
+    return 2 if exit_code and current.changes else 0
 
 
-def _plan_live(files: FileOptions, database: DatabaseOptions, lifted: LiftedRules) -> Plan:
-    chosen = target(files, database, lifted)
+def _plan_live(
+    files: FileOptions, database: DatabaseOptions, lifted: LiftedRules, progress: ProgressLine, commit: str | None
+) -> Plan:
+    chosen = target(files, database, lifted, progress, commit)
     from schedsync.usecases import sync
 
     return sync.plan(chosen)
 
 
-def _plan_against(file: Path, files: FileOptions, lifted: LiftedRules) -> Plan:
+def _plan_against(
+    file: Path, files: FileOptions, lifted: LiftedRules, progress: ProgressLine, commit: str | None
+) -> Plan:
     for name in ("settings", "pythonpath", "database"):
         if is_typed(name):
             raise WrongUsage(f"`--{name}` cannot apply to a snapshot", hint="give it to `schedsync snapshot`")
     from schedsync.usecases.plan_against import plan_against
 
-    return plan_against(target_without_database(files, lifted), load_snapshot(file), datetime.now(timezone.utc))
+    chosen = target_without_database(files, lifted, progress=progress, commit=commit)
+    return plan_against(chosen, load_snapshot(file), datetime.now(timezone.utc))

@@ -6,6 +6,7 @@ import click
 
 from schedsync.commands.django import set_up
 from schedsync.commands.options import DatabaseOptions, database_options, lock_timeout_option, verb
+from schedsync.commands.output import show
 from schedsync.render.words import printable
 
 
@@ -18,11 +19,11 @@ def resume(name: str, lock_timeout: float, database: DatabaseOptions) -> int:
 
     It runs again at its next slot; no run is made for a slot in the past.
     """
-    set_up(database)
+    using = set_up(database)
     from schedsync.database.transaction import WaitOptions
     from schedsync.usecases import pause as operate
 
-    runs = operate.resume(database.database, name, WaitOptions(lock=lock_timeout))
+    runs = operate.resume(using, name, WaitOptions(lock=lock_timeout))
     state = "runs again" if runs else "is no longer paused; it does not run: Git has it disabled, or it is completed"
-    click.echo(f"{printable(name)} {state}")
+    show(lambda _paint: f"{printable(name)} {state}")
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -25,7 +24,8 @@ from schedsync.commands.options import (
     snapshot_option,
     verb,
 )
-from schedsync.commands.output import paint, say, write, write_reports
+from schedsync.commands.output import say, show, write, write_reports
+from schedsync.commands.terminal import progress_line
 from schedsync.core.finding import has_errors
 from schedsync.errors import WrongUsage
 from schedsync.render import github, html, json_, markdown, sarif, text
@@ -63,7 +63,7 @@ class ReviewOptions:
             path=self.files.path,
             environment=self.files.environment,
             limits=self.lifted.limits,
-            adopt=self.lifted.adopt,
+            adopt=self.lifted.adoption,
             snapshot=load_snapshot(self.against) if self.against else None,
             pictures="html" in (self.format_, *(format_ for format_, _ in self.reports)),
         )
@@ -81,7 +81,7 @@ class ReviewOptions:
     ),
     environment_option,
 )
-@lifting_options("allow_older")
+@lifting_options("allow_older", "allow_dirty")
 @gather(
     "options",
     ReviewOptions,
@@ -106,17 +106,28 @@ def review(options: ReviewOptions) -> int:
     _check(options)
     if options.no_cache:
         say("warning: `--no-cache` has no effect any more: a review keeps no cache")
-    result = compare(options.request(), datetime.now(timezone.utc))
+    request = options.request()
+    with progress_line() as progress:
+        result = compare(request, datetime.now(timezone.utc), progress)
     write_reports(RENDERINGS, result, options.reports)
     format_ = options.format_
-    write(RENDERINGS[format_](result) if format_ in RENDERINGS else text.review(result, paint(sys.stdout)), options.out)
+    if format_ in RENDERINGS:
+        write(RENDERINGS[format_](result), options.out)
+    else:
+        show(lambda paint: text.review(result, paint), options.out)
     new = result.new if options.strict else ()
     return int(has_errors(result.findings) or has_errors(new, strict=True))
 
 
 def _check(options: ReviewOptions) -> None:
     """Raise WrongUsage for a flag that cannot have an effect."""
-    needing = {"--adopt": options.lifted.adopt, "--allow-dual-writer": options.lifted.allow_dual_writer}
+    lifted = options.lifted
+    needing = {
+        "--adopt": lifted.adopt,
+        "--adopt-all": lifted.adopt_all,
+        "--adopt-from": lifted.adopt_from,
+        "--allow-dual-writer": lifted.allow_dual_writer,
+    }
     for flag, value in needing.items():
         if value and options.against is None:
             hint = "only a snapshot knows the rows that the set does not manage"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from schedsync.commands.options import format_option, verb
+from schedsync.commands.output import show
 from schedsync.core.finding import did_you_mean
 from schedsync.errors import WrongUsage
 from schedsync.lint import RULES, explained
+from schedsync.lint.rule import Rule
 from schedsync.render import json_
 
 
@@ -26,9 +28,12 @@ def rules(code: str | None, format_: str) -> int:
     if format_ == "json":
         click.echo(json_.rules(chosen))
     elif code is not None:
-        click.echo("\n".join(explained(chosen[0])))
+        show(lambda _paint: "\n".join(explained(chosen[0])))
     else:
-        for rule in chosen:
-            state = "off" if rule.opt_in else rule.severity
-            click.echo(f"{rule.code}  {state:<7}  {rule.name:<24}  {rule.summary}")
+        show(lambda _paint: "\n".join(map(_line, chosen)))
     return 0
+
+
+def _line(rule: Rule) -> str:
+    state = "off" if rule.opt_in else rule.severity
+    return f"{rule.code}  {state:<7}  {rule.name:<24}  {rule.summary}"

@@ -22,8 +22,8 @@ def snapshot(path: str | None, database: DatabaseOptions, out: Path | None) -> i
     --against, and then need neither the application nor the database. Values that look like secrets are masked.
     """
     config = read_config(path)
-    set_up(database)
+    using = set_up(database)
     from schedsync.usecases.snapshot import capture
 
-    write(json_.snapshot(capture(database.database, config.set)), out)
+    write(json_.snapshot(capture(using, config.set)), out)
     return 0

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from schedsync.commands.django import set_up
 from schedsync.commands.options import DatabaseOptions, database_options, format_option, verb
-from schedsync.commands.output import paint
+from schedsync.commands.output import show
 from schedsync.render.status import status_json, status_text
 
 
@@ -22,9 +20,12 @@ def status(database: DatabaseOptions, format_: str) -> int:
     Exits 2 if a schedule is overdue: it was due at least a minute ago, and has not run. Next to stock Beat, which saves
     its runs late, the limit is five minutes.
     """
-    set_up(database)
+    using = set_up(database)
     from schedsync.usecases.status import status as read
 
-    result = read(database.database)
-    click.echo(status_json(result) if format_ == "json" else status_text(result, paint(sys.stdout)))
+    result = read(using)
+    if format_ == "json":
+        click.echo(status_json(result))
+    else:
+        show(lambda paint: status_text(result, paint))
     return 2 if result.overdue else 0

@@ -61,7 +61,7 @@ class Task:
                 yield "kwargs", f"the task takes no argument `{name}`", self._hint(name)
         given = {name: value for name, value in kwargs.items() if name in self.keywords or self.takes_any_keyword}
         try:
-            self._signature().bind(*args, **given)
+            self.signature().bind(*args, **given)
         except TypeError as error:
             yield "args" if args else "kwargs", f"the arguments don't fit the task: {error}", self._takes()
 
@@ -69,9 +69,10 @@ class Task:
         return did_you_mean(name, self.keywords) or self._takes()
 
     def _takes(self) -> str:
-        return f"it takes {str(self._signature()).replace('Ellipsis', '…') if self.parameters else 'none'}"
+        return f"it takes {str(self.signature()).replace('Ellipsis', '…') if self.parameters else 'none'}"
 
-    def _signature(self) -> Signature:
+    def signature(self) -> Signature:
+        """Return the parameters as Python checks them; raises ValueError where no function can have them."""
         # The default of an optional parameter does not matter here; it is shown as three dots.
         return Signature(
             [

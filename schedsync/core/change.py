@@ -47,7 +47,7 @@ class Change:
 
     ``row`` is the row before, ``after`` the spec that it gets. ``ledger`` is the spec that the ledger records: it
     differs from ``after`` in ``enabled`` where the schedule is held or paused, and in fields under ``ignore_changes``.
-    A change that was read from a document has neither until it is refreshed, only ``ledger_enabled``.
+    A change that was read from a document has none of them.
     """
 
     kind: ClassVar[str]
@@ -57,7 +57,6 @@ class Change:
     row: Row | None = None
     after: Spec | None = None
     ledger: Spec | None = None
-    ledger_enabled: bool | None = None
     location: Location | None = None
     people: People = NOBODY
     edit_may_fire: bool = False
@@ -90,6 +89,13 @@ class Delete(Change):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Release(Change):
+    """Stop managing a row that is in no file any more; the row stays as it is."""
+
+    kind: ClassVar[str] = "release"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rename(Change):
     """Give a managed row a new name; it keeps its history, and its values may change too."""
 
@@ -105,7 +111,7 @@ class Adopt(Change):
 
 
 #: The kinds by their names, in the order of a plan's summary.
-KINDS: Mapping[str, type[Change]] = {kind.kind: kind for kind in (Create, Update, Delete, Rename, Adopt)}
+KINDS: Mapping[str, type[Change]] = {kind.kind: kind for kind in (Create, Update, Delete, Rename, Adopt, Release)}
 
 
 @dataclass(frozen=True, slots=True)

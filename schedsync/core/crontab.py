@@ -71,12 +71,15 @@ ALIASES = {
 # February as in leap years, so that the 29th can fire.
 _DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _HASHED = re.compile(r"H(?:\((\d{1,2})-(\d{1,2})\))?(?:/(\d{1,4}))?\Z", re.ASCII)
+#: All sixty minutes, written out, take 170 characters.
+_LONGEST = 1_000
 _NEGATIVE = re.compile(r"-\d", re.ASCII)
 _HASHED_WORD = re.compile(r"(?<![A-Za-z])H(?![A-Za-z])")
 
 
 def split(text: str) -> list[tuple[str, int]]:
     """Split a crontab of five fields, or an alias such as ``@daily``, into fields with their offsets."""
+    _check_length(text)
     stripped = text.strip()
     if stripped.startswith("@"):
         if stripped not in ALIASES:
@@ -96,7 +99,13 @@ def split(text: str) -> list[tuple[str, int]]:
 
 def expand(text: str, field: Field, seed: str = "") -> frozenset[int]:
     """Return the numbers that a field's text means; ``H`` is hashed from ``seed``, the schedule's name."""
+    _check_length(text)
     return _expand(text, field.name, seed if "H" in text and _HASHED_WORD.search(text) else "")
+
+
+def _check_length(text: str) -> None:
+    if len(text) > _LONGEST:
+        raise CrontabError(f"{len(text):,} characters; a crontab has at most {_LONGEST:,}")
 
 
 @lru_cache(maxsize=65536)

@@ -14,13 +14,17 @@ Severity = Literal["error", "warning", "info"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem: a stable code, a message of one line, the place, and the remedy where there is one."""
+    """One problem: a stable code, a message of one line, the place, and the remedy where there is one.
+
+    ``names`` are all schedules that it is about, where it is about several and the message only counts them.
+    """
 
     code: str
     message: str
     location: Location | None = None
     hint: str | None = None
     severity: Severity = "error"
+    names: tuple[str, ...] = ()
 
 
 #: Every code with its meaning. A code is never used again for another meaning.
@@ -37,6 +41,10 @@ CODES: Mapping[str, str] = {
     "SS110": "a number with leading zeros",
     "SS111": "a key that is not text",
     "SS112": "an ignore comment that names no rule",
+    "SS113": "a mask of a secret, `***`, written as a value",
+    "SS114": "a Git LFS pointer instead of the file",
+    "SS115": "a merge conflict",
+    "SS116": "a set that is too large: schedules, files, text, or entries of a Git tree",
     "SS120": "an unknown key",
     "SS121": "a value of the wrong type",
     "SS122": "a key is missing",
@@ -57,6 +65,7 @@ CODES: Mapping[str, str] = {
     "SS144": "an unknown environment",
     "SS145": "a name under `removed` that the set still defines",
     "SS146": "an invalid `renamed_from`",
+    "SS147": "names that some databases take for one",
     "SS150": "an invalid `for_each`",
     "SS151": "a placeholder that cannot be filled",
     "SS160": "a completed schedule: its only instant, or its end, has passed",
@@ -68,6 +77,15 @@ CODES: Mapping[str, str] = {
     "SS166": "a secret that cannot be compared with a snapshot",
     "SS167": "schedules that are not compared: their files have errors",
     "SS168": "a change of the configuration that a reviewer must see",
+    "SS169": "an entry of `[[safety.allow]]` that has ended and can be removed",
+    "SS170": "a refusal that the configuration lifts",
+    "SS171": "a task that is not allowed",
+    "SS172": "a queue that is not allowed",
+    "SS173": "a schedule that starts more often than is allowed",
+    "SS174": "an invalid setting of schedsync",
+    "SS176": "a schedule that is taken over from another set",
+    "SS177": "a name under `removed` whose row this set does not manage, so that it stays",
+    "SS178": "files that differ from the commit that they are applied as",
     "SS201": "a time that daylight saving skips at the next change of the clock",
     "SS202": "a time that occurs twice at the next change of the clock",
     "SS203": "a crontab that restricts both the day of the month and the day of the week",
@@ -109,14 +127,22 @@ CODES: Mapping[str, str] = {
     "SS330": "duplicate schedule rows",
     "SS331": "orphaned schedule rows",
     "SS332": "a name in the ledger whose row is missing",
+    "SS333": "a row with a value that its column cannot have",
+    "SS334": "a row of schedsync's own tables that cannot be read",
 }
 
 #: The lint rules, which the configuration and comments can switch off. SS222 is a review's alarm: nothing silences it.
 RULE_CODES = tuple(code for code in CODES if code.startswith("SS2") and code != "SS222")
 
 
+#: A comparison takes time by the square of the length; no word that is meant is longer.
+_LONGEST_WORD = 250
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """Return a hint with the nearest known word, or None where none is near."""
+    if len(word) > _LONGEST_WORD:
+        return None
     near = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else None
 

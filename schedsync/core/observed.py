@@ -20,12 +20,19 @@ class Problem(NamedTuple):
     message: str
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """Return a text of the tables for a message: on one line, and cut after ``most`` characters."""
+    line = " ".join(text[: 2 * most].split())
+    return line if len(line) <= most and len(text) <= 2 * most else f"{line[:most]}…"
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row of the tables: its spec, and the columns that Beat writes.
 
     ``spec`` is None where the row cannot be read as a schedule; ``problems`` then says why. ``timing_row`` is the kind
     and the id of its schedule row. ``hour`` is the text of a crontab's hour: Beat decides by it when to load the row.
+    ``lost`` names the columns of Beat that cannot be read; an apply that writes the row again sets them anew.
     """
 
     id: int
@@ -37,6 +44,7 @@ class Row:
     timing_row: tuple[str, int] | None = None
     hour: str = "*"
     problems: tuple[Problem, ...] = ()
+    lost: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +77,24 @@ class Managed:
     commit: str | None = None
 
     @property
-    def spec(self) -> Spec:
-        """The spec that was applied last."""
+    def spec(self) -> Spec | None:
+        """The spec that was applied last; None where somebody made its text unreadable."""
         return _applied(self.applied)
+
+    @property
+    def was_enabled(self) -> bool:
+        """Whether it was applied enabled; True where that is unknown, so that a human's stop holds."""
+        return self.spec is None or self.spec.enabled
 
 
 @lru_cache(maxsize=65536)
-def _applied(text: str) -> Spec:
-    return spec_from(json.loads(text))
+def _applied(text: str) -> Spec | None:
+    try:
+        spec = spec_from(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+    is_sound = isinstance(spec.task, str) and isinstance(spec.enabled, bool) and isinstance(spec.one_off, bool)
+    return spec if is_sound else None
 
 
 @dataclass(frozen=True)

@@ -7,26 +7,67 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Where a set comes from: environment, repository, path within it, commit."""
+    """Where a set comes from: environment, repository, path within it, commit.
+
+    ``dirty`` is true where files that the set reads differ from the commit.
+    """
 
     environment: str | None = None
     repository: str | None = None
     path: str | None = None
     commit: str | None = None
+    dirty: bool = False
+
+    @property
+    def commit_text(self) -> str | None:
+        """The commit as people read it: its first digits, and whether files differ from it."""
+        if self.commit is None:
+            return None
+        return self.commit[:12] + (" + uncommitted changes" if self.dirty else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """Where files come from: the commit, the repository's URL without credentials, and the path within it."""
+    """Where files come from: the commit, the repository's URL without credentials, and the path within it.
+
+    ``dirty_files`` are the paths of the files that differ from the commit.
+    """
 
     commit: str | None = None
     repository: str | None = None
     path: str | None = None
+    dirty_files: tuple[str, ...] = ()
+
+
+#: A booked commit ends with this where files differed from it. The columns hold 64 characters.
+_DIRTY = "+dirty"
+_LONGEST_BOOKED = 64
+
+
+def booked_commit(binding: Binding) -> str | None:
+    """Return a commit as the tables hold it: an id, and a mark where files differed from it.
+
+    An id of SHA-256 is cut so that the mark fits: Git finds the commit by its first digits too.
+    """
+    if binding.commit is None or not binding.dirty:
+        return binding.commit
+    return binding.commit[: _LONGEST_BOOKED - len(_DIRTY)] + _DIRTY
+
+
+def commit_from(booked: str | None) -> tuple[str | None, bool]:
+    """Return the id of a booked commit, and whether files differed from it."""
+    if booked is None:
+        return None, False
+    return booked.removesuffix(_DIRTY), booked.endswith(_DIRTY)
 
 
 @dataclass(frozen=True, slots=True)
 class Ancestry:
-    """Whether one commit descends from another; ``shallow`` where the clone is too shallow to tell."""
+    """Whether one commit descends from another.
+
+    ``shallow`` where the clone is too shallow to tell, ``unknown`` where no repository is there to be asked.
+    """
 
     older: bool = False
     shallow: bool = False
+    unknown: bool = False

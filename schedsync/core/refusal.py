@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from schedsync.core.allowance import Allowance
+from schedsync.core.controls import NO_CONTROLS, Controls
+from schedsync.core.location import Location
+
 MAX_STOPS = 100
 MAX_STOP_PERCENT = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A plan that a safety rule refuses; ``override`` is the flag or the edit that lifts the refusal."""
+    """A plan that a safety rule refuses; ``override`` is the flag or the edit that lifts the refusal.
+
+    ``stops`` is the number of stops, where they are refused; ``schedule`` is the name of the schedule, where a control
+    refuses one.
+    """
 
     code: str
     message: str
     override: str
+    stops: int | None = None
+    schedule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of the configuration, and the flags of this call; ``allow_stops`` is the flag's number."""
+    """The limits of the configuration, and the flags of this call; ``allow_stops`` is the flag's number.
+
+    ``allowances`` and ``controls`` are those of the configuration, whose place is ``place``.
+    """
 
     max_stops: int = MAX_STOPS
     max_stop_percent: int = MAX_STOP_PERCENT
@@ -28,3 +41,7 @@ class Limits:
     allow_dual_writer: bool = False
     allow_older: bool = False
     allow_move: bool = False
+    allow_dirty: bool = False
+    allowances: tuple[Allowance, ...] = ()
+    controls: Controls = NO_CONTROLS
+    place: Location | None = None

@@ -96,6 +96,7 @@ class Schedule:
     """One schedule of the files.
 
     ``positions`` are the lines and columns of its keys. ``template`` is the name before ``for_each`` filled it in.
+    ``adopt`` takes over a row that nobody manages, ``adopt_from`` one of the named set too.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Schedule:
     edit_may_fire: bool = False
     renamed_from: str | None = None
     adopt: bool = False
+    adopt_from: str | None = None
     ignore_changes: frozenset[str] = frozenset()
     template: str | None = None
     positions: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
@@ -117,16 +119,25 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """The schedules of one set in one environment, and the names under ``removed``."""
+    """The schedules of one set in one environment, and the names under ``removed``.
+
+    ``kept_rows`` are those under ``removed`` whose row stays: it is only no longer managed.
+    """
 
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     removed: Mapping[str, Location] = field(default_factory=dict)
+    kept_rows: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, schedules: Iterable[Schedule], removed: Mapping[str, Location] | None = None) -> Desired:
+    def of(
+        cls,
+        schedules: Iterable[Schedule],
+        removed: Mapping[str, Location] | None = None,
+        kept_rows: Iterable[str] = (),
+    ) -> Desired:
         """Build the desired state from its schedules, sorted by name."""
         by_name = {schedule.name: schedule for schedule in schedules}
-        return cls(dict(sorted(by_name.items())), dict(removed or {}))
+        return cls(dict(sorted(by_name.items())), dict(removed or {}), frozenset(kept_rows))
 
 
 def completed_at(spec: Spec, now: datetime) -> bool:

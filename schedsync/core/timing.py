@@ -35,6 +35,8 @@ _INSTANT = re.compile(
 #: A century. Beat adds the interval to the last run, and the sum must not pass the year 9999.
 LONGEST_INTERVAL = 36_525 * UNITS["d"]
 _LARGEST_EVERY = 2**31 - 1
+#: Instants outside these years overflow where zones and intervals are added.
+_FIRST_YEAR, _LAST_YEAR = 1970, 9990
 SOLAR_EVENTS = (
     "dawn_astronomical", "dawn_civil", "dawn_nautical", "dusk_astronomical", "dusk_civil",
     "dusk_nautical", "solar_noon", "sunrise", "sunset",
@@ -190,9 +192,14 @@ def _utc(text: str, match: re.Match[str]) -> datetime:
         result = value.astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise TimingError(f"`{text}` is not in the calendar") from None
-    if not 1970 <= result.year <= 9990:
-        raise TimingError(f"`{text}` is not within the years 1970 and 9990")
+    if not in_calendar(result):
+        raise TimingError(f"`{text}` is not within the years {_FIRST_YEAR} and {_LAST_YEAR}")
     return result
+
+
+def in_calendar(value: datetime) -> bool:
+    """Say whether an instant is in the years 1970 to 9990, so that computing with it cannot fail."""
+    return _FIRST_YEAR <= value.year <= _LAST_YEAR
 
 
 def instant_text(value: datetime) -> str:

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
-from schedsync.core.origin import Binding
+from schedsync.core.origin import Binding, booked_commit, commit_from
 from schedsync.core.schedule import canonical_json
+from schedsync.database.values import read_values, readable
 from schedsync.database.write_request import WriteRequest
 from schedsync.models import SyncRun
 from schedsync.planning.converter import change_document
@@ -39,7 +40,7 @@ def record(
         environment=binding.environment,
         repository=binding.repository,
         path=binding.path,
-        commit=binding.commit,
+        commit=booked_commit(binding),
         checksum=checksum,
         who=who,
         at=at,
@@ -50,7 +51,7 @@ def record(
 
 def record_request(request: WriteRequest) -> None:
     """Write the audit record of a request, with its changes as in a plan."""
-    documents = list(request.documents) or [change_document(change) for change in request.changes]
+    documents = [change_document(change) for change in request.changes]
     record(
         request.using,
         request.verb,
@@ -74,5 +75,8 @@ def was_committed(using: str, run: uuid.UUID) -> bool:
 def last_binding(using: str, set_name: str) -> Binding | None:
     """Return where a set was last applied from; None where it was never applied."""
     runs = SyncRun.objects.using(using).filter(set=set_name, verb="apply").order_by("-at")
-    last = runs.values_list("environment", "repository", "path", "commit").first()
-    return Binding(*last) if last else None
+    last = read_values(runs[:1], ("environment", "repository", "path", "commit"))
+    if not last:
+        return None
+    environment, repository, path, booked = map(readable, last[0])
+    return Binding(environment, repository, path, *commit_from(booked))

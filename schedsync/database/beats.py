@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
 
 from schedsync.database.clock import DatabaseNow
+from schedsync.database.values import read_values, readable
 from schedsync.models import ApplyLock, Beat
 
 #: In seconds. A Beat that has not written ``seen_at`` for this long counts as gone.
@@ -21,7 +22,25 @@ _POLL = 0.1
 
 def live_beats(using: str) -> list[Beat]:
     """Return the Beats seen within the length of a lease, the leader first."""
-    return list(_beats(using).filter(_seen_lately()))
+    return _read(_beats(using).filter(_seen_lately()))
+
+
+def _read(rows: Any) -> list[Beat]:
+    """Read the Beats; a value that cannot be read has a default, and without a time nobody has seen a Beat."""
+    names = [field.attname for field in Beat._meta.concrete_fields]
+    found = [dict(zip(names, map(readable, values), strict=True)) for values in read_values(rows, names)]
+    return [
+        Beat(**{name: _UNREAD.get(name) if value is None else value for name, value in values.items()})
+        for values in found
+        if values["seen_at"] is not None
+    ]
+
+
+#: What stands for a value that cannot be read; None for what is not here.
+_UNREAD = {
+    "host": "", "pid": 0, "election": "", "leads": False, "epoch": 0, "loaded": -1, "schedules": 0, "trouble": "",
+    "started_at": datetime(1970, 1, 1, tzinfo=timezone.utc),
+}  # fmt: skip
 
 
 def _beats(using: str) -> Any:
@@ -49,7 +68,7 @@ def wait_until_loaded(
     until = time.monotonic() + seconds
     known: set[uuid.UUID] = set()
     while True:
-        beats = list(_beats(using).filter(_seen_lately() | Q(pk__in=known)))
+        beats = _read(_beats(using).filter(_seen_lately() | Q(pk__in=known)))
         known |= {beat.pk for beat in beats}
         behind = tuple(str(beat) for beat in beats if beat.loaded < number)
         if (beats and not behind) or time.monotonic() >= until:

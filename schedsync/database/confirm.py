@@ -57,7 +57,7 @@ def _confirmed(request: WriteRequest, outcome: Outcome, committed: Commit, wait:
         # A Beat that finds its first change row only remembers its time; it reloads when that time moves.
         with transaction.atomic(using=request.using):
             bump(request.using, now())
-    return replace(_repaired(request, outcome, wait), settled=True)
+    return replace(_repaired(request, outcome, wait), settled=wait.settle)
 
 
 def _may_be_undone(outcome: Outcome, committed: Commit) -> bool:
@@ -99,7 +99,6 @@ def _wrote_again(request: WriteRequest, fixes: Sequence[Change], wait: WaitOptio
         expected=None,
         lost_rows=(),
         to_record=(),
-        documents=(),
         locations=None,
         run=uuid.uuid4(),
     )

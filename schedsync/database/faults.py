@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from django.db import DatabaseError, IntegrityError, InterfaceError, connections
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.errors import Failed, Locked, SchedsyncError, Unavailable
@@ -25,6 +26,7 @@ class Fault(enum.Enum):
     OTHER = "other"
 
 
+_CODE = re.compile(r"[A-Z0-9_]{1,60}\Z")
 _SQLSTATES = {
     "55P03": Fault.LOCKED,
     "40001": Fault.RETRY,
@@ -42,6 +44,10 @@ _MYSQL = {
     1044: Fault.RIGHTS, 1045: Fault.RIGHTS, 1142: Fault.RIGHTS, 1143: Fault.RIGHTS,
     1927: Fault.GONE, 2002: Fault.GONE, 2003: Fault.GONE, 2006: Fault.GONE, 2013: Fault.GONE, 2055: Fault.GONE,
 }  # fmt: skip
+
+
+#: Errors that quote names only: of a missing table, and of a missing column.
+_MYSQL_NAMES = frozenset({1146, 1054})
 
 
 # https://www.sqlite.org/rescode.html, the primary result codes.
@@ -114,7 +120,7 @@ def explained(error: Exception, using: str) -> SchedsyncError:
     """Return the SchedsyncError to show the user for a database error."""
     fault = fault_of(error, using)
     database = f"database `{using}`"
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    reason = reason_of(error, using)
     if fault is Fault.GONE:
         return Unavailable(
             f"{database} cannot be reached: {reason}", hint="check `DATABASES`, and that the server runs"
@@ -132,6 +138,36 @@ def explained(error: Exception, using: str) -> SchedsyncError:
     if isinstance(error, IntegrityError):
         return Failed(f"{database} refused a row, nothing was written: {reason}", hint="plan again")
     return Unavailable(f"{database}: {reason}", hint="see `schedsync doctor`")
+
+
+def reason_of(error: Exception, using: str) -> str:
+    """Return a driver's message in one line, without values of rows: they can hold secrets.
+
+    What a driver says of a value that a table refuses quotes the value. Its code and the constraint are enough.
+    """
+    cause = error.__cause__
+    kind = type(cause or error).__name__
+    if isinstance(error, (IntegrityError, DataError)):
+        constraint = getattr(getattr(cause, "diag", None), "constraint_name", None)
+        named = f", constraint `{constraint}`" if constraint else ""
+        return f"{kind}{_code_text(cause)}{named}"
+    lines = str(error).strip().splitlines()
+    if not lines:
+        return kind
+    number = cause.args[0] if cause is not None and cause.args else None
+    is_told = number in _MYSQL_NAMES or fault_of(error, using) is not Fault.OTHER
+    if connections[using].vendor == "mysql" and not is_told:
+        # MariaDB quotes names and values alike.
+        return f"{kind}{_code_text(cause)}"
+    return lines[0]
+
+
+def _code_text(cause: BaseException | None) -> str:
+    """Return a driver's code for an error, as ` 23505`; empty without any."""
+    number = cause.args[0] if cause is not None and cause.args else None
+    name = getattr(cause, "sqlite_errorname", None)
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or name or number
+    return f" {code}" if isinstance(code, int) or (isinstance(code, str) and _CODE.match(code)) else ""
 
 
 def missing_tables(using: str) -> list[str]:

@@ -8,12 +8,14 @@ from typing import Any
 
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.core.change import Change, Delete, Rename
+from schedsync.core.change import Change, Rename
 from schedsync.core.location import Location
 from schedsync.core.observed import Observed
+from schedsync.core.origin import booked_commit
 from schedsync.core.schedule import OF_OUR_BEAT, People, canonical_json, spec_text
 from schedsync.database.bulk import BATCH, batches, insert
 from schedsync.database.schedule_rows import TimingIds
+from schedsync.database.values import Damaged, read_values
 from schedsync.database.write_request import WriteRequest
 from schedsync.models import ManagedSchedule
 from schedsync.planning.converter import people_document
@@ -32,13 +34,16 @@ def write_ledger(request: WriteRequest, observed: Observed, timing_ids: TimingId
 
 def applied_at(using: str, names: Collection[str]) -> dict[str, datetime]:
     """Return, by name, since when an edit of a managed schedule counts as somebody else's."""
-    rows = ManagedSchedule.objects.using(using).filter(name__in=list(names))
-    return dict(rows.values_list("name", "applied_at"))
+    result: dict[str, datetime] = {}
+    for batch in batches(list(names)):
+        rows = ManagedSchedule.objects.using(using).filter(name__in=batch)
+        result.update(values for values in read_values(rows, ("name", "applied_at")) if not isinstance(values, Damaged))
+    return result
 
 
 def names_given_up(request: WriteRequest) -> set[str]:
-    """Return the names that the set no longer owns: deleted ones, and those whose row is lost."""
-    return {change.name for change in request.changes if isinstance(change, Delete)} | set(request.lost_rows)
+    """Return the names that the set no longer owns: deleted and released ones, and those whose row is lost."""
+    return {change.name for change in request.changes if change.ledger is None} | set(request.lost_rows)
 
 
 def _names_left_behind(request: WriteRequest) -> set[str]:
@@ -91,7 +96,7 @@ def _ledger_columns(request: WriteRequest, change: Change, timing_ids: TimingIds
         "timing_kind": kind,
         "timing_id": timing_id,
         "applied": spec_text(applied),
-        "commit": request.binding.commit or "",
+        "commit": booked_commit(request.binding) or "",
         **{name: getattr(after, name) for name in OF_OUR_BEAT},
         **_location_columns(change.location, change.people),
     }
@@ -114,7 +119,7 @@ def _record_agreeing(request: WriteRequest) -> None:
     for batch in batches(sorted(texts)):
         rows = list(ledger.filter(name__in=batch, set=request.set).only("pk", "name"))
         for row in rows:
-            row.applied, row.applied_at, row.commit = texts[row.name], request.now, request.binding.commit or ""
+            row.applied, row.applied_at, row.commit = texts[row.name], request.now, booked_commit(request.binding) or ""
         ledger.bulk_update(rows, ["applied", "applied_at", "commit"], batch_size=BATCH // 2)
 
 

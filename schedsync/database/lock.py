@@ -18,6 +18,7 @@ from schedsync.errors import Locked
 from schedsync.models import ApplyLock
 
 _ROW = 1
+_LARGEST = 2**63 - 1
 
 
 def take(using: str, holder: str, now: datetime) -> int:
@@ -33,8 +34,13 @@ def take(using: str, holder: str, now: datetime) -> int:
     rows = ApplyLock.objects.using(using)
     try:
         if connections[using].features.has_select_for_update_nowait:
-            rows.select_for_update(nowait=True).filter(pk=_ROW).first()
-        if not rows.filter(pk=_ROW).update(holder=holder, taken_at=now, number=F("number") + 1):
+            rows.select_for_update(nowait=True).filter(pk=_ROW).values_list("pk").first()
+        locked = rows.filter(pk=_ROW)
+        # A number that somebody set to the largest one has no next one.
+        if not (
+            locked.filter(number__lt=_LARGEST).update(holder=holder, taken_at=now, number=F("number") + 1)
+            or locked.update(holder=holder, taken_at=now, number=1)
+        ):
             rows.create(pk=_ROW, holder=holder, taken_at=now, number=1)
         number: int = rows.values_list("number", flat=True).get(pk=_ROW)
     except IntegrityError as error:
@@ -49,7 +55,7 @@ def take(using: str, holder: str, now: datetime) -> int:
 def await_holder(using: str, seconds: int) -> None:
     """Wait until the transaction that holds the apply lock has ended; raises a database error after ``seconds``."""
     with bounded(using, timedelta(seconds=seconds), patience=seconds):
-        ApplyLock.objects.using(using).select_for_update().filter(pk=_ROW).first()
+        ApplyLock.objects.using(using).select_for_update().filter(pk=_ROW).values_list("pk").first()
 
 
 def lock_rows(using: str, ids: Collection[int]) -> None:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timezone
 from typing import Any
 
 from django.db.models import Model
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.core.location import Location
+from schedsync.core.location import Location, is_place
 from schedsync.core.observed import Managed, Observed, Paused, Row
-from schedsync.core.schedule import OF_OUR_BEAT, People
+from schedsync.core.schedule import NOBODY, OF_OUR_BEAT, People
+from schedsync.core.timing import LONGEST_INTERVAL, UNITS
 from schedsync.database.bulk import rows_of
-from schedsync.database.schedule_rows import with_zone
+from schedsync.database.schedule_rows import TIMING_MODELS, with_zone
 from schedsync.database.task_rows import ROW_COLUMNS, read_row
+from schedsync.database.values import Damaged, read_values, readable
 from schedsync.models import ManagedSchedule, Pause
 from schedsync.planning.converter import people_from
 
@@ -41,7 +44,7 @@ def observe_rows(using: str) -> Observed:
 
 def _rows(using: str, only: str | None = None) -> dict[str, Row]:
     tasks = with_zone(_named(PeriodicTask, using, only), "crontab__timezone")
-    rows = {row.name: row for row in map(read_row, tasks.values_list(*ROW_COLUMNS).order_by())}
+    rows = {row.name: row for row in map(read_row, read_values(tasks.order_by(), ROW_COLUMNS))}
     return rows | _with_ledger_fields(using, rows, only)
 
 
@@ -50,8 +53,7 @@ def _with_ledger_fields(using: str, rows: Mapping[str, Row], only: str | None) -
     defaults = {name: default for name, default in OF_OUR_BEAT.items() if default is not None}
     managed = _named(ManagedSchedule, using, only).exclude(starting_deadline=None, **defaults)
     fields = {
-        row_id: dict(zip(OF_OUR_BEAT, values, strict=True))
-        for row_id, *values in managed.values_list("row_id", *OF_OUR_BEAT)
+        row_id: _of_our_beat(*values) for row_id, *values in read_values(managed.order_by(), ["row_id", *OF_OUR_BEAT])
     }
     if not fields:
         return {}
@@ -62,9 +64,21 @@ def _with_ledger_fields(using: str, rows: Mapping[str, Row], only: str | None) -
     }
 
 
+def _of_our_beat(*values: Any) -> dict[str, Any]:
+    """Return the fields that only our own Beat reads; a deadline beyond a century counts as a century."""
+    delivery, missed_runs, deadline = map(readable, values)
+    return {
+        "delivery": delivery,
+        "missed_runs": missed_runs,
+        "starting_deadline": None if deadline is None else min(max(deadline, 0), LONGEST_INTERVAL // UNITS["s"]),
+    }
+
+
 _LEDGER = (
     "set", "name", "row_id", "timing_kind", "timing_id", "applied", "people", "path", "line", "column", "commit",
 )  # fmt: skip
+#: What stands for a column of the ledger that cannot be read, in the same order.
+_UNREAD = ("", "", None, "", None, "", "", "", 0, 0, "")
 
 
 def _named(model: type[Model], using: str, only: str | None) -> Any:
@@ -75,11 +89,12 @@ def _named(model: type[Model], using: str, only: str | None) -> Any:
 def _ledger(using: str, set_name: str, only: str | None = None) -> tuple[dict[str, Managed], dict[str, str]]:
     ours: dict[str, Managed] = {}
     elsewhere: dict[str, str] = {}
-    for values in _named(ManagedSchedule, using, only).values_list(*_LEDGER).order_by("name"):
-        if values[0] == set_name:
-            ours[values[1]] = _managed(*values)
+    for values in read_values(_named(ManagedSchedule, using, only).order_by("name"), _LEDGER):
+        managed = _managed(*(map(readable, values, _UNREAD) if isinstance(values, Damaged) else values))
+        if managed.set == set_name:
+            ours[managed.name] = managed
         else:
-            elsewhere[values[1]] = values[0]
+            elsewhere[managed.name] = managed.set
     return ours, elsewhere
 
 
@@ -101,17 +116,28 @@ def _managed(
         set=set_name,
         row_id=row_id,
         applied=applied,
-        location=Location(path, line, column) if path else None,
+        location=Location(path, line, column) if path and is_place(line, column) else None,
         people=_people(people),
-        timing_row=(timing_kind, timing_id) if timing_kind and timing_id is not None else None,
+        timing_row=(timing_kind, timing_id) if timing_kind in TIMING_MODELS and timing_id is not None else None,
         commit=commit or None,
     )
 
 
 def _people(text: str) -> People:
-    return people_from(json.loads(text))
+    """Return the fields for people; nobody where somebody made their text unreadable."""
+    try:
+        people = people_from(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return NOBODY
+    texts = (people.owner, people.runbook, people.disabled_reason, *(value for _, value in people.labels))
+    return people if all(value is None or isinstance(value, str) for value in texts) else NOBODY
 
 
 def _pauses(using: str, only: str | None = None) -> dict[str, Paused]:
-    rows = _named(Pause, using, only).values_list("name", "reason", "who", "since", "until", "held").order_by("name")
-    return {row[0]: Paused(*row) for row in rows}
+    columns = ("name", "reason", "who", "since", "until", "held")
+    rows = read_values(_named(Pause, using, only).order_by("name"), columns)
+    return {pause.name: pause for pause in (Paused(*map(readable, values, _UNREAD_PAUSE)) for values in rows)}
+
+
+#: What stands for a column of a pause that cannot be read: without an end it lasts until somebody resumes it.
+_UNREAD_PAUSE = ("", "", "", datetime(1970, 1, 1, tzinfo=timezone.utc), None, False)

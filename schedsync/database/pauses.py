@@ -60,7 +60,7 @@ def _end(using: str, name: str, row: Row, observed: Observed, at: datetime) -> N
         return
     Pause.objects.using(using).filter(name=name).delete()
     stopped = row.spec is None or not row.spec.enabled
-    if stopped and not paused.was_held and observed.ledger[name].spec.enabled and not why_done(row, at, paused=True):
+    if stopped and not paused.was_held and observed.ledger[name].was_enabled and not why_done(row, at, paused=True):
         enable_row(using, row, at)
 
 
@@ -113,12 +113,20 @@ def change_schedule(
 
 
 def _set_of(using: str, name: str) -> str:
-    managed: str | None = ManagedSchedule.objects.using(using).filter(name=name).values_list("set", flat=True).first()
-    if managed is None:
-        names = ManagedSchedule.objects.using(using).values_list("name", flat=True)[:10_000]
-        hint = did_you_mean(name, names) or "only schedules that a set manages can be paused or resumed"
-        raise WrongUsage(f"`{name}` is not managed", hint=hint)
-    return managed
+    rows = ManagedSchedule.objects.using(using)
+    # The database may take other names for this one.
+    sets = dict(rows.filter(name=name).values_list("name", "set"))
+    if name in sets:
+        return str(sets[name])
+    if sets:
+        other = next(iter(sets))
+        raise WrongUsage(
+            f"`{name}` is not managed; `{other}` is, which this database takes for one name with it",
+            hint=f"give `{other}`",
+        )
+    names = rows.values_list("name", flat=True)[:10_000]
+    hint = did_you_mean(name, names) or "only schedules that a set manages can be paused or resumed"
+    raise WrongUsage(f"`{name}` is not managed", hint=hint)
 
 
 def follow_changes(request: WriteRequest, observed: Observed) -> None:
@@ -147,4 +155,4 @@ def _is_as_applied(pause: Paused, request: WriteRequest, observed: Observed) -> 
     if change is not None:
         return change.after is not None and change.ledger is not None and change.after.enabled == change.ledger.enabled
     row, managed = observed.rows.get(pause.name), observed.ledger.get(pause.name)
-    return row is None or row.spec is None or managed is None or row.spec.enabled == managed.spec.enabled
+    return row is None or row.spec is None or managed is None or row.spec.enabled == managed.was_enabled

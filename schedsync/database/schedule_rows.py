@@ -18,7 +18,8 @@ from django.db.models.functions import Cast
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, SolarSchedule
 
 from schedsync.core import crontab as crontabs
-from schedsync.core.observed import Problem
+from schedsync.core.observed import Problem, shortened
+from schedsync.core.schedule import utc
 from schedsync.core.timing import (
     LONGEST_INTERVAL,
     PERIODS,
@@ -32,6 +33,7 @@ from schedsync.core.timing import (
     solar,
 )
 from schedsync.database.bulk import BATCH, batches, rows_of
+from schedsync.database.values import Unreadable, read_values
 
 TimingIds = Mapping[Timing, int]
 
@@ -57,11 +59,13 @@ def find_or_make(using: str, timings: Collection[Timing]) -> TimingIds:
 
 def _existing(using: str, model: type[Model], wanted: Mapping[Timing, Mapping[str, Any]]) -> dict[Timing, int]:
     names = list(next(iter(wanted.values())))
-    rows = rows_of(model, using).values_list("pk", *names).order_by("-pk")
+    rows = rows_of(model, using).order_by("-pk")
     if "timezone" in names:
         # The model's field raises on a zone that this host does not know, so we read only the zones that we want.
         rows = rows.filter(timezone__in={columns["timezone"] for columns in wanted.values()})
-    by_values = {tuple(map(str, values)): pk for pk, *values in rows.iterator(chunk_size=5000)}
+        rows = with_zone(rows)
+    columns = ["zone" if name == "timezone" else name for name in names]
+    by_values = {tuple(map(str, values)): pk for pk, *values in read_values(rows, ["pk", *columns])}
     keys = ((timing, tuple(str(value) for value in columns.values())) for timing, columns in wanted.items())
     return {timing: by_values[key] for timing, key in keys if key in by_values}
 
@@ -146,42 +150,52 @@ def read_timings(using: str, kind: str, ids: Collection[int]) -> dict[tuple[str,
     if kind == "crontab":
         rows = with_zone(rows)
     return {
-        (kind, row_id): _READERS[kind](*values)
+        (kind, row_id): _read(kind, values)
         for batch in batches(sorted(ids))
-        for row_id, *values in rows.filter(pk__in=batch).values_list("pk", *_COLUMNS[kind])
+        for row_id, *values in read_values(rows.filter(pk__in=batch), ["pk", *_COLUMNS[kind]])
     }
 
 
 def read_joined(kind: str, values: Sequence[Any]) -> Timing | Problem:
     """Read the timing of one kind from the values of JOINED_COLUMNS."""
     first = _FIRST[kind]
-    return _READERS[kind](*values[first : first + len(_COLUMNS[kind])])
+    return _read(kind, values[first : first + len(_COLUMNS[kind])])
 
 
-def _interval(every: int | None, period: str | None) -> Timing | Problem:
+def _read(kind: str, values: Sequence[Any]) -> Timing | Problem:
+    if all(value is None for value in values):
+        return Problem("SS320", f"its {kind} row is gone, Beat stops at this row")
+    for column, value in zip(_COLUMNS[kind], values, strict=True):
+        if value is None or isinstance(value, Unreadable):
+            return unreadable_column(f"{kind}.{'timezone' if column == 'zone' else column}", value)
+    return _READERS[kind](*values)
+
+
+def unreadable_column(column: str, value: object) -> Problem:
+    """Return the problem of a column whose value has another type, or is an instant outside the calendar."""
+    return Problem("SS333", f"`{column}` is `{value}`: no value of this column, or outside the years 1970 to 9990")
+
+
+def _interval(every: int, period: str) -> Timing | Problem:
     if period not in PERIODS:
-        return Problem("SS320", f"unknown interval period `{period or ''}`, Beat stops at this row")
-    result = Interval((every or 0) * PERIODS[period])
-    if result.microseconds > LONGEST_INTERVAL:
-        return Problem("SS320", f"{result} is longer than a century, Beat cannot add it to a date")
-    return result
+        return Problem("SS320", f"unknown interval period `{shortened(period)}`, Beat stops at this row")
+    if every <= 0:
+        return Problem("SS320", f"an interval of {every}, Beat sends at every tick")
+    if every * PERIODS[period] > LONGEST_INTERVAL:
+        message = f"an interval of {every} {period} is longer than a century, Beat cannot add it to a date"
+        return Problem("SS320", message)
+    return Interval(every * PERIODS[period])
 
 
-def _solar(event: str | None, latitude: Decimal | None, longitude: Decimal | None) -> Timing | Problem:
+def _solar(event: str, latitude: Decimal, longitude: Decimal) -> Timing | Problem:
     try:
-        return solar(event or "", latitude, longitude)
+        return solar(event, latitude, longitude)
     except TimingError as error:
-        return Problem("SS320", f"{error.message}, Beat stops at this row")
+        return Problem("SS320", f"{shortened(error.message)}, Beat stops at this row")
 
 
-def _clocked(at: datetime | None) -> Timing | Problem:
-    if at is None:
-        return Clocked(datetime.max.replace(tzinfo=timezone.utc))
-    return Clocked(at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at.astimezone(timezone.utc))
-
-
-def _crontab(*texts: str | None) -> Timing | Problem:
-    return crontab_of(*(text or "" for text in texts))
+def _clocked(at: datetime) -> Timing | Problem:
+    return Clocked(utc(at))
 
 
 @lru_cache(maxsize=65536)
@@ -194,15 +208,15 @@ def crontab_of(minute: str, hour: str, day_of_month: str, month: str, day_of_wee
     try:
         canonical_zone(zone)
     except TimingError as error:
-        return Problem("SS323", f"{error.message}, Beat stops while it reads the crontabs")
+        return Problem("SS323", f"{shortened(error.message)}, Beat stops while it reads the crontabs")
     try:
         read = schedules.crontab(minute, hour, day_of_week, day_of_month, month)
         # Celery before 5.7 accepts 31 February, and fails when it looks for the next one.
         read.remaining_delta(_ANY_DAY)
     except ValueError as error:
-        return Problem("SS321", f"Beat skips this row: {error}")
+        return Problem("SS321", f"Beat skips this row: {shortened(str(error), 200)}")
     except Exception as error:
-        return Problem("SS320", f"Beat stops at this row: {error}")
+        return Problem("SS320", f"Beat stops at this row: {shortened(str(error), 200)}")
     fields = {
         field.name: crontabs.canonical(frozenset(getattr(read, field.name)), field.name) for field in crontabs.FIELDS
     }
@@ -211,7 +225,7 @@ def crontab_of(minute: str, hour: str, day_of_month: str, month: str, day_of_wee
 
 _READERS: Mapping[str, Callable[..., Timing | Problem]] = {
     "interval": _interval,
-    "crontab": _crontab,
+    "crontab": crontab_of,
     "solar": _solar,
     "clocked": _clocked,
 }

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 from schedsync.core.observed import Problem, Row
-from schedsync.core.schedule import Spec, canonical_json
-from schedsync.core.timing import Clocked, Interval, Timing
+from schedsync.core.schedule import Spec, canonical_json, utc
+from schedsync.core.timing import LONGEST_INTERVAL, UNITS, Clocked, Timing
 from schedsync.database.columns import TaskColumns
-from schedsync.database.schedule_rows import JOINED_COLUMNS, read_joined
+from schedsync.database.schedule_rows import JOINED_COLUMNS, read_joined, unreadable_column
+from schedsync.database.values import Damaged, Unreadable
 
 #: The columns to select for ``read_row``, in its order; ``zone`` is text that ``schedule_rows.with_zone`` adds.
 ROW_COLUMNS = ("enabled", "description", *TaskColumns._fields, *JOINED_COLUMNS)
@@ -24,6 +24,8 @@ _HOUR = JOINED_COLUMNS.index("crontab__hour")
 
 def read_row(values: tuple[Any, ...]) -> Row:
     """Return the row with these values of ROW_COLUMNS."""
+    if isinstance(values, Damaged):
+        return _damaged_row(values)
     enabled, description, *others = values
     columns, timing_values = TaskColumns(*others[:_TASK]), tuple(others[_TASK:])
     timing, timing_row, timing_problems = _timing(columns.one_off, columns.timing_rows, timing_values)
@@ -39,6 +41,31 @@ def read_row(values: tuple[Any, ...]) -> Row:
         timing_row=timing_row,
         hour=timing_values[_HOUR] or "*",
         problems=tuple(problems),
+    )
+
+
+#: Columns that Beat writes, and that no file knows.
+_OF_BEAT = frozenset({"last_run_at", "total_run_count", "date_changed"})
+
+
+def _damaged_row(values: tuple[Any, ...]) -> Row:
+    """Return a row of which a column cannot be read; it has no spec, so that an apply writes a managed one again."""
+    damaged = {name: value for name, value in zip(ROW_COLUMNS, values, strict=True) if isinstance(value, Unreadable)}
+    sound: list[Any] = [None if isinstance(value, Unreadable) else value for value in values]
+    columns = TaskColumns(*sound[2 : 2 + _TASK])
+    return Row(
+        id=columns.id,
+        name=columns.name if "name" not in damaged else damaged["name"].text,
+        spec=None,
+        last_run_at=columns.last_run_at,
+        total_run_count=columns.total_run_count or 0,
+        date_changed=columns.date_changed,
+        timing_row=columns.timing_rows[0] if columns.timing_rows else None,
+        problems=tuple(
+            unreadable_column(name.replace("__", ".").replace("zone", "crontab.timezone"), value)
+            for name, value in damaged.items()
+        ),
+        lost=_OF_BEAT & damaged.keys(),
     )
 
 
@@ -59,8 +86,6 @@ def _timing(
 def _timing_problems(timing: Timing, one_off: bool) -> Iterator[Problem]:
     if isinstance(timing, Clocked) and not one_off:
         yield Problem("SS320", "a clocked schedule that is not one-off, Beat stops when it has run")
-    if isinstance(timing, Interval) and timing.microseconds <= 0:
-        yield Problem("SS320", "an interval of 0, Beat sends at every tick")
 
 
 def _spec(
@@ -72,6 +97,10 @@ def _spec(
     problems += [text for text in (args, kwargs, headers) if isinstance(text, Problem)]
     if columns.expires is not None and columns.expire_seconds is not None:
         problems.append(Problem("SS320", "two expiries, Beat stops when it writes the row back"))
+    if columns.expire_seconds is not None and not 0 <= columns.expire_seconds <= _LONGEST_EXPIRY:
+        message = f"`expire_seconds` is {columns.expire_seconds}: it must be between 0 and a century"
+        problems.append(Problem("SS333", message))
+        timing = None
     if timing is None or isinstance(args, Problem) or isinstance(kwargs, Problem) or isinstance(headers, Problem):
         return None
     problems += _shape_problems({"args": args, "kwargs": kwargs, "headers": headers})
@@ -86,14 +115,18 @@ def _spec(
         routing_key=columns.routing_key,
         priority=columns.priority,
         expires_after=columns.expire_seconds,
-        expires_at=_utc(columns.expires),
-        start_at=_utc(columns.start_time),
+        expires_at=columns.expires and utc(columns.expires),
+        start_at=columns.start_time and utc(columns.start_time),
         one_off=columns.one_off,
         enabled=enabled,
         description=description,
     )
 
 
+#: In seconds. Beat adds it to the time of the run.
+_LONGEST_EXPIRY = LONGEST_INTERVAL // UNITS["s"]
+#: Deeper values than those that the files may have would end in a RecursionError.
+_DEEPEST = 100
 _EMPTY = {"args": "[]", "kwargs": "{}", "headers": "{}"}
 _BROKEN = {
     "args": ("SS322", "args that are not JSON, Beat disables the row"),
@@ -106,9 +139,20 @@ def _json(name: str, text: str | None) -> str | Problem:
     if not text or text == _EMPTY[name]:
         return _EMPTY[name]
     try:
-        return canonical_json(json.loads(text))
+        value = json.loads(text)
+        if text.count("[") + text.count("{") > _DEEPEST and _is_deep(value):
+            return Problem("SS333", f"{name} that are nested more than {_DEEPEST} levels deep")
+        return canonical_json(value)
     except (ValueError, RecursionError):
         return Problem(*_BROKEN[name])
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST + 1):
+        inner = [item for item in level if isinstance(item, (dict, list))]
+        level = [child for item in inner for child in (item.values() if isinstance(item, dict) else item)]
+    return bool(inner)
 
 
 _SHAPES = {
@@ -123,9 +167,3 @@ def _shape_problems(texts: Mapping[str, str]) -> Iterator[Problem]:
         bracket, code, message = _SHAPES[name]
         if not text.startswith(bracket):
             yield Problem(code, message)
-
-
-def _utc(value: datetime | None) -> datetime | None:
-    if value is None:
-        return None
-    return value.replace(tzinfo=timezone.utc) if value.tzinfo is None else value.astimezone(timezone.utc)

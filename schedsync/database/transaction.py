@@ -15,13 +15,15 @@ from schedsync.core.schedule import completed_at
 from schedsync.database.audit import was_committed
 from schedsync.database.beats import last_number
 from schedsync.database.clock import now
+from schedsync.database.controls import controls_in_settings
 from schedsync.database.faults import Fault, explained, fault_of
 from schedsync.database.lock import await_holder, lock_rows, take
 from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.observe import observe
 from schedsync.database.write import write
 from schedsync.database.write_request import WriteRequest
-from schedsync.errors import Stale, Unavailable
+from schedsync.errors import Refused, Stale, Unavailable
+from schedsync.planning.controls import refused_changes
 from schedsync.planning.plan import fingerprint, names_of, refreshed
 
 #: In seconds. Stock Beat polls for changes every 5 seconds; after 6 it has seen one, and has written its copies back.
@@ -60,8 +62,9 @@ class Commit(NamedTuple):
 def commit(request: WriteRequest, wait: WaitOptions) -> Commit:
     """Write in one transaction; tries again after a deadlock or a serialization failure.
 
-    Raises Stale where the tables are no longer as ``request`` expects, Locked where another apply holds the lock for
-    longer than ``wait.lock``, Unavailable where the connection was lost and nothing is known to be written.
+    Raises Refused where a change breaks a control of Django's settings, Stale where the tables are no longer as
+    ``request`` expects, Locked where another apply holds the lock for longer than ``wait.lock``, Unavailable where the
+    connection was lost and nothing is known to be written.
     """
     return wait_for_lock(lambda: _commit_with_retries(request, wait), wait.lock, wait.sleep)
 
@@ -89,6 +92,8 @@ def _commit_once(request: WriteRequest) -> Commit:
         observed = observe(using, request.set)
         _check_expected(request, observed)
         changes = tuple(refreshed(change, observed) for change in request.changes)
+        if refused := tuple(refused_changes(changes, (controls_in_settings(),))):
+            raise Refused(refused)
         if any(change.after and change.after.enabled and completed_at(change.after, at) for change in changes):
             raise Stale("the time of a schedule has passed since it was made")
         made = write(replace(request, changes=changes, now=at), observed)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Model
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.core.change import Change, Rename
+from schedsync.core.change import Change, Delete, Release, Rename
 from schedsync.core.observed import Observed
 from schedsync.core.schedule import OF_OUR_BEAT, Spec, differing
 from schedsync.core.timing import Timing
@@ -28,6 +28,12 @@ from schedsync.database.schedule_rows import KINDS, TimingIds, collect_all_orpha
 from schedsync.database.write_request import WriteRequest
 from schedsync.planning.consequences import last_run_for
 
+#: What Beat's own columns get where they cannot be read: nothing of the past is due.
+_ANEW: Mapping[str, Callable[[datetime], Any]] = {
+    "last_run_at": lambda now: now,
+    "total_run_count": lambda _: 0,
+    "date_changed": lambda now: now,
+}
 _COLUMNS = {"expires_after": "expire_seconds", "expires_at": "expires", "start_at": "start_time"}
 
 
@@ -36,7 +42,7 @@ def write(request: WriteRequest, observed: Observed) -> bool:
     using, now = request.using, request.now
     writes = [change for change in request.changes if change.after is not None]
     timing_ids = find_or_make(using, _new_timings(writes))
-    _delete_tasks(using, [change.row.id for change in request.changes if change.after is None and change.row])
+    _delete_tasks(using, [change.row.id for change in request.changes if isinstance(change, Delete) and change.row])
     _free_names(using, request.changes)
     _update_tasks(using, [change for change in writes if change.row], timing_ids, now)
     _create_tasks(using, [change for change in writes if not change.row], timing_ids, now)
@@ -124,7 +130,7 @@ def _changed_columns(change: Change, timing_ids: TimingIds, now: datetime) -> di
     if row is None or after is None:
         return {}
     names = Spec.__match_args__ if row.spec is None else differing(row.spec, after)
-    columns = task_columns(after, names, timing_ids)
+    columns = {name: _ANEW[name](now) for name in row.lost} | task_columns(after, names, timing_ids)
     if row.name != change.name:
         columns["name"] = change.name
     if change.rearm:
@@ -173,6 +179,8 @@ def _may_be_saved_whole(spec: Spec) -> bool:
 
 
 def _leaves(change: Change) -> bool:
+    if isinstance(change, Release):
+        return False
     if change.after is None or change.row is None or change.row.spec is None:
         return True
     return change.row.spec.timing != change.after.timing

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from schedsync.core.change import Change
 from schedsync.core.location import Location
@@ -21,8 +20,7 @@ class WriteRequest:
     ``expected`` is the fingerprint of the tables that the plan was made from; None writes without comparing it.
     ``lost_rows`` are names in the ledger whose row and definition are both gone, ``to_record`` schedules whose row
     already has the values of the files. ``locations`` holds, by name, where the files define a schedule and whom they
-    name; None leaves the ledger's locations alone. ``documents`` are the changes as JSON values, where they come from
-    a saved plan.
+    name; None leaves the ledger's locations alone.
     """
 
     using: str
@@ -36,6 +34,5 @@ class WriteRequest:
     expected: str | None = None
     lost_rows: tuple[str, ...] = ()
     to_record: tuple[Schedule, ...] = ()
-    documents: tuple[Mapping[str, Any], ...] = ()
     locations: Mapping[str, tuple[Location, People]] | None = None
     run: uuid.UUID = field(default_factory=uuid.uuid4)

@@ -11,11 +11,23 @@ from schedsync.config import SUFFIXES
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.errors import WrongUsage
+from schedsync.files.bounds import MAX_FILES, MAX_SET_BYTES, too_large
 from schedsync.files.yaml import MAX_BYTES
+
+#: Gets the path and the bytes of each file that is read.
+Note = Callable[[Path, bytes], None]
 
 
 class OutsideError(Exception):
     """A path leads out of the directory of the set."""
+
+
+class SetTooLarge(Exception):
+    """The files of the set are too many, or too large together."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +46,34 @@ class SourceFile:
 
 
 def read_files(
-    paths: Sequence[Path], root: Path | None = None, within: Path | None = None
+    paths: Sequence[Path], root: Path | None = None, within: Path | None = None, note: Note | None = None
 ) -> tuple[list[SourceFile], list[Finding]]:
     """Read the files below the given paths; a path may be one file, and ``root`` the directory of its set.
 
     Returns the files in the order of their paths, each once, and findings about files that cannot be read and about
-    paths that lead out of ``within``. Raises WrongUsage if a path does not exist: a missing set is not an empty one.
+    paths that lead out of ``within``. ``note`` gets the real path and the bytes of each file that is read, and each
+    link with the path in it. Raises WrongUsage if a path does not exist: a missing set is not an empty one.
     """
-    collector = _Collector(root, within)
+    collector = _Collector(root, within, note or _forget)
     for base in paths:
         if not _exists(base):
             raise WrongUsage(f"no such file or directory: `{base}`", hint="give the directory of the schedules as PATH")
-        collector.add(base)
+        try:
+            collector.add(base)
+        except SetTooLarge as error:
+            return [], [*collector.findings, error.finding]
     return collector.files, collector.findings
 
 
 class _Collector:
     """The files read so far, each once, and the findings about those that cannot be read."""
 
-    def __init__(self, root: Path | None, within: Path | None) -> None:
-        self.root, self.within = root, within
+    def __init__(self, root: Path | None, within: Path | None, note: Note) -> None:
+        self.root, self.within, self.note = root, within, note
         self.files: list[SourceFile] = []
         self.findings: list[Finding] = []
         self.seen: set[Path] = set()
+        self.bytes = 0
 
     def add(self, base: Path) -> None:
         """Add the files at or below one path."""
@@ -67,6 +84,7 @@ class _Collector:
             if nested := _nested(base, self.within):
                 self.findings.append(skipped_submodule(nested.as_posix()))
                 return
+        _note_link(base, self.note)
         bounds = (base if base.is_dir() else self.root or base.parent).resolve()
         for path in [base] if base.is_file() else _walk(base, self._unreadable):
             if self.within is not None and path.is_dir() and not path.is_symlink():
@@ -86,15 +104,45 @@ class _Collector:
                 self.findings.append(leaving_link(shown))
             elif path.resolve(strict=True).is_file() and real not in self.seen:
                 self.seen.add(real)
-                self.files.append(_source_file(shown, real, bounds))
+                self.bytes = check_size(shown, len(self.seen), self.bytes + real.stat().st_size)
+                self.files.append(_source_file(shown, real, bounds, self.note))
+                _note_link(path, self.note)
         except (OSError, RuntimeError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else "a loop of symbolic links"
             self.findings.append(file_finding("SS101", shown, f"cannot be read: {reason}"))
 
 
-def _source_file(shown: str, real: Path, bounds: Path) -> SourceFile:
+def check_size(path: str, files: int, size: int) -> int:
+    """Return the size of the files so far in bytes; raises SetTooLarge if they are too many or too large together."""
+    place = Location(path, 1, 1)
+    if files > MAX_FILES:
+        raise SetTooLarge(too_large(f"more than {MAX_FILES:,} files; a set has at most that many", place))
+    if size > MAX_SET_BYTES:
+        message = f"{size / 2**20:,.0f} MB of files up to here; a set has at most {MAX_SET_BYTES // 2**20} MB"
+        raise SetTooLarge(too_large(message, place))
+    return size
+
+
+def _forget(_path: Path, _data: bytes) -> None:
+    """Take note of nothing."""
+
+
+def note_file(path: Path, note: Note) -> None:
+    """Give a file that was read elsewhere to ``note``, and the path in it if it is a link; raises OSError."""
+    note(path.resolve(), path.read_bytes())
+    _note_link(path, note)
+
+
+def _note_link(path: Path, note: Note) -> None:
+    if path.is_symlink():
+        absolute = path.absolute()
+        note(absolute.parent.resolve() / absolute.name, os.fsencode(path.readlink()))
+
+
+def _source_file(shown: str, real: Path, bounds: Path, note: Note) -> SourceFile:
     data = _read_bounded(real)
-    return SourceFile(shown, real.stat().st_size, lambda: data, _beside(real.parent, bounds))
+    note(real, data)
+    return SourceFile(shown, real.stat().st_size, lambda: data, _beside(real.parent, bounds, note))
 
 
 def _read_bounded(path: Path) -> bytes:
@@ -133,7 +181,7 @@ def is_source(name: str) -> bool:
     return name.endswith(SUFFIXES) and not name.startswith(".")
 
 
-def _beside(directory: Path, bounds: Path) -> Callable[[str], bytes]:
+def _beside(directory: Path, bounds: Path, note: Note) -> Callable[[str], bytes]:
     def read(name: str) -> bytes:
         try:
             real = (directory / name).resolve()
@@ -144,6 +192,7 @@ def _beside(directory: Path, bounds: Path) -> Callable[[str], bytes]:
             raise OSError(0, "not a path of a file") from error
         if len(data) > MAX_BYTES:
             raise OSError(27, os.strerror(27))
+        note(real, data)
         return data
 
     return read

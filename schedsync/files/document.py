@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule
+from schedsync.files.bounds import TextBudget
 from schedsync.files.node import Node
 
 
@@ -17,12 +18,13 @@ class Document:
     """The content of one YAML file at ``path``.
 
     ``beside`` returns the bytes of another file of the set, by its path relative to this one; it raises OutsideError
-    or OSError.
+    or OSError. ``budget`` is the text that the schedules of the set may still have.
     """
 
     path: str
     root: Node
     beside: Callable[[str], bytes]
+    budget: TextBudget = field(default_factory=TextBudget)
 
     def section(self, key: str, kind: type) -> Any:
         """Return the value of a top-level key, or an empty value of ``kind`` if it is missing or of another type."""
@@ -43,9 +45,11 @@ class Document:
 class Part:
     """The part of a set that one file gives in one environment.
 
-    ``removed`` are the names under `removed` with their places. ``findings`` are those of this environment only.
+    ``removed`` are the names under `removed` with their places, ``kept_rows`` those of them whose row stays.
+    ``findings`` are those of this environment only.
     """
 
     schedules: tuple[Schedule, ...] = ()
     removed: tuple[tuple[str, Location], ...] = ()
+    kept_rows: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from schedsync.core.finding import Finding, did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule
+from schedsync.files.bounds import Findings, Halt, TooLarge, text_finding
 from schedsync.files.document import Document, Part
 from schedsync.files.for_each import expanded_schedules
 from schedsync.files.names import check_name
@@ -20,6 +21,8 @@ from schedsync.files.reporter import Reporter
 from schedsync.files.timing import TIMINGS
 
 _EXPIRIES = ("expires_after", "expires_at")
+#: More keys than a schedule can have.
+_MOST_FIELDS = 100
 _STRUCTURE = frozenset({"environments", "only_in", "for_each"})
 
 
@@ -49,14 +52,30 @@ def _named_environments(path: str, fields: Mapping[str, Node]) -> Iterator[tuple
 
 def part_of(document: Document, environment: str | None) -> Part:
     """Return the part that one document gives in one environment, without schedules that are not valid."""
-    findings: list[Finding] = []
-    schedules = tuple(_schedules(document, environment, findings.append))
-    return Part(schedules, tuple(_removed(document)), tuple(findings))
+    findings = Findings(document.path)
+    schedules: list[Schedule] = []
+    try:
+        schedules += _schedules(document, environment, findings.add)
+    except Halt:
+        schedules = []
+    except TooLarge:
+        schedules = []
+        findings.found.append(text_finding(document.path))
+    removed = list(_removed(document))
+    return Part(
+        tuple(schedules),
+        removed=tuple((name, place) for name, place, _ in removed),
+        kept_rows=tuple(name for name, _, keeps_row in removed if keeps_row),
+        findings=tuple(findings.found),
+    )
 
 
 def _schedules(document: Document, environment: str | None, report: Callable[[Finding], None]) -> Iterator[Schedule]:
     defaults = document.section("defaults", dict)
-    reporter = Reporter(document.path, report)
+    if len(defaults) > _MOST_FIELDS:
+        # All but a few are unknown, and reported. They would be copied for every schedule.
+        defaults = {}
+    reporter = Reporter(document.path, report, document.budget)
     for name, place, written in document.schedules():
         if not _exists_in(written, environment):
             continue
@@ -102,7 +121,10 @@ def _layered(below: Mapping[str, Node], above: Mapping[str, Node]) -> dict[str, 
     return fields
 
 
-def _removed(document: Document) -> Iterator[tuple[str, Location]]:
+def _removed(document: Document) -> Iterator[tuple[str, Location, bool]]:
+    """Yield each name under `removed`, its place, and whether its row stays."""
     for item in document.section("removed", list):
-        if isinstance(item.value, str):
-            yield item.value, item.at(document.path)
+        fields = item.value if isinstance(item.value, dict) else {"name": item}
+        name, keep_row = fields.get("name"), fields.get("keep_row")
+        if name is not None and isinstance(name.value, str):
+            yield name.value, name.at(document.path), keep_row is not None and keep_row.value is True

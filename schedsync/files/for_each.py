@@ -12,16 +12,19 @@ from typing import Any
 from schedsync.core.finding import did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule
+from schedsync.core.secrets import MASK, is_typed_mask, masked
 from schedsync.files.discover import OutsideError
 from schedsync.files.document import Document
-from schedsync.files.line_breaks import lines_of
+from schedsync.files.foreign_text import foreign_text_finding
+from schedsync.files.line_breaks import each_line
 from schedsync.files.names import check_name
 from schedsync.files.node import Node
 from schedsync.files.parse import read_schedule
 from schedsync.files.reporter import Reporter
 
-#: The largest number of schedules that one ``for_each`` may make.
-MAX_EXPANSION = 200_000
+_MOST_PLACEHOLDERS = 20
+#: Of a name with placeholders; they may be longer than their values.
+_LONGEST_TEMPLATE = 1_000
 _JSON = ("args", "kwargs", "headers")
 _TEXTS = ("description", "queue", "renamed_from")
 _TEMPLATED = (*_JSON, *_TEXTS)
@@ -44,6 +47,26 @@ def _file_of(node: Node) -> Node | None:
     return file if file is not None and isinstance(file.value, str) else None
 
 
+def expansion(document: Document, for_each: Node) -> int:
+    """Return how many schedules a ``for_each`` makes at most, without making any."""
+    if not isinstance(for_each.value, dict) or len(for_each.value) > _MOST_PLACEHOLDERS:
+        return 0
+    return math.prod(_value_count(document, node) for node in for_each.value.values())
+
+
+def _value_count(document: Document, node: Node) -> int:
+    if isinstance(node.value, list):
+        return len(node.value)
+    file = _file_of(node)
+    if file is None:
+        return 0
+    try:
+        text = document.beside(file.value).decode("utf-8-sig")
+    except (OutsideError, OSError, ValueError):
+        return 0
+    return sum(1 for _ in _value_lines(text))
+
+
 def expanded_schedules(
     document: Document, name: str, place: Location, fields: Mapping[str, Node], for_each: Node, reporter: Reporter
 ) -> Iterator[Schedule]:
@@ -51,13 +74,10 @@ def expanded_schedules(
     values = _placeholders(document, for_each, reporter)
     if values is None or not _check_templates(name, place, fields, values, reporter):
         return
-    count = math.prod(len(items) for items in values.values())
-    if count > MAX_EXPANSION:
-        reporter.finding("SS150", f"{count:,} schedules; one `for_each` makes at most {MAX_EXPANSION:,}", place)
-        return
     for combination in itertools.product(*values.values()):
         chosen = dict(zip(values, combination, strict=True))
         filled_name = str(_filled_text(name, chosen, whole=False))
+        reporter.budget.spend((filled_name,))
         if check_name(filled_name, place, reporter):
             filled = {key: _filled_field(key, node, chosen) for key, node in fields.items()}
             if schedule := read_schedule(filled_name, place, filled, reporter, template=name):
@@ -75,6 +95,10 @@ def _filled_field(key: str, node: Node, chosen: Mapping[str, Any]) -> Node:
 def _placeholders(document: Document, for_each: Node, reporter: Reporter) -> dict[str, list[Any]] | None:
     """Return the values of each placeholder; None if they cannot be read."""
     if not isinstance(for_each.value, dict):
+        return None
+    if len(for_each.value) > _MOST_PLACEHOLDERS:
+        message = f"{len(for_each.value):,} placeholders; a `for_each` has at most {_MOST_PLACEHOLDERS}"
+        reporter.finding("SS150", message, for_each.at(document.path))
         return None
     placeholders: dict[str, list[Any]] = {}
     for key, node in for_each.value.items():
@@ -103,7 +127,7 @@ def _distinct(items: Sequence[tuple[Any, Location]], reporter: Reporter) -> list
         if first is place:
             values.append(value)
         else:
-            message = f"the value `{_text(value)[:40]}` is listed twice, first at {first}"
+            message = f"the value `{masked(_text(value))[:40]}` is listed twice, first at {first}"
             reporter.finding("SS150", message, place, "two schedules would have the same name")
     return values
 
@@ -111,7 +135,8 @@ def _distinct(items: Sequence[tuple[Any, Location]], reporter: Reporter) -> list
 def _lines(document: Document, node: Node, reporter: Reporter) -> list[tuple[Any, Location]] | None:
     place = node.at(document.path)
     try:
-        text = document.beside(node.value).decode("utf-8-sig")
+        data = document.beside(node.value)
+        text = data.decode("utf-8-sig")
     except OutsideError:
         reporter.finding("SS105", f"`{node.value}` is outside the directory of the set", place)
         return None
@@ -121,13 +146,29 @@ def _lines(document: Document, node: Node, reporter: Reporter) -> list[tuple[Any
         reporter.finding("SS150", f"`{node.value}` cannot be read: {reason}", place, hint)
         return None
     shown = (PurePosixPath(document.path).parent / node.value).as_posix()
-    lines = ((line.strip(), Location(shown, number, 1)) for number, line in enumerate(lines_of(text), 1))
-    return [(line, where) for line, where in lines if line and not line.startswith("#")]
+    if foreign := foreign_text_finding(data, shown):
+        reporter.report(foreign)
+        return None
+    lines = [(line, Location(shown, number, 1)) for number, line in _value_lines(text)]
+    for line, where in lines:
+        if is_typed_mask(line):
+            reporter.finding("SS113", f"`{MASK}` is what schedsync shows in place of a secret, and no value", where)
+    return lines
+
+
+def _value_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the number and the value of each line that has one."""
+    stripped = ((number, line.strip()) for number, line in enumerate(each_line(text), 1))
+    return ((number, line) for number, line in stripped if line and not line.startswith("#"))
 
 
 def _check_templates(
     name: str, place: Location, fields: Mapping[str, Node], values: Mapping[str, Any], reporter: Reporter
 ) -> bool:
+    if len(name) > _LONGEST_TEMPLATE:
+        message = f"a name of {len(name):,} characters, with placeholders; at most {_LONGEST_TEMPLATE:,}"
+        reporter.finding("SS140", message, place)
+        return False
     problems = [(place, message, hint) for _, message, hint in _template_problems(name, values)]
     for key in values:
         if not any(match[1] == key for match in _PLACEHOLDER.finditer(name)):
@@ -202,4 +243,6 @@ def _filled_node(node: Node, chosen: Mapping[str, Any]) -> Node:
         value = [_filled_node(item, chosen) for item in value]
     elif isinstance(value, dict):
         value = {key: _filled_node(item, chosen) for key, item in value.items()}
-    return Node(value, node.line, node.column, node.inner)
+    filled = Node(value, node.line, node.column, node.inner)
+    filled.weight = node.weight
+    return filled

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from schedsync.core.finding import RULE_CODES, Finding, did_you_mean
 from schedsync.core.location import Location
-from schedsync.files.line_breaks import lines_of
+from schedsync.files.line_breaks import each_line
 
 _MARK = b"schedsync:"
-_COMMENT = re.compile(r"(?P<before>^|.*?\s)#\s*schedsync:\s*ignore\[(?P<codes>[^\]]*)\]")
+_COMMENT = re.compile(r"\A(?P<before>|.*?\s)#\s*schedsync:\s*ignore\[(?P<codes>[^\[\]]*)\]")
 
 
 def read_ignores(data: bytes, path: str, report: Callable[[Finding], None]) -> dict[int, frozenset[str]]:
@@ -21,7 +21,7 @@ def read_ignores(data: bytes, path: str, report: Callable[[Finding], None]) -> d
     if _MARK not in data:
         return {}
     ignores: dict[int, frozenset[str]] = {}
-    for number, line in enumerate(lines_of(data.decode("utf-8", "replace")), 1):
+    for number, line in enumerate(each_line(data.decode("utf-8", "replace")), 1):
         if match := _COMMENT.match(line):
             codes = frozenset(code.strip() for code in match["codes"].split(",") if code.strip())
             _check(codes, Location(path, number, match.start("codes") + 1), report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 _ONLY_YAML_1_1 = "\x85\u2028\u2029"
@@ -31,6 +31,10 @@ def _unchanged(text: str) -> str:
     return text
 
 
-def lines_of(text: str) -> list[str]:
-    """Split a text into the lines that an editor shows."""
-    return _LINE_END.split(text)
+def each_line(text: str) -> Iterator[str]:
+    """Yield the lines of a text, as an editor shows them."""
+    start = 0
+    for end in _LINE_END.finditer(text):
+        yield text[start : end.start()]
+        start = end.end()
+    yield text[start:]

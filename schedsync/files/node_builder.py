@@ -14,7 +14,8 @@ import yaml
 
 from schedsync.core.finding import Finding, Severity
 from schedsync.core.location import Location
-from schedsync.core.secrets import is_secret_key
+from schedsync.core.secrets import MASK, is_secret_key, is_typed_mask
+from schedsync.files.bounds import Halt
 from schedsync.files.hints import decimal_comma_hint
 from schedsync.files.node import Node
 from schedsync.files.scalar import NUMERIC, WORDS, number
@@ -23,14 +24,13 @@ MAX_DEPTH: Final = 100
 #: The values in a file. An alias counts as all values that it refers to.
 MAX_VALUES: Final = 2_000_000
 
+#: A text with an anchor counts as one value for each of this number of characters.
+_TEXT_OF_A_VALUE: Final = 20
+
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 _QUOTED = re.compile("`[^`]*`")
 #: A key, its line and its column.
 _Key = tuple[str, int, int]
-
-
-class Halt(Exception):
-    """The file cannot be read any further."""
 
 
 class NodeBuilder:
@@ -91,13 +91,21 @@ class NodeBuilder:
             self._check_text(text, event)
         plain = not event.style
         value = self._plain_value(text, event) if plain else text
+        if MASK in text and is_typed_mask(text):
+            self._check_mask(event)
         if self._awaits_key() and type(value) is str and event.anchor is None:
             self.key = (value, line, column)
             return
         node = Node(value, line, column, 0 if plain else _inner(text, event))
         if event.anchor:
+            # An alias of a long text costs as much as an alias of many values.
+            node.weight += len(text) // _TEXT_OF_A_VALUE
             self.anchors[event.anchor] = node
         self._add(node)
+
+    def _check_mask(self, event: Any) -> None:
+        hint = "write the value itself; of a secret, pass the name, and let the task fetch it"
+        self._finding("SS113", f"`{MASK}` is what schedsync shows in place of a secret, and no value", event, hint)
 
     def _awaits_key(self) -> bool:
         return self.key is None and self.node is not None and self.node.keys is not None

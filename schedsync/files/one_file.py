@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import islice
 
 from schedsync.core.finding import Finding
+from schedsync.files.bounds import MAX_FINDINGS, Findings, Halt, Size, TextBudget
 from schedsync.files.discover import SourceFile
 from schedsync.files.document import Document, Part
 from schedsync.files.environments import check_environments, part_of, uses_environments
 from schedsync.files.first_error import findings_elsewhere
-from schedsync.files.for_each import refers_to_files
+from schedsync.files.for_each import expansion, refers_to_files
 from schedsync.files.ignores import read_ignores
 from schedsync.files.shape import shape_findings
 from schedsync.files.yaml import read
@@ -24,7 +26,7 @@ class ReadFile:
     ``findings`` are those of all environments, ``ignores`` the codes of rules that are ignored, by line number.
     ``part`` returns what the file gives in one environment. ``schedule_lines`` are the first lines of the schedules,
     in order, with the names as they are written. ``blob`` is the Git id of the bytes, empty if nothing needs it.
-    ``refers_to_files`` says whether the file takes values from other files.
+    ``refers_to_files`` says whether the file takes values from other files. ``size`` is what the file adds to the set.
     """
 
     path: str
@@ -35,20 +37,20 @@ class ReadFile:
     schedule_lines: tuple[tuple[int, str], ...] = ()
     blob: str = ""
     refers_to_files: bool = False
+    size: Size = field(default_factory=Size)
 
 
-def read_file(file: SourceFile, environments: Collection[str]) -> ReadFile:
-    """Read one file; everything that is wrong with it is among the findings."""
-    findings: list[Finding] = []
+def read_file(file: SourceFile, environments: Collection[str], budget: TextBudget | None = None) -> ReadFile:
+    """Read one file; everything that is wrong with it is among the findings.
+
+    ``budget`` is the text that the schedules of the set may still have.
+    """
     data = file.content()
     root, problems = read(data, file.path, file.size)
-    findings += problems
     if root is None:
-        return ReadFile(file.path, tuple(findings), False, {}, lambda _: Part())
-    findings += findings_elsewhere(shape_findings(root, file.path), problems, {file.path: root})
-    document = Document(file.path, root, file.beside)
-    check_environments(document, environments, findings.append)
-    ignores = read_ignores(data, file.path, findings.append)
+        return ReadFile(file.path, tuple(problems), False, {}, lambda _: Part(), size=Size(findings=len(problems)))
+    document = Document(file.path, root, file.beside, budget or TextBudget())
+    findings, ignores = _checked(document, data, problems, environments)
     by_environment = uses_environments(document)
 
     def part(environment: str | None) -> Part:
@@ -59,10 +61,42 @@ def read_file(file: SourceFile, environments: Collection[str]) -> ReadFile:
     def _part(environment: str | None) -> Part:
         written = part_of(document, environment)
         fresh = findings_elsewhere(written.findings, findings, {file.path: root})
-        return Part(written.schedules, written.removed, tuple(fresh))
+        return replace(written, findings=tuple(fresh))
 
     return ReadFile(
         file.path, tuple(findings), by_environment, ignores, part,
         schedule_lines=tuple(sorted((place.line, name) for name, place, _ in document.schedules())),
         refers_to_files=refers_to_files(document),
+        size=_size(document, len(findings)),
     )  # fmt: skip
+
+
+def _checked(
+    document: Document, data: bytes, problems: list[Finding], environments: Collection[str]
+) -> tuple[list[Finding], Mapping[int, frozenset[str]]]:
+    """Return what is wrong with a file in every environment, and the codes that its comments ignore."""
+    findings, ignores = Findings(document.path), {}
+    try:
+        for finding in problems:
+            findings.add(finding)
+        shape = findings_elsewhere(
+            list(islice(shape_findings(document.root, document.path), MAX_FINDINGS)), problems,
+            {document.path: document.root},
+        )  # fmt: skip
+        for finding in shape:
+            findings.add(finding)
+        check_environments(document, environments, findings.add)
+        ignores = read_ignores(data, document.path, findings.add)
+    except Halt:
+        pass
+    return findings.found, ignores
+
+
+def _size(document: Document, findings: int) -> Size:
+    largest, place, count = 1, None, 0
+    for _, where, fields in document.schedules():
+        made = expansion(document, fields["for_each"]) if "for_each" in fields else 1
+        count += made
+        if made > largest:
+            largest, place = made, where
+    return Size(count, document.root.weight, findings, place)

@@ -9,6 +9,7 @@ from schedsync.core import timing as timings
 from schedsync.core.location import Location
 from schedsync.core.schedule import NOBODY, People, Schedule, Spec, canonical_json
 from schedsync.core.timing import TimingError
+from schedsync.files.bounds import MAX_ARGUMENTS
 from schedsync.files.names import message_text
 from schedsync.files.node import Node
 from schedsync.files.reporter import Reporter
@@ -16,6 +17,9 @@ from schedsync.files.timing import read_timing
 
 _MESSAGE_TEXTS = ("queue", "exchange", "routing_key")
 _JSON = {"args": list, "kwargs": dict, "headers": dict}
+#: A label that is kept for each schedule costs more than an argument that becomes text.
+_COPY = 8
+_COPIED = ("labels", "ignore_changes")
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "delivery": ("at_least_once", "at_most_once"),
     "missed_runs": ("latest", "all", "none"),
@@ -33,6 +37,8 @@ def read_schedule(
     Returns None if it cannot be built; why is then among the findings.
     """
     shown = template or name
+    copied = sum(_COPY * fields[key].weight for key in _COPIED if key in fields)
+    reporter.budget.spend((name, _text(fields.get("description"))), copied)
     timing = read_timing(name, shown, place, fields, reporter)
     options = _options(fields, reporter, isinstance(timing, timings.Clocked))
     task = _task(fields, shown, place, reporter)
@@ -46,6 +52,7 @@ def read_schedule(
         edit_may_fire=_flag(fields, "edit_may_fire", False),
         renamed_from=_text(fields.get("renamed_from")),
         adopt=_flag(fields, "adopt", False),
+        adopt_from=_adopt_from(fields.get("adopt")),
         ignore_changes=_ignore_changes(fields),
         template=template,
         positions={key: (node.line, node.column) for key, node in fields.items()},
@@ -61,10 +68,7 @@ def _task(fields: Mapping[str, Node], shown: str, place: Location, reporter: Rep
 
 def _options(fields: Mapping[str, Node], reporter: Reporter, clocked: bool) -> dict[str, Any]:
     """Return the keyword arguments of the spec that the fields give, besides task and timing."""
-    options: dict[str, Any] = {}
-    for key, kind in _JSON.items():
-        if key in fields and isinstance(fields[key].value, kind):
-            options[key] = canonical_json(fields[key].plain())
+    options: dict[str, Any] = _arguments(fields, reporter)
     for key in _MESSAGE_TEXTS:
         if key in fields:
             options[key] = message_text(fields[key], key, reporter)
@@ -78,6 +82,21 @@ def _options(fields: Mapping[str, Node], reporter: Reporter, clocked: bool) -> d
     options["enabled"] = _flag(fields, "enabled", True)
     options["one_off"] = _one_off(fields, reporter, clocked)
     return options | _time_limits(fields, reporter)
+
+
+def _arguments(fields: Mapping[str, Node], reporter: Reporter) -> dict[str, Any]:
+    """Return `args`, `kwargs` and `headers` as JSON text, where they are given."""
+    texts: dict[str, Any] = {}
+    for key, kind in _JSON.items():
+        if key not in fields or not isinstance(fields[key].value, kind):
+            continue
+        texts[key] = text = canonical_json(fields[key].plain())
+        reporter.budget.spend((text,), fields[key].weight)
+        if len(text) > MAX_ARGUMENTS:
+            message = f"`{key}` of {len(text):,} characters; a schedule has at most {MAX_ARGUMENTS:,}"
+            hint = "pass where the data is, and let the task fetch it"
+            reporter.finding("SS104", message, fields[key].at(reporter.path), hint)
+    return texts
 
 
 def _whole_number(value: Any) -> int | None:
@@ -139,6 +158,10 @@ def _text(node: Node | None) -> str | None:
 def _flag(fields: Mapping[str, Node], key: str, default: bool) -> bool:
     node = fields.get(key)
     return node.value if node is not None and isinstance(node.value, bool) else default
+
+
+def _adopt_from(node: Node | None) -> str | None:
+    return _text(node.value.get("from")) if node is not None and isinstance(node.value, dict) else None
 
 
 def _ignore_changes(fields: Mapping[str, Node]) -> frozenset[str]:

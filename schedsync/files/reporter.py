@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schedsync.core.finding import Finding, Severity
 from schedsync.core.location import Location
+from schedsync.files.bounds import TextBudget
 
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Reports findings about the file at ``path``."""
+    """Reports findings about the file at ``path``; ``budget`` is the text that the set may still have."""
 
     path: str
     report: Callable[[Finding], None]
+    budget: TextBudget = field(default_factory=TextBudget)
 
     def finding(
         self, code: str, message: str, place: Location, hint: str | None = None, severity: Severity = "error"

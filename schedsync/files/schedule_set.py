@@ -6,15 +6,18 @@ checks between the files of a set.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from schedsync.config import Config
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired, Schedule
-from schedsync.files.discover import read_files
+from schedsync.files.bounds import SetSize, TextBudget
+from schedsync.files.discover import Note, SourceFile, read_files
 from schedsync.files.document import Part
 from schedsync.files.one_file import ReadFile, read_file
+from schedsync.files.progress import Progress, each, silent
 from schedsync.files.rename_hint import rename_hint
 
 
@@ -29,6 +32,11 @@ class ScheduleSet:
     def by_environment(self) -> bool:
         """Whether any schedule differs by environment."""
         return any(file.by_environment for file in self.files)
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether the set is larger than a set may be; it then has no files."""
+        return any(finding.code == "SS116" for finding in self.unread)
 
     @property
     def findings(self) -> list[Finding]:
@@ -47,10 +55,29 @@ class ScheduleSet:
         return config.environments or [None]
 
 
-def read_set(config: Config) -> ScheduleSet:
-    """Read all files of a set; one bad file hides no other."""
-    files, findings = read_files(config.paths, config.root, config.within)
-    return ScheduleSet(tuple(read_file(file, config.environments) for file in files), tuple(findings))
+def read_set(config: Config, progress: Progress = silent, note: Note | None = None) -> ScheduleSet:
+    """Read all files of a set; one bad file hides no other. ``note`` gets each file that is read, and its bytes."""
+    progress("looking for files")
+    files, findings = read_files(config.paths, config.root, config.within, note)
+    budget = TextBudget()
+    reading = each(files, "reading", "files", progress)
+    return set_of(reading, findings, config.environments, lambda file: read_file(file, config.environments, budget))
+
+
+def set_of(
+    sources: Iterable[SourceFile],
+    unread: Sequence[Finding],
+    environments: Collection[str],
+    read: Callable[[SourceFile], ReadFile],
+) -> ScheduleSet:
+    """Read the files of a set one by one; nothing is left of a set that is too large but the findings so far."""
+    size, files = SetSize(len(environments)), []
+    for source in sources:
+        files.append(file := read(source))
+        if finding := size.add(file.path, file.size, file.by_environment):
+            found = (finding for file in files for finding in file.findings)
+            return ScheduleSet((), (*unread, *found, finding))
+    return ScheduleSet(tuple(files), tuple(unread))
 
 
 def resolve_set(schedule_set: ScheduleSet, environment: str | None) -> tuple[Desired, list[Finding]]:
@@ -75,7 +102,9 @@ def combine(schedule_set: ScheduleSet, environment: str | None) -> tuple[Desired
 def _desired(parts: Sequence[Part], report: Callable[[Finding], None]) -> Desired:
     """Return the parts as one; a name that contradicts an earlier one is reported and left out."""
     removed = {name: place for part in parts for name, place in part.removed}
-    desired = Desired.of(_unique([schedule for part in parts for schedule in part.schedules], report), removed)
+    kept_rows = [name for part in parts for name in part.kept_rows]
+    schedules = _unique([schedule for part in parts for schedule in part.schedules], report)
+    desired = Desired.of(schedules, removed, kept_rows)
     _check_removed(desired, report)
     _check_renames(desired, report)
     return desired
@@ -84,6 +113,7 @@ def _desired(parts: Sequence[Part], report: Callable[[Finding], None]) -> Desire
 def _unique(schedules: Sequence[Schedule], report: Callable[[Finding], None]) -> Iterator[Schedule]:
     seen: dict[str, Schedule] = {}
     folded: dict[str, Schedule] = {}
+    alike: dict[str, Schedule] = {}
     for schedule in schedules:
         name = schedule.name
         if name in seen:
@@ -96,7 +126,21 @@ def _unique(schedules: Sequence[Schedule], report: Callable[[Finding], None]) ->
             message = f"`{name}` differs only in case from `{twin.name}` at {twin.location}"
             report(Finding("SS142", message, schedule.location, "MariaDB and MySQL treat both as the same name"))
             continue
+        twin = alike.setdefault(_without_accents(name), schedule)
+        if twin is not schedule:
+            message = f"`{name}` and `{twin.name}` at {twin.location} are one name for some databases"
+            hint = "some collations of MariaDB and MySQL ignore accents, or which emoji it is; rename one of them"
+            report(Finding("SS147", message, schedule.location, hint, "warning"))
         yield schedule
+
+
+def _without_accents(name: str) -> str:
+    """Return what a collation that ignores case, accents and the choice of an emoji may compare."""
+    if name.isascii():
+        return name.casefold()
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    base = (letter for letter in letters if not unicodedata.combining(letter))
+    return "".join("\N{REPLACEMENT CHARACTER}" if ord(letter) > 0xFFFF else letter for letter in base)
 
 
 def _check_removed(desired: Desired, report: Callable[[Finding], None]) -> None:

@@ -18,12 +18,12 @@ _ARGUMENTS = ("args", "kwargs", "headers")
 _REPORTED_ELSEWHERE = "then"
 
 
-def shape_findings(root: Node, path: str) -> list[Finding]:
-    """Return everything in a document that the schema does not allow, each at the value at fault."""
+def shape_findings(root: Node, path: str) -> Iterator[Finding]:
+    """Yield everything in a document that the schema does not allow, each at the value at fault."""
     value = root.plain()
-    if conforms(value, SCHEDULES):
-        return []
-    return [finding for error in errors(value, SCHEDULES) for finding in _findings(error, root, path)]
+    if not conforms(value, SCHEDULES):
+        for error in errors(value, SCHEDULES):
+            yield from _findings(error, root, path)
 
 
 def _findings(error: Any, root: Node, path: str) -> Iterator[Finding]:

@@ -12,9 +12,11 @@ import yaml
 
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
+from schedsync.files.bounds import Findings, Halt
+from schedsync.files.foreign_text import foreign_text_finding
 from schedsync.files.line_breaks import without_line_breaks
 from schedsync.files.node import Node
-from schedsync.files.node_builder import Halt, NodeBuilder
+from schedsync.files.node_builder import NodeBuilder
 
 #: A file of 10,000 schedules with ten lines each has about 3 MB.
 MAX_BYTES: Final = 16 * 1024 * 1024
@@ -29,22 +31,23 @@ def read(data: bytes, path: str, size: int = 0) -> tuple[Node | None, list[Findi
 
     ``size`` is the file's size in bytes; it may be larger than the data, of which no more was read than needed.
     """
-    findings: list[Finding] = []
-    text = _decoded(data, max(size, len(data)), path, findings)
+    findings = Findings(path)
+    text = _decoded(data, max(size, len(data)), path, findings.found)
     if text is None:
-        return None, findings
+        return None, findings.found
     text, original = without_line_breaks(text)
-    builder = NodeBuilder(path, findings.append, original)
+    builder = NodeBuilder(path, findings.add, original)
     try:
         _build(text, builder)
     except Halt:
-        return None, findings
+        return None, findings.found
     except yaml.YAMLError as error:
-        findings.append(_syntax_finding(error, path))
-        return None, findings
+        findings.found.append(_syntax_finding(error, path))
+        return None, findings.found
     if builder.root is None:
-        findings.append(Finding("SS122", "the file is empty", Location(path, 1, 1), "it begins with `version: 1`"))
-    return builder.root, findings
+        message, hint = "the file is empty", "it begins with `version: 1`"
+        findings.found.append(Finding("SS122", message, Location(path, 1, 1), hint))
+    return builder.root, findings.found
 
 
 def _decoded(data: bytes, size: int, path: str, findings: list[Finding]) -> str | None:
@@ -59,6 +62,9 @@ def _decoded(data: bytes, size: int, path: str, findings: list[Finding]) -> str 
         before = data[: error.start].decode("utf-8", "replace")
         place = _place(before, len(before), path)
         findings.append(Finding("SS102", f"not UTF-8: byte 0x{data[error.start]:02x}", place, "save it as UTF-8"))
+        return None
+    if foreign := foreign_text_finding(data, path):
+        findings.append(foreign)
         return None
     match = _UNPRINTABLE.search(text)
     if match is None:

@@ -3,41 +3,61 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from schedsync.core.origin import Ancestry, Revision
 from schedsync.errors import WrongUsage
 from schedsync.git.repository import OBJECT_ID, open_repository
+from schedsync.git.work_tree import FilesRead, differing_files
 
-_SCP = re.compile(r"(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)\Z")
+#: A full object id, or the first 58 digits of one, as a booked commit may have them.
+_BOOKED_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{18}(?:[0-9a-f]{6})?)?\Z")
+_SCP = re.compile(r"\A(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)\Z")
 
 
-def revision(path: Path, repository_url: str | None = None) -> Revision:
-    """Return the commit, repository and path of a directory; empty if it is in no repository, or without Git."""
+def revision(
+    paths: Sequence[Path], repository_url: str | None = None, read: FilesRead | None = None, given: str | None = None
+) -> Revision:
+    """Return the commit, repository and path of the files below some paths; ``read`` are the files that were read.
+
+    Outside a repository, or without Git, the commit is the ``given`` one. Raises WrongUsage where a repository is at
+    another commit than that.
+    """
     try:
-        with open_repository(path) as repository:
+        with open_repository(paths[0]) as repository:
             commit = repository.find("HEAD")
             origin = repository_url or canonical_url(repository.origin() or "")
-            return Revision(commit, origin, repository.inside(path).as_posix())
+            dirty = differing_files(repository, commit, paths, read) if commit and read else ()
+            found = Revision(commit, origin, repository.inside(paths[0]).as_posix(), dirty)
     except WrongUsage:
-        return Revision(repository=repository_url)
+        return Revision(given, repository_url)
+    _check_given(given, commit)
+    return found
+
+
+def _check_given(given: str | None, commit: str | None) -> None:
+    if given is not None and given != commit:
+        here = f"at {commit[:12]}" if commit else "without a commit"
+        hint = "leave out `--commit` and SCHEDSYNC_COMMIT in a checkout, or check that commit out"
+        raise WrongUsage(f"commit {given[:12]} is given, but this checkout is {here}", hint=hint)
 
 
 def ancestry(path: Path, last: str | None, now: str | None) -> Ancestry:
     """Say whether the commit ``now`` is older than ``last``, or on another branch: it does not descend from it."""
-    if not last or not now or last == now or not (OBJECT_ID.match(last) and OBJECT_ID.match(now)):
+    if not last or not now or now.startswith(last) or not (_BOOKED_ID.match(last) and OBJECT_ID.match(now)):
         return Ancestry()
     try:
         with open_repository(path) as repository:
-            # Both are full object ids, as checked above; Git cannot take them for options.
+            # Both are object ids, as checked above; Git cannot take them for options.
             descends = repository.is_ancestor(last, now)
             if descends is None:
                 # The last commit is missing: it was not fetched, or a rewritten history no longer has it.
                 return Ancestry(older=not repository.shallow, shallow=repository.shallow)
             return Ancestry(older=not descends)
     except WrongUsage:
-        return Ancestry()
+        return Ancestry(unknown=True)
 
 
 def canonical_url(url: str) -> str | None:

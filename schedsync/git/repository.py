@@ -11,24 +11,23 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from schedsync.errors import Unavailable, WrongUsage
 from schedsync.files.discover import printable_path
 from schedsync.files.yaml import MAX_BYTES
+from schedsync.git.entries import Entry, bounded_entries, entries_of
 
 if TYPE_CHECKING:
     import git
 
-#: The modes of entries in Git's trees that are not files.
-LINK, SUBMODULE, DIRECTORY = "120000", "160000", "040000"
 OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
-_REFERENCE = re.compile(r"[^\s\x00-\x1f\x7f^-][^\s\x00-\x1f\x7f]{0,999}\Z")
+_REFERENCE = re.compile(r"\A[^\s\x00-\x1f\x7f^-][^\s\x00-\x1f\x7f]{0,999}\Z")
 #: These keep a repository's configuration from starting a program, and Git from fetching anything.
 _QUIET = {
     "GIT_ALLOW_PROTOCOL": "none",
@@ -56,13 +55,6 @@ _DEFAULT_BRANCHES = (
     "refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master",
     "refs/heads/main", "refs/heads/master",
 )  # fmt: skip
-
-
-class Entry(NamedTuple):
-    """One entry of a tree, as Git calls it: its mode, and the id of its object."""
-
-    mode: str
-    id: str
 
 
 def blob_id(data: bytes) -> str:
@@ -152,13 +144,36 @@ class Repository:
         status, output, _ = self.git.execute(["git", *words], with_extended_output=True, with_exceptions=False)
         return int(status), str(output)
 
-    def listing(self, *words: str) -> str:
-        """Return Git's list of the entries of a tree; raises Unavailable if one of its objects is missing."""
-        status, output = self._run("ls-tree", "-z", "--full-tree", *words)
-        if status:
-            hint = "fetch it: a partial or damaged clone cannot be reviewed"
-            raise Unavailable("a tree is not in this clone", hint=hint)
-        return output
+    def listing(self, *words: str) -> Generator[tuple[str, Entry], None, None]:
+        """Yield the paths and entries of a tree while Git lists them.
+
+        Trees that refer to each other can list more entries than any machine can hold. The caller stops reading, and
+        Git ends with that. Raises Unavailable if an object is missing.
+        """
+        # GitPython ends the process when its handle is gone.
+        handle = self.git.execute(["git", "ls-tree", "-z", "--full-tree", *words], as_process=True)
+        popen: Any = handle.proc
+        try:
+            yield from entries_of(popen.stdout)
+            popen.stdout.read()
+            if popen.wait():
+                hint = "fetch it: a partial or damaged clone cannot be reviewed"
+                raise Unavailable("a tree is not in this clone", hint=hint)
+        finally:
+            popen.kill()
+            popen.wait()
+            popen.stdout.close()
+            popen.stderr.close()
+
+    def entries(self, commit: str, paths: Sequence[PurePosixPath]) -> Mapping[str, Entry]:
+        """Return the files, links and submodules of a commit at and below the paths, by their paths, in order.
+
+        Raises InvalidSet if they are more than a tree may have.
+        """
+        words = [] if PurePosixPath() in paths else ["--", *(path.as_posix() for path in paths)]
+        # With `-t` Git lists the directories too. Without it, trees of trees without files would list nothing for ever.
+        with closing(self.listing("-r", "-t", commit, *words)) as listing:
+            return bounded_entries(listing, commit[:12])
 
     def tree(self, commit: str) -> Tree:
         """Return the tree of a commit, by its id."""
@@ -237,23 +252,13 @@ class Tree:
 
     def entries(self, directory: PurePosixPath) -> Mapping[str, Entry]:
         """Return the files, links and submodules at or below a directory, by their paths from the root, in order."""
-        words = [] if directory == PurePosixPath() else ["--", directory.as_posix()]
-        return _parsed(self.repository.listing("-r", self.commit, *words))
+        return self.repository.entries(self.commit, [directory])
 
     def entry(self, path: PurePosixPath) -> Entry | None:
         """Return one entry, which may be a directory; None if there is none."""
-        return _parsed(self.repository.listing(self.commit, "--", path.as_posix())).get(path.as_posix())
+        return dict(self.repository.listing(self.commit, "--", path.as_posix())).get(path.as_posix())
 
     @property
     def short(self) -> str:
         """The first twelve digits of the commit's id."""
         return self.commit[:12]
-
-
-def _parsed(listing: str) -> dict[str, Entry]:
-    entries: dict[str, Entry] = {}
-    for line in filter(None, listing.split("\0")):
-        details, _, path = line.partition("\t")
-        mode, _, object_id = details.split(" ")
-        entries[path] = Entry(mode, object_id)
-    return entries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -12,10 +12,12 @@ from pathlib import Path, PurePosixPath
 
 from schedsync.config import FILE, MAX_CONFIG_BYTES, PROJECT, SUFFIXES, Config, config_of, table_of
 from schedsync.core.finding import Finding
-from schedsync.errors import InvalidConfiguration
+from schedsync.errors import InvalidConfiguration, InvalidSet
 from schedsync.files.discover import (
     OutsideError,
+    SetTooLarge,
     SourceFile,
+    check_size,
     file_finding,
     is_hidden,
     is_source,
@@ -24,7 +26,8 @@ from schedsync.files.discover import (
     skipped_submodule,
 )
 from schedsync.files.yaml import MAX_BYTES
-from schedsync.git.repository import DIRECTORY, LINK, SUBMODULE, Entry, Tree
+from schedsync.git.entries import DIRECTORY, LINK, SUBMODULE, Entry
+from schedsync.git.repository import Tree
 
 #: A chain of more links is taken for a loop.
 _MAX_LINKS = 40
@@ -68,11 +71,10 @@ def _matches(tree: Tree, base: Path, pattern: str) -> list[Path]:
     """Return the directories and YAML files of a commit that match a pattern of the configuration."""
     parts = PurePosixPath(pattern).parts
     entries = tree.entries(PurePosixPath(base.as_posix()))
-    below: set[str] = set()
-    for path in entries:
-        inside = PurePosixPath(path).relative_to(base.as_posix()).parts
-        below.update("/".join(inside[:length]) for length in range(1, len(inside) + 1))
-    visible = [path for path in sorted(below) if not PurePosixPath(path).name.startswith(".")]
+    start = "" if base == Path() else f"{base.as_posix()}/"
+    below = {path.removeprefix(start) for path in entries}
+    below |= directories(below)
+    visible = [path for path in sorted(below) if path != "." and not PurePosixPath(path).name.startswith(".")]
     matching = [base / path for path in visible if _fits(tuple(path.split("/")), parts)]
     return [path for path in matching if path.suffix in SUFFIXES or path.as_posix() not in entries]
 
@@ -109,18 +111,33 @@ def read_tree(tree: Tree, config: Config, shown: Callable[[str], str]) -> tuple[
             continue
         root = PurePosixPath(Path(config.root).as_posix()) if config.root else start if entry is None else start.parent
         reader = _TreeReader(tree, listing, root, shown)
-        for path in paths:
-            reader.read(path, start, files, findings, seen)
+        try:
+            for path in paths:
+                reader.read(path, start, files, findings, seen)
+        except SetTooLarge as error:
+            raise InvalidSet([*findings, error.finding]) from None
     return files, findings, exists
 
 
+def directories(paths: Iterable[str]) -> set[str]:
+    """Return the directories of paths, each once, with ``.`` for the root."""
+    result = {"."}
+    for path in paths:
+        parent = path.rpartition("/")[0]
+        while parent and parent not in result:
+            result.add(parent)
+            parent = parent.rpartition("/")[0]
+    return result
+
+
 class _Listing:
-    """The entries of a tree by their paths, listed once, and its directories."""
+    """The entries of a tree by their paths, listed once, and its directories; ``size`` is that of the files read."""
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
+        self.size = 0
         self.entries = entries
         self.paths = sorted(entries)
-        self.directories = frozenset(parent.as_posix() for path in entries for parent in PurePosixPath(path).parents)
+        self.directories = frozenset(directories(entries))
 
     def below(self, start: PurePosixPath) -> list[str]:
         """Return the paths at or below a path, in order."""
@@ -147,7 +164,7 @@ class _TreeReader:
 
     def __init__(self, tree: Tree, listing: _Listing, root: PurePosixPath, shown: Callable[[str], str]) -> None:
         self.tree, self.root, self.shown = tree, root, shown
-        self.entries, self.directories = listing.entries, listing.directories
+        self.listing, self.entries, self.directories = listing, listing.entries, listing.directories
 
     def read(
         self, path: str, start: PurePosixPath, files: list[SourceFile], findings: list[Finding], seen: set[str]
@@ -169,7 +186,9 @@ class _TreeReader:
             if entry is None or not is_source(PurePosixPath(path).name) or real in seen:
                 return
             seen.add(real)
-            files.append(self._file(name, real, entry))
+            file = self._file(name, real, entry)
+            self.listing.size = check_size(name, len(seen), self.listing.size + file.size)
+            files.append(file)
         except OutsideError:
             findings.append(leaving_link(name))
         except OSError as error:

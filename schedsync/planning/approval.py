@@ -1,12 +1,14 @@
-"""Which changes of a plan the reviewed plan does not hold. Pure."""
+"""What a user asserts of a plan before it is made: its checksum, or a saved plan that holds its changes. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from schedsync.core.change import Change, FieldChange
+from schedsync.core.change import Change, Create, Delete, FieldChange
 from schedsync.core.refusal import Refusal
-from schedsync.core.schedule import canonical_json
+from schedsync.core.schedule import canonical_json, value_form
 from schedsync.core.secrets import MASK, masked
 from schedsync.planning.documents import SavedPlan
 from schedsync.planning.plan import Plan
@@ -14,51 +16,116 @@ from schedsync.planning.plan import Plan
 _Fields = Mapping[str, FieldChange]
 
 
-def not_approved(plan: Plan, reviewed: SavedPlan) -> Iterator[Refusal]:
-    """Yield a refusal for each change that the reviewed plan does not hold.
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """What an apply's plan must be: of this checksum, or made of changes of a saved plan; ``exact``: of all of them."""
 
-    A part of the reviewed plan passes: other merges may have applied the rest already. A change with another value,
-    before or after, is another change. A secret passes where the reviewed plan holds it masked, as a plan against a
-    snapshot does.
+    checksum: str | None = None
+    saved: SavedPlan | None = None
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A plan compared with a saved one.
+
+    ``refusals`` are those of the changes that the saved plan does not hold, ``unequal`` the names of all changes that
+    are not, or not wholly, in both plans. ``masks`` is the number of masked values that were not compared.
     """
-    here, there = (plan.set, plan.binding.environment), (reviewed.set, reviewed.binding.environment)
+
+    refusals: tuple[Refusal, ...] = ()
+    unequal: tuple[str, ...] = ()
+    masks: int = 0
+
+
+def compare(plan: Plan, saved: SavedPlan) -> Comparison:
+    """Compare a plan with a saved one, change by change.
+
+    A part of the saved plan passes: other merges may have applied the rest already. A change with another value, before
+    or after, is another change. A masked value of the saved plan matches any value.
+    """
+    here, there = (plan.set, plan.binding.environment), (saved.set, saved.environment)
     if here != there:
         message = f"the reviewed plan is of {_scope(*there)}, this one of {_scope(*here)}"
-        yield Refusal("not_reviewed", message, "give the plan of this set and environment")
-        return
-    approved = {
-        (change.kind, change.name): {field.field: field for field in change.fields} for change in reviewed.changes
-    }
+        return Comparison((Refusal("not_reviewed", message, "give the plan of this set and environment"),))
+    approved = {(change.kind, change.name): _by_name(change) for change in saved.changes}
+    refusals, different, masks = [], [], 0
     for change in plan.changes:
-        approved_fields = approved.get((change.kind, change.name))
-        if approved_fields is None or _other_fields(change, approved_fields):
-            yield Refusal("not_reviewed", _message(change, approved_fields), "review it; or apply without --reviewed")
+        found = _compared(change, approved.get((change.kind, change.name)))
+        if found.message:
+            hint = "review a new plan, and give that one to `apply --plan`"
+            refusals.append(Refusal("not_reviewed", found.message, hint))
+            different.append(change.name)
+        masks += found.masks
+    return Comparison(tuple(refusals), tuple(sorted({*different, *_missing(plan, approved)})), masks)
 
 
 def _scope(set_name: str, environment: str | None) -> str:
     return f"set `{set_name}`" + (f" in `{environment}`" if environment else "")
 
 
-def _other_fields(change: Change, approved_fields: _Fields) -> list[str]:
-    """Return the names of the fields in which a change differs from the reviewed one."""
-    return [
-        field.field
-        for field in change.fields
-        if field.field not in approved_fields or not _same(field, approved_fields[field.field])
-    ]
+def _by_name(change: Change) -> dict[str, FieldChange]:
+    return {edit.field: edit for edit in change.fields}
 
 
-def _same(field: FieldChange, reviewed: FieldChange) -> bool:
-    return _equal(field.before, reviewed.before) and _equal(field.after, reviewed.after)
+def _missing(plan: Plan, approved: Mapping[tuple[str, str], _Fields]) -> Iterator[str]:
+    planned = {(change.kind, change.name): _by_name(change).keys() for change in plan.changes}
+    return (key[1] for key, fields in approved.items() if planned.get(key) != fields.keys())
 
 
-def _equal(value: object, reviewed: object) -> bool:
-    text = canonical_json(reviewed)
-    return canonical_json(value) == text or (MASK in text and canonical_json(masked(value)) == text)
+@dataclass(slots=True)
+class _Compared:
+    """One change compared with the approved one: what is wrong with it, and how many masks were passed over."""
+
+    message: str = ""
+    masks: int = 0
 
 
-def _message(change: Change, approved_fields: _Fields | None) -> str:
-    if approved_fields is None:
-        return f"the reviewed plan does not {change.kind} `{change.name}`"
-    fields = ", ".join(_other_fields(change, approved_fields))
-    return f"the reviewed plan has other values to {change.kind} `{change.name}`: {fields}"
+def _compared(change: Change, approved: _Fields | None) -> _Compared:
+    if approved is None:
+        return _Compared(f"the reviewed plan does not {change.kind} `{change.name}`")
+    masks = {edit.field: _masks_of(edit, approved.get(edit.field)) for edit in change.fields}
+    different = [name for name, count in masks.items() if count is None]
+    different += [name for name, edit in approved.items() if name not in masks and not _is_done(change, edit)]
+    if different:
+        fields = ", ".join(different)
+        return _Compared(f"the reviewed plan has other values to {change.kind} `{change.name}`: {fields}")
+    return _Compared(masks=sum(filter(None, masks.values())))
+
+
+def _masks_of(edit: FieldChange, approved: FieldChange | None) -> int | None:
+    """Return how many values of a field are masked in the approved one, or None where the two differ."""
+    if approved is None:
+        return None
+    return _total([_masks(edit.before, approved.before), _masks(edit.after, approved.after)])
+
+
+def _is_done(change: Change, approved: FieldChange) -> bool:
+    """Say whether an approved edit is left out because the row has its value already."""
+    if isinstance(change, (Create, Delete)) or change.after is None or approved.field == "name":
+        return False
+    return _masks(value_form(approved.field, getattr(change.after, approved.field)), approved.after) is not None
+
+
+def _masks(value: Any, approved: Any) -> int | None:
+    """Return the number of masks in an approved value; None where the other value differs from it elsewhere."""
+    if approved == MASK:
+        return 1
+    if isinstance(value, dict) and isinstance(approved, dict):
+        same = value.keys() == approved.keys()
+        return _total(_masks(value[key], approved[key]) for key in approved) if same else None
+    if isinstance(value, list) and isinstance(approved, list):
+        return _total(map(_masks, value, approved)) if len(value) == len(approved) else None
+    if canonical_json(value) == canonical_json(approved):
+        return 0
+    has_mask = isinstance(approved, str) and MASK in approved
+    return 1 if has_mask and masked(value) == approved else None
+
+
+def _total(counts: Iterable[int | None]) -> int | None:
+    total = 0
+    for count in counts:
+        if count is None:
+            return None
+        total += count
+    return total

@@ -7,41 +7,53 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from schedsync.calendar.stock_beat import celery_schedule
-from schedsync.core.change import Create, Rename
+from schedsync.core.adoption import Adoption, is_glob, matches
+from schedsync.core.change import Create, Delete, Rename
+from schedsync.core.controls import NO_CONTROLS, Controls
 from schedsync.core.finding import Finding
-from schedsync.core.observed import Observed
+from schedsync.core.observed import Managed, Observed
 from schedsync.core.origin import Ancestry, Binding
-from schedsync.core.refusal import Limits
+from schedsync.core.refusal import Limits, Refusal
 from schedsync.core.schedule import Desired
 from schedsync.core.timing import Clocked, Timing
 from schedsync.errors import WrongUsage
+from schedsync.planning import controls
+from schedsync.planning.allowances import ended, lift
 from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import Difference, diff
+from schedsync.planning.notices import completed, folded
 from schedsync.planning.plan import Plan
-from schedsync.planning.safety import Situation, refusals
+from schedsync.planning.safety import Situation, dirty_text, refusals
 
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
     """What to plan: the set, where its files come from, and what this call allows.
 
-    ``ancestry`` compares the commit of ``binding`` with the one that was applied last. ``adopt`` are names of rows to
-    take over.
+    ``ancestry`` compares the commit of ``binding`` with the one that was applied last. ``adopt`` says which rows this
+    call takes over. ``dirty_files`` are paths of files that differ from that commit.
     """
 
     set: str
     binding: Binding
     ancestry: Ancestry = field(default_factory=Ancestry)
     limits: Limits = field(default_factory=Limits)
-    adopt: tuple[str, ...] = ()
+    adopt: Adoption = field(default_factory=Adoption)
+    dirty_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where the set was applied from last, and in ``dual_writers`` the names in CELERY_BEAT_SCHEDULE."""
+    """What surrounds a set: where it was applied from last, and what Django's settings and the database say about it.
+
+    ``dual_writers`` are the names in CELERY_BEAT_SCHEDULE, ``controls`` those of Django's settings. ``same_names`` are
+    pairs of names that the database takes for one; None where no database was asked.
+    """
 
     last: Binding | None = None
     dual_writers: frozenset[str] = frozenset()
+    controls: Controls = NO_CONTROLS
+    same_names: tuple[tuple[str, str], ...] | None = None
 
 
 def refused_by_celery(desired: Desired) -> list[Finding]:
@@ -80,7 +92,7 @@ def build_plan(
     that is not in the files, or that no row has.
     """
     difference = diff(desired, observed, now, adopt=request.adopt)
-    situation, warnings = _situation(request, desired, observed, difference, surroundings)
+    refused, notices = _judged(request, desired, observed, difference, surroundings, now)
     return Plan(
         set=request.set,
         binding=request.binding,
@@ -92,11 +104,48 @@ def build_plan(
         completed=difference.completed,
         lost_rows=difference.lost_rows,
         to_record=difference.to_record,
-        refusals=refusals(difference.changes, situation, request.limits),
-        notices=(*findings, *warnings, *_completed_notices(desired, difference), *difference.notices),
+        refusals=refused,
+        notices=(*findings, *notices),
         unchanged=difference.unchanged,
         locations={name: (schedule.location, schedule.people) for name, schedule in desired.schedules.items()},
     )
+
+
+def _judged(
+    request: PlanRequest,
+    desired: Desired,
+    observed: Observed,
+    difference: Difference,
+    surroundings: Surroundings,
+    now: datetime,
+) -> tuple[tuple[Refusal, ...], tuple[Finding, ...]]:
+    """Return what the safety rules and the controls refuse, and what a reader of the plan should know besides."""
+    situation, warnings = _situation(request, desired, observed, difference, surroundings)
+    refused, lifted = lift(
+        refusals(difference.changes, situation, request.limits), request.limits, now, empty=not desired.schedules
+    )
+    not_allowed, tolerated = _by_controls(request, desired, observed, difference, surroundings)
+    notices = (
+        *lifted,
+        *ended(request.limits.allowances, now, request.limits.place),
+        *warnings,
+        *tolerated,
+        *completed(desired, difference.completed),
+        *_unreadable_notices(observed, difference),
+        *difference.notices,
+    )
+    return (*refused, *not_allowed), notices
+
+
+def _by_controls(
+    request: PlanRequest, desired: Desired, observed: Observed, difference: Difference, surroundings: Surroundings
+) -> tuple[list[Refusal], list[Finding]]:
+    """Return what the controls refuse, and warnings about managed schedules that break one and do not change."""
+    layers = (surroundings.controls, request.limits.controls)
+    refused = list(controls.refused_changes(difference.changes, layers))
+    changed = {change.name for change in difference.changes}
+    kept = [each for name, each in desired.schedules.items() if name in observed.ledger and name not in changed]
+    return refused, list(controls.warnings(kept, layers))
 
 
 def _situation(
@@ -114,13 +163,18 @@ def _situation(
         desired=len(desired.schedules),
         managed=sum(name in observed.rows for name in observed.ledger),
         name_conflicts=difference.name_conflicts,
-        case_twins=_case_twins(difference, observed),
+        same_names=_same_names(difference, observed, surroundings.same_names),
         dual_writers=surroundings.dual_writers,
         now=binding,
         last=last,
         older=request.ancestry.older,
+        dirty_files=request.dirty_files,
     )
-    warnings = [*_uncomparable(last, binding, request.ancestry), *_written_by_both(situation, desired, difference)]
+    warnings = [
+        *_uncomparable(last, binding, request.ancestry),
+        *_uncommitted(situation, request.limits),
+        *_written_by_both(situation, desired, difference),
+    ]
     return situation, warnings
 
 
@@ -129,44 +183,73 @@ def _uncomparable(last: Binding | None, now: Binding, age: Ancestry) -> Iterator
         hint = "fetch more of the history: `fetch-depth: 0` in GitHub's checkout, `GIT_DEPTH: 0` in GitLab"
         message = "the clone is too shallow to tell whether this commit descends from the one last applied"
         yield Finding("SS162", message, hint=hint, severity="warning")
-    if last and last.commit and not now.commit:
-        message = f"commit {last.commit[:12]} was applied last; these files, in no Git checkout, may be older"
+    if last and last.commit and (age.unknown or not now.commit):
+        files = f"commit {now.commit[:12]}" if now.commit else "these files"
+        message = f"commit {last.commit[:12]} was applied last; {files}, in no Git checkout, may be older"
         yield Finding(
             "SS162", message, hint="apply from a checkout, then an older commit is refused", severity="warning"
         )
 
 
+def _uncommitted(situation: Situation, limits: Limits) -> Iterator[Finding]:
+    if situation.dirty_files and (situation.now.environment is None or limits.allow_dirty):
+        hint = "commit the changes, so that the commit says what is applied"
+        names = tuple(situation.dirty_files)
+        yield Finding("SS178", dirty_text(situation), None, hint, "warning", names)
+
+
 def _written_by_both(situation: Situation, desired: Desired, difference: Difference) -> Iterator[Finding]:
     changed = {change.name for change in difference.changes}
-    for name in sorted((set(desired.schedules) & set(situation.dual_writers)) - changed):
-        message = f"`{name}` is also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite this row at its next start"
-        yield Finding("SS306", message, desired.schedules[name].location, "remove it there", "warning")
+    names = sorted((set(desired.schedules) & set(situation.dual_writers)) - changed)
+    yield from folded(
+        "SS306",
+        [(name, desired.schedules[name].location) for name in names],
+        "`{name}` is also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite this row at its next start",
+        "{count} names are also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite these rows at its next start",
+        "remove it there",
+    )
 
 
 def _check_adopt(request: PlanRequest, desired: Desired, observed: Observed) -> None:
-    """Raise WrongUsage where a name to adopt is not in the files, or has no row to take over."""
-    unknown = [name for name in request.adopt if name not in desired.schedules]
-    if unknown:
-        raise WrongUsage(f"--adopt: the files hold no schedule `{unknown[0]}`", hint="give a name that is in the files")
-    missing = [name for name in request.adopt if name not in observed.rows and name not in observed.elsewhere]
-    if missing:
-        raise WrongUsage(f"--adopt: there is no row `{missing[0]}` to take over", hint="leave the flag out")
+    """Raise WrongUsage where a pattern to adopt fits no name in the files, or a name has no row to take over."""
+    for pattern in request.adopt.patterns:
+        if not any(matches(pattern, name) for name in desired.schedules):
+            message = f"--adopt: the files hold no schedule `{pattern}`"
+            raise WrongUsage(message, hint="give a name that is in the files")
+        if not is_glob(pattern) and pattern not in observed.rows and pattern not in observed.elsewhere:
+            raise WrongUsage(f"--adopt: there is no row `{pattern}` to take over", hint="leave the flag out")
+    if request.set in request.adopt.sets:
+        hint = "give the set that manages the rows now"
+        raise WrongUsage(f"--adopt-from: `{request.set}` is the set that is planned", hint=hint)
 
 
-def _case_twins(difference: Difference, observed: Observed) -> tuple[tuple[str, str], ...]:
-    created = [change.name for change in difference.changes if isinstance(change, (Create, Rename))]
-    if not created:
-        return ()
-    freed = {change.name for change in difference.changes if change.after is None}
+def _same_names(
+    difference: Difference, observed: Observed, asked: tuple[tuple[str, str], ...] | None
+) -> tuple[tuple[str, str], ...]:
+    """Return the pairs of names that the plan would have in the table at once, but that are one for the database.
+
+    Where no database was asked, those are names that differ only in case.
+    """
+    written = {change.name for change in difference.changes if isinstance(change, (Create, Rename))}
+    # The row of a release stays, and keeps its name.
+    freed = {change.name for change in difference.changes if isinstance(change, Delete)} | set(difference.lost_rows)
     freed |= {change.old_name for change in difference.changes if isinstance(change, Rename)}
-    folded = {name.casefold(): name for name in observed.rows if name not in freed}
-    return tuple((name, twin) for name in created if (twin := folded.get(name.casefold())) and twin != name)
+    if asked is None:
+        folded_names = {name.casefold(): name for name in observed.rows}
+        twins = ((name, folded_names.get(name.casefold(), name)) for name in sorted(written))
+        asked = tuple((name, twin) for name, twin in twins if twin != name)
+    return tuple(pair for pair in asked if pair[0] in written and pair[1] not in freed)
 
 
-def _completed_notices(desired: Desired, difference: Difference) -> list[Finding]:
-    """Return a warning for each schedule that has no run ahead."""
-    return [
-        Finding("SS160", f"`{name}` is completed", desired.schedules[name].location, "remove it", "warning")
-        for name in difference.completed
-        if name in desired.schedules
-    ]
+def _unreadable_notices(observed: Observed, difference: Difference) -> Iterator[Finding]:
+    """Yield a warning for each ledger entry that an apply writes again because it cannot be read."""
+    names = {change.name for change in difference.changes} | {schedule.name for schedule in difference.to_record}
+    for name in sorted(names):
+        if (managed := observed.ledger.get(name)) and managed.spec is None:
+            yield unreadable_entry(managed)
+
+
+def unreadable_entry(managed: Managed) -> Finding:
+    """Return the finding for a ledger entry whose text of what was applied last cannot be read."""
+    message = f"`{managed.name}`: the ledger does not say any more what was applied last"
+    return Finding("SS334", message, managed.location, "`schedsync apply` writes it again", "warning")

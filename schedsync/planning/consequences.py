@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from schedsync.calendar.slots import runs_a_day
 from schedsync.calendar.stock_beat import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot
 from schedsync.calendar.words import times, when
-from schedsync.core.change import Adopt, Change, Consequence, Delete, Rename
+from schedsync.core.change import Change, Consequence, Delete, Release, Rename
 from schedsync.core.observed import Observed, Row
 from schedsync.core.schedule import Spec, differing
 from schedsync.core.timing import Clocked, Interval
+from schedsync.planning.plan import names_of
 
 #: Edits of these can make Beat fire for a slot of the past.
 GUARDED = frozenset({"timing", "enabled", "start_at"})
@@ -61,14 +62,22 @@ def with_consequences(change: Change, observed: Observed, now: datetime) -> Chan
 
 
 def _endings(change: Change, observed: Observed) -> Iterator[Consequence]:
-    pause, holder = observed.pauses.get(change.name), observed.elsewhere.get(change.name)
+    pause = observed.pauses.get(change.name)
+    holders = {observed.elsewhere.get(name) for name in names_of([change])} - {None}
     if isinstance(change, Delete) and pause is not None:
         yield Consequence("pause_ends", f"its pause by {pause.who} ends: {pause.reason}")
-    if isinstance(change, Adopt) and holder is not None:
+    if isinstance(change, Release):
+        yield Consequence("no_longer_managed", "no longer managed, its row stays as it is")
+        if pause is not None:
+            message = f"its pause by {pause.who} ends, but the row stays disabled: {pause.reason}"
+            yield Consequence("pause_ends", message)
+    for holder in sorted(filter(None, holders)):
         yield Consequence("taken_over", f"set `{holder}` no longer manages it, and must remove it from its files")
 
 
 def _consequences(change: Change, now: datetime) -> Iterator[Consequence]:
+    if isinstance(change, Release):
+        return
     before = _run_before(change, now)
     if change.after is None or not change.after.enabled:
         yield from _stopping(change, before)

@@ -7,19 +7,21 @@ A function ``x_document`` returns JSON values in the shape of schemas/plan.v1.sc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from schedsync.core.application import KINDS as PARAMETER_KINDS
 from schedsync.core.application import Application, Task, TaskParameter
 from schedsync.core.change import KINDS, Change, Consequence, Edit, FieldChange, Held, Rename
+from schedsync.core.crontab import FIELDS
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Paused, Problem, Row
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import People, Spec, form, spec_from, spec_text
-from schedsync.core.timing import instant, instant_text
+from schedsync.core.timing import Crontab, Interval, Solar, crontab, instant, instant_text, interval, solar
 
 
 def instant_document(value: datetime | None) -> str | None:
@@ -63,12 +65,13 @@ def binding_document(binding: Binding) -> dict[str, Any]:
         "commit": binding.commit,
         "repository": binding.repository,
         "path": binding.path,
-    }
+    } | ({"dirty": True} if binding.dirty else {})
 
 
 def binding_from(values: Mapping[str, Any]) -> Binding:
     """Read where a set comes from back; other keys are passed over."""
-    return Binding(values["environment"], values["repository"], values["path"], values["commit"])
+    dirty = values.get("dirty", False)
+    return Binding(values["environment"], values["repository"], values["path"], values["commit"], dirty)
 
 
 def refusal_document(refusal: Refusal) -> dict[str, str]:
@@ -76,20 +79,16 @@ def refusal_document(refusal: Refusal) -> dict[str, str]:
     return {"code": refusal.code, "message": refusal.message, "override": refusal.override}
 
 
-def refusal_from(values: Mapping[str, Any]) -> Refusal:
-    """Read a refusal back."""
-    return Refusal(**values)
-
-
 def finding_document(finding: Finding) -> dict[str, Any]:
     """Return a finding as JSON values."""
+    names = {"names": list(finding.names)} if finding.names else {}
     return {
         "code": finding.code,
         "severity": finding.severity,
         "message": finding.message,
         "hint": finding.hint,
         "location": location_document(finding.location),
-    }
+    } | names
 
 
 def pause_document(pause: Paused) -> dict[str, Any]:
@@ -134,7 +133,7 @@ def _consequence_document(consequence: Consequence) -> dict[str, Any]:
 
 
 def change_document(change: Change) -> dict[str, Any]:
-    """Return one change as JSON values; ``apply`` holds what an apply needs beside the fields."""
+    """Return one change as JSON values; ``apply`` holds what an apply does beside the fields."""
     result: dict[str, Any] = {
         "kind": change.kind,
         "name": change.name,
@@ -162,24 +161,10 @@ def change_document(change: Change) -> dict[str, Any]:
 
 
 def change_from(values: Mapping[str, Any]) -> Change:
-    """Read one change back, without its consequences; its row has an id and a name, and no spec."""
+    """Read the kind, the names and the fields of a change back: enough to compare it, not enough to write it."""
     extra = {"old_name": values["old_name"]} if values["kind"] == "rename" else {}
-    apply = values["apply"]
-    return KINDS[values["kind"]](
-        name=values["name"],
-        cause=values["cause"],
-        fields=tuple(
-            FieldChange(field["field"], field["before"], field["after"], field["cause"]) for field in values["fields"]
-        ),
-        location=_location_from(values["location"]),
-        people=people_from(values["people"]),
-        edit_may_fire=apply["edit_may_fire"],
-        rearm=apply["rearm"],
-        announced=apply["announced"],
-        ledger_enabled=apply["ledger_enabled"],
-        row=None if apply["row"] is None else Row(apply["row"], extra.get("old_name", values["name"]), None),
-        **extra,
-    )
+    fields = tuple(FieldChange(edit["field"], edit["before"], edit["after"]) for edit in values["fields"])
+    return KINDS[values["kind"]](name=values["name"], fields=fields, **extra)
 
 
 def row_document(row: Row, mask: Callable[[Spec], Spec]) -> dict[str, Any]:
@@ -196,13 +181,28 @@ def row_document(row: Row, mask: Callable[[Spec], Spec]) -> dict[str, Any]:
     }
 
 
+def _spec_from(values: Mapping[str, Any]) -> Spec:
+    """Read a spec back that somebody else may have written: its timing must be one that can run."""
+    spec = spec_from(values)
+    timing = spec.timing
+    if isinstance(timing, Crontab):
+        return replace(
+            spec, timing=crontab({field.name: getattr(timing, field.name) for field in FIELDS}, timing.timezone)
+        )
+    if isinstance(timing, Interval):
+        return replace(spec, timing=interval(timing.microseconds, 1))
+    if isinstance(timing, Solar):
+        return replace(spec, timing=solar(timing.event, timing.latitude, timing.longitude))
+    return spec
+
+
 def row_from(values: Mapping[str, Any]) -> Row:
     """Read a row back."""
     fields = values["fields"]
     return Row(
         id=values["id"],
         name=values["name"],
-        spec=None if fields is None else spec_from(fields),
+        spec=None if fields is None else _spec_from(fields),
         last_run_at=_instant_from(values["last_run_at"]),
         total_run_count=values["total_run_count"],
         date_changed=_instant_from(values["date_changed"]),
@@ -216,7 +216,7 @@ def managed_document(managed: Managed, mask: Callable[[Spec], Spec]) -> dict[str
     return {
         "name": managed.name,
         "row": managed.row_id,
-        "applied": form(mask(managed.spec)),
+        "applied": managed.spec and form(mask(managed.spec)),
         "location": location_document(managed.location),
         "people": people_document(managed.people),
         "commit": managed.commit,
@@ -225,11 +225,12 @@ def managed_document(managed: Managed, mask: Callable[[Spec], Spec]) -> dict[str
 
 def managed_from(values: Mapping[str, Any], set_name: str) -> Managed:
     """Read a ledger entry of a set back."""
+    applied = values["applied"]
     return Managed(
         name=values["name"],
         set=set_name,
         row_id=values["row"],
-        applied=spec_text(spec_from(values["applied"])),
+        applied="" if applied is None else spec_text(_spec_from(applied)),
         location=_location_from(values["location"]),
         people=people_from(values["people"]),
         commit=values["commit"],
@@ -264,4 +265,8 @@ def _task_from(values: Mapping[str, Any]) -> Task:
         parameters = tuple(TaskParameter(**parameter) for parameter in parameters)
         if unknown := {parameter.kind for parameter in parameters} - set(PARAMETER_KINDS):
             raise ValueError(f"unknown kind of parameter `{unknown.pop()}`")
-    return Task(parameters, values["time_limit"], values["soft_time_limit"])
+        if wrong := [parameter.name for parameter in parameters if not parameter.name.isidentifier()]:
+            raise ValueError(f"no parameter can have the name `{wrong[0]}`")
+    task = Task(parameters, values["time_limit"], values["soft_time_limit"])
+    task.signature()
+    return task

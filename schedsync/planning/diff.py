@@ -6,18 +6,19 @@ table, or both. docs/concepts explains the words and rules.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from schedsync.core.change import Adopt, Cause, Change, Create, Delete, FieldChange, Held, Rename, Update
+from schedsync.core.adoption import Adoption
+from schedsync.core.change import Adopt, Cause, Change, Create, Delete, FieldChange, Held, Release, Rename, Update
 from schedsync.core.finding import Finding
-from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.core.schedule import Desired, Schedule, Spec, completed_at, differing, spec_text
 from schedsync.planning.fields import common_cause, field_changes
 from schedsync.planning.match import Matcher
+from schedsync.planning.notices import announcements
 from schedsync.planning.pair import Pair, is_completed, is_held, rearms, spec_after, unless_completed, wanted
 
 
@@ -41,18 +42,21 @@ class Difference:
     notices: tuple[Finding, ...] = ()
 
 
-def diff(desired: Desired, observed: Observed, now: datetime, *, adopt: Collection[str] = ()) -> Difference:
+_NO_FLAGS = Adoption()
+
+
+def diff(desired: Desired, observed: Observed, now: datetime, *, adopt: Adoption = _NO_FLAGS) -> Difference:
     """Compare the files with the tables; deletes come first, then the other changes by name.
 
-    ``now`` decides which schedules are completed and which pauses are over. ``adopt`` are names of rows to take over,
-    beside those with ``adopt: true`` in the files.
+    ``now`` decides which schedules are completed and which pauses are over. ``adopt`` says which rows to take over,
+    beside those with ``adopt`` in the files.
     """
     matcher = Matcher(desired, observed, now)
-    comparison = _Comparison(observed.elsewhere, now, frozenset(adopt))
+    comparison = _Comparison(observed.elsewhere, now, adopt)
     for schedule in desired.schedules.values():
         comparison.compare(matcher.pair(schedule))
     renamed = {change.old_name for change in comparison.changes if isinstance(change, Rename)}
-    deletes = (_delete(managed, row, desired) for managed, row in matcher.unwanted(renamed))
+    deletes = (_unwanted(managed, row, desired) for managed, row in matcher.unwanted(renamed))
     return Difference(
         changes=(*deletes, *sorted(comparison.changes, key=lambda change: change.name)),
         held=tuple(comparison.held),
@@ -62,14 +66,14 @@ def diff(desired: Desired, observed: Observed, now: datetime, *, adopt: Collecti
         name_conflicts=tuple(comparison.name_conflicts),
         lost_rows=matcher.lost_rows(),
         to_record=tuple(comparison.to_record),
-        notices=tuple(_done_announcements(desired, observed.ledger)),
+        notices=tuple(announcements(desired, observed)),
     )
 
 
 class _Comparison:
     """Collects the differences of one schedule after the other."""
 
-    def __init__(self, elsewhere: Mapping[str, str], now: datetime, adopt: frozenset[str]) -> None:
+    def __init__(self, elsewhere: Mapping[str, str], now: datetime, adopt: Adoption) -> None:
         self.elsewhere, self.now, self.adopt = elsewhere, now, adopt
         self.changes: list[Change] = []
         self.held: list[Held] = []
@@ -81,6 +85,7 @@ class _Comparison:
     def compare(self, pair: Pair) -> None:
         """Compare one schedule with its row."""
         if pair.old_name is not None:
+            self._check_holder(pair)
             self._change(Rename, pair)
         elif pair.managed is None:
             self._compare_new(pair)
@@ -97,11 +102,18 @@ class _Comparison:
         name = pair.schedule.name
         if completed_at(pair.schedule.spec, self.now):
             self.completed.append(name)
+            if pair.row is not None and self.adopt.takes(pair.schedule, self.elsewhere.get(name)):
+                self.changes.append(_change(Adopt, pair, self._as_completed(pair, pair.row)))
             return
-        is_ours = pair.schedule.adopt or name in self.adopt
-        if (pair.row is not None or name in self.elsewhere) and not is_ours:
-            self.name_conflicts.append((name, self.elsewhere.get(name)))
+        self._check_holder(pair)
         self._change(Create if pair.row is None else Adopt, pair)
+
+    def _check_holder(self, pair: Pair) -> None:
+        """Note a conflict where the name of a schedule belongs to another set, or to a row that nobody manages."""
+        name, holder = pair.schedule.name, self.elsewhere.get(pair.schedule.name)
+        is_taken = holder is not None or (pair.row is not None and pair.row.name == name)
+        if is_taken and not self.adopt.takes(pair.schedule, holder):
+            self.name_conflicts.append((name, holder))
 
     def _compare_equal(self, pair: Pair, managed: Managed) -> None:
         if completed_at(pair.schedule.spec, self.now):
@@ -114,21 +126,32 @@ class _Comparison:
     def _compare_completed(self, pair: Pair) -> None:
         """Update a completed schedule only where the files changed it; edits in the table are left alone."""
         self.completed.append(pair.schedule.name)
+        self._record_unreadable(pair)
         if pair.row is None or not pair.moved_on:
             return
-        after = replace(wanted(pair), enabled=pair.row.spec is not None and pair.row.spec.enabled)
-        after = unless_completed(after, self.now)
+        after = self._as_completed(pair, pair.row)
         if pair.row.spec is None or differing(after, pair.row.spec):
             self.changes.append(_change(Update, pair, after))
+
+    def _as_completed(self, pair: Pair, row: Row) -> Spec:
+        """Return what the row of a completed schedule shall hold: it is never enabled."""
+        after = replace(wanted(pair), enabled=row.spec is not None and row.spec.enabled)
+        return unless_completed(after, self.now)
 
     def _compare_changed(self, pair: Pair) -> None:
         if is_held(pair):
             self.held.append(Held(pair.schedule.name, pair.schedule.location))
+        self._record_unreadable(pair)
         after = spec_after(pair)
         if pair.row is None or pair.row.spec is None or differing(after, pair.row.spec):
             self.changes.append(_change(Update, pair, after))
         elif pair.pause is None or pair.paused:
             self.unchanged += not is_held(pair)
+
+    def _record_unreadable(self, pair: Pair) -> None:
+        """Record the files' values where the ledger's cannot be read, also if the row needs no change."""
+        if pair.row is not None and pair.managed is not None and pair.managed.spec is None:
+            self.to_record.append(pair.schedule)
 
     def _change(self, kind: type[Change], pair: Pair) -> None:
         self.changes.append(_change(kind, pair, spec_after(pair)))
@@ -163,7 +186,11 @@ def _rename_cause(pair: Pair) -> Cause:
     return "drift" if by_hand else "files"
 
 
-def _delete(managed: Managed, row: Row, desired: Desired) -> Delete:
+def _unwanted(managed: Managed, row: Row, desired: Desired) -> Change:
+    """Return the change of a managed schedule that is in no file any more."""
+    if managed.name in desired.kept_rows:
+        location = desired.removed.get(managed.name)
+        return Release(name=managed.name, row=row, location=location, people=managed.people)
     return Delete(
         name=managed.name,
         row=row,
@@ -172,21 +199,3 @@ def _delete(managed: Managed, row: Row, desired: Desired) -> Delete:
         people=managed.people,
         announced=managed.name in desired.removed,
     )
-
-
-def _done_announcements(desired: Desired, ledger: Mapping[str, Managed]) -> Iterator[Finding]:
-    """Yield a finding for each ``renamed_from``, ``adopt`` and ``removed`` that has been carried out."""
-    for schedule in desired.schedules.values():
-        if schedule.name not in ledger:
-            continue
-        if schedule.renamed_from and schedule.renamed_from not in ledger:
-            yield _done(f"`renamed_from` of `{schedule.name}`", schedule.location)
-        if schedule.adopt:
-            yield _done(f"`adopt` of `{schedule.name}`", schedule.location)
-    for name, location in desired.removed.items():
-        if name not in ledger:
-            yield _done(f"`{name}` under `removed`", location)
-
-
-def _done(announcement: str, location: Location | None) -> Finding:
-    return Finding("SS161", f"{announcement} is done, remove the line", location, severity="info")

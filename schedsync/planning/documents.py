@@ -7,21 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from schedsync.core.change import Change
-from schedsync.core.origin import Binding
-from schedsync.core.refusal import Refusal
 from schedsync.core.timing import instant_text
 from schedsync.planning.converter import (
     binding_document,
-    binding_from,
     change_document,
     change_from,
     finding_document,
     held_document,
     pause_document,
     refusal_document,
-    refusal_from,
 )
-from schedsync.planning.plan import Plan, checksum
+from schedsync.planning.plan import Plan
 
 #: The version of the document; see schemas/plan.v1.schema.json.
 VERSION = 1
@@ -29,19 +25,11 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """A plan that was read back from its document.
-
-    ``fingerprint`` is that of the state that was compared; ``documents`` are the changes as JSON values.
-    """
+    """What a later apply compares of a plan that was read back: its set, environment and changes."""
 
     set: str
-    binding: Binding
-    checksum: str
-    fingerprint: str
+    environment: str | None
     changes: tuple[Change, ...]
-    lost_rows: tuple[str, ...]
-    refusals: tuple[Refusal, ...]
-    documents: tuple[Mapping[str, Any], ...] = ()
 
 
 def document(plan: Plan) -> dict[str, Any]:
@@ -65,21 +53,9 @@ def document(plan: Plan) -> dict[str, Any]:
 
 
 def saved_plan(values: Mapping[str, Any]) -> SavedPlan:
-    """Read a plan back from its document; raises ValueError, KeyError or TypeError where it has another shape.
+    """Read a plan back from a document that conforms to schemas/plan.v1.schema.json.
 
-    The checksum is computed again: a document that was edited by hand is refused.
+    Raises ValueError or KeyError where a rename has no old name.
     """
-    binding = binding_from(values)
     changes = tuple(change_from(change) for change in values["changes"])
-    if checksum(values["set"], binding.environment, changes) != values["checksum"]:
-        raise ValueError("its checksum does not fit its changes")
-    return SavedPlan(
-        set=values["set"],
-        binding=binding,
-        checksum=values["checksum"],
-        fingerprint=values["observed"],
-        changes=changes,
-        lost_rows=tuple(values["forgotten"]),
-        refusals=tuple(refusal_from(refusal) for refusal in values["refusals"]),
-        documents=tuple(values["changes"]),
-    )
+    return SavedPlan(values["set"], values["environment"], changes)

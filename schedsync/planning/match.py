@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from schedsync.core.adoption import Adoption
 from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.planning.pair import Pair
@@ -54,7 +55,7 @@ class Matcher:
         old, rows, observed = schedule.renamed_from, self.observed.rows, self.observed
         if old is None or old in self.desired.schedules or old not in rows or schedule.name in rows:
             return None
-        may_take = old in observed.ledger or (schedule.adopt and old not in observed.elsewhere)
+        may_take = old in observed.ledger or Adoption().takes(schedule, observed.elsewhere.get(old))
         return old if may_take else None
 
     def _renamed_by_hand(self, managed: Managed) -> Row | None:

@@ -12,15 +12,16 @@ from schedsync.core.change import KINDS, Change
 class Outcome:
     """What an apply wrote, and whether the tables still hold it.
 
-    ``settled`` is true where the tables were read once more after a poll of Beat. ``repaired`` are names that somebody
-    wrote back and that were applied again, ``unconfirmed`` those that the tables still do not hold. ``loaded`` are the
-    Beats that have loaded the change, None where the apply did not wait; ``behind`` are those that did not in time.
+    ``settled`` is after how many seconds the tables were read once more, for a poll of Beat; 0 where they were not.
+    ``repaired`` are names that somebody wrote back and that were applied again, ``unconfirmed`` those that the tables
+    still do not hold. ``loaded`` are the Beats that have loaded the change, None where the apply did not wait;
+    ``behind`` are those that did not in time.
     """
 
     changes: tuple[Change, ...] = ()
     run: uuid.UUID | None = None
     checksum: str = ""
-    settled: bool = False
+    settled: float = 0.0
     repaired: tuple[str, ...] = ()
     unconfirmed: tuple[str, ...] = ()
     loaded: tuple[str, ...] | None = None

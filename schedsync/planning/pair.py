@@ -32,17 +32,22 @@ class Pair:
         return self.pause is not None and not self.pause.ended(self.now)
 
     @property
-    def base(self) -> Spec | None:
-        """The spec that was applied last; disabled where a pause disabled the row since."""
+    def applied(self) -> Spec | None:
+        """The spec that was applied last; the row's where the ledger's cannot be read, None where neither can."""
         if self.managed is None:
             return None
-        return self.managed.spec if self.pause is None else replace(self.managed.spec, enabled=False)
+        return self.managed.spec or (self.row.spec if self.row is not None else None)
+
+    @property
+    def base(self) -> Spec | None:
+        """The spec that was applied last; disabled where a pause disabled the row since."""
+        applied = self.applied
+        return applied if applied is None or self.pause is None else replace(applied, enabled=False)
 
     @property
     def moved_on(self) -> tuple[str, ...]:
         """The fields that the files changed since they were applied last."""
-        spec = self.schedule.spec
-        return FIELDS if self.managed is None else differing(spec, self.managed.spec)
+        return FIELDS if self.applied is None else differing(self.schedule.spec, self.applied)
 
 
 def is_completed(pair: Pair) -> bool:
@@ -52,13 +57,15 @@ def is_completed(pair: Pair) -> bool:
         return True
     if not spec.one_off or pair.row is None or pair.managed is None or _new_instant(pair):
         return False
-    in_table = pair.row.spec
-    if in_table is None or not in_table.one_off or not pair.managed.spec.one_off or _is_ahead(in_table, pair.now):
+    in_table, applied = pair.row.spec, pair.applied
+    if in_table is None or applied is None or not in_table.one_off or not applied.one_off:
+        return False
+    if _is_ahead(in_table, pair.now):
         return False
     if pair.row.total_run_count > 0:
         return True
     # After its run Beat disables a one-off and resets its count, so the row looks as if it had never run.
-    return not in_table.enabled and pair.managed.spec.enabled and spec.enabled and pair.pause is None
+    return not in_table.enabled and pair.managed.was_enabled and spec.enabled and pair.pause is None
 
 
 def _is_ahead(spec: Spec, now: datetime) -> bool:
@@ -91,7 +98,7 @@ def is_held(pair: Pair) -> bool:
         return False
     if "enabled" in pair.schedule.ignore_changes or _rearms_by_instant(pair):
         return False
-    return pair.schedule.spec.enabled and managed.spec.enabled and not row.spec.enabled
+    return pair.schedule.spec.enabled and managed.was_enabled and not row.spec.enabled
 
 
 def _rearms_by_instant(pair: Pair) -> bool:

@@ -14,7 +14,7 @@ from schedsync.core.location import Location
 from schedsync.core.observed import Observed, Paused
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
-from schedsync.core.schedule import People, Schedule, Spec, canonical_json, spec_text, value_from
+from schedsync.core.schedule import People, Schedule, canonical_json, spec_text
 from schedsync.core.timing import instant_text
 
 
@@ -116,20 +116,12 @@ def _digest(text: str) -> str:
 
 
 def refreshed(change: Change, observed: Observed) -> Change:
-    """Return a change with its row as it is now; one that was read from a document gets its specs too.
+    """Return a change with its row as it is now.
 
     The state that was compared must still be the same: see :func:`fingerprint`.
     """
     old_name = change.old_name if isinstance(change, Rename) else change.name
-    row = observed.find(old_name, change.row.id) if change.row is not None else None
-    if change.after is not None or change.kind == "delete":
-        return replace(change, row=row)
-    written = {field.field: value_from(field.field, field.after) for field in change.fields if field.field != "name"}
-    before = row.spec if row is not None else None
-    after = Spec(**written) if before is None else replace(before, **written)
-    enabled = change.ledger_enabled
-    ledger = after if enabled is None or enabled == after.enabled else replace(after, enabled=enabled)
-    return replace(change, row=row, after=after, ledger=ledger)
+    return replace(change, row=observed.find(old_name, change.row.id) if change.row is not None else None)
 
 
 def drift_only(plan: Plan, edits: Mapping[int, Edit]) -> Plan:

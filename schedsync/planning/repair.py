@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from schedsync.core.change import Change, Create, Rename, Update
+from schedsync.core.change import Change, Create, Release, Rename, Update
 from schedsync.core.observed import Observed, Row
 from schedsync.core.schedule import Spec, completed_at, with_fields
 
@@ -15,6 +15,8 @@ def repair(change: Change, observed: Observed, at: datetime) -> Change | None:
 
     Only fields that the change wrote are compared: somebody may have edited the others since.
     """
+    if isinstance(change, Release):
+        return None
     known = change.row.id if change.row else None
     if change.after is None:
         row = observed.by_id.get(known) if known is not None else None

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from schedsync.core.change import Change, Delete
+from schedsync.core.names import first_names
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Limits, Refusal
 
@@ -16,17 +17,19 @@ class Situation:
 
     ``desired`` and ``managed`` are numbers of schedules. ``name_conflicts`` are pairs of a name and the set that
     manages its row, or None. ``older`` is true where the commit does not descend from the one that was applied last.
+    ``dirty_files`` are paths of files that differ from the commit.
     """
 
     set: str
     desired: int
     managed: int
     name_conflicts: Sequence[tuple[str, str | None]] = ()
-    case_twins: Sequence[tuple[str, str]] = ()
+    same_names: Sequence[tuple[str, str]] = ()
     dual_writers: Collection[str] = ()
     now: Binding = field(default_factory=Binding)
     last: Binding | None = None
     older: bool = False
+    dirty_files: Sequence[str] = ()
 
 
 def is_stop(change: Change) -> bool:
@@ -48,6 +51,7 @@ def refusals(changes: Sequence[Change], situation: Situation, limits: Limits) ->
         *_dual_writers(changes, situation, limits),
         *_older(situation, limits),
         *_moved(situation, limits),
+        *_dirty(situation, limits),
     )
 
 
@@ -56,7 +60,7 @@ def _empty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
         yield Refusal(
             "empty_set",
             f"the files hold no schedule, but set `{situation.set}` manages {situation.managed}",
-            "--allow-empty, to delete them all",
+            _way_out("empty_set", "--allow-empty, to delete them all"),
         )
 
 
@@ -80,34 +84,40 @@ def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> I
 
 
 def _too_many(message: str, stops: int) -> Refusal:
-    return Refusal("too_many_stops", message, f"--allow-stops {stops}, or announce the deletes under `removed`")
+    flag = f"--allow-stops {stops}, or announce the deletes under `removed`"
+    return Refusal("too_many_stops", message, _way_out("too_many_stops", flag), stops)
+
+
+def _way_out(rule: str, flag: str) -> str:
+    """Name the flag that lifts a rule, and the entry in the configuration that does."""
+    return f'{flag}, or in Git `[[safety.allow]]` with `rule = "{rule}"`'
 
 
 def _name_conflicts(situation: Situation) -> Iterator[Refusal]:
     for name, holder in situation.name_conflicts:
-        manages = f"set `{holder}` manages it" if holder else "no set manages it"
-        yield Refusal(
-            "name_taken",
-            f"a row `{name}` exists already, and {manages}",
-            f"--adopt {name!r}, or `adopt: true` in the file",
-        )
-    for name, twin in situation.case_twins:
-        yield Refusal(
-            "name_taken",
-            f"`{name}` differs only in case from the row `{twin}`; MariaDB takes them for one name",
-            "rename one of them",
-        )
+        yield _name_taken(name, holder)
+    for name, other in situation.same_names:
+        yield Refusal("name_taken", f"`{name}` and `{other}` are one name for this database", "rename one of them")
+
+
+def _name_taken(name: str, holder: str | None) -> Refusal:
+    if holder is None:
+        message = f"a row `{name}` exists already, and no set manages it"
+        return Refusal("name_taken", message, f"--adopt {name!r}, or `adopt: true` in the file")
+    message = f"a row `{name}` exists already, and set `{holder}` manages it"
+    way_out = f"remove it from these files; or take it over: --adopt-from {holder!r}, or `adopt: {{from: {holder}}}`"
+    return Refusal("name_taken", message, way_out)
 
 
 def _dual_writers(changes: Sequence[Change], situation: Situation, limits: Limits) -> Iterator[Refusal]:
     if limits.allow_dual_writer:
         return
-    written = {change.name for change in changes if not isinstance(change, Delete)}
+    written = {change.name for change in changes if change.after is not None}
     for name in sorted(written & set(situation.dual_writers)):
         yield Refusal(
             "dual_writer",
             f"`{name}` is also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite this row at its next start",
-            "remove it there; --allow-dual-writer",
+            _way_out("dual_writer", "remove it there; --allow-dual-writer"),
         )
 
 
@@ -117,7 +127,7 @@ def _older(situation: Situation, limits: Limits) -> Iterator[Refusal]:
             "older_commit",
             f"commit {_short(situation.now.commit)} does not descend from {_short(situation.last.commit)}, "
             "which was applied last",
-            "--allow-older",
+            _way_out("older_commit", "--allow-older"),
         )
 
 
@@ -129,7 +139,7 @@ def _moved(situation: Situation, limits: Limits) -> Iterator[Refusal]:
         yield Refusal(
             "other_environment",
             f"set `{situation.set}` was last applied to {_environment(last)}, this is {_environment(now)}",
-            "--allow-move, or another set for this environment",
+            _way_out("other_environment", "--allow-move, or another set for this environment"),
         )
     if (last.repository and now.repository and last.repository != now.repository) or (
         last.path is not None and now.path is not None and last.path != now.path
@@ -137,8 +147,21 @@ def _moved(situation: Situation, limits: Limits) -> Iterator[Refusal]:
         yield Refusal(
             "moved_set",
             f"set `{situation.set}` was last applied from {_place(last)}, this is {_place(now)}",
-            "--allow-move",
+            _way_out("moved_set", "--allow-move"),
         )
+
+
+def _dirty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
+    """Refuse files that differ from the commit; without an environment they are only a warning."""
+    if situation.dirty_files and situation.now.environment is not None and not limits.allow_dirty:
+        yield Refusal("dirty_files", dirty_text(situation), "commit the changes; --allow-dirty")
+
+
+def dirty_text(situation: Situation) -> str:
+    """Say which files differ from the commit."""
+    files = situation.dirty_files
+    count = "1 file differs" if len(files) == 1 else f"{len(files):,} files differ"
+    return f"{count} from commit {_short(situation.now.commit)}: {first_names(files, 5)}"
 
 
 def _environment(binding: Binding) -> str:

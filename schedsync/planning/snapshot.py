@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from schedsync.core.application import Application
+from schedsync.core.controls import NO_CONTROLS, Controls, controls_document, controls_from
 from schedsync.core.observed import Observed
 from schedsync.core.origin import Binding
 from schedsync.core.schedule import Desired, Spec, canonical_json
@@ -39,7 +40,8 @@ VERSION = 1
 class Snapshot:
     """The application and the observed state of one set.
 
-    ``last`` is where the set was applied from last, ``dual_writers`` are the names in CELERY_BEAT_SCHEDULE.
+    ``last`` is where the set was applied from last, ``dual_writers`` are the names in CELERY_BEAT_SCHEDULE,
+    ``controls`` those of Django's settings.
     """
 
     set: str
@@ -48,6 +50,7 @@ class Snapshot:
     observed: Observed = field(default_factory=Observed)
     last: Binding | None = None
     dual_writers: frozenset[str] = frozenset()
+    controls: Controls = NO_CONTROLS
 
     def document(self) -> dict[str, Any]:
         """Return the snapshot as JSON values by schemas/snapshot.v1.schema.json, its secrets masked."""
@@ -58,12 +61,16 @@ class Snapshot:
             "created_at": instant_text(self.created_at),
             "application": application_document(self.application),
             "rows": [row_document(row, masked_spec) for row in observed.rows.values()],
-            "ledger": [managed_document(managed, masked_spec) for managed in observed.ledger.values()],
+            "ledger": [_masked_people(managed_document(entry, masked_spec)) for entry in observed.ledger.values()],
             "elsewhere": dict(observed.elsewhere),
             "pauses": [snapshot_pause_document(pause) for pause in observed.pauses.values()],
             "last": self.last and binding_document(self.last),
             "dual_writers": sorted(self.dual_writers),
-        }
+        } | ({} if self.controls == NO_CONTROLS else {"controls": controls_document(self.controls)})
+
+
+def _masked_people(entry: dict[str, Any]) -> dict[str, Any]:
+    return entry | {"people": masked(entry["people"])}
 
 
 def snapshot_from(values: Mapping[str, Any]) -> Snapshot:
@@ -81,15 +88,18 @@ def snapshot_from(values: Mapping[str, Any]) -> Snapshot:
         ),
         last=last and binding_from(last),
         dual_writers=frozenset(values["dual_writers"]),
+        # Snapshots of earlier versions have none.
+        controls=controls_from(values.get("controls", {})),
     )
 
 
 def masked_spec(spec: Spec) -> Spec:
     """Return a spec whose secrets are masked."""
     args, kwargs, headers = map(_masked_text, (spec.args, spec.kwargs, spec.headers))
-    if (args, kwargs, headers) == (spec.args, spec.kwargs, spec.headers):
+    description = masked(spec.description)
+    if (args, kwargs, headers, description) == (spec.args, spec.kwargs, spec.headers, spec.description):
         return spec
-    return replace(spec, args=args, kwargs=kwargs, headers=headers)
+    return replace(spec, args=args, kwargs=kwargs, headers=headers, description=description)
 
 
 def _masked_text(text: str) -> str:
@@ -101,7 +111,7 @@ def masked_desired(desired: Desired) -> Desired:
     schedules = {
         name: replace(schedule, spec=masked_spec(schedule.spec)) for name, schedule in desired.schedules.items()
     }
-    return Desired(schedules, desired.removed)
+    return replace(desired, schedules=schedules)
 
 
 def check_set(snapshot: Snapshot, set_name: str) -> None:

@@ -11,6 +11,7 @@ from schedsync.core.names import first_names
 from schedsync.core.timing import Crontab, Interval, clock_text, instant_text, zone_of
 from schedsync.render import heatmap
 from schedsync.render.html import rendered
+from schedsync.render.json_ import escaped
 from schedsync.render.text import Paint, plain
 from schedsync.render.words import counted, printable, timing_words
 
@@ -68,25 +69,28 @@ def _load(value: Forecast, paint: Paint) -> Iterator[str]:
 def json_(value: Forecast) -> str:
     """Write a forecast as JSON: ``load`` holds the starts in each minute of a week, in all and by queue."""
     load = value.load
-    return json.dumps(
-        {
-            "version": 1,
-            "from": instant_text(value.start),
-            "schedules": [_outlook_document(one) for one in value.outlooks],
-            "load": {
-                "start": instant_text(load.window.start),
-                "since": instant_text(load.window.since),
-                "minutes": len(load.total),
-                "starts_a_day": load.first_day(),
-                "starts_in_all": sum(load.total),
-                "total": list(load.total),
-                "queues": {queue: list(counts) for queue, counts in load.queues.items()},
-                "worst": [
-                    {"at": instant_text(one.at), "starts": one.starts, "names": list(one.names)} for one in value.worst
-                ],
+    return escaped(
+        json.dumps(
+            {
+                "version": 1,
+                "from": instant_text(value.start),
+                "schedules": [_outlook_document(one) for one in value.outlooks],
+                "load": {
+                    "start": instant_text(load.window.start),
+                    "since": instant_text(load.window.since),
+                    "minutes": len(load.total),
+                    "starts_a_day": load.first_day(),
+                    "starts_in_all": sum(load.total),
+                    "total": list(load.total),
+                    "queues": {queue: list(counts) for queue, counts in load.queues.items()},
+                    "worst": [
+                        {"at": instant_text(one.at), "starts": one.starts, "names": list(one.names)}
+                        for one in value.worst
+                    ],
+                },
             },
-        },
-        ensure_ascii=False,
+            ensure_ascii=False,
+        )
     )
 
 

@@ -16,6 +16,7 @@ from schedsync.planning.documents import document
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.planning.snapshot import Snapshot
+from schedsync.render.words import RUNNER
 from schedsync.review.result import Review
 
 #: Characters that a terminal obeys, or does not show; within JSON they stand in strings only.
@@ -24,7 +25,12 @@ _UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud
 
 def dump(value: Any) -> str:
     """Write JSON as people and programs read it."""
-    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(value, indent=2, ensure_ascii=False))
+    return escaped(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def escaped(text: str) -> str:
+    """Return JSON in which nothing is a command to a terminal, or to a runner that reads the log; it means the same."""
+    return RUNNER.sub("#\\\\u0023", _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
 
 def findings(found: Sequence[Finding], files: int, schedules: int) -> str:
@@ -41,7 +47,7 @@ def findings(found: Sequence[Finding], files: int, schedules: int) -> str:
 
 
 def plan(value: Plan) -> str:
-    """Write a plan by schemas/plan.v1.schema.json, its secrets masked: where there are any, it cannot be applied."""
+    """Write a plan by schemas/plan.v1.schema.json, its secrets masked."""
     return dump(_without_secrets(document(value)))
 
 
@@ -69,8 +75,8 @@ def snapshot(value: Snapshot) -> str:
 
 
 def compact_plan(value: Plan) -> str:
-    """Write a plan for a file that ``apply --plan`` reads."""
-    return json.dumps(document(value), separators=(",", ":"))
+    """Write a plan for a file that ``apply --plan`` reads, its secrets masked."""
+    return escaped(json.dumps(_without_secrets(document(value)), separators=(",", ":")))
 
 
 def outcome(value: Outcome, set_name: str, environment: str | None) -> str:
@@ -86,7 +92,7 @@ def outcome(value: Outcome, set_name: str, environment: str | None) -> str:
             "changes": _without_secrets({"changes": [change_document(change) for change in value.changes]})["changes"],
             "verification": {
                 "confirmed": not value.unconfirmed,
-                "after_a_poll_of_beat": value.settled,
+                "after_a_poll_of_beat": value.settled > 0,
                 "repaired": list(value.repaired),
                 "unconfirmed": list(value.unconfirmed),
                 "loaded": None if value.loaded is None else list(value.loaded),

@@ -18,6 +18,7 @@ from schedsync.planning.plan import Plan
 from schedsync.render.words import (
     Group,
     counted,
+    drift_text,
     edit_text,
     groups,
     held_text,
@@ -39,13 +40,16 @@ _LONG_FENCE = re.compile("`{40,}")
 #: They look like nothing, and are no control characters.
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 #: Deletes and what fires at once stand on top.
-_ORDER = {"delete": 0, "adopt": 2, "rename": 3, "update": 4, "create": 5}
-_ALARMING = frozenset({"fires_at_once", "fires_late", "stops", "never_runs", "more_often"})
+_ORDER = {"delete": 0, "release": 1, "adopt": 2, "rename": 3, "update": 4, "create": 5}
+_ALARMING = frozenset({"fires_at_once", "fires_late", "stops", "never_runs", "more_often", "taken_over"})
 #: Consequences whose message holds text from outside.
 _QUOTED = frozenset({"pause_ends", "taken_over"})
 _HARMLESS = re.compile(r"[A-Za-z0-9_ ,;:.()/+`%→-]*\Z")
 _HEADING = "SS219"
-_DONE = {"create": "created", "update": "updated", "delete": "deleted", "rename": "renamed", "adopt": "adopted"}
+_DONE = {
+    "create": "created", "update": "updated", "delete": "deleted", "rename": "renamed", "adopt": "adopted",
+    "release": "no longer managed",
+}  # fmt: skip
 
 
 def plan(value: Plan) -> str:
@@ -95,7 +99,7 @@ def drift(value: Plan) -> str:
     head = [
         f"### Drift in {code(scope_text(value))}",
         "",
-        f"{count:,} edited behind Git's back" if count else "none",
+        drift_text(value) if count else "none",
         "",
     ]
     table: list[str] = []

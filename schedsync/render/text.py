@@ -14,6 +14,7 @@ from schedsync.planning.plan import Plan
 from schedsync.render.words import (
     Group,
     counted,
+    drift_text,
     edit_text,
     environments_text,
     groups,
@@ -32,11 +33,13 @@ from schedsync.review.result import Review
 
 #: Paints a text in a style; the door decides whether there is colour.
 Paint = Callable[[str, str], str]
-_SIGNS = {"create": "+", "update": "~", "delete": "-", "rename": ">", "adopt": "<"}
-_STYLES = {"create": "green", "update": "yellow", "delete": "red", "rename": "cyan", "adopt": "cyan"}
+_SIGNS = {"create": "+", "update": "~", "delete": "-", "rename": ">", "adopt": "<", "release": "x"}
+_STYLES = {
+    "create": "green", "update": "yellow", "delete": "red", "rename": "cyan", "adopt": "cyan", "release": "cyan",
+}  # fmt: skip
 #: What the workers do not know yet heads a plan.
 _HEADING = "SS219"
-_LOUD = frozenset({"fires_at_once", "fires_late", "stops", "never_runs", "may_restore_run", "more_often"})
+_LOUD = frozenset({"fires_at_once", "fires_late", "stops", "never_runs", "may_restore_run", "more_often", "taken_over"})
 
 
 def plain(text: str, _style: str) -> str:
@@ -113,11 +116,12 @@ def drift(value: Plan, paint: Paint = plain) -> str:
     count = len(value.changes) + len(value.held)
     if not count:
         return "\n".join([f"No drift in {printable(scope_text(value))}", *_states(value, paint)])
-    lines = [paint(f"Drift in {printable(scope_text(value))}: {count:,} edited behind Git's back", "bold")]
+    lines = [paint(f"Drift in {printable(scope_text(value))}: {drift_text(value)}", "bold")]
     for group in groups(value.changes):
         lines += ["", *_drifted(group, paint)]
     lines += _states(value, paint)
-    lines += ["", "`schedsync apply` puts back what the files say, but for what is held or paused"]
+    if value.changes:
+        lines += ["", "`schedsync apply` puts back what the files say, but for what is held or paused"]
     return "\n".join(lines)
 
 
@@ -209,13 +213,16 @@ def outcome(value: Outcome, paint: Paint = plain) -> str:
         "delete": "deleted",
         "rename": "renamed",
         "adopt": "adopted",
+        "release": "no longer managed",
     }
     done = ", ".join(f"{counts[kind]:,} {word}" for kind, word in words.items() if counts[kind])
     lines = [paint(f"Applied: {done}", "green"), f"run {value.run}"]
     if value.repaired:
         lines.append(f"written back by somebody else and applied again: {_some(value.repaired)}")
+    if value.loaded and value.is_loaded and not value.unconfirmed:
+        return "\n".join([*lines, f"confirmed: {loaded[0]}"])
     if not value.unconfirmed:
-        lines.append("confirmed" + (" after a poll of Beat" if value.settled else ""))
+        lines.append("read back" + (f" after {value.settled:g} s" if value.settled else ""))
     return "\n".join(lines + loaded)
 
 

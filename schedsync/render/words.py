@@ -20,19 +20,26 @@ from schedsync.planning.plan import Plan
 #: From so many alike on they are shown as one.
 FOLD_FROM = 4
 #: In the order in which a summary names them.
-COUNTED = ("create", "update", "rename", "adopt", "delete")
+COUNTED = ("create", "update", "rename", "adopt", "release", "delete")
 _VERBS = {
     "create": "to create",
     "update": "to update",
     "rename": "to rename",
     "adopt": "to adopt",
+    "release": "no longer to manage",
     "delete": "to delete",
 }
 _LONGEST = 200
 #: Commands that the runners of GitHub and Azure find anywhere in a line.
-_RUNNER = re.compile(r"##(?=[a-z]*\[)")
+RUNNER = re.compile(r"##(?=[a-z]*\[)")
 #: What can hold a secret.
 _ARGUMENTS = frozenset({"args", "kwargs", "headers"})
+
+
+def drift_text(value: Plan) -> str:
+    """Return how many schedules somebody edited, and how many a human holds; only what there is."""
+    counts = {"edited behind Git's back": len(value.changes), "held by a human": len(value.held)}
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ def printable(text: str) -> str:
     """
     if not (text.isascii() and text.isprintable()):
         text = "".join(_visible(character) for character in text)
-    return _RUNNER.sub("#\\\\u0023", text)
+    return RUNNER.sub("#\\\\u0023", text)
 
 
 def _visible(character: str) -> str:
@@ -180,7 +187,7 @@ def _written_out(text: str, field: Field) -> str:
 def scope_text(plan: Plan) -> str:
     """Write which set, environment and commit a plan is for."""
     environment = f" in {plan.binding.environment}" if plan.binding.environment else ""
-    commit = f" at {plan.binding.commit[:12]}" if plan.binding.commit else ""
+    commit = f" at {text}" if (text := plan.binding.commit_text) else ""
     return f"set {plan.set}{environment}{commit}"
 
 

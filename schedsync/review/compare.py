@@ -14,6 +14,7 @@ from schedsync.calendar.slots import last_slot
 from schedsync.calendar.stock_beat import slots
 from schedsync.calendar.words import when
 from schedsync.core.change import Change, Consequence, Create, Delete
+from schedsync.core.controls import KEYS, controls_document
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Observed, Row
@@ -21,12 +22,15 @@ from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import Desired, Schedule, Spec, spec_text
 from schedsync.core.timing import Crontab, Timing
+from schedsync.planning import controls
+from schedsync.planning.allowances import lift
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan, refused_by_celery
 from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import diff
+from schedsync.planning.notices import folded
 from schedsync.planning.plan import Plan
 from schedsync.planning.safety import Situation, refusals
-from schedsync.planning.snapshot import masked_desired
+from schedsync.planning.snapshot import Snapshot, masked_desired
 from schedsync.review.result import EnvironmentReview, Request
 from schedsync.review.side import Side
 
@@ -46,24 +50,32 @@ def compare_environment(
     before, after = desired
     load = load_of(after.schedules.values(), week_of(now), slots)
     earlier = load_of(before.schedules.values(), week_of(now), slots) if request.pictures else load
-    plan = _plan(request, sides, desired, environment, now)
+    plan, lifted = _plan(request, sides, desired, environment, now)
     plan = replace(plan, changes=tuple(_with_crowd(change, load, after) for change in plan.changes))
     place = sides[1].place
     foretold = [*refused_by_celery(_compared(sides, desired, environment)[1])]
-    foretold += [*_refused(plan.refusals, environment, place), *_renames(plan.changes)]
-    foretold += _not_compared(sides, desired, environment)
+    foretold += [*lifted, *_refused(plan.refusals, environment, place), *_renames(plan.changes)]
+    foretold += _not_allowed(request, sides, after, environment, plan)
+    foretold += [*_not_compared(sides, desired, environment), *_takeovers(before, after)]
     return EnvironmentReview(environment, plan, earlier, load), foretold
 
 
-def configuration(before: Side, after: Side) -> Iterator[Finding]:
+def configuration(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
     """Yield what changes in the configuration, and changes what an apply does or lets pass."""
+    yield from _allowances(before, after, now)
     if not before.there:
         return
     old, new, place = before.config, after.config, after.place
+    values, now_values = controls_document(old.controls), controls_document(new.controls)
     messages = [
         f"`{name}` goes from {getattr(old, name)} to {getattr(new, name)}"
         for name in ("max_stops", "max_stop_percent")
         if getattr(old, name) != getattr(new, name)
+    ]
+    messages += [
+        f"`[safety] {name}` goes from {_shown(values[name])} to {_shown(now_values[name])}"
+        for name in KEYS
+        if values[name] != now_values[name]
     ]
     messages += [f"environment `{name}` is new" for name in new.environments if name not in old.environments]
     messages += [f"environment `{name}` goes" for name in old.environments if name not in new.environments]
@@ -72,6 +84,21 @@ def configuration(before: Side, after: Side) -> Iterator[Finding]:
     if old.set != new.set:
         message = f"the set is `{new.set}` now: set `{old.set}` manages what it applied, and an apply would be refused"
         yield Finding("SS168", message, place, f"keep `{old.set}`; or adopt each name, and empty the old set")
+
+
+def _allowances(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
+    """Yield the refusals that the configuration lifts, or lifts no longer; an entry that has ended lifts nothing."""
+    old = set(before.config.allowances) if before.there else set()
+    new = set(after.config.allowances)
+    for text, entries in (("is new, it lifts", new - old), ("goes, it lifted", old - new)):
+        for entry in sorted((each for each in entries if not each.ended(now)), key=str):
+            yield Finding("SS168", f"an entry of `[[safety.allow]]` {text} {entry}", after.place, None, "warning")
+
+
+def _shown(value: str | Sequence[str] | None) -> str:
+    if value is None:
+        return "no limit"
+    return f"`{value}`" if isinstance(value, str) else ", ".join(f"`{each}`" for each in value) or "nothing"
 
 
 def _compared(
@@ -91,7 +118,7 @@ def _compared(
         for schedule in list(mine.values()):
             if schedule.name not in others and schedule.location.path in broken:
                 del mine[schedule.name]
-    return left, Desired(come, after.removed)
+    return left, replace(after, schedules=come)
 
 
 def _not_compared(
@@ -107,13 +134,31 @@ def _not_compared(
                 yield Finding("SS167", message, Location(path, 1, 1), None, "warning" if number == 0 else "info")
 
 
+def _takeovers(before: Desired, after: Desired) -> Iterator[Finding]:
+    """Yield an alarm for each set whose schedules are taken over from now on."""
+    taken: dict[str, list[tuple[str, Location | None]]] = {}
+    for name, schedule in after.schedules.items():
+        earlier = before.schedules.get(name)
+        if schedule.adopt_from is not None and (earlier is None or earlier.adopt_from != schedule.adopt_from):
+            taken.setdefault(schedule.adopt_from, []).append((name, schedule.location))
+    for holder, named in taken.items():
+        yield from folded(
+            "SS176",
+            named,
+            f"`{{name}}` is taken over from set `{holder}`, which no longer manages its row then",
+            f"{{count}} schedules are taken over from set `{holder}`, which no longer manages their rows then",
+            f"the owners of set `{holder}` must agree, and remove it from their files",
+        )
+
+
 def _plan(
     request: Request,
     sides: tuple[Side, Side],
     desired: tuple[Desired, Desired],
     environment: str | None,
     now: datetime,
-) -> Plan:
+) -> tuple[Plan, list[Finding]]:
+    """Return the plan, and findings about the refusals that the configuration lifts."""
     before, after = desired
     left, moved = _compared(sides, desired, environment)
     observed = _as_applied(left, now)
@@ -125,19 +170,21 @@ def _plan(
         now=Binding(environment, path=sides[1].path),
         last=_last(sides[0], environment),
     )
+    # A set with errors is not applied at all.
     broken = sides[1].broken(environment)
-    return Plan(
+    refused, lifted = ((), []) if broken else _refusals(request, sides[1], after, difference.changes, situation, now)
+    plan = Plan(
         set=sides[1].config.set,
         binding=situation.now,
         changes=tuple(with_consequences(change, observed, now) for change in difference.changes),
         observed=observed,
         now=now,
         completed=difference.completed,
-        # A set with errors is not applied at all.
-        refusals=() if broken else _refusals(request, sides[1], after, difference.changes, situation, now),
+        refusals=refused,
         unchanged=difference.unchanged
         + sum(before.schedules.get(name) is new for name, new in after.schedules.items()),
     )
+    return plan, lifted
 
 
 def _last(before: Side, environment: str | None) -> Binding | None:
@@ -155,15 +202,38 @@ def _refusals(
     changes: Sequence[Change],
     situation: Situation,
     now: datetime,
-) -> tuple[Refusal, ...]:
-    """Return what an apply would be refused for: by the snapshot where it is of this environment, else by the files."""
-    snapshot, limits = request.snapshot, side.config.limited(request.limits)
-    environment = situation.now.environment
-    if snapshot is None or (snapshot.last or situation.now).environment != environment:
-        return refusals(changes, situation, limits)
+) -> tuple[tuple[Refusal, ...], list[Finding]]:
+    """Return what an apply would be refused for, and findings about the refusals that the configuration lifts.
+
+    The snapshot decides where it is of this environment, else the files do.
+    """
+    snapshot, limits = _snapshot_of(request, situation.now.environment), side.config.limited(request.limits)
+    if snapshot is None:
+        refused, lifted = lift(refusals(changes, situation, limits), limits, now, empty=not after.schedules)
+        return (*refused, *controls.refused_changes(changes, [limits.controls])), lifted
     plan_request = PlanRequest(side.config.set, situation.now, limits=limits, adopt=request.adopt)
-    around = Surroundings(snapshot.last, snapshot.dual_writers)
-    return build_plan(plan_request, masked_desired(after), (), snapshot.observed, around, now).refusals
+    around = Surroundings(snapshot.last, snapshot.dual_writers, snapshot.controls)
+    plan = build_plan(plan_request, masked_desired(after), (), snapshot.observed, around, now)
+    return plan.refusals, [notice for notice in plan.notices if notice.code == "SS170"]
+
+
+def _snapshot_of(request: Request, environment: str | None) -> Snapshot | None:
+    """Return the snapshot if it is of this environment, or of none that is known."""
+    snapshot = request.snapshot
+    if snapshot is None or (snapshot.last is not None and snapshot.last.environment != environment):
+        return None
+    return snapshot
+
+
+def _not_allowed(
+    request: Request, sides: tuple[Side, Side], after: Desired, environment: str | None, plan: Plan
+) -> Iterator[Finding]:
+    """Yield, at its place, each control that the change breaks, and each that an apply would be refused for."""
+    snapshot = _snapshot_of(request, environment)
+    layers = [*([snapshot.controls] if snapshot else []), sides[1].config.controls]
+    refusals = (*plan.refusals, *controls.refused_changes(plan.changes, layers))
+    names = {refusal.schedule for refusal in refusals}
+    yield from controls.errors((each for each in after.schedules.values() if each.name in names), layers)
 
 
 def _as_applied(schedules: Mapping[str, Schedule], now: datetime) -> Observed:
@@ -193,7 +263,8 @@ def _with_crowd(change: Change, load: Load, desired: Desired) -> Change:
 
 def _refused(refusals: Sequence[Refusal], environment: str | None, place: Location | None) -> Iterator[Finding]:
     where = f" in {environment}" if environment else ""
-    for refusal in refusals:
+    # What a control refuses has a finding at its own place.
+    for refusal in (refusal for refusal in refusals if refusal.schedule is None):
         yield Finding("SS164", f"an apply would be refused{where}: {refusal.message}", place, refusal.override)
 
 

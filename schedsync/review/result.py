@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schedsync.calendar.load import Load
+from schedsync.core.adoption import Adoption
 from schedsync.core.change import Change
 from schedsync.core.finding import Finding, has_errors
 from schedsync.core.refusal import Limits
@@ -30,7 +31,7 @@ class Request:
     path: str | None = None
     environment: str | None = None
     limits: Limits = field(default_factory=Limits)
-    adopt: tuple[str, ...] = ()
+    adopt: Adoption = field(default_factory=Adoption)
     snapshot: Snapshot | None = None
     pictures: bool = False
 

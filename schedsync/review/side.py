@@ -9,10 +9,12 @@ from pathlib import Path, PurePosixPath
 from schedsync.config import DEFAULT_PATH, Config, read_config
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
-from schedsync.errors import InvalidConfiguration
+from schedsync.errors import InvalidConfiguration, InvalidSet
+from schedsync.files.bounds import TextBudget
 from schedsync.files.discover import SourceFile, read_files
 from schedsync.files.one_file import ReadFile, read_file
-from schedsync.files.schedule_set import ScheduleSet
+from schedsync.files.progress import Progress, each, silent
+from schedsync.files.schedule_set import ScheduleSet, set_of
 from schedsync.git.repository import Repository, blob_id
 from schedsync.git.tree import config_at, read_tree, shown_from
 
@@ -41,7 +43,7 @@ class Side:
         return Location(path, 1, 1) if path else None
 
 
-def read_work_tree(repository: Repository, path: str | None) -> Side:
+def read_work_tree(repository: Repository, path: str | None, progress: Progress = silent) -> Side:
     """Read a set from the work tree, which it may not leave."""
     config = read_config(path, repository.root)
     file = config.file and Path(shown_from(repository.root)(repository.inside(config.file).as_posix()))
@@ -49,7 +51,7 @@ def read_work_tree(repository: Repository, path: str | None) -> Side:
     here = [each for each in config.paths if each.exists() or each.is_symlink()]
     files, findings = read_files(here, config.root, config.within)
     inside = repository.inside(config.paths[0]).as_posix()
-    return Side(config, _read(config, files, findings), inside, bool(here))
+    return Side(config, _read(config, files, findings, progress=progress), inside, bool(here))
 
 
 def read_revision(
@@ -57,6 +59,7 @@ def read_revision(
     commit: str,
     path: str | None,
     other: Side | None = None,
+    progress: Progress = silent,
 ) -> Side:
     """Read a set as it is in a commit, without reading again what the other side of a comparison has read.
 
@@ -73,7 +76,7 @@ def read_revision(
         config = replace(other.config, paths=(Path(other.path),), root=None)
     files, findings, there = read_tree(tree, config, shown)
     inside = PurePosixPath(config.paths[0].as_posix()).as_posix()
-    return Side(config, _read(config, files, findings, other), inside, there)
+    return Side(config, _read(config, files, findings, other, progress), inside, there)
 
 
 def _read(
@@ -81,14 +84,23 @@ def _read(
     files: Sequence[SourceFile],
     findings: Sequence[Finding],
     other: Side | None = None,
+    progress: Progress = silent,
 ) -> ScheduleSet:
     """Read files, but for those that are the same on the other side: they stay the same objects."""
     # The environments that a configuration declares decide what is found in a file.
     shared = other.reading.files if other and other.config.environments == config.environments else ()
     at_hand = {(file.path, file.blob): file for file in shared if not file.refers_to_files}
-    return ScheduleSet(tuple(_read_once(file, config, at_hand) for file in files), tuple(findings))
+    budget = TextBudget()
+    reading = each(files, "reading", "files", progress)
+    result = set_of(reading, findings, config.environments, lambda file: _read_once(file, config, at_hand, budget))
+    if result.is_too_large:
+        # Nothing of it is known, so there is nothing to compare.
+        raise InvalidSet(result.findings)
+    return result
 
 
-def _read_once(file: SourceFile, config: Config, at_hand: Mapping[tuple[str, str], ReadFile]) -> ReadFile:
+def _read_once(
+    file: SourceFile, config: Config, at_hand: Mapping[tuple[str, str], ReadFile], budget: TextBudget
+) -> ReadFile:
     blob = file.blob or blob_id(file.content())
-    return at_hand.get((file.path, blob)) or replace(read_file(file, config.environments), blob=blob)
+    return at_hand.get((file.path, blob)) or replace(read_file(file, config.environments, budget), blob=blob)

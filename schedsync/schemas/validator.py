@@ -7,11 +7,13 @@ only for a value that does not: it names everything that is wrong.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
+
+from schedsync.schemas.wording import sentence
 
 SCHEDULES = "schedules.v1.schema.json"
 CONFIG = "config.v1.schema.json"
@@ -65,6 +67,6 @@ def errors(value: Any, name: str) -> Iterable[Any]:
     return result
 
 
-def problems(value: Any, name: str) -> list[str]:
-    """Return a line for everything in a value that a schema does not allow; empty where the value conforms."""
-    return [] if conforms(value, name) else [f"{error.json_path}: {error.message}" for error in errors(value, name)]
+def problems(value: Any, name: str) -> Iterator[str]:
+    """Yield a sentence for everything in a value that a schema does not allow; nothing where the value conforms."""
+    return iter(()) if conforms(value, name) else map(sentence, errors(value, name))

@@ -19,6 +19,22 @@ _TYPES: Mapping[str, str] = {
 _LONGEST_VALUE = 60
 
 
+def sentence(error: Any) -> str:
+    """Return a sentence about a document: "`changes[0].apply.row` takes a whole number, not a list"."""
+    place = error.json_path.removeprefix("$").removeprefix(".")
+    subject = f"`{shortened(place)}`" if place else "the document"
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        unknown = next(key for key in error.instance if key not in known)
+        return f"{subject} has an unknown key `{shortened(unknown)}`"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"{subject} lacks `{missing}`"
+    if error.validator == "type":
+        return f"{subject} {type_predicate(error, described(error.instance))}"
+    return f"{subject} {predicate(error)}"
+
+
 def predicate(error: Any) -> str:
     """Return what a value must be, for an error that is not about its type or its keys: "must be at most 5"."""
     wording = _PREDICATES.get(error.validator)
@@ -85,6 +101,11 @@ def _repeated(error: Any) -> str:
     return "names a value twice"
 
 
+def _missing(error: Any) -> str:
+    missing = [f"`{key}`" for key in error.validator_value if key not in error.instance]
+    return f"needs {', '.join(missing)}"
+
+
 _PREDICATES: Mapping[str, Callable[[Any], str]] = {
     "const": lambda error: f"takes {error.validator_value!r}, not {described(error.instance)}",
     "enum": _one_of,
@@ -95,6 +116,7 @@ _PREDICATES: Mapping[str, Callable[[Any], str]] = {
     "minProperties": lambda _: "must not be empty",
     "maxLength": lambda error: f"must have at most {error.validator_value} characters",
     "maxItems": lambda error: f"must have at most {error.validator_value} items",
+    "required": _missing,
     "uniqueItems": _repeated,
     "pattern": _pattern,
 }

@@ -1,6 +1,10 @@
-"""Reads the schedules that the project's Celery settings define."""
+"""Reads the schedules that the project's Celery settings define, and imports the project's tasks."""
 
 from __future__ import annotations
+
+from typing import Any
+
+from schedsync.usecases.project_code import project_code
 
 
 def beat_schedule_names() -> frozenset[str]:
@@ -11,7 +15,14 @@ def beat_schedule_names() -> frozenset[str]:
     from celery import current_app
     from django.conf import settings
 
-    names = set(getattr(settings, "CELERY_BEAT_SCHEDULE", None) or {})
-    if not current_app.loader or type(current_app.loader).__name__ != "Loader":
-        names |= set(current_app.conf.beat_schedule or {})
-    return frozenset(names)
+    with project_code("the settings of Celery cannot be read", "correct it there"):
+        names = set(getattr(settings, "CELERY_BEAT_SCHEDULE", None) or {})
+        if not current_app.loader or type(current_app.loader).__name__ != "Loader":
+            names |= set(current_app.conf.beat_schedule or {})
+        return frozenset(map(str, names))
+
+
+def import_tasks(app: Any) -> None:
+    """Import the modules of a Celery app's tasks, as a worker does; raises WrongUsage where one of them fails."""
+    with project_code("the tasks of the Celery app cannot be imported", "correct it there; a worker fails alike"):
+        app.loader.import_default_modules()

@@ -1,24 +1,24 @@
-"""Checks settings, versions, rights and rows: for ``schedsync doctor`` and, with the same codes, Django's checks."""
+"""Checks settings, versions, rights and rows for ``schedsync doctor``."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 from django.conf import settings
-from django.core import checks
-from django.db import DatabaseError, connections, router, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 
 from schedsync.core.finding import Finding, in_order
-from schedsync.core.observed import Observed
+from schedsync.core.observed import Managed, Observed, shortened
 from schedsync.core.timing import TimingError, canonical_zone
 from schedsync.database.actor import who
 from schedsync.database.clock import now
+from schedsync.database.controls import controls_in_settings
 from schedsync.database.faults import Fault, database_errors, fault_of, missing_tables
 from schedsync.database.lock import take
 from schedsync.database.lock_wait import wait_for_lock
@@ -26,7 +26,10 @@ from schedsync.database.notify import bump
 from schedsync.database.observe import observe
 from schedsync.database.schedule_rows import TIMING_MODELS, collect_orphans, unreferenced_rows, with_zone
 from schedsync.database.use_tz import USE_TZ_OFF
+from schedsync.database.values import read_values, readable
+from schedsync.errors import WrongUsage
 from schedsync.models import ApplyLock, ManagedSchedule, Pause, SyncRun
+from schedsync.planning.build import unreadable_entry
 from schedsync.usecases.celery_settings import beat_schedule_names
 
 _APPS = ("django_celery_beat", "schedsync")
@@ -56,6 +59,10 @@ def settings_findings() -> Iterator[Finding]:
     if not getattr(settings, "DJANGO_CELERY_BEAT_TZ_AWARE", True):
         hint = "leave `DJANGO_CELERY_BEAT_TZ_AWARE` at its default"
         yield Finding("SS302", "`DJANGO_CELERY_BEAT_TZ_AWARE` is off: crontabs ignore their time zone", hint=hint)
+    try:
+        controls_in_settings()
+    except WrongUsage as error:
+        yield Finding("SS174", error.message, hint=error.hint)
     yield from _celery_findings()
     for package, fixed_in, fault in KNOWN_FAULTS:
         installed = version(package)
@@ -93,7 +100,7 @@ def _celery_findings() -> Iterator[Finding]:
 def database_findings(using: str) -> Iterator[Finding]:
     """Check the tables; raises Unavailable where the database does not answer."""
     with database_errors(using):
-        if missing := _unapplied(using):
+        if missing := unapplied(using):
             message = f"migrations are missing in database `{using}`: {', '.join(missing)}"
             yield Finding("SS310", message, hint=f"`python manage.py migrate --database {using}`")
             return
@@ -104,9 +111,11 @@ def database_findings(using: str) -> Iterator[Finding]:
         yield from _zones(using)
         yield from _schedule_rows(using)
         yield from _ledger(observed)
+        yield from _unreadable_entries(using)
 
 
-def _unapplied(using: str) -> list[str]:
+def unapplied(using: str) -> list[str]:
+    """Return what is not migrated: the missing tables, else the migrations that are not applied."""
     if missing := missing_tables(using):
         return [f"table {name}" for name in missing]
     executor = MigrationExecutor(connections[using])
@@ -173,11 +182,12 @@ def _rows(observed: Observed) -> Iterator[Finding]:
 def _zones(using: str) -> Iterator[Finding]:
     """Check all crontab rows: Beat reads the zones of unused ones too (``_get_unique_timezone_names``)."""
     rows = with_zone(CrontabSchedule.objects.using(using))
-    for zone in sorted(set(rows.order_by().values_list("zone", flat=True))):
+    for zone in sorted({str(zone) for (zone,) in read_values(rows.order_by().distinct(), ["zone"])}):
         try:
             canonical_zone(zone)
         except TimingError as error:
-            message = f"a crontab row has a bad time zone, Beat stops when it reads it: {error.message}"
+            reason = shortened(error.message)
+            message = f"a crontab row has a bad time zone, Beat stops when it reads it: {reason}"
             yield Finding("SS323", message, hint="update tzdata, or correct the row")
 
 
@@ -188,7 +198,7 @@ def _schedule_rows(using: str) -> Iterator[Finding]:
         if kind == "crontab":
             rows = with_zone(rows)
             names = ["zone" if name == "timezone" else name for name in names]
-        repeated = sum(count - 1 for count in Counter(rows.values_list(*names)).values())
+        repeated = sum(count - 1 for count in Counter(read_values(rows, names)).values())
         if repeated:
             hint = "harmless, but Beat takes longer to load them"
             yield Finding("SS330", f"{repeated:,} duplicate {kind} rows", hint=hint, severity="info")
@@ -212,6 +222,14 @@ def _ledger(observed: Observed) -> Iterator[Finding]:
             yield Finding("SS306", message, hint="remove it from CELERY_BEAT_SCHEDULE")
 
 
+def _unreadable_entries(using: str) -> Iterator[Finding]:
+    for values in read_values(ManagedSchedule.objects.using(using).order_by("name"), ("name", "set", "applied")):
+        name, set_name, applied = (readable(value, "") for value in values)
+        managed = Managed(name, set_name, None, applied)
+        if managed.spec is None:
+            yield unreadable_entry(managed)
+
+
 def examine(using: str, *, fix: bool = False, lock_timeout: float = 0.0) -> Diagnosis:
     """Check everything; with ``fix`` first delete our orphaned schedule rows and make a missing change row.
 
@@ -227,7 +245,7 @@ def fix_tables(using: str) -> list[str]:
     actor = who()
     with database_errors(using):
         # Reads the migrations' files, so it is done before the transaction opens.
-        if _unapplied(using):
+        if unapplied(using):
             return []
         with transaction.atomic(using=using, durable=True):
             return _fix_tables(using, actor)
@@ -254,33 +272,3 @@ def _collect(using: str) -> Iterator[str]:
         if orphans:
             collect_orphans(using, kind, orphans)
             yield f"deleted {len(orphans):,} orphaned {kind} rows"
-
-
-_LEVELS = {"error": checks.Error, "warning": checks.Warning, "info": checks.Info}
-
-
-def _message(finding: Finding) -> checks.CheckMessage:
-    return _LEVELS[finding.severity](finding.message, hint=finding.hint, id=f"schedsync.{finding.code}")
-
-
-def check_settings(**_: Any) -> list[checks.CheckMessage]:
-    """Return the findings on the settings, as Django's system checks."""
-    return [_message(_of_the_host(finding)) for finding in settings_findings() if finding.severity != "info"]
-
-
-def _of_the_host(finding: Finding) -> Finding:
-    """Return a finding as `manage.py check` reports it.
-
-    An error would stop `check` and `migrate` of a project that ran without time zones before schedsync came.
-    """
-    return replace(finding, severity="warning") if finding.code == USE_TZ_OFF.code else finding
-
-
-def check_database(databases: Collection[str] | None = None, **_: Any) -> list[checks.CheckMessage]:
-    """Return the findings on the tables, as Django's system checks; for ``check --database`` and before ``migrate``."""
-    return [
-        _message(finding)
-        for using in databases or ()
-        if router.allow_migrate_model(using, ManagedSchedule) and not _unapplied(using)
-        for finding in database_findings(using)
-    ]

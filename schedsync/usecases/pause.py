@@ -45,7 +45,7 @@ def pause(using: str, name: str, reason: str, span: timedelta | None, wait: Wait
 
 
 def _is_held(row: Row, managed: Managed) -> bool:
-    return managed.spec.enabled and row.spec is not None and not row.spec.enabled
+    return managed.was_enabled and row.spec is not None and not row.spec.enabled
 
 
 def _hold(using: str, name: str, wait: WaitOptions) -> None:
@@ -76,7 +76,7 @@ def resume(using: str, name: str, wait: WaitOptions) -> bool:
     """
 
     def write(row: Row, observed: Observed, at: datetime) -> bool:
-        wanted = observed.ledger[name].spec.enabled
+        wanted = observed.ledger[name].was_enabled
         ended, _ = Pause.objects.using(using).filter(name=name).delete()
         stopped = row.spec is None or not row.spec.enabled
         done = why_done(row, at, paused=bool(ended))

@@ -14,9 +14,10 @@ from schedsync.core.schedule import Desired
 from schedsync.lint import RULES, lint
 from schedsync.lint.rule import Context, Options
 from schedsync.planning.build import Surroundings, build_plan
+from schedsync.planning.notices import folded
 from schedsync.planning.plan import Plan
 from schedsync.planning.snapshot import Snapshot, check_set, masked_desired
-from schedsync.usecases.target import Target, binding_of, desired_of, plan_request
+from schedsync.usecases.target import Target, files_of, plan_request
 
 
 def plan_against(target: Target, snapshot: Snapshot, now: datetime) -> Plan:
@@ -25,25 +26,34 @@ def plan_against(target: Target, snapshot: Snapshot, now: datetime) -> Plan:
     The notices begin with the tasks that would be sent although the snapshot's workers do not know them.
     """
     check_set(snapshot, target.config.set)
-    files, desired, findings = desired_of(target)
-    wanted, surroundings = masked_desired(desired), Surroundings(snapshot.last, snapshot.dual_writers)
-    request = plan_request(target, binding_of(target), snapshot.last)
-    result = build_plan(request, wanted, findings, snapshot.observed, surroundings, now)
+    files = files_of(target)
+    desired = files.desired
+    wanted, surroundings = masked_desired(desired), _surroundings(snapshot)
+    request = plan_request(target, files, snapshot.last)
+    result = build_plan(request, wanted, files.findings, snapshot.observed, surroundings, now)
     context = Context(
         tuple(desired.schedules.values()), now, _about_the_application(target.config), snapshot.application
     )
-    about_application = lint(context, files.ignores)
+    about_application = lint(context, files.set.ignores)
     newly_sent = _newly_sent(result.changes, desired)
     first = [finding for finding in about_application if finding.code == "SS219" and finding.location in newly_sent]
     rest = [finding for finding in about_application if finding not in first]
     return replace(result, notices=(*first, *rest, *_masked_notices(desired, wanted), *result.notices))
 
 
+def _surroundings(snapshot: Snapshot) -> Surroundings:
+    return Surroundings(snapshot.last, snapshot.dual_writers, snapshot.controls)
+
+
 def _masked_notices(desired: Desired, wanted: Desired) -> Iterator[Finding]:
-    for name, schedule in desired.schedules.items():
-        if schedule.spec != wanted.schedules[name].spec:
-            message = f"`{name}` seems to hold a secret, which the snapshot masks: this plan cannot compare it"
-            yield Finding("SS166", message, schedule.location, "plan against the database to compare it", "info")
+    yield from folded(
+        "SS166",
+        [(name, each.location) for name, each in desired.schedules.items() if each.spec != wanted.schedules[name].spec],
+        "`{name}` seems to hold a secret, which the snapshot masks: this plan cannot compare it",
+        "{count} schedules seem to hold a secret, which the snapshot masks: this plan cannot compare them",
+        "plan against the database to compare it",
+        "info",
+    )
 
 
 def _about_the_application(config: Config) -> Options:

@@ -11,6 +11,7 @@ from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.errors import WrongUsage
 from schedsync.files.one_file import ReadFile
+from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, combine
 from schedsync.git.repository import open_repository
 from schedsync.lint import lint_each, lint_whole
@@ -20,7 +21,7 @@ from schedsync.review.result import EnvironmentReview, Request, Review
 from schedsync.review.side import Side, read_revision, read_work_tree
 
 
-def review(request: Request, now: datetime) -> Review:
+def review(request: Request, now: datetime, progress: Progress = silent) -> Review:
     """Compare the files of two revisions; no code of either is run.
 
     Raises WrongUsage where a revision cannot be found; its hint says what to fetch.
@@ -29,10 +30,10 @@ def review(request: Request, now: datetime) -> Review:
         head = repository.commit(request.head) if request.head else None
         base = repository.commit(request.base) if request.base else repository.merge_base(head)
         if head is None:
-            after = read_work_tree(repository, request.path)
+            after = read_work_tree(repository, request.path, progress)
         else:
-            after = read_revision(repository, head, request.path)
-        before = read_revision(repository, base, request.path, after)
+            after = read_revision(repository, head, request.path, progress=progress)
+        before = read_revision(repository, base, request.path, after, progress)
     if not before.there and not after.there:
         hint = "give the directory of the schedules as `--path`"
         raise WrongUsage(f"there are no files at `{after.path}` on either side", hint=hint)
@@ -44,8 +45,9 @@ def review(request: Request, now: datetime) -> Review:
     if request.snapshot is not None:
         check_set(request.snapshot, after.config.set)
     comparison = _Comparison(request, before, after, now)
-    comparison.add(configuration(before, after))
+    comparison.add(configuration(before, after, now))
     for name in chosen:
+        progress(f"comparing {name}" if name else "comparing")
         comparison.compare(name)
     findings = in_order(comparison.findings)
     return Review(base, head, tuple(comparison.reviews), tuple(findings), frozenset(comparison.new))

@@ -12,12 +12,13 @@ from celery import current_app
 from schedsync.core.application import KINDS, Application, Task, TaskParameter
 from schedsync.database.audit import last_binding
 from schedsync.database.clock import now
+from schedsync.database.controls import controls_in_settings
 from schedsync.database.faults import database_errors
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe
 from schedsync.errors import WrongUsage
 from schedsync.planning.snapshot import Snapshot
-from schedsync.usecases.celery_settings import beat_schedule_names
+from schedsync.usecases.celery_settings import beat_schedule_names, import_tasks
 
 _PACKAGES = ("celery", "django-celery-beat", "django", "schedsync")
 _NAMES = {kind: name for name, kind in KINDS.items()}
@@ -29,6 +30,7 @@ def capture(using: str, set_name: str) -> Snapshot:
     Raises WrongUsage where the project has no Celery app, Unavailable where the database does not answer.
     """
     application, dual_writers = application_of(current_app), beat_schedule_names()
+    controls = controls_in_settings()
     with database_errors(using), read_only_transaction(using):
         return Snapshot(
             set=set_name,
@@ -37,12 +39,13 @@ def capture(using: str, set_name: str) -> Snapshot:
             observed=observe(using, set_name),
             last=last_binding(using, set_name),
             dual_writers=dual_writers,
+            controls=controls,
         )
 
 
 def application_of(app: Any) -> Application:
     """Return the tasks and queues of a Celery app, after importing its tasks as a worker does."""
-    app.loader.import_default_modules()
+    import_tasks(app)
     app.finalize(auto=True)
     tasks = {str(name): _task(task, app.conf) for name, task in app.tasks.items()}
     if all(name.startswith("celery.") for name in tasks):

@@ -18,7 +18,9 @@ from schedsync.database.clock import DatabaseNow, now
 from schedsync.database.faults import database_errors
 from schedsync.database.observe import observe_rows
 from schedsync.database.use_tz import require_use_tz
+from schedsync.database.values import read_values
 from schedsync.models import ApplyLock, Beat, ManagedSchedule
+from schedsync.usecases.celery_settings import import_tasks
 
 #: A tick is overdue when it is later than this. Stock Beat writes its runs back only every three minutes.
 OVERDUE = timedelta(seconds=60)
@@ -53,11 +55,11 @@ def status(using: str) -> Status:
         since = next((beat.leads_since or at for beat in beats if beat.leads), None)
         moment = _Moment(observe_rows(using), at, OVERDUE if beats else OVERDUE_WITH_STOCK, since)
         recent = ManagedSchedule.objects.using(using).filter(applied_at__gt=at - LONG)
-        applied = set(recent.values_list("name", flat=True))
+        applied = {str(name) for (name,) in read_values(recent, ["name"])}
         # The Beats' times come from the database's clock, so their ages are computed with it.
         database_now = ApplyLock.objects.using(using).values_list(DatabaseNow(), flat=True).first()
         number = last_number(using)
-    current_app.loader.import_default_modules()
+    import_tasks(current_app)
     return _status(beats, database_now or at, number, moment, applied)
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from schedsync.core.change import Edit
+from schedsync.core.finding import Finding
+from schedsync.core.names import first_names
 from schedsync.core.observed import Observed
 from schedsync.core.origin import Binding
 from schedsync.database.actor import who
@@ -17,21 +19,24 @@ from schedsync.database.audit import last_binding
 from schedsync.database.beats import last_number
 from schedsync.database.clock import now
 from schedsync.database.confirm import wait_for_beats, write_and_confirm
+from schedsync.database.controls import controls_in_settings
 from schedsync.database.faults import database_errors
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe
+from schedsync.database.same_names import SameNames, same_names
 from schedsync.database.transaction import WaitOptions
 from schedsync.database.write_request import WriteRequest
 from schedsync.errors import Refused, Stale
-from schedsync.planning.approval import not_approved
+from schedsync.planning.approval import Assertion, compare
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan
-from schedsync.planning.documents import SavedPlan
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan, drift_only, row_id_of
 from schedsync.usecases.celery_settings import beat_schedule_names
-from schedsync.usecases.target import Target, binding_of, desired_of, plan_request
+from schedsync.usecases.required_plan import plan_required
+from schedsync.usecases.target import Files, Target, files_of, plan_request
 
 _TRIES = 3
+_NOTHING = Assertion()
 
 
 def plan(target: Target) -> Plan:
@@ -40,28 +45,35 @@ def plan(target: Target) -> Plan:
     Raises InvalidSet where the files have errors, WrongUsage where an environment must be chosen, Unavailable where
     the database does not answer or is not migrated, Stale where the set was applied again and again meanwhile.
     """
-    _, desired, findings = desired_of(target)
-    binding, dual_writers = binding_of(target), beat_schedule_names()
+    files, dual_writers, controls = files_of(target), beat_schedule_names(), controls_in_settings()
     with database_errors(target.using):
-        request, last, observed = _observe(target, binding)
-        result = build_plan(request, desired, findings, observed, Surroundings(last, dual_writers), now())
+        request, last, observed, same = _observe(target, files)
+        surroundings = Surroundings(last, dual_writers, controls, same)
+        result = build_plan(request, files.desired, _unless_asked(files.findings, same), observed, surroundings, now())
         return _with_editors(target.using, result) if result.held else result
 
 
-def _observe(target: Target, binding: Binding) -> tuple[PlanRequest, Binding | None, Observed]:
-    """Ask Git how the files relate to the last apply, then read the tables; returns both, and that last apply.
+def _observe(target: Target, files: Files) -> tuple[PlanRequest, Binding | None, Observed, SameNames | None]:
+    """Ask Git how the files relate to the last apply, then read the tables.
 
-    Git may be slow, so it is asked while no transaction is open, and again if the set was applied meanwhile.
+    Returns both, that last apply, and the names that the database takes for one. Git may be slow, so it is asked while
+    no transaction is open, and again if the set was applied meanwhile.
     """
     using, set_name = target.using, target.config.set
     last = last_binding(using, set_name)
     for _ in range(_TRIES):
-        asked, request = last, plan_request(target, binding, last)
+        asked, request = last, plan_request(target, files, last)
         with read_only_transaction(using):
             last, observed = last_binding(using, set_name), observe(using, set_name)
+            same = same_names(using, files.desired.schedules, observed.rows)
         if last == asked:
-            return request, last, observed
+            return request, last, observed, same
     raise Stale("the set was applied from another commit each time it was compared")
+
+
+def _unless_asked(findings: Sequence[Finding], same: SameNames | None) -> list[Finding]:
+    """Return the findings without guesses at collations, where the database itself was asked."""
+    return [finding for finding in findings if same is None or finding.code != "SS147"]
 
 
 def _with_editors(using: str, plan: Plan) -> Plan:
@@ -86,25 +98,25 @@ def apply(
     target: Target,
     agree: Callable[[Plan], bool],
     wait: WaitOptions,
+    assertion: Assertion = _NOTHING,
     *,
-    checksum: str | None = None,
-    reviewed: SavedPlan | None = None,
     pinned: bool = False,
 ) -> Outcome | None:
     """Plan, ask, and write; returns None where the answer was no.
 
     ``agree`` gets the plan and returns whether to go on. If the tables change before the lock is taken, everything is
-    planned again; but with a ``checksum``, or ``pinned`` to the plan that was agreed to, a different plan raises Stale.
-    Raises Refused where a safety rule refuses, or a change is not in the ``reviewed`` plan.
+    planned again; but with a checksum, or ``pinned`` to the plan that was agreed to, a different plan raises Stale.
+    Raises Refused where a safety rule refuses, or the plan does not hold to the ``assertion``.
     """
-    expected = checksum
+    expected = assertion.checksum
     for attempt in range(_TRIES):
-        current = plan(target)
+        current = _asserted(plan(target), assertion, wait)
         if expected is not None and current.checksum != expected:
             raise Stale(f"its checksum is {current.checksum} now")
         if not agree(current):
             return None
-        _check_allowed(current, reviewed)
+        if current.refusals:
+            raise Refused(current.refusals)
         if not current.writes:
             return _nothing(target.using, current.checksum, wait)
         if pinned:
@@ -117,10 +129,23 @@ def apply(
     return None
 
 
-def _check_allowed(plan: Plan, reviewed: SavedPlan | None) -> None:
-    refused = (*plan.refusals, *(not_approved(plan, reviewed) if reviewed else ()))
-    if refused:
-        raise Refused(refused)
+def _asserted(plan: Plan, assertion: Assertion, wait: WaitOptions) -> Plan:
+    """Return the plan with a refusal for each change that the saved plan does not hold.
+
+    Raises Stale where it must be exactly the saved plan, and is not.
+    """
+    saved = assertion.saved
+    if saved is None:
+        required = plan_required(plan.binding.environment)
+        return replace(plan, refusals=(*plan.refusals, *required)) if required else plan
+    comparison = compare(plan, saved)
+    if assertion.exact and comparison.unequal and not plan.refusals:
+        names = first_names(comparison.unequal, 5)
+        raise Stale(f"it differs from what the files and the tables ask for now: {names}")
+    if comparison.masks:
+        values = "masked value was" if comparison.masks == 1 else "masked values were"
+        wait.say(f"{comparison.masks:,} {values} not compared")
+    return replace(plan, refusals=(*plan.refusals, *comparison.refusals)) if comparison.refusals else plan
 
 
 def _nothing(using: str, checksum: str, wait: WaitOptions) -> Outcome:
@@ -152,28 +177,3 @@ def _request_of(using: str, plan: Plan) -> WriteRequest:
         to_record=plan.to_record,
         locations=plan.locations,
     )
-
-
-def apply_saved(using: str, saved: SavedPlan, wait: WaitOptions) -> Outcome:
-    """Write a plan that was saved earlier, without reading the files again.
-
-    Raises Refused where the plan holds refusals, Stale where the tables have changed since it was made.
-    """
-    if saved.refusals:
-        raise Refused(saved.refusals)
-    if not saved.changes and not saved.lost_rows:
-        return _nothing(using, saved.checksum, wait)
-    request = WriteRequest(
-        using=using,
-        verb="apply",
-        set=saved.set,
-        binding=saved.binding,
-        checksum=saved.checksum,
-        who=who(),
-        now=now(),
-        changes=saved.changes,
-        expected=saved.fingerprint,
-        lost_rows=saved.lost_rows,
-        documents=saved.documents,
-    )
-    return _write(request, wait)

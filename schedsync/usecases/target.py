@@ -5,33 +5,69 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from schedsync.config import Config
+from schedsync.core.adoption import Adoption
 from schedsync.core.finding import Finding, has_errors
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Limits
 from schedsync.core.schedule import Desired
 from schedsync.errors import InvalidSet, WrongUsage
+from schedsync.files.discover import Note, note_file
+from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, read_set, resolve_set
 from schedsync.git.origin import ancestry, revision
+from schedsync.git.work_tree import FilesRead
 from schedsync.planning.build import PlanRequest, refused_by_celery
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The set and the database to compare, the environment, and the rules that this call lifts."""
+    """The set and the database to compare, the environment, and the rules that this call lifts.
+
+    ``commit`` says where the files come from if they are in no checkout.
+    """
 
     config: Config
     using: str = "default"
     environment: str | None = None
     limits: Limits = field(default_factory=Limits)
-    adopt: tuple[str, ...] = ()
+    adopt: Adoption = field(default_factory=Adoption)
+    commit: str | None = None
+    progress: Progress = field(default=silent, compare=False)
 
 
-def desired_of(target: Target) -> tuple[ScheduleSet, Desired, list[Finding]]:
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What the files of a target say, and where they come from; ``findings`` have a lower severity than error."""
+
+    set: ScheduleSet
+    desired: Desired
+    findings: list[Finding]
+    binding: Binding
+    dirty_files: tuple[str, ...]
+
+
+def files_of(target: Target) -> Files:
+    """Read the files, and ask Git where they come from; call it while no transaction is open.
+
+    Raises what ``desired_of`` raises.
+    """
+    config, read = target.config, FilesRead()
+    files, desired, findings = desired_of(target, read.note)
+    if config.file is not None:
+        note_file(config.file, read.note)
+    origin = revision(config.paths, config.repository_url, read, target.commit)
+    binding = Binding(target.environment, origin.repository, origin.path, origin.commit, bool(origin.dirty_files))
+    return Files(files, desired, findings, binding, origin.dirty_files)
+
+
+def desired_of(target: Target, note: Note | None = None) -> tuple[ScheduleSet, Desired, list[Finding]]:
     """Read the files; returns them, the schedules that they define here, and their findings of lower severity.
 
-    Raises InvalidSet where the files have errors, WrongUsage where they differ by environment and none is chosen.
+    ``note`` gets each file that is read. Raises InvalidSet where the files have errors, WrongUsage where they differ by
+    environment and none is chosen.
     """
-    files = read_set(target.config)
+    files = read_set(target.config, target.progress, note)
+    target.progress("comparing")
     environment = target.config.chosen(target.environment)
     if environment is None and files.by_environment:
         known = ", ".join(target.config.environments)
@@ -46,17 +82,11 @@ def desired_of(target: Target) -> tuple[ScheduleSet, Desired, list[Finding]]:
     return files, desired, findings
 
 
-def binding_of(target: Target) -> Binding:
-    """Ask Git where the files come from: repository, path in it, and commit."""
-    config = target.config
-    origin = revision(config.paths[0], config.repository_url)
-    return Binding(target.environment, origin.repository, origin.path, origin.commit)
-
-
-def plan_request(target: Target, binding: Binding, last: Binding | None) -> PlanRequest:
+def plan_request(target: Target, files: Files, last: Binding | None) -> PlanRequest:
     """Return the request to plan a target; ``last`` is where its set was last applied from, None for never.
 
     Asks Git whether one commit descends from the other, so call it while no transaction is open.
     """
+    binding = files.binding
     related = ancestry(target.config.paths[0], last.commit if last else None, binding.commit)
-    return PlanRequest(target.config.set, binding, related, target.limits, target.adopt)
+    return PlanRequest(target.config.set, binding, related, target.limits, target.adopt, files.dirty_files)

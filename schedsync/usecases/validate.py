@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from schedsync.config import Config
 from schedsync.core.finding import Finding, in_order
+from schedsync.core.schedule import Schedule
+from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import read_set, resolve_set
 from schedsync.lint import lint
 from schedsync.lint.rule import Context
+from schedsync.planning import controls
+from schedsync.planning.allowances import ended
+from schedsync.planning.snapshot import Snapshot, check_set, masked_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +27,42 @@ class Validation:
     schedules: int
 
 
-def validate(config: Config, environment: str | None, now: datetime) -> Validation:
-    """Check a set in one environment; where that is None, in every environment by which its schedules differ."""
-    files = read_set(config)
-    findings = files.findings
+def validate(
+    config: Config,
+    environment: str | None,
+    now: datetime,
+    progress: Progress = silent,
+    snapshot: Snapshot | None = None,
+) -> Validation:
+    """Check a set in one environment; where that is None, in every environment by which its schedules differ.
+
+    A snapshot adds what the application knows, and the controls of its Django settings.
+    """
+    if snapshot is not None:
+        check_set(snapshot, config.set)
+    files = read_set(config, progress)
+    findings = [*files.findings, *ended(config.allowances, now, config.place)]
+    application = snapshot.application if snapshot else None
     names: set[str] = set()
     for name in files.environments(config, environment):
+        progress(f"checking {name}" if name else "checking")
         desired, of_environment = resolve_set(files, name)
         names |= set(desired.schedules)
         schedules = tuple(desired.schedules.values())
-        findings += of_environment + lint(Context(schedules, now, config.lint), files.ignores)
+        findings += of_environment + lint(Context(schedules, now, config.lint, application), files.ignores)
+        findings += _not_allowed(schedules, config, snapshot)
     return Validation(tuple(in_order(findings)), len(files.files), len(names))
+
+
+def _not_allowed(schedules: Sequence[Schedule], config: Config, snapshot: Snapshot | None) -> Iterator[Finding]:
+    """Yield what breaks a control: a warning for what is applied already by the snapshot, else an error."""
+    layers = [*([snapshot.controls] if snapshot else []), config.controls]
+    applied = [schedule for schedule in schedules if snapshot and _is_applied(schedule, snapshot)]
+    others = {schedule.name for schedule in schedules} - {schedule.name for schedule in applied}
+    yield from controls.errors((schedule for schedule in schedules if schedule.name in others), layers)
+    yield from controls.warnings(applied, layers)
+
+
+def _is_applied(schedule: Schedule, snapshot: Snapshot) -> bool:
+    managed = snapshot.observed.ledger.get(schedule.name)
+    return managed is not None and managed.spec == masked_spec(schedule.spec)

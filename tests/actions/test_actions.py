@@ -186,6 +186,18 @@ def test_a_plan_is_saved_reviewed_and_applied(forge: Forge, database: dict[str, 
     assert "the reviewed plan does not create `slipped-in`" in refused.summary
 
 
+def test_a_plan_that_would_be_refused_fails_the_job_after_its_comment(forge: Forge, database: dict[str, str]) -> None:
+    forge.write(BEFORE)
+    forge.commit()
+    forge.run("apply", flags="--settle 0", **database)
+    forge.write("  other: {task: t, every: 1d}\n")
+    ran = forge.run("plan", verb="plan", **database)
+
+    assert (ran.code, ran.outputs["failure-reason"], ran.outputs["exit-code"]) == (3, "refused", "3")
+    assert (ran.outputs["delete"], "too_many_stops" in ran.summary) == ("2", True), ran.summary
+    assert "2 stops are" in ran.log
+
+
 def test_drift_keeps_one_issue(forge: Forge, database: dict[str, str]) -> None:
     forge.write(BEFORE)
     forge.commit()

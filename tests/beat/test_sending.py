@@ -156,7 +156,7 @@ def minute_later(broker: Broker, clock: Any) -> None:
 
 
 def sent(beat: Scheduler, using: str, name: str, count: int) -> None:
-    """Step until a schedule has run so many times."""
+    """Step until a schedule has run the given number of times."""
     until = time.monotonic() + 60
     while PeriodicTask.objects.using(using).get(name=name).total_run_count < count:
         assert time.monotonic() < until, f"`{name}` has not run {count} times"

@@ -25,7 +25,7 @@ OURS: tuple[type[models.Model], ...] = (ApplyLock, BeatRow, Claim, Lease, Manage
 
 @contextlib.contextmanager
 def without(using: str, model: type[models.Model]) -> Iterator[None]:
-    """Let one table be missing, one of ours or of django-celery-beat's."""
+    """Let one table of schedsync or of django-celery-beat be missing."""
     there, away = model._meta.db_table, "schedsync_not_there_yet"
     with connections[using].schema_editor() as editor:
         editor.alter_db_table(model, there, away)

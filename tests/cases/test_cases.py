@@ -22,7 +22,7 @@ from schedsync.core.crontab import FIELDS, FIELDS_BY_NAME, CrontabError, Field, 
 from schedsync.core.finding import Finding
 from schedsync.core.schedule import Desired
 from schedsync.core.timing import Crontab, zone_of
-from schedsync.files.line_breaks import lines_of
+from schedsync.files.line_breaks import each_line
 from schedsync.files.schedule_set import read_set, resolve_set
 from schedsync.render.words import timing_words
 from tests.conftest import Done, Project
@@ -326,7 +326,7 @@ def test_only_line_feeds_and_carriage_returns_break_a_line(character: str, form:
     [finding] = findings_of(text)
     place = finding.location
     assert place is not None
-    lines = lines_of(text)
+    lines = list(each_line(text))
 
     assert finding.code == "SS120"
     assert lines[place.line - 1][place.column - 1 :] == "unknown: 1"

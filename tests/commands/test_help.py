@@ -60,15 +60,18 @@ def test_options_are_listed_under_headings(command: Callable[..., Done]) -> None
     del listed[""]
 
     assert listed == {
-        "Options": ["-y", "--plan", "--checksum", "--reviewed", "--wait", "--timeout", "--lock-timeout", "-h"],
-        "Where": ["-e", "--settings", "--pythonpath", "--database"],
+        "Options": ["-y", "--plan", "--exact", "--wait", "--timeout", "--lock-timeout", "-h"],
+        "Where": ["-e", "--settings", "--pythonpath", "--database", "--commit"],
         "Lift a rule for this call": [
             "--adopt",
+            "--adopt-all",
+            "--adopt-from",
             "--allow-stops",
             "--allow-empty",
             "--allow-older",
             "--allow-dual-writer",
             "--allow-move",
+            "--allow-dirty",
         ],
         "Output": ["--format", "--report"],
     }

@@ -79,18 +79,6 @@ def test_the_old_name_of_timeout_works_and_warns(project: Project) -> None:
     assert (again.code, "deprecated" in again.err) == (6, False)
 
 
-@pytest.mark.parametrize("flag", ["--allow-stops", "--max-stops"])
-def test_a_flag_that_lifts_a_rule_cannot_apply_to_a_saved_plan(project: Project, flag: str) -> None:
-    """Also where its value is 0."""
-    project.schedules(MANY)
-    project.plan("--out", "plan.json")
-    words = ["--plan", "plan.json", "--database", project.using, "--settle", "0", "--yes"]
-    refused = project.command("apply", *words, flag, "0")
-
-    assert (refused.code, "cannot apply to a saved plan" in refused.err) == (64, True)
-    assert project.command("apply", *words).code == 0
-
-
 WAITING = [
     ["apply", "schedules", "--yes", "--settle", "0"],
     ["pause", "job-1", "--reason", "test", "--settle", "0"],

@@ -252,7 +252,7 @@ def test_a_whole_row_that_beat_saves_does_not_survive_verification(project: Proj
     outcome = sync.apply(target(project), lambda _: True, WaitOptions(settle=0.1, sleep=lambda _: held.save()))
 
     assert outcome is not None
-    assert (outcome.repaired, outcome.unconfirmed, outcome.settled) == (("a",), (), True)
+    assert (outcome.repaired, outcome.unconfirmed, outcome.settled > 0) == (("a",), (), True)
     assert project.plan("--exit-code").code == 0
 
 

@@ -242,7 +242,7 @@ def quiet(log: str) -> str:
 def check(arena: Arena, *, every: float, may_repeat: int = 0) -> None:
     """Account for every tick: none is missing between the first and the last, and none has two ids.
 
-    So many messages may be repeats, under the same id, as were in flight when holders died.
+    ``may_repeat`` messages may be repeats under the same id: those that were in flight when holders died.
     """
     ticks: dict[str, Counter[str]] = defaultdict(Counter)
     ids: dict[tuple[str, str], set[str]] = defaultdict(set)

@@ -42,8 +42,8 @@ def test_files_know_their_commit_and_place(history: tuple[git.Repo, list[str]]) 
     repository, commits = history
     path = Path(repository.working_dir) / "schedules"
 
-    assert revision(path) == Revision(commits[-1], None, "schedules")
-    assert revision(path, "example.org/x") == Revision(commits[-1], "example.org/x", "schedules")
+    assert revision([path]) == Revision(commits[-1], None, "schedules")
+    assert revision([path], "example.org/x") == Revision(commits[-1], "example.org/x", "schedules")
 
 
 def test_a_commit_is_older_where_it_does_not_descend(history: tuple[git.Repo, list[str]]) -> None:
@@ -65,11 +65,11 @@ def test_a_shallow_clone_cannot_tell(history: tuple[git.Repo, list[str]], tmp_pa
 
 
 def test_files_without_a_repository_come_from_nowhere(tmp_path: Path) -> None:
-    assert revision(tmp_path) == Revision()
-    assert ancestry(tmp_path, "a" * 40, "b" * 40) == Ancestry()
+    assert revision([tmp_path]) == Revision()
+    assert ancestry(tmp_path, "a" * 40, "b" * 40) == Ancestry(unknown=True)
 
 
 def test_a_repository_without_a_commit_has_none(tmp_path: Path) -> None:
     git.Repo.init(tmp_path)
 
-    assert revision(tmp_path) == Revision(None, None, ".")
+    assert revision([tmp_path]) == Revision(None, None, ".")

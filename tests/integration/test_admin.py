@@ -44,5 +44,9 @@ def test_a_schedule_that_was_disabled_in_the_admin_is_held_by_name(project: Proj
     edit("one", enabled="")
     PeriodicTask.objects.update(enabled=False)
 
-    assert "one: disabled by sam since" in project.drift().out
+    drift = project.drift()
+    assert "one: disabled by sam since" in drift.out
+    assert drift.out.splitlines()[0] == "Drift in set default: 1 held by a human"
+    assert "puts back" not in drift.out
+    assert "1 held by a human" in project.drift("--format", "markdown").out
     assert "one: disabled by sam since" in project.plan().out

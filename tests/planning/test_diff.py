@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schedsync.core.adoption import Adoption
 from schedsync.core.change import Change, Delete, Rename
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Observed, Row
@@ -15,10 +18,13 @@ from schedsync.core.origin import Binding
 from schedsync.core.refusal import Limits
 from schedsync.core.schedule import Desired, Schedule, Spec, form, spec_from, spec_text
 from schedsync.core.timing import Clocked, Interval, crontab, solar
+from schedsync.planning.approval import Comparison, compare
 from schedsync.planning.diff import diff
 from schedsync.planning.documents import document, saved_plan
+from schedsync.planning.notices import completed
 from schedsync.planning.plan import Plan as PlanOf
-from schedsync.planning.plan import checksum, fingerprint, names_of, refreshed
+from schedsync.planning.plan import checksum, fingerprint, names_of
+from schedsync.planning.repair import repair
 from schedsync.planning.safety import Situation, refusals
 from tests.conftest import NOW
 
@@ -127,9 +133,8 @@ def test_a_plan_survives_its_document(desired: Desired, observed: Observed) -> N
     plan = PlanOf("default", Binding(path="schedules"), found.changes, observed, NOW)
     saved = saved_plan(document(plan))
 
-    assert (saved.checksum, saved.fingerprint) == (plan.checksum, plan.fingerprint)
-    assert [refreshed(one, observed).after for one in saved.changes] == [one.after for one in plan.changes]
-    assert checksum("default", None, saved.changes) == plan.checksum
+    assert compare(plan, saved) == Comparison()
+    assert checksum(saved.set, saved.environment, saved.changes) == plan.checksum
 
 
 @given(specs)
@@ -221,3 +226,56 @@ def test_each_rule_names_its_way_out() -> None:
         ("moved_set", "--allow-move"),
     ]
     assert [one.code for one in refusals((), situation(now=here, last=last), Limits(allow_move=True))] == []
+
+
+def test_the_way_out_of_a_taken_name_depends_on_who_manages_the_row() -> None:
+    found = refusals((), situation(name_conflicts=[("x", None), ("y", "billing")]), Limits())
+
+    assert [one.override for one in found] == [
+        "--adopt 'x', or `adopt: true` in the file",
+        "remove it from these files; or take it over: --adopt-from 'billing', or `adopt: {from: billing}`",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("adoption", "schedule", "takes"),
+    [
+        (Adoption(), {}, (False, False)),
+        (Adoption(), {"adopt": True}, (True, False)),
+        (Adoption(), {"adopt_from": "b"}, (True, True)),
+        (Adoption(), {"adopt_from": "c"}, (True, False)),
+        (Adoption(("sync-*",)), {}, (True, False)),
+        (Adoption(("[x]", "other")), {}, (False, False)),
+        (Adoption(all=True), {}, (True, False)),
+        (Adoption(sets=("b",)), {}, (False, True)),
+    ],
+)
+def test_only_the_name_of_a_set_takes_its_rows(
+    adoption: Adoption, schedule: dict[str, Any], takes: tuple[bool, bool]
+) -> None:
+    mine = Schedule("sync-a", Spec("t", Interval(60_000_000)), PLACE, **schedule)
+
+    assert (adoption.takes(mine, None), adoption.takes(mine, "b")) == takes
+
+
+def test_a_release_is_no_stop_and_has_another_checksum_than_a_delete() -> None:
+    spec = Spec("t", Interval(60_000_000))
+    observed = Observed({"a": row(1, "a", spec)}, {"a": managed("a", spec, 1)})
+    released = diff(Desired.of([], {"a": PLACE}, ["a"]), observed, NOW).changes
+    deleted = diff(Desired.of([], {"a": PLACE}), observed, NOW).changes
+
+    assert [one.kind for one in (*released, *deleted)] == ["release", "delete"]
+    assert refusals(released * 9, situation(), Limits(allow_stops=0)) == ()
+    assert repair(released[0], observed, NOW) is None
+    assert checksum("s", None, released) != checksum("s", None, deleted)
+
+
+def test_notices_of_many_schedules_are_one_with_a_count() -> None:
+    past = Spec("t", Clocked(datetime(2026, 1, 1, tzinfo=timezone.utc)), one_off=True)
+    desired = Desired.of(Schedule(f"s{number}", past, Location("a.yaml", number, 1)) for number in range(7))
+    found = list(completed(desired, list(desired.schedules)))
+
+    assert [(one.message, one.location, len(one.names)) for one in found] == [
+        ("7 schedules are completed: s0, s1, s2, s3, s4 and 2 more", None, 7)
+    ]
+    assert [one.message for one in completed(desired, ["s3"])] == ["`s3` is completed"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 from markdown_it import MarkdownIt
@@ -95,7 +96,7 @@ def test_the_json_of_a_plan_conforms_to_its_schema() -> None:
         refusals=(Refusal("empty_set", "m", "o"),),
     )
 
-    assert problems(json.loads(json_.plan(value)), PLAN) == []
+    assert list(problems(json.loads(json_.plan(value)), PLAN)) == []
 
 
 def hostile() -> Plan:
@@ -153,14 +154,21 @@ def test_colour_is_the_door_s_to_decide() -> None:
 
 
 def test_an_outcome_says_what_was_done_and_how_it_was_confirmed() -> None:
-    done = Outcome((create("a"),), checksum="sha256:x", settled=True, repaired=("a",))
+    done = Outcome((create("a"),), checksum="sha256:x", settled=6.0, repaired=("a",))
 
     assert text.outcome(done).splitlines() == [
         "Applied: 1 created",
         "run None",
         "written back by somebody else and applied again: a",
-        "confirmed after a poll of Beat",
+        "read back after 6 s",
     ]
+    loaded = replace(done, settled=0.0, repaired=(), loaded=("beat-0:1", "beat-1:2"))
+    assert text.outcome(loaded).splitlines()[2:] == ["confirmed: loaded by beat-0:1, beat-1:2"]
+    assert text.outcome(replace(loaded, behind=("beat-2:3",))).splitlines()[2:] == [
+        "read back",
+        "loaded by beat-0:1, beat-1:2",
+    ]
+    assert text.outcome(replace(loaded, loaded=None)).splitlines()[2:] == ["read back"]
     assert text.outcome(Outcome()) == "Nothing to do, nothing was written"
     assert json.loads(json_.outcome(done, "shop", None))["verification"] == {
         "confirmed": True,

@@ -8,6 +8,7 @@ from pathlib import Path
 import git
 import pytest
 
+from schedsync.files.bounds import TextBudget
 from schedsync.files.discover import SourceFile
 from schedsync.files.one_file import ReadFile, read_file
 from schedsync.schemas.validator import REVIEW, problems
@@ -55,12 +56,12 @@ def changed(checkout: Checkout) -> Checkout:
 def test_it_says_what_changed_by_schedule(changed: Checkout, words: tuple[str, ...]) -> None:
     said = changed.json(*words)
 
-    assert problems(said, REVIEW) == []
+    assert list(problems(said, REVIEW)) == []
     assert changes(said) == WANTED
     assert said["base"] == changed.repository.commit("main").hexsha
     assert said["head"] == (changed.repository.commit("feature").hexsha if len(words) == 2 else None)
     assert said["environments"][0]["summary"] == {
-        "create": 1, "update": 1, "delete": 1, "rename": 1, "adopt": 0,
+        "create": 1, "update": 1, "delete": 1, "rename": 1, "adopt": 0, "release": 0,
         "unchanged": 1, "completed": 0, "held": 0, "drifted": 0,
     }  # fmt: skip
 
@@ -342,9 +343,9 @@ def test_a_review_keeps_no_cache_and_says_so_where_one_is_asked_for(
 def test_a_file_that_is_the_same_on_both_sides_is_read_once(changed: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
 
-    def noting(file: SourceFile, environments: Collection[str]) -> ReadFile:
+    def noting(file: SourceFile, environments: Collection[str], budget: TextBudget) -> ReadFile:
         read.append(file.path)
-        return read_file(file, environments)
+        return read_file(file, environments, budget)
 
     changed.schedules("  c: {task: t, every: 5m}\n", "schedules/same.yaml")
     changed.commit()
@@ -448,3 +449,64 @@ def test_without_a_commit_it_says_so(checkout: Checkout) -> None:
     done = checkout.review()
 
     assert (done.code, "the repository has no commit yet" in done.err) == (64, True)
+
+
+def test_taking_a_row_from_another_set_is_an_alarm(checkout: Checkout) -> None:
+    checkout.schedules("  a: {task: t, every: 1h}\n  b: {task: t, every: 1h}\n")
+    checkout.commit("before")
+    checkout.branch()
+    checkout.schedules("  a: {task: t, every: 1h, adopt: {from: billing}}\n  b: {task: t, every: 1h, adopt: true}\n")
+    checkout.commit("after")
+    said = checkout.json()
+    found = [one for one in said["findings"] if one["code"] == "SS176"]
+
+    assert list(problems(said, REVIEW)) == []
+    assert [(one["severity"], one["new"], one["message"].split(",")[0]) for one in found] == [
+        ("warning", True, "`a` is taken over from set `billing`")
+    ]
+
+
+def entry(until: str, limit: int = 9) -> str:
+    return f"[[safety.allow]]\nrule = 'too_many_stops'\nlimit = {limit}\nuntil = {until}\nreason = 'the shop closes'\n"
+
+
+def test_a_refusal_that_the_configuration_lifts_is_shown_as_a_change(checkout: Checkout) -> None:
+    checkout.write(entry("2000-01-01", 1) + entry("9990-01-01", 2), "schedsync.toml")
+    checkout.schedules(BEFORE)
+    checkout.commit()
+    checkout.write("[safety]\nminimum_period = '1m'\nallowed_tasks = []\n" + entry("9990-01-01", 3), "schedsync.toml")
+    said, end = checkout.json(), "until 9990-01-02 00:00 UTC: the shop closes"
+
+    assert [(one["severity"], one["message"]) for one in said["findings"] if one["code"] == "SS168"] == [
+        ("warning", "`[safety] allowed_tasks` goes from no limit to nothing"),
+        ("warning", "`[safety] minimum_period` goes from no limit to `1m`"),
+        ("warning", f"an entry of `[[safety.allow]]` goes, it lifted `too_many_stops` up to 2 {end}"),
+        ("warning", f"an entry of `[[safety.allow]]` is new, it lifts `too_many_stops` up to 3 {end}"),
+    ]
+    assert changes(said) == []
+
+
+def test_a_review_says_which_refusal_the_configuration_lifts(checkout: Checkout) -> None:
+    checkout.schedules("  a: {task: t, every: 5m}\n  b: {task: t, every: 6m}\n  c: {task: t, every: 7m}\n")
+    checkout.commit()
+    checkout.schedules("  c: {task: t, every: 7m}\n")
+    refused = codes(checkout.json())
+    checkout.write(entry("9990-01-01", 2), "schedsync.toml")
+
+    assert refused == ["SS164"]
+    assert codes(checkout.json()) == ["SS168", "SS170"]
+    assert checkout.review().code == 0
+
+
+def test_only_what_a_change_writes_is_refused_by_a_control(checkout: Checkout) -> None:
+    checkout.write("[safety]\nminimum_period = '5m'\n", "schedsync.toml")
+    checkout.schedules("  old: {task: t, every: 1m}\n")
+    checkout.commit()
+    checkout.schedules("  old: {task: t, every: 1m}\n  new: {task: t, every: 2m}\n")
+    done, said = checkout.review("--strict"), checkout.json()
+
+    assert done.code == 1
+    assert [(one["location"]["line"], one["message"]) for one in said["findings"] if one["code"] == "SS173"] == [
+        (4, "`new` can start 2m after its last start; `[safety] minimum_period` allows at least 5m")
+    ]
+    assert [each["code"] for each in said["environments"][0]["refusals"]] == ["too_often"]

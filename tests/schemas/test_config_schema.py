@@ -6,12 +6,15 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schedsync.config import Config, read_config
+from schedsync.core.allowance import Allowance
+from schedsync.core.controls import Controls
 from schedsync.core.finding import CODES, RULE_CODES
 from schedsync.errors import InvalidConfiguration
 from schedsync.schemas.validator import CONFIG, problems, schema_text
@@ -20,6 +23,7 @@ from tests.conftest import Project
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads(schema_text(CONFIG))
 LINT = SCHEMA["properties"]["lint"]["properties"]
+ALLOW = "[[safety.allow]]\nreason = 'r'\n"
 
 
 def described_keys(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -51,6 +55,7 @@ def test_the_defaults_of_the_schema_are_those_of_the_code() -> None:
         "environments": list(config.environments),
         "safety.max_stops": config.max_stops,
         "safety.max_stop_percent": config.max_stop_percent,
+        "safety.allow": list(config.allowances),
         "lint.max_starts": config.lint.max_starts,
         "lint.queues": list(config.lint.queues),
     }
@@ -60,6 +65,9 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
     files.write(
         'set = "shop"\npaths = ["schedules", "more"]\nenvironments = ["staging"]\nrepository_url = "example.org/shop"\n'
         "[safety]\nmax_stops = 7\nmax_stop_percent = 8.0\n"
+        'allowed_tasks = ["shop.*"]\nallowed_queues = []\nminimum_period = "90s"\n'
+        f"{ALLOW}rule = 'too_many_stops'\nlimit = 5\nuntil = 2026-12-24\n"
+        f"{ALLOW}rule = 'empty_set'\nuntil = 2026-12-24T18:00:00+01:00\n"
         '[lint]\nselect = ["SS20"]\nextend_select = ["SS215"]\nignore = ["SS202"]\nmax_starts = 9\nqueues = ["q"]\n'
         '[lint.severity]\nSS212 = "error"\n',
         "schedsync.toml",
@@ -70,6 +78,11 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
     assert [path.name for path in config.paths] == ["schedules", "more"]
     assert [config.max_stops, config.max_stop_percent, config.lint.max_starts] == [7, 8, 9]
     assert type(config.max_stop_percent) is int
+    assert config.controls == Controls(("shop.*",), (), timedelta(seconds=90), in_files=True)
+    assert config.allowances == (
+        Allowance("too_many_stops", datetime(2026, 12, 25, tzinfo=timezone.utc), "r", 5),
+        Allowance("empty_set", datetime(2026, 12, 24, 17, tzinfo=timezone.utc), "r"),
+    )
     assert (config.lint.select, config.lint.extend_select, config.lint.ignore) == (("SS20",), ("SS215",), ("SS202",))
     assert (config.lint.queues, config.lint.severities) == (("q",), {"SS212": "error"})
 
@@ -78,7 +91,8 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
     ("text", "message", "hint"),
     [
         ('enviroments = ["a"]', "unknown key `enviroments`", "did you mean `environments`?"),
-        ("[safety]\nx = 1", "unknown key `safety.x`", "known here: max_stops, max_stop_percent"),
+        ("[safety]\nx = 1", "unknown key `safety.x`",
+         "known here: max_stops, max_stop_percent, allow, allowed_tasks, allowed_queues, minimum_period"),
         ('set = 3\nsett = "x"', "unknown key `sett`", "did you mean `set`?"),
         ("[lint.severity]\nSS299 = 'info'", "unknown key `lint.severity.SS299`", "did you mean `SS219`?"),
         ("[lint.severity]\nSS204 = 'eror'",
@@ -99,6 +113,29 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
         ("[safety]\nmax_stops = true", "`safety.max_stops` takes a whole number, not true", None),
         ("[safety]\nmax_stops = -1", "`safety.max_stops` must be at least 0", None),
         ("[safety]\nmax_stop_percent = nan", "`safety.max_stop_percent` takes a whole number, not `nan`", None),
+        ('[safety.allow]\nrule = "x"', "`safety.allow` takes a list of tables",
+         "begin each entry with `[[safety.allow]]`"),
+        (f"{ALLOW}rule = 'older_commit'", "an item of `safety.allow` needs `until`", None),
+        (f"{ALLOW}rule = 'name_taken'\nuntil = 2026-12-24",
+         "`safety.allow.rule` takes one of too_many_stops, empty_set, older_commit, dual_writer, moved_set, "
+         "other_environment", None),
+        (f"{ALLOW}rule = 'too_many_stops'\nuntil = 2026-12-24",
+         "`safety.allow`: `too_many_stops` needs `limit`, the number of stops to allow", None),
+        (f"{ALLOW}rule = 'empty_set'\nlimit = 3\nuntil = 2026-12-24",
+         "`safety.allow`: `limit` belongs to `too_many_stops`; `empty_set` has none", None),
+        (f"{ALLOW}rule = 'empty_set'\nuntil = 2026-12-24T18:00:00",
+         "`safety.allow.until`: `2026-12-24T18:00:00` has no offset",
+         "write `2026-12-24T18:00:00Z` for UTC, or `2026-12-24T18:00:00+01:00`; or a date, which counts to its end in "
+         "UTC"),
+        (f"{ALLOW}rule = 'empty_set'\nuntil = '2026-02-30'",
+         "`safety.allow.until`: `2026-02-30` is not in the calendar",
+         "write it as `2026-12-24T18:00:00+01:00`; or a date, which counts to its end in UTC"),
+        (f"{ALLOW}rule = 'empty_set'\nuntil = 2026",
+         "`safety.allow.until` takes text, not `2026`", None),
+        ("[safety]\nallowed_tasks = 'shop.*'", "`safety.allowed_tasks` takes a list of texts, not `\"shop.*\"`", None),
+        ("[safety]\nminimum_period = '0s'",
+         "`safety.minimum_period` takes a duration such as `5m`, or seconds, more than 0 and at most a century, "
+         "not '0s'", None),
     ],
 )  # fmt: skip
 def test_a_wrong_configuration_is_explained(files: Project, text: str, message: str, hint: str | None) -> None:
@@ -111,7 +148,7 @@ def test_a_wrong_configuration_is_explained(files: Project, text: str, message: 
 
 
 def test_an_editor_refuses_what_the_code_refuses() -> None:
-    assert problems({"set": "shop", "safety": {"max_stops": 1}}, CONFIG) == []
+    assert list(problems({"set": "shop", "safety": {"max_stops": 1}}, CONFIG)) == []
     assert problems({"lint": {"select": ["SS999"]}}, CONFIG) != []
 
 

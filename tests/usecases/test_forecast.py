@@ -35,7 +35,7 @@ def runs(project: Project, *words: str) -> dict[str, dict[str, Any]]:
     done = project.command("forecast", "--format", "json", *words)
     assert done.code == 0, done
     said = json.loads(done.out)
-    assert problems(said, SCHEMAS["forecast"]) == []
+    assert list(problems(said, SCHEMAS["forecast"])) == []
     return {one["name"]: one for one in said["schedules"]} | {"": said["load"]}
 
 

@@ -11,7 +11,7 @@ from django_celery_beat.models import PeriodicTask
 from schedsync.config import read_config
 from schedsync.core.refusal import Limits
 from schedsync.database.transaction import WaitOptions
-from schedsync.errors import Stale
+from schedsync.errors import Stale, Unavailable
 from schedsync.models import SyncRun
 from schedsync.planning.plan import Plan
 from schedsync.usecases import sync
@@ -23,7 +23,7 @@ ONE = "  one: {task: t, every: 1m}\n"
 
 
 def target(project: Project) -> Target:
-    return Target(read_config("schedules"), project.using, None, Limits(), ())
+    return Target(read_config("schedules"), project.using, None, Limits())
 
 
 def edited_each_time(project: Project, times: int) -> Callable[[Plan], bool]:
@@ -61,7 +61,7 @@ def test_what_is_edited_between_plan_and_apply_is_planned_again_a_few_times(proj
 def test_a_saved_plan_of_nothing_is_done_and_one_that_is_refused_is_not(project: Project) -> None:
     project.schedules(ONE)
     PeriodicTask.objects.using(project.using).bulk_create([PeriodicTask(name="one", task="t")])
-    assert project.plan("--out", "plan.json").code == 0
+    assert project.plan("--out", "plan.json").code == 3
     refused = project.command("apply", "--plan", "plan.json", "--yes", "--database", project.using)
     assert (refused.code, "one" in refused.err) == (3, True)
 
@@ -79,20 +79,28 @@ def test_a_connection_that_breaks_tells_what_became_of_an_apply(
     if project.using == "default":
         pytest.skip("a file has no connection that could break")
     project.schedules(ONE)
-    assert project.plan("--out", "plan.json").code == 0
     connection = connections[project.using]
     proxy, through = proxied(connection.settings_dict)
     for name in ("HOST", "PORT"):
         monkeypatch.setitem(connection.settings_dict, name, through[name])
     connection.close()
-    proxy.cut_after = COMMIT[project.using] if committed else b"SCHEDSYNC_SYNCRUN"
-    done = project.command(
-        "apply", "--plan", "plan.json", "--yes", "--settle", "0", "--database", project.using
-    )  # fmt: skip
-    connection.close()
-    proxy.close()
-    monkeypatch.undo()
 
-    assert done.code == (0 if committed else 69), done.err
-    assert ("nothing was written" in done.err) is not committed
+    def agree(_: Plan) -> bool:
+        # The reads of the plan are over; the next commit is that of the apply.
+        proxy.cut_after = COMMIT[project.using] if committed else b"SCHEDSYNC_SYNCRUN"
+        return True
+
+    try:
+        if committed:
+            done = sync.apply(target(project), agree, WaitOptions(settle=0))
+            assert done is not None
+            assert [change.name for change in done.changes] == ["one"]
+        else:
+            with pytest.raises(Unavailable, match="nothing was written"):
+                sync.apply(target(project), agree, WaitOptions(settle=0))
+    finally:
+        connection.close()
+        proxy.close()
+        monkeypatch.undo()
+
     assert PeriodicTask.objects.using(project.using).exists() is committed

@@ -1,0 +1,72 @@
+"""The types of the values that options take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from schedsync.core.timing import TimingError, duration
+
+#: In seconds: ten years.
+_LONGEST = 10 * 366 * 86400
+_COMMIT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
+
+
+class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A duration such as ``24h`` or ``90s``, or 0, in seconds; with ``positive`` it must be more than 0."""
+
+    name = "duration"
+
+    def __init__(self, *, positive: bool = False) -> None:
+        self.positive = positive
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the seconds; a value that is no duration is wrong usage."""
+        if isinstance(value, (int, float)):
+            return float(value)
+        try:
+            seconds = 0.0 if value == "0" else duration(value) / 10**6
+        except TimingError as error:
+            self.fail(f"{error.message}; {error.hint}", param, ctx)
+        if seconds > _LONGEST or (self.positive and not seconds):
+            least = "more than 0, " if self.positive else ""
+            self.fail(f"`{value}` is out of range: {least}at most ten years", param, ctx)
+        return seconds
+
+
+class Report(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A format and the file to write it to, such as ``markdown=plan.md``."""
+
+    name = "report"
+
+    def __init__(self, formats: Iterable[str]) -> None:
+        self.formats = list(formats)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Path]:
+        """Return the format and the file; any other value is wrong usage."""
+        if isinstance(value, tuple):
+            return value
+        format_, equals, file = str(value).partition("=")
+        if not equals or not file or format_ not in self.formats:
+            known = ", ".join(self.formats)
+            self.fail(f"`{value}` is no FORMAT=FILE; formats: {known}", param, ctx)
+        return format_, Path(file)
+
+
+class CommitId(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """The full id of a commit."""
+
+    name = "commit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the id in lower case; any other text is wrong usage."""
+        text = str(value).strip().lower()
+        if not _COMMIT_ID.match(text):
+            self.fail(
+                "not the full id of a commit: 40 or 64 hexadecimal digits, as `git rev-parse HEAD` prints", param, ctx
+            )
+        return text

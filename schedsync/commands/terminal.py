@@ -1,0 +1,164 @@
+"""What only a terminal gets: lines wrapped by its width, and a line of progress. A pipe or a file gets neither.
+
+``rich`` is imported only where a line is too long, or where a step takes longer than a second.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+#: In columns. A narrower terminal breaks the lines itself.
+_NARROWEST = 60
+#: In columns. The rest of a line is indented by this more than its beginning.
+_HANG = 4
+#: In seconds. Work that takes less shows no progress.
+_SLOW = 1.0
+#: The shades of a load picture; its rows cannot be wrapped.
+_SHADES = frozenset("░▒▓█")
+
+
+def is_terminal(stream: Any) -> bool:
+    """Say whether a stream writes to a terminal."""
+    return bool(getattr(stream, "isatty", lambda: False)())
+
+
+def wrapped(data: str, stream: Any) -> str:
+    """Return text for people as a stream should show it: a terminal's lines break between words, at its width."""
+    if not is_terminal(stream):
+        return data
+    width = max(_NARROWEST, _columns(stream))
+    return "\n".join(part for line in data.split("\n") for part in _parts(line, width))
+
+
+def _columns(stream: Any) -> int:
+    """Return the width of the stream's own terminal: stdout may be a pipe while stderr is none."""
+    if "COLUMNS" in os.environ:
+        return shutil.get_terminal_size().columns
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def _parts(line: str, width: int) -> Iterable[str]:
+    plain = click.unstyle(line)
+    if (plain.isascii() and len(plain) <= width) or not _SHADES.isdisjoint(plain):
+        return [line]
+    from rich.cells import cell_len
+
+    return [line] if cell_len(plain) <= width else _wrapped_line(line, width)
+
+
+def _wrapped_line(line: str, width: int) -> Iterator[str]:
+    """Yield the lines that one line becomes; a word that is longer than the width stays whole, as it can be copied."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console, rest = Console(file=StringIO()), Text.from_ansi(line)
+    indent = len(rest.plain) - len(rest.plain.lstrip()) + _HANG
+    margin = 0
+    while rest.plain:
+        end = _end_of_word(rest.plain, len(rest.wrap(console, width - margin)[0].plain.rstrip()))
+        yield " " * margin + _ansi(rest[:end], console)
+        after = rest.plain[end:]
+        rest = rest[end + len(after) - len(after.lstrip()) :]
+        margin = indent
+
+
+def _end_of_word(plain: str, index: int) -> int:
+    """Return the index at which the word around an index ends."""
+    return next((number for number in range(index, len(plain)) if plain[number].isspace()), len(plain))
+
+
+def _ansi(text: Text, console: Console) -> str:
+    from rich.color import ColorSystem
+
+    text.rstrip()
+    return "".join(
+        segment.style.render(segment.text, color_system=ColorSystem.STANDARD) if segment.style else segment.text
+        for segment in text.render(console, end="")
+    )
+
+
+class ProgressLine:
+    """The step that runs now, on stderr.
+
+    It appears when the work takes longer than a second, and is erased at the end. Only the process's own terminal
+    shows it.
+    """
+
+    def __init__(self) -> None:
+        # A stream that takes the place of stderr, such as that of `call_command`, is no place for a moving line.
+        self.is_shown = sys.stderr is sys.__stderr__ and is_terminal(sys.stderr)
+        self._step = ""
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._live: Live | None = None
+
+    def __call__(self, step: str) -> None:
+        """Show a step in the place of the one before."""
+        if not self.is_shown:
+            return
+        self._step = step
+        if self._timer is None:
+            self._timer = threading.Timer(_SLOW, self._appear)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _appear(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        with self._lock:
+            if self._timer is not threading.current_thread():
+                return
+            self._live = Live(
+                get_renderable=self._line,
+                console=Console(file=sys.stderr, highlight=False),
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._live.start()
+
+    def _line(self) -> Text:
+        from rich.text import Text
+
+        return Text(self._step)
+
+    def or_else(self, say: Callable[[str], None]) -> Callable[[str], None]:
+        """Return this line, or without a terminal the function that writes the same message as a line of its own."""
+        return self if self.is_shown else say
+
+    def clear(self) -> None:
+        """Erase the line, before other output or a question."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._live is not None:
+                self._live.stop()
+            self._timer = self._live = None
+
+
+@contextmanager
+def progress_line() -> Iterator[ProgressLine]:
+    """Return the line of progress of one verb; it is erased in the end."""
+    line = ProgressLine()
+    try:
+        yield line
+    finally:
+        line.clear()

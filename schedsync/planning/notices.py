@@ -1,0 +1,108 @@
+"""Notices of a plan: findings that would repeat for each schedule are one finding with a count and the names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from schedsync.core.finding import Finding, Severity
+from schedsync.core.location import Location
+from schedsync.core.names import first_names
+from schedsync.core.observed import Observed
+from schedsync.core.schedule import Desired, Schedule
+
+#: A name and its place in the files.
+Named = tuple[str, Location | None]
+_NAMES_SHOWN = 5
+
+
+def folded(
+    code: str, named: Sequence[Named], one: str, many: str, hint: str | None = None, severity: Severity = "warning"
+) -> Iterator[Finding]:
+    """Yield one finding for all names, or none without names.
+
+    ``one`` is the message for a single name, with `{name}` in it; ``many`` has `{count}`, and the first names follow.
+    """
+    names = tuple(name for name, _ in named)
+    if len(names) == 1:
+        yield Finding(code, one.replace("{name}", names[0]), named[0][1], hint, severity)
+    elif names:
+        message = f"{many.replace('{count}', f'{len(names):,}')}: {first_names(names, _NAMES_SHOWN)}"
+        yield Finding(code, message, _common([place for _, place in named]), hint, severity, names)
+
+
+def _common(places: Sequence[Location | None]) -> Location | None:
+    return places[0] if len(set(places)) == 1 else None
+
+
+def completed(desired: Desired, names: Sequence[str]) -> Iterator[Finding]:
+    """Yield a warning about schedules that have no run ahead."""
+    named = [(name, desired.schedules[name].location) for name in names if name in desired.schedules]
+    yield from folded("SS160", named, "`{name}` is completed", "{count} schedules are completed", "remove it")
+
+
+def announcements(desired: Desired, observed: Observed) -> Iterator[Finding]:
+    """Yield what became of `renamed_from`, `adopt` and `removed`: those that are done, and rows that stay."""
+    yield from _done(_carried_out(desired, observed))
+    yield from _rows_left(desired, observed)
+
+
+def _carried_out(desired: Desired, observed: Observed) -> Mapping[str, list[Named]]:
+    """Return, by key of the files, the names whose announcement has been carried out."""
+    ledger = observed.ledger
+    ours = [schedule for schedule in desired.schedules.values() if schedule.name in ledger]
+    renamed = [schedule for schedule in ours if schedule.renamed_from and schedule.renamed_from not in ledger]
+    adopted = [schedule for schedule in ours if schedule.adopt or schedule.adopt_from is not None]
+    left = {name for name, *_ in _rows_that_stay(desired, observed)}
+    removed = [(name, place) for name, place in desired.removed.items() if name not in ledger and name not in left]
+    return {"adopt": _named(adopted), "renamed_from": _named(renamed), "removed": [*removed]}
+
+
+def _named(schedules: Sequence[Schedule]) -> list[Named]:
+    return [(schedule.name, schedule.location) for schedule in schedules]
+
+
+def _done(carried_out: Mapping[str, list[Named]]) -> Iterator[Finding]:
+    counts = [f"{len(named):,} `{key}`" for key, named in carried_out.items() if named]
+    everything = [(key, name, place) for key, named in carried_out.items() for name, place in named]
+    if len(everything) == 1:
+        key, name, place = everything[0]
+        subject = f"`{name}` under `removed`" if key == "removed" else f"`{key}` of `{name}`"
+        yield Finding("SS161", f"{subject} is done, remove the line", place, severity="info")
+    elif everything:
+        message = f"{_listed(counts)} are done and can go"
+        names = tuple(f"{key}: {name}" for key, name, _ in everything)
+        hint = "remove the lines; `--format json` names the schedules"
+        yield Finding("SS161", message, _common([place for *_, place in everything]), hint, "info", names)
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
+
+
+def _rows_that_stay(desired: Desired, observed: Observed) -> Iterator[tuple[str, Location, str | None]]:
+    """Yield each name under `removed` whose row this set does not manage, its place, and the set that does."""
+    for name, place in desired.removed.items():
+        if name in observed.rows and name not in observed.ledger and name not in desired.kept_rows:
+            yield name, place, observed.elsewhere.get(name)
+
+
+def _rows_left(desired: Desired, observed: Observed) -> Iterator[Finding]:
+    by_holder: dict[str | None, list[Named]] = {}
+    for name, place, holder in _rows_that_stay(desired, observed):
+        by_holder.setdefault(holder, []).append((name, place))
+    for holder, named in by_holder.items():
+        manages = f"set `{holder}` manages it" if holder else "no set manages it"
+        manage = f"set `{holder}` manages them" if holder else "no set manages them"
+        yield from folded(
+            "SS177",
+            named,
+            f"`{{name}}` is under `removed`, but its row stays as it is: {manages}",
+            f"{{count}} names are under `removed`, but their rows stay as they are, because {manage}",
+            _way_out(holder),
+        )
+
+
+def _way_out(holder: str | None) -> str:
+    if holder is None:
+        return "to delete the row, adopt it by `adopt: true` first, or delete it in the admin; else remove the line"
+    return f"if it belongs to set `{holder}` now, remove the line; to delete the row, remove it in that set's files"
