@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Model
@@ -125,12 +126,22 @@ def _managed(
 
 def _people(text: str) -> People:
     """Return the fields for people; nobody where somebody made their text unreadable."""
+    # Many schedules have the same owner. A long text is not kept.
+    return _read_people_once(text) if len(text) <= _LONGEST_KEPT else _read_people(text)
+
+
+def _read_people(text: str) -> People:
     try:
         people = people_from(json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return NOBODY
     texts = (people.owner, people.runbook, people.disabled_reason, *(value for _, value in people.labels))
     return people if all(value is None or isinstance(value, str) for value in texts) else NOBODY
+
+
+#: In characters.
+_LONGEST_KEPT = 1000
+_read_people_once = lru_cache(maxsize=1024)(_read_people)
 
 
 def _pauses(using: str, only: str | None = None) -> dict[str, Paused]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from schedsync.core.finding import Finding
@@ -13,7 +14,7 @@ from schedsync.files.bounds import TextBudget
 from schedsync.files.node import Node
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
     """The content of one YAML file at ``path``.
 
@@ -31,8 +32,12 @@ class Document:
         node = self.root.value.get(key) if isinstance(self.root.value, dict) else None
         return node.value if node is not None and isinstance(node.value, kind) else kind()
 
-    def schedules(self) -> Iterator[tuple[str, Location, Mapping[str, Node]]]:
-        """Yield each schedule's name, the place of the name, and its fields as they are written."""
+    @cached_property
+    def schedules(self) -> Sequence[tuple[str, Location, Mapping[str, Node]]]:
+        """Each schedule's name, the place of the name, and its fields as they are written."""
+        return tuple(self._schedules())
+
+    def _schedules(self) -> Iterator[tuple[str, Location, Mapping[str, Node]]]:
         if not isinstance(self.root.value, dict):
             return
         holder: Node = self.root.value.get("schedules", self.root)

@@ -28,12 +28,12 @@ _STRUCTURE = frozenset({"environments", "only_in", "for_each"})
 
 def uses_environments(document: Document) -> bool:
     """Say whether any schedule differs by environment."""
-    return any("environments" in fields or "only_in" in fields for _, _, fields in document.schedules())
+    return any("environments" in fields or "only_in" in fields for _, _, fields in document.schedules)
 
 
 def check_environments(document: Document, declared: Collection[str], report: Callable[[Finding], None]) -> None:
     """Report environments that the configuration does not declare."""
-    for _, _, fields in document.schedules():
+    for _, _, fields in document.schedules:
         for name, place in _named_environments(document.path, fields):
             if name not in declared:
                 known = f"declared: {', '.join(declared)}" if declared else "declare `environments` in schedsync.toml"
@@ -76,16 +76,22 @@ def _schedules(document: Document, environment: str | None, report: Callable[[Fi
         # All but a few are unknown, and reported. They would be copied for every schedule.
         defaults = {}
     reporter = Reporter(document.path, report, document.budget)
-    for name, place, written in document.schedules():
+    for name, place, written in document.schedules:
         if not _exists_in(written, environment):
             continue
-        fields = _layered(defaults, {key: node for key, node in written.items() if key not in _STRUCTURE})
+        fields = _layered(defaults, _without_structure(written))
         if differences := _differences(written, environment):
             fields = _layered(fields, differences)
         if "for_each" in written:
             yield from expanded_schedules(document, name, place, fields, written["for_each"], reporter)
         elif check_name(name, place, reporter) and (schedule := read_schedule(name, place, fields, reporter)):
             yield schedule
+
+
+def _without_structure(written: Mapping[str, Node]) -> Mapping[str, Node]:
+    if _STRUCTURE.isdisjoint(written):
+        return written
+    return {key: node for key, node in written.items() if key not in _STRUCTURE}
 
 
 def _exists_in(written: Mapping[str, Node], environment: str | None) -> bool:

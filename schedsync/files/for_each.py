@@ -36,7 +36,7 @@ def refers_to_files(document: Document) -> bool:
     """Say whether a ``for_each`` of the document takes its values from another file."""
     return any(
         _file_of(node) is not None
-        for _, _, fields in document.schedules()
+        for _, _, fields in document.schedules
         if "for_each" in fields and isinstance(fields["for_each"].value, dict)
         for node in fields["for_each"].value.values()
     )

@@ -65,7 +65,7 @@ def read_file(file: SourceFile, environments: Collection[str], budget: TextBudge
 
     return ReadFile(
         file.path, tuple(findings), by_environment, ignores, part,
-        schedule_lines=tuple(sorted((place.line, name) for name, place, _ in document.schedules())),
+        schedule_lines=tuple(sorted((place.line, name) for name, place, _ in document.schedules)),
         refers_to_files=refers_to_files(document),
         size=_size(document, len(findings)),
     )  # fmt: skip
@@ -94,7 +94,7 @@ def _checked(
 
 def _size(document: Document, findings: int) -> Size:
     largest, place, count = 1, None, 0
-    for _, where, fields in document.schedules():
+    for _, where, fields in document.schedules:
         made = expansion(document, fields["for_each"]) if "for_each" in fields else 1
         count += made
         if made > largest:

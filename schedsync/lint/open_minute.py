@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from schedsync.calendar.slots import fields_of, runs_a_day
 from schedsync.core.crontab import FIELDS_BY_NAME, expand
@@ -21,18 +22,36 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     timing = schedule.spec.timing
     if not isinstance(timing, Crontab):
         return
-    level = next((level for level in (0, 1, 2) if any(_is_narrow(timing, name) for name in _LEVELS[level])), None)
+    level = _narrow_level(timing)
     if level is None:
         return
-    open_fields = [fields[0] for fields in _LEVELS[level + 1 :] if all(getattr(timing, name) == "*" for name in fields)]
-    if open_fields and all(_is_open_or_once(timing, fields) for fields in _LEVELS[level + 1 :]):
+    open_fields = _open_fields(timing, level)
+    if all(_is_open_or_once(timing, fields) for fields in _LEVELS[level + 1 :]):
         once = ", ".join(f"`{name}: {_ONCE[name]}`" for name in open_fields)
         hint = f"if that is not meant, set {once}: `{_closed(timing, open_fields)}`"
         yield Found(schedule, f"{_runs(timing, level)}: {_open_text(open_fields)}", "crontab", hint)
 
 
+@lru_cache(maxsize=4096)
+def _narrow_level(timing: Crontab) -> int | None:
+    """Return the coarsest level with a narrow field; None where there is none, or no finer field is open."""
+    for level in (0, 1, 2):
+        if not _open_fields(timing, level):
+            return None
+        if any(_is_narrow(timing, name) for name in _LEVELS[level]):
+            return level
+    return None
+
+
+def _open_fields(timing: Crontab, level: int) -> list[str]:
+    """Return the first fields of the levels below a level whose fields are all `*`."""
+    return [fields[0] for fields in _LEVELS[level + 1 :] if all(getattr(timing, name) == "*" for name in fields)]
+
+
 def _is_narrow(timing: Crontab, name: str) -> bool:
     """Say whether a field names single values, and no span of them."""
+    if getattr(timing, name) == "*":
+        return False
     field = FIELDS_BY_NAME[name]
     numbers = {number - field.first for number in expand(getattr(timing, name), field)}
     size = field.last - field.first + 1
