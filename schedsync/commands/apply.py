@@ -174,7 +174,11 @@ def _apply(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:
         progress(_writing(len(current.changes)))
         return True
 
-    outcome = sync.apply(chosen, agree, request.waiting(progress), assertion, pinned=not request.yes)
+    def note(message: str) -> None:
+        progress.clear()
+        say(message)
+
+    outcome = sync.apply(chosen, agree, request.waiting(progress), assertion, pinned=not request.yes, note=note)
     return None if outcome is None else _Applied(outcome, chosen.config.set, chosen.environment)
 
 
