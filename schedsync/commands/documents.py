@@ -7,15 +7,16 @@ import math
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from schedsync.commands.output import say, write_file
+from schedsync.core.names import shortened
+from schedsync.core.nesting import is_deeper
 from schedsync.errors import WrongUsage
 from schedsync.render import json_
-from schedsync.schemas.wording import shortened
 
 if TYPE_CHECKING:
     from schedsync.planning.documents import SavedPlan
@@ -100,7 +101,7 @@ def _json_of(data: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not UTF-8 at byte {error.start:,}") from error
     values: Any = json.loads(text, parse_int=_whole_number, parse_float=_number, parse_constant=_no_number)
-    if _is_deeper(values, _DEEPEST):
+    if is_deeper(values, _DEEPEST):
         raise ValueError(_TOO_DEEP)
     if _SURROGATE.search(text):
         _check_surrogates(values)
@@ -118,20 +119,6 @@ def _number(text: str) -> float:
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(f"`{shortened(text)}` is not a number that it can hold")
-
-
-def _is_deeper(values: Any, depth: int) -> bool:
-    """Say whether lists and mappings are nested in each other more than ``depth`` times; needs no recursion."""
-    level = [values]
-    for _ in range(depth):
-        level = [child for value in level for child in _children(value) if isinstance(child, (dict, list))]
-        if not level:
-            return False
-    return True
-
-
-def _children(value: Any) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def _check_surrogates(values: Any) -> None:

@@ -20,12 +20,6 @@ class Problem(NamedTuple):
     message: str
 
 
-def shortened(text: str, most: int = 60) -> str:
-    """Return a text of the tables for a message: on one line, and cut after ``most`` characters."""
-    line = " ".join(text[: 2 * most].split())
-    return line if len(line) <= most and len(text) <= 2 * most else f"{line[:most]}…"
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row of the tables: its spec, and the columns that Beat writes.

@@ -20,7 +20,7 @@ from django.db.models.functions import Cast
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
-from schedsync.core.observed import shortened
+from schedsync.core.names import shortened
 from schedsync.core.timing import in_calendar
 
 #: What converters raise; OperationalError is that of SQLite for text that is not UTF-8.

@@ -57,9 +57,9 @@ _DEFAULT_BRANCHES = (
 )  # fmt: skip
 
 
-def blob_id(data: bytes) -> str:
-    """Return the id that Git gives to bytes, in a repository that uses SHA-1."""
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+def blob_id(data: bytes, algorithm: str = "sha1") -> str:
+    """Return the id that Git gives to bytes in a repository that uses an algorithm: `sha1` or `sha256`."""
+    return hashlib.new(algorithm, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True)

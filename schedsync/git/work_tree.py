@@ -6,7 +6,6 @@ index can hide a difference; only line ends that Git converts are passed over.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -14,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from schedsync.config import FILE, PROJECT
 from schedsync.files.discover import is_hidden, is_source, printable_path
 from schedsync.git.entries import LINK, SUBMODULE, Entry
-from schedsync.git.repository import Repository
+from schedsync.git.repository import Repository, blob_id
 
 _CONFIGURATIONS = (FILE, PROJECT)
 
@@ -33,9 +32,8 @@ class FilesRead:
 
 def _blob_ids(data: bytes) -> Iterator[str]:
     """Yield the ids of bytes in repositories that use SHA-1 and in those that use SHA-256."""
-    blob = b"blob %d\0" % len(data) + data
-    yield hashlib.sha1(blob, usedforsecurity=False).hexdigest()
-    yield hashlib.sha256(blob).hexdigest()
+    yield blob_id(data)
+    yield blob_id(data, "sha256")
 
 
 def differing_files(repository: Repository, commit: str, bases: Sequence[Path], read: FilesRead) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from schedsync.planning.diff import Difference, diff
 from schedsync.planning.notices import completed, folded
 from schedsync.planning.plan import Plan
 from schedsync.planning.safety import Situation, dirty_text, refusals
+from schedsync.planning.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Surroundings:
     dual_writers: frozenset[str] = frozenset()
     controls: Controls = NO_CONTROLS
     same_names: tuple[tuple[str, str], ...] | None = None
+
+    @classmethod
+    def in_snapshot(cls, snapshot: Snapshot) -> Surroundings:
+        """Return what a snapshot says; it cannot say which names the database takes for one."""
+        return cls(snapshot.last, snapshot.dual_writers, snapshot.controls)
 
 
 def refused_by_celery(desired: Desired) -> list[Finding]:

@@ -212,8 +212,8 @@ def _refusals(
         refused, lifted = lift(refusals(changes, situation, limits), limits, now, empty=not after.schedules)
         return (*refused, *controls.refused_changes(changes, [limits.controls])), lifted
     plan_request = PlanRequest(side.config.set, situation.now, limits=limits, adopt=request.adopt)
-    around = Surroundings(snapshot.last, snapshot.dual_writers, snapshot.controls)
-    plan = build_plan(plan_request, masked_desired(after), (), snapshot.observed, around, now)
+    surroundings = Surroundings.in_snapshot(snapshot)
+    plan = build_plan(plan_request, masked_desired(after), (), snapshot.observed, surroundings, now)
     return plan.refusals, [notice for notice in plan.notices if notice.code == "SS170"]
 
 

@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.core.allowance import LIFTABLE, Allowance
+from schedsync.core.allowance import Allowance
 from schedsync.core.refusal import Limits, Refusal
 from schedsync.planning.allowances import lift
+from schedsync.schemas.validator import CONFIG, schema_text
 from tests.conftest import NOW, Project
 
 SIX = "".join(f"  job-{number}: {{task: t, every: 1m}}\n" for number in range(6))
+ENTRY = json.loads(schema_text(CONFIG))["properties"]["safety"]["properties"]["allow"]["items"]
+LIFTABLE = ENTRY["properties"]["rule"]["enum"]
 FOUR = "".join(SIX.splitlines(keepends=True)[:4])
 
 
