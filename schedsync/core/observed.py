@@ -26,7 +26,7 @@ class Row:
 
     ``spec`` is None where the row cannot be read as a schedule; ``problems`` then says why. ``timing_row`` is the kind
     and the id of its schedule row. ``hour`` is the text of a crontab's hour: Beat decides by it when to load the row.
-    ``lost`` names the columns of Beat that cannot be read; an apply that writes the row again sets them anew.
+    ``lost`` names the columns of Beat that cannot be read; an apply that writes the row resets them.
     """
 
     id: int

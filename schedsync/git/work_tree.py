@@ -1,7 +1,7 @@
-"""Which of the files that were read differ from a commit. Git is asked for one list, however many files there are.
+"""Which of the files that were read differ from a commit. Git is asked for one list for all files.
 
-The bytes that were read are compared, not those that lie on the disk by now. No filter of Git runs, and no bit of the
-index can hide a difference; only line ends that Git converts are passed over.
+The bytes that schedsync read are compared, not those that are on the disk now. No filter of Git runs, and no flag in
+the index can hide a difference; only line ends that Git converts do not count as one.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def _blob_ids(data: bytes) -> Iterator[str]:
 def differing_files(repository: Repository, commit: str, bases: Sequence[Path], read: FilesRead) -> tuple[str, ...]:
     """Return the paths of the files that the commit does not have as they were read, from the repository's root.
 
-    Files below ``bases`` that the commit has and that nobody can read any more differ too, as do untracked and ignored
-    files that were read. Files in submodules are passed over.
+    Files below ``bases`` that are in the commit and no longer in the work tree differ too, and so do untracked and
+    ignored files that were read. Files in submodules do not count.
     """
     root, roots = repository.root.resolve(), [base.resolve() for base in bases]
     asked = {*roots, *read.ids, *_nested_repositories([*read.ids, *roots], root), *_configurations(roots, root)}

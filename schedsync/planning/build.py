@@ -257,5 +257,5 @@ def _unreadable_notices(observed: Observed, difference: Difference) -> Iterator[
 
 def unreadable_entry(managed: Managed) -> Finding:
     """Return the finding for a ledger entry whose text of what was applied last cannot be read."""
-    message = f"`{managed.name}`: the ledger does not say any more what was applied last"
+    message = f"`{managed.name}`: the ledger's text of what was applied last cannot be read"
     return Finding("SS334", message, managed.location, "`schedsync apply` writes it again", "warning")

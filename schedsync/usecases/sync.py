@@ -143,7 +143,7 @@ def _asserted(plan: Plan, assertion: Assertion, note: Callable[[str], None]) -> 
     comparison = compare(plan, saved)
     if assertion.exact and comparison.unequal and not plan.refusals:
         names = first_names(comparison.unequal, 5)
-        raise Stale(f"it differs from what the files and the tables ask for now: {names}")
+        raise Stale(f"the files and the tables need other changes now: {names}")
     if comparison.masks:
         values = "masked value was" if comparison.masks == 1 else "masked values were"
         note(f"{comparison.masks:,} {values} not compared")

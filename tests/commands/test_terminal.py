@@ -1,4 +1,4 @@
-"""What a real terminal shows: lines that break between words, colour, and progress; and that a pipe gets neither."""
+"""A real terminal shows lines that break between words, colour, and progress; a pipe gets none of them."""
 
 from __future__ import annotations
 
