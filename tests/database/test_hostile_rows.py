@@ -1,4 +1,4 @@
-"""No value of any column ends a verb in a traceback, and an apply repairs the managed rows. Plain SQL writes the values."""
+"""No value of any column ends a verb in a traceback, and an apply repairs managed rows. Plain SQL writes the values."""
 
 from __future__ import annotations
 

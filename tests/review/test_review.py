@@ -480,8 +480,8 @@ def test_a_refusal_that_the_configuration_lifts_is_shown_as_a_change(checkout: C
     assert [(one["severity"], one["message"]) for one in said["findings"] if one["code"] == "SS168"] == [
         ("warning", "`[safety] allowed_tasks` changes from no limit to nothing"),
         ("warning", "`[safety] minimum_period` changes from no limit to `1m`"),
-        ("warning", f"an entry of `[[safety.allow]]` is removed, it lifted `too_many_stops` up to 2 {end}"),
         ("warning", f"an entry of `[[safety.allow]]` is new, it lifts `too_many_stops` up to 3 {end}"),
+        ("warning", f"an entry of `[[safety.allow]]` is removed, it lifted `too_many_stops` up to 2 {end}"),
     ]
     assert changes(said) == []
 
