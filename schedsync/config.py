@@ -16,12 +16,13 @@ from schedsync.core.allowance import Allowance, allowance_from, with_text_times
 from schedsync.core.controls import NO_CONTROLS, Controls, InvalidControl, controls_from
 from schedsync.core.finding import did_you_mean
 from schedsync.core.location import Location
+from schedsync.core.names import shortened
 from schedsync.core.refusal import MAX_STOP_PERCENT, MAX_STOPS, Limits
 from schedsync.core.timing import TimingError
 from schedsync.errors import InvalidConfiguration, WrongUsage
 from schedsync.lint.rule import MAX_STARTS, Options
 from schedsync.schemas.validator import CONFIG, conforms, errors
-from schedsync.schemas.wording import described, predicate, shortened, type_predicate, unknown_key_hint
+from schedsync.schemas.wording import described, predicate, type_predicate, unknown_key_hint
 
 if sys.version_info >= (3, 11):
     import tomllib

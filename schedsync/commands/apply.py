@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ApplyRequest:
-    """One call of ``apply``; the waiting times are in seconds. ``reviewed`` is another name of ``plan_file``."""
+    """One call of ``apply``; the waiting times are in seconds. ``reviewed`` is the old name of ``plan_file``."""
 
     files: FileOptions
     database: DatabaseOptions
@@ -64,7 +64,7 @@ class ApplyRequest:
     commit: str | None
 
     def assertion(self) -> Assertion:
-        """Return what the plan of this call must be; raises WrongUsage where the file is no plan."""
+        """Return what the plan of this call must be; raises WrongUsage if flags contradict, or the file is no plan."""
         file = self.plan_file or self.reviewed
         if self.plan_file and self.reviewed:
             raise WrongUsage("two plan files were given", hint="give only one")
@@ -109,10 +109,10 @@ _RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
         "plan_file",
         type=existing_file,
         metavar="FILE",
-        help="Allow only changes that this plan of `plan --out` holds; exit 3 and name the others if there are any.",
+        help="Allow only changes that this file of `plan --out` holds; exit 3 and name each other change.",
     ),
     option("--reviewed", type=existing_file, metavar="FILE", hidden=True),
-    option("--exact", is_flag=True, help="Allow only all changes of `--plan`; exit 4 if anything differs."),
+    option("--exact", is_flag=True, help="With `--plan`: exit 4 unless the changes are exactly those of the file."),
     option("--checksum", metavar="SUM", hidden=True),
     settle_option,
     option(
@@ -174,7 +174,11 @@ def _apply(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:
         progress(_writing(len(current.changes)))
         return True
 
-    outcome = sync.apply(chosen, agree, request.waiting(progress), assertion, pinned=not request.yes)
+    def note(message: str) -> None:
+        progress.clear()
+        say(message)
+
+    outcome = sync.apply(chosen, agree, request.waiting(progress), assertion, pinned=not request.yes, note=note)
     return None if outcome is None else _Applied(outcome, chosen.config.set, chosen.environment)
 
 

@@ -7,15 +7,16 @@ import math
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from schedsync.commands.output import say, write_file
+from schedsync.core.names import shortened
+from schedsync.core.nesting import is_deeper
 from schedsync.errors import WrongUsage
 from schedsync.render import json_
-from schedsync.schemas.wording import shortened
 
 if TYPE_CHECKING:
     from schedsync.planning.documents import SavedPlan
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _FRESH = timedelta(days=7)
 #: In bytes: more than a plan or a snapshot of 200,000 schedules needs.
 _LARGEST: Final = 256 * 2**20
-#: Keys whose values are those of rows: JSON of any kind, which may have half a character.
+#: Keys whose values are those of rows: any JSON, also with lone surrogates.
 _OF_ROWS: Final = ("args", "kwargs", "headers", "before", "after")
 #: A file of schedules may be nested half as deep.
 _DEEPEST: Final = 200
@@ -63,7 +64,7 @@ def read_plan(file: Path) -> SavedPlan:
 
 
 def _read(file: Path, noun: str, schema: str, from_values: Callable[[Any], T], hint: str) -> T:
-    """Check a file against its schema before anything else looks at its values; raises WrongUsage."""
+    """Read JSON from a file, check it by its schema, then convert its values; raises WrongUsage if any step fails."""
     from schedsync.schemas.validator import problems
 
     try:
@@ -83,7 +84,7 @@ def _read(file: Path, noun: str, schema: str, from_values: Callable[[Any], T], h
 
 
 def _bytes_of(file: Path) -> bytes:
-    """Read a regular file up to the bound; never waits for somebody to write into a pipe."""
+    """Return the bytes of a regular file, up to the limit; raises ValueError for a pipe, without waiting for it."""
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise ValueError("it is not a regular file")
@@ -94,13 +95,13 @@ def _bytes_of(file: Path) -> bytes:
 
 
 def _json_of(data: bytes) -> Any:
-    """Return the JSON values of a file; raises ValueError for what JSON's own grammar leaves open, too."""
+    """Return the JSON values of a file; raises ValueError also for huge numbers, deep nesting and lone surrogates."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not UTF-8 at byte {error.start:,}") from error
     values: Any = json.loads(text, parse_int=_whole_number, parse_float=_number, parse_constant=_no_number)
-    if _is_deeper(values, _DEEPEST):
+    if is_deeper(values, _DEEPEST):
         raise ValueError(_TOO_DEEP)
     if _SURROGATE.search(text):
         _check_surrogates(values)
@@ -120,29 +121,15 @@ def _no_number(text: str) -> NoReturn:
     raise ValueError(f"`{shortened(text)}` is not a number that it can hold")
 
 
-def _is_deeper(values: Any, depth: int) -> bool:
-    """Say whether lists and mappings are nested in each other more than ``depth`` times; needs no recursion."""
-    level = [values]
-    for _ in range(depth):
-        level = [child for value in level for child in _children(value) if isinstance(child, (dict, list))]
-        if not level:
-            return False
-    return True
-
-
-def _children(value: Any) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-
-
 def _check_surrogates(values: Any) -> None:
-    """Raise ValueError for half a character, which no database, no file and no terminal takes.
+    """Raise ValueError for a lone surrogate, half a character, which no database, file or terminal accepts.
 
-    Rows may have it in their JSON, where it is written as an escape.
+    The JSON of rows may have one, because it is written as an escape.
     """
     try:
         json.dumps(_without_rows(values), ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise ValueError("it holds half a character, a lone surrogate") from error
+        raise ValueError("it holds a lone surrogate, which is half a character") from error
 
 
 def _without_rows(values: Any) -> Any:

@@ -223,7 +223,7 @@ _COUNT = click.IntRange(min=0)
 _LIFTING = {
     "adopt": _lift(
         "--adopt", multiple=True, metavar="NAME|GLOB",
-        help="Take over rows of these names, which nobody manages yet; can be given several times.",
+        help="Take over rows with these names that nobody manages; can be given several times.",
     ),
     "adopt_all": _lift(
         "--adopt-all", is_flag=True, help="Take over each row that nobody manages and that the files name."

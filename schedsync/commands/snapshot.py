@@ -18,8 +18,9 @@ from schedsync.render import json_
 def snapshot(path: str | None, database: DatabaseOptions, out: Path | None) -> int:
     """Write the registered tasks, their signatures and time limits, the queues, and the set's state in the database.
 
-    Run it where the application is trusted, after each deploy. `review`, `plan` and `forecast` take the file with
-    --against, and then need neither the application nor the database. Values that look like secrets are masked.
+    Run it where the application is trusted, after each deploy. `validate`, `review`, `plan` and `forecast` take the
+    file with --against, and then need neither the application nor the database. Values that look like secrets are
+    masked.
     """
     config = read_config(path)
     using = set_up(database)

@@ -1,4 +1,4 @@
-"""What only a terminal gets: lines wrapped by its width, and a line of progress. A pipe or a file gets neither.
+"""Lines wrapped to the width of a terminal, and a line of progress; pipes and files get neither.
 
 ``rich`` is imported only where a line is too long, or where a step takes longer than a second.
 """
@@ -45,7 +45,7 @@ def wrapped(data: str, stream: Any) -> str:
 
 
 def _columns(stream: Any) -> int:
-    """Return the width of the stream's own terminal: stdout may be a pipe while stderr is none."""
+    """Return the width of the terminal that the stream writes to: not always that of stdout, which may be a pipe."""
     if "COLUMNS" in os.environ:
         return shutil.get_terminal_size().columns
     try:
@@ -110,7 +110,7 @@ class ProgressLine:
         self._live: Live | None = None
 
     def __call__(self, step: str) -> None:
-        """Show a step in the place of the one before."""
+        """Show a step in place of the previous step."""
         if not self.is_shown:
             return
         self._step = step

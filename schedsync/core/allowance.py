@@ -10,8 +10,6 @@ from typing import Any
 
 from schedsync.core.timing import TimingError, clock_text, instant
 
-#: The rules that an allowance can lift, by the codes of their refusals: those that a flag lifts too.
-LIFTABLE = ("too_many_stops", "empty_set", "older_commit", "dual_writer", "moved_set", "other_environment")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 
 

@@ -53,7 +53,7 @@ def controls_from(values: Mapping[str, Any], *, in_files: bool = False) -> Contr
 
 
 class InvalidControl(ValueError):
-    """A value that is no control: which one, and what it takes instead."""
+    """A control has an invalid value; ``key`` is its name, ``problem`` says what it takes instead."""
 
     def __init__(self, key: str, problem: str) -> None:
         super().__init__(f"{key} {problem}")

@@ -135,7 +135,7 @@ CODES: Mapping[str, str] = {
 RULE_CODES = tuple(code for code in CODES if code.startswith("SS2") and code != "SS222")
 
 
-#: A comparison takes time by the square of the length; no word that is meant is longer.
+#: A comparison takes time by the square of the length. No known word is longer than this.
 _LONGEST_WORD = 250
 
 

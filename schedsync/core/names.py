@@ -1,4 +1,4 @@
-"""A long list of names in few words."""
+"""Long lists of names, and long texts, in few words."""
 
 from __future__ import annotations
 
@@ -13,3 +13,10 @@ def first_names(names: Sequence[str], limit: int) -> str:
 def and_more(count: int, limit: int) -> str:
     """Return " and 3 more" where ``count`` names are 3 more than ``limit``, "" where all of them are shown."""
     return f" and {count - limit:,} more" if count > limit else ""
+
+
+def shortened(value: object, most: int = 60) -> str:
+    """Return a value as text for a message: on one line, and cut after ``most`` characters."""
+    text = str(value)
+    line = " ".join(text[: most + 1].splitlines())
+    return line if len(text) <= most else f"{line[:most]}…"

@@ -20,19 +20,13 @@ class Problem(NamedTuple):
     message: str
 
 
-def shortened(text: str, most: int = 60) -> str:
-    """Return a text of the tables for a message: on one line, and cut after ``most`` characters."""
-    line = " ".join(text[: 2 * most].split())
-    return line if len(line) <= most and len(text) <= 2 * most else f"{line[:most]}…"
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row of the tables: its spec, and the columns that Beat writes.
 
     ``spec`` is None where the row cannot be read as a schedule; ``problems`` then says why. ``timing_row`` is the kind
     and the id of its schedule row. ``hour`` is the text of a crontab's hour: Beat decides by it when to load the row.
-    ``lost`` names the columns of Beat that cannot be read; an apply that writes the row again sets them anew.
+    ``lost`` names the columns of Beat that cannot be read; an apply that writes the row resets them.
     """
 
     id: int

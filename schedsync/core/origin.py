@@ -39,26 +39,26 @@ class Revision:
     dirty_files: tuple[str, ...] = ()
 
 
-#: A booked commit ends with this where files differed from it. The columns hold 64 characters.
+#: A recorded commit ends with this where files differed from it. The columns hold 64 characters.
 _DIRTY = "+dirty"
-_LONGEST_BOOKED = 64
+_LONGEST_RECORDED = 64
 
 
-def booked_commit(binding: Binding) -> str | None:
+def recorded_commit(binding: Binding) -> str | None:
     """Return a commit as the tables hold it: an id, and a mark where files differed from it.
 
     An id of SHA-256 is cut so that the mark fits: Git finds the commit by its first digits too.
     """
     if binding.commit is None or not binding.dirty:
         return binding.commit
-    return binding.commit[: _LONGEST_BOOKED - len(_DIRTY)] + _DIRTY
+    return binding.commit[: _LONGEST_RECORDED - len(_DIRTY)] + _DIRTY
 
 
-def commit_from(booked: str | None) -> tuple[str | None, bool]:
-    """Return the id of a booked commit, and whether files differed from it."""
-    if booked is None:
+def commit_from(recorded: str | None) -> tuple[str | None, bool]:
+    """Return the id of a recorded commit, and whether files differed from it."""
+    if recorded is None:
         return None, False
-    return booked.removesuffix(_DIRTY), booked.endswith(_DIRTY)
+    return recorded.removesuffix(_DIRTY), recorded.endswith(_DIRTY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from typing import Any
 
 MASK = "***"
 _CHANGED = f"{MASK} (changed)"
+#: The message of a finding about a mask in the files.
+TYPED_MASK = f"`{MASK}` is how schedsync shows a secret, not a value"
 #: No shorter text holds a name and a secret.
 _SHORTEST = 8
 #: No token, key or address of a webhook is shorter.
@@ -35,7 +37,7 @@ _POINTERS = frozenset(
      "arn", "version", "prefix", "header", "url", "uri"}
 )  # fmt: skip
 _ENDINGS = ("password", "passwd", "secret", "apikey")
-#: A signature opens what a URL refers to; as a key of a mapping the word mostly means something else.
+#: A signature in a URL gives access. As a key of a mapping the word mostly means something else.
 _SIGNATURES = frozenset({"sig", "signature"})
 #: Before a colon these words are mostly a part of a sentence.
 _PROSE = frozenset({"token", "secret", "secrets", "credential", "credentials", "bearer"})
@@ -51,7 +53,7 @@ _VALUES = (
     re.compile(r"\bsk-(?:[a-z]{2,8}-)[A-Za-z0-9_-]{16}|\bsk-[A-Za-z0-9]{32}|\bhf_[A-Za-z0-9]{30}"),
     re.compile(r"\bnpm_[A-Za-z0-9]{36}|\bpypi-[A-Za-z0-9_-]{50}|\bdo[opr]_v1_[a-f0-9]{64}|\bhv[bs]\.[A-Za-z0-9_-]{20}"),
     re.compile(r"\bSG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{16}"),
-    # The first part of a web token is told by its end: a run that may begin anywhere would be scanned from everywhere.
+    # Look for the end of a web token's first part: a pattern for the whole part would be tried at each character.
     re.compile(r"(?<=[A-Za-z0-9_-]{8})\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}"),
     re.compile(r"\bhooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/\S|\bdiscord(?:app)?\.com/api/(?:v\d{1,2}/)?webhooks/\d"),
     re.compile(r"\bwebhook\.office\.com/\S|\boutlook\.office(?:365)?\.com/webhook/\S|/hooks/[a-z0-9]{26}\b"),

@@ -1,4 +1,4 @@
-"""Reads who edited a row, from the log of Django's admin: a decoration, whose absence never stops a verb."""
+"""Reads who edited a row, from the log of Django's admin; a log that is missing or broken never stops a verb."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def last_edits(using: str, rows: Mapping[str, int]) -> dict[int, Edit]:
     """Return the last edit of each row, by the row's id; empty where the project does not use the admin.
 
     ``rows`` maps names to the ids of their rows. Edits before the row was last applied do not count. The log is in the
-    database that Django's routers give for it. A log that cannot be read is as good as none: a missing table, missing
-    rights, a server that is down.
+    database that Django's routers give for it. Returns nothing if the log cannot be read, because its table or a right
+    is missing, or its server is down.
     """
     from django.apps import apps
 

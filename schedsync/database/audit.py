@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 
-from schedsync.core.origin import Binding, booked_commit, commit_from
+from schedsync.core.origin import Binding, commit_from, recorded_commit
 from schedsync.core.schedule import canonical_json
 from schedsync.database.values import read_values, readable
 from schedsync.database.write_request import WriteRequest
@@ -40,7 +40,7 @@ def record(
         environment=binding.environment,
         repository=binding.repository,
         path=binding.path,
-        commit=booked_commit(binding),
+        commit=recorded_commit(binding),
         checksum=checksum,
         who=who,
         at=at,
@@ -78,5 +78,5 @@ def last_binding(using: str, set_name: str) -> Binding | None:
     last = read_values(runs[:1], ("environment", "repository", "path", "commit"))
     if not last:
         return None
-    environment, repository, path, booked = map(readable, last[0])
-    return Binding(environment, repository, path, *commit_from(booked))
+    environment, repository, path, recorded = map(readable, last[0])
+    return Binding(environment, repository, path, *commit_from(recorded))

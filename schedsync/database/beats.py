@@ -26,17 +26,17 @@ def live_beats(using: str) -> list[Beat]:
 
 
 def _read(rows: Any) -> list[Beat]:
-    """Read the Beats; a value that cannot be read has a default, and without a time nobody has seen a Beat."""
+    """Return the Beats, except those without a readable ``seen_at``; other unreadable values get a default."""
     names = [field.attname for field in Beat._meta.concrete_fields]
-    found = [dict(zip(names, map(readable, values), strict=True)) for values in read_values(rows, names)]
+    beats = [dict(zip(names, map(readable, values), strict=True)) for values in read_values(rows, names)]
     return [
         Beat(**{name: _UNREAD.get(name) if value is None else value for name, value in values.items()})
-        for values in found
+        for values in beats
         if values["seen_at"] is not None
     ]
 
 
-#: What stands for a value that cannot be read; None for what is not here.
+#: The defaults for values that cannot be read; None for other columns.
 _UNREAD = {
     "host": "", "pid": 0, "election": "", "leads": False, "epoch": 0, "loaded": -1, "schedules": 0, "trouble": "",
     "started_at": datetime(1970, 1, 1, tzinfo=timezone.utc),

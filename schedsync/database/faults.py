@@ -143,7 +143,8 @@ def explained(error: Exception, using: str) -> SchedsyncError:
 def reason_of(error: Exception, using: str) -> str:
     """Return a driver's message in one line, without values of rows: they can hold secrets.
 
-    What a driver says of a value that a table refuses quotes the value. Its code and the constraint are enough.
+    If a table refuses a value, the driver's message quotes that value. Then only the error's code and the constraint
+    are returned.
     """
     cause = error.__cause__
     kind = type(cause or error).__name__
@@ -155,8 +156,8 @@ def reason_of(error: Exception, using: str) -> str:
     if not lines:
         return kind
     number = cause.args[0] if cause is not None and cause.args else None
-    is_told = number in _MYSQL_NAMES or fault_of(error, using) is not Fault.OTHER
-    if connections[using].vendor == "mysql" and not is_told:
+    is_known = number in _MYSQL_NAMES or fault_of(error, using) is not Fault.OTHER
+    if connections[using].vendor == "mysql" and not is_known:
         # MariaDB quotes names and values alike.
         return f"{kind}{_code_text(cause)}"
     return lines[0]

@@ -11,7 +11,7 @@ from django_celery_beat.models import PeriodicTask
 from schedsync.core.change import Change, Rename
 from schedsync.core.location import Location
 from schedsync.core.observed import Observed
-from schedsync.core.origin import booked_commit
+from schedsync.core.origin import recorded_commit
 from schedsync.core.schedule import OF_OUR_BEAT, People, canonical_json, spec_text
 from schedsync.database.bulk import BATCH, batches, insert
 from schedsync.database.schedule_rows import TimingIds
@@ -96,7 +96,7 @@ def _ledger_columns(request: WriteRequest, change: Change, timing_ids: TimingIds
         "timing_kind": kind,
         "timing_id": timing_id,
         "applied": spec_text(applied),
-        "commit": booked_commit(request.binding) or "",
+        "commit": recorded_commit(request.binding) or "",
         **{name: getattr(after, name) for name in OF_OUR_BEAT},
         **_location_columns(change.location, change.people),
     }
@@ -119,7 +119,11 @@ def _record_agreeing(request: WriteRequest) -> None:
     for batch in batches(sorted(texts)):
         rows = list(ledger.filter(name__in=batch, set=request.set).only("pk", "name"))
         for row in rows:
-            row.applied, row.applied_at, row.commit = texts[row.name], request.now, booked_commit(request.binding) or ""
+            row.applied, row.applied_at, row.commit = (
+                texts[row.name],
+                request.now,
+                recorded_commit(request.binding) or "",
+            )
         ledger.bulk_update(rows, ["applied", "applied_at", "commit"], batch_size=BATCH // 2)
 
 

@@ -78,7 +78,7 @@ def _of_our_beat(*values: Any) -> dict[str, Any]:
 _LEDGER = (
     "set", "name", "row_id", "timing_kind", "timing_id", "applied", "people", "path", "line", "column", "commit",
 )  # fmt: skip
-#: What stands for a column of the ledger that cannot be read, in the same order.
+#: The defaults for columns of the ledger that cannot be read, in the same order.
 _UNREAD = ("", "", None, "", None, "", "", "", 0, 0, "")
 
 
@@ -150,5 +150,5 @@ def _pauses(using: str, only: str | None = None) -> dict[str, Paused]:
     return {pause.name: pause for pause in (Paused(*map(readable, values, _UNREAD_PAUSE)) for values in rows)}
 
 
-#: What stands for a column of a pause that cannot be read: without an end it lasts until somebody resumes it.
+#: The defaults for columns of a pause that cannot be read. Without an end, a pause lasts until somebody resumes it.
 _UNREAD_PAUSE = ("", "", "", datetime(1970, 1, 1, tzinfo=timezone.utc), None, False)

@@ -78,13 +78,13 @@ def _source(cursor: Any, vendor: str, table: str) -> tuple[str, str] | None:
     if vendor == "sqlite":
         return "(SELECT value AS name FROM json_each(%s)) j", "j.name"
     cursor.execute(_COLLATION[vendor], [table])
-    found = cursor.fetchone()
-    if found is None:
+    row = cursor.fetchone()
+    if row is None:
         return None
     if vendor == "postgresql":
-        schema, collation = (part.replace('"', '""') for part in found)
+        schema, collation = (part.replace('"', '""') for part in row)
         return "jsonb_array_elements_text(%s::jsonb) AS j(name)", f'j.name COLLATE "{schema}"."{collation}"'
-    charset, collation = found
+    charset, collation = row
     column = "name VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin PATH '$'"
     names = f"JSON_TABLE(%s, '$[*]' COLUMNS ({column})) j"
     return names, f"CONVERT(j.name USING {charset}) COLLATE {collation}"

@@ -18,7 +18,8 @@ from django.db.models.functions import Cast
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, SolarSchedule
 
 from schedsync.core import crontab as crontabs
-from schedsync.core.observed import Problem, shortened
+from schedsync.core.names import shortened
+from schedsync.core.observed import Problem
 from schedsync.core.schedule import utc
 from schedsync.core.timing import (
     LONGEST_INTERVAL,

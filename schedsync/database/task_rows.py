@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from schedsync.core.nesting import is_deeper
 from schedsync.core.observed import Problem, Row
 from schedsync.core.schedule import Spec, canonical_json, utc
 from schedsync.core.timing import LONGEST_INTERVAL, UNITS, Clocked, Timing
@@ -140,19 +141,11 @@ def _json(name: str, text: str | None) -> str | Problem:
         return _EMPTY[name]
     try:
         value = json.loads(text)
-        if text.count("[") + text.count("{") > _DEEPEST and _is_deep(value):
+        if text.count("[") + text.count("{") > _DEEPEST and is_deeper(value, _DEEPEST):
             return Problem("SS333", f"{name} that are nested more than {_DEEPEST} levels deep")
         return canonical_json(value)
     except (ValueError, RecursionError):
         return Problem(*_BROKEN[name])
-
-
-def _is_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(_DEEPEST + 1):
-        inner = [item for item in level if isinstance(item, (dict, list))]
-        level = [child for item in inner for child in (item.values() if isinstance(item, dict) else item)]
-    return bool(inner)
 
 
 _SHAPES = {

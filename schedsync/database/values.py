@@ -20,10 +20,10 @@ from django.db.models.functions import Cast
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import is_naive, make_aware
 
-from schedsync.core.observed import shortened
+from schedsync.core.names import shortened
 from schedsync.core.timing import in_calendar
 
-#: What converters raise; OperationalError is that of SQLite for text that is not UTF-8.
+#: The errors that converters raise; OperationalError is SQLite's for text that is not UTF-8.
 _NOT_CONVERTED = (ValueError, TypeError, AttributeError, ArithmeticError, DataError, OperationalError)
 _TYPES: Mapping[str, type] = {
     "BooleanField": bool,
@@ -54,21 +54,18 @@ class Damaged(tuple[Any, ...]):
 def read_values(rows: QuerySet[Any], names: Sequence[str]) -> list[tuple[Any, ...]]:
     """Return the values of columns: each has the column's type, or is Unreadable in a ``Damaged`` tuple.
 
-    None is of the type of a column that may be NULL, and of any column of a joined table.
-
-    This is one query; a second one, which asks for text, where a value cannot be converted. A name that is no column
-    is text that the caller has annotated.
+    None is a value of a column that may be NULL, and of any column of a joined table. A name that is no column is text
+    that the caller has annotated. This is one query, and a second one for text if a value cannot be converted.
     """
     types = tuple([_type_of(rows.model, name) for name in names])
     try:
-        found = list(rows.values_list(*names))
+        read = list(rows.values_list(*names))
     except _NOT_CONVERTED:
-        found = _read_texts(rows, names, types)
+        read = _read_texts(rows, names, types)
     instants = [index for index, type_ in enumerate(types) if type_ is datetime]
     nullable = tuple([_is_nullable(rows.model, name) for name in names])
     return [
-        values if _is_sound(values, types, nullable, instants) else _damaged(values, types, nullable)
-        for values in found
+        values if _is_sound(values, types, nullable, instants) else _damaged(values, types, nullable) for values in read
     ]
 
 
@@ -123,9 +120,9 @@ def _read_texts(rows: QuerySet[Any], names: Sequence[str], types: Sequence[type]
     """Read every column as text, and convert it here."""
     texts = {f"text_{number}": Cast(F(name), TextField()) for number, name in enumerate(names)}
     with _not_only_utf8(rows.db):
-        found = list(rows.annotate(**texts).values_list(*texts))
+        read = list(rows.annotate(**texts).values_list(*texts))
     zone = connections[rows.db].timezone
-    return [tuple([_converted(text, type_, zone) for text, type_ in zip(row, types, strict=True)]) for row in found]
+    return [tuple([_converted(text, type_, zone) for text, type_ in zip(row, types, strict=True)]) for row in read]
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from schedsync.database.schedule_rows import KINDS, TimingIds, collect_all_orpha
 from schedsync.database.write_request import WriteRequest
 from schedsync.planning.consequences import last_run_for
 
-#: What Beat's own columns get where they cannot be read: nothing of the past is due.
+#: New values for Beat's own columns that cannot be read: as if the schedule had just run, so that no past slot is due.
 _ANEW: Mapping[str, Callable[[datetime], Any]] = {
     "last_run_at": lambda now: now,
     "total_run_count": lambda _: 0,

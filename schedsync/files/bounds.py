@@ -1,7 +1,7 @@
 """The limits of a whole set, checked while it is read and before anything is multiplied.
 
-A few lines must not be able to exhaust the machine that reads them: there is a limit wherever a short text can become a
-long list, a large value, or many messages.
+A few lines must not exhaust the machine that reads them, so there is a limit wherever a short text can become a long
+list, a large value, or many messages.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ MAX_SET_VALUES: Final = 5_000_000
 MAX_ARGUMENTS: Final = 2**20
 #: The bytes of the names, arguments and descriptions of all schedules together.
 MAX_TEXT: Final = 128 * 2**20
-#: The findings in one file, and in all files. More would tell nobody anything.
+#: The findings in one file, and in all files. More findings would help nobody.
 MAX_FINDINGS: Final = 1_000
 MAX_FINDINGS_OF_SET: Final = 10_000
 #: A message may quote a value, and a value may be as long as a file.
 _LONGEST_MESSAGE: Final = 1_000
-#: What one value of the arguments costs, besides its text.
+#: The bytes that each value of the arguments counts for, in addition to its text.
 _VALUE: Final = 32
 
 
 class Halt(Exception):
-    """The file cannot be read any further; why is among its findings."""
+    """The file cannot be read any further; its last finding says why."""
 
 
 class TooLarge(Exception):

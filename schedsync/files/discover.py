@@ -14,7 +14,7 @@ from schedsync.errors import WrongUsage
 from schedsync.files.bounds import MAX_FILES, MAX_SET_BYTES, too_large
 from schedsync.files.yaml import MAX_BYTES
 
-#: Gets the path and the bytes of each file that is read.
+#: A function that gets the path and the bytes of each file that is read.
 Note = Callable[[Path, bytes], None]
 
 
@@ -124,7 +124,7 @@ def check_size(path: str, files: int, size: int) -> int:
 
 
 def _forget(_path: Path, _data: bytes) -> None:
-    """Take note of nothing."""
+    """Ignore a file that was read."""
 
 
 def note_file(path: Path, note: Note) -> None:

@@ -73,7 +73,7 @@ def part_of(document: Document, environment: str | None) -> Part:
 def _schedules(document: Document, environment: str | None, report: Callable[[Finding], None]) -> Iterator[Schedule]:
     defaults = document.section("defaults", dict)
     if len(defaults) > _MOST_FIELDS:
-        # All but a few are unknown, and reported. They would be copied for every schedule.
+        # Most of these keys are unknown, and reported already. They must not be copied for every schedule.
         defaults = {}
     reporter = Reporter(document.path, report, document.budget)
     for name, place, written in document.schedules:

@@ -12,7 +12,7 @@ from typing import Any
 from schedsync.core.finding import did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule
-from schedsync.core.secrets import MASK, is_typed_mask, masked
+from schedsync.core.secrets import TYPED_MASK, is_typed_mask, masked
 from schedsync.files.discover import OutsideError
 from schedsync.files.document import Document
 from schedsync.files.foreign_text import foreign_text_finding
@@ -23,7 +23,7 @@ from schedsync.files.parse import read_schedule
 from schedsync.files.reporter import Reporter
 
 _MOST_PLACEHOLDERS = 20
-#: Of a name with placeholders; they may be longer than their values.
+#: The characters of a name before its placeholders are filled in.
 _LONGEST_TEMPLATE = 1_000
 _JSON = ("args", "kwargs", "headers")
 _TEXTS = ("description", "queue", "renamed_from")
@@ -152,7 +152,7 @@ def _lines(document: Document, node: Node, reporter: Reporter) -> list[tuple[Any
     lines = [(line, Location(shown, number, 1)) for number, line in _value_lines(text)]
     for line, where in lines:
         if is_typed_mask(line):
-            reporter.finding("SS113", f"`{MASK}` is what schedsync shows in place of a secret, and no value", where)
+            reporter.finding("SS113", TYPED_MASK, where)
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Text that Git puts in the place of a file: a pointer of Git LFS, or a merge conflict. It is named as that."""
+"""Recognizes text that Git writes in place of a file's content: a pointer of Git LFS, or a merge conflict."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CONFLICT = re.compile(rb"^(?:<{7}|>{7}|\|{7})(?=[ \t])|^={7}(?=\r?$)", re.MULTI
 
 
 def foreign_text_finding(data: bytes, path: str) -> Finding | None:
-    """Return a finding if the bytes of a file are not its content, but what Git wrote instead; None otherwise."""
+    """Return a finding if the bytes of a file are a pointer of Git LFS or hold a merge conflict; None otherwise."""
     if data.startswith(_POINTER):
         hint = "fetch it with `git lfs pull`; a review can only read files that are outside of Git LFS"
         return Finding("SS114", "a Git LFS pointer, not the file itself", Location(path, 1, 1), hint)

@@ -14,7 +14,7 @@ import yaml
 
 from schedsync.core.finding import Finding, Severity
 from schedsync.core.location import Location
-from schedsync.core.secrets import MASK, is_secret_key, is_typed_mask
+from schedsync.core.secrets import MASK, TYPED_MASK, is_secret_key, is_typed_mask
 from schedsync.files.bounds import Halt
 from schedsync.files.hints import decimal_comma_hint
 from schedsync.files.node import Node
@@ -104,8 +104,8 @@ class NodeBuilder:
         self._add(node)
 
     def _check_mask(self, event: Any) -> None:
-        hint = "write the value itself; of a secret, pass the name, and let the task fetch it"
-        self._finding("SS113", f"`{MASK}` is what schedsync shows in place of a secret, and no value", event, hint)
+        hint = "write the value itself; if it is a secret, pass its name, and let the task fetch it"
+        self._finding("SS113", TYPED_MASK, event, hint)
 
     def _awaits_key(self) -> bool:
         return self.key is None and self.node is not None and self.node.keys is not None

@@ -17,7 +17,7 @@ from schedsync.files.timing import read_timing
 
 _MESSAGE_TEXTS = ("queue", "exchange", "routing_key")
 _JSON = {"args": list, "kwargs": dict, "headers": dict}
-#: A label that is kept for each schedule costs more than an argument that becomes text.
+#: Each schedule keeps its labels as objects; they cost more than arguments, which become text.
 _COPY = 8
 _COPIED = ("labels", "ignore_changes")
 _CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -34,7 +34,7 @@ def read_schedule(
 ) -> Schedule | None:
     """Build a schedule from its fields, after defaults, environment and placeholders.
 
-    Returns None if it cannot be built; why is then among the findings.
+    Returns None if it cannot be built; a finding then says why.
     """
     shown = template or name
     copied = sum(_COPY * fields[key].weight for key in _COPIED if key in fields)

@@ -1,4 +1,4 @@
-"""How long work reports its steps: to a function that takes one line of text, and by default shows nothing."""
+"""Progress of long work: each step is a line of text for a function, which by default shows nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def silent(_step: str) -> None:
 
 
 def each(items: Sequence[T], verb: str, noun: str, progress: Progress) -> Iterator[T]:
-    """Yield items, and report before each item how many are done."""
+    """Yield items, and report before each item the number of items that are done."""
     for done, item in enumerate(items):
         progress(f"{verb} {done:,} of {len(items):,} {noun}")
         yield item

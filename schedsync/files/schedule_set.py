@@ -70,13 +70,13 @@ def set_of(
     environments: Collection[str],
     read: Callable[[SourceFile], ReadFile],
 ) -> ScheduleSet:
-    """Read the files of a set one by one; nothing is left of a set that is too large but the findings so far."""
+    """Read the files of a set one by one; a set that is too large has no files, only the findings so far."""
     size, files = SetSize(len(environments)), []
     for source in sources:
         files.append(file := read(source))
         if finding := size.add(file.path, file.size, file.by_environment):
-            found = (finding for file in files for finding in file.findings)
-            return ScheduleSet((), (*unread, *found, finding))
+            earlier = (finding for file in files for finding in file.findings)
+            return ScheduleSet((), (*unread, *earlier, finding))
     return ScheduleSet(tuple(files), tuple(unread))
 
 
@@ -135,7 +135,7 @@ def _unique(schedules: Sequence[Schedule], report: Callable[[Finding], None]) ->
 
 
 def _without_accents(name: str) -> str:
-    """Return what a collation that ignores case, accents and the choice of an emoji may compare."""
+    """Return the text that a collation compares if it ignores case, accents and which emoji it is."""
     if name.isascii():
         return name.casefold()
     letters = unicodedata.normalize("NFKD", name.casefold())

@@ -1,4 +1,4 @@
-"""The entries of a Git tree, counted while Git lists them: trees that refer to each other can list more than fits."""
+"""The entries of a Git tree, counted while Git lists them: a small repository can hold trees that list billions."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from schedsync.errors import WrongUsage
 from schedsync.git.repository import OBJECT_ID, open_repository
 from schedsync.git.work_tree import FilesRead, differing_files
 
-#: A full object id, or the first 58 digits of one, as a booked commit may have them.
-_BOOKED_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{18}(?:[0-9a-f]{6})?)?\Z")
+#: A full object id, or the first 58 digits of one, as a recorded commit may have them.
+_RECORDED_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{18}(?:[0-9a-f]{6})?)?\Z")
 _SCP = re.compile(r"\A(?:[^@/]+@)?(?P<host>[^:/]+):(?P<path>[^/].*)\Z")
 
 
@@ -46,7 +46,7 @@ def _check_given(given: str | None, commit: str | None) -> None:
 
 def ancestry(path: Path, last: str | None, now: str | None) -> Ancestry:
     """Say whether the commit ``now`` is older than ``last``, or on another branch: it does not descend from it."""
-    if not last or not now or now.startswith(last) or not (_BOOKED_ID.match(last) and OBJECT_ID.match(now)):
+    if not last or not now or now.startswith(last) or not (_RECORDED_ID.match(last) and OBJECT_ID.match(now)):
         return Ancestry()
     try:
         with open_repository(path) as repository:

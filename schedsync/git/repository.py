@@ -57,9 +57,9 @@ _DEFAULT_BRANCHES = (
 )  # fmt: skip
 
 
-def blob_id(data: bytes) -> str:
-    """Return the id that Git gives to bytes, in a repository that uses SHA-1."""
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+def blob_id(data: bytes, algorithm: str = "sha1") -> str:
+    """Return the id that Git gives to bytes in a repository that uses an algorithm: `sha1` or `sha256`."""
+    return hashlib.new(algorithm, b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -147,8 +147,8 @@ class Repository:
     def listing(self, *words: str) -> Generator[tuple[str, Entry], None, None]:
         """Yield the paths and entries of a tree while Git lists them.
 
-        Trees that refer to each other can list more entries than any machine can hold. The caller stops reading, and
-        Git ends with that. Raises Unavailable if an object is missing.
+        A small repository can list more entries than a machine can hold. If the caller stops reading, Git is stopped
+        too. Raises Unavailable if an object is missing.
         """
         # GitPython ends the process when its handle is gone.
         handle = self.git.execute(["git", "ls-tree", "-z", "--full-tree", *words], as_process=True)
@@ -171,7 +171,7 @@ class Repository:
         Raises InvalidSet if they are more than a tree may have.
         """
         words = [] if PurePosixPath() in paths else ["--", *(path.as_posix() for path in paths)]
-        # With `-t` Git lists the directories too. Without it, trees of trees without files would list nothing for ever.
+        # With `-t` Git lists directories too. Without it, trees that hold only trees would list nothing, endlessly.
         with closing(self.listing("-r", "-t", commit, *words)) as listing:
             return bounded_entries(listing, commit[:12])
 

@@ -1,12 +1,11 @@
-"""Which of the files that were read differ from a commit. Git is asked for one list, however many files there are.
+"""Which of the files that were read differ from a commit. Git is asked for one list for all files.
 
-The bytes that were read are compared, not those that lie on the disk by now. No filter of Git runs, and no bit of the
-index can hide a difference; only line ends that Git converts are passed over.
+The bytes that schedsync read are compared, not those that are on the disk now. No filter of Git runs, and no flag in
+the index can hide a difference; only line ends that Git converts do not count as one.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -14,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from schedsync.config import FILE, PROJECT
 from schedsync.files.discover import is_hidden, is_source, printable_path
 from schedsync.git.entries import LINK, SUBMODULE, Entry
-from schedsync.git.repository import Repository
+from schedsync.git.repository import Repository, blob_id
 
 _CONFIGURATIONS = (FILE, PROJECT)
 
@@ -33,16 +32,15 @@ class FilesRead:
 
 def _blob_ids(data: bytes) -> Iterator[str]:
     """Yield the ids of bytes in repositories that use SHA-1 and in those that use SHA-256."""
-    blob = b"blob %d\0" % len(data) + data
-    yield hashlib.sha1(blob, usedforsecurity=False).hexdigest()
-    yield hashlib.sha256(blob).hexdigest()
+    yield blob_id(data)
+    yield blob_id(data, "sha256")
 
 
 def differing_files(repository: Repository, commit: str, bases: Sequence[Path], read: FilesRead) -> tuple[str, ...]:
     """Return the paths of the files that the commit does not have as they were read, from the repository's root.
 
-    Files below ``bases`` that the commit has and that nobody can read any more differ too, as do untracked and ignored
-    files that were read. Files in submodules are passed over.
+    Files below ``bases`` that are in the commit and no longer in the work tree differ too, and so do untracked and
+    ignored files that were read. Files in submodules do not count.
     """
     root, roots = repository.root.resolve(), [base.resolve() for base in bases]
     asked = {*roots, *read.ids, *_nested_repositories([*read.ids, *roots], root), *_configurations(roots, root)}

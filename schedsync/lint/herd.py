@@ -16,7 +16,6 @@ from schedsync.lint.rule import Context, Found, Rule
 #: A worst minute below three times the average is no herd: where all minutes are busy, no offset helps.
 _ABOVE_AVERAGE = 3
 _NAMED = 3
-_HOURLY_FROM = 24
 
 
 class _Herd(NamedTuple):

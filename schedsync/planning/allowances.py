@@ -17,7 +17,7 @@ def lift(
 ) -> tuple[tuple[Refusal, ...], list[Finding]]:
     """Return the refusals that no allowance lifts, and a finding for each allowance that lifts one.
 
-    ``empty`` says that the files hold no schedule: who allows that allows its stops.
+    ``empty`` says that the files hold no schedule: an allowance of an empty set allows its stops too.
     """
     current = [each for each in limits.allowances if not each.ended(now)]
     lifted: dict[Allowance, list[Refusal]] = {}
@@ -47,7 +47,9 @@ def _with_limit(refusal: Refusal, current: Iterable[Allowance]) -> Refusal:
 
 def _notice(allowance: Allowance, refusals: Sequence[Refusal], place: Location | None) -> Finding:
     more = f" (and {len(refusals) - 1:,} more)" if len(refusals) > 1 else ""
-    message = f"`[[safety.allow]]` lifts {allowance}; without it refused: {refusals[0].message}{more}"
+    message = (
+        f"`[[safety.allow]]` lifts {allowance}; without it, an apply would be refused: {refusals[0].message}{more}"
+    )
     return Finding("SS170", message, place, None, "warning")
 
 

@@ -1,4 +1,4 @@
-"""What a user asserts of a plan before it is made: its checksum, or a saved plan that holds its changes. Pure."""
+"""Whether a plan is the one that a user expects: by its checksum, or by a saved plan that holds its changes. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _Fields = Mapping[str, FieldChange]
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """What an apply's plan must be: of this checksum, or made of changes of a saved plan; ``exact``: of all of them."""
+    """What the plan of an apply must be.
+
+    It must have this ``checksum``, and hold only changes of the ``saved`` plan; with ``exact``, all of them.
+    """
 
     checksum: str | None = None
     saved: SavedPlan | None = None
@@ -51,12 +54,12 @@ def compare(plan: Plan, saved: SavedPlan) -> Comparison:
     approved = {(change.kind, change.name): _by_name(change) for change in saved.changes}
     refusals, different, masks = [], [], 0
     for change in plan.changes:
-        found = _compared(change, approved.get((change.kind, change.name)))
-        if found.message:
+        compared = _compared(change, approved.get((change.kind, change.name)))
+        if compared.message:
             hint = "review a new plan, and give that one to `apply --plan`"
-            refusals.append(Refusal("not_reviewed", found.message, hint))
+            refusals.append(Refusal("not_reviewed", compared.message, hint))
             different.append(change.name)
-        masks += found.masks
+        masks += compared.masks
     return Comparison(tuple(refusals), tuple(sorted({*different, *_missing(plan, approved)})), masks)
 
 
@@ -75,7 +78,7 @@ def _missing(plan: Plan, approved: Mapping[tuple[str, str], _Fields]) -> Iterato
 
 @dataclass(slots=True)
 class _Compared:
-    """One change compared with the approved one: what is wrong with it, and how many masks were passed over."""
+    """One change compared with the approved one: how it differs, and the number of masked values not compared."""
 
     message: str = ""
     masks: int = 0

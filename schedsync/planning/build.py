@@ -24,6 +24,7 @@ from schedsync.planning.diff import Difference, diff
 from schedsync.planning.notices import completed, folded
 from schedsync.planning.plan import Plan
 from schedsync.planning.safety import Situation, dirty_text, refusals
+from schedsync.planning.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Surroundings:
     dual_writers: frozenset[str] = frozenset()
     controls: Controls = NO_CONTROLS
     same_names: tuple[tuple[str, str], ...] | None = None
+
+    @classmethod
+    def in_snapshot(cls, snapshot: Snapshot) -> Surroundings:
+        """Return what a snapshot says; it cannot say which names the database takes for one."""
+        return cls(snapshot.last, snapshot.dual_writers, snapshot.controls)
 
 
 def refused_by_celery(desired: Desired) -> list[Finding]:
@@ -251,5 +257,5 @@ def _unreadable_notices(observed: Observed, difference: Difference) -> Iterator[
 
 def unreadable_entry(managed: Managed) -> Finding:
     """Return the finding for a ledger entry whose text of what was applied last cannot be read."""
-    message = f"`{managed.name}`: the ledger does not say any more what was applied last"
+    message = f"`{managed.name}`: the ledger's text of what was applied last cannot be read"
     return Finding("SS334", message, managed.location, "`schedsync apply` writes it again", "warning")

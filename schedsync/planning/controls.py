@@ -116,7 +116,7 @@ def errors(schedules: Iterable[Schedule], layers: Sequence[Controls]) -> Iterato
 
 
 def warnings(schedules: Iterable[Schedule], layers: Sequence[Controls]) -> Iterator[Finding]:
-    """Yield one finding for each control that managed schedules break which nothing changes."""
+    """Yield one finding for each control that managed schedules break; the plan changes none of them."""
     broken: dict[tuple[str, str], list[tuple[Schedule, Violation]]] = {}
     for schedule in schedules:
         for controls in layers:
@@ -126,6 +126,6 @@ def warnings(schedules: Iterable[Schedule], layers: Sequence[Controls]) -> Itera
         names = list(dict.fromkeys(schedule.name for schedule, _ in those))
         first, violation = those[0]
         count = f"{len(names):,} managed schedule{'s break' if len(names) > 1 else ' breaks'} {control}"
-        message = f"{count}; until a change of it, nothing is refused: {first_names(names, _NAMES_SHOWN)}"
-        hint = "edit it to what is allowed, or disable or delete it; any other change of it is refused"
+        message = f"{count}; only a change of it will be refused: {first_names(names, _NAMES_SHOWN)}"
+        hint = "edit it so that it is allowed, or disable or delete it; any other change of it is refused"
         yield Finding(CODES[code], message, first.at(violation.key), hint, "warning")

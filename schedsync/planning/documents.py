@@ -25,7 +25,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """What a later apply compares of a plan that was read back: its set, environment and changes."""
+    """The parts of a saved plan that an apply compares: set, environment and changes."""
 
     set: str
     environment: str | None

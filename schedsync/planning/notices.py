@@ -41,7 +41,7 @@ def completed(desired: Desired, names: Sequence[str]) -> Iterator[Finding]:
 
 
 def announcements(desired: Desired, observed: Observed) -> Iterator[Finding]:
-    """Yield what became of `renamed_from`, `adopt` and `removed`: those that are done, and rows that stay."""
+    """Yield findings on `renamed_from`, `adopt` and `removed`: what is done, and removed names whose rows stay."""
     yield from _done(_carried_out(desired, observed))
     yield from _rows_left(desired, observed)
 
@@ -69,7 +69,7 @@ def _done(carried_out: Mapping[str, list[Named]]) -> Iterator[Finding]:
         subject = f"`{name}` under `removed`" if key == "removed" else f"`{key}` of `{name}`"
         yield Finding("SS161", f"{subject} is done, remove the line", place, severity="info")
     elif everything:
-        message = f"{_listed(counts)} are done and can go"
+        message = f"{_listed(counts)} are done and can be removed"
         names = tuple(f"{key}: {name}" for key, name, _ in everything)
         hint = "remove the lines; `--format json` names the schedules"
         yield Finding("SS161", message, _common([place for *_, place in everything]), hint, "info", names)
@@ -80,7 +80,7 @@ def _listed(texts: Sequence[str]) -> str:
 
 
 def _rows_that_stay(desired: Desired, observed: Observed) -> Iterator[tuple[str, Location, str | None]]:
-    """Yield each name under `removed` whose row this set does not manage, its place, and the set that does."""
+    """Yield each name under `removed` whose row this set does not manage, its place, and the set that manages it."""
     for name, place in desired.removed.items():
         if name in observed.rows and name not in observed.ledger and name not in desired.kept_rows:
             yield name, place, observed.elsewhere.get(name)

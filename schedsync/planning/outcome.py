@@ -12,7 +12,7 @@ from schedsync.core.change import KINDS, Change
 class Outcome:
     """What an apply wrote, and whether the tables still hold it.
 
-    ``settled`` is after how many seconds the tables were read once more, for a poll of Beat; 0 where they were not.
+    ``settled`` is the number of seconds after which the tables were read again, when Beat had polled; 0 for never.
     ``repaired`` are names that somebody wrote back and that were applied again, ``unconfirmed`` those that the tables
     still do not hold. ``loaded`` are the Beats that have loaded the change, None where the apply did not wait;
     ``behind`` are those that did not in time.

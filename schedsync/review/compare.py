@@ -68,17 +68,17 @@ def configuration(before: Side, after: Side, now: datetime) -> Iterator[Finding]
     old, new, place = before.config, after.config, after.place
     values, now_values = controls_document(old.controls), controls_document(new.controls)
     messages = [
-        f"`{name}` goes from {getattr(old, name)} to {getattr(new, name)}"
+        f"`{name}` changes from {getattr(old, name)} to {getattr(new, name)}"
         for name in ("max_stops", "max_stop_percent")
         if getattr(old, name) != getattr(new, name)
     ]
     messages += [
-        f"`[safety] {name}` goes from {_shown(values[name])} to {_shown(now_values[name])}"
+        f"`[safety] {name}` changes from {_shown(values[name])} to {_shown(now_values[name])}"
         for name in KEYS
         if values[name] != now_values[name]
     ]
     messages += [f"environment `{name}` is new" for name in new.environments if name not in old.environments]
-    messages += [f"environment `{name}` goes" for name in old.environments if name not in new.environments]
+    messages += [f"environment `{name}` is removed" for name in old.environments if name not in new.environments]
     for message in messages:
         yield Finding("SS168", message, place, None, "warning")
     if old.set != new.set:
@@ -90,7 +90,7 @@ def _allowances(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
     """Yield the refusals that the configuration lifts, or lifts no longer; an entry that has ended lifts nothing."""
     old = set(before.config.allowances) if before.there else set()
     new = set(after.config.allowances)
-    for text, entries in (("is new, it lifts", new - old), ("goes, it lifted", old - new)):
+    for text, entries in (("is new, it lifts", new - old), ("is removed, it lifted", old - new)):
         for entry in sorted((each for each in entries if not each.ended(now)), key=str):
             yield Finding("SS168", f"an entry of `[[safety.allow]]` {text} {entry}", after.place, None, "warning")
 
@@ -212,8 +212,8 @@ def _refusals(
         refused, lifted = lift(refusals(changes, situation, limits), limits, now, empty=not after.schedules)
         return (*refused, *controls.refused_changes(changes, [limits.controls])), lifted
     plan_request = PlanRequest(side.config.set, situation.now, limits=limits, adopt=request.adopt)
-    around = Surroundings(snapshot.last, snapshot.dual_writers, snapshot.controls)
-    plan = build_plan(plan_request, masked_desired(after), (), snapshot.observed, around, now)
+    surroundings = Surroundings.in_snapshot(snapshot)
+    plan = build_plan(plan_request, masked_desired(after), (), snapshot.observed, surroundings, now)
     return plan.refusals, [notice for notice in plan.notices if notice.code == "SS170"]
 
 

@@ -48,7 +48,7 @@ def read_work_tree(repository: Repository, path: str | None, progress: Progress 
     config = read_config(path, repository.root)
     file = config.file and Path(shown_from(repository.root)(repository.inside(config.file).as_posix()))
     config = replace(config, within=repository.root, file=file)
-    here = [each for each in config.paths if each.exists() or each.is_symlink()]
+    here = [base for base in config.paths if base.exists() or base.is_symlink()]
     files, findings = read_files(here, config.root, config.within)
     inside = repository.inside(config.paths[0]).as_posix()
     return Side(config, _read(config, files, findings, progress=progress), inside, bool(here))

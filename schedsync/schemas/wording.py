@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from schedsync.core.finding import did_you_mean
+from schedsync.core.names import shortened
 
 _TYPES: Mapping[str, str] = {
     "object": "a mapping",
@@ -16,7 +17,6 @@ _TYPES: Mapping[str, str] = {
     "number": "a number",
     "boolean": "true or false",
 }
-_LONGEST_VALUE = 60
 
 
 def sentence(error: Any) -> str:
@@ -67,12 +67,6 @@ def described(value: Any) -> str:
     if value is None:
         return "nothing"
     return f'`"{shortened(value)}"`' if isinstance(value, str) else f"`{shortened(value)}`"
-
-
-def shortened(value: Any) -> str:
-    """Return a value as text of at most 60 characters."""
-    text = str(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 
 def _one_of(error: Any) -> str:

@@ -24,5 +24,7 @@ def beat_schedule_names() -> frozenset[str]:
 
 def import_tasks(app: Any) -> None:
     """Import the modules of a Celery app's tasks, as a worker does; raises WrongUsage where one of them fails."""
-    with project_code("the tasks of the Celery app cannot be imported", "correct it there; a worker fails alike"):
+    with project_code(
+        "the tasks of the Celery app cannot be imported", "correct it there; a worker fails in the same way"
+    ):
         app.loader.import_default_modules()

@@ -14,7 +14,8 @@ from django.db.migrations.executor import MigrationExecutor
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 
 from schedsync.core.finding import Finding, in_order
-from schedsync.core.observed import Managed, Observed, shortened
+from schedsync.core.names import shortened
+from schedsync.core.observed import Managed, Observed
 from schedsync.core.timing import TimingError, canonical_zone
 from schedsync.database.actor import who
 from schedsync.database.clock import now

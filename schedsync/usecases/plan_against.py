@@ -28,7 +28,7 @@ def plan_against(target: Target, snapshot: Snapshot, now: datetime) -> Plan:
     check_set(snapshot, target.config.set)
     files = files_of(target)
     desired = files.desired
-    wanted, surroundings = masked_desired(desired), _surroundings(snapshot)
+    wanted, surroundings = masked_desired(desired), Surroundings.in_snapshot(snapshot)
     request = plan_request(target, files, snapshot.last)
     result = build_plan(request, wanted, files.findings, snapshot.observed, surroundings, now)
     context = Context(
@@ -39,10 +39,6 @@ def plan_against(target: Target, snapshot: Snapshot, now: datetime) -> Plan:
     first = [finding for finding in about_application if finding.code == "SS219" and finding.location in newly_sent]
     rest = [finding for finding in about_application if finding not in first]
     return replace(result, notices=(*first, *rest, *_masked_notices(desired, wanted), *result.notices))
-
-
-def _surroundings(snapshot: Snapshot) -> Surroundings:
-    return Surroundings(snapshot.last, snapshot.dual_writers, snapshot.controls)
 
 
 def _masked_notices(desired: Desired, wanted: Desired) -> Iterator[Finding]:

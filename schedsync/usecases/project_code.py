@@ -1,4 +1,4 @@
-"""Runs code of the user's project: an exception in it is the project's, and becomes one line that names its place."""
+"""Runs code of the user's project, and turns an exception in it into one line that names its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Django setting that lets no apply run without a reviewed plan; the files cannot change it."""
+"""The Django setting that refuses an apply without a reviewed plan; the files cannot change it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def plan_required(environment: str | None) -> tuple[Refusal, ...]:
         raise InvalidConfiguration("Django's settings", problem, hint=f'such as: {_NAME} = ["production"]')
     if required is True or environment in names:
         where = f" in `{environment}`" if environment else ""
-        message = f"{_NAME} wants a reviewed plan for an apply{where}"
+        message = f"{_NAME} requires a reviewed plan for an apply{where}"
         return (Refusal("plan_required", message, "save one by `plan --out FILE`, then `apply --plan FILE`"),)
     return ()

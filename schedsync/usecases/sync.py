@@ -101,16 +101,18 @@ def apply(
     assertion: Assertion = _NOTHING,
     *,
     pinned: bool = False,
+    note: Callable[[str], None] = lambda _message: None,
 ) -> Outcome | None:
     """Plan, ask, and write; returns None where the answer was no.
 
-    ``agree`` gets the plan and returns whether to go on. If the tables change before the lock is taken, everything is
-    planned again; but with a checksum, or ``pinned`` to the plan that was agreed to, a different plan raises Stale.
-    Raises Refused where a safety rule refuses, or the plan does not hold to the ``assertion``.
+    ``agree`` gets the plan and returns whether to go on. ``note`` gets a message if masked values were not compared. If
+    the tables change before the lock is taken, everything is planned again; but with a checksum, or ``pinned`` to the
+    plan that was agreed to, a different plan raises Stale. Raises Refused where a safety rule refuses the plan, or the
+    ``assertion`` does not hold.
     """
     expected = assertion.checksum
     for attempt in range(_TRIES):
-        current = _asserted(plan(target), assertion, wait)
+        current = _asserted(plan(target), assertion, note)
         if expected is not None and current.checksum != expected:
             raise Stale(f"its checksum is {current.checksum} now")
         if not agree(current):
@@ -129,7 +131,7 @@ def apply(
     return None
 
 
-def _asserted(plan: Plan, assertion: Assertion, wait: WaitOptions) -> Plan:
+def _asserted(plan: Plan, assertion: Assertion, note: Callable[[str], None]) -> Plan:
     """Return the plan with a refusal for each change that the saved plan does not hold.
 
     Raises Stale where it must be exactly the saved plan, and is not.
@@ -141,10 +143,10 @@ def _asserted(plan: Plan, assertion: Assertion, wait: WaitOptions) -> Plan:
     comparison = compare(plan, saved)
     if assertion.exact and comparison.unequal and not plan.refusals:
         names = first_names(comparison.unequal, 5)
-        raise Stale(f"it differs from what the files and the tables ask for now: {names}")
+        raise Stale(f"the files and the tables need other changes now: {names}")
     if comparison.masks:
         values = "masked value was" if comparison.masks == 1 else "masked values were"
-        wait.say(f"{comparison.masks:,} {values} not compared")
+        note(f"{comparison.masks:,} {values} not compared")
     return replace(plan, refusals=(*plan.refusals, *comparison.refusals)) if comparison.refusals else plan
 
 

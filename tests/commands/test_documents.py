@@ -1,4 +1,4 @@
-"""Files that a verb reads are checked before they are believed; files that a verb writes are whole or not there."""
+"""A file that a verb reads is checked before it is used; a file that a verb writes is never half written."""
 
 from __future__ import annotations
 

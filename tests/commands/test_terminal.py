@@ -1,4 +1,4 @@
-"""What a real terminal shows: lines that break between words, colour, and progress; and that a pipe gets neither."""
+"""A real terminal shows lines that break between words, colour, and progress; a pipe gets none of them."""
 
 from __future__ import annotations
 
@@ -182,18 +182,33 @@ USE_TZ = True
 """
 
 
-def test_an_apply_that_waits_says_so_on_a_terminal_and_erases_it(files: Project) -> None:
-    files.schedules("  nightly: {task: t, crontab: '0 2 * * *', expires_after: 1h}\n")
+@pytest.fixture
+def migrated(files: Project) -> Project:
     files.write(SETTINGS, "shop_settings.py")
     migrate = [sys.executable, "-m", "django", "migrate", "--settings", "shop_settings", "--pythonpath", ".", "-v0"]
     subprocess.run(migrate, check=True, env={k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"})
+    return files
+
+
+def test_an_apply_that_waits_says_so_on_a_terminal_and_erases_it(migrated: Project) -> None:
+    migrated.schedules("  nightly: {task: t, crontab: '0 2 * * *', expires_after: 1h}\n")
     words = ("apply", "schedules", "--settings", "shop_settings", "--yes", "--settle", "3s")
     shown = on_terminal(schedsync(*words), 60, NO_COLOR="1")
 
     assert "waiting 3 s for a poll of Beat" in " ".join(shown.split())
     assert f"{ESCAPE}[2K" in shown.rpartition("waiting 3 s")[2]
     assert "Applied: 1 created" in shown
-    files.schedules("  nightly: {task: t, crontab: '0 3 * * *', expires_after: 1h}\n")
+    migrated.schedules("  nightly: {task: t, crontab: '0 3 * * *', expires_after: 1h}\n")
     piped = in_pipes(schedsync(*words))
     assert re.search(r"^committed as run \S+; waiting 3 s for a poll of Beat, to see that it holds$", piped, re.M)
     assert ESCAPE not in piped
+
+
+def test_a_terminal_keeps_the_line_that_says_what_was_not_compared(migrated: Project) -> None:
+    migrated.schedules("  nightly: {task: t, every: 1h, kwargs: {api_token: hunter2-hunter2}}\n")
+    where = ("schedules", "--settings", "shop_settings")
+    in_pipes(schedsync("plan", *where, "--out", "plan.json"))
+    shown = on_terminal(schedsync("apply", *where, "--plan", "plan.json", "--yes", "--settle", "0"), 80, NO_COLOR="1")
+
+    assert "1 masked value was not compared" in shown.splitlines()
+    assert "Applied: 1 created" in shown

@@ -1,4 +1,4 @@
-"""Every regular expression reads a text in linear time, whatever the text: one that does not stops everybody's CI."""
+"""Every regular expression reads any text in linear time: one that does not could stop everybody's CI."""
 
 from __future__ import annotations
 

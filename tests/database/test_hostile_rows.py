@@ -1,4 +1,4 @@
-"""No value of any column ends a verb in a traceback, and an apply heals the rows that Git manages: by plain SQL."""
+"""No value of any column ends a verb in a traceback, and an apply repairs managed rows. Plain SQL writes the values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Beat's tables in one database, the admin's in another: each is asked where Django's routers say that it is."""
+"""Beat's tables in one database, the admin's in another: each is read from the database that Django's routers give."""
 
 from __future__ import annotations
 

@@ -389,8 +389,8 @@ def test_what_the_configuration_changes_is_said(checkout: Checkout) -> None:
     said = checkout.json()
 
     assert [(one["severity"], one["message"]) for one in said["findings"] if one["code"] == "SS168"] == [
-        ("warning", "`max_stop_percent` goes from 30 to 100"),
-        ("warning", "environment `y` goes"),
+        ("warning", "`max_stop_percent` changes from 30 to 100"),
+        ("warning", "environment `y` is removed"),
         ("warning", "environment `z` is new"),
         ("error", "the set is `other` now: set `default` manages what it applied, and an apply would be refused"),
     ]
@@ -478,10 +478,10 @@ def test_a_refusal_that_the_configuration_lifts_is_shown_as_a_change(checkout: C
     said, end = checkout.json(), "until 9990-01-02 00:00 UTC: the shop closes"
 
     assert [(one["severity"], one["message"]) for one in said["findings"] if one["code"] == "SS168"] == [
-        ("warning", "`[safety] allowed_tasks` goes from no limit to nothing"),
-        ("warning", "`[safety] minimum_period` goes from no limit to `1m`"),
-        ("warning", f"an entry of `[[safety.allow]]` goes, it lifted `too_many_stops` up to 2 {end}"),
+        ("warning", "`[safety] allowed_tasks` changes from no limit to nothing"),
+        ("warning", "`[safety] minimum_period` changes from no limit to `1m`"),
         ("warning", f"an entry of `[[safety.allow]]` is new, it lifts `too_many_stops` up to 3 {end}"),
+        ("warning", f"an entry of `[[safety.allow]]` is removed, it lifted `too_many_stops` up to 2 {end}"),
     ]
     assert changes(said) == []
 

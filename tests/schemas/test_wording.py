@@ -54,7 +54,7 @@ def test_a_wrong_type_is_told_the_right_ones_but_not_null() -> None:
         ({}, "a mapping"),
         ([], "a list"),
         (1.5, "`1.5`"),
-        ("x" * 61, f'`"{"x" * 57}..."`'),
+        ("x" * 61, f'`"{"x" * 60}…"`'),
     ],
 )
 def test_a_value_is_described_by_its_type_or_its_text(value: object, text: str) -> None:

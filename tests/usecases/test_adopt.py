@@ -1,4 +1,4 @@
-"""Rows of nobody and of other sets: taken over only by name of the set, released, and kept when they are removed."""
+"""Rows that nobody or another set manages: adopted, taken over only by the name of that set, and released."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def test_what_is_done_is_one_line_with_a_count(project: Project) -> None:
     project.write((project.root / "schedules/shop.yaml").read_text() + "removed: [x, y]\n")
     plan, document = project.plan(), json.loads(project.plan("--format", "json").out)
 
-    assert "SS161 info: 6 `adopt` and 2 `removed` are done and can go" in plan.out
+    assert "SS161 info: 6 `adopt` and 2 `removed` are done and can be removed" in plan.out
     assert plan.out.count("SS161") == 1
     assert list(problems(document, PLAN)) == []
     assert [one["names"] for one in document["findings"]] == [

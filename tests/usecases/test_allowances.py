@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.core.allowance import LIFTABLE, Allowance
+from schedsync.core.allowance import Allowance
 from schedsync.core.refusal import Limits, Refusal
 from schedsync.planning.allowances import lift
+from schedsync.schemas.validator import CONFIG, schema_text
 from tests.conftest import NOW, Project
 
 SIX = "".join(f"  job-{number}: {{task: t, every: 1m}}\n" for number in range(6))
+ENTRY = json.loads(schema_text(CONFIG))["properties"]["safety"]["properties"]["allow"]["items"]
+LIFTABLE = ENTRY["properties"]["rule"]["enum"]
 FOUR = "".join(SIX.splitlines(keepends=True)[:4])
 
 
@@ -44,7 +47,8 @@ def test_an_entry_lifts_its_rule_and_the_plan_says_which_and_until_when(shop: Pr
         (
             "warning",
             "`[[safety.allow]]` lifts `too_many_stops` up to 2 until 2026-11-24 00:00 UTC: the old shop closes; "
-            "without it refused: 2 stops are 33 % of 6 managed schedules, more than max_stop_percent = 30",
+            "without it, an apply would be refused: 2 stops are 33 % of 6 managed schedules, "
+            "more than max_stop_percent = 30",
         )
     ]
     assert shop.apply().code == 0
@@ -121,5 +125,5 @@ def test_several_refusals_that_one_entry_lifts_are_one_line() -> None:
     assert left == ()
     assert [notice.message for notice in notices] == [
         "`[[safety.allow]]` lifts `dual_writer` until 2027-01-01 00:00 UTC: r; "
-        "without it refused: `a` is defined twice (and 2 more)"
+        "without it, an apply would be refused: `a` is defined twice (and 2 more)"
     ]

@@ -1,4 +1,4 @@
-"""Hostile input ends soon, in little memory and with a finding: a hang is an outage of everybody's CI."""
+"""Hostile input ends soon, in little memory and with a finding: a verb that hangs would stop everybody's CI."""
 
 from __future__ import annotations
 

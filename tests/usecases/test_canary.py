@@ -141,7 +141,7 @@ def test_a_mask_is_no_value(files: Project, value: str) -> None:
     done = files.command("validate", "schedules")
 
     assert done.code == 1
-    assert "schedules/shop.yaml:3:46: SS113 `***` is what schedsync shows in place of a secret" in done.out
+    assert "schedules/shop.yaml:3:46: SS113 `***` is how schedsync shows a secret, not a value" in done.out
     assert "schedules/shop.yaml:4:13: SS113" in done.out
 
 

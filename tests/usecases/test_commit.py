@@ -1,4 +1,4 @@
-"""The commit that an apply is booked under: with uncommitted changes, and outside a checkout."""
+"""The commit that an apply is recorded under: with uncommitted changes, and outside a checkout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import git
 import pytest
 
-from schedsync.core.origin import Binding, booked_commit, commit_from
+from schedsync.core.origin import Binding, commit_from, recorded_commit
 from schedsync.database.audit import last_binding
 from schedsync.models import ManagedSchedule, SyncRun
 from schedsync.schemas.validator import PLAN, problems
@@ -55,7 +55,7 @@ def test_uncommitted_changes_are_refused_where_an_environment_is_chosen(checkout
     )
 
 
-def test_without_an_environment_they_are_said_and_booked(checkout: Project) -> None:
+def test_without_an_environment_the_apply_names_and_records_them(checkout: Project) -> None:
     checkout.schedules(TWO)
     done = checkout.apply()
     later = commit(checkout.root)
@@ -70,13 +70,13 @@ def test_without_an_environment_they_are_said_and_booked(checkout: Project) -> N
     assert "older_commit" in checkout.apply().err
 
 
-def test_a_commit_of_sha256_is_booked_within_its_column() -> None:
+def test_a_commit_of_sha256_is_recorded_within_its_column() -> None:
     binding = Binding(commit="ab" * 32, dirty=True)
-    booked = booked_commit(binding)
+    recorded = recorded_commit(binding)
 
-    assert booked == ("ab" * 32)[:58] + "+dirty"
-    assert commit_from(booked) == (("ab" * 32)[:58], True)
-    assert commit_from(booked_commit(Binding(commit="ab" * 32))) == ("ab" * 32, False)
+    assert recorded == ("ab" * 32)[:58] + "+dirty"
+    assert commit_from(recorded) == (("ab" * 32)[:58], True)
+    assert commit_from(recorded_commit(Binding(commit="ab" * 32))) == ("ab" * 32, False)
 
 
 def test_outside_a_checkout_the_commit_can_be_given(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

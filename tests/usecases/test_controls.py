@@ -1,4 +1,4 @@
-"""Django's settings hold what the authors of the files may do: in plan and apply, behind the lock, and in snapshots."""
+"""Django's settings limit what the authors of the files may do: in plan, in apply, behind the lock, in snapshots."""
 
 from __future__ import annotations
 

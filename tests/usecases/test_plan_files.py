@@ -1,4 +1,4 @@
-"""A plan file is an assertion: it lets pass what the files of the work tree say, and is never written itself."""
+"""A plan file is an assertion: it only allows changes that the files of the work tree ask for, and writes none."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ def test_exactly_a_plan_is_stale_if_anything_differs(project: Project) -> None:
     done = project.apply("--plan", "plan.json", "--exact")
 
     assert (missing.code, json.loads(missing.out)["failure_reason"]) == (4, "stale")
-    assert json.loads(missing.out)["message"].endswith("what the files and the tables ask for now: two")
-    assert (more.code, "ask for now: three" in more.err, done.code) == (4, True, 0)
+    assert json.loads(missing.out)["message"].endswith("the files and the tables need other changes now: two")
+    assert (more.code, "other changes now: three" in more.err, done.code) == (4, True, 0)
 
 
 def test_an_edit_of_the_table_since_the_plan_is_refused(project: Project) -> None:
@@ -168,7 +168,7 @@ def test_a_setting_requires_a_plan(project: Project, settings: Any, required: An
     done = project.apply("-e", "production", "--plan", "plan.json")
     elsewhere = project.apply("-e", "staging", "--allow-move")
 
-    assert "plan_required: SCHEDSYNC_REQUIRE_PLAN wants a reviewed plan for an apply in `production`" in refused.err
+    assert "plan_required: SCHEDSYNC_REQUIRE_PLAN requires a reviewed plan for an apply in `production`" in refused.err
     assert "save one by `plan --out FILE`, then `apply --plan FILE`" in refused.err
     assert (refused.code, by_checksum.code, done.code, elsewhere.code) == (3, 3, 0, 3 if required is True else 0)
 
