@@ -54,13 +54,14 @@ def write(data: str, out: Path | None) -> None:
 def write_file(data: str, file: Path) -> None:
     """Write a file as a whole or not at all: the data goes into a file beside it, which is then renamed.
 
+    Only a file that cannot be replaced, such as one that is mounted alone, is written in place.
     Raises WrongUsage where the place is wrong, Failed where the disk is full or broken.
     """
     try:
         if _is_stream(file):
             file.write_text(data, encoding="utf-8")
         else:
-            _replace(Path(os.path.realpath(file)), data)
+            _replace_or_fill(Path(os.path.realpath(file)), data)
     except OSError as error:
         kind = WrongUsage if isinstance(error, _WRONG_PLACE) else Failed
         raise kind(f"cannot write `{file}`: {error.strerror}") from error
@@ -85,6 +86,19 @@ def _is_open(number: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _replace_or_fill(file: Path, data: str) -> None:
+    try:
+        _replace(file, data)
+    except OSError as error:
+        if error.errno not in _CANNOT_REPLACE or not os.access(file, os.W_OK):
+            raise
+        file.write_text(data, encoding="utf-8")
+
+
+#: The directory takes no other file, or the file is a mount of its own.
+_CANNOT_REPLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
 
 
 def _replace(file: Path, data: str) -> None:

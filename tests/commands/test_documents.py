@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -201,6 +202,30 @@ def test_a_new_file_has_the_permissions_of_the_user(tmp_path: Path) -> None:
         os.umask(before)
 
     assert stat.S_IMODE((tmp_path / "plan.json").stat().st_mode) == 0o640
+
+
+def test_a_file_that_cannot_be_replaced_is_written_in_place() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        target = directory / "plan.json"
+        target.write_text("a longer old text")
+        target.chmod(0o666)
+        directory.chmod(0o555)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                if os.getuid() == 0:
+                    os.setuid(65534)
+                write_file("new", target)
+                code = 0
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+
+        assert os.waitstatus_to_exitcode(status) == 0
+        assert target.read_text() == "new"
+        directory.chmod(0o755)
 
 
 @pytest.mark.parametrize("old", [None, "old"])
