@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from schedsync.core.finding import did_you_mean
+from schedsync.core.secrets import masked
 
 _TYPES: Mapping[str, str] = {
     "object": "a mapping",
@@ -31,7 +32,8 @@ def sentence(error: Any) -> str:
         missing = next(key for key in error.validator_value if key not in error.instance)
         return f"{subject} lacks `{missing}`"
     if error.validator == "type":
-        return f"{subject} {type_predicate(error, described(error.instance))}"
+        # Any value of a plan or a snapshot may be a row's, so none is quoted.
+        return f"{subject} {type_predicate(error, _kind(error.instance))}"
     return f"{subject} {predicate(error)}"
 
 
@@ -69,9 +71,17 @@ def described(value: Any) -> str:
     return f'`"{shortened(value)}"`' if isinstance(value, str) else f"`{shortened(value)}`"
 
 
+def _kind(value: Any) -> str:
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, bool):
+        return "true or false"
+    return "a number" if isinstance(value, (int, float)) else described(value)
+
+
 def shortened(value: Any) -> str:
-    """Return a value as text of at most 60 characters."""
-    text = str(value)
+    """Return a value as text of at most 60 characters, masked where it seems to be a secret."""
+    text = str(masked(value))
     return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 
