@@ -142,7 +142,8 @@ def _by_controls(
 ) -> tuple[list[Refusal], list[Finding]]:
     """Return what the controls refuse, and warnings about managed schedules that break one and do not change."""
     layers = (surroundings.controls, request.limits.controls)
-    refused = list(controls.refused_changes(difference.changes, layers))
+    refused = list(controls.refused_sets(request.set, difference.changes, observed.elsewhere, surroundings.controls))
+    refused += controls.refused_changes(difference.changes, layers)
     changed = {change.name for change in difference.changes}
     kept = [each for name, each in desired.schedules.items() if name in observed.ledger and name not in changed]
     return refused, list(controls.warnings(kept, layers))
