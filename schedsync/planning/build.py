@@ -31,7 +31,7 @@ class PlanRequest:
     """What to plan: the set, where its files come from, and what this call allows.
 
     ``ancestry`` compares the commit of ``binding`` with the one that was applied last. ``adopt`` says which rows this
-    call takes over. ``dirty_files`` are paths of files that differ from that commit.
+    call takes over. ``dirty_files`` are paths of files that differ from that commit. ``in_two_places``: see Situation.
     """
 
     set: str
@@ -40,6 +40,7 @@ class PlanRequest:
     limits: Limits = field(default_factory=Limits)
     adopt: Adoption = field(default_factory=Adoption)
     dirty_files: tuple[str, ...] = ()
+    in_two_places: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,7 @@ def _situation(
         last=last,
         older=request.ancestry.older,
         dirty_files=request.dirty_files,
+        in_two_places=request.in_two_places,
     )
     warnings = [
         *_uncomparable(last, binding, request.ancestry),

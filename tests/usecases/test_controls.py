@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import git
 import pytest
 from celery import current_app
 from django.core import checks
@@ -258,6 +260,36 @@ def test_a_setting_holds_the_sets_of_other_teams_against_the_files(project: Proj
     assert [refusal["code"] for refusal in document["refusals"]] == ["set_not_allowed"]
     assert "set `b` must not be changed from here; SCHEDSYNC_ALLOWED_SETS allows `a`, `a-*`" in done.err
     assert names(project.using) == ["b1"]
+
+
+def test_no_entry_in_git_takes_the_set_of_another_directory(project: Project) -> None:
+    git.Repo.init(project.root)
+    project.write("set = 'b'\n", "b/schedsync.toml")
+    project.schedules("  b1: {task: shop.report, every: 5m}\n", "b/schedules/b.yaml")
+    words = ("b/schedules", "--database", project.using, "--yes", "--settle", "0")
+    assert project.command("apply", *words).code == 0
+    project.write(f"set = 'b'\n{LIFTED}", "schedsync.toml")
+    project.schedules(GOOD)
+    refused, document = project.apply(), json.loads(project.plan("--format", "json").out)
+    kept = names(project.using)
+    shutil.rmtree(project.root / "b")
+
+    assert (refused.code, kept) == (3, ["b1"])
+    assert "x set_in_two_places: set `b` was last applied from `b/schedules`, whose configuration still" in refused.err
+    assert list(problems(document, PLAN)) == []
+    assert project.apply().code == 0
+    assert names(project.using) == ["good"]
+
+
+def test_a_flag_takes_the_set_of_another_directory(project: Project) -> None:
+    git.Repo.init(project.root)
+    project.write("set = 'b'\n", "b/schedsync.toml")
+    project.schedules(GOOD, "b/schedules/b.yaml")
+    assert project.command("apply", "b/schedules", "--database", project.using, "--yes", "--settle", "0").code == 0
+    project.write("set = 'b'\n", "schedsync.toml")
+    project.schedules(GOOD)
+
+    assert project.apply("--allow-move").code == 0
 
 
 def test_the_allowed_sets_are_asked_again_behind_the_lock(project: Project, settings: Any) -> None:
