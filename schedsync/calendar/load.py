@@ -99,10 +99,10 @@ class Load:
         """Return the starts in the first 24 hours that count."""
         return sum(self.total[self.window.first : self.window.first + MINUTES_A_DAY])
 
-    def busiest(self, schedule: Schedule, slots: Slots) -> tuple[datetime, int] | None:
-        """Return the worst of a schedule's minutes and how many schedules start in it; None if it never starts."""
+    def busiest(self, shape: Shape, slots: Slots) -> tuple[datetime, int] | None:
+        """Return the worst of a shape's minutes and how many schedules start in it; None if it never starts."""
         counts = _Counts(self.window.minutes)
-        _count(shape_of(schedule, self.window), 1, self.window, counts, slots)
+        _count(shape, 1, self.window, counts, slots)
         own = (index for index, count in enumerate(counts.starts) if count)
         worst = max(own, key=lambda index: self.busy[index], default=None)
         return None if worst is None else (self.minute(worst), self.busy[worst])
@@ -169,29 +169,33 @@ def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load
 
 
 def _count(shape: Shape, weight: int, window: Window, counts: _Counts, slots: Slots) -> None:
-    limited = shape.one_off or shape.expires_at is not None
-    if isinstance(shape.timing, Crontab) and not limited and shape.start_at is None:
-        first, starts = window.first, counts.starts
-        for day in crontab_minutes(shape.timing, window.start + first * _MINUTE, window.minutes - first):
+    """Count the starts of a shape; only one-offs and solar timings are few enough to step through their slots."""
+    end = window.end if shape.expires_at is None else min(window.end, shape.expires_at)
+    if isinstance(shape.timing, Crontab) and not shape.one_off:
+        since = window.since if shape.start_at is None else max(window.since, shape.start_at)
+        first, last = (-((window.start - at) // _MINUTE) for at in (since, end))
+        for day in crontab_minutes(shape.timing, window.start + first * _MINUTE, last - first):
             for index in day:
-                starts[first + index] += weight
-    elif isinstance(shape.timing, Interval) and shape.base is not None and not limited:
-        _count_interval(shape.timing, shape.base, weight, window, counts)
+                counts.starts[first + index] += weight
+    elif isinstance(shape.timing, Interval) and shape.base is not None and not shape.one_off:
+        _count_interval(shape.timing, shape.base, end, weight, window, counts)
     else:
         for run in _runs(shape, window, slots):
             counts.starts[(run - window.start) // _MINUTE] += weight
 
 
-def _count_interval(timing: Interval, base: datetime, weight: int, window: Window, counts: _Counts) -> None:
+def _count_interval(
+    timing: Interval, base: datetime, end: datetime, weight: int, window: Window, counts: _Counts
+) -> None:
     minute, step = 60 * 10**6, timing.microseconds
-    begun, since = ((at - window.start) // MICROSECOND for at in (base, window.since))
+    begun, since, stop = ((at - window.start) // MICROSECOND for at in (base, window.since, end))
     before = max(0, (since - 1 - begun) // step)
     if step >= minute:
-        for at in range(begun + (before + 1) * step, window.minutes * minute, step):
+        for at in range(begun + (before + 1) * step, stop, step):
             counts.starts[at // minute] += weight
         return
-    for index in range(max(0, since // minute), window.minutes):
-        until = ((index + 1) * minute - 1 - begun) // step
+    for index in range(max(0, since // minute), -(-stop // minute)):
+        until = (min((index + 1) * minute, stop) - 1 - begun) // step
         if until > before:
             counts.starts[index] += weight * (until - before)
             counts.again[index] = counts.again.get(index, 0) + weight * (until - before - 1)
@@ -208,13 +212,15 @@ def _runs(shape: Shape, window: Window, slots: Slots) -> Iterator[datetime]:
 
 def _slots(shape: Shape, window: Window, slots: Slots) -> Iterator[datetime]:
     timing = shape.timing
+    # A start may be decades ahead; its slots until then are too many to step through.
+    since = window.since if shape.start_at is None else max(window.since, shape.start_at)
     if isinstance(timing, Crontab):
-        return crontab_slots(timing, window.since - MICROSECOND)
+        return crontab_slots(timing, since - MICROSECOND)
     if isinstance(timing, Interval):
         return interval_slots(timing, shape.base or window.since)
     if isinstance(timing, Clocked):
         return iter([timing.at])
-    return slots(timing, window.since)
+    return slots(timing, since - MICROSECOND)
 
 
 def _starts(shape: Shape, window: Window, at: datetime, slots: Slots) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 from schedsync.commands.output import say, write_file
 from schedsync.core.names import shortened
 from schedsync.core.nesting import is_deeper
+from schedsync.core.secrets import masked
 from schedsync.errors import WrongUsage
 from schedsync.render import json_
 
@@ -79,7 +80,7 @@ def _read(file: Path, noun: str, schema: str, from_values: Callable[[Any], T], h
     except KeyError as error:
         problem = f"a key is missing or unknown: {error}"
     except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
-        problem = f"{error}"[:_LONGEST_PROBLEM]
+        problem = str(masked(str(error)))[:_LONGEST_PROBLEM]
     raise WrongUsage(f"`{file}` is no {noun}: {problem}", hint=hint)
 
 

@@ -1,4 +1,4 @@
-"""Controls: which tasks, which queues and how many starts schedules may have.
+"""Controls: which tasks, queues and starts schedules may have, and which sets an apply may write.
 
 Django's settings hold them against the authors of the files; the configuration of the files can only narrow them.
 """
@@ -13,21 +13,22 @@ from typing import Any
 from schedsync.core.timing import LONGEST_INTERVAL, Interval, TimingError, duration
 
 #: The names of the controls; the Django settings have the same names, in capitals after ``SCHEDSYNC_``.
-KEYS = ("allowed_tasks", "allowed_queues", "minimum_period")
+KEYS = ("allowed_tasks", "allowed_queues", "minimum_period", "allowed_sets")
 
 
 @dataclass(frozen=True, slots=True)
 class Controls:
     """The controls of one place; None where a control is not set, an empty tuple allows nothing.
 
-    ``allowed_tasks`` and ``allowed_queues`` are patterns of ``fnmatch``. ``in_files`` says that the configuration of
-    the files sets them, not Django's settings.
+    ``allowed_tasks``, ``allowed_queues`` and ``allowed_sets`` are patterns of ``fnmatch``. ``in_files`` says that the
+    configuration of the files sets them, not Django's settings; it has no ``allowed_sets``.
     """
 
     allowed_tasks: tuple[str, ...] | None = None
     allowed_queues: tuple[str, ...] | None = None
     minimum_period: timedelta | None = None
     in_files: bool = False
+    allowed_sets: tuple[str, ...] | None = None
 
     def named(self, key: str) -> str:
         """Return the name of a control as its place spells it."""
@@ -49,6 +50,7 @@ def controls_from(values: Mapping[str, Any], *, in_files: bool = False) -> Contr
         _patterns("allowed_queues", values.get("allowed_queues")),
         _period(values.get("minimum_period")),
         in_files,
+        _patterns("allowed_sets", values.get("allowed_sets")),
     )
 
 
@@ -99,6 +101,7 @@ def controls_document(controls: Controls) -> dict[str, Any]:
         "allowed_tasks": _listed(controls.allowed_tasks),
         "allowed_queues": _listed(controls.allowed_queues),
         "minimum_period": controls.minimum_period and period_text(controls.minimum_period),
+        "allowed_sets": _listed(controls.allowed_sets),
     }
 
 

@@ -84,7 +84,7 @@ CODES: Mapping[str, str] = {
     "SS173": "a schedule that starts more often than is allowed",
     "SS174": "an invalid setting of schedsync",
     "SS176": "a schedule that is taken over from another set",
-    "SS177": "a name under `removed` whose row this set does not manage, so that it stays",
+    "SS177": "a name under `removed` or `renamed_from` whose row this set does not manage, so that it stays",
     "SS178": "files that differ from the commit that they are applied as",
     "SS201": "a time that daylight saving skips at the next change of the clock",
     "SS202": "a time that occurs twice at the next change of the clock",

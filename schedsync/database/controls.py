@@ -9,7 +9,7 @@ from schedsync.errors import WrongUsage
 
 
 def controls_in_settings() -> Controls:
-    """Read SCHEDSYNC_ALLOWED_TASKS, _ALLOWED_QUEUES and _MINIMUM_PERIOD; raises WrongUsage for an invalid value."""
+    """Read SCHEDSYNC_ALLOWED_TASKS and the other settings of ``KEYS``; raises WrongUsage for an invalid value."""
     try:
         return controls_from({key: getattr(settings, setting_name(key), None) for key in KEYS})
     except InvalidControl as error:

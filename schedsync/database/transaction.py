@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ from schedsync.database.observe import observe
 from schedsync.database.write import write
 from schedsync.database.write_request import WriteRequest
 from schedsync.errors import Refused, Stale, Unavailable
-from schedsync.planning.controls import refused_changes
+from schedsync.planning.controls import refused_changes, refused_sets
 from schedsync.planning.plan import fingerprint, names_of, refreshed
 
 #: In seconds. Stock Beat polls for changes every 5 seconds; after 6 it has seen one, and has written its copies back.
@@ -92,12 +92,21 @@ def _commit_once(request: WriteRequest) -> Commit:
         observed = observe(using, request.set)
         _check_expected(request, observed)
         changes = tuple(refreshed(change, observed) for change in request.changes)
-        if refused := tuple(refused_changes(changes, (controls_in_settings(),))):
-            raise Refused(refused)
+        _check_controls(request, changes, observed)
         if any(change.after and change.after.enabled and completed_at(change.after, at) for change in changes):
             raise Stale("the time of a schedule has passed since it was made")
         made = write(replace(request, changes=changes, now=at), observed)
     return Commit(changes, number, made)
+
+
+def _check_controls(request: WriteRequest, changes: Sequence[Change], observed: Observed) -> None:
+    controls = controls_in_settings()
+    refused = (
+        *refused_sets(request.set, changes, observed.elsewhere, controls),
+        *refused_changes(changes, (controls,)),
+    )
+    if refused:
+        raise Refused(refused)
 
 
 def _check_expected(request: WriteRequest, observed: Observed) -> None:

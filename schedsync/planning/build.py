@@ -32,7 +32,7 @@ class PlanRequest:
     """What to plan: the set, where its files come from, and what this call allows.
 
     ``ancestry`` compares the commit of ``binding`` with the one that was applied last. ``adopt`` says which rows this
-    call takes over. ``dirty_files`` are paths of files that differ from that commit.
+    call takes over. ``dirty_files`` are paths of files that differ from that commit. ``in_two_places``: see Situation.
     """
 
     set: str
@@ -41,6 +41,7 @@ class PlanRequest:
     limits: Limits = field(default_factory=Limits)
     adopt: Adoption = field(default_factory=Adoption)
     dirty_files: tuple[str, ...] = ()
+    in_two_places: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,8 @@ def _by_controls(
 ) -> tuple[list[Refusal], list[Finding]]:
     """Return what the controls refuse, and warnings about managed schedules that break one and do not change."""
     layers = (surroundings.controls, request.limits.controls)
-    refused = list(controls.refused_changes(difference.changes, layers))
+    refused = list(controls.refused_sets(request.set, difference.changes, observed.elsewhere, surroundings.controls))
+    refused += controls.refused_changes(difference.changes, layers)
     changed = {change.name for change in difference.changes}
     kept = [each for name, each in desired.schedules.items() if name in observed.ledger and name not in changed]
     return refused, list(controls.warnings(kept, layers))
@@ -175,6 +177,7 @@ def _situation(
         last=last,
         older=request.ancestry.older,
         dirty_files=request.dirty_files,
+        in_two_places=request.in_two_places,
     )
     warnings = [
         *_uncomparable(last, binding, request.ancestry),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from schedsync.calendar.slots import shortest_gap
-from schedsync.core.change import Change
+from schedsync.core.change import Change, Rename
 from schedsync.core.controls import Controls, period_text
 from schedsync.core.finding import Finding
 from schedsync.core.names import first_names
@@ -99,6 +99,25 @@ def refused_changes(changes: Iterable[Change], layers: Sequence[Controls]) -> It
             for violation in violations(change.after, controls):
                 message = f"`{change.name}` {violation.does}"
                 yield Refusal(violation.code, message, violation.way_out, schedule=change.name)
+
+
+def refused_sets(
+    set_name: str, changes: Iterable[Change], elsewhere: Mapping[str, str], controls: Controls
+) -> Iterator[Refusal]:
+    """Yield a refusal for each set that is not allowed: the set itself, and those whose rows the changes take over.
+
+    ``elsewhere`` maps names of other sets to the set.
+    """
+    patterns = controls.allowed_sets
+    if patterns is None:
+        return
+    taken = (elsewhere.get(change.old_name if isinstance(change, Rename) else change.name) for change in changes)
+    for name in dict.fromkeys([set_name, *taken]):
+        if name is not None and not _matches(name, patterns):
+            control = controls.named("allowed_sets")
+            message = f"set `{name}` must not be changed from here; {control} allows {_allowed(patterns)}"
+            way_out = f"change {control} in Django's settings; no flag lifts it"
+            yield Refusal("set_not_allowed", message, way_out)
 
 
 def _only_disables(change: Change) -> bool:

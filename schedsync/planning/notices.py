@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from schedsync.core.adoption import Adoption
 from schedsync.core.finding import Finding, Severity
 from schedsync.core.location import Location
 from schedsync.core.names import first_names
@@ -50,7 +51,8 @@ def _carried_out(desired: Desired, observed: Observed) -> Mapping[str, list[Name
     """Return, by key of the files, the names whose announcement has been carried out."""
     ledger = observed.ledger
     ours = [schedule for schedule in desired.schedules.values() if schedule.name in ledger]
-    renamed = [schedule for schedule in ours if schedule.renamed_from and schedule.renamed_from not in ledger]
+    kept = {name for name, *_ in _old_names_that_stay(desired, observed)}
+    renamed = [each for each in ours if each.renamed_from and each.renamed_from not in ledger.keys() | kept]
     adopted = [schedule for schedule in ours if schedule.adopt or schedule.adopt_from is not None]
     left = {name for name, *_ in _rows_that_stay(desired, observed)}
     removed = [(name, place) for name, place in desired.removed.items() if name not in ledger and name not in left]
@@ -86,20 +88,40 @@ def _rows_that_stay(desired: Desired, observed: Observed) -> Iterator[tuple[str,
             yield name, place, observed.elsewhere.get(name)
 
 
+def _old_names_that_stay(desired: Desired, observed: Observed) -> Iterator[tuple[str, Location, str | None]]:
+    """Yield each name under `renamed_from` whose row keeps it, the place, and the set that manages the row."""
+    for schedule in desired.schedules.values():
+        old, holder = schedule.renamed_from, observed.elsewhere.get(schedule.renamed_from or "")
+        if old is None or old not in observed.rows or old in observed.ledger or old in desired.schedules:
+            continue
+        is_new = schedule.name not in observed.ledger and schedule.name not in observed.rows
+        if not (is_new and Adoption().takes(schedule, holder)):
+            yield old, schedule.location, holder
+
+
 def _rows_left(desired: Desired, observed: Observed) -> Iterator[Finding]:
-    by_holder: dict[str | None, list[Named]] = {}
-    for name, place, holder in _rows_that_stay(desired, observed):
-        by_holder.setdefault(holder, []).append((name, place))
-    for holder, named in by_holder.items():
-        manages = f"set `{holder}` manages it" if holder else "no set manages it"
-        manage = f"set `{holder}` manages them" if holder else "no set manages them"
-        yield from folded(
-            "SS177",
-            named,
-            f"`{{name}}` is under `removed`, but its row stays as it is: {manages}",
-            f"{{count}} names are under `removed`, but their rows stay as they are, because {manage}",
-            _way_out(holder),
-        )
+    for key, left, way_out in (
+        ("removed", _rows_that_stay(desired, observed), _way_out),
+        ("renamed_from", _old_names_that_stay(desired, observed), _way_out_of_rename),
+    ):
+        by_holder: dict[str | None, list[Named]] = {}
+        for name, place, holder in left:
+            by_holder.setdefault(holder, []).append((name, place))
+        for holder, named in by_holder.items():
+            manages = f"set `{holder}` manages it" if holder else "no set manages it"
+            manage = f"set `{holder}` manages them" if holder else "no set manages them"
+            yield from folded(
+                "SS177",
+                named,
+                f"`{{name}}` is under `{key}`, but its row stays as it is: {manages}",
+                f"{{count}} names are under `{key}`, but their rows stay as they are, because {manage}",
+                way_out(holder),
+            )
+
+
+def _way_out_of_rename(holder: str | None) -> str:
+    adopt = f"`adopt: {{from: {holder}}}`" if holder else "`adopt: true`"
+    return f"the new schedule runs beside it; to rename the row, add {adopt} before the new name has a row"
 
 
 def _way_out(holder: str | None) -> str:

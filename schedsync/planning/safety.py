@@ -17,7 +17,8 @@ class Situation:
 
     ``desired`` and ``managed`` are numbers of schedules. ``name_conflicts`` are pairs of a name and the set that
     manages its row, or None. ``older`` is true where the commit does not descend from the one that was applied last.
-    ``dirty_files`` are paths of files that differ from the commit.
+    ``dirty_files`` are paths of files that differ from the commit. ``in_two_places`` is true where the directory that
+    was applied last still belongs to the set, by a configuration of its own.
     """
 
     set: str
@@ -30,6 +31,7 @@ class Situation:
     last: Binding | None = None
     older: bool = False
     dirty_files: Sequence[str] = ()
+    in_two_places: bool = False
 
 
 def is_stop(change: Change) -> bool:
@@ -144,11 +146,19 @@ def _moved(situation: Situation, limits: Limits) -> Iterator[Refusal]:
     if (last.repository and now.repository and last.repository != now.repository) or (
         last.path is not None and now.path is not None and last.path != now.path
     ):
-        yield Refusal(
-            "moved_set",
-            f"set `{situation.set}` was last applied from {_place(last)}, this is {_place(now)}",
-            _way_out("moved_set", "--allow-move"),
+        yield _elsewhere(situation, last)
+
+
+def _elsewhere(situation: Situation, last: Binding) -> Refusal:
+    was, here = _place(last), _place(situation.now)
+    if situation.in_two_places:
+        # No entry in Git lifts it: one team's configuration must not take the set of another.
+        message = (
+            f"set `{situation.set}` was last applied from {was}, whose configuration still names it; this is {here}"
         )
+        return Refusal("set_in_two_places", message, "give one of them another `set`; --allow-move")
+    message = f"set `{situation.set}` was last applied from {was}, this is {here}"
+    return Refusal("moved_set", message, _way_out("moved_set", "--allow-move"))
 
 
 def _dirty(situation: Situation, limits: Limits) -> Iterator[Refusal]:

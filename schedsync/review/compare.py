@@ -5,11 +5,11 @@ No database is asked, so what Beat keeps in the rows is assumed: that each sched
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from schedsync.calendar.load import Load, load_of, week_of
+from schedsync.calendar.load import Load, Shape, load_of, shape_of, week_of
 from schedsync.calendar.slots import last_slot
 from schedsync.calendar.stock_beat import slots
 from schedsync.calendar.words import when
@@ -51,7 +51,7 @@ def compare_environment(
     load = load_of(after.schedules.values(), week_of(now), slots)
     earlier = load_of(before.schedules.values(), week_of(now), slots) if request.pictures else load
     plan, lifted = _plan(request, sides, desired, environment, now)
-    plan = replace(plan, changes=tuple(_with_crowd(change, load, after) for change in plan.changes))
+    plan = replace(plan, changes=tuple(_with_crowds(plan.changes, load, after)))
     place = sides[1].place
     foretold = [*refused_by_celery(_compared(sides, desired, environment)[1])]
     foretold += [*lifted, *_refused(plan.refusals, environment, place), *_renames(plan.changes)]
@@ -249,15 +249,24 @@ def _as_applied(schedules: Mapping[str, Schedule], now: datetime) -> Observed:
     return Observed(rows=rows, ledger=ledger)
 
 
-def _with_crowd(change: Change, load: Load, desired: Desired) -> Change:
-    """Say of a new or moved schedule with how many others it starts, in its worst minute of the week."""
-    moves = change.row is None or {"timing", "enabled", "start_at"} & {field.field for field in change.fields}
-    if change.after is None or not change.after.enabled or not moves:
-        return change
-    worst = load.busiest(desired.schedules[change.name], slots)
+def _with_crowds(changes: Iterable[Change], load: Load, desired: Desired) -> Iterator[Change]:
+    """Say of each new or moved schedule with how many others it starts, in its worst minute of the week."""
+    worst: dict[Shape, tuple[datetime, int] | None] = {}
+    for change in changes:
+        moves = change.row is None or {"timing", "enabled", "start_at"} & {field.field for field in change.fields}
+        if change.after is None or not change.after.enabled or not moves:
+            yield change
+            continue
+        shape = shape_of(desired.schedules[change.name], load.window)
+        if shape not in worst:
+            worst[shape] = load.busiest(shape, slots)
+        yield _with_crowd(change, change.after.timing, worst[shape])
+
+
+def _with_crowd(change: Change, timing: Timing, worst: tuple[datetime, int] | None) -> Change:
     if worst is None or worst[1] - 1 < _CROWD:
         return change
-    message = f"starts together with {worst[1] - 1:,} others at {when(worst[0], change.after.timing)}"
+    message = f"starts together with {worst[1] - 1:,} others at {when(worst[0], timing)}"
     return replace(change, consequences=(*change.consequences, Consequence("collides", message, worst[0])))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from schedsync.core.finding import did_you_mean
 from schedsync.core.names import shortened
+from schedsync.core.secrets import masked
 
 _TYPES: Mapping[str, str] = {
     "object": "a mapping",
@@ -22,23 +23,24 @@ _TYPES: Mapping[str, str] = {
 def sentence(error: Any) -> str:
     """Return a sentence about a document: "`changes[0].apply.row` takes a whole number, not a list"."""
     place = error.json_path.removeprefix("$").removeprefix(".")
-    subject = f"`{shortened(place)}`" if place else "the document"
+    subject = f"`{_shown(place)}`" if place else "the document"
     if error.validator == "additionalProperties":
         known = error.schema["properties"]
         unknown = next(key for key in error.instance if key not in known)
-        return f"{subject} has an unknown key `{shortened(unknown)}`"
+        return f"{subject} has an unknown key `{_shown(unknown)}`"
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
         return f"{subject} lacks `{missing}`"
     if error.validator == "type":
-        return f"{subject} {type_predicate(error, described(error.instance))}"
+        # Any value of a plan or a snapshot may be a row's, so none is quoted.
+        return f"{subject} {type_predicate(error, _kind(error.instance))}"
     return f"{subject} {predicate(error)}"
 
 
 def predicate(error: Any) -> str:
     """Return what a value must be, for an error that is not about its type or its keys: "must be at most 5"."""
     wording = _PREDICATES.get(error.validator)
-    return wording(error) if wording else f"does not fit: {shortened(error.message)}"
+    return wording(error) if wording else f"does not fit: {_shown(error.message)}"
 
 
 def type_predicate(error: Any, given: str, types: Mapping[str, str] = _TYPES) -> str:
@@ -66,7 +68,20 @@ def described(value: Any) -> str:
         return "a list"
     if value is None:
         return "nothing"
-    return f'`"{shortened(value)}"`' if isinstance(value, str) else f"`{shortened(value)}`"
+    return f'`"{_shown(value)}"`' if isinstance(value, str) else f"`{_shown(value)}`"
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, bool):
+        return "true or false"
+    return "a number" if isinstance(value, (int, float)) else described(value)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as text of at most 60 characters, masked if it seems to be a secret."""
+    return shortened(masked(value))
 
 
 def _one_of(error: Any) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from schedsync.config import Config
+from schedsync.config import Config, read_config
 from schedsync.core.adoption import Adoption
 from schedsync.core.finding import Finding, has_errors
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Limits
 from schedsync.core.schedule import Desired
-from schedsync.errors import InvalidSet, WrongUsage
+from schedsync.errors import InvalidConfiguration, InvalidSet, WrongUsage
 from schedsync.files.discover import Note, note_file
 from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, read_set, resolve_set
 from schedsync.git.origin import ancestry, revision
+from schedsync.git.repository import root_of
 from schedsync.git.work_tree import FilesRead
 from schedsync.planning.build import PlanRequest, refused_by_celery
 
@@ -89,4 +90,21 @@ def plan_request(target: Target, files: Files, last: Binding | None) -> PlanRequ
     """
     binding = files.binding
     related = ancestry(target.config.paths[0], last.commit if last else None, binding.commit)
-    return PlanRequest(target.config.set, binding, related, target.limits, target.adopt, files.dirty_files)
+    twice = last is not None and _is_still_there(target.config, last, binding)
+    return PlanRequest(target.config.set, binding, related, target.limits, target.adopt, files.dirty_files, twice)
+
+
+def _is_still_there(config: Config, last: Binding, now: Binding) -> bool:
+    """Say whether another configuration of this checkout names the set, where it was last applied from."""
+    root = root_of(config.paths[0])
+    if root is None or last.path in (None, now.path):
+        return False
+    place = root / str(last.path)
+    try:
+        other = read_config(str(place), root)
+    except InvalidConfiguration:
+        return False
+    if other.file is None or not place.exists():
+        return False
+    is_same_file = config.file is not None and other.file.resolve() == config.file.resolve()
+    return other.set == config.set and not is_same_file

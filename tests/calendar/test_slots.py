@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from schedsync.calendar.load import Window, load_of
-from schedsync.calendar.slots import crontab_slots, interval_slots, runs_a_day, shortest_gap
+from schedsync.calendar.load import Window, load_of, shape_of
+from schedsync.calendar.slots import crontab_slots, interval_slots, runs, runs_a_day, shortest_gap
 from schedsync.calendar.stock_beat import next_slot, slots
 from schedsync.calendar.zones import clock_changes
 from schedsync.core.location import Location
@@ -129,6 +129,35 @@ def _step(state: list[datetime], timing: Timing) -> datetime:
 
 
 START = datetime(2026, 11, 23, tzinfo=timezone.utc)
+instants = st.one_of(
+    st.none(), st.timedeltas(timedelta(days=-2), timedelta(days=5)).map(lambda ahead: START + ahead),
+    st.integers(-2 * 1440, 5 * 1440).map(lambda minutes: START + timedelta(minutes=minutes)),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    timing=st.one_of(
+        st.sampled_from([cron("* * * * *"), cron("*/7 5 * * *", "Europe/Berlin"), cron("3 0 * * mon")]),
+        st.integers(10**7, 2 * 86400 * 10**6).map(Interval),
+    ),
+    start_at=instants, expires_at=instants, one_off=st.booleans(),
+)  # fmt: skip
+def test_a_load_begins_and_ends_with_its_schedule(
+    timing: Timing, start_at: datetime | None, expires_at: datetime | None, one_off: bool
+) -> None:
+    window = Window.of(START, START + timedelta(hours=5, seconds=7), minutes=3 * 1440)
+    made = schedule("x", timing, start_at=start_at, expires_at=expires_at, one_off=one_off)
+
+    load = load_of([made], window, slots)
+
+    shape = shape_of(made, window)
+    after = window.since - timedelta(microseconds=1) if isinstance(timing, Crontab) else shape.base or START
+    all_runs = runs(made.spec, window.since - timedelta(microseconds=1), slots(timing, after))
+    expected = Counter(
+        (run - START) // timedelta(minutes=1) for run in takewhile(lambda run: run < window.end, all_runs)
+    )
+    assert {index: count for index, count in enumerate(load.total) if count} == dict(expected)
 
 
 def test_the_worst_minutes_name_who_starts_in_them() -> None:

@@ -168,6 +168,22 @@ def test_removing_a_row_that_the_set_does_not_manage_says_that_it_stays(two_sets
     assert "SS161 info: `gone` under `removed` is done" in plan.out
 
 
+def test_a_rename_of_a_row_that_the_set_does_not_manage_says_that_the_row_stays(two_sets: Project) -> None:
+    row("nobodys")
+    text = "  x: {task: t, every: 1h, renamed_from: one}\n  y: {task: t, every: 1h, renamed_from: nobodys}\n"
+    two_sets.schedules(text, "other/schedules/a.yaml")
+    before = other(two_sets, "plan")
+    other(two_sets, "apply")
+    after = other(two_sets, "plan")
+
+    for plan in (before, after):
+        assert "SS177 warning: `one` is under `renamed_from`, but its row stays as it is: set `default`" in plan.out
+        assert "SS177 warning: `nobodys` is under `renamed_from`, but its row stays as it is: no set" in plan.out
+        assert "SS161" not in plan.out
+    two_sets.schedules(text.replace("}", ", adopt: {from: default}}").replace("x:", "z:"), "other/schedules/a.yaml")
+    assert "`one` is under `renamed_from`" not in other(two_sets, "plan").out
+
+
 def test_a_completed_row_is_adopted_as_it_is_and_can_then_be_removed(project: Project) -> None:
     past = ClockedSchedule.objects.create(clocked_time=NOW.replace(year=2020))
     before = row("launch", interval=None, clocked=past, one_off=True, enabled=False, total_run_count=0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from celery import current_app
@@ -35,8 +36,6 @@ PLACES = {
     "labels": f"labels: {{api_token: {CANARY}}}",
     "runbook": f'runbook: "https://u:{CANARY}@wiki.example/x"',
 }  # fmt: skip
-#: The file that `apply --plan` reads holds what is said for people as it is written.
-IN_PLAN_FILES = {"labels", "runbook"}
 WRONG = {
     "syntax": f'kwargs: {{password: "{CANARY}}}',
     "a tag": f"kwargs: {{password: !{CANARY} x}}",
@@ -100,7 +99,7 @@ def test_no_verb_writes_a_secret(project: Project, place: str) -> None:
         clean(project.drift("--format", format_), 2, 64)
     clean(project.command("snapshot", "schedules", "--database", project.using, "--out", "snapshot.json"), 0)
     clean(project.command("plan", "schedules", "--against", "snapshot.json", "--out", "plan.json"), 0)
-    written(project, "snapshot.json", *([] if place in IN_PLAN_FILES else ["plan.json"]))
+    written(project, "snapshot.json", "plan.json")
     for words in (("status",), ("doctor",), ("pause", "leaky", "--reason", "x"), ("resume", "leaky")):
         clean(project.command(*words, "--database", project.using), 0, 1, 2, 64)
     clean(project.command("forecast", "schedules"), 0)
@@ -112,6 +111,37 @@ def test_no_finding_quotes_a_secret(files: Project, place: str) -> None:
     schedules(files, WRONG[place])
     for format_ in ("text", "json", "github"):
         clean(files.command("validate", "schedules", "--format", format_), 0, 1)
+
+
+#: By kind of damage: what it does to a document, of which one entry is given too.
+DAMAGES: dict[str, Callable[[dict[str, Any], dict[str, Any]], object]] = {
+    "people": lambda _, entry: entry.update(people=CANARY),
+    "label": lambda _, entry: entry["people"]["labels"].update(password=12345678),
+    "version": lambda document, _: document.update(version=f"password={CANARY}"),
+    "name": lambda _, entry: entry.update(name=[f"password={CANARY}"]),
+    "a key": lambda document, _: document.update({f"password={CANARY}": 1}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.one_database
+def test_an_error_about_a_plan_or_a_snapshot_quotes_no_secret(project: Project, damage: str) -> None:
+    schedules(project, PLACES["kwargs"])
+    clean(project.apply(), 0)
+    clean(project.command("snapshot", "schedules", "--database", project.using, "--out", "snapshot.json"), 0)
+    schedules(project, PLACES["kwargs"], "2h")
+    clean(project.plan("--out", "plan.json"), 0)
+    for name, entries in (("plan.json", "changes"), ("snapshot.json", "ledger")):
+        document = json.loads((project.root / name).read_text())
+        DAMAGES[damage](document, document[entries][0])
+        project.write(json.dumps(document), name)
+    for done in (
+        project.apply("--plan", "plan.json"),
+        project.command("plan", "schedules", "--against", "snapshot.json"),
+        project.command("validate", "schedules", "--against", "snapshot.json", "--format", "json"),
+    ):
+        clean(done, 64)
+        assert "12345678" not in done.out + done.err
 
 
 def test_a_file_of_values_is_not_quoted_as_a_secret(files: Project) -> None:

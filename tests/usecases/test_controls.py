@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import git
 import pytest
 from celery import current_app
 from django.core import checks
@@ -151,7 +153,7 @@ def test_a_schedule_that_breaks_a_setting_can_be_disabled_deleted_and_corrected(
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("ALLOWED_TASKS", "shop.*"), ("ALLOWED_QUEUES", [1]), ("MINIMUM_PERIOD", "often")],
+    [("ALLOWED_TASKS", "shop.*"), ("ALLOWED_SETS", "a"), ("ALLOWED_QUEUES", [1]), ("MINIMUM_PERIOD", "often")],
 )
 def test_an_invalid_setting_is_an_error_everywhere(
     project: Project, settings: Any, setting: str, value: object
@@ -185,7 +187,12 @@ def test_a_snapshot_carries_the_settings(snapshot: Path) -> None:
     document = json.loads(snapshot.read_text())
 
     assert list(problems(document, SNAPSHOT)) == []
-    assert document["controls"] == {"allowed_tasks": ["shop.*"], "allowed_queues": ["a"], "minimum_period": "5m"}
+    assert document["controls"] == {
+        "allowed_tasks": ["shop.*"],
+        "allowed_queues": ["a"],
+        "minimum_period": "5m",
+        "allowed_sets": None,
+    }
 
 
 @pytest.mark.parametrize("setting", BAD)
@@ -220,3 +227,94 @@ def test_validate_checks_the_controls_of_the_files_without_a_snapshot(files: Pro
         "schedules/shop.yaml:3:36: SS172 `bad` is sent by the queue `b`; `[safety] allowed_queues` allows `a`"
         in done.out
     )
+
+
+#: By way: the set that team A's configuration claims, and its schedules.
+CLAIMS = {
+    "its name": ("b", "  x: {task: shop.report, every: 5m}\n"),
+    "adopt": ("a", "  b1: {task: shop.report, every: 5m, adopt: {from: b}}\n"),
+    "rename": ("a", "  x: {task: shop.report, every: 5m, renamed_from: b1, adopt: {from: b}}\n"),
+}
+LIFTED = "".join(
+    f"[[safety.allow]]\nrule = '{rule}'\nuntil = 2999-01-01\nreason = 'x'\n{more}"
+    for rule, more in (("moved_set", ""), ("too_many_stops", "limit = 99\n"), ("older_commit", ""))
+)
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_a_setting_holds_the_sets_of_other_teams_against_the_files(project: Project, settings: Any, claim: str) -> None:
+    project.write("set = 'b'\n", "b/schedsync.toml")
+    project.schedules("  b1: {task: shop.report, every: 5m}\n", "b/schedules/b.yaml")
+    words = ("b/schedules", "--database", project.using, "--yes", "--settle", "0")
+    assert project.command("apply", *words).code == 0
+    set_name, schedules = CLAIMS[claim]
+    project.write(f"set = '{set_name}'\n{LIFTED}", "schedsync.toml")
+    project.schedules(schedules)
+    assert project.plan().code == 0
+    settings.SCHEDSYNC_ALLOWED_SETS = ["a", "a-*"]
+    shown, done = project.plan("--format", "json"), project.apply("--allow-move", "--allow-stops", "9")
+    document = json.loads(shown.out)
+
+    assert (shown.code, done.code) == (3, 3)
+    assert list(problems(document, PLAN)) == []
+    assert [refusal["code"] for refusal in document["refusals"]] == ["set_not_allowed"]
+    assert "set `b` must not be changed from here; SCHEDSYNC_ALLOWED_SETS allows `a`, `a-*`" in done.err
+    assert names(project.using) == ["b1"]
+
+
+def test_no_entry_in_git_takes_the_set_of_another_directory(project: Project) -> None:
+    git.Repo.init(project.root)
+    project.write("set = 'b'\n", "b/schedsync.toml")
+    project.schedules("  b1: {task: shop.report, every: 5m}\n", "b/schedules/b.yaml")
+    words = ("b/schedules", "--database", project.using, "--yes", "--settle", "0")
+    assert project.command("apply", *words).code == 0
+    project.write(f"set = 'b'\n{LIFTED}", "schedsync.toml")
+    project.schedules(GOOD)
+    refused, document = project.apply(), json.loads(project.plan("--format", "json").out)
+    kept = names(project.using)
+    shutil.rmtree(project.root / "b")
+
+    assert (refused.code, kept) == (3, ["b1"])
+    assert "x set_in_two_places: set `b` was last applied from `b/schedules`, whose configuration still" in refused.err
+    assert list(problems(document, PLAN)) == []
+    assert project.apply().code == 0
+    assert names(project.using) == ["good"]
+
+
+def test_a_flag_takes_the_set_of_another_directory(project: Project) -> None:
+    git.Repo.init(project.root)
+    project.write("set = 'b'\n", "b/schedsync.toml")
+    project.schedules(GOOD, "b/schedules/b.yaml")
+    assert project.command("apply", "b/schedules", "--database", project.using, "--yes", "--settle", "0").code == 0
+    project.write("set = 'b'\n", "schedsync.toml")
+    project.schedules(GOOD)
+
+    assert project.apply("--allow-move").code == 0
+
+
+def test_the_allowed_sets_are_asked_again_behind_the_lock(project: Project, settings: Any) -> None:
+    project.schedules(GOOD)
+
+    def agree(_plan: Plan) -> bool:
+        settings.SCHEDSYNC_ALLOWED_SETS = ["a"]
+        return True
+
+    with pytest.raises(Refused) as caught:
+        sync.apply(Target(read_config("schedules"), project.using), agree, WaitOptions(settle=0))
+
+    assert [refusal.code for refusal in caught.value.refusals] == ["set_not_allowed"]
+    assert names(project.using) == []
+
+
+def test_an_allowed_set_is_written_and_a_snapshot_carries_the_setting(project: Project, settings: Any) -> None:
+    settings.SCHEDSYNC_ALLOWED_SETS = ["def*"]
+    project.schedules(GOOD)
+    assert project.apply().code == 0
+    project.command("snapshot", "--database", project.using, "--out", "snapshot.json")
+    document = json.loads((project.root / "snapshot.json").read_text())
+    document["controls"]["allowed_sets"] = ["other"]
+    project.write(json.dumps(document), "snapshot.json")
+    refused = project.command("plan", "schedules", "--against", "snapshot.json")
+
+    assert (refused.code, "set_not_allowed" in refused.out) == (3, True)
+    assert list(problems(document, SNAPSHOT)) == []
