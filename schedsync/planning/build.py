@@ -127,7 +127,7 @@ def _judged(
     now: datetime,
 ) -> tuple[tuple[Refusal, ...], tuple[Finding, ...]]:
     """Return what the safety rules and the controls refuse, and what a reader of the plan should know besides."""
-    situation, warnings = _situation(request, desired, observed, difference, surroundings)
+    situation, warnings = _situation(request, desired, observed, difference, surroundings, now)
     refused, lifted = lift(
         refusals(difference.changes, situation, request.limits), request.limits, now, empty=not desired.schedules
     )
@@ -162,6 +162,7 @@ def _situation(
     observed: Observed,
     difference: Difference,
     surroundings: Surroundings,
+    now: datetime,
 ) -> tuple[Situation, list[Finding]]:
     """Return what the safety rules look at, and warnings where a rule cannot decide, or only warns."""
     _check_adopt(request, desired, observed)
@@ -177,6 +178,7 @@ def _situation(
         last=last,
         older=request.ancestry.older,
         dirty_files=request.dirty_files,
+        at=now,
         in_two_places=request.in_two_places,
     )
     warnings = [

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from schedsync.core.change import Change, Delete
 from schedsync.core.names import first_names
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Limits, Refusal
+from schedsync.core.schedule import completed_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class Situation:
     ``desired`` and ``managed`` are numbers of schedules. ``name_conflicts`` are pairs of a name and the set that
     manages its row, or None. ``older`` is true where the commit does not descend from the one that was applied last.
     ``dirty_files`` are paths of files that differ from the commit. ``in_two_places`` is true where the directory that
-    was applied last still belongs to the set, by a configuration of its own.
+    was applied last still belongs to the set, by a configuration of its own. ``at`` is the instant of the plan.
     """
 
     set: str
@@ -32,16 +34,17 @@ class Situation:
     older: bool = False
     dirty_files: Sequence[str] = ()
     in_two_places: bool = False
+    at: datetime | None = None
 
 
-def is_stop(change: Change) -> bool:
-    """Say whether a change takes a running schedule out of service."""
+def is_stop(change: Change, at: datetime | None = None) -> bool:
+    """Say whether a change takes a schedule out of service that would run after the instant ``at``."""
     before = change.row.spec if change.row else None
-    if before is None or not before.enabled:
+    if before is None or not before.enabled or (at and completed_at(before, at)):
         return False
     if isinstance(change, Delete):
         return not change.announced
-    return change.after is not None and not change.after.enabled
+    return change.after is not None and (not change.after.enabled or bool(at and completed_at(change.after, at)))
 
 
 def refusals(changes: Sequence[Change], situation: Situation, limits: Limits) -> tuple[Refusal, ...]:
@@ -67,7 +70,7 @@ def _empty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
 
 
 def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> Iterator[Refusal]:
-    stops = sum(map(is_stop, changes))
+    stops = sum(is_stop(change, situation.at) for change in changes)
     if limits.allow_stops is not None:
         if stops > limits.allow_stops:
             yield _too_many(f"{stops} stops are more than the {limits.allow_stops} of --allow-stops", stops)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schedsync.core.adoption import Adoption
-from schedsync.core.change import Change, Delete, Rename
+from schedsync.core.change import Change, Delete, Rename, Update
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Observed, Row
 from schedsync.core.origin import Binding
@@ -25,7 +25,7 @@ from schedsync.planning.notices import completed
 from schedsync.planning.plan import Plan as PlanOf
 from schedsync.planning.plan import checksum, fingerprint, names_of
 from schedsync.planning.repair import repair
-from schedsync.planning.safety import Situation, refusals
+from schedsync.planning.safety import Situation, is_stop, refusals
 from tests.conftest import NOW
 
 PLACE = Location("schedules/a.yaml", 3, 3)
@@ -204,6 +204,30 @@ def test_one_stop_is_allowed_and_a_share_of_them_is_not() -> None:
     assert refusals(stops(4), situation(), Limits(allow_stops=4)) == ()
     assert [one.code for one in refusals(stops(4), situation(), Limits(allow_stops=3))] == ["too_many_stops"]
     assert refusals(stops(2), Situation("default", 1, 1000), Limits(max_stops=1))[0].code == "too_many_stops"
+
+
+RUNS = Spec("t", Interval(60_000_000))
+
+
+def test_an_end_that_moves_into_the_past_is_a_stop() -> None:
+    def change(before: Spec, after: Spec) -> Change:
+        return Update(name="a", row=row(1, "a", before), after=after)
+
+    soon, past = NOW + timedelta(minutes=1), NOW - timedelta(minutes=1)
+    ends_soon, ended = replace(RUNS, expires_at=soon), replace(RUNS, expires_at=past)
+
+    assert is_stop(change(RUNS, ended), NOW)
+    assert is_stop(change(ends_soon, replace(RUNS, timing=Clocked(past), one_off=True)), NOW)
+    assert not is_stop(change(RUNS, ends_soon), NOW)
+    assert not is_stop(change(ended, replace(ended, enabled=False)), NOW)
+    assert not is_stop(Delete(name="a", row=row(1, "a", ended)), NOW)
+
+
+def test_many_schedules_that_would_end_in_the_past_are_refused() -> None:
+    spec = replace(RUNS, expires_at=NOW - timedelta(minutes=1))
+    changes = tuple(Update(name=f"{n}", row=row(n, f"{n}", RUNS), after=spec) for n in range(1, 5))
+
+    assert [refusal.code for refusal in refusals(changes, replace(situation(), at=NOW), Limits())] == ["too_many_stops"]
 
 
 def test_deletes_that_are_announced_or_disabled_already_are_no_stops() -> None:
