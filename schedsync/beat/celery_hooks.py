@@ -12,7 +12,7 @@ from typing import Any
 from celery.beat import SchedulingError
 from django_celery_beat.schedulers import DatabaseScheduler
 
-from schedsync.beat.due_entry import DueEntry, fill_record
+from schedsync.beat.due_entry import DueEntry, current, fill_record
 from schedsync.beat.message import Message
 
 
@@ -57,8 +57,11 @@ class CeleryHooks(DatabaseScheduler):  # type: ignore[misc]
     def _publish(self, message: Message, producer: Any) -> None:
         """Send a message as Celery sends an entry; raises the error that ``apply_entry`` swallowed."""
         entry = DueEntry(message, self.app, self.using)
-        with entry.current():
+        token = current.set(entry)
+        try:
             self.apply_entry(entry, producer=producer)
+        finally:
+            current.reset(token)
         if entry.error is not None:
             raise entry.error
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
@@ -24,7 +22,8 @@ from schedsync.database.schedule_rows import TIMING_MODELS
 
 logger = logging.getLogger(__name__)
 
-_current: ContextVar[DueEntry | None] = ContextVar("_current", default=None)
+#: The entry that is being sent, of which Celery's Beat writes log lines.
+current: ContextVar[DueEntry | None] = ContextVar("current", default=None)
 
 
 class DueEntry(ScheduleEntry):
@@ -64,7 +63,7 @@ class DueEntry(ScheduleEntry):
         """The row as it is now, which entries of django-celery-beat have too."""
         return PeriodicTask._default_manager.using(self._using).get(pk=self.message.row_id)
 
-    def __next__(self, last_run_at: datetime | None = None) -> DueEntry:  # noqa: ARG002
+    def __next__(self, last_run_at: datetime | None = None) -> DueEntry:
         """Return the same entry for a hook that reserves it: the run is written back by its claim."""
         return self
 
@@ -78,15 +77,6 @@ class DueEntry(ScheduleEntry):
         """Keep the first error of ``apply_async``, which Celery's ``apply_entry`` only logs."""
         if self.error is None:
             self.error = error.__cause__ if isinstance(error, SchedulingError) and error.__cause__ else error
-
-    @contextmanager
-    def current(self) -> Iterator[None]:
-        """Give Celery's log lines the fields of this entry meanwhile."""
-        token = _current.set(self)
-        try:
-            yield
-        finally:
-            _current.reset(token)
 
 
 @lru_cache(maxsize=4096)
@@ -103,7 +93,7 @@ def fill_record(record: logging.LogRecord) -> bool:
 
     Celery's line of an error is left out: what becomes of the message is logged once, by the sender.
     """
-    entry = _current.get()
+    entry = current.get()
     if entry is None:
         return True
     record.schedule, record.task, record.tick = entry.name, entry.task, entry.message.tick.isoformat()

@@ -52,14 +52,12 @@ class Message:
     @property
     def args(self) -> list[Any]:
         """The positional arguments."""
-        args: list[Any] = json.loads(self.loaded.args)
-        return args
+        return [] if self.loaded.args == "[]" else list(json.loads(self.loaded.args))
 
     @property
     def kwargs(self) -> dict[str, Any]:
         """The keyword arguments."""
-        kwargs: dict[str, Any] = json.loads(self.loaded.kwargs)
-        return kwargs
+        return {} if self.loaded.kwargs == "{}" else dict(json.loads(self.loaded.kwargs))
 
     @property
     def task_id(self) -> str:
@@ -89,4 +87,5 @@ class Message:
         }
         set_name, commit = loaded.managed[:2]
         managed = {} if set_name is None else {"schedsync_set": set_name, "schedsync_commit": commit or None}
-        return {**json.loads(loaded.headers), **added, **managed}
+        own = {} if loaded.headers == "{}" else json.loads(loaded.headers)
+        return {**own, **added, **managed}
