@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from schedsync.beat.loaded_schedule import LoadedSchedule, parsed
+from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.core.timing import instant_text
 
 #: The namespace of the task ids: the same schedule and tick have the same id in every Beat and at every attempt.
@@ -51,12 +52,12 @@ class Message:
     @property
     def args(self) -> list[Any]:
         """The positional arguments."""
-        return list(parsed(self.loaded.args))
+        return [] if self.loaded.args == "[]" else list(json.loads(self.loaded.args))
 
     @property
     def kwargs(self) -> dict[str, Any]:
         """The keyword arguments."""
-        return dict(parsed(self.loaded.kwargs))
+        return {} if self.loaded.kwargs == "{}" else dict(json.loads(self.loaded.kwargs))
 
     @property
     def task_id(self) -> str:
@@ -65,14 +66,14 @@ class Message:
 
     @property
     def options(self) -> dict[str, Any]:
-        """The options of ``apply_async``: the row's, the headers that say why it runs, and the id."""
+        """The options of ``apply_async``: the row's, and the headers that say why it runs."""
         loaded = self.loaded
         options = {name: value for name, value in zip(_OPTIONS, loaded.options, strict=True) if value is not None}
         # In this order, and a count of 0 means none: django_celery_beat/models.py ``PeriodicTask.expires_``.
         expires = loaded.expires or loaded.expires_after
         if expires is not None:
             options["expires"] = expires
-        return options | {"headers": self.headers, "task_id": self.task_id}
+        return options | {"headers": self.headers}
 
     @property
     def headers(self) -> dict[str, Any]:
@@ -86,4 +87,5 @@ class Message:
         }
         set_name, commit = loaded.managed[:2]
         managed = {} if set_name is None else {"schedsync_set": set_name, "schedsync_commit": commit or None}
-        return {**parsed(loaded.headers), **added, **managed}
+        own = {} if loaded.headers == "{}" else json.loads(loaded.headers)
+        return {**own, **added, **managed}

@@ -16,8 +16,9 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, router
 from django_celery_beat.models import PeriodicTask
-from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
+from django_celery_beat.schedulers import ModelEntry
 
+from schedsync.beat.celery_hooks import CeleryHooks
 from schedsync.beat.claims import Claims, LeaseLost
 from schedsync.beat.dispatch import Dispatch
 from schedsync.beat.elections import election_of
@@ -25,7 +26,6 @@ from schedsync.beat.heartbeat import Heartbeat
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.lease_times import LeaseTimes
 from schedsync.beat.listen import listeners, wait
-from schedsync.beat.message import Message
 from schedsync.beat.pauses import Pauses
 from schedsync.beat.reloader import POLL, Reloader
 from schedsync.beat.rivals import Rivals
@@ -43,7 +43,7 @@ from schedsync.database.use_tz import require_use_tz
 logger = logging.getLogger(__name__)
 
 
-class Scheduler(DatabaseScheduler):  # type: ignore[misc]
+class Scheduler(CeleryHooks):
     """Celery's scheduler class: ``celery beat --scheduler schedsync.beat:Scheduler``.
 
     Raises ImproperlyConfigured if the settings SCHEDSYNC_LEADER, _LEASE, _RENEW or _RETRY do not fit together, and
@@ -113,15 +113,16 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
                 logger.exception("cannot add `%s` of the settings", name)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:  # noqa: ARG002
-        """Take one step, and wait until there may be more to do; Celery need not wait besides."""
+        """Take one step, and wait until there may be more to do: Celery would sleep through what wakes this Beat."""
         with self._ending.watched():
-            delay = self._interruptible_step()
+            delay = self._step_in_tick()
             if delay > 0 and not self._ending.is_told and wait(self._listeners, min(delay, self.max_interval)):
                 self.reloader.hurry()
                 self.leadership.hurry()
         return 0.0
 
-    def _interruptible_step(self) -> float:
+    def take_step(self) -> float:
+        """Take one step, and note it if it was interrupted."""
         self._is_ticking = True
         try:
             return self.step()
@@ -225,28 +226,13 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self.reloader.reset()
         connections[self.using].close()
 
-    def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **kwargs: Any) -> Any:
-        """Send the message of one tick; raises any error, because only the caller knows what was claimed."""
-        if not isinstance(entry, Message):
-            return super().apply_async(entry, producer=producer, advance=advance, **kwargs)
-        logger.info(
-            "Scheduler: Sending due task %s (%s)", entry.name, entry.task,
-            extra={"schedule": entry.name, "task": entry.task, "tick": entry.tick.isoformat()},
-        )  # fmt: skip
-        task = self.app.tasks.get(entry.task)
-        # Dispatch tries again under the same claim; a retry by Celery would delay all other messages.
-        options = {**entry.options, "producer": producer, "retry": False}
-        if task is not None:
-            return task.apply_async(entry.args, entry.kwargs, **options)
-        return self.send_task(entry.task, entry.args, entry.kwargs, **options)
-
-    def _publish(self, message: Message, producer: Any) -> Any:
-        return self.apply_async(message, producer=producer, advance=False)
-
     @property
     def schedule(self) -> Mapping[str, ModelEntry]:
         """The enabled schedules by name, as entries of django-celery-beat, for code that looks from outside."""
-        if self._is_set_up:
+        if self._begins_step:
+            # Celery's tick copies it, and needs it for nothing.
+            return {}
+        if self._is_set_up and not self._is_ticking:
             self.reloader.load()
         ids = {schedule.name: schedule.row_id for schedule in self.roster.schedules.values()}
         return UpstreamView(self.app, self.using, self.Entry, ids)
@@ -284,6 +270,16 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         if self._was_interrupted:
             reconnect(self.using)
             self._was_interrupted = False
+        try:
+            self._give_back()
+            self.sender.close()
+            for listener in self._listeners:
+                listener.close()
+        finally:
+            # Celery closes the producer and the connection, which a hook may have opened.
+            super().close()
+
+    def _give_back(self) -> None:
         for _ in range(2):
             try:
                 self._hand_over()
@@ -291,9 +287,6 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
             except (DatabaseError, InterfaceError) as error:
                 reconnect(self.using)
                 logger.warning("the lease is not given back, it ends in %g s: %s", self.times.lease, error)
-        self.sender.close()
-        for listener in self._listeners:
-            listener.close()
 
 
 def _now() -> datetime:

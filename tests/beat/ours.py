@@ -34,9 +34,9 @@ class NotingScheduler(Scheduler):
     def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **kwargs: Any) -> None:
         if self.dies_at is not None and len(self.sent) >= self.dies_at:
             raise OSError("the broker is gone")
-        if self.fails_at is not None and (error := self.fails_at(entry)) is not None:
+        if self.fails_at is not None and (error := self.fails_at(entry.message)) is not None:
             raise error
-        self.sent.append((datetime.now(timezone.utc), entry))
+        self.sent.append((datetime.now(timezone.utc), entry.message))
 
 
 class Beat:

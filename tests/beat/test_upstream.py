@@ -1,4 +1,4 @@
-"""django-celery-beat's own scheduler tests pass with our class in the place of theirs."""
+"""django-celery-beat's own scheduler tests, and Celery's of closing, pass with our class in the place of theirs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import tarfile
 from pathlib import Path
 
+import celery
 import django_celery_beat
 import pytest
 
@@ -34,29 +35,60 @@ REPLACED = {
 }
 
 
-@pytest.fixture(scope="session")
-def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source distribution of the version that is installed."""
-    directory = tmp_path_factory.mktemp("upstream")
-    version = ".".join(map(str, re.findall(r"\d+", django_celery_beat.__version__)[:3]))
+def unpacked(package: str, version: str, directory: Path) -> Path:
+    """Return the source distribution of a package as a directory, or skip."""
     done = subprocess.run(
         [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:",
-         f"django-celery-beat=={version}"],
+         f"{package}=={version}"],
         cwd=directory, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
-        reason = f"the sources of django-celery-beat cannot be had: {done.stderr.strip()[-200:]}"
+        reason = f"the sources of {package} cannot be had: {done.stderr.strip()[-200:]}"
         if os.environ.get("SCHEDSYNC_REQUIRE_SERVICES") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
     with tarfile.open(next(directory.glob("*.tar.gz"))) as archive:
         archive.extractall(directory, filter="data")
-    found = next(path for path in directory.iterdir() if path.is_dir())
+    return next(path for path in directory.iterdir() if path.is_dir())
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution of the version of django-celery-beat that is installed."""
+    version = ".".join(map(str, re.findall(r"\d+", django_celery_beat.__version__)[:3]))
+    found = unpacked("django-celery-beat", version, tmp_path_factory.mktemp("upstream"))
     tests = found / "t" / "unit" / "test_schedulers.py"
     # From pytest 9 on, a fixture with a mark is an error.
     mark = re.compile(r"^([ ]*)@pytest\.mark\.django_db\n(?=\1@pytest\.fixture)", re.MULTILINE)
     tests.write_text(mark.sub("", tests.read_text()))
     return found
+
+
+@pytest.fixture(scope="session")
+def celery_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution of the version of Celery that is installed."""
+    found = unpacked("celery", celery.__version__, tmp_path_factory.mktemp("celery"))
+    if "class test_SchedulerShutdown" not in (found / "t/unit/app/test_beat.py").read_text():
+        pytest.skip("this version of Celery leaves the connection open, and has no such tests")
+    return found
+
+
+@pytest.mark.skipif(not hasattr(tarfile, "data_filter"), reason="tarfile of this Python has no filters")
+def test_celerys_tests_of_closing_pass_with_our_scheduler(celery_sources: Path) -> None:
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "PYTHONPATH": os.pathsep.join([str(celery_sources), str(ROOT)]),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "t/unit/app/test_beat.py", "-k", "test_SchedulerShutdown", "-q", "-p",
+         "tests.beat.celery_plugin", "--no-header", "-rf", "--tb=short", "-p", "no:randomly", "-p", "no:cacheprovider",
+         "-p", "no:django", "-o", "addopts=", "-W", "ignore"],
+        cwd=celery_sources, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert int(re.findall(r"(\d+) passed", done.stdout)[0]) >= 20
 
 
 @pytest.mark.skipif(not hasattr(tarfile, "data_filter"), reason="tarfile of this Python has no filters")

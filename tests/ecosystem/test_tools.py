@@ -1,0 +1,91 @@
+"""Every tool that hooks Celery's Beat sees the same of ours as of stock Beat: headers, spans, check-ins, names."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connections
+
+from tests.ecosystem.tools import TOOLS
+
+ROOT = Path(__file__).parents[2]
+#: No tool may look for a server of its own.
+QUIET = {
+    "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false",
+    "DD_REMOTE_CONFIGURATION_ENABLED": "false",
+    "NEW_RELIC_APP_NAME": "schedsync",
+    "NEW_RELIC_DEVELOPER_MODE": "true",
+    "NEW_RELIC_LICENSE_KEY": "0" * 40,
+}
+WHO = ("stock", "ours")
+
+
+@pytest.fixture(scope="session")
+def installed() -> Path:
+    """The directory with the tools of the group `ecosystem`, installed once for each virtual environment."""
+    directory = Path(sys.prefix) / "ecosystem"
+    stamp, wanted = directory / "stamp", (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return directory
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(directory), "--group",
+         "ecosystem"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        reason = f"the tools cannot be installed: {done.stderr.strip()[-300:]}"
+        if os.environ.get("SCHEDSYNC_REQUIRE_SERVICES") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    stamp.write_text(wanted, encoding="utf-8")
+    return directory
+
+
+@pytest.fixture
+def databases(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: Any) -> Iterator[dict[str, Any]]:
+    """A new database for each of the two Beats; django-tenants needs PostgreSQL."""
+    if request.getfixturevalue("tool") != "tenants":
+        yield {who: {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / who)} for who in WHO}
+        return
+    if "postgresql" not in settings.DATABASES:
+        pytest.skip("no postgresql on this machine")
+    given = {key: settings.DATABASES["postgresql"][key] for key in ("USER", "PASSWORD", "HOST", "PORT")}
+    names = {who: f"ecosystem_{os.getpid()}_{who}" for who in WHO}
+    with django_db_blocker.unblock(), connections["postgresql"]._nodb_cursor() as cursor:
+        for name in names.values():
+            cursor.execute(f"CREATE DATABASE {name}")
+        yield {who: {**given, "NAME": name} for who, name in names.items()}
+        for name in names.values():
+            cursor.execute(f"DROP DATABASE {name}")
+
+
+@pytest.mark.parametrize("tool", sorted(TOOLS))
+def test_a_tool_sees_the_same_of_both_beats(tool: str, installed: Path, databases: dict[str, Any]) -> None:
+    seen = {who: _seen(tool, who, installed, databases[who]) for who in WHO}
+
+    assert seen["ours"] == seen["stock"]
+    assert seen["ours"]
+
+
+def _seen(tool: str, who: str, installed: Path, database: dict[str, Any]) -> Any:
+    environment = {
+        **os.environ,
+        **QUIET,
+        "DJANGO_SETTINGS_MODULE": "tests.ecosystem.settings",
+        "ECOSYSTEM_TOOL": tool,
+        "ECOSYSTEM_DATABASE": json.dumps(database),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.ecosystem.tools", tool, who, str(installed)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
