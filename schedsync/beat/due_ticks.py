@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,9 +14,13 @@ from schedsync.beat.message import Message
 from schedsync.beat.roster import Roster
 from schedsync.beat.row_locks import finish, locked_elsewhere
 from schedsync.calendar.ticks import due
+from schedsync.core.names import first_names
 from schedsync.database.bounded import bounded
 
 logger = logging.getLogger(__name__)
+
+#: A line of the log names the first 20 schedules; the record's ``schedules`` holds all of them.
+_NAMED = 20
 
 
 @dataclass
@@ -34,17 +38,18 @@ class DueTicks:
         """
         messages: list[Message] = []
         over: list[int] = []
-        passed = 0
+        passed: dict[str, int] = {}
         for row_id in woken:
             schedule = self.roster.schedules[row_id]
             if schedule.is_done or (schedule.expires is not None and now >= schedule.expires):
                 over.append(row_id)
             elif schedule.tick is not None:
-                passed += self._decide(schedule, schedule.tick, now, since, messages)
+                if count := self._decide(schedule, schedule.tick, now, since, messages):
+                    passed[schedule.name] = count
         if over:
             self._end(over, now)
         if passed:
-            logger.warning("%d ticks were missed and are passed over", passed, extra={"passed": passed})
+            _log_missed(passed)
         return messages
 
     def _decide(
@@ -80,3 +85,12 @@ class DueTicks:
         logger.info("`%s` was claimed before for %s", schedule.name, tick, extra={"schedule": schedule.name})
         schedule.tick = due(schedule.timing, tick, tick, schedule.lateness, since).following
         self.roster.agenda.put(schedule)
+
+
+def _log_missed(passed: Mapping[str, int]) -> None:
+    """Log how many ticks are passed over, and of which schedules."""
+    names, total = sorted(passed), sum(passed.values())
+    logger.warning(
+        "%d ticks were missed and are passed over: %s",
+        total, first_names(names, _NAMED), extra={"passed": total, "schedules": names},
+    )  # fmt: skip
