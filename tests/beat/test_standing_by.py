@@ -26,6 +26,7 @@ from schedsync.beat.leadership import Leadership
 from schedsync.beat.lease_times import LeaseTimes
 from schedsync.beat.listen import listeners, wait
 from schedsync.beat.signals import uninterrupted
+from schedsync.core.timing import Interval
 from schedsync.database import notify as notice
 from schedsync.database import pauses
 from schedsync.errors import Failed, Locked
@@ -283,7 +284,6 @@ def test_a_lease_that_took_longer_to_get_than_it_holds_is_led_with_all_the_same(
     for name, seconds in {"LEASE": 3, "RENEW": 0.2, "RETRY": 0.1}.items():
         monkeypatch.setattr(f"django.conf.settings.SCHEDSYNC_{name}", seconds, raising=False)
     make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
-    beat = Beat(clock)
     acquire = DatabaseElection.acquire
 
     def slowly(election: DatabaseElection) -> int | None:
@@ -293,7 +293,7 @@ def test_a_lease_that_took_longer_to_get_than_it_holds_is_led_with_all_the_same(
 
     with monkeypatch.context() as patch:
         patch.setattr(DatabaseElection, "acquire", slowly)
-        beat.step()
+        beat = Beat(clock)
         assert not beat.scheduler.leadership.leads
     beat.step_until(lambda: bool(beat.scheduler.sent))
 
@@ -361,10 +361,54 @@ def test_the_entries_of_the_settings_are_written_at_the_start(using: str, clock:
     entries = {"from settings": {"task": "t", "schedule": 60.0}, "broken": {"task": "t", "schedule": object()}}
     with settings_with(entries):
         beat = Beat(clock)
+        beat.settle()
 
     assert list(PeriodicTask.objects.using(using).values_list("name", flat=True)) == ["from settings"]
     assert [(name, entry.task) for name, entry in beat.scheduler.schedule.items()] == [("from settings", "t")]
     assert len(beat.scheduler.schedule) == 1
+
+
+def test_only_the_leader_writes_the_entries_of_the_settings(using: str, clock: Any) -> None:
+    """A standby may be of another release: it writes its own entries when it takes over."""
+
+    def seconds() -> int:
+        return int(row(using, "from settings").interval.every)
+
+    with settings_with({"from settings": {"task": "t", "schedule": 60.0}}):
+        leader = Beat(clock)
+        leader.settle()
+    with settings_with({"from settings": {"task": "t", "schedule": 90.0}}):
+        standby = Beat(clock)
+        standby.settle()
+        assert seconds() == 60
+        leader.scheduler.close()
+        standby.scheduler.leadership.hurry()
+        standby.settle()
+        assert seconds() == 90
+        assert [timing.timing for timing in standby.scheduler.roster.schedules.values()] == [Interval(90 * 10**6)]
+
+
+def test_who_leads_again_after_a_failure_keeps_what_was_edited_meanwhile(using: str, clock: Any) -> None:
+    entries = {"from settings": {"task": "t", "schedule": 60.0}}
+    with settings_with(entries):
+        beat = Beat(clock)
+        beat.settle()
+        PeriodicTask.objects.using(using).update(queue="q", task="edited")
+        with connections[using].execute_wrapper(gone):
+            beat.step()
+        beat.scheduler.leadership.hurry()
+        beat.settle()
+        assert row(using, "from settings").task == "edited"
+
+        other = Beat(clock)
+        beat.scheduler.leadership.resign()
+        other.scheduler.leadership.hurry()
+        other.settle()
+        other.scheduler.close()
+        PeriodicTask.objects.using(using).update(task="edited")
+        beat.scheduler.leadership.hurry()
+        beat.settle()
+        assert row(using, "from settings").task == "t"
 
 
 def test_an_entry_of_the_settings_whose_row_is_locked_holds_up_no_start(
@@ -374,7 +418,9 @@ def test_an_entry_of_the_settings_whose_row_is_locked_holds_up_no_start(
         pytest.skip("SQLite locks the whole file")
     make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
     with settings_with({"from settings": {"task": "t", "schedule": 60.0}}):
-        Beat(clock)
+        first = Beat(clock)
+        first.settle()
+        first.scheduler.close()
         with locked(using, row(using, "from settings").pk):
             beat = Beat(clock)
             beat.settle()
