@@ -36,7 +36,7 @@ from schedsync.beat.settings_entries import SettingsEntries
 from schedsync.beat.signals import Ending, uninterrupted
 from schedsync.beat.tables import NotMigrated, Tables
 from schedsync.beat.upstream_view import UpstreamView
-from schedsync.database.bounded import bounded, reconnect
+from schedsync.database.bounded import reconnect
 from schedsync.database.collector import gc_paused
 from schedsync.database.notify import leader_setting, notify, publish
 from schedsync.database.use_tz import require_use_tz
