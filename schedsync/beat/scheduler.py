@@ -27,6 +27,7 @@ from schedsync.beat.leadership import Leadership
 from schedsync.beat.lease_times import LeaseTimes
 from schedsync.beat.listen import listeners, wait
 from schedsync.beat.message import Message
+from schedsync.beat.outage import Outage
 from schedsync.beat.pauses import Pauses
 from schedsync.beat.reloader import POLL, Reloader
 from schedsync.beat.rivals import Rivals
@@ -34,7 +35,7 @@ from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.settings_entries import SettingsEntries
 from schedsync.beat.signals import Ending, uninterrupted
-from schedsync.beat.tables import NotMigrated, Tables
+from schedsync.beat.tables import Tables
 from schedsync.beat.upstream_view import UpstreamView
 from schedsync.database.bounded import reconnect
 from schedsync.database.collector import gc_paused
@@ -73,13 +74,10 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self._pauses = Pauses(self.using, self.reloader, self.times.span)
         self._listeners = listeners(self.using, leader)
         self._tables = Tables(self.using)
-        self._is_set_up = False
-        self._has_loaded = False
-        self._has_begun = False
+        self._outage = Outage(self.times.retry)
+        self._is_set_up = self._has_loaded = self._has_begun = False
         self._ending = Ending()
-        self._is_ticking = False
-        self._is_closing = False
-        self._was_interrupted = False
+        self._is_ticking = self._is_closing = self._was_interrupted = False
         super().__init__(*args, **kwargs)
 
     def setup_schedule(self) -> None:
@@ -127,7 +125,9 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     def step(self) -> float:
         """Reload, keep the lease, send one batch; returns the seconds until there is more to do, as far as known."""
         try:
-            return self._step()
+            delay = self._step()
+            self._outage.end()
+            return delay
         except (DatabaseError, InterfaceError) as error:
             self._fail(error)
             return self.times.retry
@@ -166,6 +166,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     def _begin(self, is_fresh: bool) -> None:
         """Begin to lead; ``is_fresh`` says that everything was read in this step."""
         logger.warning("leading, epoch %s", self.leadership.epoch, extra={"epoch": self.leadership.epoch})
+        self.heartbeat.begin()
         if self._entries.begin(self._install_entries):
             self.reloader.reset()
             self._reload()
@@ -218,9 +219,8 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
 
     def _fail(self, error: Exception) -> None:
         """Lead no longer: it is not known whether the last statement took effect."""
-        self.leadership.lose(f"the database failed: {error}")
-        if not isinstance(error, NotMigrated):
-            logger.error("the database failed, trying again in %g s: %s", self.times.retry, error)
+        self.leadership.lose("the database failed")
+        self._outage.begin(error)
         self._tables.ask_again()
         self.reloader.reset()
         connections[self.using].close()

@@ -348,6 +348,54 @@ def test_a_database_that_fails_takes_the_lead_away(
     assert "lease lost: the database failed" in caplog.text
 
 
+def test_an_outage_of_the_database_is_said_once_and_once_when_it_is_over(
+    using: str, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    beat = Beat(clock)
+    beat.settle()
+    caplog.clear()
+    caplog.set_level("WARNING")
+    for _ in range(2):
+        with connections[using].execute_wrapper(gone):
+            assert [beat.step() > 0 for _ in range(3)] == [True] * 3
+        for _ in range(2):
+            beat.scheduler.leadership.hurry()
+            beat.settle()
+
+    said = ["lease lost", "the database failed", "the database is back"] * 2
+    found = [text for record in caplog.records if "leading" not in (text := record.getMessage())]
+    assert [text[: len(start)] for text, start in zip(found, said, strict=True)] == said
+
+
+def test_an_outage_at_the_start_is_said_once(using: str, clock: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with connections[using].execute_wrapper(gone):
+        beat = Beat(clock)
+        beat.step()
+    beat.settle()
+
+    assert caplog.text.count("the database failed") == 1
+    assert caplog.text.count("the database is back") == 1
+
+
+@pytest.mark.parametrize("leader", ["database", None])
+def test_who_leads_again_says_since_when(
+    using: str, clock: Any, monkeypatch: pytest.MonkeyPatch, leader: str | None
+) -> None:
+    monkeypatch.setattr("django.conf.settings.SCHEDSYNC_LEADER", leader, raising=False)
+    beat = Beat(clock)
+    beat.settle()
+    BeatRow.objects.using(using).update(leads_since=NOW - timedelta(days=1))
+    with connections[using].execute_wrapper(gone):
+        beat.step()
+    beat.scheduler.leadership.hurry()
+    beat.settle()
+
+    found = BeatRow.objects.using(using).get()
+    assert found.leads
+    assert found.leads_since is not None
+    assert found.leads_since > NOW - timedelta(hours=1)
+
+
 @contextlib.contextmanager
 def settings_with(entries: dict[str, Any]) -> Iterator[None]:
     app.conf.beat_schedule = entries
