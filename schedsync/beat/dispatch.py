@@ -94,6 +94,7 @@ class Dispatch:
             self.roster.refresh()
         self.adopt()
         self.claims.forget_deleted()
+        self.sender.failures.forget_deleted(self.using)
         self.roster.repairs.find(self.using)
 
     def adopt(self) -> None:
@@ -218,6 +219,7 @@ class Dispatch:
         self.outbox.put(Claimed(batch, tuple(left)), Waiting.TO_SEND, first=True)
         self.outbox.put(Claimed(batch, tuple(sent.refused)), Waiting.REFUSED)
         self.outbox.put(Claimed(batch, tuple(done)), Waiting.TO_CONFIRM)
+        self.sender.failures.write(self.using, self.leadership.span)
         self._confirm()
         return not (left or sent.unsure)
 
