@@ -126,7 +126,9 @@ def _enabled_again(using: str, row_ids: Collection[int], look: LookTimes) -> lis
     applied = ManagedSchedule.objects.using(using).filter(row_id=OuterRef("pk"), applied_at__gte=recently)
     started = Q(total_run_count__gt=0, start_time__lte=look.now)
     never_ran = Q(last_run_at=None) & (Q(date_changed__lt=recently) | started)
-    rows = PeriodicTask.objects.using(using).filter(never_ran | Q(last_run_at__lt=look.now), ~Exists(applied))
+    # A row with a last run and without a count was made, by an import for example.
+    ran = Q(last_run_at__lt=look.now) & (Q(date_changed__lt=recently) | Q(total_run_count__gt=0))
+    rows = PeriodicTask.objects.using(using).filter(never_ran | ran, ~Exists(applied))
     return list(rows.filter(pk__in=row_ids, enabled=True).values_list("pk", flat=True))
 
 

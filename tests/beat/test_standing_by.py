@@ -464,11 +464,11 @@ def test_an_entry_of_the_settings_whose_row_is_locked_holds_up_no_start(
 ) -> None:
     if using == "default":
         pytest.skip("SQLite locks the whole file")
-    make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
     with settings_with({"from settings": {"task": "t", "schedule": 60.0}}):
         first = Beat(clock)
         first.settle()
         first.scheduler.close()
+        make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
         with locked(using, row(using, "from settings").pk):
             beat = Beat(clock)
             beat.settle()
