@@ -122,6 +122,22 @@ class Claim(models.Model):
         return f"{self.row_id} {self.tick:%Y-%m-%d %H:%M:%S}"
 
 
+class SendFailure(models.Model):
+    """The last failure of a schedule to send its message; ``row_id`` is as in a claim."""
+
+    row_id = models.BigIntegerField(primary_key=True)
+    tick = models.DateTimeField()
+    failed_at = models.DateTimeField(help_text="By the database's clock.")
+    reason = models.TextField()
+    given_up = models.BooleanField(default=False, help_text="The message can never be sent; else Beat tries again.")
+
+    class Meta:
+        verbose_name = "send failure"
+
+    def __str__(self) -> str:
+        return f"{self.row_id} {self.tick:%Y-%m-%d %H:%M:%S}"
+
+
 class Beat(models.Model):
     """One running Beat of schedsync: its name, whether it leads, and the number of the change that it has loaded."""
 

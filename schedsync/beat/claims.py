@@ -10,8 +10,8 @@ it again under the same task id.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -44,15 +44,15 @@ class LeaseLost(Exception):
 class Batch:
     """The result of one claim: the messages that are ours to send, and the ids of rows that are not.
 
-    ``stale`` rows were edited, or run by a scheduler that claims nothing, since they were read. The ticks of
-    ``already_claimed`` rows were claimed before. A row in none of these must wait until another Beat has confirmed an
-    earlier tick of it.
+    ``stale`` rows were edited, or run by a scheduler that claims nothing, since they were read. Of ``already_claimed``
+    rows, this tick or a later one was claimed before: the last one is given. A row in none of these must wait until
+    another Beat has confirmed an earlier tick of it.
     """
 
     id: uuid.UUID
     messages: tuple[Message, ...] = ()
     stale: frozenset[int] = frozenset()
-    already_claimed: frozenset[int] = frozenset()
+    already_claimed: Mapping[int, datetime] = field(default_factory=dict)
 
 
 class _Row(NamedTuple):
@@ -101,22 +101,22 @@ class Claims:
             if fit:
                 self._insert(fit, batch, epoch)
             ours = self.unconfirmed_rows(batch)
-            busy = self._busy([message for message in fit if message.row_id not in ours])
+            already = self._already([message for message in fit if message.row_id not in ours])
         stale = frozenset(by_id).difference(message.row_id for message in fit)
         return Batch(
             batch,
             tuple(message for message in messages if message.row_id in ours),
             stale,
-            frozenset(by_id).difference(stale, ours, busy),
+            already,
         )
 
-    def _busy(self, messages: Sequence[Message]) -> frozenset[int]:
-        """Return the rows of which another Beat has not confirmed an earlier tick yet."""
+    def _already(self, messages: Sequence[Message]) -> dict[int, datetime]:
+        """Return the last claimed ticks, except of rows of which another Beat has not confirmed an earlier tick yet."""
         if not messages:
-            return frozenset()
+            return {}
         ticks = {message.row_id: message.tick for message in messages}
-        claims = Claim.objects.using(self.using).filter(pk__in=ticks, confirmed=False).values_list("row_id", "tick")
-        return frozenset(row_id for row_id, tick in claims if tick < ticks[row_id])
+        claims = Claim.objects.using(self.using).filter(pk__in=ticks).values_list("row_id", "tick")
+        return {row_id: tick for row_id, tick in claims if tick >= ticks[row_id]}
 
     def _check(self, epoch: int) -> None:
         if self.checks_epoch:

@@ -64,7 +64,15 @@ class Dispatch:
                 self._next_adoption = time.monotonic() + self.claims.lease.total_seconds()
                 self.adopt()
             self._confirm()
+            self._repair()
             return self._send_waiting() and self._claim_due(now)
+
+    def _repair(self) -> None:
+        """Correct rows that were enabled again, and runs that were undone, before they count as due."""
+        repaired = self.roster.repairs.write(self.using, self.leadership.span)
+        self.roster.read_soon(repaired)
+        for row_id in repaired & self.roster.schedules.keys():
+            self.roster.agenda.put(self.roster.schedules[row_id])
 
     def look_at_locked_rows(self) -> None:
         """Try at the next confirmation whether locked rows are free: their holder may have committed by now."""
@@ -86,6 +94,8 @@ class Dispatch:
             self.roster.refresh()
         self.adopt()
         self.claims.forget_deleted()
+        self.sender.failures.forget_deleted(self.using)
+        self.roster.repairs.find(self.using)
 
     def adopt(self) -> None:
         """Take over ticks that nobody confirmed: send them again under their id, or drop unwanted ones."""
@@ -177,7 +187,7 @@ class Dispatch:
         if not self.sender.ready():
             return False
         # A schedule may wake up while its last tick is in hand: it goes on when that is confirmed.
-        in_hand = self.outbox.rows_in_hand()
+        in_hand = self.outbox.rows_in_hand() | self.roster.repairs.pending
         woken = [row_id for row_id in agenda.pop(now, BATCH) if row_id not in in_hand]
         messages = self._due.messages(woken, now, self._since)
         return not messages or self._claim_and_send(messages)
@@ -192,7 +202,7 @@ class Dispatch:
         claimed = {message.row_id for message in batch.messages}
         for message in messages:
             if message.row_id in batch.already_claimed:
-                self._due.pass_over(message.loaded, message.tick, self._since)
+                self._due.pass_over(message, batch.already_claimed[message.row_id])
             elif message.row_id not in claimed:
                 # Also a schedule that waits for another Beat's confirmation: the next scan looks again.
                 self.roster.reread.add(message.row_id)
@@ -209,6 +219,7 @@ class Dispatch:
         self.outbox.put(Claimed(batch, tuple(left)), Waiting.TO_SEND, first=True)
         self.outbox.put(Claimed(batch, tuple(sent.refused)), Waiting.REFUSED)
         self.outbox.put(Claimed(batch, tuple(done)), Waiting.TO_CONFIRM)
+        self.sender.failures.write(self.using, self.leadership.span)
         self._confirm()
         return not (left or sent.unsure)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,10 +13,14 @@ from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.beat.message import Message
 from schedsync.beat.roster import Roster
 from schedsync.beat.row_locks import finish, locked_elsewhere
-from schedsync.calendar.ticks import due
+from schedsync.calendar.ticks import due, last_tick, tick_after
+from schedsync.core.names import first_names
 from schedsync.database.bounded import bounded
 
 logger = logging.getLogger(__name__)
+
+#: A line of the log names the first 20 schedules; the record's ``schedules`` holds all of them.
+_NAMED = 20
 
 
 @dataclass
@@ -34,17 +38,17 @@ class DueTicks:
         """
         messages: list[Message] = []
         over: list[int] = []
-        passed = 0
+        passed: dict[str, int] = {}
         for row_id in woken:
             schedule = self.roster.schedules[row_id]
             if schedule.is_done or (schedule.expires is not None and now >= schedule.expires):
                 over.append(row_id)
             elif schedule.tick is not None:
-                passed += self._decide(schedule, schedule.tick, now, since, messages)
+                passed[schedule.name] = self._decide(schedule, schedule.tick, now, since, messages)
         if over:
             self._end(over, now)
-        if passed:
-            logger.warning("%d ticks were missed and are passed over", passed, extra={"passed": passed})
+        if any(passed.values()):
+            _log_missed(passed)
         return messages
 
     def _decide(
@@ -75,8 +79,18 @@ class DueTicks:
         self.roster.reread.update(row_ids)
         self.roster.read_soon(free)
 
-    def pass_over(self, schedule: LoadedSchedule, tick: datetime, since: datetime) -> None:
-        """Go on after a tick that was claimed before: by another Beat, or long ago."""
-        logger.info("`%s` was claimed before for %s", schedule.name, tick, extra={"schedule": schedule.name})
-        schedule.tick = due(schedule.timing, tick, tick, schedule.lateness, since).following
+    def pass_over(self, message: Message, claimed: datetime) -> None:
+        """Go on after the last tick that was claimed: by another Beat, or long ago."""
+        schedule = message.loaded
+        logger.info("`%s` was claimed before for %s", schedule.name, claimed, extra={"schedule": schedule.name})
+        schedule.tick = tick_after(schedule.timing, last_tick(schedule.timing, message.tick, claimed))
         self.roster.agenda.put(schedule)
+
+
+def _log_missed(passed: Mapping[str, int]) -> None:
+    """Log how many ticks are passed over, and of which schedules."""
+    names, total = sorted(name for name, count in passed.items() if count), sum(passed.values())
+    logger.warning(
+        "%d ticks were missed and are passed over: %s",
+        total, first_names(names, _NAMED), extra={"passed": total, "schedules": names},
+    )  # fmt: skip

@@ -51,6 +51,10 @@ class Heartbeat:
         self._written |= changed
         self._next = time.monotonic() + self.every
 
+    def begin(self) -> None:
+        """Write the time since which this Beat leads anew: perhaps nothing was written while it did not lead."""
+        self._written.pop("leads", None)
+
     def _introduce(self, columns: dict[str, Any]) -> None:
         rows = Beat.objects.using(self.using)
         rows.filter(seen_at__lt=DatabaseNow() - _KEPT).delete()

@@ -6,9 +6,11 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 
 from schedsync.beat.agenda import Agenda
 from schedsync.beat.loaded_schedule import NO_NEXT_RUN, CannotRun, LoadedSchedule, Trace, load
+from schedsync.beat.run_repairs import LookTimes, RunRepairs
 from schedsync.beat.scan import Scan, TimingRow, timing_fingerprints
 from schedsync.beat.task_rows import TaskRow, TaskRows
 from schedsync.core.observed import Problem
@@ -50,8 +52,8 @@ class Roster:
     """The schedules by the id of their row, in step with the agenda.
 
     ``cron_deadline`` is Celery's ``beat_cron_starting_deadline``, in seconds. ``broken`` holds enabled rows that cannot
-    run, each with its fingerprint and the reason. ``reread`` holds the ids of rows that the next reload reads in any
-    case; ``is_stale`` says that this reload should come soon.
+    run, each with its fingerprint and the reason; ``repairs`` the rows whose last run is to be corrected. ``reread``
+    holds the ids of rows that the next reload reads in any case; ``is_stale`` says that this reload should come soon.
     """
 
     using: str
@@ -62,6 +64,8 @@ class Roster:
     broken: dict[int, tuple[int, str]] = field(default_factory=dict)
     reread: set[int] = field(default_factory=set)
     is_stale: bool = False
+    repairs: RunRepairs = field(default_factory=RunRepairs)
+    _looked_at: datetime | None = None
     _timings: dict[TimingRow, Timing | Problem] = field(default_factory=dict)
     _timing_prints: dict[TimingRow, int] = field(default_factory=dict)
     _moved: set[TimingRow] = field(default_factory=set)
@@ -75,7 +79,7 @@ class Roster:
 
     def reload(self) -> Reload:
         """Find by the narrow scan which rows changed, and read those in full."""
-        began = self.clock()
+        began, now = self.clock(), datetime.now(timezone.utc)
         self._reload_timings()
         look = self._scan.look()
         self.drop(look.gone)
@@ -84,11 +88,11 @@ class Roster:
         if len(suspects) > _FEW:
             suspects = self._differing(suspects)
         scanned = self.clock() - began
-        intake = self._read(must, suspects)
+        intake = self._read(must, suspects, None if self._looked_at is None else LookTimes(self._looked_at, now))
         vanished = (must | suspects) - intake.present
         self.drop(vanished)
         self._scan.accept(look, vanished)
-        self._moved = set()
+        self._moved, self._looked_at = set(), now
         self.reread.clear()
         self.is_stale = False
         return Reload(frozenset(intake.changed), frozenset(look.gone | vanished), intake.traces, scanned)
@@ -139,7 +143,7 @@ class Roster:
         self._moved |= changed
         self._timing_prints = prints
 
-    def _read(self, must: set[int], suspects: set[int]) -> _Intake:
+    def _read(self, must: set[int], suspects: set[int], look: LookTimes | None) -> _Intake:
         """Read rows in full; take in those that must be, and the suspects that differ."""
         intake = _Intake()
         for row in self._rows.read(must | suspects, len(self)):
@@ -155,8 +159,11 @@ class Roster:
             if is_suspect and not self._differs(row_id, row.fingerprint, row.managed, has_run=has_run):
                 continue
             intake.changed.add(row_id)
-            before = self.schedules.get(row_id)
+            before, was_broken = self.schedules.get(row_id), row_id in self.broken
             after = self._take(row, columns)
+            if after and look and not was_broken:
+                self.repairs.compare(before, after, look)
+                self.agenda.put(after)
             if before and after and (trace := before.trace(after.last_run, after.count, by_apply=row.by_apply)):
                 intake.traces[row_id] = trace
         return intake
@@ -206,3 +213,4 @@ class Roster:
             self.schedules.pop(row_id, None)
             self.broken.pop(row_id, None)
             self.agenda.drop(row_id)
+            self.repairs.drop(row_id)

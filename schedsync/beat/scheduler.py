@@ -12,9 +12,10 @@ import logging
 import uuid
 from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connections, router
+from django.db import DatabaseError, InterfaceError, connections, router
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import ModelEntry
 
@@ -26,17 +27,18 @@ from schedsync.beat.heartbeat import Heartbeat
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.lease_times import LeaseTimes
 from schedsync.beat.listen import listeners, wait
+from schedsync.beat.outage import Outage
 from schedsync.beat.pauses import Pauses
 from schedsync.beat.reloader import POLL, Reloader
 from schedsync.beat.rivals import Rivals
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
+from schedsync.beat.settings_entries import SettingsEntries
 from schedsync.beat.signals import Ending, uninterrupted
-from schedsync.beat.tables import NotMigrated, Tables
+from schedsync.beat.tables import Tables
 from schedsync.beat.upstream_view import UpstreamView
-from schedsync.database.bounded import bounded, reconnect
+from schedsync.database.bounded import reconnect
 from schedsync.database.collector import gc_paused
-from schedsync.database.faults import is_row_locked
 from schedsync.database.notify import leader_setting, notify, publish
 from schedsync.database.use_tz import require_use_tz
 
@@ -59,6 +61,7 @@ class Scheduler(CeleryHooks):
         leader = leader_setting()
         election = election_of(leader, self.using, self.holder, self.times)
         self.leadership = Leadership(election, self.times)
+        self._entries = SettingsEntries(self.using, self.leadership, partial(self.Entry.from_entry, app=self.app))
         self.sender = Sender(self.app, patience=self.times.patience)
         self.roster = Roster(self.using, cron_deadline=self.app.conf.beat_cron_starting_deadline)
         self.reloader = Reloader(self.using, self.roster)
@@ -71,17 +74,14 @@ class Scheduler(CeleryHooks):
         self._pauses = Pauses(self.using, self.reloader, self.times.span)
         self._listeners = listeners(self.using, leader)
         self._tables = Tables(self.using)
-        self._is_set_up = False
-        self._has_loaded = False
-        self._has_begun = False
+        self._outage = Outage(self.times.retry)
+        self._is_set_up = self._has_loaded = self._has_begun = False
         self._ending = Ending()
-        self._is_ticking = False
-        self._is_closing = False
-        self._was_interrupted = False
+        self._is_ticking = self._is_closing = self._was_interrupted = False
         super().__init__(*args, **kwargs)
 
     def setup_schedule(self) -> None:
-        """Write the entries of the settings, as stock Beat does, and load; wait for a database that is away."""
+        """Load, and as leader write the entries of the settings; wait for a database that is away."""
         try:
             self._set_up()
         except (DatabaseError, InterfaceError) as error:
@@ -89,8 +89,8 @@ class Scheduler(CeleryHooks):
 
     def _set_up(self) -> None:
         self._tables.require()
-        self.install_default_entries({})
-        self.update_from_dict(self.app.conf.beat_schedule)
+        if self.leadership.keep():
+            self._entries.begin(self._install_entries)
         with gc_paused():
             self.reloader.load()
             # The schedules stay for as long as Beat runs, and have no cycles: exempt them from all collections.
@@ -101,16 +101,7 @@ class Scheduler(CeleryHooks):
 
     def update_from_dict(self, mapping: Mapping[str, Any]) -> None:
         """Write entries of the settings into the tables (``DatabaseScheduler`` also puts them into its memory)."""
-        for name, fields in mapping.items():
-            try:
-                with bounded(self.using, self.times.span):
-                    self.Entry.from_entry(name, app=self.app, **fields)
-            except (OperationalError, InterfaceError) as error:
-                if not is_row_locked(error, self.using):
-                    raise
-                logger.error("`%s` of the settings is not written, somebody has locked its row", name)
-            except Exception:
-                logger.exception("cannot add `%s` of the settings", name)
+        self._entries.write(mapping)
 
     def tick(self, *args: Any, **kwargs: Any) -> float:  # noqa: ARG002
         """Take one step, and wait until there may be more to do: Celery would sleep through what wakes this Beat."""
@@ -135,7 +126,9 @@ class Scheduler(CeleryHooks):
     def step(self) -> float:
         """Reload, keep the lease, send one batch; returns the seconds until there is more to do, as far as known."""
         try:
-            return self._step()
+            delay = self._step()
+            self._outage.end()
+            return delay
         except (DatabaseError, InterfaceError) as error:
             self._fail(error)
             return self.times.retry
@@ -174,8 +167,16 @@ class Scheduler(CeleryHooks):
     def _begin(self, is_fresh: bool) -> None:
         """Begin to lead; ``is_fresh`` says that everything was read in this step."""
         logger.warning("leading, epoch %s", self.leadership.epoch, extra={"epoch": self.leadership.epoch})
+        self.heartbeat.begin()
+        if self._entries.begin(self._install_entries):
+            self.reloader.reset()
+            self._reload()
         self._dispatch.take_over(is_fresh=is_fresh)
         self._has_begun = True
+
+    def _install_entries(self) -> None:
+        self.install_default_entries({})
+        self.update_from_dict(self.app.conf.beat_schedule)
 
     def _keep(self, batches: Collection[uuid.UUID]) -> bool:
         """Renew the lease in the middle of a batch; after an error the rest of the batch is not sent."""
@@ -219,9 +220,8 @@ class Scheduler(CeleryHooks):
 
     def _fail(self, error: Exception) -> None:
         """Lead no longer: it is not known whether the last statement took effect."""
-        self.leadership.lose(f"the database failed: {error}")
-        if not isinstance(error, NotMigrated):
-            logger.error("the database failed, trying again in %g s: %s", self.times.retry, error)
+        self.leadership.lose("the database failed")
+        self._outage.begin(error)
         self._tables.ask_again()
         self.reloader.reset()
         connections[self.using].close()

@@ -15,6 +15,7 @@ from celery import Celery
 from celery import _state as _celery_state
 from kombu.exceptions import EncodeError, OperationalError
 
+from schedsync.beat.failures import Failures
 from schedsync.beat.message import Message
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Sender:
         self._connection: Any = None
         self._producer: Any = None
         self._was_down = False
+        self.failures = Failures()
         # The ids of rows whose message broke a connection, and was not sent since.
         self._broke_at: set[int] = set()
 
@@ -147,6 +149,7 @@ class Sender:
         except Exception as error:
             return self._failed(message, error, is_first=is_first)
         self._broke_at.discard(message.row_id)
+        self.failures.succeeded(message.row_id)
         return Fate.DONE
 
     def _failed(self, message: Message, error: Exception, *, is_first: bool) -> Fate:
@@ -156,9 +159,12 @@ class Sender:
             self._broke_at.add(row_id)
             self._down(error)
             return fate
-        if fate is Fate.DONE:
-            logger.error("`%s` cannot be sent", message.name, exc_info=error, extra={"schedule": message.name})
-        elif is_first:
+        count = self.failures.note(message, error, given_up=fate is Fate.DONE)
+        if fate is Fate.DONE and count:
+            text = "`%s` cannot be sent" if count == 1 else "`%s` cannot be sent, %d times in a row"
+            words = (message.name, count)[: min(count, 2)]
+            logger.error(text, *words, exc_info=error, extra={"schedule": message.name, "failures": count})
+        elif fate is not Fate.DONE and is_first and count:
             text = "the broker refuses `%s`, and perhaps others, which are tried again later: %r"
             logger.error(text, message.name, error, extra={"schedule": message.name})
         if broke_again or isinstance(error.__cause__ or error, AMQPError):

@@ -20,6 +20,8 @@ from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval, Timin
 _DAY = timedelta(days=1)
 #: Days. 29 February on a given weekday can be forty years ago.
 _FURTHEST_BACK = 50 * 366
+#: Days in which to look for the last event of the sun, one span after the other: it can be absent for months.
+_SOLAR_DAYS = (3, 12, 48, 192, 366)
 _LAST = datetime.max.replace(tzinfo=timezone.utc) - _DAY
 #: With ``missed_runs: none``, a tick is missed if it is older than this when a Beat begins to send.
 GRACE = timedelta(seconds=60)
@@ -128,11 +130,15 @@ def _last_crontab_tick(timing: Crontab, until: datetime) -> datetime | None:
     return last_slot(timing, until, _FURTHEST_BACK)
 
 
+@lru_cache(maxsize=4096)
 def _last_solar_tick(timing: Timing, until: datetime) -> datetime | None:
-    last, slot = None, tick_after(timing, until - 3 * _DAY)
-    while slot is not None and slot <= until:
-        last, slot = slot, tick_after(timing, slot)
-    return last
+    for days in _SOLAR_DAYS:
+        last, slot = None, tick_after(timing, until - days * _DAY)
+        while slot is not None and slot <= until:
+            last, slot = slot, tick_after(timing, slot)
+        if last is not None:
+            return last
+    return None
 
 
 def count(timing: Timing, first: datetime, last: datetime) -> int:

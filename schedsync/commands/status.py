@@ -15,10 +15,11 @@ from schedsync.render.status import status_json, status_text
 @format_option("json")
 def status(database: DatabaseOptions, format_: str) -> int:
     """Show which Beat leads and since when, which Beats stand by, the changes that each Beat has loaded, and the
-    schedules that are due, overdue, never ran, are disabled for long, or have no registered task.
+    schedules that are due, overdue, never ran, are disabled for long, or have no registered task, and those whose last
+    message could not be sent.
 
-    Exits 2 if a schedule is overdue: it was due at least a minute ago, and has not run. Next to stock Beat, which saves
-    its runs late, the limit is five minutes.
+    Exits 2 if a schedule is overdue, or its last message could not be sent. It is overdue if it was due at least a
+    minute ago, and has not run. Next to stock Beat, which saves its runs late, the limit is five minutes.
     """
     using = set_up(database)
     from schedsync.usecases.status import status as read
@@ -28,4 +29,4 @@ def status(database: DatabaseOptions, format_: str) -> int:
         click.echo(status_json(result))
     else:
         show(lambda paint: status_text(result, paint))
-    return 2 if result.overdue else 0
+    return 2 if result.overdue or result.failed else 0

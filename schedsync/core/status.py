@@ -36,6 +36,20 @@ class Late:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """A schedule whose last message could not be sent; Beat tries again, unless it was given up.
+
+    ``at`` is by the database's clock.
+    """
+
+    name: str
+    tick: datetime
+    at: datetime
+    reason: str
+    given_up: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The values that ``schedsync status`` shows; schedules are given by their names.
 
@@ -48,6 +62,7 @@ class Status:
     enabled: int = 0
     due: tuple[Late, ...] = ()
     overdue: tuple[Late, ...] = ()
+    failed: tuple[Failed, ...] = ()
     never_ran: tuple[str, ...] = ()
     disabled_long: tuple[str, ...] = ()
     unregistered: tuple[str, ...] = ()

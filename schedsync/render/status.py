@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from schedsync.core.names import and_more
-from schedsync.core.status import BeatStatus, Late, Status
+from schedsync.core.status import BeatStatus, Failed, Late, Status
 from schedsync.core.timing import instant_text
 from schedsync.render.json_ import dump
 from schedsync.render.text import Paint, plain
@@ -54,6 +54,9 @@ def _schedules(value: Status, paint: Paint) -> Iterator[str]:
     for late in value.overdue[:_MOST]:
         yield paint(f"  overdue: {printable(late.name)}, since {_time(late.tick)}", "red")
     yield from _more(value.overdue)
+    for failed in value.failed[:_MOST]:
+        yield paint(f"  {_failed(failed)}", "red")
+    yield from _more(value.failed)
     groups = {
         "cannot run, see `schedsync doctor`": value.broken,
         "enabled, but their task is not registered here": value.unregistered,
@@ -64,6 +67,12 @@ def _schedules(value: Status, paint: Paint) -> Iterator[str]:
         if names:
             yield f"{title}: {', '.join(map(printable, names[:_MOST]))}"
             yield from _more(names)
+
+
+def _failed(failed: Failed) -> str:
+    what = "not sent" if failed.given_up else "refused, and tried again"
+    tick, at = _time(failed.tick), _time(failed.at)
+    return f"{what}: {printable(failed.name)}, tick {tick}, at {at}: {printable(failed.reason)}"
 
 
 def _more(values: Sequence[Any]) -> Iterator[str]:
@@ -86,6 +95,7 @@ def status_json(value: Status) -> str:
             "enabled": value.enabled,
             "due": [_late_document(late) for late in value.due],
             "overdue": [_late_document(late) for late in value.overdue],
+            "failed": [_failed_document(failed) for failed in value.failed],
             "never_ran": list(value.never_ran),
             "disabled_long": list(value.disabled_long),
             "unregistered": list(value.unregistered),
@@ -97,6 +107,11 @@ def status_json(value: Status) -> str:
 def _beat_document(beat: BeatStatus) -> dict[str, Any]:
     values = {**asdict(beat), "seen": round(beat.seen.total_seconds(), 3)}
     return {name: instant_text(value) if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def _failed_document(failed: Failed) -> dict[str, Any]:
+    values = asdict(failed).items()
+    return {name: instant_text(value) if isinstance(value, datetime) else value for name, value in values}
 
 
 def _late_document(late: Late) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,15 +11,16 @@ from celery import current_app
 from schedsync.calendar.ticks import GRACE, Lateness, first_tick, last_tick, tick_after
 from schedsync.core.observed import Observed, Row
 from schedsync.core.schedule import Spec, completed_at
-from schedsync.core.status import BeatStatus, Late, Status
+from schedsync.core.status import BeatStatus, Failed, Late, Status
 from schedsync.core.timing import MICROSECOND, Crontab
 from schedsync.database.beats import last_number, live_beats
 from schedsync.database.clock import DatabaseNow, now
+from schedsync.database.failures import send_failures
 from schedsync.database.faults import database_errors
 from schedsync.database.observe import observe_rows
 from schedsync.database.use_tz import require_use_tz
 from schedsync.database.values import read_values
-from schedsync.models import ApplyLock, Beat, ManagedSchedule
+from schedsync.models import ApplyLock, Beat, ManagedSchedule, SendFailure
 from schedsync.usecases.celery_settings import import_tasks
 
 #: A tick is overdue when it is later than this. Stock Beat writes its runs back only every three minutes.
@@ -59,12 +60,18 @@ def status(using: str) -> Status:
         # The Beats' times come from the database's clock, so their ages are computed with it.
         database_now = ApplyLock.objects.using(using).values_list(DatabaseNow(), flat=True).first()
         number = last_number(using)
+        failures = send_failures(using)
     import_tasks(current_app)
-    return _status(beats, database_now or at, number, moment, applied)
+    return _status(beats, database_now or at, number, moment, applied, failures)
 
 
 def _status(
-    beats: list[Beat], database_now: datetime, number: int, moment: _Moment, applied: Collection[str]
+    beats: list[Beat],
+    database_now: datetime,
+    number: int,
+    moment: _Moment,
+    applied: Collection[str],
+    failures: Mapping[int, SendFailure],
 ) -> Status:
     rows = sorted(moment.observed.rows.values(), key=lambda row: row.name)
     enabled = [row for row in rows if row.spec is not None and row.spec.enabled and not row.problems]
@@ -77,6 +84,7 @@ def _status(
         enabled=len(enabled),
         due=tuple(schedule for schedule in late if moment.now - schedule.tick <= moment.grace),
         overdue=tuple(schedule for schedule in late if moment.now - schedule.tick > moment.grace),
+        failed=tuple(_failed(rows, failures)),
         never_ran=tuple(row.name for row in enabled if not row.total_run_count and row.last_run_at is None),
         disabled_long=tuple(row.name for row in rows if row.name not in applied and _is_disabled_long(row, moment)),
         unregistered=tuple(row.name for row in enabled if row.spec and row.spec.task not in registered),
@@ -99,6 +107,24 @@ def _beat(beat: Beat, database_now: datetime) -> BeatStatus:
         schedules=beat.schedules,
         trouble=beat.trouble,
     )
+
+
+def _failed(rows: list[Row], failures: Mapping[int, SendFailure]) -> Iterator[Failed]:
+    for row in rows:
+        failure = failures.get(row.id)
+        if failure is not None and _is_last(failure, row):
+            yield Failed(row.name, failure.tick, failure.failed_at, failure.reason, failure.given_up)
+
+
+def _is_last(failure: SendFailure, row: Row) -> bool:
+    """Say whether nothing was sent since, and nobody has stopped the schedule or made it anew."""
+    last, spec = row.last_run_at, row.spec
+    if spec is None or not (spec.enabled or (failure.given_up and spec.one_off)):
+        return False
+    if last is None:
+        return row.date_changed is None or row.date_changed <= failure.failed_at
+    # The run of a message that was given up is written back too.
+    return last <= failure.tick if failure.given_up else last < failure.tick
 
 
 def _late(rows: list[Row], moment: _Moment) -> Iterator[Late]:

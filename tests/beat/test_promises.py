@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -341,6 +341,26 @@ def test_what_was_missed(using: str, clock: Any, kind: str, said: dict[str, Any]
     assert ticks(beat) == [*found, "14:00"]
 
 
+@pytest.mark.parametrize(
+    ("solar", "ran", "back", "tick"),
+    [
+        (("dusk_astronomical", 52.52, 13.405), (2026, 5, 10), (2026, 5, 27), "05-16"),
+        (("sunset", 78.2, 15.6), (2026, 10, 20), (2026, 12, 10), "10-26"),
+    ],
+    ids=["summer nights", "polar night"],
+)
+def test_an_event_of_the_sun_that_is_absent_when_beat_is_back_is_sent_once(
+    using: str, clock: Any, solar: tuple[Any, ...], ran: tuple[int, ...], back: tuple[int, ...], tick: str
+) -> None:
+    place = dict(zip(("event", "latitude", "longitude"), solar, strict=True))
+    make(using, "x", {"solar": place, "last_run_at": datetime(*ran, tzinfo=timezone.utc)})  # type: ignore[misc, arg-type]
+    clock.move_to(datetime(*back, tzinfo=timezone.utc))  # type: ignore[misc, arg-type]
+    beat = Beat(clock)
+    beat.settle()
+
+    assert [f"{message.tick:%m-%d}" for _, message in beat.scheduler.sent] == [tick]
+
+
 def test_every_change_is_found_whoever_made_it(using: str, clock: Any, minutely: PeriodicTask) -> None:
     other = make(using, "y", TIMINGS["each minute"])
     shared = IntervalSchedule.objects.using(using).create(every=1, period="hours")
@@ -658,7 +678,21 @@ def test_missed_ticks_are_told_when_they_are_passed_over_and_once(
     beat.settle()
 
     assert ticks(beat) == ["10:05"]
-    assert caplog.text.count("5 ticks were missed and are passed over") == 1
+    assert caplog.text.count("5 ticks were missed and are passed over: x\n") == 1
+
+
+def test_the_schedules_whose_ticks_were_missed_are_named(
+    using: str, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [f"x{number:02}" for number in range(23)]
+    for name in names:
+        make(using, name, {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
+    clock.shift(2 * MINUTE)
+    Beat(clock).settle()
+
+    (record,) = [record for record in caplog.records if "passed over" in record.getMessage()]
+    assert record.getMessage() == f"46 ticks were missed and are passed over: {', '.join(names[:20])} and 3 more"
+    assert (record.passed, record.schedules) == (46, names)  # type: ignore[attr-defined]
 
 
 def test_after_a_clock_that_was_ahead_disabling_and_enabling_helps(

@@ -26,6 +26,7 @@ from schedsync.beat.leadership import Leadership
 from schedsync.beat.lease_times import LeaseTimes
 from schedsync.beat.listen import listeners, wait
 from schedsync.beat.signals import uninterrupted
+from schedsync.core.timing import Interval
 from schedsync.database import notify as notice
 from schedsync.database import pauses
 from schedsync.errors import Failed, Locked
@@ -283,7 +284,6 @@ def test_a_lease_that_took_longer_to_get_than_it_holds_is_led_with_all_the_same(
     for name, seconds in {"LEASE": 3, "RENEW": 0.2, "RETRY": 0.1}.items():
         monkeypatch.setattr(f"django.conf.settings.SCHEDSYNC_{name}", seconds, raising=False)
     make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
-    beat = Beat(clock)
     acquire = DatabaseElection.acquire
 
     def slowly(election: DatabaseElection) -> int | None:
@@ -293,7 +293,7 @@ def test_a_lease_that_took_longer_to_get_than_it_holds_is_led_with_all_the_same(
 
     with monkeypatch.context() as patch:
         patch.setattr(DatabaseElection, "acquire", slowly)
-        beat.step()
+        beat = Beat(clock)
         assert not beat.scheduler.leadership.leads
     beat.step_until(lambda: bool(beat.scheduler.sent))
 
@@ -348,6 +348,54 @@ def test_a_database_that_fails_takes_the_lead_away(
     assert "lease lost: the database failed" in caplog.text
 
 
+def test_an_outage_of_the_database_is_said_once_and_once_when_it_is_over(
+    using: str, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    beat = Beat(clock)
+    beat.settle()
+    caplog.clear()
+    caplog.set_level("WARNING")
+    for _ in range(2):
+        with connections[using].execute_wrapper(gone):
+            assert [beat.step() > 0 for _ in range(3)] == [True] * 3
+        for _ in range(2):
+            beat.scheduler.leadership.hurry()
+            beat.settle()
+
+    said = ["lease lost", "the database failed", "the database is back"] * 2
+    found = [text for record in caplog.records if "leading" not in (text := record.getMessage())]
+    assert [text[: len(start)] for text, start in zip(found, said, strict=True)] == said
+
+
+def test_an_outage_at_the_start_is_said_once(using: str, clock: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with connections[using].execute_wrapper(gone):
+        beat = Beat(clock)
+        beat.step()
+    beat.settle()
+
+    assert caplog.text.count("the database failed") == 1
+    assert caplog.text.count("the database is back") == 1
+
+
+@pytest.mark.parametrize("leader", ["database", None])
+def test_who_leads_again_says_since_when(
+    using: str, clock: Any, monkeypatch: pytest.MonkeyPatch, leader: str | None
+) -> None:
+    monkeypatch.setattr("django.conf.settings.SCHEDSYNC_LEADER", leader, raising=False)
+    beat = Beat(clock)
+    beat.settle()
+    BeatRow.objects.using(using).update(leads_since=NOW - timedelta(days=1))
+    with connections[using].execute_wrapper(gone):
+        beat.step()
+    beat.scheduler.leadership.hurry()
+    beat.settle()
+
+    found = BeatRow.objects.using(using).get()
+    assert found.leads
+    assert found.leads_since is not None
+    assert found.leads_since > NOW - timedelta(hours=1)
+
+
 @contextlib.contextmanager
 def settings_with(entries: dict[str, Any]) -> Iterator[None]:
     app.conf.beat_schedule = entries
@@ -361,10 +409,54 @@ def test_the_entries_of_the_settings_are_written_at_the_start(using: str, clock:
     entries = {"from settings": {"task": "t", "schedule": 60.0}, "broken": {"task": "t", "schedule": object()}}
     with settings_with(entries):
         beat = Beat(clock)
+        beat.settle()
 
     assert list(PeriodicTask.objects.using(using).values_list("name", flat=True)) == ["from settings"]
     assert [(name, entry.task) for name, entry in beat.scheduler.schedule.items()] == [("from settings", "t")]
     assert len(beat.scheduler.schedule) == 1
+
+
+def test_only_the_leader_writes_the_entries_of_the_settings(using: str, clock: Any) -> None:
+    """A standby may be of another release: it writes its own entries when it takes over."""
+
+    def seconds() -> int:
+        return int(row(using, "from settings").interval.every)
+
+    with settings_with({"from settings": {"task": "t", "schedule": 60.0}}):
+        leader = Beat(clock)
+        leader.settle()
+    with settings_with({"from settings": {"task": "t", "schedule": 90.0}}):
+        standby = Beat(clock)
+        standby.settle()
+        assert seconds() == 60
+        leader.scheduler.close()
+        standby.scheduler.leadership.hurry()
+        standby.settle()
+        assert seconds() == 90
+        assert [timing.timing for timing in standby.scheduler.roster.schedules.values()] == [Interval(90 * 10**6)]
+
+
+def test_who_leads_again_after_a_failure_keeps_what_was_edited_meanwhile(using: str, clock: Any) -> None:
+    entries = {"from settings": {"task": "t", "schedule": 60.0}}
+    with settings_with(entries):
+        beat = Beat(clock)
+        beat.settle()
+        PeriodicTask.objects.using(using).update(queue="q", task="edited")
+        with connections[using].execute_wrapper(gone):
+            beat.step()
+        beat.scheduler.leadership.hurry()
+        beat.settle()
+        assert row(using, "from settings").task == "edited"
+
+        other = Beat(clock)
+        beat.scheduler.leadership.resign()
+        other.scheduler.leadership.hurry()
+        other.settle()
+        other.scheduler.close()
+        PeriodicTask.objects.using(using).update(task="edited")
+        beat.scheduler.leadership.hurry()
+        beat.settle()
+        assert row(using, "from settings").task == "t"
 
 
 def test_an_entry_of_the_settings_whose_row_is_locked_holds_up_no_start(
@@ -372,9 +464,11 @@ def test_an_entry_of_the_settings_whose_row_is_locked_holds_up_no_start(
 ) -> None:
     if using == "default":
         pytest.skip("SQLite locks the whole file")
-    make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
     with settings_with({"from settings": {"task": "t", "schedule": 60.0}}):
-        Beat(clock)
+        first = Beat(clock)
+        first.settle()
+        first.scheduler.close()
+        make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
         with locked(using, row(using, "from settings").pk):
             beat = Beat(clock)
             beat.settle()

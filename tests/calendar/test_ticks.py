@@ -41,13 +41,26 @@ def test_the_last_tick_is_the_one_that_stepping_finds(timing: Timing, begin: dat
     assert count(timing, first, found[-1]) == len(found) - 1
 
 
-def test_the_last_sunrise_is_found_near_the_pole_too() -> None:
-    rises = solar("sunrise", 69.6, 18.9)
-    # The sun does not set in Tromsø from May to July.
-    first = tick_after(rises, datetime(2026, 5, 10, tzinfo=timezone.utc))
+@pytest.mark.parametrize(
+    ("timing", "begin", "until"),
+    [
+        (solar("sunrise", 69.6, 18.9), datetime(2026, 5, 10), datetime(2026, 8, 3)),
+        (solar("sunrise", 69.6, 18.9), datetime(2026, 5, 10), datetime(2026, 7, 10)),
+        (solar("dusk_astronomical", 52.52, 13.405), datetime(2026, 5, 10), datetime(2026, 5, 27)),
+        (solar("sunset", 78.2, 15.6), datetime(2026, 10, 20), datetime(2026, 12, 10)),
+        (solar("sunset", 78.2, 15.6), datetime(2024, 10, 20), datetime(2026, 2, 10)),
+        (solar("sunset", 89, 0), datetime(2025, 9, 1), datetime(2027, 7, 1)),
+    ],
+    ids=["midnight sun", "in the midnight sun", "summer nights", "polar night", "two years", "at the pole"],
+)
+def test_the_last_event_of_the_sun_is_found_however_long_it_is_absent(
+    timing: Timing, begin: datetime, until: datetime
+) -> None:
+    begin, until = begin.replace(tzinfo=timezone.utc), until.replace(tzinfo=timezone.utc)
+    first = tick_after(timing, begin)
     assert first is not None
-    until = datetime(2026, 8, 3, tzinfo=timezone.utc)
-    assert last_tick(rises, first, until) == list(stepped(rises, first, until))[-1]
+
+    assert last_tick(timing, first, until) == list(stepped(timing, first, until))[-1]
 
 
 @pytest.mark.parametrize(
