@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import resource
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -170,17 +169,13 @@ def test_no_value_of_a_column_ends_in_a_traceback(
     assert _spoil(project.using, model, column) > 0
     project.write(f"version: 1\nschedules:\n{_schedules(model)}  new: {{task: t, every: 9s}}\n")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    codes, took, answers = {}, {}, {}
+    codes, answers = {}, {}
     for verb, words in _words(project).items():
-        began = time.monotonic()
         answers[verb] = project.command(*words)
-        codes[verb], took[verb] = answers[verb].code, time.monotonic() - began
+        codes[verb] = answers[verb].code
 
     assert {verb: answers[verb].err for verb, code in codes.items() if code not in (0, 1, 2, 3)} == {}
-    assert (max(took.values()) < 5, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000) == (
-        True,
-        True,
-    )
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
     if codes["apply"] == 3 and (model, column) in _REFUSED:
         return
     plan = json.loads(answers["plan again"].out)
