@@ -19,7 +19,7 @@ FLAG = re.compile(r"--[a-z][a-z-]*")
 #: Calls whose arguments are words for a parser, or for Git, and no text for a user.
 NOT_MESSAGES = ("option", "_where", "_lift", "_output", "renamed", "add_argument", "_run", "execute")
 #: What a page may say of Beat's own command line.
-FLAGS_OF_BEAT = ("--scheduler",)
+FLAGS_OF_BEAT = ("--scheduler", "--statedb")
 
 Use = tuple[str | None, str]
 
