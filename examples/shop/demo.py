@@ -39,6 +39,7 @@ def main() -> int:
 
         title("Change a file: the heartbeat now runs every 2 seconds instead of 5")
         edit("every: 5s", "every: 2s")
+        commit("Run the heartbeat more often")
         schedsync("plan", "schedules")
         schedsync("apply", "schedules", "--yes", "--wait")
         arriving("heartbeat", 4)
@@ -73,7 +74,15 @@ def prepare() -> None:
     shutil.rmtree(DATA, ignore_errors=True)
     shutil.copytree(ROOT / "schedules", SCHEDULES)
     shutil.copy(ROOT / "schedsync.toml", DATA)
+    call("git", "init", "--quiet", shown=False)
+    commit("Begin")
     call(sys.executable, str(HERE / "manage.py"), "migrate", "--verbosity", "0", shown=False)
+
+
+def commit(message: str) -> None:
+    author = ("-c", "user.name=Kim", "-c", "user.email=kim@example.org", "-c", "commit.gpgsign=false")
+    call("git", "add", "schedules", "schedsync.toml", shown=False)
+    call("git", *author, "commit", "--quiet", "--message", message, shown=False)
 
 
 def kill_the_leader() -> None:

@@ -1,4 +1,4 @@
-"""Every tool that hooks Celery's Beat sees the same of ours as of stock Beat: headers, spans, check-ins, names."""
+"""A tool that hooks Celery's Beat gets the same headers, spans, check-ins and names from stock Beat and from ours."""
 
 from __future__ import annotations
 

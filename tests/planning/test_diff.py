@@ -255,7 +255,7 @@ def test_each_rule_names_its_way_out() -> None:
 def test_the_way_out_of_a_taken_name_depends_on_who_manages_the_row() -> None:
     found = refusals((), situation(name_conflicts=[("x", None), ("y", "billing")]), Limits())
 
-    assert [one.override for one in found] == [
+    assert [refusal.override for refusal in found] == [
         "--adopt 'x', or `adopt: true` in the file",
         "remove it from these files; or take it over: --adopt-from 'billing', or `adopt: {from: billing}`",
     ]
@@ -288,7 +288,7 @@ def test_a_release_is_no_stop_and_has_another_checksum_than_a_delete() -> None:
     released = diff(Desired.of([], {"a": PLACE}, ["a"]), observed, NOW).changes
     deleted = diff(Desired.of([], {"a": PLACE}), observed, NOW).changes
 
-    assert [one.kind for one in (*released, *deleted)] == ["release", "delete"]
+    assert [change.kind for change in (*released, *deleted)] == ["release", "delete"]
     assert refusals(released * 9, situation(), Limits(allow_stops=0)) == ()
     assert repair(released[0], observed, NOW) is None
     assert checksum("s", None, released) != checksum("s", None, deleted)
@@ -299,7 +299,7 @@ def test_notices_of_many_schedules_are_one_with_a_count() -> None:
     desired = Desired.of(Schedule(f"s{number}", past, Location("a.yaml", number, 1)) for number in range(7))
     found = list(completed(desired, list(desired.schedules)))
 
-    assert [(one.message, one.location, len(one.names)) for one in found] == [
+    assert [(finding.message, finding.location, len(finding.names)) for finding in found] == [
         ("7 schedules are completed: s0, s1, s2, s3, s4 and 2 more", None, 7)
     ]
-    assert [one.message for one in completed(desired, ["s3"])] == ["`s3` is completed"]
+    assert [finding.message for finding in completed(desired, ["s3"])] == ["`s3` is completed"]

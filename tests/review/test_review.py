@@ -458,10 +458,10 @@ def test_taking_a_row_from_another_set_is_an_alarm(checkout: Checkout) -> None:
     checkout.schedules("  a: {task: t, every: 1h, adopt: {from: billing}}\n  b: {task: t, every: 1h, adopt: true}\n")
     checkout.commit("after")
     said = checkout.json()
-    found = [one for one in said["findings"] if one["code"] == "SS176"]
+    found = [finding for finding in said["findings"] if finding["code"] == "SS176"]
 
     assert list(problems(said, REVIEW)) == []
-    assert [(one["severity"], one["new"], one["message"].split(",")[0]) for one in found] == [
+    assert [(finding["severity"], finding["new"], finding["message"].split(",")[0]) for finding in found] == [
         ("warning", True, "`a` is taken over from set `billing`")
     ]
 

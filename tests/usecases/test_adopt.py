@@ -212,6 +212,6 @@ def test_what_is_done_is_one_line_with_a_count(project: Project) -> None:
     assert "SS161 info: 6 `adopt` and 2 `removed` are done and can be removed" in plan.out
     assert plan.out.count("SS161") == 1
     assert list(problems(document, PLAN)) == []
-    assert [one["names"] for one in document["findings"]] == [
+    assert [finding["names"] for finding in document["findings"]] == [
         [*(f"adopt: {name}" for name in names), "removed: x", "removed: y"]
     ]
