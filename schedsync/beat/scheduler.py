@@ -6,7 +6,6 @@ the database this Beat leads no longer until it has asked for the lease again.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import logging
 import uuid
@@ -23,6 +22,7 @@ from schedsync.beat.celery_hooks import CeleryHooks
 from schedsync.beat.claims import Claims, LeaseLost
 from schedsync.beat.dispatch import Dispatch
 from schedsync.beat.elections import election_of
+from schedsync.beat.hand_over import HandOver
 from schedsync.beat.heartbeat import Heartbeat
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.lease_times import LeaseTimes
@@ -39,7 +39,7 @@ from schedsync.beat.tables import Tables
 from schedsync.beat.upstream_view import UpstreamView
 from schedsync.database.bounded import reconnect
 from schedsync.database.collector import gc_paused
-from schedsync.database.notify import leader_setting, notify, publish
+from schedsync.database.notify import leader_setting
 from schedsync.database.use_tz import require_use_tz
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ class Scheduler(CeleryHooks):
         self._dispatch = Dispatch(
             self.using, self.roster, self._claims, self.leadership, self.sender, self._publish, self._keep
         )
+        self._hand_over = HandOver(self.using, self._dispatch, self.leadership, self.heartbeat)
         self._pauses = Pauses(self.using, self.reloader, self.times.span)
         self._listeners = listeners(self.using, leader)
         self._tables = Tables(self.using)
@@ -240,16 +241,6 @@ class Scheduler(CeleryHooks):
     def sync(self) -> None:
         """Do nothing: every run is written back as soon as it is sent."""
 
-    def _hand_over(self) -> None:
-        had_lease = self.leadership.held_epoch is not None
-        with contextlib.suppress(DatabaseError, InterfaceError):
-            self._dispatch.hand_over()
-        self.leadership.resign()
-        self.heartbeat.leave()
-        if had_lease:
-            notify(self.using)
-            publish()
-
     def close(self) -> None:
         """Hand over: give the lease back, so that a standby need not wait for its end.
 
@@ -271,22 +262,13 @@ class Scheduler(CeleryHooks):
             reconnect(self.using)
             self._was_interrupted = False
         try:
-            self._give_back()
+            self._hand_over.give_back()
             self.sender.close()
             for listener in self._listeners:
                 listener.close()
         finally:
             # Celery closes the producer and the connection, which a hook may have opened.
             super().close()
-
-    def _give_back(self) -> None:
-        for _ in range(2):
-            try:
-                self._hand_over()
-                break
-            except (DatabaseError, InterfaceError) as error:
-                reconnect(self.using)
-                logger.warning("the lease is not given back, it ends in %g s: %s", self.times.lease, error)
 
 
 def _now() -> datetime:
