@@ -104,6 +104,20 @@ class Lease(models.Model):
         return f"{self.holder} {self.epoch}"
 
 
+class LeaderLock(models.Model):
+    """The one row that says which lock the leader's process has; a Beat that finds it free knows the leader dead."""
+
+    epoch = models.BigIntegerField(default=0, help_text="The lease's epoch; 0 where the leader has no such lock.")
+    name = models.CharField(max_length=100)
+    server = models.CharField(max_length=200, help_text="A lock is known only to the server that keeps it.")
+
+    class Meta:
+        verbose_name = "leader lock"
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Claim(models.Model):
     """The last tick of a schedule that a Beat has claimed for sending; no tick is claimed twice.
 

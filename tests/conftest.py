@@ -21,6 +21,7 @@ from schedsync.cli import run
 from schedsync.database.schedule_rows import TIMING_MODELS
 from schedsync.models import Beat, Claim, Lease, ManagedSchedule, Pause, SendFailure, SyncRun
 from tests import router
+from tests.beat import beats
 
 DATABASES = ("default", "postgresql", "mariadb")
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
@@ -63,7 +64,7 @@ def using(request: pytest.FixtureRequest, test_databases: None, django_db_blocke
 def empty(alias: str) -> None:
     """Delete every row that a test can have left."""
     connections[alias].close()
-    ours = (ManagedSchedule, Pause, SyncRun, Claim, Beat, Lease, SendFailure)
+    ours = (ManagedSchedule, Pause, SyncRun, Claim, Beat, Lease, LeaderLock, SendFailure)
     for model in (LogEntry, PeriodicTask, *TIMING_MODELS.values(), PeriodicTasks, *ours):
         model._default_manager.using(alias).all()._raw_delete(alias)
     get_user_model()._default_manager.using(alias).all().delete()
@@ -141,6 +142,7 @@ def clock() -> Iterator[Any]:
     """A frozen clock, at a Monday morning in winter."""
     with time_machine.travel(NOW, tick=False) as traveller:
         yield traveller
+    beats.close_all()
 
 
 @pytest.fixture

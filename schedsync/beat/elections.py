@@ -28,15 +28,19 @@ class Election(Protocol):
     """Decides which Beat has the lease.
 
     ``name`` is written into the Beat's row, ``mode`` into the log. ``checks_epoch`` says that only a Beat that has the
-    lease may claim.
+    lease may claim; ``is_in_tables`` that a look at the tables shows whether the lease is free.
     """
 
     name: str
     mode: str
     checks_epoch: bool
+    is_in_tables: bool
 
-    def acquire(self) -> int | None:
-        """Ask for the lease; returns its epoch, or None if another Beat has it."""
+    def acquire(self, dead: int | None = None) -> int | None:
+        """Ask for the lease; returns its epoch, or None if another Beat has it.
+
+        A lease of the epoch ``dead`` is free before its end: the process that has it is dead.
+        """
         ...
 
     def renew(self, epoch: int) -> bool:
@@ -48,11 +52,10 @@ class Election(Protocol):
         ...
 
 
-def next_epoch(using: str, holder: uuid.UUID, span: timedelta, *, free_only: bool) -> int | None:
-    """Take the lease row and count its epoch up; returns the new epoch, or None if another Beat has the row."""
+def next_epoch(using: str, holder: uuid.UUID, span: timedelta, free: Q) -> int | None:
+    """Take the lease row if it is ``free``, and count its epoch up; returns the new one, or None if it is not ours."""
     rows = _row(using)
     with bounded(using, span):
-        free = Q(holder=None) | Q(holder=holder) | Q(expires_at__lte=DatabaseNow()) if free_only else Q()
         rows.filter(free).update(
             holder=holder, epoch=F("epoch") + 1, acquired_at=DatabaseNow(), expires_at=DatabaseNow() + span
         )
@@ -86,10 +89,12 @@ class DatabaseElection:
     name: str = "database"
     mode: str = "standing by for the lease in the database"
     checks_epoch: bool = True
+    is_in_tables: bool = True
 
-    def acquire(self) -> int | None:
+    def acquire(self, dead: int | None = None) -> int | None:
         """Ask for the lease row."""
-        return next_epoch(self.using, self.holder, self.times.span, free_only=True)
+        free = Q(holder=None) | Q(holder=self.holder) | Q(expires_at__lte=DatabaseNow())
+        return next_epoch(self.using, self.holder, self.times.span, free if dead is None else free | Q(epoch=dead))
 
     def renew(self, epoch: int) -> bool:
         """Move the end of the lease, also of one that has ended: what counts is that no other Beat took it since."""
@@ -117,6 +122,7 @@ class RedisElection:
     name: str = "redis"
     mode: str = "standing by for the lease in Redis"
     checks_epoch: bool = True
+    is_in_tables: bool = False
     _made_lock: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -133,16 +139,29 @@ class RedisElection:
     @property
     def _lock(self) -> Any:
         if self._made_lock is None:
-            key = _REDIS_KEY.format(deployment=_row(self.using).values_list("deployment", flat=True).get())
-            self._made_lock = self._client.lock(key, timeout=self.times.lease, blocking=False, thread_local=False)
+            self._made_lock = self._new_lock()
         return self._made_lock
 
-    def acquire(self) -> int | None:
+    def _new_lock(self) -> Any:
+        key = _REDIS_KEY.format(deployment=_row(self.using).values_list("deployment", flat=True).get())
+        return self._client.lock(key, timeout=self.times.lease, blocking=False, thread_local=False)
+
+    def acquire(self, dead: int | None = None) -> int | None:
         """Take the lock, then a new epoch, which ends every earlier one."""
+        if dead is not None:
+            self._release_for(dead)
         # The lock may still be ours: perhaps only the answer to a renewal was lost.
         if not self._reacquired() and not self._acquired():
             return None
-        return next_epoch(self.using, self.holder, self.times.span, free_only=False)
+        return next_epoch(self.using, self.holder, self.times.span, Q())
+
+    def _release_for(self, dead: int) -> None:
+        """Release the lock that a dead Beat has, if it still is the dead Beat's."""
+        holder = _row(self.using).filter(epoch=dead).values_list("holder", flat=True).first()
+        if holder is not None:
+            lock = self._new_lock()
+            lock.local.token = f"{holder}".encode()
+            self._try(lock.release)
 
     def renew(self, epoch: int) -> bool:  # noqa: ARG002
         """Set the lock's time to live again; returns False, and raises nothing, if the lock is gone."""
@@ -183,8 +202,9 @@ class NoElection:
     name: str = "none"
     mode: str = "no election, every Beat sends"
     checks_epoch: bool = False
+    is_in_tables: bool = False
 
-    def acquire(self) -> int | None:
+    def acquire(self, dead: int | None = None) -> int | None:  # noqa: ARG002
         """Always lead."""
         return 0
 

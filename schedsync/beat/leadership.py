@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from schedsync.beat.elections import Election
 from schedsync.beat.lease_times import LeaseTimes
+from schedsync.beat.lease_watch import SECOND_LOOK, LeaseWatch
 
 logger = logging.getLogger(__name__)
 
@@ -22,12 +23,14 @@ logger = logging.getLogger(__name__)
 class Leadership:
     """Whether this Beat leads, as far as it can know: between two answers only its own monotonic clock counts.
 
-    ``epoch`` is the epoch of the lease, or None while this Beat does not have it. ``held_epoch`` is the one that it got
-    last and has not given back: after an error the lease may be kept for a Beat that does not lead any more.
+    ``watch`` tells a Beat that stands by when to ask for the lease; without it, it asks each time. ``epoch`` is the
+    epoch of the lease, or None while this Beat does not have it. ``held_epoch`` is the one that it got last and has not
+    given back: after an error the lease may be kept for a Beat that does not lead any more.
     """
 
     election: Election
     times: LeaseTimes
+    watch: LeaseWatch | None = None
     epoch: int | None = None
     held_epoch: int | None = None
     _ends: float = 0.0
@@ -54,18 +57,43 @@ class Leadership:
             return self.leads
         asked = time.monotonic()
         self._next = asked + self.times.retry
-        if self.epoch is not None and not self.election.renew(self.epoch):
+        if self.epoch is None:
+            self._ask()
+        elif self.election.renew(self.epoch):
+            self._keep_lock(self.epoch)
+        else:
             self.lose("it was taken, or could not be renewed")
-        elif self.epoch is None:
-            self.epoch = self.election.acquire()
         if self.epoch is not None:
             self.held_epoch = self.epoch
             # Count from when we asked, not from when the answer came, so that we never trust the lease too long.
             self._ends, self._next = asked + self.times.lease, asked + self.times.renew
         return self.leads
 
-    def lose(self, reason: str) -> None:
+    def _ask(self) -> None:
+        """Ask for the lease, if it may be free."""
+        if self.watch is None:
+            self.epoch = self.election.acquire()
+            return
+        sight, dead = self.watch.look()
+        if dead is not None:
+            logger.warning("the process of the leader is dead, epoch %d", dead, extra={"epoch": dead})
+        elif self.watch.suspect is not None:
+            self._next = time.monotonic() + min(SECOND_LOOK, self.times.retry)
+        if dead is not None or sight.lease_is_free or not self.election.is_in_tables:
+            self.epoch = self.election.acquire(dead)
+        if self.epoch is not None:
+            self.watch.keeper.take(self.epoch)
+        elif sight.epoch != self.held_epoch:
+            self.watch.keeper.drop()
+
+    def _keep_lock(self, epoch: int) -> None:
+        if self.watch is not None:
+            self.watch.keeper.keep(epoch)
+
+    def lose(self, reason: str, *, database_failed: bool = False) -> None:
         """Lead no longer."""
+        if database_failed and self.watch is not None:
+            self.watch.trust_nothing(self.times.lease)
         if self.epoch is not None:
             logger.warning("lease lost: %s", reason, extra={"epoch": self.epoch})
         self.epoch = None
@@ -80,4 +108,6 @@ class Leadership:
         """Give the lease back, if no other Beat has it; raises what the database raises."""
         if self.held_epoch is not None:
             self.election.release(self.held_epoch)
+        if self.watch is not None:
+            self.watch.keeper.drop()
         self.epoch = self.held_epoch = None

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
-from typing import Any
 
-from django.db.models import Subquery
-from django_celery_beat.models import PeriodicTasks
-
+from schedsync.beat.glance import Glance, Mark
 from schedsync.beat.roster import Reload, Roster
-from schedsync.models import ApplyLock, Pause
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +17,8 @@ logger = logging.getLogger(__name__)
 POLL = 1.0
 #: Seconds after which a change that was not announced is found, ...
 SCAN = 5.0
+#: ... by a Beat that stands by, which reads everything again before it leads, ...
+SCAN_STANDING_BY = 60.0
 #: ... or after 50 times the duration of a scan if that is longer, so that scanning takes at most 2 % of the time.
 SHARE = 50
 
@@ -31,8 +30,8 @@ class Reloader:
     is when the first pause ends. ``clock`` gives seconds, and never goes back.
     """
 
-    def __init__(self, using: str, roster: Roster, clock: Callable[[], float] = time.monotonic) -> None:
-        self._using = using
+    def __init__(self, glance: Glance, roster: Roster, clock: Callable[[], float] = time.monotonic) -> None:
+        self._glance = glance
         self._roster = roster
         self._clock = clock
         self.change_number = -1
@@ -41,41 +40,48 @@ class Reloader:
 
     def reset(self) -> None:
         """Read everything that may have changed at the next poll, and poll at once."""
-        self._mark: tuple[Any, ...] | None = None
+        self._mark: Mark | None = None
         self._next_poll = 0.0
-        self._next_scan = 0.0
+        self._scanned_at = -math.inf
+        self._pause = 0.0
 
     def hurry(self) -> None:
         """Scan at once, instead of at the next poll that finds a change."""
         self._next_poll = 0.0
         self._mark = None
 
+    def poll_now(self) -> None:
+        """Poll at once."""
+        self._next_poll = 0.0
+
     @property
     def wait(self) -> float:
         """Seconds until the next poll."""
         return max(self._next_poll - self._clock(), 0.0)
 
-    def poll(self) -> Reload | None:
-        """Reload if the change row moved, in any direction, or a scan is due; returns the changes, or None."""
+    def poll(self, every: float = SCAN) -> Reload | None:
+        """Reload if the change row moved, in any direction, or a scan is due; returns the changes, or None.
+
+        ``every`` is how often to scan, in seconds.
+        """
         now = self._clock()
         if now < self._next_poll:
             return None
-        mark = self._read_mark()
+        mark = self._look()
         self._next_poll = now + POLL
-        if mark == self._mark and now < self._next_scan:
+        if mark == self._mark and now < self._scanned_at + max(every, self._pause):
             return None
         return self.load(mark)
 
-    def load(self, mark: tuple[Any, ...] | None = None) -> Reload:
+    def load(self, mark: Mark | None = None) -> Reload:
         """Reload now."""
-        mark = mark or self._read_mark()
+        mark = mark or self._look()
         began = self._clock()
         reload = self._roster.reload()
         took = self._clock() - began
         self._next_poll = began + POLL
-        self._mark, self.change_number = mark, mark[0]
-        self.pause_ends = self._first_end()
-        self._next_scan = began + max(SCAN, SHARE * reload.scanned)
+        self._mark, self.change_number = mark, mark.number
+        self._scanned_at, self._pause = began, SHARE * reload.scanned
         if reload.changed or reload.gone:
             counts = {"changed": len(reload.changed), "gone": len(reload.gone), "schedules": len(self._roster)}
             logger.info(
@@ -88,14 +94,8 @@ class Reloader:
         """Say whether a pause has reached its end."""
         return self.pause_ends is not None and self.pause_ends <= datetime.now(timezone.utc)
 
-    def _first_end(self) -> datetime | None:
-        pauses = Pause.objects.using(self._using).exclude(until=None).order_by("until")
-        first: datetime | None = pauses.values_list("until", flat=True).first()
-        return first
-
-    def _read_mark(self) -> tuple[Any, ...]:
-        """Read the number of our last change and stock Beat's change row, before the rows that they announce."""
-        updates = PeriodicTasks.objects.using(self._using).filter(ident=1).values("last_update")
-        locks = ApplyLock.objects.using(self._using).order_by("pk")
-        mark: tuple[Any, ...] | None = locks.values_list("number", Subquery(updates[:1])).first()
-        return mark or (-1, updates.values_list("last_update", flat=True).first())
+    def _look(self) -> Mark:
+        """Look before the rows are read: what is announced is then surely in them."""
+        sight = self._glance.look()
+        self.pause_ends = sight.pause_ends
+        return sight.mark

@@ -22,17 +22,21 @@ from schedsync.beat.celery_hooks import CeleryHooks
 from schedsync.beat.claims import Claims, LeaseLost
 from schedsync.beat.dispatch import Dispatch
 from schedsync.beat.elections import election_of
+from schedsync.beat.glance import Glance
 from schedsync.beat.hand_over import HandOver
 from schedsync.beat.heartbeat import Heartbeat
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.lease_times import LeaseTimes
+from schedsync.beat.lease_watch import LeaseWatch
 from schedsync.beat.listen import listeners, wait
+from schedsync.beat.lock_keeper import LockKeeper
 from schedsync.beat.outage import Outage
 from schedsync.beat.pauses import Pauses
-from schedsync.beat.reloader import POLL, Reloader
+from schedsync.beat.reloader import POLL, SCAN, SCAN_STANDING_BY, Reloader
 from schedsync.beat.rivals import Rivals
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
+from schedsync.beat.session_locks import lock_of
 from schedsync.beat.settings_entries import SettingsEntries
 from schedsync.beat.signals import Ending, uninterrupted
 from schedsync.beat.tables import Tables
@@ -41,6 +45,7 @@ from schedsync.database.bounded import reconnect
 from schedsync.database.collector import gc_paused
 from schedsync.database.notify import leader_setting
 from schedsync.database.use_tz import require_use_tz
+from schedsync.models import LeaderLock
 
 logger = logging.getLogger(__name__)
 
@@ -60,11 +65,15 @@ class Scheduler(CeleryHooks):
         self.times = LeaseTimes.of_settings()
         leader = leader_setting()
         election = election_of(leader, self.using, self.holder, self.times)
-        self.leadership = Leadership(election, self.times)
+        self._tables = Tables(self.using)
+        lock = lock_of(leader, self.using, self.times.retry)
+        glance = Glance(self.using, self.holder, lock.free, partial(self._tables.has, LeaderLock))
+        watch = LeaseWatch(glance, LockKeeper(self.using, lock, self._tables.has))
+        self.leadership = Leadership(election, self.times, watch)
         self._entries = SettingsEntries(self.using, self.leadership, partial(self.Entry.from_entry, app=self.app))
         self.sender = Sender(self.app, patience=self.times.patience)
         self.roster = Roster(self.using, cron_deadline=self.app.conf.beat_cron_starting_deadline)
-        self.reloader = Reloader(self.using, self.roster)
+        self.reloader = Reloader(glance, self.roster)
         self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew)
         self._rivals = Rivals(self.heartbeat, self.times.lease, expected=not election.checks_epoch)
         self._claims = Claims(self.using, self.holder, self.times.span, election.checks_epoch)
@@ -74,7 +83,6 @@ class Scheduler(CeleryHooks):
         self._hand_over = HandOver(self.using, self._dispatch, self.leadership, self.heartbeat)
         self._pauses = Pauses(self.using, self.reloader, self.times.span)
         self._listeners = listeners(self.using, leader)
-        self._tables = Tables(self.using)
         self._outage = Outage(self.times.retry)
         self._is_set_up = self._has_loaded = self._has_begun = False
         self._ending = Ending()
@@ -156,7 +164,7 @@ class Scheduler(CeleryHooks):
         return self._send()
 
     def _reload(self) -> None:
-        reload = self.reloader.poll()
+        reload = self.reloader.poll(SCAN if self.leadership.epoch is not None else SCAN_STANDING_BY)
         if reload is None:
             return
         self._has_loaded |= bool(reload.changed or reload.gone)
@@ -171,7 +179,9 @@ class Scheduler(CeleryHooks):
         self.heartbeat.begin()
         if self._entries.begin(self._install_entries):
             self.reloader.reset()
-            self._reload()
+        # As a standby it has looked less often for what nobody announces.
+        self.reloader.poll_now()
+        self._reload()
         self._dispatch.take_over(is_fresh=is_fresh)
         self._has_begun = True
 
@@ -221,7 +231,7 @@ class Scheduler(CeleryHooks):
 
     def _fail(self, error: Exception) -> None:
         """Lead no longer: it is not known whether the last statement took effect."""
-        self.leadership.lose("the database failed")
+        self.leadership.lose("the database failed", database_failed=True)
         self._outage.begin(error)
         self._tables.ask_again()
         self.reloader.reset()

@@ -15,6 +15,7 @@ from django_celery_beat.models import PeriodicTask
 from schedsync.beat import Scheduler
 from schedsync.beat.message import Message
 from schedsync.beat.outbox import Waiting
+from tests.beat import beats
 
 app = Celery("tests", broker="memory://", set_as_current=False)
 app.conf.update(timezone="UTC", enable_utc=True, result_expires=None)
@@ -28,6 +29,7 @@ class NotingScheduler(Scheduler):
 
     def __init__(self, **kwargs: Any) -> None:
         self.sent: list[tuple[datetime, Message]] = []
+        beats.note(self)
         super().__init__(app=app, **kwargs)
         self._finalize.cancel()
 

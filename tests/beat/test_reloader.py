@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
+from schedsync.beat.glance import Glance
 from schedsync.beat.reloader import POLL, SCAN, SHARE, Reloader
 from schedsync.beat.roster import Roster
 from schedsync.models import ApplyLock
@@ -48,7 +50,7 @@ def task(using: str) -> PeriodicTask:
 @pytest.fixture
 def reloader(using: str, task: PeriodicTask, ticking: Clock) -> Reloader:
     """A reloader that has just loaded."""
-    made = Reloader(using, Roster(using, clock=ticking), ticking)
+    made = Reloader(Glance(using, uuid.uuid4()), Roster(using, clock=ticking), ticking)
     assert made.poll() is not None
     return made
 

@@ -28,6 +28,7 @@ from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
 from schedsync.database.notify import CHANNEL, notify
 from schedsync.models import Claim, ManagedSchedule
+from tests.beat import beats
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.conftest import NOW
 from tests.faults.arena import Proxy
@@ -47,6 +48,7 @@ def scheduler(broker: str) -> Scheduler:
     app.finalize()
     made = Scheduler(app=app)
     made._finalize.cancel()
+    beats.note(made)
     return made
 
 

@@ -286,7 +286,7 @@ def test_a_lease_that_took_longer_to_get_than_it_holds_is_led_with_all_the_same(
     make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=1)})
     acquire = DatabaseElection.acquire
 
-    def slowly(election: DatabaseElection) -> int | None:
+    def slowly(election: DatabaseElection, dead: int | None = None) -> int | None:
         epoch = acquire(election)
         time.sleep(3)
         return epoch

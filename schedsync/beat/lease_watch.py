@@ -1,0 +1,44 @@
+"""Watches the lease for a Beat that stands by: when to ask for it, and whether the process of the leader is dead."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from schedsync.beat.glance import Glance, Sight
+from schedsync.beat.lock_keeper import LockKeeper
+
+#: Seconds until a second look, because the leader may have lost its lock for a moment only.
+SECOND_LOOK = 0.25
+#: A sight of the same step is new enough; in seconds.
+_SAME_STEP = 0.1
+
+
+@dataclass
+class LeaseWatch:
+    """Looks at the lease, and at the session lock of the Beat that has it.
+
+    ``suspect`` is the epoch whose lock was free at the last look. After a failure of the database nobody is thought
+    dead for a while: the server may have lost the locks of processes that live.
+    """
+
+    glance: Glance
+    keeper: LockKeeper
+    suspect: int | None = None
+    _blind_until: float = 0.0
+
+    def look(self) -> tuple[Sight, int | None]:
+        """Return what can be seen, and the epoch of a leader that is dead, or None."""
+        sight = self.glance.look(_SAME_STEP)
+        before, self.suspect = self.suspect, self._without_lock(sight)
+        return sight, self.suspect if self.suspect == before else None
+
+    def _without_lock(self, sight: Sight) -> int | None:
+        if sight.lock is None or time.monotonic() < self._blind_until:
+            return None
+        is_free = self.keeper.is_free(sight.lock) if sight.lock_is_free is None else sight.lock_is_free
+        return sight.lock.epoch if is_free else None
+
+    def trust_nothing(self, seconds: float) -> None:
+        """Think nobody dead for so long."""
+        self._blind_until = time.monotonic() + seconds

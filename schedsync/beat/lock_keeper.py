@@ -1,0 +1,96 @@
+"""Takes the session lock for the leader, and writes down which one it is, for the standbys."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError
+from django.db.models import Model
+
+from schedsync.beat.session_locks import LockRecord, NoLock, SessionLock
+from schedsync.models import LeaderLock, Lease
+
+logger = logging.getLogger(__name__)
+
+_ROW = 1
+#: Seconds until a lock that could not be had is tried again: behind a pooler it can never be had for long.
+_AGAIN = 60.0
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    known: tuple[type[Exception], ...] = (DatabaseError, InterfaceError, OSError)
+    with contextlib.suppress(ImportError):
+        import redis
+
+        known += (redis.RedisError,)
+    return known
+
+
+@dataclass
+class LockKeeper:
+    """The leader's lock, and what is written about it for the standbys.
+
+    ``has_table`` says whether the table for it is there: a later migration adds it.
+    """
+
+    using: str
+    lock: SessionLock
+    has_table: Callable[[type[Model]], bool]
+
+    def __post_init__(self) -> None:
+        self._errors = _errors()
+        self._is_said = False
+        self._next_try = 0.0
+
+    def take(self, epoch: int) -> None:
+        """Take the lock of an epoch, and write it down; raises only what the main connection raises."""
+        if isinstance(self.lock, NoLock) or not self.has_table(LeaderLock):
+            return
+        self.drop()
+        deployment = Lease.objects.using(self.using).filter(pk=_ROW).values_list("deployment", flat=True).get()
+        name = f"schedsync:{deployment.hex}:{epoch}"
+        server = self._try(self.lock.take, name)
+        if server is None:
+            self._next_try = time.monotonic() + _AGAIN
+            self._say()
+            self.drop()
+        self._write(LockRecord(0 if server is None else epoch, name, (server or "")[:200]))
+
+    def keep(self, epoch: int) -> None:
+        """Take the lock again if it was lost."""
+        if isinstance(self.lock, NoLock) or not self.has_table(LeaderLock):
+            return
+        if time.monotonic() >= self._next_try and not self._try(self.lock.is_ours):
+            self.take(epoch)
+
+    def is_free(self, record: LockRecord) -> bool:
+        """Say whether the process that had a lock is dead."""
+        return bool(self._try(self.lock.is_free, record))
+
+    def drop(self) -> None:
+        """Give the lock back."""
+        self._try(self.lock.drop)
+
+    def _try(self, call: Any, *arguments: Any) -> Any:
+        try:
+            return call(*arguments)
+        except self._errors as error:
+            logger.info("the session lock: %s", error)
+            return None
+
+    def _say(self) -> None:
+        if not self._is_said:
+            logger.info("no session lock: if this Beat's process dies, a standby waits until the lease has ended")
+        self._is_said = True
+
+    def _write(self, record: LockRecord) -> None:
+        rows = LeaderLock.objects.using(self.using)
+        if rows.filter(pk=_ROW).exists():
+            rows.filter(pk=_ROW).update(**record._asdict())
+        else:
+            rows.bulk_create([LeaderLock(pk=_ROW, **record._asdict())], ignore_conflicts=True)
