@@ -19,7 +19,7 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from schedsync.cli import run
 from schedsync.database.schedule_rows import TIMING_MODELS
-from schedsync.models import Beat, Claim, Lease, ManagedSchedule, Pause, SendFailure, SyncRun
+from schedsync.models import Beat, Claim, LeaderLock, Lease, ManagedSchedule, Pause, SendFailure, SyncRun
 from tests import router
 from tests.beat import beats
 

@@ -55,6 +55,43 @@ def test_a_standby_takes_over_from_a_leader_that_is_killed(elected: list[Arena])
     everywhere(elected, scenario)
 
 
+def test_a_leader_whose_process_dies_is_followed_long_before_its_lease_ends(elected: list[Arena]) -> None:
+    """By a standby that runs, and by a Beat that starts only then, as where a supervisor starts the only one again."""
+
+    def scenario(arena: Arena) -> None:
+        arena.environment["FAULTS_LEASE"] = "600"
+        with arena.beat() as one, arena.beat() as two:
+            leader = arena.leader([one, two])
+            standby = two if leader is one else one
+            leader.kill()
+            arena.wait_for(20, by=standby.pid)
+            standby.kill()
+        with arena.beat() as last:
+            arena.wait_for(20, by=last.pid)
+        check(arena, every=1, may_repeat=20)
+
+    everywhere(elected, scenario)
+
+
+def test_a_leader_that_is_only_stopped_keeps_its_lease(elected: list[Arena]) -> None:
+    def scenario(arena: Arena) -> None:
+        arena.environment["FAULTS_LEASE"] = "600"
+        with arena.beat() as one, arena.beat() as two:
+            leader = arena.leader([one, two])
+            standby = two if leader is one else one
+            stopped_between_transactions(arena, leader)
+            count = len(arena.sent())
+            # Several looks of the standby.
+            time.sleep(5)
+            assert len(arena.sent()) == count
+            leader.send_signal(signal.SIGCONT)
+            arena.wait_for(20, by=leader.pid)
+            assert {line["pid"] for line in arena.sent()} == {leader.pid} != {standby.pid}
+        check(arena, every=1)
+
+    everywhere(elected, scenario)
+
+
 def test_a_leader_that_is_asked_to_end_hands_over(elected: list[Arena]) -> None:
     """Long before its lease would have run out."""
 
