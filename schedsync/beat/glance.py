@@ -47,21 +47,22 @@ class Sight(NamedTuple):
 class Glance:
     """Looks at the tables for the Beat ``holder``; ``free`` is SQL that says whether the leader's lock is free.
 
-    ``sees_lock`` says whether the table of that lock is there.
+    ``sees_lock`` says whether the table of that lock is there. ``looked_at`` is when it looked last, by the monotonic
+    clock.
     """
 
     using: str
     holder: uuid.UUID
     free: str | None = None
     sees_lock: Callable[[], bool] = lambda: False
+    looked_at: float = 0.0
     _sight: Sight | None = None
-    _at: float = 0.0
 
     def look(self, age: float = 0.0) -> Sight:
         """Return what can be seen now, or was seen ``age`` seconds ago at most; raises what the database raises."""
-        if self._sight is None or time.monotonic() - self._at > age:
+        if self._sight is None or time.monotonic() - self.looked_at > age:
             # A change that is announced meanwhile may be missing: what is seen is as old as the question.
-            self._at = time.monotonic()
+            self.looked_at = time.monotonic()
             self._sight = self._read()
         return self._sight
 

@@ -53,7 +53,7 @@ class Leadership:
 
     def keep(self) -> bool:
         """Renew the lease, or ask for it, when it is time to; returns whether this Beat leads."""
-        if self.wait:
+        if self.wait and not self._may_have_news():
             return self.leads
         asked = time.monotonic()
         self._next = asked + self.times.retry
@@ -68,6 +68,9 @@ class Leadership:
             # Count from when we asked, not from when the answer came, so that we never trust the lease too long.
             self._ends, self._next = asked + self.times.lease, asked + self.times.renew
         return self.leads
+
+    def _may_have_news(self) -> bool:
+        return self.epoch is None and self.watch is not None and self.watch.has_news()
 
     def _ask(self) -> None:
         """Ask for the lease, if it may be free."""

@@ -26,10 +26,16 @@ class LeaseWatch:
     keeper: LockKeeper
     suspect: int | None = None
     _blind_until: float = 0.0
+    _looked_at: float = 0.0
+
+    def has_news(self) -> bool:
+        """Say whether the tables were looked at since: then a standby judges what was seen, and need not look again."""
+        return self.glance.looked_at > self._looked_at
 
     def look(self) -> tuple[Sight, int | None]:
         """Return what can be seen, and the epoch of a leader that is dead, or None."""
         sight = self.glance.look(_SAME_STEP)
+        self._looked_at = self.glance.looked_at
         before, self.suspect = self.suspect, self._without_lock(sight)
         return sight, self.suspect if self.suspect == before else None
 

@@ -48,7 +48,7 @@ class Pair:
         assert self.standby.watch is not None
         for _ in range(count):
             self.standby.hurry()
-            self.standby.watch.glance._at = 0.0
+            self.standby.watch.glance.looked_at = 0.0
             self.standby.keep()
         return self.standby.epoch is not None
 
