@@ -18,6 +18,8 @@ from schedsync.beat.lease_watch import SECOND_LOOK, LeaseWatch
 
 logger = logging.getLogger(__name__)
 
+_HOUR = 3600.0
+
 
 @dataclass
 class Leadership:
@@ -95,12 +97,19 @@ class Leadership:
 
     def lose(self, reason: str, *, database_failed: bool = False) -> None:
         """Lead no longer."""
-        if database_failed and self.watch is not None:
-            self.watch.trust_nothing(self.times.lease)
+        if self.watch is not None:
+            self._doubt(self.watch, database_failed=database_failed)
         if self.epoch is not None:
             logger.warning("lease lost: %s", reason, extra={"epoch": self.epoch})
         self.epoch = None
         self._next = min(self._next, time.monotonic() + self.times.retry)
+
+    def _doubt(self, watch: LeaseWatch, *, database_failed: bool) -> None:
+        if database_failed:
+            watch.trust_nothing(self.times.lease)
+        elif self.leads and watch.keeper.is_ours():
+            logger.error("another Beat took the lease though this one lives: session locks are not trusted for an hour")
+            watch.trust_nothing(_HOUR)
 
     def hurry(self) -> None:
         """Ask for the lease at once, if this Beat stands by."""

@@ -44,7 +44,7 @@ class LockKeeper:
 
     def __post_init__(self) -> None:
         self._errors = _errors()
-        self._is_said = False
+        self._said = ""
         self._next_try = 0.0
 
     def take(self, epoch: int) -> None:
@@ -57,7 +57,6 @@ class LockKeeper:
         server = self._try(self.lock.take, name)
         if server is None:
             self._next_try = time.monotonic() + _AGAIN
-            self._say()
             self.drop()
         self._write(LockRecord(0 if server is None else epoch, name, (server or "")[:200]))
 
@@ -65,8 +64,12 @@ class LockKeeper:
         """Take the lock again if it was lost."""
         if isinstance(self.lock, NoLock) or not self.has_table(LeaderLock):
             return
-        if time.monotonic() >= self._next_try and not self._try(self.lock.is_ours):
+        if time.monotonic() >= self._next_try and not self.is_ours():
             self.take(epoch)
+
+    def is_ours(self) -> bool:
+        """Say whether this process has its lock."""
+        return bool(self._try(self.lock.is_ours))
 
     def is_free(self, record: LockRecord) -> bool:
         """Say whether the process that had a lock is dead."""
@@ -80,13 +83,10 @@ class LockKeeper:
         try:
             return call(*arguments)
         except self._errors as error:
-            logger.info("the session lock: %s", error)
+            if str(error) != self._said:
+                logger.info("the session lock fails, a standby may have to wait until the lease has ended: %s", error)
+            self._said = str(error)
             return None
-
-    def _say(self) -> None:
-        if not self._is_said:
-            logger.info("no session lock: if this Beat's process dies, a standby waits until the lease has ended")
-        self._is_said = True
 
     def _write(self, record: LockRecord) -> None:
         rows = LeaderLock.objects.using(self.using)

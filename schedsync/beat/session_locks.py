@@ -61,7 +61,8 @@ _STATEMENTS = {
     "postgresql": _Statements(
         take=f"SELECT pg_try_advisory_lock({_KEY.format('%s')}), {_POSTGRES_SERVER}",
         # Behind a pooler the next statement may run in another session.
-        is_ours="SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())",
+        is_ours="SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        f" AND (classid::bigint << 32 | objid::bigint) = {_KEY.format('%s')})",
         # It is taken for the length of this statement.
         free=f"CASE WHEN server = {_POSTGRES_SERVER} THEN pg_try_advisory_xact_lock({_KEY.format('name')}) END",
     ),
@@ -88,17 +89,16 @@ class DatabaseLock:
     def take(self, name: str) -> str | None:
         """Take the lock on a new connection."""
         self._connection, self._name = connections[self.using].copy(), name
-        is_taken, server = self._ask(self._statements.take, [name])
+        is_taken, server = self._ask(self._statements.take)
         return str(server) if is_taken else None
 
     def is_ours(self) -> bool:
         """Ask the lock's own session, which also keeps it from being closed as idle."""
-        parameters = [self._name] if "%s" in self._statements.is_ours else []
-        return self._connection is not None and bool(self._ask(self._statements.is_ours, parameters)[0])
+        return self._connection is not None and bool(self._ask(self._statements.is_ours)[0])
 
-    def _ask(self, statement: str, parameters: list[str]) -> tuple[Any, ...]:
+    def _ask(self, statement: str) -> tuple[Any, ...]:
         with self._connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
+            cursor.execute(statement, [self._name])
             row: tuple[Any, ...] = cursor.fetchone()
         return row
 
@@ -162,6 +162,7 @@ class RedisLock:
     timeout: float
     free: str | None = None
     _subscription: Any = field(default=None, repr=False)
+    _name: str = ""
 
     def __post_init__(self) -> None:
         import redis
@@ -170,13 +171,18 @@ class RedisLock:
 
     def take(self, name: str) -> str | None:
         """Subscribe."""
-        self._subscription = self._client.pubsub()  # type: ignore[no-untyped-call]
+        self._subscription, self._name = self._client.pubsub(), name  # type: ignore[no-untyped-call]
         self._subscription.subscribe(name)
-        return self._server() if self._hears("subscribe") else None
+        return self._server() if self._hears("subscribe") and self._listeners(name) else None
 
     def _hears(self, kind: str) -> bool:
         message = self._subscription.get_message(timeout=self.timeout)
         return message is not None and message["type"] == kind
+
+    def _listeners(self, name: str) -> int:
+        # Each node of a cluster counts its own.
+        ((_, listeners),) = self._client.pubsub_numsub(name)
+        return int(listeners)
 
     def _server(self) -> str:
         # A Redis that was started anew, or another one, has forgotten the subscription.
@@ -187,12 +193,11 @@ class RedisLock:
         if self._subscription is None or self._subscription.connection is None:
             return False
         self._subscription.ping()
-        return self._hears("pong")
+        return self._hears("pong") and self._listeners(self._name) > 0
 
     def is_free(self, record: LockRecord) -> bool:
         """Ask how many listen."""
-        ((_, listeners),) = self._client.pubsub_numsub(record.name)
-        return listeners == 0 and record.server == self._server()
+        return self._listeners(record.name) == 0 and record.server == self._server()
 
     def drop(self) -> None:
         """Unsubscribe by closing the connection."""

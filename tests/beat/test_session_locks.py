@@ -145,7 +145,6 @@ def test_a_lock_that_cannot_be_had_leaves_everything_to_the_lease(pair: Pair, ca
 
     assert LeaderLock.objects.using(pair.using).get().epoch == 0
     assert "too many connections" in caplog.text
-    assert "a standby waits until the lease has ended" in caplog.text
     assert not pair.looks()
 
 
@@ -158,6 +157,23 @@ def test_a_leader_whose_lease_was_taken_needs_no_connection_any_more(pair: Pair)
         pair.leader.keep()
 
     assert not pair.keeper.lock.is_ours()
+
+
+def test_a_lock_that_says_dead_of_a_leader_that_lives_is_not_trusted_again(
+    pair: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As where two servers behind one address count their own connections."""
+    pair.standby.epoch = pair.standby.election.acquire(dead=pair.leader.epoch)
+    assert pair.standby.epoch is not None
+    time.sleep(LONG.renew)
+    assert not pair.leader.keep()
+    assert "session locks are not trusted for an hour" in caplog.text
+    LeaderLock.objects.using(pair.using).update(epoch=pair.standby.epoch)
+    pair.keeper.drop()
+    assert pair.leader.watch is not None
+    for _ in range(3):
+        pair.leader.watch.glance.looked_at = 0.0
+        assert pair.leader.watch.look()[1] is None
 
 
 def test_a_standby_that_has_nothing_to_do_asks_one_question_at_a_time(using: str, clock: Any) -> None:
