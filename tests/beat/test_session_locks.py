@@ -52,6 +52,17 @@ class Pair:
             self.standby.keep()
         return self.standby.epoch is not None
 
+    def lets_go(self) -> None:
+        """Close the lock's connection as the leader's death does, and wait until the server has noticed it."""
+        self.keeper.drop()
+        watch, until = self.standby.watch, time.monotonic() + 60
+        assert watch is not None
+        while watch.suspect is None:
+            assert time.monotonic() < until, "the server keeps the lock"
+            watch.glance.looked_at = 0.0
+            watch.look()
+        watch.suspect = None
+
     def kill_session(self) -> None:
         """Close the lock's connection from outside, as an operator or a firewall may."""
         lock: Any = self.keeper.lock
@@ -98,7 +109,7 @@ def test_a_dead_leader_is_followed_at_the_second_look(pair: Pair) -> None:
     epoch = pair.leader.epoch
     assert epoch is not None
     assert not pair.looks()
-    pair.keeper.drop()
+    pair.lets_go()
 
     assert not pair.looks(1)
     assert pair.looks(1)
