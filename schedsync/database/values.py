@@ -24,7 +24,7 @@ from schedsync.core.names import shortened
 from schedsync.core.timing import in_calendar
 
 #: The errors that converters raise; OperationalError is SQLite's for text that is not UTF-8.
-_NOT_CONVERTED = (ValueError, TypeError, AttributeError, ArithmeticError, DataError, OperationalError)
+NOT_CONVERTED = (ValueError, TypeError, AttributeError, ArithmeticError, DataError, OperationalError)
 _TYPES: Mapping[str, type] = {
     "BooleanField": bool,
     "DateTimeField": datetime,
@@ -60,7 +60,7 @@ def read_values(rows: QuerySet[Any], names: Sequence[str]) -> list[tuple[Any, ..
     types = tuple([_type_of(rows.model, name) for name in names])
     try:
         read = list(rows.values_list(*names))
-    except _NOT_CONVERTED:
+    except NOT_CONVERTED:
         read = _read_texts(rows, names, types)
     instants = [index for index, type_ in enumerate(types) if type_ is datetime]
     nullable = tuple([_is_nullable(rows.model, name) for name in names])
