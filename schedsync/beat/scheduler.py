@@ -18,6 +18,7 @@ from django.db import DatabaseError, InterfaceError, connections, router
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import ModelEntry
 
+from schedsync.beat.alive import Alive, activity
 from schedsync.beat.celery_hooks import CeleryHooks
 from schedsync.beat.claims import Claims, LeaseLost
 from schedsync.beat.dispatch import Dispatch
@@ -80,6 +81,7 @@ class Scheduler(CeleryHooks):
         self._pauses = Pauses(self.using, self.reloader, self.times.span)
         self._listeners = listeners(self.using, leader)
         self._outage = Outage(self.times.retry)
+        self._alive = Alive()
         self._is_set_up = self._has_loaded = self._has_begun = False
         self._ending = Ending()
         self._is_ticking = self._is_closing = self._was_interrupted = False
@@ -112,10 +114,17 @@ class Scheduler(CeleryHooks):
         """Take one step, and wait until there may be more to do: Celery would sleep through what wakes this Beat."""
         with self._ending.watched():
             delay = self._step_in_tick()
+            self._show_life()
             if delay > 0 and not self._ending.is_told and wait(self._listeners, min(delay, self.max_interval)):
                 self.reloader.hurry()
                 self.leadership.hurry()
         return 0.0
+
+    def _show_life(self) -> None:
+        """Give a sign of life, also while the database is away: a restart would not bring it back."""
+        is_away = self._outage.is_on or not self._is_set_up
+        text = activity(self.leadership.leads, len(self.roster), is_away=is_away, broker_trouble=self.sender.trouble)
+        self._alive.step(text, is_ready=not is_away)
 
     def take_step(self) -> float:
         """Take one step, and note it if it was interrupted."""
@@ -190,6 +199,7 @@ class Scheduler(CeleryHooks):
                 return False
             self._write_heartbeat()
             self._claims.keep_alive(batches)
+            self._show_life()
         except (DatabaseError, InterfaceError) as error:
             self._fail(error)
         return self.leadership.leads
@@ -262,6 +272,7 @@ class Scheduler(CeleryHooks):
                 self._is_closing = False
 
     def _close(self) -> None:
+        self._alive.stop()
         if self._was_interrupted:
             reconnect(self.using)
             self._was_interrupted = False

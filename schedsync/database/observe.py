@@ -63,10 +63,23 @@ def observe_ids(using: str, ids: Collection[int]) -> list[Row]:
     rows: list[Row] = []
     for batch in batches(sorted(ids)):
         tasks = with_zone(rows_of(PeriodicTask, using).filter(pk__in=batch), "crontab__timezone")
-        read = {row.name: row for row in map(read_row, read_values(tasks.order_by(), ROW_COLUMNS))}
-        managed = rows_of(ManagedSchedule, using).filter(row_id__in=batch)
-        rows += (read | _of_ledger(managed, read)).values()
-    return rows
+        rows += map(read_row, read_values(tasks.order_by(), ROW_COLUMNS))
+    return with_ledger_fields(using, rows)
+
+
+#: Above 5,000 rows, read the ledger's fields of all rows.
+_FEW = 5000
+
+
+def with_ledger_fields(using: str, rows: list[Row]) -> list[Row]:
+    """Return the rows with the values for our own Beat, which only the ledger can hold."""
+    by_name = {row.name: row for row in rows}
+    managed = rows_of(ManagedSchedule, using)
+    if len(rows) > _FEW:
+        return list((by_name | _of_ledger(managed, by_name)).values())
+    for batch in batches(sorted(row.id for row in rows)):
+        by_name |= _of_ledger(managed.filter(row_id__in=batch), by_name)
+    return list(by_name.values())
 
 
 def _rows(using: str, only: str | None = None) -> dict[str, Row]:

@@ -16,7 +16,8 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.core.observed import Problem
+from schedsync.core.observed import Problem, Row
+from schedsync.core.schedule import Spec
 from schedsync.core.status import LISTED, Listed
 from schedsync.core.timing import Timing
 from schedsync.database.bulk import batches, rows_of
@@ -137,24 +138,66 @@ def _has_one_timing() -> Q:
     return one
 
 
+#: JSON that needs no parser: texts of printable ASCII without quotes or escapes, whole numbers and constants. All
+#: databases read these expressions alike, and in linear time.
+_VALUE = '("[ !#-Z^-~]*"|-?(0|[1-9][0-9]{0,17})|true|false|null)'
+_PAIR = f'"[ !#-Z^-~]*": ?{_VALUE}'
+_LIST, _OBJECT = rf"^\[({_VALUE}(, ?{_VALUE})*)?\]$", rf"^\{{({_PAIR}(, ?{_PAIR})*)?\}}$"
+
+
 def _ids_with_bad_arguments(using: str) -> set[int]:
-    plain = Q(args="[]", kwargs="{}", headers="{}")
-    rows = rows_of(PeriodicTask, using).filter(~plain).order_by().values_list("pk", "args", "kwargs", "headers")
+    simple = Q(args="[]") | Q(args__regex=_LIST)
+    for name in ("kwargs", "headers"):
+        simple &= Q(**{name: "{}"}) | Q(**{f"{name}__regex": _OBJECT})
+    rows = rows_of(PeriodicTask, using).filter(~simple).order_by().values_list("pk", "args", "kwargs", "headers")
     return {row_id for row_id, *texts in rows if not are_sound_arguments(*texts)}
 
 
-def ids_of_late(
-    using: str, timings: Timings, now: datetime, bound: Callable[[Timing, datetime, datetime], datetime | None]
-) -> set[int]:
-    """Return the ids of all rows that can be late; ``bound`` is the latest last run with which one can be late."""
+def rows_perhaps_late(
+    using: str,
+    timings: Timings,
+    odd: Collection[int],
+    now: datetime,
+    bound: Callable[[Timing, datetime, datetime], datetime | None],
+) -> list[Row]:
+    """Return all rows that can be late, without their message; ``bound`` is the latest last run of a late one."""
     bounds: dict[TimingRow, datetime] = {}
     for row, oldest in timings.oldest.items():
         if row in timings.timings and (latest := bound(timings.timings[row], oldest, now)) is not None:
             bounds[row] = latest
-    rows = rows_of(PeriodicTask, using).filter(_can_be_late()).alias(ran=_LAST_RUN).order_by()
-    started = Q(last_run_at=None, start_time__lte=now)
-    ids = rows.filter(_at_most(bounds) | started).values_list("pk", flat=True)[: MOST + 1]
-    return set(ids)
+    tasks = rows_of(PeriodicTask, using).filter(_can_be_late()).alias(ran=_LAST_RUN).order_by()
+    tasks = tasks.filter(_at_most(bounds) | Q(last_run_at=None, start_time__lte=now))
+    columns = (
+        "pk",
+        "name",
+        "last_run_at",
+        "date_changed",
+        "start_time",
+        "expires",
+        "one_off",
+        "total_run_count",
+        *_IDS,
+    )
+    return [_row(timings, *values) for values in tasks.values_list(*columns) if values[0] not in odd]
+
+
+def _row(
+    timings: Timings,
+    row_id: int,
+    name: str,
+    last_run: datetime | None,
+    changed: datetime,
+    start: datetime | None,
+    expires: datetime | None,
+    one_off: bool,
+    count: int,
+    *ids: int | None,
+) -> Row:
+    # Not odd: it has one timing.
+    place = next(index for index, timing_id in enumerate(ids) if timing_id is not None)
+    timing = timings.timings[KINDS[place], ids[place] or 0]
+    spec = Spec("", timing, start_at=start, expires_at=expires, one_off=one_off)
+    return Row(row_id, name, spec, last_run, count, changed)
 
 
 #: Above so many timings, one bound for all of them makes a shorter statement.

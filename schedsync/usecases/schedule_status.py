@@ -16,7 +16,7 @@ from schedsync.core.status import Broken, Failed, Late, Listed, Schedules, named
 from schedsync.database import status_rows
 from schedsync.database.bulk import batches
 from schedsync.database.failures import send_failures
-from schedsync.database.observe import observe_ids, observe_pauses, observe_rows
+from schedsync.database.observe import observe_ids, observe_pauses, observe_rows, with_ledger_fields
 from schedsync.database.status_rows import MOST, ReadInstead
 from schedsync.database.values import NOT_CONVERTED, read_values
 from schedsync.models import ManagedSchedule, SendFailure
@@ -98,14 +98,14 @@ class ScheduleReader:
         status_rows.require_readable(self.using)
         timings = status_rows.read_timings_in_use(self.using)
         odd = status_rows.odd_ids(self.using, timings.bad)
-        late_ids = status_rows.ids_of_late(self.using, timings, self.moment.now, latest_late_run)
-        if len(odd) > MOST or len(late_ids) > MOST:
+        if len(odd) > MOST:
             raise ReadInstead
-        return self._merged(self._judged_by_sql(odd, late_ids - odd), self.from_rows(observe_ids(self.using, odd)))
+        rows = status_rows.rows_perhaps_late(self.using, timings, odd, self.moment.now, latest_late_run)
+        return self._merged(self._judged_by_sql(odd, rows), self.from_rows(observe_ids(self.using, odd)))
 
-    def _judged_by_sql(self, odd: Collection[int], late_ids: Collection[int]) -> Schedules:
+    def _judged_by_sql(self, odd: Collection[int], rows: list[Row]) -> Schedules:
         now, enabled = self.moment.now, status_rows.enabled_rows(self.using, odd)
-        due, overdue = self._late(sorted(observe_ids(self.using, late_ids), key=named))
+        due, overdue = self._late(sorted(with_ledger_fields(self.using, rows), key=named))
         disabled = status_rows.long_disabled(self.using, odd, now, now - LONG)
         unregistered = status_rows.tasks_of(enabled) - current_app.tasks.keys()
         return Schedules(
