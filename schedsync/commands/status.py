@@ -91,7 +91,7 @@ def _watch(look: Callable[[], object]) -> int:
     """Look again and again; the user ends it, so that is no failure."""
     try:
         while True:
-            click.echo(_CLEAR, nl=False)
+            click.echo(_CLEAR, nl=False, color=True)
             look()
             time.sleep(_PERIOD)
     except KeyboardInterrupt:

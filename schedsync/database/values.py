@@ -29,6 +29,7 @@ _TYPES: Mapping[str, type] = {
     "BooleanField": bool,
     "DateTimeField": datetime,
     "DecimalField": Decimal,
+    "FloatField": float,
     "UUIDField": UUID,
 }
 _DEGREES = Decimal("0.000001")
@@ -159,6 +160,7 @@ def _instant(text: str) -> datetime:
 
 _CONVERTERS: Mapping[type, Callable[[str], Any]] = {
     int: int,
+    float: float,
     bool: {"1": True, "0": False, "true": True, "false": False}.__getitem__,
     datetime: _instant,
     UUID: UUID,

@@ -54,8 +54,7 @@ def status_text(value: Status, paint: Paint = plain) -> str:
 
 def host_text(value: Status, paint: Paint = plain) -> str:
     """Write whether a Beat is live on this host."""
-    first = paint("OK", "green") if value.beats else f"{paint('NOT OK', 'red')}  no Beat is live on this host"
-    return "\n".join([first, *_block("Beat", (_beat(beat, value, paint) for beat in value.beats))])
+    return "\n".join([_verdict(value, paint), *_block("Beat", (_beat(beat, value, paint) for beat in value.beats))])
 
 
 def _verdict(value: Status, paint: Paint) -> str:

@@ -15,7 +15,18 @@ from schedsync.calendar.overdue import Moment
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Observed, Paused
 from schedsync.core.schedule import Desired, Schedule
-from schedsync.core.status import BeatReport, BeatStatus, Broken, Listed, Management, Schedules, Status, Stopped, named
+from schedsync.core.status import (
+    BeatReport,
+    BeatStatus,
+    Broken,
+    Listed,
+    Management,
+    Schedules,
+    Status,
+    Stopped,
+    Verdict,
+    named,
+)
 from schedsync.core.verdict import judge
 from schedsync.database import management
 from schedsync.database.admin_log import last_edits
@@ -58,7 +69,9 @@ def status(using: str, expected_beats: int | None = None) -> Status:
             failed=reader.failed(),
             management=_management(using, at, reader.pauses),
         )
-    return _judged(replace(read, schedules=_as_beat_reports(read)), expected_beats)
+    read = replace(read, schedules=_as_beat_reports(read))
+    verdict, problems = judge(read, expected_beats)
+    return replace(read, verdict=verdict, problems=problems)
 
 
 def status_of_host(using: str) -> Status:
@@ -73,12 +86,9 @@ def status_of_host(using: str) -> Status:
         reports = read_reports(using) if beats else {}
         clock = _database_clock(using, at)
         read = Status(at, clock, last_number(using), beats=tuple(_beat(beat, clock, reports) for beat in beats))
-    return _judged(read, 1)
-
-
-def _judged(read: Status, expected_beats: int | None) -> Status:
-    verdict, problems = judge(read, expected_beats)
-    return replace(read, verdict=verdict, problems=problems)
+    if beats:
+        return replace(read, verdict=Verdict.OK)
+    return replace(read, verdict=Verdict.NOT_OK, problems={"no_beat": "no Beat is live on this host"})
 
 
 def _live_beats(using: str) -> list[Beat]:

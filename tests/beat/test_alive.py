@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,14 +34,14 @@ class Systemd:
 
 
 @pytest.fixture(params=["file", "abstract"])
-def systemd(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
+def systemd(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Systemd]:
     name = str(tmp_path / "notify") if request.param == "file" else f"@schedsync-test-{os.getpid()}"
     found = Systemd(name.replace("@", "\0"))
-    request.addfinalizer(found.close)
     monkeypatch.setenv("NOTIFY_SOCKET", name)
     monkeypatch.setenv("WATCHDOG_USEC", "60000000")
     monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
-    return found
+    yield found
+    found.close()
 
 
 def test_it_is_ready_once_and_extends_the_start_until_then(systemd: Systemd) -> None:
