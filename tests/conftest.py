@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.apps import apps
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
@@ -19,7 +20,7 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from schedsync.cli import run
 from schedsync.database.schedule_rows import TIMING_MODELS
-from schedsync.models import Beat, Claim, LeaderLock, Lease, ManagedSchedule, Pause, SendFailure, SyncRun
+from schedsync.models import ApplyLock
 from tests import router
 from tests.beat import beats
 
@@ -64,7 +65,7 @@ def using(request: pytest.FixtureRequest, test_databases: None, django_db_blocke
 def empty(alias: str) -> None:
     """Delete every row that a test can have left."""
     connections[alias].close()
-    ours = (ManagedSchedule, Pause, SyncRun, Claim, Beat, Lease, LeaderLock, SendFailure)
+    ours = [model for model in apps.get_app_config("schedsync").get_models() if model is not ApplyLock]
     for model in (LogEntry, PeriodicTask, *TIMING_MODELS.values(), PeriodicTasks, *ours):
         model._default_manager.using(alias).all()._raw_delete(alias)
     get_user_model()._default_manager.using(alias).all().delete()

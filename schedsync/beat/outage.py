@@ -18,6 +18,11 @@ class Outage:
         self._began: float | None = None
         self._text = ""
 
+    @property
+    def is_on(self) -> bool:
+        """Whether the database is away."""
+        return self._began is not None
+
     def begin(self, error: Exception) -> None:
         """Log an error that begins an outage; another error during the outage is only an info."""
         if isinstance(error, NotMigrated):

@@ -18,6 +18,7 @@ from django.db import DatabaseError, InterfaceError, connections, router
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import ModelEntry
 
+from schedsync.beat.alive import Alive, activity
 from schedsync.beat.celery_hooks import CeleryHooks
 from schedsync.beat.claims import Claims, LeaseLost
 from schedsync.beat.dispatch import Dispatch
@@ -33,6 +34,7 @@ from schedsync.beat.lock_keeper import LockKeeper
 from schedsync.beat.outage import Outage
 from schedsync.beat.pauses import Pauses
 from schedsync.beat.reloader import POLL, SCAN, SCAN_STANDING_BY, Reloader
+from schedsync.beat.report import Report
 from schedsync.beat.rivals import Rivals
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
@@ -45,7 +47,7 @@ from schedsync.database.bounded import reconnect
 from schedsync.database.collector import gc_paused
 from schedsync.database.notify import leader_setting
 from schedsync.database.use_tz import require_use_tz
-from schedsync.models import LeaderLock
+from schedsync.models import BeatReport, LeaderLock
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +76,9 @@ class Scheduler(CeleryHooks):
         self.sender = Sender(self.app, patience=self.times.patience)
         self.roster = Roster(self.using, cron_deadline=self.app.conf.beat_cron_starting_deadline)
         self.reloader = Reloader(glance, self.roster)
-        self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew)
+        has_reports = partial(self._tables.has, BeatReport)
+        self.report = Report(self.using, self.holder, self.roster, self.sender, has_reports)
+        self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew, self.report)
         self._rivals = Rivals(self.heartbeat, self.times.lease, expected=not election.checks_epoch)
         self._claims = Claims(self.using, self.holder, self.times.span, election.checks_epoch)
         self._dispatch = Dispatch(
@@ -84,6 +88,7 @@ class Scheduler(CeleryHooks):
         self._pauses = Pauses(self.using, self.reloader, self.times.span)
         self._listeners = listeners(self.using, leader)
         self._outage = Outage(self.times.retry)
+        self._alive = Alive()
         self._is_set_up = self._has_loaded = self._has_begun = False
         self._ending = Ending()
         self._is_ticking = self._is_closing = self._was_interrupted = False
@@ -116,10 +121,17 @@ class Scheduler(CeleryHooks):
         """Take one step, and wait until there may be more to do: Celery would sleep through what wakes this Beat."""
         with self._ending.watched():
             delay = self._step_in_tick()
+            self._show_life()
             if delay > 0 and not self._ending.is_told and wait(self._listeners, min(delay, self.max_interval)):
                 self.reloader.hurry()
                 self.leadership.hurry()
         return 0.0
+
+    def _show_life(self) -> None:
+        """Give a sign of life, also while the database is away: a restart would not bring it back."""
+        is_away = self._outage.is_on or not self._is_set_up
+        text = activity(self.leadership.leads, len(self.roster), is_away=is_away, broker_trouble=self.sender.trouble)
+        self._alive.step(text, is_ready=not is_away)
 
     def take_step(self) -> float:
         """Take one step, and note it if it was interrupted."""
@@ -196,6 +208,7 @@ class Scheduler(CeleryHooks):
                 return False
             self._write_heartbeat()
             self._claims.keep_alive(batches)
+            self._show_life()
         except (DatabaseError, InterfaceError) as error:
             self._fail(error)
         return self.leadership.leads
@@ -268,6 +281,7 @@ class Scheduler(CeleryHooks):
                 self._is_closing = False
 
     def _close(self) -> None:
+        self._alive.stop()
         if self._was_interrupted:
             reconnect(self.using)
             self._was_interrupted = False

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from django.conf import settings
+from django.db import connections
 from django.db.models import Q
 
+from schedsync.core.status import LastBeat
 from schedsync.database.clock import DatabaseNow
 from schedsync.database.values import read_values, readable
-from schedsync.models import ApplyLock, Beat
+from schedsync.models import ApplyLock, Beat, BeatReport, Lease
 
 #: In seconds. A Beat that has not written ``seen_at`` for this long counts as gone.
 LEASE = 15.0
@@ -50,6 +52,37 @@ def _beats(using: str) -> Any:
 def _seen_lately() -> Q:
     span = timedelta(seconds=float(getattr(settings, "SCHEDSYNC_LEASE", None) or LEASE))
     return Q(seen_at__gt=DatabaseNow() - span)
+
+
+def read_reports(using: str) -> dict[uuid.UUID, BeatReport]:
+    """Return what Beats report, by the id of the Beat; none before the table is made."""
+    if not has_reports(using):
+        return {}
+    names = [field.attname for field in BeatReport._meta.concrete_fields]
+    rows = [dict(zip(names, map(readable, values), strict=True)) for values in _rows_of_reports(using, names)]
+    return {values["beat"]: BeatReport(**values) for values in rows if values["beat"] is not None}
+
+
+def _rows_of_reports(using: str, names: list[str]) -> list[tuple[Any, ...]]:
+    return read_values(BeatReport.objects.using(using), names)
+
+
+def has_reports(using: str) -> bool:
+    """Say whether the migration that makes the table has run: ``status`` works without it."""
+    return BeatReport._meta.db_table in connections[using].introspection.table_names()
+
+
+def last_beat(using: str, reports: Iterable[BeatReport]) -> LastBeat | None:
+    """Return the Beat that registered last; None if none ever did. It is asked for where none is live."""
+    beats = _read(_beats(using))
+    if beats:
+        return LastBeat(str(max(beats, key=lambda beat: beat.seen_at)))
+    if ended := [(report.ended_at, report.name) for report in reports if report.ended_at is not None]:
+        at, name = max(ended)
+        return LastBeat(name, at)
+    # A Beat of an older version leaves nothing but the lease's epoch.
+    has_led = Lease.objects.using(using).filter(Q(epoch__gt=0) | Q(acquired_at__isnull=False)).exists()
+    return LastBeat("") if has_led else None
 
 
 def last_number(using: str) -> int:

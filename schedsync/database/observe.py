@@ -7,7 +7,7 @@ problem of the row.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -20,7 +20,7 @@ from schedsync.core.location import Location, is_place
 from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.core.schedule import NOBODY, OF_OUR_BEAT, People
 from schedsync.core.timing import LONGEST_INTERVAL, UNITS
-from schedsync.database.bulk import rows_of
+from schedsync.database.bulk import batches, rows_of
 from schedsync.database.schedule_rows import TIMING_MODELS, with_zone
 from schedsync.database.task_rows import ROW_COLUMNS, read_row
 from schedsync.database.values import Damaged, read_values, readable
@@ -34,13 +34,52 @@ def observe(using: str, set_name: str, only: str | None = None) -> Observed:
     With ``only``, a name, read nothing but the rows of that name.
     """
     ours, elsewhere = _ledger(using, set_name, only)
-    pauses = {name: pause for name, pause in _pauses(using, only).items() if name in ours}
+    pauses = {name: pause for name, pause in observe_pauses(using, only).items() if name in ours}
     return Observed(rows=_rows(using, only), ledger=ours, elsewhere=elsewhere, pauses=pauses)
 
 
 def observe_rows(using: str) -> Observed:
     """Read the rows and the pauses without the ledger, in three queries; enough to see whether a write holds."""
-    return Observed(rows=_rows(using), pauses=_pauses(using))
+    return Observed(rows=_rows(using), pauses=observe_pauses(using))
+
+
+def observe_entries(using: str, ids: Collection[int]) -> Observed:
+    """Read entries of the ledger by their ids, of all sets as if they were one, with their rows and all pauses."""
+    ledger: dict[str, Managed] = {}
+    for batch in batches(sorted(ids)):
+        ledger |= {
+            managed.name: managed for managed in _read_ledger(rows_of(ManagedSchedule, using).filter(pk__in=batch))
+        }
+    rows = observe_ids(using, {managed.row_id for managed in ledger.values() if managed.row_id is not None})
+    lost = ledger.keys() - {row.name for row in rows}
+    for batch in batches(sorted(lost)):
+        found = rows_of(PeriodicTask, using).filter(name__in=batch).values_list("pk", flat=True)
+        rows += observe_ids(using, set(found))
+    return Observed(rows={row.name: row for row in rows}, ledger=ledger, pauses=observe_pauses(using))
+
+
+def observe_ids(using: str, ids: Collection[int]) -> list[Row]:
+    """Read the rows with these ids, in two queries for each batch."""
+    rows: list[Row] = []
+    for batch in batches(sorted(ids)):
+        tasks = with_zone(rows_of(PeriodicTask, using).filter(pk__in=batch), "crontab__timezone")
+        rows += map(read_row, read_values(tasks.order_by(), ROW_COLUMNS))
+    return with_ledger_fields(using, rows)
+
+
+#: Above 5,000 rows, read the ledger's fields of all rows.
+_FEW = 5000
+
+
+def with_ledger_fields(using: str, rows: list[Row]) -> list[Row]:
+    """Return the rows with the values for our own Beat, which only the ledger can hold."""
+    by_name = {row.name: row for row in rows}
+    managed = rows_of(ManagedSchedule, using)
+    if len(rows) > _FEW:
+        return list((by_name | _of_ledger(managed, by_name)).values())
+    for batch in batches(sorted(row.id for row in rows)):
+        by_name |= _of_ledger(managed.filter(row_id__in=batch), by_name)
+    return list(by_name.values())
 
 
 def _rows(using: str, only: str | None = None) -> dict[str, Row]:
@@ -51,8 +90,12 @@ def _rows(using: str, only: str | None = None) -> dict[str, Row]:
 
 def _with_ledger_fields(using: str, rows: Mapping[str, Row], only: str | None) -> dict[str, Row]:
     """Return the rows that have values for our own Beat, which only the ledger can hold."""
+    return _of_ledger(_named(ManagedSchedule, using, only), rows)
+
+
+def _of_ledger(managed: Any, rows: Mapping[str, Row]) -> dict[str, Row]:
     defaults = {name: default for name, default in OF_OUR_BEAT.items() if default is not None}
-    managed = _named(ManagedSchedule, using, only).exclude(starting_deadline=None, **defaults)
+    managed = managed.exclude(starting_deadline=None, **defaults)
     fields = {
         row_id: _of_our_beat(*values) for row_id, *values in read_values(managed.order_by(), ["row_id", *OF_OUR_BEAT])
     }
@@ -90,13 +133,17 @@ def _named(model: type[Model], using: str, only: str | None) -> Any:
 def _ledger(using: str, set_name: str, only: str | None = None) -> tuple[dict[str, Managed], dict[str, str]]:
     ours: dict[str, Managed] = {}
     elsewhere: dict[str, str] = {}
-    for values in read_values(_named(ManagedSchedule, using, only).order_by("name"), _LEDGER):
-        managed = _managed(*(map(readable, values, _UNREAD) if isinstance(values, Damaged) else values))
+    for managed in _read_ledger(_named(ManagedSchedule, using, only)):
         if managed.set == set_name:
             ours[managed.name] = managed
         else:
             elsewhere[managed.name] = managed.set
     return ours, elsewhere
+
+
+def _read_ledger(entries: Any) -> Iterator[Managed]:
+    for values in read_values(entries.order_by("name"), _LEDGER):
+        yield _managed(*(map(readable, values, _UNREAD) if isinstance(values, Damaged) else values))
 
 
 def _managed(
@@ -144,7 +191,8 @@ _LONGEST_KEPT = 1000
 _read_people_once = lru_cache(maxsize=1024)(_read_people)
 
 
-def _pauses(using: str, only: str | None = None) -> dict[str, Paused]:
+def observe_pauses(using: str, only: str | None = None) -> dict[str, Paused]:
+    """Read the pauses by name."""
     columns = ("name", "reason", "who", "since", "until", "held")
     rows = read_values(_named(Pause, using, only).order_by("name"), columns)
     return {pause.name: pause for pause in (Paused(*map(readable, values, _UNREAD_PAUSE)) for values in rows)}

@@ -98,7 +98,7 @@ def _spec(
     problems += [text for text in (args, kwargs, headers) if isinstance(text, Problem)]
     if columns.expires is not None and columns.expire_seconds is not None:
         problems.append(Problem("SS320", "two expiries, Beat stops when it writes the row back"))
-    if columns.expire_seconds is not None and not 0 <= columns.expire_seconds <= _LONGEST_EXPIRY:
+    if columns.expire_seconds is not None and not 0 <= columns.expire_seconds <= LONGEST_EXPIRY:
         message = f"`expire_seconds` is {columns.expire_seconds}: it must be between 0 and a century"
         problems.append(Problem("SS333", message))
         timing = None
@@ -125,7 +125,7 @@ def _spec(
 
 
 #: In seconds. Beat adds it to the time of the run.
-_LONGEST_EXPIRY = LONGEST_INTERVAL // UNITS["s"]
+LONGEST_EXPIRY = LONGEST_INTERVAL // UNITS["s"]
 #: Deeper values than those that the files may have would end in a RecursionError.
 _DEEPEST = 100
 _EMPTY = {"args": "[]", "kwargs": "{}", "headers": "{}"}
@@ -160,3 +160,10 @@ def _shape_problems(texts: Mapping[str, str]) -> Iterator[Problem]:
         bracket, code, message = _SHAPES[name]
         if not text.startswith(bracket):
             yield Problem(code, message)
+
+
+def are_sound_arguments(args: str, kwargs: str, headers: str) -> bool:
+    """Say whether args, kwargs and headers are JSON of the right kind."""
+    texts = {"args": _json("args", args), "kwargs": _json("kwargs", kwargs), "headers": _json("headers", headers)}
+    sound = {name: text for name, text in texts.items() if not isinstance(text, Problem)}
+    return len(sound) == len(texts) and not any(_shape_problems(sound))

@@ -24,11 +24,12 @@ from schedsync.core.names import shortened
 from schedsync.core.timing import in_calendar
 
 #: The errors that converters raise; OperationalError is SQLite's for text that is not UTF-8.
-_NOT_CONVERTED = (ValueError, TypeError, AttributeError, ArithmeticError, DataError, OperationalError)
+NOT_CONVERTED = (ValueError, TypeError, AttributeError, ArithmeticError, DataError, OperationalError)
 _TYPES: Mapping[str, type] = {
     "BooleanField": bool,
     "DateTimeField": datetime,
     "DecimalField": Decimal,
+    "FloatField": float,
     "UUIDField": UUID,
 }
 _DEGREES = Decimal("0.000001")
@@ -60,7 +61,7 @@ def read_values(rows: QuerySet[Any], names: Sequence[str]) -> list[tuple[Any, ..
     types = tuple([_type_of(rows.model, name) for name in names])
     try:
         read = list(rows.values_list(*names))
-    except _NOT_CONVERTED:
+    except NOT_CONVERTED:
         read = _read_texts(rows, names, types)
     instants = [index for index, type_ in enumerate(types) if type_ is datetime]
     nullable = tuple([_is_nullable(rows.model, name) for name in names])
@@ -159,6 +160,7 @@ def _instant(text: str) -> datetime:
 
 _CONVERTERS: Mapping[type, Callable[[str], Any]] = {
     int: int,
+    float: float,
     bool: {"1": True, "0": False, "true": True, "false": False}.__getitem__,
     datetime: _instant,
     UUID: UUID,

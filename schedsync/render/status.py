@@ -2,117 +2,306 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, is_dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from schedsync.core.names import and_more
-from schedsync.core.status import BeatStatus, Failed, Late, Status
+from schedsync.core.status import (
+    BeatStatus,
+    Broken,
+    Failed,
+    LastApply,
+    Late,
+    Listed,
+    Management,
+    Status,
+    Stopped,
+    T,
+    Verdict,
+)
 from schedsync.core.timing import instant_text
+from schedsync.core.verdict import nobody_leads, wrong_clocks
 from schedsync.render.json_ import dump
 from schedsync.render.text import Paint, plain
 from schedsync.render.words import printable
 
 _MOST = 20
+#: The columns before the text of a line: its label.
+_LABEL = 9
+_COLOURS = {Verdict.OK: "green", Verdict.NOT_OK: "red", Verdict.UNKNOWN: "yellow"}
+_STOCK = "no Beat of schedsync's own is running; stock Beat cannot be seen"
 
 
 def status_text(value: Status, paint: Paint = plain) -> str:
-    """Write who leads, and what does not run as it should."""
-    return "\n".join([*_beats(value, paint), "", *_schedules(value, paint)])
+    """Write the verdict, and then one labelled line for each thing that is worth a line."""
+    blocks = {
+        "Beat": _beats(value, paint),
+        "Apply": (_apply(apply, value) for apply in value.management.applies[:_MOST]),
+        "Stopped": _stopped(value.management, paint),
+        "Drift": _drift(value.management, paint),
+        "Overdue": _some(value.schedules.overdue, lambda late: _overdue(late, value), paint, "red"),
+        "Failed": _some(value.failed, _failed, paint, "red"),
+        "Broken": _some(value.schedules.broken, _broken, paint, "red"),
+        "Managed": _managed(value),
+        "Note": _notes(value),
+    }
+    return "\n".join(
+        [_verdict(value, paint), *(line for label, lines in blocks.items() for line in _block(label, lines))]
+    )
+
+
+def host_text(value: Status, paint: Paint = plain) -> str:
+    """Write whether a Beat is live on this host."""
+    return "\n".join([_verdict(value, paint), *_block("Beat", (_beat(beat, value, paint) for beat in value.beats))])
+
+
+def _verdict(value: Status, paint: Paint) -> str:
+    why = ", ".join(value.problems.values())
+    if value.verdict is Verdict.UNKNOWN:
+        why = _STOCK
+    word = paint(value.verdict.value, _COLOURS[value.verdict])
+    return f"{word}  {paint(why, 'bold')}" if why else word
+
+
+def _block(label: str, lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield f"{label:<{_LABEL}}{line}"
+        label = ""
 
 
 def _beats(value: Status, paint: Paint) -> Iterator[str]:
     if not value.beats:
-        yield paint("No Beat of schedsync's own is running", "yellow")
-        yield "  stock Beat cannot be seen from here; `celery beat --scheduler schedsync.beat:Scheduler` can"
-    elif not any(beat.leads for beat in value.beats):
-        yield paint("Nobody leads: no task is sent", "red")
+        last = value.last_beat
+        if last is not None:
+            ended = "did not end in good order" if last.ended_at is None else f"ended {_time(last.ended_at)}"
+            yield paint("none is live", "red") + (f"; {printable(last.name)} {ended}" if last.name else "")
+        return
+    if nobody_leads(value):
+        yield paint("nobody leads, so no task is sent", "red")
+    yield " · ".join([*(_beat(beat, value, paint) for beat in value.beats), *_surroundings(value, paint)])
     for beat in value.beats:
-        yield f"{beat.name} {paint(_leads(beat), 'green') if beat.leads else 'stands by'}"
-        seen = f"seen {beat.seen.total_seconds():.0f} s ago"
-        yield f"  {_loaded(beat, value.number)}; {beat.schedules:,} schedules; {seen}"
         if beat.trouble:
-            yield paint(f"  {printable(beat.trouble)}", "red")
+            yield paint(f"{printable(beat.name)}: {printable(beat.trouble)}", "red")
 
 
-def _leads(beat: BeatStatus) -> str:
-    since = f" since {_time(beat.leads_since)}" if beat.leads_since else ""
-    return f"sends{since}, without an election" if beat.election == "none" else f"leads{since}, epoch {beat.epoch}"
+def _beat(beat: BeatStatus, value: Status, paint: Paint) -> str:
+    parts = [_role(beat, paint)]
+    if beat.leads and beat.leads_since:
+        parts[0] += f" since {_time(beat.leads_since)}"
+    if beat.leads and beat.election == "none":
+        parts.append("without an election")
+    elif beat.leads:
+        parts.append(f"epoch {beat.epoch}")
+    return ", ".join([*parts, *_last_tick(beat, value), *_loaded(beat, value)])
 
 
-def _loaded(beat: BeatStatus, number: int) -> str:
+def _role(beat: BeatStatus, paint: Paint) -> str:
+    return f"{paint('leading', 'green') if beat.leads else 'standby'} {printable(beat.name)}"
+
+
+def _last_tick(beat: BeatStatus, value: Status) -> Iterator[str]:
+    report = beat.report
+    if beat.leads and report is not None and report.last_tick is not None:
+        yield f"last tick {_span(value.clock - report.last_tick)} ago"
+        if report.last_late is not None:
+            yield f"{max(report.last_late, 0.0):.2f} s late"
+
+
+def _loaded(beat: BeatStatus, value: Status) -> Iterator[str]:
     if beat.loaded_at is None:
-        return "has loaded nothing yet"
-    missing = number - beat.loaded
-    behind = f", {missing} behind" if missing > 0 else ""
-    return f"loaded change {beat.loaded}{behind} at {_time(beat.loaded_at)}"
+        yield "has loaded nothing yet"
+    elif (missing := value.number - beat.loaded) > 0:
+        yield f"{missing} {'change' if missing == 1 else 'changes'} behind"
+    yield f"{beat.schedules:,} schedules"
 
 
-def _schedules(value: Status, paint: Paint) -> Iterator[str]:
-    yield f"{value.enabled:,} schedules enabled, {len(value.due):,} due, {len(value.overdue):,} overdue"
-    for late in value.overdue[:_MOST]:
-        yield paint(f"  overdue: {printable(late.name)}, since {_time(late.tick)}", "red")
-    yield from _more(value.overdue)
-    for failed in value.failed[:_MOST]:
-        yield paint(f"  {_failed(failed)}", "red")
-    yield from _more(value.failed)
-    groups = {
-        "cannot run, see `schedsync doctor`": value.broken,
-        "enabled, but their task is not registered here": value.unregistered,
-        "never ran": value.never_ran,
-        "disabled for more than 30 days": value.disabled_long,
-    }
-    for title, names in groups.items():
-        if names:
-            yield f"{title}: {', '.join(map(printable, names[:_MOST]))}"
-            yield from _more(names)
+def _surroundings(value: Status, paint: Paint) -> Iterator[str]:
+    """Yield how the clocks and the broker are, as far as Beats report it."""
+    reports = [beat.report for beat in value.beats if beat.report is not None]
+    if wrong := wrong_clocks(value):
+        yield paint(", ".join(map(_clock, wrong)), "red")
+    elif reports and all(report.clock_ahead is not None for report in reports):
+        yield "clocks agree"
+    for beat in value.beats:
+        if beat.leads and beat.report is not None:
+            yield _broker(beat, paint)
+
+
+def _clock(beat: BeatStatus) -> str:
+    ahead = (beat.report.clock_ahead if beat.report else None) or 0.0
+    return f"the clock of {printable(beat.name)} is {abs(ahead):.1f} s {'ahead' if ahead > 0 else 'behind'}"
+
+
+def _broker(beat: BeatStatus, paint: Paint) -> str:
+    report = beat.report
+    if report is None or not report.broker_trouble:
+        return "broker up"
+    since = f" since {_time(report.broker_trouble_since)}" if report.broker_trouble_since else ""
+    return paint(f"broker away{since}: {printable(report.broker_trouble)}", "red")
+
+
+def _apply(apply: LastApply, value: Status) -> str:
+    commit = f"@{printable(apply.commit)}" if apply.commit else ""
+    environment = f" in {printable(apply.environment)}" if apply.environment else ""
+    counts = ", ".join(f"{count:,} {printable(kind)}" for kind, count in sorted(apply.counts.items()) if count)
+    who = f"{_span(value.at - apply.at)} ago by {printable(apply.who)}"
+    return f"{printable(apply.set)}{commit}{environment} {who}" + (f": {counts}" if counts else "")
+
+
+def _stopped(value: Management, paint: Paint) -> Iterator[str]:
+    yield from _some(value.paused, _pause, paint, "yellow")
+    if value.held is not None:
+        yield from _some(value.held, _held, paint, "yellow")
+
+
+def _pause(pause: Stopped) -> str:
+    until = f"until {_time(pause.until)}" if pause.until else "until `schedsync resume`"
+    return f"paused {printable(pause.name)} {until} by {printable(pause.who or '')}: {printable(pause.reason or '')}"
+
+
+def _held(held: Stopped) -> str:
+    since = f" since {_time(held.since)}" if held.since else ""
+    return f"held {printable(held.name)} by {printable(held.who) if held.who else 'an unknown user'}{since}"
+
+
+def _drift(value: Management, paint: Paint) -> Iterator[str]:
+    if value.drifted is None:
+        yield paint("not compared: too many rows were saved since the last apply; ask `schedsync drift`", "yellow")
+    elif value.drifted.count:
+        yield paint(f"{value.drifted.count:,} edited since the last apply: {_names(value.drifted)}", "yellow")
+
+
+def _overdue(late: Late, value: Status) -> str:
+    return f"{printable(late.name)}, due {_time(late.tick)} ({_span(value.at - late.tick)})"
 
 
 def _failed(failed: Failed) -> str:
     what = "not sent" if failed.given_up else "refused, and tried again"
-    tick, at = _time(failed.tick), _time(failed.at)
-    return f"{what}: {printable(failed.name)}, tick {tick}, at {at}: {printable(failed.reason)}"
+    return (
+        f"{printable(failed.name)} {what}, tick {_time(failed.tick)}, at {_time(failed.at)}: {printable(failed.reason)}"
+    )
 
 
-def _more(values: Sequence[Any]) -> Iterator[str]:
-    if more := and_more(len(values), _MOST):
-        yield f" {more}"
+def _broken(broken: Broken) -> str:
+    return f"{printable(broken.name)}: {printable(broken.reason)}"
+
+
+def _managed(value: Status) -> Iterator[str]:
+    enabled = f"{value.schedules.enabled:,} enabled, {value.schedules.due.count:,} due"
+    rows = value.management.unmanaged
+    other = f" · {rows.count:,} {'row' if rows.count == 1 else 'rows'} managed by nobody: {_names(rows)}"
+    yield f"{value.management.managed:,} · {enabled}{other if rows.count else ''}"
+
+
+def _notes(value: Status) -> Iterator[str]:
+    groups = {
+        "enabled, but their task is not registered here": value.schedules.unregistered,
+        "never ran": value.schedules.never_ran,
+        "disabled for more than 30 days": value.schedules.disabled_long,
+    }
+    for title, names in groups.items():
+        if names.count:
+            yield f"{title}: {_names(names)}"
+
+
+def _some(values: Listed[T], text: Callable[[T], str], paint: Paint, colour: str) -> Iterator[str]:
+    """Yield a line for each of the first entries, and how many more there are."""
+    for value in values.first[:_MOST]:
+        yield paint(text(value), colour)
+    if more := and_more(values.count, _MOST):
+        yield more.strip()
+
+
+def _names(names: Listed[str]) -> str:
+    return ", ".join(map(printable, names.first[:_MOST])) + and_more(names.count, _MOST)
 
 
 def _time(value: datetime) -> str:
-    return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{value:%a %d %b %H:%M:%S}".removesuffix(":00") + " UTC"
+
+
+def _span(value: timedelta) -> str:
+    """Write a length of time in its two largest units."""
+    seconds = max(int(value.total_seconds()), 0)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    if seconds < 86400:
+        return f"{seconds // 3600} h {seconds % 3600 // 60:02} min"
+    return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
 
 
 def status_json(value: Status) -> str:
-    """Write all of it; instants in UTC, ``seen`` in seconds."""
+    """Write all of it; instants in UTC, ``seen`` in seconds. A list has at most 1,000 entries, ``counts`` has all."""
+    lists = _lists(value)
     return dump(
         {
-            "version": 1,
-            "at": instant_text(value.at),
-            "number": value.number,
-            "beats": [_beat_document(beat) for beat in value.beats],
-            "enabled": value.enabled,
-            "due": [_late_document(late) for late in value.due],
-            "overdue": [_late_document(late) for late in value.overdue],
-            "failed": [_failed_document(failed) for failed in value.failed],
-            "never_ran": list(value.never_ran),
-            "disabled_long": list(value.disabled_long),
-            "unregistered": list(value.unregistered),
-            "broken": list(value.broken),
+            **_head(value),
+            "last_beat": None if value.last_beat is None else _document(value.last_beat),
+            "applies": [_document(apply) for apply in value.management.applies],
+            "enabled": value.schedules.enabled,
+            "managed": value.management.managed,
+            "counts": {name: None if entries is None else entries.count for name, entries in lists.items()},
+            **{
+                name: None if entries is None else [_document(entry) for entry in entries.first]
+                for name, entries in lists.items()
+            },
         }
     )
 
 
+def host_json(value: Status) -> str:
+    """Write whether a Beat is live on this host."""
+    return dump(_head(value))
+
+
+def _head(value: Status) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "verdict": value.verdict.value,
+        "problems": [{"code": code, "message": message} for code, message in value.problems.items()],
+        "at": instant_text(value.at),
+        "number": value.number,
+        "beats": [_beat_document(beat) for beat in value.beats],
+    }
+
+
+def _lists(value: Status) -> dict[str, Listed[Any] | None]:
+    schedules, management = value.schedules, value.management
+    return {
+        "due": schedules.due,
+        "overdue": schedules.overdue,
+        "failed": value.failed,
+        "broken": schedules.broken,
+        "never_ran": schedules.never_ran,
+        "disabled_long": schedules.disabled_long,
+        "unregistered": schedules.unregistered,
+        "paused": management.paused,
+        "held": management.held,
+        "drifted": management.drifted,
+        "unmanaged": management.unmanaged,
+    }
+
+
 def _beat_document(beat: BeatStatus) -> dict[str, Any]:
-    values = {**asdict(beat), "seen": round(beat.seen.total_seconds(), 3)}
-    return {name: instant_text(value) if isinstance(value, datetime) else value for name, value in values.items()}
+    values: dict[str, Any] = _document(beat)
+    if beat.report is not None:
+        broken = {"broken_count": beat.report.broken.count, "broken": _document(beat.report.broken.first)}
+        values["report"] = {**values["report"], **broken}
+    return values
 
 
-def _failed_document(failed: Failed) -> dict[str, Any]:
-    values = asdict(failed).items()
-    return {name: instant_text(value) if isinstance(value, datetime) else value for name, value in values}
-
-
-def _late_document(late: Late) -> dict[str, str]:
-    return {"name": late.name, "tick": instant_text(late.tick)}
+def _document(value: Any) -> Any:
+    """Return a value as JSON values."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _document(asdict(value))
+    if isinstance(value, dict):
+        return {name: _document(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_document(entry) for entry in value]
+    if isinstance(value, timedelta):
+        return round(value.total_seconds(), 3)
+    return instant_text(value) if isinstance(value, datetime) else value

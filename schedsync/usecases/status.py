@@ -2,97 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from celery import current_app
 
-from schedsync.calendar.ticks import GRACE, Lateness, first_tick, last_tick, tick_after
-from schedsync.core.observed import Observed, Row
-from schedsync.core.schedule import Spec, completed_at
-from schedsync.core.status import BeatStatus, Failed, Late, Status
-from schedsync.core.timing import MICROSECOND, Crontab
-from schedsync.database.beats import last_number, live_beats
+from schedsync.calendar.overdue import Moment
+from schedsync.core.location import Location
+from schedsync.core.observed import Managed, Observed, Paused
+from schedsync.core.schedule import Desired, Schedule
+from schedsync.core.status import (
+    BeatReport,
+    BeatStatus,
+    Broken,
+    Listed,
+    Management,
+    Schedules,
+    Status,
+    Stopped,
+    Verdict,
+    named,
+)
+from schedsync.core.verdict import judge
+from schedsync.database import management
+from schedsync.database.admin_log import last_edits
+from schedsync.database.beats import last_beat, last_number, live_beats, read_reports
 from schedsync.database.clock import DatabaseNow, now
-from schedsync.database.failures import send_failures
 from schedsync.database.faults import database_errors
-from schedsync.database.observe import observe_rows
+from schedsync.database.observe import observe_entries
 from schedsync.database.use_tz import require_use_tz
-from schedsync.database.values import read_values
-from schedsync.models import ApplyLock, Beat, ManagedSchedule, SendFailure
+from schedsync.models import ApplyLock, Beat
+from schedsync.models import BeatReport as ReportRow
+from schedsync.planning.diff import Difference, diff
 from schedsync.usecases.celery_settings import import_tasks
+from schedsync.usecases.schedule_status import ScheduleReader
 
 #: A tick is overdue when it is later than this. Stock Beat writes its runs back only every three minutes.
 OVERDUE = timedelta(seconds=60)
 OVERDUE_WITH_STOCK = timedelta(seconds=300)
-#: A schedule that is disabled for longer than this was perhaps forgotten.
-LONG = timedelta(days=30)
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """The state to report on, and its time; ``leads_since`` is None where no Beat of schedsync's own leads."""
-
-    observed: Observed
-    now: datetime
-    grace: timedelta
-    leads_since: datetime | None
-
-
-def status(using: str) -> Status:
-    """Read how Beat and the schedules are doing.
+def status(using: str, expected_beats: int | None = None) -> Status:
+    """Read how Beat and the schedules are doing, and judge it; ``expected_beats`` is how many Beats should be live.
 
     Raises Unavailable where the database is not there or not migrated, WrongUsage where ``USE_TZ`` is off.
     """
     require_use_tz()
+    import_tasks(current_app)
     at = now()
     with database_errors(using):
-        beats = live_beats(using)
-        # A Beat that was killed still has ``leads`` set: the true leader has the highest epoch.
-        epoch = max((beat.epoch for beat in beats if beat.leads), default=0)
-        for beat in beats:
-            beat.leads = beat.leads and beat.epoch == epoch
-        since = next((beat.leads_since or at for beat in beats if beat.leads), None)
-        moment = _Moment(observe_rows(using), at, OVERDUE if beats else OVERDUE_WITH_STOCK, since)
-        recent = ManagedSchedule.objects.using(using).filter(applied_at__gt=at - LONG)
-        applied = {str(name) for (name,) in read_values(recent, ["name"])}
-        # The Beats' times come from the database's clock, so their ages are computed with it.
-        database_now = ApplyLock.objects.using(using).values_list(DatabaseNow(), flat=True).first()
-        number = last_number(using)
-        failures = send_failures(using)
-    import_tasks(current_app)
-    return _status(beats, database_now or at, number, moment, applied, failures)
+        beats = _live_beats(using)
+        reports = read_reports(using)
+        clock = _database_clock(using, at)
+        reader = _reader(using, beats, at)
+        read = Status(
+            at=at,
+            clock=clock,
+            number=last_number(using),
+            beats=tuple(_beat(beat, clock, reports) for beat in beats),
+            last_beat=None if beats else last_beat(using, reports.values()),
+            schedules=reader.read(),
+            failed=reader.failed(),
+            management=_management(using, at, reader.pauses),
+        )
+    read = replace(read, schedules=_as_beat_reports(read))
+    verdict, problems = judge(read, expected_beats)
+    return replace(read, verdict=verdict, problems=problems)
 
 
-def _status(
-    beats: list[Beat],
-    database_now: datetime,
-    number: int,
-    moment: _Moment,
-    applied: Collection[str],
-    failures: Mapping[int, SendFailure],
-) -> Status:
-    rows = sorted(moment.observed.rows.values(), key=lambda row: row.name)
-    enabled = [row for row in rows if row.spec is not None and row.spec.enabled and not row.problems]
-    late = list(_late(enabled, moment))
-    registered = current_app.tasks
-    return Status(
-        at=moment.now,
-        number=number,
-        beats=tuple(_beat(beat, database_now) for beat in beats),
-        enabled=len(enabled),
-        due=tuple(schedule for schedule in late if moment.now - schedule.tick <= moment.grace),
-        overdue=tuple(schedule for schedule in late if moment.now - schedule.tick > moment.grace),
-        failed=tuple(_failed(rows, failures)),
-        never_ran=tuple(row.name for row in enabled if not row.total_run_count and row.last_run_at is None),
-        disabled_long=tuple(row.name for row in rows if row.name not in applied and _is_disabled_long(row, moment)),
-        unregistered=tuple(row.name for row in enabled if row.spec and row.spec.task not in registered),
-        broken=tuple(row.name for row in rows if row.problems and (row.spec is None or row.spec.enabled)),
-    )
+def status_of_host(using: str) -> Status:
+    """Read whether a Beat is live on this host; nothing else is read.
+
+    Raises Unavailable where the database is not there or not migrated, WrongUsage where ``USE_TZ`` is off.
+    """
+    require_use_tz()
+    at, host = now(), socket.gethostname()[:200]
+    with database_errors(using):
+        beats = [beat for beat in _live_beats(using) if beat.host == host]
+        reports = read_reports(using) if beats else {}
+        clock = _database_clock(using, at)
+        read = Status(at, clock, last_number(using), beats=tuple(_beat(beat, clock, reports) for beat in beats))
+    if beats:
+        return replace(read, verdict=Verdict.OK)
+    return replace(read, verdict=Verdict.NOT_OK, problems={"no_beat": "no Beat is live on this host"})
 
 
-def _beat(beat: Beat, database_now: datetime) -> BeatStatus:
+def _live_beats(using: str) -> list[Beat]:
+    """Return the live Beats; one that was killed still has ``leads`` set, and the true leader the highest epoch."""
+    beats = live_beats(using)
+    epoch = max((beat.epoch for beat in beats if beat.leads), default=0)
+    for beat in beats:
+        beat.leads = beat.leads and beat.epoch == epoch
+    return beats
+
+
+def _database_clock(using: str, at: datetime) -> datetime:
+    """Return the database's time, by which the ages of the Beats' times are computed."""
+    return ApplyLock.objects.using(using).values_list(DatabaseNow(), flat=True).first() or at
+
+
+def _reader(using: str, beats: list[Beat], at: datetime) -> ScheduleReader:
+    since = next((beat.leads_since or at for beat in beats if beat.leads), None)
+    moment = Moment(at, since, current_app.conf.beat_cron_starting_deadline)
+    return ScheduleReader(using, moment, OVERDUE if beats else OVERDUE_WITH_STOCK)
+
+
+def _beat(beat: Beat, clock: datetime, reports: Mapping[UUID, ReportRow]) -> BeatStatus:
+    report = reports.get(beat.pk)
     return BeatStatus(
         id=str(beat.pk),
         name=str(beat),
@@ -101,74 +121,78 @@ def _beat(beat: Beat, database_now: datetime) -> BeatStatus:
         leads_since=beat.leads_since,
         epoch=beat.epoch,
         started_at=beat.started_at,
-        seen=database_now - beat.seen_at,
+        seen=clock - beat.seen_at,
         loaded=beat.loaded,
         loaded_at=beat.loaded_at,
         schedules=beat.schedules,
         trouble=beat.trouble,
+        report=None if report is None else _report(report),
     )
 
 
-def _failed(rows: list[Row], failures: Mapping[int, SendFailure]) -> Iterator[Failed]:
-    for row in rows:
-        failure = failures.get(row.id)
-        if failure is not None and _is_last(failure, row):
-            yield Failed(row.name, failure.tick, failure.failed_at, failure.reason, failure.given_up)
+def _report(report: ReportRow) -> BeatReport:
+    return BeatReport(
+        broken=Listed(report.broken_count or 0, _broken(report.broken)),
+        broker_trouble=report.broker_trouble or "",
+        broker_trouble_since=report.broker_trouble_since,
+        last_tick=report.last_tick,
+        last_late=report.last_late,
+        clock_ahead=report.clock_ahead,
+        environment=report.environment,
+    )
 
 
-def _is_last(failure: SendFailure, row: Row) -> bool:
-    """Say whether nothing was sent since, and nobody has stopped the schedule or made it anew."""
-    last, spec = row.last_run_at, row.spec
-    if spec is None or not (spec.enabled or (failure.given_up and spec.one_off)):
-        return False
-    if last is None:
-        return row.date_changed is None or row.date_changed <= failure.failed_at
-    # The run of a message that was given up is written back too.
-    return last <= failure.tick if failure.given_up else last < failure.tick
+def _broken(text: str) -> tuple[Broken, ...]:
+    try:
+        return tuple(Broken(str(name), str(reason)) for name, reason in json.loads(text))
+    except (ValueError, TypeError):
+        return ()
 
 
-def _late(rows: list[Row], moment: _Moment) -> Iterator[Late]:
-    for row in rows:
-        if row.spec is not None and not completed_at(row.spec, moment.now):
-            tick = _tick(row, row.spec, moment)
-            if tick is not None:
-                yield Late(row.name, tick)
+def _as_beat_reports(read: Status) -> Schedules:
+    """Return the schedules; a Beat that sends knows better than we do which of them cannot run."""
+    reports = [beat.report for beat in read.beats if beat.leads and beat.report is not None]
+    return replace(read.schedules, broken=reports[0].broken) if reports else read.schedules
 
 
-def _tick(row: Row, spec: Spec, moment: _Moment) -> datetime | None:
-    """Return the oldest missed tick that is still due, or None."""
-    if spec.one_off and row.total_run_count:
-        return None
-    last = row.last_run_at or row.date_changed or moment.now
-    tick = first_tick(spec.timing, last, spec.start_at, ran=row.last_run_at is not None)
-    if tick is None or tick > moment.now:
-        return None
-    # Only a leader skips missed ticks.
-    earliest = None if moment.leads_since is None else _earliest(_lateness(spec), moment.now, moment.leads_since)
-    if earliest is not None and tick < earliest:
-        following = tick_after(spec.timing, last_tick(spec.timing, tick, earliest - MICROSECOND))
-        return following if following is not None and following <= moment.now else None
-    return tick
+def _management(using: str, at: datetime, pauses: Mapping[str, Paused]) -> Management:
+    ids = management.entries_to_compare(using)
+    held: Listed[Stopped] | None = None
+    drifted: Listed[str] | None = None
+    if ids is not None:
+        observed = observe_entries(using, ids)
+        difference = diff(_as_applied(observed), observed, at)
+        held = Listed.of(_held(using, difference, observed))
+        drifted = Listed.of(sorted({change.name for change in difference.changes}))
+    return Management(
+        applies=management.last_applies(using),
+        managed=management.count_managed(using),
+        unmanaged=management.unmanaged(using),
+        paused=Listed.of(sorted((_paused(pause) for pause in pauses.values() if not pause.ended(at)), key=named)),
+        held=held,
+        drifted=drifted,
+    )
 
 
-def _earliest(lateness: Lateness, now: datetime, leads_since: datetime) -> datetime | None:
-    """Return the instant since which missed ticks are still sent; None where all of them are."""
-    if lateness.deadline is not None:
-        return now - lateness.deadline
-    return leads_since - GRACE if lateness.missed == "none" else None
+def _as_applied(observed: Observed) -> Desired:
+    """Return the schedules as they were applied last; ``ignore_changes`` is not known here."""
+    return Desired.of(schedule for managed in observed.ledger.values() if (schedule := _schedule(managed)) is not None)
 
 
-def _lateness(spec: Spec) -> Lateness:
-    seconds = spec.starting_deadline
-    if seconds is None and isinstance(spec.timing, Crontab):
-        seconds = current_app.conf.beat_cron_starting_deadline
-    return Lateness(spec.missed_runs, None if seconds is None else timedelta(seconds=seconds))
+def _schedule(managed: Managed) -> Schedule | None:
+    place = managed.location or Location("", 1, 1)
+    return None if managed.spec is None else Schedule(managed.name, managed.spec, place)
 
 
-def _is_disabled_long(row: Row, moment: _Moment) -> bool:
-    """Say whether a row was disabled long ago; an UPDATE by hand records no time, so it is not noticed."""
-    if row.spec is None or row.spec.enabled or row.date_changed is None or completed_at(row.spec, moment.now):
-        return False
-    paused = moment.observed.pauses.get(row.name)
-    since = row.date_changed if paused is None else max(row.date_changed, paused.since)
-    return moment.now - since > LONG
+def _held(using: str, difference: Difference, observed: Observed) -> list[Stopped]:
+    rows = {held.name: observed.rows[held.name].id for held in difference.held if held.name in observed.rows}
+    edits = last_edits(using, rows)
+    stopped = []
+    for name, row_id in sorted(rows.items()):
+        edit = edits.get(row_id)
+        stopped.append(Stopped(name, who=edit.user if edit else None, since=edit.time if edit else None))
+    return stopped
+
+
+def _paused(pause: Paused) -> Stopped:
+    return Stopped(pause.name, pause.who, pause.reason, pause.since, pause.until)

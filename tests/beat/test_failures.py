@@ -56,7 +56,7 @@ def test_a_message_that_can_never_be_sent_is_shown_and_said_ever_more_rarely(
         "given_up": True,
     }
     assert status(project) == (2, [expected])
-    assert "  not sent: x, tick 2026-11-23 10:08:00 UTC, at " in text(project).out
+    assert "Failed   x not sent, tick Mon 23 Nov 10:08 UTC, at " in text(project).out
 
     beat.scheduler.fails_at = None
     beat.run(MINUTE)
@@ -77,7 +77,7 @@ def test_a_message_that_is_refused_is_shown_until_it_is_sent(project: Project, c
     beat = failing(project, clock, MessageNacked())
     code, (failed,) = status(project)
     assert (code, failed["name"], failed["given_up"]) == (2, "x", False)
-    assert "refused, and tried again: x" in text(project).out
+    assert "x refused, and tried again, tick " in text(project).out
 
     beat.scheduler.fails_at = None
     beat.tried_again()

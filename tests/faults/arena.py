@@ -21,9 +21,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import ConnectionHandler
 
+from schedsync.models import ApplyLock
 from tests.acceptance.shop import EXAMPLE, Shop, shop
 
 ROOT = Path(__file__).parents[2]
@@ -32,10 +34,9 @@ DATABASES = ("default", "postgresql", "mariadb")
 PATIENCE = 180.0
 #: How the message of a commit begins: others speak of a column of that name.
 COMMIT = {"postgresql": b"\x0bCOMMIT", "mariadb": b"\x03COMMIT"}
-TABLES = (
-    "schedsync_claim", "schedsync_beat", "schedsync_lease", "schedsync_leaderlock", "schedsync_managedschedule",
-    "schedsync_pause", "schedsync_syncrun", "django_celery_beat_periodictask", "django_celery_beat_intervalschedule",
-    "django_celery_beat_crontabschedule", "django_celery_beat_periodictasks",
+UPSTREAM = (
+    "django_celery_beat_periodictask", "django_celery_beat_intervalschedule", "django_celery_beat_crontabschedule",
+    "django_celery_beat_periodictasks",
 )  # fmt: skip
 
 
@@ -143,7 +144,8 @@ class Arena:
 
     def clear(self) -> None:
         """Empty the tables and the logs."""
-        for table in TABLES:
+        ours = [model for model in apps.get_app_config("schedsync").get_models() if model is not ApplyLock]
+        for table in (*(model._meta.db_table for model in ours), *UPSTREAM):
             self.sql(f"DELETE FROM {table}")
         for file in (*self.project.root.glob("beat*.log"), *self.project.root.glob("*.jsonl")):
             file.unlink()
