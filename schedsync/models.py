@@ -176,3 +176,28 @@ class Beat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}"
+
+
+class BeatReport(models.Model):
+    """What a Beat reports beyond its heartbeat; the report of the last Beat stays when that Beat has ended.
+
+    ``beat`` is the id of the Beat's row, without a constraint. NULL means unknown.
+    """
+
+    beat = models.UUIDField(primary_key=True)
+    name = models.CharField(max_length=220, help_text="Host and process.")
+    ended_at = models.DateTimeField(null=True, help_text="By the database's clock; NULL until it ends in good order.")
+    broken_count = models.BigIntegerField(default=0, help_text="Counts the enabled rows that cannot run.")
+    broken = models.TextField(default="[]", help_text="The first of them as JSON: pairs of name and reason.")
+    broker_trouble = models.TextField(blank=True, default="", help_text="Why the broker cannot be reached, if so.")
+    broker_trouble_since = models.DateTimeField(null=True, help_text="By the database's clock.")
+    last_tick = models.DateTimeField(null=True, help_text="The tick that it sent last.")
+    last_late = models.FloatField(null=True, help_text="How late that tick was sent, in seconds.")
+    clock_ahead = models.FloatField(null=True, help_text="Seconds that its clock is ahead of the database's.")
+    environment = models.CharField(max_length=100, null=True)
+
+    class Meta:
+        verbose_name = "report of a Beat"
+
+    def __str__(self) -> str:
+        return self.name

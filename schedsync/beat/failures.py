@@ -40,7 +40,7 @@ class Failures:
         # Further attempts for one tick fail for the same reason.
         if self._written.get(row_id) != message.tick or given_up:
             self._noted[row_id] = SendFailure(
-                row_id=row_id, tick=message.tick, failed_at=DatabaseNow(), reason=_reason(error), given_up=given_up
+                row_id=row_id, tick=message.tick, failed_at=DatabaseNow(), reason=reason_of(error), given_up=given_up
             )
         count = self._in_a_row[row_id]
         return count if count & (count - 1) == 0 else 0
@@ -92,7 +92,7 @@ def _upsert(using: str, failures: list[SendFailure]) -> None:
     )
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return an error in one line that every database can hold, without secrets."""
     lines = str(masked(str(error))).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

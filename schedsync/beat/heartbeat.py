@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
+from schedsync.beat.report import Report
 from schedsync.database.clock import DatabaseNow
 from schedsync.models import Beat
 
@@ -24,20 +25,29 @@ _KEPT = timedelta(days=1)
 
 @dataclass
 class Heartbeat:
-    """The row of this Beat, written when a column changes, and every ``every`` seconds to count as alive."""
+    """The row of this Beat, written when a column changes, and every ``every`` seconds to count as alive.
+
+    With it the Beat's report is written, if it has changed.
+    """
 
     using: str
     id: uuid.UUID
     election: str
     every: float
+    report: Report
     _written: dict[str, Any] = field(default_factory=dict)
     _next: float = 0.0
 
-    def write(self, *, has_loaded: bool, **columns: Any) -> None:
+    def write(self, *, leads: bool, has_loaded: bool, **columns: Any) -> None:
         """Write the columns that changed, and the time of the load; times are by the database's clock."""
+        columns["leads"] = leads
         changed = {name: value for name, value in columns.items() if self._written.get(name, _UNKNOWN) != value}
-        if not changed and not has_loaded and time.monotonic() < self._next:
-            return
+        reported = self.report.changes(leads=leads)
+        is_time = changed or has_loaded or self.report.is_urgent(reported) or time.monotonic() >= self._next
+        if is_time:
+            self._write(changed, reported, has_loaded=has_loaded)
+
+    def _write(self, changed: dict[str, Any], reported: dict[str, Any], *, has_loaded: bool) -> None:
         times: dict[str, Any] = {"seen_at": DatabaseNow()}
         if has_loaded or "loaded" in changed:
             times["loaded_at"] = DatabaseNow()
@@ -48,7 +58,10 @@ class Heartbeat:
             # If the answer to the first insert was lost, it is not known whether the row is there.
             if not rows.update(**changed, **times):
                 self._introduce({**self._written, **changed, **times})
+            is_reported = self.report.write(reported)
         self._written |= changed
+        if is_reported:
+            self.report.accept(reported)
         self._next = time.monotonic() + self.every
 
     def begin(self) -> None:
@@ -68,6 +81,7 @@ class Heartbeat:
 
     def leave(self) -> None:
         """Delete the row: a Beat that ends in good order is not missing."""
+        self.report.leave()
         Beat.objects.using(self.using).filter(pk=self.id).delete()
         self._written.clear()
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import NamedTuple
 
 from schedsync.beat.agenda import Agenda
 from schedsync.beat.loaded_schedule import NO_NEXT_RUN, CannotRun, LoadedSchedule, Trace, load
@@ -38,6 +39,14 @@ class Reload:
     scanned: float = 0.0
 
 
+class Broken(NamedTuple):
+    """An enabled row that cannot run: its fingerprint, its name, and the reason."""
+
+    fingerprint: int
+    name: str
+    reason: str
+
+
 @dataclass(slots=True)
 class _Intake:
     """The ids of the rows that were there, and of those that were taken in, with the traces found in these."""
@@ -52,8 +61,8 @@ class Roster:
     """The schedules by the id of their row, in step with the agenda.
 
     ``cron_deadline`` is Celery's ``beat_cron_starting_deadline``, in seconds. ``broken`` holds enabled rows that cannot
-    run, each with its fingerprint and the reason; ``repairs`` the rows whose last run is to be corrected. ``reread``
-    holds the ids of rows that the next reload reads in any case; ``is_stale`` says that this reload should come soon.
+    run; ``repairs`` the rows whose last run is to be corrected. ``reread`` holds the ids of rows that the next reload
+    reads in any case; ``is_stale`` says that this reload should come soon.
     """
 
     using: str
@@ -61,7 +70,7 @@ class Roster:
     clock: Callable[[], float] = time.monotonic
     agenda: Agenda = field(default_factory=Agenda)
     schedules: dict[int, LoadedSchedule] = field(default_factory=dict)
-    broken: dict[int, tuple[int, str]] = field(default_factory=dict)
+    broken: dict[int, Broken] = field(default_factory=dict)
     reread: set[int] = field(default_factory=set)
     is_stale: bool = False
     repairs: RunRepairs = field(default_factory=RunRepairs)
@@ -126,7 +135,7 @@ class Roster:
         schedule = self.schedules.get(row_id)
         if schedule is None:
             known = self.broken.get(row_id)
-            return known is None or known[0] != fingerprint
+            return known is None or known.fingerprint != fingerprint
         lost_last_run = schedule.last_run is not None and not has_run
         return lost_last_run or schedule.fingerprint != fingerprint or schedule.managed != managed
 
@@ -195,7 +204,7 @@ class Roster:
 
     def _break(self, row_id: int, name: str, fingerprint: int, reason: str) -> None:
         self.drop([row_id])
-        self.broken[row_id] = (fingerprint, reason)
+        self.broken[row_id] = Broken(fingerprint, name, reason)
         logger.error("`%s` cannot run: %s", name, reason, extra={"schedule": name})
 
     def refresh(self) -> None:

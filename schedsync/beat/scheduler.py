@@ -30,6 +30,7 @@ from schedsync.beat.listen import listeners, wait
 from schedsync.beat.outage import Outage
 from schedsync.beat.pauses import Pauses
 from schedsync.beat.reloader import POLL, Reloader
+from schedsync.beat.report import Report
 from schedsync.beat.rivals import Rivals
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
@@ -41,6 +42,7 @@ from schedsync.database.bounded import reconnect
 from schedsync.database.collector import gc_paused
 from schedsync.database.notify import leader_setting
 from schedsync.database.use_tz import require_use_tz
+from schedsync.models import BeatReport
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +67,10 @@ class Scheduler(CeleryHooks):
         self.sender = Sender(self.app, patience=self.times.patience)
         self.roster = Roster(self.using, cron_deadline=self.app.conf.beat_cron_starting_deadline)
         self.reloader = Reloader(self.using, self.roster)
-        self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew)
+        self._tables = Tables(self.using)
+        has_reports = partial(self._tables.has, BeatReport)
+        self.report = Report(self.using, self.holder, self.roster, self.sender, has_reports)
+        self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew, self.report)
         self._rivals = Rivals(self.heartbeat, self.times.lease, expected=not election.checks_epoch)
         self._claims = Claims(self.using, self.holder, self.times.span, election.checks_epoch)
         self._dispatch = Dispatch(
@@ -74,7 +79,6 @@ class Scheduler(CeleryHooks):
         self._hand_over = HandOver(self.using, self._dispatch, self.leadership, self.heartbeat)
         self._pauses = Pauses(self.using, self.reloader, self.times.span)
         self._listeners = listeners(self.using, leader)
-        self._tables = Tables(self.using)
         self._outage = Outage(self.times.retry)
         self._is_set_up = self._has_loaded = self._has_begun = False
         self._ending = Ending()

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from enum import Enum
 from typing import Any
 
@@ -15,7 +16,7 @@ from celery import Celery
 from celery import _state as _celery_state
 from kombu.exceptions import EncodeError, OperationalError
 
-from schedsync.beat.failures import Failures
+from schedsync.beat.failures import Failures, reason_of
 from schedsync.beat.message import Message
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ class Sender:
     """Its own connection to the broker, on which no attempt takes long: a tick can wait, but Beat must not hang.
 
     ``patience`` is in seconds, and bounds the wait for an answer: RabbitMQ gives none while memory or disk run out.
+    ``trouble`` says why the broker cannot be reached, or is empty. ``last_tick`` is the tick of the last message that
+    was sent, and ``last_late`` how many seconds late it was.
     """
 
     def __init__(self, app: Celery, patience: float) -> None:
@@ -74,7 +77,9 @@ class Sender:
         self._patience = patience
         self._connection: Any = None
         self._producer: Any = None
-        self._was_down = False
+        self.trouble = ""
+        self.last_tick: datetime | None = None
+        self.last_late: float | None = None
         self.failures = Failures()
         # The ids of rows whose message broke a connection, and was not sent since.
         self._broke_at: set[int] = set()
@@ -95,9 +100,9 @@ class Sender:
             # With any error, such as a refused login, nothing can be sent now.
             self._down(error)
             return False
-        if self._was_down:
+        if self.trouble:
             logger.warning("the broker is back")
-        self._was_down = False
+        self.trouble = ""
         return True
 
     def _connect(self) -> Any:
@@ -150,6 +155,8 @@ class Sender:
             return self._failed(message, error, is_first=is_first)
         self._broke_at.discard(message.row_id)
         self.failures.succeeded(message.row_id)
+        self.last_tick = message.tick
+        self.last_late = (datetime.now(timezone.utc) - message.tick).total_seconds()
         return Fate.DONE
 
     def _failed(self, message: Message, error: Exception, *, is_first: bool) -> Fate:
@@ -186,9 +193,9 @@ class Sender:
         return Fate.BROKEN if isinstance(error, lost) else Fate.DONE
 
     def _down(self, error: Exception) -> None:
-        if not self._was_down:
+        if not self.trouble:
             logger.error("the broker cannot be reached, ticks wait for it: %s", error)
-        self._was_down = True
+        self.trouble = reason_of(error)
         self._drop()
 
     def close(self) -> None:
