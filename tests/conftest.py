@@ -19,7 +19,17 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from schedsync.cli import run
 from schedsync.database.schedule_rows import TIMING_MODELS
-from schedsync.models import Beat, BeatReport, Claim, Lease, ManagedSchedule, Pause, SendFailure, SyncRun
+from schedsync.models import (
+    Beat,
+    BeatReport,
+    Claim,
+    EnvironmentBinding,
+    Lease,
+    ManagedSchedule,
+    Pause,
+    SendFailure,
+    SyncRun,
+)
 from tests import router
 
 DATABASES = ("default", "postgresql", "mariadb")
@@ -63,7 +73,7 @@ def using(request: pytest.FixtureRequest, test_databases: None, django_db_blocke
 def empty(alias: str) -> None:
     """Delete every row that a test can have left."""
     connections[alias].close()
-    ours = (ManagedSchedule, Pause, SyncRun, Claim, Beat, Lease, SendFailure, BeatReport)
+    ours = (EnvironmentBinding, ManagedSchedule, Pause, SyncRun, Claim, Beat, Lease, SendFailure, BeatReport)
     for model in (LogEntry, PeriodicTask, *TIMING_MODELS.values(), PeriodicTasks, *ours):
         model._default_manager.using(alias).all()._raw_delete(alias)
     get_user_model()._default_manager.using(alias).all().delete()
@@ -137,8 +147,9 @@ def project(using: str, files: Project) -> Project:
 
 
 @pytest.fixture
-def clock() -> Iterator[Any]:
-    """A frozen clock, at a Monday morning in winter."""
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A frozen clock, at a Monday morning in winter; for Beat it is the database's clock too."""
+    monkeypatch.setattr("schedsync.beat.clock_check.database_time", lambda _using: datetime.now(timezone.utc))
     with time_machine.travel(NOW, tick=False) as traveller:
         yield traveller
 

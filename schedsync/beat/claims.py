@@ -10,7 +10,7 @@ it again under the same task id.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -37,7 +37,7 @@ _COLUMNS = ("row_id", "tick", "batch", "epoch", "claimed_at", "confirmed")
 
 
 class LeaseLost(Exception):
-    """Another Beat has the lease: nothing was claimed."""
+    """Another Beat has the lease, or this Beat must not have it: nothing was claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,16 @@ class Orphan:
 
 @dataclass
 class Claims:
-    """Claims as rows of a table, one for each schedule; ``lease`` also bounds each transaction."""
+    """Claims as rows of a table, one for each schedule; ``lease`` also bounds each transaction.
+
+    ``may_claim`` asks the database whether it belongs to this Beat's environment: it may have been replaced by a copy.
+    """
 
     using: str
     holder: uuid.UUID
     lease: timedelta
     checks_epoch: bool
+    may_claim: Callable[[], bool] = lambda: True
 
     def claim(self, messages: Sequence[Message], epoch: int) -> Batch:
         """Claim ticks, at most one of each schedule; raises LeaseLost.
@@ -121,9 +125,11 @@ class Claims:
     def _check(self, epoch: int) -> None:
         if self.checks_epoch:
             if not renew_row(self.using, self.holder, epoch, self.lease):
-                raise LeaseLost
+                raise LeaseLost("another Beat has it")
         else:
             self._write_first()
+        if not self.may_claim():
+            raise LeaseLost("the database belongs to another environment")
 
     def _write_first(self) -> None:
         """Begin with a write that changes nothing: on SQLite a transaction that reads first cannot wait for a lock."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from schedsync.beat.claims import Claims, Orphan
 from schedsync.beat.due_ticks import DueTicks
+from schedsync.beat.early_runs import early_runs
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.message import Message
 from schedsync.beat.outbox import Claimed, ClaimedTick, Outbox, Waiting
@@ -19,12 +20,15 @@ from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
 from schedsync.calendar.ticks import GRACE
+from schedsync.core.names import first_names
 from schedsync.core.timing import Clocked
 
 logger = logging.getLogger(__name__)
 
 #: How many ticks are claimed, sent and confirmed together.
 BATCH = 1000
+#: A line of the log names the first 20 schedules; the record's ``schedules`` holds all of them.
+_NAMED = 20
 
 
 def _now() -> datetime:
@@ -36,7 +40,7 @@ class Dispatch:
     """Sends what is due, and keeps in its outbox what it could not finish.
 
     ``publish`` sends one message by a producer. ``keep`` renews the lease and the claims of batches, and says whether
-    to go on.
+    to go on, ``clock_agrees`` whether this process's clock agrees with the database's.
     """
 
     using: str
@@ -47,6 +51,7 @@ class Dispatch:
     publish: Callable[[Message, Any], Any]
     keep: Callable[[Collection[uuid.UUID]], bool]
     outbox: Outbox = field(default_factory=Outbox)
+    clock_agrees: Callable[[], bool] = lambda: True
     #: When this Beat began to lead.
     _since: datetime = field(default_factory=_now)
     _next_adoption: float = 0.0
@@ -92,10 +97,26 @@ class Dispatch:
         self._confirm()
         if not is_fresh:
             self.roster.refresh()
+        self.undo_early_runs()
         self.adopt()
         self.claims.forget_deleted()
         self.sender.failures.forget_deleted(self.using)
         self.roster.repairs.find(self.using)
+
+    def undo_early_runs(self) -> None:
+        """Let schedules that a Beat whose clock was ahead has run for ticks of the future count from now."""
+        if not self.clock_agrees():
+            return
+        early = list(early_runs(self.using, self.roster.schedules, self.leadership.span))
+        for schedule, last_run in early:
+            self.roster.repairs.count_from(schedule, last_run)
+            self.roster.agenda.put(schedule)
+        if early:
+            names = sorted(schedule.name for schedule, _ in early)
+            logger.warning(
+                "%d schedules were run for ticks of the future, by a Beat whose clock was ahead; they count from now: %s",
+                len(names), first_names(names, _NAMED), extra={"schedules": names},
+            )  # fmt: skip
 
     def adopt(self) -> None:
         """Take over ticks that nobody confirmed: send them again under their id, or drop unwanted ones."""
@@ -131,6 +152,9 @@ class Dispatch:
     def _is_wanted(self, message: Message, *, maybe_sent: bool = False) -> bool:
         """Say whether a tick that was claimed some time ago is to be sent, by what its schedule says now."""
         schedule, tick = message.loaded, message.tick
+        if message.row_id in self.roster.repairs.early:
+            # It is sent when it is due.
+            return False
         if schedule.at_most_once and maybe_sent:
             return False
         if isinstance(schedule.timing, Clocked) and schedule.tick is not None and schedule.tick > tick:

@@ -20,10 +20,13 @@ from django_celery_beat.schedulers import ModelEntry
 
 from schedsync.beat.celery_hooks import CeleryHooks
 from schedsync.beat.claims import Claims, LeaseLost
+from schedsync.beat.clock_check import ClockCheck
 from schedsync.beat.dispatch import Dispatch
 from schedsync.beat.elections import election_of
+from schedsync.beat.environment import OwnEnvironment
 from schedsync.beat.hand_over import HandOver
 from schedsync.beat.heartbeat import Heartbeat
+from schedsync.beat.lead_checks import LeadChecks
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.lease_times import LeaseTimes
 from schedsync.beat.listen import listeners, wait
@@ -50,7 +53,7 @@ logger = logging.getLogger(__name__)
 class Scheduler(CeleryHooks):
     """Celery's scheduler class: ``celery beat --scheduler schedsync.beat:Scheduler``.
 
-    Raises ImproperlyConfigured if the settings SCHEDSYNC_LEADER, _LEASE, _RENEW or _RETRY do not fit together, and
+    Raises ImproperlyConfigured if the settings SCHEDSYNC_LEADER, _LEASE, _RENEW, _RETRY or _CLOCK_LIMIT cannot be used, and
     WrongUsage if ``USE_TZ`` is off.
     """
 
@@ -72,11 +75,17 @@ class Scheduler(CeleryHooks):
         self.report = Report(self.using, self.holder, self.roster, self.sender, has_reports)
         self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew, self.report)
         self._rivals = Rivals(self.heartbeat, self.times.lease, expected=not election.checks_epoch)
-        self._claims = Claims(self.using, self.holder, self.times.span, election.checks_epoch)
+        environment = OwnEnvironment(self.using, self._tables)
+        clock = ClockCheck(self.using, self.holder, election.name, self.times.span, self._tables)
+        self._claims = Claims(self.using, self.holder, self.times.span, election.checks_epoch, environment.look)
         self._dispatch = Dispatch(
             self.using, self.roster, self._claims, self.leadership, self.sender, self._publish, self._keep
         )
+        self._dispatch.clock_agrees = lambda: clock.agrees
         self._hand_over = HandOver(self.using, self._dispatch, self.leadership, self.heartbeat)
+        self._checks = LeadChecks(
+            self.leadership, environment, clock, self.report, self._hand_over.step_down, self._dispatch.undo_early_runs
+        )
         self._pauses = Pauses(self.using, self.reloader, self.times.span)
         self._listeners = listeners(self.using, leader)
         self._outage = Outage(self.times.retry)
@@ -94,7 +103,7 @@ class Scheduler(CeleryHooks):
 
     def _set_up(self) -> None:
         self._tables.require()
-        if self.leadership.keep():
+        if self._checks.keep():
             self._entries.begin(self._install_entries)
         with gc_paused():
             self.reloader.load()
@@ -137,8 +146,8 @@ class Scheduler(CeleryHooks):
         except (DatabaseError, InterfaceError) as error:
             self._fail(error)
             return self.times.retry
-        except LeaseLost:
-            self.leadership.lose("another Beat has it")
+        except LeaseLost as lost:
+            self.leadership.lose(str(lost))
             return 0.0
 
     def _step(self) -> float:
@@ -148,7 +157,8 @@ class Scheduler(CeleryHooks):
         self._reload()
         if self.leadership.epoch is None:
             self._has_begun = False
-        leads = self.leadership.keep()
+        leads = self._checks.keep()
+        self._checks.environment.report(self.roster)
         # Do not ask whether the lease was acquired in this step: if that took longer than a lease, this Beat did not
         # lead, and begins to lead only after the next renewal.
         if leads and not self._has_begun:
@@ -186,7 +196,7 @@ class Scheduler(CeleryHooks):
     def _keep(self, batches: Collection[uuid.UUID]) -> bool:
         """Renew the lease in the middle of a batch; after an error the rest of the batch is not sent."""
         try:
-            if self.leadership.epoch is None or not self.leadership.keep():
+            if self.leadership.epoch is None or not self._checks.look() or not self.leadership.keep():
                 return False
             self._write_heartbeat()
             self._claims.keep_alive(batches)
@@ -219,7 +229,7 @@ class Scheduler(CeleryHooks):
             epoch=self.leadership.epoch or 0,
             loaded=self.reloader.change_number,
             schedules=len(self.roster),
-            trouble=self._rivals.trouble,
+            trouble=self._checks.trouble or self._rivals.trouble,
         )
         self._has_loaded = False
 

@@ -111,10 +111,10 @@ def apply(
 
     Returns None where the answer was no.
 
-    ``agree`` gets the plan and returns whether to go on. ``note`` gets a message if masked values were not compared, and
-    how the database is bound. If the tables change before the lock is taken, everything is planned again; but with a checksum, or ``pinned`` to the
-    plan that was agreed to, a different plan raises Stale. Raises Refused where a safety rule refuses the plan, or the
-    ``assertion`` does not hold.
+    ``agree`` gets the plan and returns whether to go on. ``note`` gets a message if masked values were not compared,
+    and how the database is bound. If the tables change before the lock is taken, everything is planned again; but with
+    a checksum, or ``pinned`` to the plan that was agreed to, a different plan raises Stale. Raises Refused where a
+    safety rule refuses the plan, or the ``assertion`` does not hold.
     """
     outcome = _applied(target, agree, wait, assertion, note, pinned=pinned)
     if outcome is not None:
