@@ -12,7 +12,6 @@ from typing import Any
 
 from schedsync.beat.claims import Claims, Orphan
 from schedsync.beat.due_ticks import DueTicks
-from schedsync.beat.early_runs import early_runs
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.message import Message
 from schedsync.beat.outbox import Claimed, ClaimedTick, Outbox, Waiting
@@ -20,15 +19,12 @@ from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
 from schedsync.calendar.ticks import GRACE
-from schedsync.core.names import first_names
 from schedsync.core.timing import Clocked
 
 logger = logging.getLogger(__name__)
 
 #: How many ticks are claimed, sent and confirmed together.
 BATCH = 1000
-#: A line of the log names the first 20 schedules; the record's ``schedules`` holds all of them.
-_NAMED = 20
 
 
 def _now() -> datetime:
@@ -40,7 +36,7 @@ class Dispatch:
     """Sends what is due, and keeps in its outbox what it could not finish.
 
     ``publish`` sends one message by a producer. ``keep`` renews the lease and the claims of batches, and says whether
-    to go on, ``clock_agrees`` whether this process's clock agrees with the database's.
+    to go on. ``undo_early_runs`` lets schedules count from now that were run for ticks of the future.
     """
 
     using: str
@@ -51,7 +47,7 @@ class Dispatch:
     publish: Callable[[Message, Any], Any]
     keep: Callable[[Collection[uuid.UUID]], bool]
     outbox: Outbox = field(default_factory=Outbox)
-    clock_agrees: Callable[[], bool] = lambda: True
+    undo_early_runs: Callable[[], None] = lambda: None
     #: When this Beat began to lead.
     _since: datetime = field(default_factory=_now)
     _next_adoption: float = 0.0
@@ -102,21 +98,6 @@ class Dispatch:
         self.claims.forget_deleted()
         self.sender.failures.forget_deleted(self.using)
         self.roster.repairs.find(self.using)
-
-    def undo_early_runs(self) -> None:
-        """Let schedules that a Beat whose clock was ahead has run for ticks of the future count from now."""
-        if not self.clock_agrees():
-            return
-        early = list(early_runs(self.using, self.roster.schedules, self.leadership.span))
-        for schedule, last_run in early:
-            self.roster.repairs.count_from(schedule, last_run)
-            self.roster.agenda.put(schedule)
-        if early:
-            names = sorted(schedule.name for schedule, _ in early)
-            logger.warning(
-                "%d schedules were run for ticks of the future, by a Beat whose clock was ahead; they count from now: %s",
-                len(names), first_names(names, _NAMED), extra={"schedules": names},
-            )  # fmt: skip
 
     def adopt(self) -> None:
         """Take over ticks that nobody confirmed: send them again under their id, or drop unwanted ones."""

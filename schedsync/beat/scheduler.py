@@ -22,6 +22,7 @@ from schedsync.beat.celery_hooks import CeleryHooks
 from schedsync.beat.claims import Claims, LeaseLost
 from schedsync.beat.clock_check import ClockCheck
 from schedsync.beat.dispatch import Dispatch
+from schedsync.beat.early_runs import EarlyRuns
 from schedsync.beat.elections import election_of
 from schedsync.beat.environment import OwnEnvironment
 from schedsync.beat.hand_over import HandOver
@@ -53,8 +54,8 @@ logger = logging.getLogger(__name__)
 class Scheduler(CeleryHooks):
     """Celery's scheduler class: ``celery beat --scheduler schedsync.beat:Scheduler``.
 
-    Raises ImproperlyConfigured if the settings SCHEDSYNC_LEADER, _LEASE, _RENEW, _RETRY or _CLOCK_LIMIT cannot be used, and
-    WrongUsage if ``USE_TZ`` is off.
+    Raises ImproperlyConfigured if the settings SCHEDSYNC_LEADER, _LEASE, _RENEW, _RETRY or _CLOCK_LIMIT cannot be used,
+    and WrongUsage if ``USE_TZ`` is off.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -81,7 +82,7 @@ class Scheduler(CeleryHooks):
         self._dispatch = Dispatch(
             self.using, self.roster, self._claims, self.leadership, self.sender, self._publish, self._keep
         )
-        self._dispatch.clock_agrees = lambda: clock.agrees
+        self._dispatch.undo_early_runs = EarlyRuns(self.using, self.roster, clock, self.times.span).undo
         self._hand_over = HandOver(self.using, self._dispatch, self.leadership, self.heartbeat)
         self._checks = LeadChecks(
             self.leadership, environment, clock, self.report, self._hand_over.step_down, self._dispatch.undo_early_runs

@@ -26,13 +26,12 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class BindingView:
-    """The environment that a database is bound to, or None, and who did that.
+    """The environment that a database is bound to, or None.
 
     ``beats`` are the live Beats with the environment that each names, ``enabled`` counts the enabled rows.
     """
 
     environment: str | None
-    who: str
     beats: dict[str, str | None]
     enabled: int
 
@@ -48,8 +47,7 @@ def view(using: str) -> BindingView:
         _require_table(using)
         binding = binding_of(using)
         enabled = PeriodicTask.objects.using(using).filter(enabled=True).count()
-        bound = (binding.environment, binding.who) if binding else (None, "")
-        return BindingView(*bound, beats_by_environment(using), enabled)
+        return BindingView(binding.environment if binding else None, beats_by_environment(using), enabled)
 
 
 def _require_table(using: str) -> None:
