@@ -60,24 +60,18 @@ class ClockCheck:
         """Whether the difference is within the limit, as far as it is known."""
         return self.difference <= self.limit
 
-    def measure(self) -> bool:
-        """Ask for the database's time; returns whether the clocks agree again, after they did not."""
+    def measure(self) -> None:
+        """Ask for the database's time, and log a difference once, and once when it is over."""
         began, asked = time.monotonic(), datetime.now(timezone.utc)
         answer = database_time(self.using)
         self.uncertain = (time.monotonic() - began) / 2
         self.ahead = round((asked - answer).total_seconds() + self.uncertain, 3)
-        return self._say()
-
-    def _say(self) -> bool:
-        """Log a difference once, and once when it is over; returns whether it is over."""
         if not self._is_loud and self.difference > _LOUD:
             self._is_loud = True
             logger.error("%s: the runs are as much too %s", self.text, "early" if self._is_ahead else "late")
         elif self._is_loud and self.difference < _LOUD / 2:
             self._is_loud = False
             logger.warning("this Beat's clock agrees with the database's again")
-            return True
-        return False
 
     @property
     def _is_ahead(self) -> bool:

@@ -20,7 +20,7 @@ class LeadChecks:
     """Keeps the lease while this Beat may lead, and else gives it back.
 
     The checks take a few statements at each renewal, and none between two renewals. ``step_down`` gives the lease to
-    another Beat; ``on_agreement`` is called when the clocks agree again while this Beat leads.
+    another Beat.
     """
 
     leadership: Leadership
@@ -28,7 +28,6 @@ class LeadChecks:
     clock: ClockCheck
     report: Report
     step_down: Callable[[], None]
-    on_agreement: Callable[[], None]
     _next: float = 0.0
     _has_better: bool = False
     _clock_agreed: bool = True
@@ -70,12 +69,10 @@ class LeadChecks:
         return self.may_lead
 
     def _look_at_clock(self) -> None:
-        agrees_again = self.clock.measure()
+        self.clock.measure()
         had_better, agreed = self._has_better, self._clock_agreed
         self._clock_agreed = self.clock.agrees
         self._has_better = not self.clock.agrees and self.clock.has_better(self.environment.bound)
-        if agrees_again and self.leadership.leads:
-            self.on_agreement()
         if self._clock_agreed or (self._has_better, self._clock_agreed) == (had_better, agreed):
             return
         if self._has_better:

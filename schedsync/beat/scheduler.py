@@ -84,9 +84,7 @@ class Scheduler(CeleryHooks):
         )
         self._dispatch.undo_early_runs = EarlyRuns(self.using, self.roster, clock, self.times.span).undo
         self._hand_over = HandOver(self.using, self._dispatch, self.leadership, self.heartbeat)
-        self._checks = LeadChecks(
-            self.leadership, environment, clock, self.report, self._hand_over.step_down, self._dispatch.undo_early_runs
-        )
+        self._checks = LeadChecks(self.leadership, environment, clock, self.report, self._hand_over.step_down)
         self._pauses = Pauses(self.using, self.reloader, self.times.span)
         self._listeners = listeners(self.using, leader)
         self._outage = Outage(self.times.retry)

@@ -48,7 +48,7 @@ def bind(environment: str | None, none: bool, yes: bool, lock_timeout: float, da
     from schedsync.usecases import binding
 
     before = binding.view(using)
-    if before.environment == chosen:
+    if before.environment == chosen and not before.has_moved:
         show(lambda _paint: bound_text(chosen))
         return 0
     intent = intent_text(before.environment, chosen, before.enabled, before.strangers(chosen))

@@ -45,7 +45,7 @@ def binding_of(using: str) -> EnvironmentBinding | None:
 
 def rows(using: str) -> Any:
     """Return the row of the binding, for databases that have the table."""
-    return EnvironmentBinding.objects.using(using).order_by("pk")
+    return EnvironmentBinding.objects.using(using).defer("at").order_by("pk")
 
 
 def refusals_of(using: str, environment: str | None) -> tuple[Refusal, ...]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.core.finding import Finding
 from schedsync.core.names import first_names
 from schedsync.database.actor import who
 from schedsync.database.beats import live_beats
-from schedsync.database.environment import bind, binding_of, has_table
+from schedsync.database.environment import bind, binding_of, has_table, named_environment
 from schedsync.database.faults import database_errors
 from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.notify import publish
+from schedsync.database.server import Server, changes, server_of
 from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Locked, Unavailable
 from schedsync.models import BeatReport
@@ -26,14 +28,16 @@ _NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class BindingView:
-    """The environment that a database is bound to, or None.
+    """The environment that a database is bound to, or None, and the Beats that run on it.
 
     ``beats`` are the live Beats with the environment that each names, ``enabled`` counts the enabled rows.
+    ``has_moved`` says that the database was bound on another server.
     """
 
     environment: str | None
     beats: dict[str, str | None]
     enabled: int
+    has_moved: bool = False
 
     def strangers(self, environment: str | None) -> list[str]:
         """Return the live Beats that name another environment, or none, each with what it names."""
@@ -47,7 +51,8 @@ def view(using: str) -> BindingView:
         _require_table(using)
         binding = binding_of(using)
         enabled = PeriodicTask.objects.using(using).filter(enabled=True).count()
-        return BindingView(binding.environment if binding else None, beats_by_environment(using), enabled)
+        moved = binding is not None and bool(changes(Server(binding.server_id, binding.host), server_of(using)))
+        return BindingView(binding.environment if binding else None, beats_by_environment(using), enabled, moved)
 
 
 def _require_table(using: str) -> None:
@@ -67,6 +72,22 @@ def _named(using: str, beats: Collection[Any]) -> dict[Any, str]:
         return {}
     reports = BeatReport.objects.using(using).filter(pk__in=beats).exclude(environment=None)
     return dict(reports.values_list("pk", "environment"))
+
+
+def environment_findings(using: str) -> Iterator[Finding]:
+    """Check that this process names the environment of the database, and that the server is the same as then."""
+    binding = binding_of(using)
+    if binding is None:
+        return
+    if binding.environment != named_environment():
+        named = f"`{named_environment()}`" if named_environment() else "none"
+        message = f"the database belongs to the environment `{binding.environment}`, and this process names {named}"
+        hint = "a Beat like this sends nothing: set SCHEDSYNC_ENVIRONMENT; if it is a copy: `schedsync ledger bind`"
+        yield Finding("SS340", message, hint=hint, severity="warning")
+    if moved := changes(Server(binding.server_id, binding.host), server_of(using)):
+        message = f"the database was bound to `{binding.environment}` on another server: {', '.join(moved)}"
+        hint = "if it is a copy: `schedsync ledger bind -e NAME`; if it moved: `ledger bind` with the same name"
+        yield Finding("SS341", message, hint=hint, severity="warning")
 
 
 def bind_database(using: str, environment: str | None, wait: WaitOptions) -> None:
