@@ -10,7 +10,7 @@ it again under the same task id.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from django.db.models.functions import Coalesce, Greatest
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.elections import renew_row
+from schedsync.beat.environment import OwnEnvironment
 from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.beat.message import Message
 from schedsync.beat.outbox import ClaimedTick
@@ -80,14 +81,14 @@ class Orphan:
 class Claims:
     """Claims as rows of a table, one for each schedule; ``lease`` also bounds each transaction.
 
-    ``may_claim`` asks the database whether it belongs to this Beat's environment: it may have been replaced by a copy.
+    Each claim asks whether the database belongs to the Beat's ``environment``: a copy may have replaced the database.
     """
 
     using: str
     holder: uuid.UUID
     lease: timedelta
     checks_epoch: bool
-    may_claim: Callable[[], bool] = lambda: True
+    environment: OwnEnvironment | None = None
 
     def claim(self, messages: Sequence[Message], epoch: int) -> Batch:
         """Claim ticks, at most one of each schedule; raises LeaseLost.
@@ -101,6 +102,8 @@ class Claims:
             # Before the rows are read: a claim that is confirmed after this must stay.
             self._forget_undone(message.loaded for message in messages if message.loaded.last_run is None)
             rows = self._rows(by_id)
+            if not rows:
+                self._check_environment()
             fit = [message for row_id, message in sorted(by_id.items()) if _fits(message, rows.get(row_id))]
             if fit:
                 self._insert(fit, batch, epoch)
@@ -128,7 +131,9 @@ class Claims:
                 raise LeaseLost("another Beat has it")
         else:
             self._write_first()
-        if not self.may_claim():
+
+    def _check_environment(self) -> None:
+        if self.environment is not None and not self.environment.look():
             raise LeaseLost("the database belongs to another environment")
 
     def _write_first(self) -> None:
@@ -137,7 +142,9 @@ class Claims:
             Claim.objects.using(self.using).filter(pk=0).update(epoch=0)
 
     def _rows(self, ids: Collection[int]) -> dict[int, _Row]:
-        rows = PeriodicTask.objects.using(self.using).filter(pk__in=list(ids), enabled=True).order_by()
+        """Return the enabled rows; none if the database belongs to another environment."""
+        fits = Q() if self.environment is None else self.environment.condition()
+        rows = PeriodicTask.objects.using(self.using).filter(fits, pk__in=list(ids), enabled=True).order_by()
         columns = rows.annotate(print=task_fingerprint(self.using)).values_list("pk", "last_run_at", "print")
         return {row_id: _Row(*values) for row_id, *values in columns}
 
@@ -227,6 +234,7 @@ class Claims:
         left = Q(epoch__lt=epoch) if self.checks_epoch else Q(claimed_at__lt=DatabaseNow() - self.lease)
         with bounded(self.using, self.lease):
             self._check(epoch)
+            self._check_environment()
             if not claims.filter(left, confirmed=False).exists():
                 return batch, []
             claims.filter(left, confirmed=False).update(batch=batch, epoch=epoch, claimed_at=DatabaseNow())

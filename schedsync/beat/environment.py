@@ -6,6 +6,8 @@ import logging
 import time
 from dataclasses import dataclass, field
 
+from django.db.models import Exists, Q
+
 from schedsync.beat.roster import Roster
 from schedsync.beat.tables import Tables
 from schedsync.database.environment import named_environment, rows
@@ -54,6 +56,13 @@ class OwnEnvironment:
             logger.warning("stands still no longer: the database belongs to `%s`", self.bound or "no environment")
             self._next_report = 0.0
         return self.fits
+
+    def condition(self) -> Q:
+        """Return the condition for a query that finds nothing in a database of another environment."""
+        if not self.tables.has(EnvironmentBinding):
+            return Q()
+        others = rows(self.using) if self.name is None else rows(self.using).exclude(environment=self.name)
+        return ~Q(Exists(others))
 
     def _compare(self, row: EnvironmentBinding) -> None:
         """Warn once if the database is on another server than when it was bound: perhaps it is a copy."""

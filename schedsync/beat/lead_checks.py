@@ -65,7 +65,9 @@ class LeadChecks:
             self._next = time.monotonic() + self.leadership.times.renew
             self.environment.look()
             self._look_at_clock()
-            self.report.environment, self.report.clock_ahead = self.environment.name, self.clock.ahead
+            self.report.environment = self.environment.name
+            # Rounded, so that a difference of milliseconds is not written again and again.
+            self.report.clock_ahead = None if self.clock.ahead is None else round(self.clock.ahead, 1)
         return self.may_lead
 
     def _look_at_clock(self) -> None:

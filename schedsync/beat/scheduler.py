@@ -78,7 +78,7 @@ class Scheduler(CeleryHooks):
         self._rivals = Rivals(self.heartbeat, self.times.lease, expected=not election.checks_epoch)
         environment = OwnEnvironment(self.using, self._tables)
         clock = ClockCheck(self.using, self.holder, election.name, self.times.span, self._tables)
-        self._claims = Claims(self.using, self.holder, self.times.span, election.checks_epoch, environment.look)
+        self._claims = Claims(self.using, self.holder, self.times.span, election.checks_epoch, environment)
         self._dispatch = Dispatch(
             self.using, self.roster, self._claims, self.leadership, self.sender, self._publish, self._keep
         )

@@ -64,7 +64,7 @@ def bind(environment: str | None, none: bool, yes: bool, lock_timeout: float, da
 def _chosen(environment: str | None, *, none: bool) -> str | None:
     """Return the environment to bind to; raises WrongUsage where the options contradict each other, or name none."""
     if none and environment is not None:
-        raise WrongUsage("`--none` and an environment were given", hint="give only one")
+        raise WrongUsage("an environment was given, and that there is none", hint="give only one")
     if not none and environment is None:
         raise WrongUsage("no environment is named", hint="give `-e NAME`, or `--none`")
     return environment

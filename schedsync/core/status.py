@@ -53,7 +53,8 @@ class Failed:
 class Status:
     """The values that ``schedsync status`` shows; schedules are given by their names.
 
-    ``number`` is that of the last change; a Beat whose ``loaded`` is lower has not loaded it yet.
+    ``number`` is that of the last change; a Beat whose ``loaded`` is lower has not loaded it yet. ``environment`` is
+    the one that the database belongs to, or None.
     """
 
     at: datetime
@@ -67,3 +68,4 @@ class Status:
     disabled_long: tuple[str, ...] = ()
     unregistered: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
+    environment: str | None = None

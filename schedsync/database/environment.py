@@ -43,6 +43,12 @@ def binding_of(using: str) -> EnvironmentBinding | None:
     return rows(using).first() if has_table(using) else None
 
 
+def bound_environment(using: str) -> str | None:
+    """Return the name of the environment that the database is bound to, or None."""
+    binding = binding_of(using)
+    return None if binding is None else binding.environment
+
+
 def rows(using: str) -> Any:
     """Return the row of the binding, for databases that have the table."""
     return EnvironmentBinding.objects.using(using).defer("at").order_by("pk")

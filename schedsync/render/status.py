@@ -10,6 +10,7 @@ from typing import Any
 from schedsync.core.names import and_more
 from schedsync.core.status import BeatStatus, Failed, Late, Status
 from schedsync.core.timing import instant_text
+from schedsync.render.binding import bound_text
 from schedsync.render.json_ import dump
 from schedsync.render.text import Paint, plain
 from schedsync.render.words import printable
@@ -19,7 +20,7 @@ _MOST = 20
 
 def status_text(value: Status, paint: Paint = plain) -> str:
     """Write who leads, and what does not run as it should."""
-    return "\n".join([*_beats(value, paint), "", *_schedules(value, paint)])
+    return "\n".join([*_beats(value, paint), *_environment(value), "", *_schedules(value, paint)])
 
 
 def _beats(value: Status, paint: Paint) -> Iterator[str]:
@@ -34,6 +35,11 @@ def _beats(value: Status, paint: Paint) -> Iterator[str]:
         yield f"  {_loaded(beat, value.number)}; {beat.schedules:,} schedules; {seen}"
         if beat.trouble:
             yield paint(f"  {printable(beat.trouble)}", "red")
+
+
+def _environment(value: Status) -> Iterator[str]:
+    if value.environment is not None:
+        yield bound_text(value.environment)
 
 
 def _leads(beat: BeatStatus) -> str:
@@ -100,6 +106,7 @@ def status_json(value: Status) -> str:
             "disabled_long": list(value.disabled_long),
             "unregistered": list(value.unregistered),
             "broken": list(value.broken),
+            "environment": value.environment,
         }
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from celery import current_app
@@ -15,6 +15,7 @@ from schedsync.core.status import BeatStatus, Failed, Late, Status
 from schedsync.core.timing import MICROSECOND, Crontab
 from schedsync.database.beats import last_number, live_beats
 from schedsync.database.clock import DatabaseNow, now
+from schedsync.database.environment import bound_environment
 from schedsync.database.failures import send_failures
 from schedsync.database.faults import database_errors
 from schedsync.database.observe import observe_rows
@@ -61,8 +62,10 @@ def status(using: str) -> Status:
         database_now = ApplyLock.objects.using(using).values_list(DatabaseNow(), flat=True).first()
         number = last_number(using)
         failures = send_failures(using)
+        environment = bound_environment(using)
     import_tasks(current_app)
-    return _status(beats, database_now or at, number, moment, applied, failures)
+    read = _status(beats, database_now or at, number, moment, applied, failures)
+    return replace(read, environment=environment)
 
 
 def _status(

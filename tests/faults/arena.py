@@ -34,8 +34,8 @@ PATIENCE = 180.0
 COMMIT = {"postgresql": b"\x0bCOMMIT", "mariadb": b"\x03COMMIT"}
 TABLES = (
     "schedsync_claim", "schedsync_beat", "schedsync_lease", "schedsync_managedschedule", "schedsync_pause",
-    "schedsync_syncrun", "schedsync_beatreport", "django_celery_beat_periodictask", "django_celery_beat_intervalschedule",
-    "django_celery_beat_crontabschedule", "django_celery_beat_periodictasks",
+    "schedsync_syncrun", "schedsync_beatreport", "django_celery_beat_periodictask",
+    "django_celery_beat_intervalschedule", "django_celery_beat_crontabschedule", "django_celery_beat_periodictasks",
 )  # fmt: skip
 
 

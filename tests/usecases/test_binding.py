@@ -159,7 +159,7 @@ def test_ledger_bind_says_what_stops_and_binds(shop: Project) -> None:
     [
         (["-e", "production"], "there is no terminal to ask on"),
         (["--yes"], "no environment is named"),
-        (["--none", "-e", "production", "--yes"], "`--none` and an environment were given"),
+        (["--none", "-e", "production", "--yes"], "an environment was given, and that there is none"),
     ],
 )
 def test_ledger_bind_used_wrongly(shop: Project, words: list[str], message: str) -> None:
