@@ -34,8 +34,9 @@ def names(monkeypatch: pytest.MonkeyPatch, environment: str) -> None:
 
 
 def look_again(beat: Beat) -> None:
-    """Let it be time for the checks of the next renewal."""
+    """Let it be time for the checks of the next renewal, and to ask for the lease."""
     beat.scheduler._checks._next = 0.0
+    beat.scheduler.leadership.hurry()
     beat.step()
 
 

@@ -67,7 +67,7 @@ def test_a_dump_that_is_restored_into_another_environment_fires_nothing(arenas: 
     try:
         with arena.beat(SCHEDSYNC_ENVIRONMENT="production"):
             arena.wait_for(10)
-            applied = schedsync(arena, "apply", "-e", "production", "--yes", "--settle", "0")
+            applied = schedsync(arena, "apply", "-e", "production", "--yes", "--allow-move", "--settle", "0")
             assert "this database is bound to `production` from now on" in applied.stderr, applied.stderr
             copy = copied(arena)
             arena.wait_for(10)
