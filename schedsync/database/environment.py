@@ -71,10 +71,15 @@ def require_environment(using: str, environment: str | None) -> None:
         raise Refused(refusals)
 
 
-def bind(using: str, environment: str | None, who: str) -> None:
-    """Bind the database to an environment, or to none, in the caller's transaction, and record it."""
+def bind(using: str, environment: str | None, who: str, *, first: bool = False) -> None:
+    """Bind the database to an environment, or to none, in the caller's transaction, and record it.
+
+    With ``first``, Refused is raised where it is bound to another one by now.
+    """
     at = now()
     take(using, who, at)
+    if first:
+        require_environment(using, environment)
     if environment is None:
         rows(using).delete()
     else:

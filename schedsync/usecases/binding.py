@@ -19,7 +19,7 @@ from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.notify import publish
 from schedsync.database.server import Server, changes, server_of
 from schedsync.database.transaction import WaitOptions
-from schedsync.errors import Locked, Unavailable
+from schedsync.errors import Locked, Refused, Unavailable
 from schedsync.models import BeatReport
 
 #: How many Beats a line names.
@@ -130,7 +130,10 @@ def bind_at_apply(using: str, environment: str | None, note: Callable[[str], Non
             )
             return
         with transaction.atomic(using=using, durable=True):
-            bind(using, environment, actor)
+            bind(using, environment, actor, first=True)
+    except Refused:
+        # Another apply was faster.
+        return
     except (DatabaseError, InterfaceError, Locked) as error:
         # The apply itself is done; the next one tries again.
         note(f"this database is not bound to `{environment}` yet: {error}")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.beat.clock_check import ClockCheck, clock_limit
+from schedsync.beat.tables import Tables
 from schedsync.database.clock import DatabaseNow
 from schedsync.models import Beat as BeatRow
 from schedsync.models import BeatReport, EnvironmentBinding, Lease
@@ -185,7 +189,6 @@ def other(using: str, ahead: float | None, environment: str | None = None) -> No
 
 def wrong_clock(monkeypatch: pytest.MonkeyPatch, clock: Any, seconds: float) -> None:
     """Let the database's time be so many seconds before Python's."""
-    from datetime import datetime, timezone
 
     def behind(_using: str) -> datetime:
         return datetime.now(timezone.utc) - timedelta(seconds=seconds)
@@ -263,3 +266,33 @@ def test_a_beat_that_stands_still_is_no_better_leader(using: str, clock: Any, mo
     beat.step()
 
     assert beat.scheduler.leadership.leads
+
+
+def test_a_slow_answer_counts_as_uncertain(using: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(_using: str) -> datetime:
+        time.sleep(1.5)
+        return datetime.now(timezone.utc)
+
+    check = ClockCheck(using, uuid.uuid4(), "database", timedelta(seconds=15), Tables(using))
+    check.measure()
+    assert (check.difference, check.agrees) == (pytest.approx(0, abs=0.3), True)
+    monkeypatch.setattr("schedsync.beat.clock_check.database_time", slow)
+    check.measure()
+
+    assert check.uncertain >= 0.75
+    assert check.difference == pytest.approx(0, abs=0.3)
+
+
+@pytest.mark.parametrize("limit", [0.5, 0, -1, True, "5", float("inf"), float("nan")])
+def test_a_clock_limit_that_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, limit: Any) -> None:
+    monkeypatch.setattr("django.conf.settings.SCHEDSYNC_CLOCK_LIMIT", limit, raising=False)
+
+    with pytest.raises(ImproperlyConfigured, match="SCHEDSYNC_CLOCK_LIMIT is a number of seconds"):
+        clock_limit()
+
+
+def test_the_clock_limit_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert clock_limit() == 5.0
+    monkeypatch.setattr("django.conf.settings.SCHEDSYNC_CLOCK_LIMIT", 30, raising=False)
+
+    assert clock_limit() == 30.0
