@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from io import StringIO
+from typing import Any
 
 import click
 
@@ -14,7 +15,7 @@ from schedsync.commands.apply import apply
 from schedsync.commands.doctor import doctor
 from schedsync.commands.drift import drift
 from schedsync.commands.forecast import forecast
-from schedsync.commands.options import Verb
+from schedsync.commands.ledger import ledger
 from schedsync.commands.output import say
 from schedsync.commands.pause import pause
 from schedsync.commands.plan import plan
@@ -32,13 +33,14 @@ INTERRUPTED = 130
 _WIDEST = 120
 
 #: The headings of ``--help``, and their verbs in the order in which a new user needs them.
-GROUPS: Mapping[str, Sequence[Verb]] = {
+GROUPS: Mapping[str, Sequence[click.Command]] = {
     "Start": (doctor,),
     "Change": (validate, review, forecast, plan, apply),
     "Look": (status, drift),
     "Act": (pause, resume),
     "Serve": (snapshot,),
     "Reference": (schema, rules),
+    "Rare": (ledger,),
 }
 _FIRST_STEPS = (
     ("doctor", "find what would stop Beat"),
@@ -94,7 +96,15 @@ def main(ctx: click.Context, settings: str | None, pythonpath: str | None) -> No
     the difference and applies it in one transaction. A running Beat loads it without a restart.
     """
     defaults = {"settings": settings, "pythonpath": pythonpath}
-    ctx.default_map = {name: {key: value for key, value in defaults.items() if value} for name in main.commands}
+    ctx.default_map = _default_map(main, {key: value for key, value in defaults.items() if value})
+
+
+def _default_map(group: click.Group, defaults: Mapping[str, str]) -> dict[str, Any]:
+    """Return the defaults for each verb of a group, and of the groups in it."""
+    return {
+        name: _default_map(command, defaults) if isinstance(command, click.Group) else dict(defaults)
+        for name, command in group.commands.items()
+    }
 
 
 for _verb in (verb for verbs in GROUPS.values() for verb in verbs):

@@ -1,4 +1,4 @@
-"""The tables of schedsync: ledger, pauses, audit record, apply lock, and those that its Beats share."""
+"""The tables of schedsync: ledger, pauses, audit record, apply lock, environment, and those of its Beats."""
 
 from __future__ import annotations
 
@@ -150,6 +150,25 @@ class SendFailure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.row_id} {self.tick:%Y-%m-%d %H:%M:%S}"
+
+
+class EnvironmentBinding(models.Model):
+    """The one row that says which environment this database belongs to; a copy of the database has it too.
+
+    ``server_id`` and ``host`` are those of the server when it was bound, empty where the server does not tell.
+    """
+
+    environment = models.CharField(max_length=100)
+    who = models.CharField(max_length=200)
+    at = models.DateTimeField()
+    server_id = models.CharField(max_length=100, blank=True, default="")
+    host = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        verbose_name = "environment binding"
+
+    def __str__(self) -> str:
+        return self.environment
 
 
 class Beat(models.Model):

@@ -139,8 +139,9 @@ def project(using: str, files: Project) -> Project:
 
 
 @pytest.fixture
-def clock() -> Iterator[Any]:
-    """A frozen clock, at a Monday morning in winter."""
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A frozen clock, at a Monday morning in winter; for Beat it is the database's clock too."""
+    monkeypatch.setattr("schedsync.beat.clock_check.database_time", lambda _using: datetime.now(timezone.utc))
     with time_machine.travel(NOW, tick=False) as traveller:
         yield traveller
     beats.close_all()

@@ -21,6 +21,7 @@ from django.db.models.functions import Coalesce, Greatest
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.elections import renew_row
+from schedsync.beat.environment import OwnEnvironment
 from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.beat.message import Message
 from schedsync.beat.outbox import ClaimedTick
@@ -37,7 +38,7 @@ _COLUMNS = ("row_id", "tick", "batch", "epoch", "claimed_at", "confirmed")
 
 
 class LeaseLost(Exception):
-    """Another Beat has the lease: nothing was claimed."""
+    """Another Beat has the lease, or this Beat must not have it: nothing was claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +79,16 @@ class Orphan:
 
 @dataclass
 class Claims:
-    """Claims as rows of a table, one for each schedule; ``lease`` also bounds each transaction."""
+    """Claims as rows of a table, one for each schedule; ``lease`` also bounds each transaction.
+
+    Each claim asks whether the database belongs to the Beat's ``environment``: a copy may have replaced the database.
+    """
 
     using: str
     holder: uuid.UUID
     lease: timedelta
     checks_epoch: bool
+    environment: OwnEnvironment | None = None
 
     def claim(self, messages: Sequence[Message], epoch: int) -> Batch:
         """Claim ticks, at most one of each schedule; raises LeaseLost.
@@ -97,6 +102,8 @@ class Claims:
             # Before the rows are read: a claim that is confirmed after this must stay.
             self._forget_undone(message.loaded for message in messages if message.loaded.last_run is None)
             rows = self._rows(by_id)
+            if not rows:
+                self._check_environment()
             fit = [message for row_id, message in sorted(by_id.items()) if _fits(message, rows.get(row_id))]
             if fit:
                 self._insert(fit, batch, epoch)
@@ -121,9 +128,13 @@ class Claims:
     def _check(self, epoch: int) -> None:
         if self.checks_epoch:
             if not renew_row(self.using, self.holder, epoch, self.lease):
-                raise LeaseLost
+                raise LeaseLost("another Beat has it")
         else:
             self._write_first()
+
+    def _check_environment(self) -> None:
+        if self.environment is not None and not self.environment.look():
+            raise LeaseLost("the database belongs to another environment")
 
     def _write_first(self) -> None:
         """Begin with a write that changes nothing: on SQLite a transaction that reads first cannot wait for a lock."""
@@ -131,7 +142,9 @@ class Claims:
             Claim.objects.using(self.using).filter(pk=0).update(epoch=0)
 
     def _rows(self, ids: Collection[int]) -> dict[int, _Row]:
-        rows = PeriodicTask.objects.using(self.using).filter(pk__in=list(ids), enabled=True).order_by()
+        """Return the enabled rows; none if the database belongs to another environment."""
+        fits = Q() if self.environment is None else self.environment.condition()
+        rows = PeriodicTask.objects.using(self.using).filter(fits, pk__in=list(ids), enabled=True).order_by()
         columns = rows.annotate(print=task_fingerprint(self.using)).values_list("pk", "last_run_at", "print")
         return {row_id: _Row(*values) for row_id, *values in columns}
 
@@ -221,6 +234,7 @@ class Claims:
         left = Q(epoch__lt=epoch) if self.checks_epoch else Q(claimed_at__lt=DatabaseNow() - self.lease)
         with bounded(self.using, self.lease):
             self._check(epoch)
+            self._check_environment()
             if not claims.filter(left, confirmed=False).exists():
                 return batch, []
             claims.filter(left, confirmed=False).update(batch=batch, epoch=epoch, claimed_at=DatabaseNow())

@@ -36,7 +36,7 @@ class Dispatch:
     """Sends what is due, and keeps in its outbox what it could not finish.
 
     ``publish`` sends one message by a producer. ``keep`` renews the lease and the claims of batches, and says whether
-    to go on.
+    to go on. ``undo_early_runs`` lets schedules count from now that were run for ticks of the future.
     """
 
     using: str
@@ -47,6 +47,7 @@ class Dispatch:
     publish: Callable[[Message, Any], Any]
     keep: Callable[[Collection[uuid.UUID]], bool]
     outbox: Outbox = field(default_factory=Outbox)
+    undo_early_runs: Callable[[], None] = lambda: None
     #: When this Beat began to lead.
     _since: datetime = field(default_factory=_now)
     _next_adoption: float = 0.0
@@ -92,6 +93,7 @@ class Dispatch:
         self._confirm()
         if not is_fresh:
             self.roster.refresh()
+        self.undo_early_runs()
         self.adopt()
         self.claims.forget_deleted()
         self.sender.failures.forget_deleted(self.using)
@@ -131,6 +133,9 @@ class Dispatch:
     def _is_wanted(self, message: Message, *, maybe_sent: bool = False) -> bool:
         """Say whether a tick that was claimed some time ago is to be sent, by what its schedule says now."""
         schedule, tick = message.loaded, message.tick
+        if message.row_id in self.roster.repairs.early:
+            # It is sent when it is due.
+            return False
         if schedule.at_most_once and maybe_sent:
             return False
         if isinstance(schedule.timing, Clocked) and schedule.tick is not None and schedule.tick > tick:

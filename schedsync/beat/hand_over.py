@@ -37,6 +37,14 @@ class HandOver:
                 seconds = self.leadership.times.lease
                 logger.warning("the lease is not given back, it ends in %g s: %s", seconds, error)
 
+    def step_down(self) -> None:
+        """Give the lease to another Beat, and go on as a standby; raises what the database raises."""
+        with contextlib.suppress(DatabaseError, InterfaceError):
+            self.dispatch.hand_over()
+        self.leadership.resign()
+        notify(self.using)
+        publish()
+
     def _give_back(self) -> None:
         had_lease = self.leadership.held_epoch is not None
         with contextlib.suppress(DatabaseError, InterfaceError):

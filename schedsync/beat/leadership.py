@@ -116,6 +116,10 @@ class Leadership:
         if self.epoch is None:
             self._next = 0.0
 
+    def rest(self) -> None:
+        """Do not ask for the lease before the next retry."""
+        self._next = time.monotonic() + self.times.retry
+
     def resign(self) -> None:
         """Give the lease back, if no other Beat has it; raises what the database raises."""
         if self.held_epoch is not None:

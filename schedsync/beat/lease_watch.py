@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import time
+import uuid
 from dataclasses import dataclass
 
 from schedsync.beat.glance import Glance, Sight
 from schedsync.beat.lock_keeper import LockKeeper
+from schedsync.beat.session_locks import lock_of
+from schedsync.beat.tables import Tables
+from schedsync.models import LeaderLock
 
 #: Seconds until a second look, because the leader may have lost its lock for a moment only.
 SECOND_LOOK = 0.25
@@ -48,3 +52,10 @@ class LeaseWatch:
     def trust_nothing(self, seconds: float) -> None:
         """Think nobody dead for so long."""
         self._blind_until = time.monotonic() + seconds
+
+
+def watch_of(leader: str | None, using: str, holder: uuid.UUID, retry: float, tables: Tables) -> LeaseWatch:
+    """Return the watch for the place of the lease that SCHEDSYNC_LEADER names; ``retry`` is in seconds."""
+    lock = lock_of(leader, using, retry)
+    glance = Glance(using, holder, lock.free, lambda: tables.has(LeaderLock))
+    return LeaseWatch(glance, LockKeeper(using, lock, tables.has))

@@ -1,4 +1,4 @@
-"""Rows whose last run the leader corrects: those enabled again without a save, and those whose run a save undid.
+"""Rows whose last run the leader corrects: those enabled again, those undone by a save, and early ones.
 
 django-celery-beat's admin action "enable" changes nothing but ``enabled``. Such a row would count from its last edit,
 perhaps years ago, and send the ticks of the time in which it was disabled.
@@ -42,16 +42,23 @@ class RunRepairs:
 
     _enabled: dict[int, LookTimes] = field(default_factory=dict)
     _undone: dict[int, tuple[datetime, int]] = field(default_factory=dict)
+    _early: dict[int, datetime] = field(default_factory=dict)
 
     @property
     def pending(self) -> Set[int]:
         """The ids of the rows that are to be corrected; they must send nothing until then."""
-        return self._enabled.keys() | self._undone.keys()
+        return self._enabled.keys() | self._undone.keys() | self._early.keys()
+
+    @property
+    def early(self) -> Set[int]:
+        """The ids of the rows whose runs are of the future."""
+        return self._early.keys()
 
     def drop(self, row_id: int) -> None:
         """Forget a row."""
         self._enabled.pop(row_id, None)
         self._undone.pop(row_id, None)
+        self._early.pop(row_id, None)
 
     def compare(self, before: LoadedSchedule | None, after: LoadedSchedule, look: LookTimes) -> None:
         """Note a row that was read, if its runs are to be corrected; ``before`` is None if it was not there."""
@@ -64,6 +71,11 @@ class RunRepairs:
             after.schedule_next()
         elif _is_enabled_again(before, after) and _may_count_from_the_past(after, look):
             self._enabled[after.row_id] = look
+
+    def count_from(self, schedule: LoadedSchedule, last_run: datetime) -> None:
+        """Let a schedule whose runs are of the future count from an instant again."""
+        self._early[schedule.row_id] = schedule.last_run = last_run
+        schedule.schedule_next()
 
     def find(self, using: str) -> None:
         """Note rows that ran after their last edit, and whose last run is gone: they were disabled, and enabled."""
@@ -87,6 +99,8 @@ class RunRepairs:
                 _count_from(using, _enabled_again(using, row_ids, look), look.now, limit)
             for row_id in free & self._undone.keys():
                 _write_again(using, row_id, *self._undone[row_id])
+            for row_id in free & self._early.keys():
+                _set_back(using, row_id, self._early[row_id], limit)
         for row_id in free:
             self.drop(row_id)
         return free
@@ -143,3 +157,10 @@ def _write_again(using: str, row_id: int, last_run: datetime, count: int) -> Non
     older = Q(last_run_at=None) | Q(last_run_at__lt=last_run)
     rows = PeriodicTask.objects.using(using).filter(older, pk=row_id, enabled=True, total_run_count__lt=count)
     rows.update(last_run_at=last_run, total_run_count=count)
+
+
+def _set_back(using: str, row_id: int, last_run: datetime, limit: timedelta) -> None:
+    """Forget a claim that a clock ahead of its time has made, and the run that was written for it."""
+    Claim.objects.using(using).filter(pk=row_id, tick__gt=DatabaseNow() + limit).delete()
+    rows = PeriodicTask.objects.using(using).filter(pk=row_id, enabled=True, last_run_at__gt=last_run)
+    rows.update(last_run_at=last_run)

@@ -21,16 +21,18 @@ from django_celery_beat.schedulers import ModelEntry
 from schedsync.beat.alive import Alive, activity
 from schedsync.beat.celery_hooks import CeleryHooks
 from schedsync.beat.claims import Claims, LeaseLost
+from schedsync.beat.clock_check import ClockCheck
 from schedsync.beat.dispatch import Dispatch
+from schedsync.beat.early_runs import EarlyRuns
 from schedsync.beat.elections import election_of
-from schedsync.beat.glance import Glance
+from schedsync.beat.environment import OwnEnvironment
 from schedsync.beat.hand_over import HandOver
 from schedsync.beat.heartbeat import Heartbeat
+from schedsync.beat.lead_checks import LeadChecks
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.lease_times import LeaseTimes
-from schedsync.beat.lease_watch import LeaseWatch
+from schedsync.beat.lease_watch import watch_of
 from schedsync.beat.listen import listeners, wait
-from schedsync.beat.lock_keeper import LockKeeper
 from schedsync.beat.outage import Outage
 from schedsync.beat.pauses import Pauses
 from schedsync.beat.reloader import POLL, SCAN, SCAN_STANDING_BY, Reloader
@@ -38,7 +40,6 @@ from schedsync.beat.report import Report
 from schedsync.beat.rivals import Rivals
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
-from schedsync.beat.session_locks import lock_of
 from schedsync.beat.settings_entries import SettingsEntries
 from schedsync.beat.signals import Ending, uninterrupted
 from schedsync.beat.tables import Tables
@@ -47,7 +48,7 @@ from schedsync.database.bounded import reconnect
 from schedsync.database.collector import gc_paused
 from schedsync.database.notify import leader_setting
 from schedsync.database.use_tz import require_use_tz
-from schedsync.models import BeatReport, LeaderLock
+from schedsync.models import BeatReport
 
 logger = logging.getLogger(__name__)
 
@@ -55,8 +56,8 @@ logger = logging.getLogger(__name__)
 class Scheduler(CeleryHooks):
     """Celery's scheduler class: ``celery beat --scheduler schedsync.beat:Scheduler``.
 
-    Raises ImproperlyConfigured if the settings SCHEDSYNC_LEADER, _LEASE, _RENEW or _RETRY do not fit together, and
-    WrongUsage if ``USE_TZ`` is off.
+    Raises ImproperlyConfigured if the settings SCHEDSYNC_LEADER, _LEASE, _RENEW, _RETRY or _CLOCK_LIMIT cannot be used,
+    and WrongUsage if ``USE_TZ`` is off.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -68,23 +69,25 @@ class Scheduler(CeleryHooks):
         leader = leader_setting()
         election = election_of(leader, self.using, self.holder, self.times)
         self._tables = Tables(self.using)
-        lock = lock_of(leader, self.using, self.times.retry)
-        glance = Glance(self.using, self.holder, lock.free, partial(self._tables.has, LeaderLock))
-        watch = LeaseWatch(glance, LockKeeper(self.using, lock, self._tables.has))
+        watch = watch_of(leader, self.using, self.holder, self.times.retry, self._tables)
         self.leadership = Leadership(election, self.times, watch)
         self._entries = SettingsEntries(self.using, self.leadership, partial(self.Entry.from_entry, app=self.app))
         self.sender = Sender(self.app, patience=self.times.patience)
         self.roster = Roster(self.using, cron_deadline=self.app.conf.beat_cron_starting_deadline)
-        self.reloader = Reloader(glance, self.roster)
+        self.reloader = Reloader(watch.glance, self.roster)
         has_reports = partial(self._tables.has, BeatReport)
         self.report = Report(self.using, self.holder, self.roster, self.sender, has_reports)
         self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew, self.report)
         self._rivals = Rivals(self.heartbeat, self.times.lease, expected=not election.checks_epoch)
-        self._claims = Claims(self.using, self.holder, self.times.span, election.checks_epoch)
+        environment = OwnEnvironment(self.using, self._tables)
+        clock = ClockCheck(self.using, self.holder, election.name, self.times.span, self._tables)
+        self._claims = Claims(self.using, self.holder, self.times.span, election.checks_epoch, environment)
         self._dispatch = Dispatch(
             self.using, self.roster, self._claims, self.leadership, self.sender, self._publish, self._keep
         )
+        self._dispatch.undo_early_runs = EarlyRuns(self.using, self.roster, clock, self.times.span).undo
         self._hand_over = HandOver(self.using, self._dispatch, self.leadership, self.heartbeat)
+        self._checks = LeadChecks(self.leadership, environment, clock, self.report, self._hand_over.step_down)
         self._pauses = Pauses(self.using, self.reloader, self.times.span)
         self._listeners = listeners(self.using, leader)
         self._outage = Outage(self.times.retry)
@@ -103,7 +106,7 @@ class Scheduler(CeleryHooks):
 
     def _set_up(self) -> None:
         self._tables.require()
-        if self.leadership.keep():
+        if self._checks.keep():
             self._entries.begin(self._install_entries)
         with gc_paused():
             self.reloader.load()
@@ -153,8 +156,8 @@ class Scheduler(CeleryHooks):
         except (DatabaseError, InterfaceError) as error:
             self._fail(error)
             return self.times.retry
-        except LeaseLost:
-            self.leadership.lose("another Beat has it")
+        except LeaseLost as lost:
+            self.leadership.lose(str(lost))
             return 0.0
 
     def _step(self) -> float:
@@ -164,7 +167,8 @@ class Scheduler(CeleryHooks):
         self._reload()
         if self.leadership.epoch is None:
             self._has_begun = False
-        leads = self.leadership.keep()
+        leads = self._checks.keep()
+        self._checks.environment.report(self.roster)
         # Do not ask whether the lease was acquired in this step: if that took longer than a lease, this Beat did not
         # lead, and begins to lead only after the next renewal.
         if leads and not self._has_begun:
@@ -204,7 +208,7 @@ class Scheduler(CeleryHooks):
     def _keep(self, batches: Collection[uuid.UUID]) -> bool:
         """Renew the lease in the middle of a batch; after an error the rest of the batch is not sent."""
         try:
-            if self.leadership.epoch is None or not self.leadership.keep():
+            if self.leadership.epoch is None or not self._checks.look() or not self.leadership.keep():
                 return False
             self._write_heartbeat()
             self._claims.keep_alive(batches)
@@ -238,7 +242,7 @@ class Scheduler(CeleryHooks):
             epoch=self.leadership.epoch or 0,
             loaded=self.reloader.change_number,
             schedules=len(self.roster),
-            trouble=self._rivals.trouble,
+            trouble=self._checks.trouble or self._rivals.trouble,
         )
         self._has_loaded = False
 

@@ -54,7 +54,7 @@ class SettingsEntries:
         """
         for name, fields in mapping.items():
             if self._leadership.epoch is not None and not self._leadership.keep():
-                raise LeaseLost
+                raise LeaseLost("another Beat has it")
             try:
                 with bounded(self._using, self._leadership.span):
                     self._write_one(name, **fields)

@@ -78,8 +78,15 @@ def target(
     progress: Progress = silent,
     commit: str | None = None,
 ) -> Target:
-    """Set Django up, and return the set, the database and the limits that a verb works with."""
-    return target_without_database(files, lifted, set_up(database), progress, commit)
+    """Set Django up, and return the set, the database and the limits that a verb works with.
+
+    Without ``--environment`` the environment is that of the Django setting SCHEDSYNC_ENVIRONMENT.
+    """
+    using = set_up(database)
+    from schedsync.database.environment import named_environment
+
+    chosen = FileOptions(files.path, files.environment or named_environment())
+    return target_without_database(chosen, lifted, using, progress, commit)
 
 
 def target_without_database(

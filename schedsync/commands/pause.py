@@ -11,6 +11,7 @@ from schedsync.commands.django import set_up
 from schedsync.commands.options import (
     DatabaseOptions,
     database_options,
+    environment_option,
     format_option,
     gather,
     lock_timeout_option,
@@ -30,6 +31,7 @@ class PauseRequest:
 
     name: str
     reason: str
+    environment: str | None
     span: float | None
     settle: float
     lock_timeout: float
@@ -50,6 +52,7 @@ class PauseRequest:
     ),
     settle_option,
     lock_timeout_option,
+    environment_option,
 )
 @database_options
 @format_option("json")
@@ -67,7 +70,7 @@ def pause(request: PauseRequest, database: DatabaseOptions, format_: str) -> int
         progress("waiting for the apply lock")
         say_wait = progress.or_else(say)
         waiting = WaitOptions(settle=request.settle, lock=request.lock_timeout, say=say_wait)
-        paused = operate.pause(using, request.name, request.reason, span, waiting)
+        paused = operate.pause(using, request.name, request.reason, span, waiting, request.environment)
     if format_ == "json":
         click.echo(json_.pause(paused))
     else:

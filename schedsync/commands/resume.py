@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from schedsync.commands.django import set_up
-from schedsync.commands.options import DatabaseOptions, database_options, lock_timeout_option, verb
+from schedsync.commands.options import DatabaseOptions, database_options, environment_option, lock_timeout_option, verb
 from schedsync.commands.output import show
 from schedsync.render.words import printable
 
@@ -13,8 +13,9 @@ from schedsync.render.words import printable
 @verb("Let a paused or held schedule run again.")
 @click.argument("name")
 @lock_timeout_option
+@environment_option
 @database_options
-def resume(name: str, lock_timeout: float, database: DatabaseOptions) -> int:
+def resume(name: str, lock_timeout: float, environment: str | None, database: DatabaseOptions) -> int:
     """End the pause of the schedule NAME, or enable it again if a human has disabled it.
 
     It runs again at its next slot; no run is made for a slot in the past.
@@ -23,7 +24,7 @@ def resume(name: str, lock_timeout: float, database: DatabaseOptions) -> int:
     from schedsync.database.transaction import WaitOptions
     from schedsync.usecases import pause as operate
 
-    runs = operate.resume(using, name, WaitOptions(lock=lock_timeout))
+    runs = operate.resume(using, name, WaitOptions(lock=lock_timeout), environment)
     state = "runs again" if runs else "is no longer paused; it does not run: Git has it disabled, or it is completed"
     show(lambda _paint: f"{printable(name)} {state}")
     return 0

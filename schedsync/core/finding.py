@@ -129,6 +129,8 @@ CODES: Mapping[str, str] = {
     "SS332": "a name in the ledger whose row is missing",
     "SS333": "a row with a value that its column cannot have",
     "SS334": "a row of schedsync's own tables that cannot be read",
+    "SS340": "a database of another environment",
+    "SS341": "a database on another server than when it was bound",
 }
 
 #: The lint rules, which the configuration and comments can switch off. SS222 is a review's alarm: nothing silences it.

@@ -176,7 +176,8 @@ class Status:
     """The values that ``schedsync status`` shows.
 
     ``number`` is that of the last change; a Beat whose ``loaded`` is lower has not loaded it yet. ``problems`` are the
-    reasons for NOT OK, by a stable word. ``clock`` is the database's time.
+    reasons for NOT OK, by a stable word. ``clock`` is the database's time. ``environment`` is the one that the database
+    belongs to, or None.
     """
 
     at: datetime
@@ -184,6 +185,7 @@ class Status:
     number: int
     verdict: Verdict = Verdict.UNKNOWN
     problems: dict[str, str] = field(default_factory=dict)
+    environment: str | None = None
     beats: tuple[BeatStatus, ...] = ()
     last_beat: LastBeat | None = None
     schedules: Schedules = field(default_factory=Schedules)

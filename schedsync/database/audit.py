@@ -49,6 +49,11 @@ def record(
     )
 
 
+def record_binding(using: str, environment: str | None, who: str, at: datetime) -> None:
+    """Write the audit record of a database that is bound to an environment, or to none; no set is concerned."""
+    record(using, "bind", "", who, at, {"bind": 1}, binding=Binding(environment))
+
+
 def record_request(request: WriteRequest) -> None:
     """Write the audit record of a request, with its changes as in a plan."""
     documents = [change_document(change) for change in request.changes]

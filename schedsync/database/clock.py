@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateTimeField, Func
 from django.db.models.sql.compiler import SQLCompiler
@@ -26,6 +27,24 @@ class DatabaseNow(Func):
         return self.as_sql(
             compiler, connection, template="STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW')", **extra
         )
+
+
+def database_time(using: str) -> datetime:
+    """Return the time by the database's clock, in UTC."""
+    connection = connections[using]
+    statement = _TIME[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        value: Any = cursor.fetchone()[0]
+    at: datetime = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+
+
+_TIME = {
+    "postgresql": "SELECT CLOCK_TIMESTAMP()",
+    "mysql": "SELECT UTC_TIMESTAMP(6)",
+    "sqlite": "SELECT STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')",
+}
 
 
 def now() -> datetime:

@@ -22,6 +22,7 @@ from schedsync.database.actor import who
 from schedsync.database.bounded import bounded
 from schedsync.database.bulk import BATCH, batches
 from schedsync.database.clock import now
+from schedsync.database.environment import named_environment, require_environment
 from schedsync.database.faults import database_errors
 from schedsync.database.ledger import names_given_up
 from schedsync.database.lock import lock_rows, take
@@ -91,15 +92,18 @@ def change_schedule(
     name: str,
     write: Callable[[Row, Observed, datetime], T],
     limit: timedelta | None = None,
+    environment: str | None = None,
 ) -> T:
     """Call ``write`` for one managed schedule behind the apply lock, record it, and tell Beat; returns its result.
 
-    With ``limit`` the server ends the transaction if we send no statement for that long.
+    Raises Refused where the database belongs to another environment than ``environment``, or than this process names
+    where that is None. With ``limit`` the server ends the transaction if we send no statement for that long.
     """
-    at, actor = now(), who()
+    at, actor, environment = now(), who(), environment or named_environment()
     begun = transaction.atomic(using=using, durable=True) if limit is None else bounded(using, limit)
     with database_errors(using), begun:
         take(using, actor, at)
+        require_environment(using, environment)
         set_name = _set_of(using, name)
         observed = observe(using, set_name, only=name)
         row = observed.rows.get(name)

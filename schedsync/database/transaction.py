@@ -16,6 +16,7 @@ from schedsync.database.audit import was_committed
 from schedsync.database.beats import last_number
 from schedsync.database.clock import now
 from schedsync.database.controls import controls_in_settings
+from schedsync.database.environment import require_environment
 from schedsync.database.faults import Fault, explained, fault_of
 from schedsync.database.lock import await_holder, lock_rows, take
 from schedsync.database.lock_wait import wait_for_lock
@@ -62,7 +63,8 @@ class Commit(NamedTuple):
 def commit(request: WriteRequest, wait: WaitOptions) -> Commit:
     """Write in one transaction; tries again after a deadlock or a serialization failure.
 
-    Raises Refused where a change breaks a control of Django's settings, Stale where the tables are no longer as
+    Raises Refused where a change breaks a control of Django's settings, or the database belongs to another environment,
+    Stale where the tables are no longer as
     ``request`` expects, Locked where another apply holds the lock for longer than ``wait.lock``, Unavailable where the
     connection was lost and nothing is known to be written.
     """
@@ -88,6 +90,7 @@ def _commit_once(request: WriteRequest) -> Commit:
     using, at = request.using, now()
     with transaction.atomic(using=using, durable=True):
         number = take(using, request.who, at)
+        require_environment(using, request.binding.environment)
         lock_rows(using, {change.row.id for change in request.changes if change.row})
         observed = observe(using, request.set)
         _check_expected(request, observed)

@@ -38,6 +38,7 @@ def status_text(value: Status, paint: Paint = plain) -> str:
     """Write the verdict, and then one labelled line for each thing that is worth a line."""
     blocks = {
         "Beat": _beats(value, paint),
+        "Database": _environment(value),
         "Apply": (_apply(apply, value) for apply in value.management.applies[:_MOST]),
         "Stopped": _stopped(value.management, paint),
         "Drift": _drift(value.management, paint),
@@ -84,6 +85,11 @@ def _beats(value: Status, paint: Paint) -> Iterator[str]:
     for beat in value.beats:
         if beat.trouble:
             yield paint(f"{printable(beat.name)}: {printable(beat.trouble)}", "red")
+
+
+def _environment(value: Status) -> Iterator[str]:
+    if value.environment is not None:
+        yield f"belongs to `{printable(value.environment)}`"
 
 
 def _beat(beat: BeatStatus, value: Status, paint: Paint) -> str:
@@ -265,6 +271,7 @@ def _head(value: Status) -> dict[str, Any]:
         "problems": [{"code": code, "message": message} for code, message in value.problems.items()],
         "at": instant_text(value.at),
         "number": value.number,
+        "environment": value.environment,
         "beats": [_beat_document(beat) for beat in value.beats],
     }
 

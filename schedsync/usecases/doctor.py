@@ -20,6 +20,7 @@ from schedsync.core.timing import TimingError, canonical_zone
 from schedsync.database.actor import who
 from schedsync.database.clock import now
 from schedsync.database.controls import controls_in_settings
+from schedsync.database.environment import named_environment, require_environment
 from schedsync.database.faults import Fault, database_errors, fault_of, missing_tables
 from schedsync.database.lock import take
 from schedsync.database.lock_wait import wait_for_lock
@@ -29,8 +30,9 @@ from schedsync.database.schedule_rows import TIMING_MODELS, collect_orphans, unr
 from schedsync.database.use_tz import USE_TZ_OFF
 from schedsync.database.values import read_values, readable
 from schedsync.errors import WrongUsage
-from schedsync.models import ApplyLock, ManagedSchedule, Pause, SyncRun
+from schedsync.models import ApplyLock, EnvironmentBinding, ManagedSchedule, Pause, SyncRun
 from schedsync.planning.build import unreadable_entry
+from schedsync.usecases.binding import environment_findings
 from schedsync.usecases.celery_settings import beat_schedule_names
 
 _APPS = ("django_celery_beat", "schedsync")
@@ -113,6 +115,7 @@ def database_findings(using: str) -> Iterator[Finding]:
         yield from _schedule_rows(using)
         yield from _ledger(observed)
         yield from _unreadable_entries(using)
+        yield from environment_findings(using)
 
 
 def unapplied(using: str) -> list[str]:
@@ -134,6 +137,7 @@ def _rights(using: str) -> Iterator[Finding]:
         Pause,
         SyncRun,
         ApplyLock,
+        EnvironmentBinding,
     )
     for model in models:
         table = model._meta.db_table
@@ -254,6 +258,7 @@ def fix_tables(using: str) -> list[str]:
 
 def _fix_tables(using: str, actor: str) -> list[str]:
     take(using, actor, now())
+    require_environment(using, named_environment())
     done = list(_collect(using))
     if list(_change_row(using)):
         done.append("made the change row")

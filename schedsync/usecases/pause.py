@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Exists
@@ -20,7 +21,9 @@ from schedsync.errors import Failed, NotConfirmed, WrongUsage
 from schedsync.models import Pause
 
 
-def pause(using: str, name: str, reason: str, span: timedelta | None, wait: WaitOptions) -> Paused:
+def pause(
+    using: str, name: str, reason: str, span: timedelta | None, wait: WaitOptions, environment: str | None = None
+) -> Paused:
     """Stop a managed schedule for ``span``, or until it is resumed where that is None; returns the pause.
 
     A second pause of the same schedule replaces the first. Raises WrongUsage where the name is not managed,
@@ -39,7 +42,8 @@ def pause(using: str, name: str, reason: str, span: timedelta | None, wait: Wait
         PeriodicTask.objects.using(using).filter(pk=row.id, enabled=True).update(enabled=False)
         return Paused(name, reason, actor, at, until, held)
 
-    paused = wait_for_lock(lambda: change_schedule(using, "pause", name, write), wait.lock, wait.sleep)
+    change = partial(change_schedule, using, "pause", name, write, environment=environment)
+    paused = wait_for_lock(change, wait.lock, wait.sleep)
     _hold(using, name, wait)
     return paused
 
@@ -68,7 +72,7 @@ def _hold(using: str, name: str, wait: WaitOptions) -> None:
             raise NotConfirmed([name])
 
 
-def resume(using: str, name: str, wait: WaitOptions) -> bool:
+def resume(using: str, name: str, wait: WaitOptions, environment: str | None = None) -> bool:
     """End the pause or the hold of a schedule; returns whether it runs now: not if Git has it disabled, or it is done.
 
     It does not fire for a slot in the past. Raises Failed where the schedule is neither paused nor
@@ -88,4 +92,5 @@ def resume(using: str, name: str, wait: WaitOptions) -> bool:
             enable_row(using, row, at)
         return runs
 
-    return wait_for_lock(lambda: change_schedule(using, "resume", name, write), wait.lock, wait.sleep)
+    change = partial(change_schedule, using, "resume", name, write, environment=environment)
+    return wait_for_lock(change, wait.lock, wait.sleep)

@@ -32,6 +32,7 @@ from schedsync.database import management
 from schedsync.database.admin_log import last_edits
 from schedsync.database.beats import last_beat, last_number, live_beats, read_reports
 from schedsync.database.clock import DatabaseNow, now
+from schedsync.database.environment import bound_environment
 from schedsync.database.faults import database_errors
 from schedsync.database.observe import observe_entries
 from schedsync.database.use_tz import require_use_tz
@@ -63,6 +64,7 @@ def status(using: str, expected_beats: int | None = None) -> Status:
             at=at,
             clock=clock,
             number=last_number(using),
+            environment=bound_environment(using),
             beats=tuple(_beat(beat, clock, reports) for beat in beats),
             last_beat=None if beats else last_beat(using, reports.values()),
             schedules=reader.read(),

@@ -20,6 +20,7 @@ from schedsync.database.beats import last_number
 from schedsync.database.clock import now
 from schedsync.database.confirm import wait_for_beats, write_and_confirm
 from schedsync.database.controls import controls_in_settings
+from schedsync.database.environment import refusals_of
 from schedsync.database.faults import database_errors
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe
@@ -31,6 +32,7 @@ from schedsync.planning.approval import Assertion, compare
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan, drift_only, row_id_of
+from schedsync.usecases.binding import bind_at_apply
 from schedsync.usecases.celery_settings import beat_schedule_names
 from schedsync.usecases.required_plan import plan_required
 from schedsync.usecases.target import Files, Target, files_of, plan_request
@@ -50,6 +52,8 @@ def plan(target: Target) -> Plan:
         request, last, observed, same = _observe(target, files)
         surroundings = Surroundings(last, dual_writers, controls, same)
         result = build_plan(request, files.desired, _unless_asked(files.findings, same), observed, surroundings, now())
+        if elsewhere := refusals_of(target.using, result.binding.environment):
+            result = replace(result, refusals=(*elsewhere, *result.refusals))
         return _with_editors(target.using, result) if result.held else result
 
 
@@ -103,13 +107,30 @@ def apply(
     pinned: bool = False,
     note: Callable[[str], None] = lambda _message: None,
 ) -> Outcome | None:
-    """Plan, ask, and write; returns None where the answer was no.
+    """Plan, ask, and write, and bind the database to the environment if every live Beat names it too.
 
-    ``agree`` gets the plan and returns whether to go on. ``note`` gets a message if masked values were not compared. If
-    the tables change before the lock is taken, everything is planned again; but with a checksum, or ``pinned`` to the
-    plan that was agreed to, a different plan raises Stale. Raises Refused where a safety rule refuses the plan, or the
-    ``assertion`` does not hold.
+    Returns None where the answer was no.
+
+    ``agree`` gets the plan and returns whether to go on. ``note`` gets a message if masked values were not compared,
+    and how the database is bound. If the tables change before the lock is taken, everything is planned again; but with
+    a checksum, or ``pinned`` to the plan that was agreed to, a different plan raises Stale. Raises Refused where a
+    safety rule refuses the plan, or the ``assertion`` does not hold.
     """
+    outcome = _applied(target, agree, wait, assertion, note, pinned=pinned)
+    if outcome is not None:
+        bind_at_apply(target.using, target.environment, note)
+    return outcome
+
+
+def _applied(
+    target: Target,
+    agree: Callable[[Plan], bool],
+    wait: WaitOptions,
+    assertion: Assertion,
+    note: Callable[[str], None],
+    *,
+    pinned: bool,
+) -> Outcome | None:
     expected = assertion.checksum
     for attempt in range(_TRIES):
         current = _asserted(plan(target), assertion, note)

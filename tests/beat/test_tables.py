@@ -13,7 +13,17 @@ from django.db import connections, migrations, models
 from django.db.migrations.loader import MigrationLoader
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.models import ApplyLock, BeatReport, Claim, Lease, ManagedSchedule, Pause, SendFailure, SyncRun
+from schedsync.models import (
+    ApplyLock,
+    BeatReport,
+    Claim,
+    EnvironmentBinding,
+    Lease,
+    ManagedSchedule,
+    Pause,
+    SendFailure,
+    SyncRun,
+)
 from schedsync.models import Beat as BeatRow
 from tests.beat.ours import Beat, app, row
 from tests.beat.test_like_stock import TIMINGS, make
@@ -21,7 +31,7 @@ from tests.beat.test_standing_by import gone
 from tests.conftest import NOW, Project
 
 OURS: tuple[type[models.Model], ...] = (
-    ApplyLock, BeatReport, BeatRow, Claim, Lease, ManagedSchedule, Pause, SendFailure, SyncRun,
+    ApplyLock, BeatReport, BeatRow, Claim, EnvironmentBinding, Lease, ManagedSchedule, Pause, SendFailure, SyncRun,
 )  # fmt: skip
 
 

@@ -32,7 +32,12 @@ def flags_of(command: click.Command, *, hidden: bool) -> set[str]:
 def exists(use: Use, *, hidden: bool) -> bool:
     verb, flag = use
     commands = [main, *main.commands.values()] if verb is None else [main.commands[verb]]
+    commands += [verb for group in commands[1 if verb is None else 0 :] for verb in verbs_of(group)]
     return any(flag in flags_of(command, hidden=hidden) for command in commands)
+
+
+def verbs_of(command: click.Command) -> list[click.Command]:
+    return list(command.commands.values()) if isinstance(command, click.Group) else []
 
 
 def uses_of_command(words: str) -> Iterator[Use]:
