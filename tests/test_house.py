@@ -41,7 +41,11 @@ ANSWERS = {
     "which Beat leads?": "Leadership",
     "which tick is due after an outage?": "due",
     "when a claim is forgotten?": "forget_deleted",
-    "that a schedule is overdue?": "OVERDUE",
+    "that a schedule is overdue?": "late",
+    "which rows `status` reads in full?": "odd_ids",
+    "that `status` says NOT OK?": "judge",
+    "what a Beat reports of itself?": "Report",
+    "when Beat gives a sign of life?": "Alive",
 }
 
 
