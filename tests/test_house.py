@@ -44,7 +44,11 @@ ANSWERS = {
     "which environment a database belongs to?": "bind_at_apply",
     "which tick is due after an outage?": "due",
     "when a claim is forgotten?": "forget_deleted",
-    "that a schedule is overdue?": "OVERDUE",
+    "that a schedule is overdue?": "late",
+    "which rows `status` reads in full?": "odd_ids",
+    "that `status` says NOT OK?": "judge",
+    "what a Beat reports of itself?": "Report",
+    "when Beat gives a sign of life?": "Alive",
 }
 
 
