@@ -56,6 +56,11 @@ class ClockCheck:
         return max(abs(self.ahead or 0.0) - self.uncertain, 0.0)
 
     @property
+    def reported(self) -> float | None:
+        """The difference that is certain, to a tenth, so that milliseconds are not written again and again."""
+        return None if self.ahead is None else round(math.copysign(self.difference, self.ahead), 1)
+
+    @property
     def agrees(self) -> bool:
         """Whether the difference is within the limit, as far as it is known."""
         return self.difference <= self.limit
@@ -68,7 +73,7 @@ class ClockCheck:
         self.ahead = round((asked - answer).total_seconds() + self.uncertain, 3)
         if not self._is_loud and self.difference > _LOUD:
             self._is_loud = True
-            logger.error("%s: the runs are as much too %s", self.text, "early" if self._is_ahead else "late")
+            logger.error("%s: tasks run too %s", self.text, "early" if self._is_ahead else "late")
         elif self._is_loud and self.difference < _LOUD / 2:
             self._is_loud = False
             logger.warning("this Beat's clock agrees with the database's again")

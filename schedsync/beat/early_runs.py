@@ -39,7 +39,7 @@ class EarlyRuns:
 
     def undo(self) -> None:
         """Let these schedules count from now; a Beat whose own clock is wrong leaves them alone."""
-        if not self.clock.agrees:
+        if not self.clock.agrees or self.clock.difference > self.limit.total_seconds() / 2:
             return
         names = []
         for schedule, last_run in list(self._early()):

@@ -53,7 +53,10 @@ class OwnEnvironment:
         if row is not None and not self._has_compared:
             self._compare(row)
         if self.fits and self._next_report:
-            logger.warning("stands still no longer: the database belongs to `%s`", self.bound or "no environment")
+            logger.warning(
+                "stands still no longer: the database belongs to %s",
+                f"`{self.bound}`" if self.bound else "no environment",
+            )
             self._next_report = 0.0
         return self.fits
 

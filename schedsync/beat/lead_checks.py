@@ -66,8 +66,7 @@ class LeadChecks:
             self.environment.look()
             self._look_at_clock()
             self.report.environment = self.environment.name
-            # Rounded, so that a difference of milliseconds is not written again and again.
-            self.report.clock_ahead = None if self.clock.ahead is None else round(self.clock.ahead, 1)
+            self.report.clock_ahead = self.clock.reported
         return self.may_lead
 
     def _look_at_clock(self) -> None:

@@ -203,7 +203,7 @@ def test_a_wrong_clock_is_said_once_and_once_when_it_is_right_again(
     beat = Beat(clock)
     beat.step()
     look_again(beat)
-    assert errors(caplog) == ["this Beat's clock is 3.0 s ahead of the database's: the runs are as much too early"]
+    assert errors(caplog) == ["this Beat's clock is 3.0 s ahead of the database's: tasks run too early"]
     assert beat.scheduler.report.clock_ahead == pytest.approx(3, abs=0.5)
     wrong_clock(monkeypatch, clock, 0)
     look_again(beat)

@@ -26,7 +26,7 @@ def test_a_beat_whose_clock_is_ahead_leads_alone_and_says_so_until_another_comes
         with arena.beat(FAULTS_NOW=ahead()) as wrong:
             arena.wait_for(20)
             first = log(arena, number + 1)
-            assert "s ahead of the database's: the runs are as much too early" in first
+            assert "s ahead of the database's: tasks run too early" in first
             assert "no live Beat's clock agrees: this Beat may go on to lead" in first
             with arena.beat() as right:
                 # Less than the 120 seconds for which the ticks of the future were sent.
