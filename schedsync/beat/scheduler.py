@@ -22,6 +22,7 @@ from schedsync.beat.celery_hooks import CeleryHooks
 from schedsync.beat.claims import Claims, LeaseLost
 from schedsync.beat.dispatch import Dispatch
 from schedsync.beat.elections import election_of
+from schedsync.beat.full_pause import FullPauseWatch
 from schedsync.beat.hand_over import HandOver
 from schedsync.beat.heartbeat import Heartbeat
 from schedsync.beat.leadership import Leadership
@@ -67,14 +68,18 @@ class Scheduler(CeleryHooks):
         self.reloader = Reloader(self.using, self.roster)
         self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew)
         self._rivals = Rivals(self.heartbeat, self.times.lease, expected=not election.checks_epoch)
-        self._claims = Claims(self.using, self.holder, self.times.span, election.checks_epoch)
-        self._dispatch = Dispatch(
-            self.using, self.roster, self._claims, self.leadership, self.sender, self._publish, self._keep
+        self._tables = Tables(self.using)
+        self._full_pause = FullPauseWatch(self.using, self._tables)
+        self._claims = Claims(
+            self.using, self.holder, self.times.span, election.checks_epoch, self._full_pause.may_send
         )
+        self._dispatch = Dispatch(
+            self.using, self.roster, self._claims, self.leadership, self.sender, self._publish, self._keep,
+            self._full_pause,
+        )  # fmt: skip
         self._hand_over = HandOver(self.using, self._dispatch, self.leadership, self.heartbeat)
         self._pauses = Pauses(self.using, self.reloader, self.times.span)
         self._listeners = listeners(self.using, leader)
-        self._tables = Tables(self.using)
         self._outage = Outage(self.times.retry)
         self._is_set_up = self._has_loaded = self._has_begun = False
         self._ending = Ending()
@@ -182,7 +187,7 @@ class Scheduler(CeleryHooks):
     def _keep(self, batches: Collection[uuid.UUID]) -> bool:
         """Renew the lease in the middle of a batch; after an error the rest of the batch is not sent."""
         try:
-            if self.leadership.epoch is None or not self.leadership.keep():
+            if self.leadership.epoch is None or not self.leadership.keep() or self._full_pause.is_on():
                 return False
             self._write_heartbeat()
             self._claims.keep_alive(batches)

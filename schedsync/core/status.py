@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from schedsync.core.full_pause import FullyPaused
+
 
 @dataclass(frozen=True, slots=True)
 class BeatStatus:
@@ -53,6 +55,8 @@ class Failed:
 class Status:
     """The values that ``schedsync status`` shows; schedules are given by their names.
 
+    ``full_pause`` is the pause of everything while it lasts.
+
     ``number`` is that of the last change; a Beat whose ``loaded`` is lower has not loaded it yet.
     """
 
@@ -67,3 +71,4 @@ class Status:
     disabled_long: tuple[str, ...] = ()
     unregistered: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
+    full_pause: FullyPaused | None = None

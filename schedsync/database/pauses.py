@@ -85,6 +85,16 @@ def enable_row(using: str, row: Row, at: datetime) -> None:
     PeriodicTask.objects.using(using).filter(pk=row.id).update(**columns)
 
 
+def enable_to_catch_up(using: str, row: Row, at: datetime) -> None:
+    """Enable a row so that the ticks of the time in which it was disabled count as missed.
+
+    Beat lets a row that somebody else has enabled count from now. The time of the last apply tells it that this edit is
+    ours.
+    """
+    PeriodicTask.objects.using(using).filter(pk=row.id).update(enabled=True)
+    ManagedSchedule.objects.using(using).filter(name=row.name).update(applied_at=at)
+
+
 def change_schedule(
     using: str,
     verb: str,

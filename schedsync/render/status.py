@@ -10,6 +10,7 @@ from typing import Any
 from schedsync.core.names import and_more
 from schedsync.core.status import BeatStatus, Failed, Late, Status
 from schedsync.core.timing import instant_text
+from schedsync.planning.converter import full_pause_document
 from schedsync.render.json_ import dump
 from schedsync.render.text import Paint, plain
 from schedsync.render.words import printable
@@ -19,7 +20,12 @@ _MOST = 20
 
 def status_text(value: Status, paint: Paint = plain) -> str:
     """Write who leads, and what does not run as it should."""
-    return "\n".join([*_beats(value, paint), "", *_schedules(value, paint)])
+    return "\n".join([*_full_pause(value, paint), *_beats(value, paint), "", *_schedules(value, paint)])
+
+
+def _full_pause(value: Status, paint: Paint) -> Iterator[str]:
+    if value.full_pause:
+        yield paint(printable(value.full_pause.text(value.at)), "yellow")
 
 
 def _beats(value: Status, paint: Paint) -> Iterator[str]:
@@ -91,6 +97,7 @@ def status_json(value: Status) -> str:
             "version": 1,
             "at": instant_text(value.at),
             "number": value.number,
+            "everything_paused": full_pause_document(value.full_pause) if value.full_pause else None,
             "beats": [_beat_document(beat) for beat in value.beats],
             "enabled": value.enabled,
             "due": [_late_document(late) for late in value.due],

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from celery import current_app
 
-from schedsync.calendar.ticks import GRACE, Lateness, first_tick, last_tick, tick_after
+from schedsync.calendar.ticks import GRACE, Lateness, first_after, first_tick, last_tick, tick_after
+from schedsync.core.full_pause import FullyPaused, left_out_of
 from schedsync.core.observed import Observed, Row
 from schedsync.core.schedule import Spec, completed_at
 from schedsync.core.status import BeatStatus, Failed, Late, Status
@@ -17,6 +18,7 @@ from schedsync.database.beats import last_number, live_beats
 from schedsync.database.clock import DatabaseNow, now
 from schedsync.database.failures import send_failures
 from schedsync.database.faults import database_errors
+from schedsync.database.full_pause import full_pause
 from schedsync.database.observe import observe_rows
 from schedsync.database.use_tz import require_use_tz
 from schedsync.database.values import read_values
@@ -32,12 +34,16 @@ LONG = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """The state to report on, and its time; ``leads_since`` is None where no Beat of schedsync's own leads."""
+    """The state to report on, and its time; ``leads_since`` is None where no Beat of schedsync's own leads.
+
+    ``full_pause`` is the last pause of everything, None where there was none.
+    """
 
     observed: Observed
     now: datetime
     grace: timedelta
     leads_since: datetime | None
+    full_pause: FullyPaused | None = None
 
 
 def status(using: str) -> Status:
@@ -54,7 +60,7 @@ def status(using: str) -> Status:
         for beat in beats:
             beat.leads = beat.leads and beat.epoch == epoch
         since = next((beat.leads_since or at for beat in beats if beat.leads), None)
-        moment = _Moment(observe_rows(using), at, OVERDUE if beats else OVERDUE_WITH_STOCK, since)
+        moment = _Moment(observe_rows(using), at, OVERDUE if beats else OVERDUE_WITH_STOCK, since, full_pause(using))
         recent = ManagedSchedule.objects.using(using).filter(applied_at__gt=at - LONG)
         applied = {str(name) for (name,) in read_values(recent, ["name"])}
         # The Beats' times come from the database's clock, so their ages are computed with it.
@@ -81,6 +87,7 @@ def _status(
         at=moment.now,
         number=number,
         beats=tuple(_beat(beat, database_now) for beat in beats),
+        full_pause=_lasting(moment),
         enabled=len(enabled),
         due=tuple(schedule for schedule in late if moment.now - schedule.tick <= moment.grace),
         overdue=tuple(schedule for schedule in late if moment.now - schedule.tick > moment.grace),
@@ -141,6 +148,7 @@ def _tick(row: Row, spec: Spec, moment: _Moment) -> datetime | None:
         return None
     last = row.last_run_at or row.date_changed or moment.now
     tick = first_tick(spec.timing, last, spec.start_at, ran=row.last_run_at is not None)
+    tick = _after_full_pause(row, spec, tick, moment)
     if tick is None or tick > moment.now:
         return None
     # Only a leader skips missed ticks.
@@ -149,6 +157,21 @@ def _tick(row: Row, spec: Spec, moment: _Moment) -> datetime | None:
         following = tick_after(spec.timing, last_tick(spec.timing, tick, earliest - MICROSECOND))
         return following if following is not None and following <= moment.now else None
     return tick
+
+
+def _lasting(moment: _Moment) -> FullyPaused | None:
+    return moment.full_pause if moment.full_pause and moment.full_pause.is_on(moment.now) else None
+
+
+def _after_full_pause(row: Row, spec: Spec, tick: datetime | None, moment: _Moment) -> datetime | None:
+    """Return the first tick that a pause of everything does not leave out; None while the pause lasts."""
+    pause = moment.full_pause
+    if tick is None or pause is None:
+        return tick
+    if pause.is_on(moment.now):
+        return None
+    until = left_out_of(pause.left_out(moment.now), last_run=row.last_run_at, changed=row.date_changed)
+    return tick if until is None else first_after(spec.timing, tick, until)[0]
 
 
 def _earliest(lateness: Lateness, now: datetime, leads_since: datetime) -> datetime | None:

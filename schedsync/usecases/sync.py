@@ -21,6 +21,7 @@ from schedsync.database.clock import now
 from schedsync.database.confirm import wait_for_beats, write_and_confirm
 from schedsync.database.controls import controls_in_settings
 from schedsync.database.faults import database_errors
+from schedsync.database.full_pause import full_pause
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe
 from schedsync.database.same_names import SameNames, same_names
@@ -50,6 +51,9 @@ def plan(target: Target) -> Plan:
         request, last, observed, same = _observe(target, files)
         surroundings = Surroundings(last, dual_writers, controls, same)
         result = build_plan(request, files.desired, _unless_asked(files.findings, same), observed, surroundings, now())
+        pause = full_pause(target.using)
+        if pause is not None and pause.is_on(result.now):
+            result = replace(result, full_pause=pause)
         return _with_editors(target.using, result) if result.held else result
 
 
