@@ -19,7 +19,7 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from schedsync.cli import run
 from schedsync.database.schedule_rows import TIMING_MODELS
-from schedsync.models import Beat, Claim, Lease, ManagedSchedule, Pause, SendFailure, SyncRun
+from schedsync.models import Beat, Claim, FullPause, Lease, ManagedSchedule, Pause, SendFailure, SyncRun
 from tests import router
 
 DATABASES = ("default", "postgresql", "mariadb")
@@ -63,7 +63,7 @@ def using(request: pytest.FixtureRequest, test_databases: None, django_db_blocke
 def empty(alias: str) -> None:
     """Delete every row that a test can have left."""
     connections[alias].close()
-    ours = (ManagedSchedule, Pause, SyncRun, Claim, Beat, Lease, SendFailure)
+    ours = (ManagedSchedule, Pause, FullPause, SyncRun, Claim, Beat, Lease, SendFailure)
     for model in (LogEntry, PeriodicTask, *TIMING_MODELS.values(), PeriodicTasks, *ours):
         model._default_manager.using(alias).all()._raw_delete(alias)
     get_user_model()._default_manager.using(alias).all().delete()

@@ -55,9 +55,8 @@ class Failed:
 class Status:
     """The values that ``schedsync status`` shows; schedules are given by their names.
 
-    ``full_pause`` is the pause of everything while it lasts.
-
-    ``number`` is that of the last change; a Beat whose ``loaded`` is lower has not loaded it yet.
+    ``number`` is that of the last change; a Beat whose ``loaded`` is lower has not loaded it yet. ``full_pause`` is the
+    pause of everything while it lasts.
     """
 
     at: datetime

@@ -75,8 +75,7 @@ def resume(using: str, name: str, wait: WaitOptions, *, catch_up: bool = False) 
 
     It does not fire for a slot in the past; with ``catch_up`` the ticks that fell due meanwhile count as missed.
 
-    Raises Failed where the schedule is neither paused nor
-    held, Locked where another apply holds the lock for too long.
+    Raises Failed where the schedule is neither paused nor held, Locked where another apply holds the lock for too long.
     """
 
     def write(row: Row, observed: Observed, at: datetime) -> bool:

@@ -13,14 +13,16 @@ from django.db import connections, migrations, models
 from django.db.migrations.loader import MigrationLoader
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.models import ApplyLock, Claim, Lease, ManagedSchedule, Pause, SendFailure, SyncRun
+from schedsync.models import ApplyLock, Claim, FullPause, Lease, ManagedSchedule, Pause, SendFailure, SyncRun
 from schedsync.models import Beat as BeatRow
 from tests.beat.ours import Beat, app, row
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.beat.test_standing_by import gone
 from tests.conftest import NOW, Project
 
-OURS: tuple[type[models.Model], ...] = (ApplyLock, BeatRow, Claim, Lease, ManagedSchedule, Pause, SendFailure, SyncRun)
+OURS: tuple[type[models.Model], ...] = (
+    ApplyLock, BeatRow, Claim, FullPause, Lease, ManagedSchedule, Pause, SendFailure, SyncRun,
+)  # fmt: skip
 
 
 @contextlib.contextmanager
