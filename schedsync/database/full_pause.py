@@ -9,6 +9,7 @@ from django.db.models import F
 
 from schedsync.core.full_pause import FullyPaused
 from schedsync.database.values import read_values, readable
+from schedsync.errors import Unavailable
 from schedsync.models import FullPause
 
 _ROW = 1
@@ -24,8 +25,20 @@ def read_full_pause(using: str) -> FullyPaused | None:
 
 def full_pause(using: str) -> FullyPaused | None:
     """Return the same; also None before the table is made."""
-    has_table = FullPause._meta.db_table in connections[using].introspection.table_names()
-    return read_full_pause(using) if has_table else None
+    return read_full_pause(using) if _has_table(using) else None
+
+
+def require_table(using: str) -> None:
+    """Raise Unavailable if the migration that makes the table has not run."""
+    if not _has_table(using):
+        table = FullPause._meta.db_table
+        raise Unavailable(
+            f"database `{using}` is not migrated: no table {table}", hint="`python manage.py migrate`, then again"
+        )
+
+
+def _has_table(using: str) -> bool:
+    return FullPause._meta.db_table in connections[using].introspection.table_names()
 
 
 def lock_full_pause(using: str) -> FullyPaused:

@@ -20,7 +20,7 @@ from schedsync.database.actor import who
 from schedsync.database.beats import live_beats
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
-from schedsync.database.full_pause import lock_full_pause, read_full_pause, write_full_pause
+from schedsync.database.full_pause import lock_full_pause, read_full_pause, require_table, write_full_pause
 from schedsync.database.notify import notify, publish
 from schedsync.database.observe import observe_rows
 from schedsync.errors import WrongUsage
@@ -58,6 +58,7 @@ def pause_everything(using: str, reason: str, span: timedelta) -> Stopped:
         raise WrongUsage("a pause needs a reason", hint="give `--reason TEXT`, for the people who see it later")
     actor = who()
     with database_errors(using):
+        require_table(using)
         with transaction.atomic(using=using, durable=True):
             before, at = lock_full_pause(using), now()
             is_on = before.is_on(at)
@@ -79,6 +80,7 @@ def resume_everything(using: str, *, catch_up: bool, say: Callable[[str], None])
     """
     actor = who()
     with database_errors(using):
+        require_table(using)
         if catch_up:
             _say_catch_up(using, say)
         with transaction.atomic(using=using, durable=True):

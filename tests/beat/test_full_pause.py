@@ -66,8 +66,11 @@ def _runs(using: str, clock: Any, *, pause: bool) -> set[tuple[str, datetime]]:
     beat.run(30 * MINUTE)
     if pause:
         paused(using)
-    beat.run(121 * MINUTE)
-    return {(message.name, message.tick) for _, message in beat.news() or beat.scheduler.sent}
+    for _ in range(61):
+        beat.step() if pause else beat.settle()
+        clock.shift(MINUTE)
+    beat.run(60 * MINUTE)
+    return {(message.name, message.tick) for _, message in beat.scheduler.sent}
 
 
 def test_each_kind_of_timing_loses_the_ticks_of_the_pause_and_no_other(using: str, clock: Any) -> None:
@@ -90,7 +93,7 @@ def test_what_fell_due_is_not_sent_after_a_restart_or_an_outage_either(using: st
     first.news()
     clock.move_to(NOW + 30 * MINUTE)
     paused(using)
-    first.run(MINUTE)
+    first.step()
     first.scheduler.close()
     # The pause ends at 11:30, while no Beat runs.
     clock.move_to(NOW + 125 * MINUTE)
@@ -104,8 +107,10 @@ def test_what_fell_due_is_not_sent_after_a_restart_or_an_outage_either(using: st
 def _in_the_middle(using: str, beat: Beat, number: int = 3) -> None:
     """Let the pause begin when some messages of a batch have been sent."""
 
+    before = len(beat.scheduler.sent)
+
     def pause_at(_message: Message) -> None:
-        if len(beat.scheduler.sent) == number - 1:
+        if len(beat.scheduler.sent) == before + number - 1:
             paused(using)
             beat.scheduler._full_pause._next_look = 0.0
 
@@ -117,7 +122,8 @@ def test_a_batch_stops_in_the_middle_and_its_unsent_ticks_are_missed(
     using: str, clock: Any, five: list[PeriodicTask], catch_up: bool, caplog: Any
 ) -> None:
     beat = Beat(clock)
-    beat.step()
+    beat.settle()
+    beat.news()
     clock.shift(MINUTE)
     _in_the_middle(using, beat)
     for _ in range(3):
@@ -238,7 +244,7 @@ def test_catching_up_lets_missed_runs_decide_and_says_how_many_that_are(
 
 
 def test_catching_up_sends_nothing_of_an_earlier_pause(using: str, clock: Any) -> None:
-    make(using, "five", {"crontab": {"minute": "5"}, "last_run_at": NOW - HOUR})
+    make(using, "five", {"crontab": {"minute": "5"}, "last_run_at": NOW - 50 * MINUTE})
     beat = Beat(clock)
     beat.settle()
     paused(using, 10 * MINUTE)
@@ -302,7 +308,7 @@ def test_passing_over_takes_no_statement_for_each_schedule(using: str, clock: An
     counts = []
     for number in (3, 30):
         for index in range(number):
-            make(using, f"x{index}", {"crontab": {"minute": "5"}, "last_run_at": NOW - HOUR})
+            make(using, f"x{index}", {"crontab": {"minute": "5"}, "last_run_at": NOW - 50 * MINUTE})
         beat = Beat(clock)
         beat.settle()
         paused(using, 10 * MINUTE)
@@ -316,7 +322,7 @@ def test_passing_over_takes_no_statement_for_each_schedule(using: str, clock: An
         empty(using)
         clock.move_to(NOW)
 
-    assert counts[0] == counts[1] <= 4
+    assert counts[0] == counts[1] < 10
 
 
 def test_a_row_with_values_that_nobody_can_read_pauses_nothing(using: str, clock: Any) -> None:

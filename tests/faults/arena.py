@@ -33,8 +33,9 @@ PATIENCE = 180.0
 #: How the message of a commit begins: others speak of a column of that name.
 COMMIT = {"postgresql": b"\x0bCOMMIT", "mariadb": b"\x03COMMIT"}
 TABLES = (
-    "schedsync_claim", "schedsync_beat", "schedsync_lease", "schedsync_managedschedule", "schedsync_pause", "schedsync_fullpause",
-    "schedsync_syncrun", "django_celery_beat_periodictask", "django_celery_beat_intervalschedule",
+    "schedsync_claim", "schedsync_beat", "schedsync_lease", "schedsync_managedschedule",
+    "schedsync_pause", "schedsync_fullpause", "schedsync_syncrun",
+    "django_celery_beat_periodictask", "django_celery_beat_intervalschedule",
     "django_celery_beat_crontabschedule", "django_celery_beat_periodictasks",
 )  # fmt: skip
 

@@ -13,7 +13,7 @@ from django_celery_beat.models import PeriodicTask
 from schedsync.database.clock import DatabaseNow
 from schedsync.models import Beat as BeatRow
 from schedsync.models import FullPause, Pause, SyncRun
-from schedsync.schemas.validator import problems
+from schedsync.schemas.validator import PLAN, problems
 from tests.beat.ours import Beat
 from tests.beat.test_tables import without
 from tests.conftest import NOW, Done, Project
@@ -58,7 +58,7 @@ def test_everyone_reads_that_everything_is_paused(project: Project, clock: Any, 
     assert f"e{sentence}" in project.plan("--format", "markdown").out
     assert (project.plan("--exit-code").code, project.drift().code) == (0, 0)
     document = json.loads(project.plan("--format", "json").out)
-    assert list(problems(document, "plan")) == []
+    assert list(problems(document, PLAN)) == []
     expected = {"who": "jo", "reason": "INC-42", "since": "2026-11-23T10:00:00Z", "until": "2026-11-23T10:30:00Z"}
     assert document["everything_paused"] == expected
     status = json.loads(project.command("status", "--database", project.using, "--format", "json").out)
