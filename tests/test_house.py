@@ -40,6 +40,7 @@ ANSWERS = {
     "how a masked secret looks?": "MASK",
     "which Beat leads?": "Leadership",
     "which tick is due after an outage?": "due",
+    "that everything is paused, and what is not sent afterwards?": "FullyPaused",
     "when a claim is forgotten?": "forget_deleted",
     "that a schedule is overdue?": "OVERDUE",
 }
