@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from schedsync.beat.message import Message
 from schedsync.database.full_pause import read_full_pause
 from schedsync.models import Claim, FullPause, ManagedSchedule
 from schedsync.usecases.full_pause import pause_everything, resume_everything
-from tests.beat.ours import Beat, row
+from tests.beat.ours import Beat, NotingScheduler, row
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.beat.test_promises import Died, forced
 from tests.beat.test_tables import without
@@ -144,6 +145,31 @@ def test_a_batch_stops_in_the_middle_and_its_unsent_ticks_are_missed(
     left = sorted({name for name, _ in everyone} - {name for name, _ in first})
     assert second == ([(name, "23 10:01") for name in left] if catch_up else [])
     assert sent(beat) == everyone
+
+
+def test_a_slow_broker_does_not_keep_a_batch_from_stopping_within_two_seconds(using: str) -> None:
+    now = datetime.now(timezone.utc)
+    for number in range(40):
+        made = make(using, f"x{number}", {**TIMINGS["each minute"]})
+        PeriodicTask.objects.using(using).filter(pk=made.pk).update(last_run_at=now - MINUTE, date_changed=now - HOUR)
+    scheduler = NotingScheduler()
+    began: list[float] = []
+
+    def be_slow(_message: Message) -> None:
+        if len(scheduler.sent) == 3:
+            began.append(time.monotonic())
+            paused(using)
+        time.sleep(0.2)
+
+    scheduler.fails_at = be_slow  # type: ignore[assignment]
+    scheduler.step()
+    took = time.monotonic() - began[0]
+    scheduler.step()
+
+    assert took < 2
+    assert 3 < len(scheduler.sent) < 12
+    assert not Claim.objects.using(using).filter(confirmed=False).exists()
+    assert PeriodicTask.objects.using(using).filter(total_run_count=1).count() == len(scheduler.sent)
 
 
 def test_a_new_leader_goes_on_from_ticks_that_were_given_up(using: str, clock: Any, five: list[PeriodicTask]) -> None:
