@@ -51,6 +51,26 @@ class Pause(models.Model):
         return self.name
 
 
+class FullPause(models.Model):
+    """The one row of the pause of everything, the one that lasts or the last one.
+
+    Ticks up to ``until`` are not sent once that time is over, and none is sent before.
+    """
+
+    who = models.CharField(max_length=200, blank=True, default="")
+    reason = models.TextField(blank=True, default="")
+    since = models.DateTimeField(null=True)
+    until = models.DateTimeField(null=True, help_text="Empty where everything was resumed with what fell due.")
+    passed_until = models.DateTimeField(null=True, help_text="The end of the pauses before: no earlier tick is sent.")
+
+    class Meta:
+        verbose_name = "pause of everything"
+        verbose_name_plural = "pause of everything"
+
+    def __str__(self) -> str:
+        return f"everything until {self.until}"
+
+
 class SyncRun(models.Model):
     """The audit record: one row for each transaction that changed something, committed with it."""
 

@@ -43,6 +43,7 @@ ANSWERS = {
     "that a clock is wrong?": "ClockCheck",
     "which environment a database belongs to?": "bind_at_apply",
     "which tick is due after an outage?": "due",
+    "that everything is paused, and what is not sent afterwards?": "FullyPaused",
     "when a claim is forgotten?": "forget_deleted",
     "that a schedule is overdue?": "late",
     "which rows `status` reads in full?": "odd_ids",

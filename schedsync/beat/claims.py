@@ -10,7 +10,7 @@ it again under the same task id.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -22,12 +22,13 @@ from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.elections import renew_row
 from schedsync.beat.environment import OwnEnvironment
+from schedsync.beat.full_pause import PauseBegan
 from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.beat.message import Message
 from schedsync.beat.outbox import ClaimedTick
 from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
 from schedsync.beat.scan import task_fingerprint
-from schedsync.core.timing import Clocked
+from schedsync.core.timing import MICROSECOND, Clocked
 from schedsync.database.bounded import bounded
 from schedsync.database.bulk import batches
 from schedsync.database.clock import DatabaseNow
@@ -81,7 +82,8 @@ class Orphan:
 class Claims:
     """Claims as rows of a table, one for each schedule; ``lease`` also bounds each transaction.
 
-    Each claim asks whether the database belongs to the Beat's ``environment``: a copy may have replaced the database.
+    ``environment``: each claim asks whether the database belongs to it, as a copy may have replaced the database.
+    ``may_send`` is asked in the transaction of each claim: False means that everything is paused.
     """
 
     using: str
@@ -89,9 +91,10 @@ class Claims:
     lease: timedelta
     checks_epoch: bool
     environment: OwnEnvironment | None = None
+    may_send: Callable[[], bool] = lambda: True
 
     def claim(self, messages: Sequence[Message], epoch: int) -> Batch:
-        """Claim ticks, at most one of each schedule; raises LeaseLost.
+        """Claim ticks, at most one of each schedule; raises LeaseLost or PauseBegan.
 
         A row must still be as it was when it was read.
         """
@@ -99,6 +102,8 @@ class Claims:
         by_id = {message.row_id: message for message in messages}
         with bounded(self.using, self.lease):
             self._check(epoch)
+            if not self.may_send():
+                raise PauseBegan
             # Before the rows are read: a claim that is confirmed after this must stay.
             self._forget_undone(message.loaded for message in messages if message.loaded.last_run is None)
             rows = self._rows(by_id)
@@ -196,6 +201,21 @@ class Claims:
         claims = Claim.objects.using(self.using).filter(batch__in=batches, confirmed=False)
         claims.update(batch=batch, claimed_at=DatabaseNow())
         return batch
+
+    def release(self, batch: uuid.UUID, row_ids: Collection[int]) -> None:
+        """Give up the claims of ticks that were not sent: the ticks count as missed, and can be claimed again.
+
+        Earlier ticks stay claimed. A row that never ran has none: its claim is deleted, because a claim of a row that
+        has no last run means that the row was disabled and enabled again.
+        """
+        claims = Claim.objects.using(self.using).filter(batch=batch, confirmed=False)
+        never_ran = PeriodicTask.objects.using(self.using).filter(last_run_at=None)
+        with bounded(self.using, self.lease):
+            self._write_first()
+            for ids in batches(sorted(row_ids)):
+                first = list(never_ran.filter(pk__in=ids).values_list("pk", flat=True))
+                claims.filter(pk__in=first).delete()
+                claims.filter(pk__in=ids).update(tick=F("tick") - MICROSECOND, confirmed=True)
 
     def confirm(self, batch: uuid.UUID, ticks: Sequence[ClaimedTick]) -> set[int]:
         """Write the runs back in one transaction: last run and count of the rows that the batch still claims.

@@ -12,6 +12,7 @@ from typing import Any
 
 from schedsync.beat.claims import Claims, Orphan
 from schedsync.beat.due_ticks import DueTicks
+from schedsync.beat.full_pause import FullPauseWatch, PauseBegan
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.message import Message
 from schedsync.beat.outbox import Claimed, ClaimedTick, Outbox, Waiting
@@ -46,17 +47,18 @@ class Dispatch:
     sender: Sender
     publish: Callable[[Message, Any], Any]
     keep: Callable[[Collection[uuid.UUID]], bool]
+    full_pause: FullPauseWatch
     outbox: Outbox = field(default_factory=Outbox)
     undo_early_runs: Callable[[], None] = lambda: None
-    #: When this Beat began to lead.
+    #: When this Beat began to lead, or last saw that everything was paused.
     _since: datetime = field(default_factory=_now)
     _next_adoption: float = 0.0
 
     def __post_init__(self) -> None:
-        self._due = DueTicks(self.using, self.roster, self.leadership.span)
+        self._due = DueTicks(self.using, self.roster, self.leadership.span, self.full_pause)
 
     def run(self, now: datetime) -> bool:
-        """Confirm, send, claim: one batch of what is due; returns False if it waits for the broker or the lease.
+        """Confirm, send, claim: one batch; returns False if it waits for the broker, the lease or the end of a pause.
 
         Without an election the ticks of Beats that died are adopted from time to time, instead of by a new leader.
         """
@@ -66,6 +68,9 @@ class Dispatch:
                 self.adopt()
             self._confirm()
             self._repair()
+            if self.full_pause.is_on():
+                self._release()
+                return False
             return self._send_waiting() and self._claim_due(now)
 
     def _repair(self) -> None:
@@ -74,6 +79,21 @@ class Dispatch:
         self.roster.read_soon(repaired)
         for row_id in repaired & self.roster.schedules.keys():
             self.roster.agenda.put(self.roster.schedules[row_id])
+
+    def _release(self) -> None:
+        """Give up the ticks that are claimed and not sent, because everything is paused."""
+        self._since = _now()
+        self.outbox.hurry(Waiting.REFUSED)
+        for waiting in (Waiting.TO_SEND, Waiting.REFUSED):
+            with self.outbox.take(waiting) as taken:
+                for claimed in taken:
+                    self.claims.release(claimed.batch, [tick.row_id for tick in claimed.ticks])
+            released = [tick for claimed in taken for tick in claimed.ticks]
+            if released:
+                logger.warning("%d claimed ticks are not sent: everything is paused", len(released))
+            for tick in released:
+                if tick.row_id in self.roster.schedules:
+                    self.roster.agenda.put(self.roster.schedules[tick.row_id])
 
     def look_at_locked_rows(self) -> None:
         """Try at the next confirmation whether locked rows are free: their holder may have committed by now."""
@@ -133,8 +153,8 @@ class Dispatch:
     def _is_wanted(self, message: Message, *, maybe_sent: bool = False) -> bool:
         """Say whether a tick that was claimed some time ago is to be sent, by what its schedule says now."""
         schedule, tick = message.loaded, message.tick
-        if message.row_id in self.roster.repairs.early:
-            # It is sent when it is due.
+        if message.row_id in self.roster.repairs.early or self.full_pause.leaves_out(schedule, tick):
+            # An early tick is sent when it is due.
             return False
         if schedule.at_most_once and maybe_sent:
             return False
@@ -200,9 +220,11 @@ class Dispatch:
     def _claim_and_send(self, messages: Sequence[Message]) -> bool:
         try:
             batch = self.claims.claim(messages, self.leadership.epoch or 0)
-        except BaseException:
+        except BaseException as error:
             for message in messages:
                 self.roster.agenda.put(message.loaded)
+            if isinstance(error, PauseBegan):
+                return False
             raise
         claimed = {message.row_id for message in batch.messages}
         for message in messages:
@@ -229,8 +251,8 @@ class Dispatch:
         return not (left or sent.unsure)
 
     def _go_on(self, batch: uuid.UUID) -> bool:
-        """Renew the lease and the claims in time: with a slow broker a batch may take longer than a lease."""
-        if self.leadership.wait:
+        """Renew the lease and the claims, and look for a pause, in time: a slow broker may need long for a batch."""
+        if self.leadership.wait and self.full_pause.wait:
             return self.leadership.leads
         return self.keep({batch, *self.outbox.batches()})
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.beat.full_pause import FullPauseWatch
 from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.beat.message import Message
 from schedsync.beat.roster import Roster
-from schedsync.beat.row_locks import finish, locked_elsewhere
-from schedsync.calendar.ticks import due, last_tick, tick_after
+from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
+from schedsync.calendar.ticks import due, first_after, last_tick, tick_after
 from schedsync.core.names import first_names
+from schedsync.core.timing import Clocked
 from schedsync.database.bounded import bounded
 
 logger = logging.getLogger(__name__)
@@ -24,56 +27,84 @@ _NAMED = 20
 
 
 @dataclass
+class _Woken:
+    """What becomes of the schedules that woke up; ``missed`` and ``paused`` count ticks that are passed over, by name.
+
+    ``over`` are rows that have ended; ``paused_clocked`` are clocked rows whose time was within a pause of everything.
+    """
+
+    messages: list[Message] = field(default_factory=list)
+    over: list[int] = field(default_factory=list)
+    paused_clocked: list[int] = field(default_factory=list)
+    missed: Counter[str] = field(default_factory=Counter)
+    paused: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass
 class DueTicks:
     """Decides what schedules send when they wake up; ``limit`` bounds the transaction that disables finished ones."""
 
     using: str
     roster: Roster
     limit: timedelta
+    full_pause: FullPauseWatch
 
     def messages(self, woken: Iterable[int], now: datetime, since: datetime) -> list[Message]:
         """Return the messages that schedules send now; a schedule that sends nothing is put back, or ended.
 
         ``since`` is when this Beat began to lead.
         """
-        messages: list[Message] = []
-        over: list[int] = []
-        passed: dict[str, int] = {}
+        result = _Woken()
         for row_id in woken:
             schedule = self.roster.schedules[row_id]
             if schedule.is_done or (schedule.expires is not None and now >= schedule.expires):
-                over.append(row_id)
+                result.over.append(row_id)
             elif schedule.tick is not None:
-                passed[schedule.name] = self._decide(schedule, schedule.tick, now, since, messages)
-        if over:
-            self._end(over, now)
-        if any(passed.values()):
-            _log_missed(passed)
-        return messages
+                try:
+                    self._decide(schedule, schedule.tick, now, since, result)
+                except Exception as error:
+                    self.roster.give_up(schedule, error)
+        if result.over or result.paused_clocked:
+            self._end(result.over, result.paused_clocked, now)
+        _log_passed("%d ticks were missed and are passed over: %s", result.missed)
+        _log_passed("%d ticks fell due while everything was paused and are passed over: %s", result.paused)
+        return result.messages
 
-    def _decide(
-        self, schedule: LoadedSchedule, tick: datetime, now: datetime, since: datetime, messages: list[Message]
-    ) -> int:
-        """Add the message of a schedule, or put the schedule back; returns how many ticks are passed over."""
-        try:
-            decision = due(schedule.timing, tick, now, schedule.lateness, since)
-        except Exception as error:
-            self.roster.give_up(schedule, error)
-            return 0
+    def _decide(self, schedule: LoadedSchedule, tick: datetime, now: datetime, since: datetime, result: _Woken) -> None:
+        """Add the message of a schedule, or put the schedule back."""
+        if self.full_pause.leaves_out(schedule, tick):
+            first = self._after_pause(schedule, tick, result)
+            if first is None or first > now:
+                schedule.tick = first
+                self.roster.agenda.put(schedule)
+                return
+            tick = first
+        decision = due(schedule.timing, tick, now, schedule.lateness, since)
+        result.missed[schedule.name] += decision.passed
         if decision.tick is not None:
-            messages.append(Message(schedule, decision.tick))
+            result.messages.append(Message(schedule, decision.tick))
         else:
             schedule.tick = decision.following
             self.roster.agenda.put(schedule)
-        return decision.passed
 
-    def _end(self, row_ids: list[int], now: datetime) -> None:
-        """Disable schedules that have expired, or have run once; the row decides, not the copy in memory."""
+    def _after_pause(self, schedule: LoadedSchedule, tick: datetime, result: _Woken) -> datetime | None:
+        """Return the first tick that a pause of everything does not leave out, and note those before."""
+        until = self.full_pause.left_out(schedule) or tick
+        first, result.paused[schedule.name] = first_after(schedule.timing, tick, until)
+        if first is None and isinstance(schedule.timing, Clocked):
+            result.paused_clocked.append(schedule.row_id)
+        return first
+
+    def _end(self, over: Collection[int], paused_clocked: Collection[int], now: datetime) -> None:
+        """Disable schedules that have ended; the row decides, not the copy in memory."""
+        row_ids = {*over, *paused_clocked}
         with bounded(self.using, self.limit):
-            free = set(row_ids) - locked_elsewhere(self.using, row_ids)
+            free = row_ids - locked_elsewhere(self.using, row_ids)
             rows = PeriodicTask.objects.using(self.using).filter(pk__in=free, enabled=True)
             rows.filter(expires__lte=now).update(enabled=False, last_run_at=None)
             finish(rows.filter(total_run_count__gt=0))
+            passed = rows.filter(pk__in=paused_clocked)
+            finish(passed.exclude(pk__in=moved_on(passed, now)))
         self.roster.drop(row_ids)
         # A row may say something else by now; locked rows are read again by the next scan.
         self.roster.reread.update(row_ids)
@@ -87,10 +118,10 @@ class DueTicks:
         self.roster.agenda.put(schedule)
 
 
-def _log_missed(passed: Mapping[str, int]) -> None:
-    """Log how many ticks are passed over, and of which schedules."""
+def _log_passed(text: str, passed: Mapping[str, int]) -> None:
+    """Log how many ticks are passed over, and of which schedules; nothing if there are none."""
     names, total = sorted(name for name, count in passed.items() if count), sum(passed.values())
-    logger.warning(
-        "%d ticks were missed and are passed over: %s",
-        total, first_names(names, _NAMED), extra={"passed": total, "schedules": names},
-    )  # fmt: skip
+    if total:
+        logger.warning(
+            text, total, first_names(names, _NAMED), extra={"passed": total, "schedules": names},
+        )  # fmt: skip

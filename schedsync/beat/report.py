@@ -8,11 +8,11 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
+from schedsync.beat.tables import Tables
 from schedsync.database.clock import DatabaseNow
 from schedsync.models import Beat, BeatReport
 
@@ -29,17 +29,15 @@ _URGENT = ("broken_count", "broken", "broker_trouble")
 class Report:
     """The row of ``BeatReport`` of this Beat; ``clock_ahead`` is in seconds, None while unknown, as ``environment``.
 
-    ``has_table`` says whether the table is there: Beat also runs on the tables of the previous version.
+    Beat also runs on the tables of the previous version: then it reports nothing.
     """
 
-    def __init__(
-        self, using: str, beat: uuid.UUID, roster: Roster, sender: Sender, has_table: Callable[[], bool]
-    ) -> None:
+    def __init__(self, using: str, beat: uuid.UUID, roster: Roster, sender: Sender, tables: Tables) -> None:
         self._using = using
         self._beat = beat
         self._roster = roster
         self._sender = sender
-        self._has_table = has_table
+        self._tables = tables
         self._written: dict[str, Any] = {}
         self._broken: dict[str, Any] = {"broken_count": 0, "broken": "[]"}
         self._next_look = 0.0
@@ -64,7 +62,7 @@ class Report:
 
     def write(self, changes: dict[str, Any]) -> bool:
         """Write changes, in the transaction of the heartbeat; returns False where the table is missing."""
-        if not self._has_table():
+        if not self._tables.has(BeatReport):
             return False
         columns = changes | self._since(changes)
         rows = BeatReport.objects.using(self._using)
@@ -80,7 +78,7 @@ class Report:
 
     def leave(self) -> None:
         """Note the end; the row stays, so that ``status`` knows that a Beat of schedsync ran here, and until when."""
-        if self._has_table():
+        if self._tables.has(BeatReport):
             BeatReport.objects.using(self._using).filter(pk=self._beat).update(ended_at=DatabaseNow())
         self._written.clear()
 

@@ -10,7 +10,7 @@ import gc
 import logging
 import uuid
 from collections.abc import Collection, Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from schedsync.beat.dispatch import Dispatch
 from schedsync.beat.early_runs import EarlyRuns
 from schedsync.beat.elections import election_of
 from schedsync.beat.environment import OwnEnvironment
+from schedsync.beat.full_pause import FullPauseWatch
 from schedsync.beat.hand_over import HandOver
 from schedsync.beat.heartbeat import Heartbeat
 from schedsync.beat.lead_checks import LeadChecks
@@ -45,10 +46,10 @@ from schedsync.beat.signals import Ending, uninterrupted
 from schedsync.beat.tables import Tables
 from schedsync.beat.upstream_view import UpstreamView
 from schedsync.database.bounded import reconnect
+from schedsync.database.clock import now
 from schedsync.database.collector import gc_paused
 from schedsync.database.notify import leader_setting
 from schedsync.database.use_tz import require_use_tz
-from schedsync.models import BeatReport
 
 logger = logging.getLogger(__name__)
 
@@ -75,25 +76,26 @@ class Scheduler(CeleryHooks):
         self.sender = Sender(self.app, patience=self.times.patience)
         self.roster = Roster(self.using, cron_deadline=self.app.conf.beat_cron_starting_deadline)
         self.reloader = Reloader(watch.glance, self.roster)
-        has_reports = partial(self._tables.has, BeatReport)
-        self.report = Report(self.using, self.holder, self.roster, self.sender, has_reports)
+        self.report = Report(self.using, self.holder, self.roster, self.sender, self._tables)
         self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew, self.report)
         self._rivals = Rivals(self.heartbeat, self.times.lease, expected=not election.checks_epoch)
         environment = OwnEnvironment(self.using, self._tables)
-        clock = ClockCheck(self.using, self.holder, election.name, self.times.span, self._tables)
-        self._claims = Claims(self.using, self.holder, self.times.span, election.checks_epoch, environment)
+        self._full_pause = FullPauseWatch(self.using, self._tables)
+        span, may_send = self.times.span, self._full_pause.may_send
+        clock = ClockCheck(self.using, self.holder, election.name, span, self._tables)
+        self._claims = Claims(self.using, self.holder, span, election.checks_epoch, environment, may_send)
         self._dispatch = Dispatch(
-            self.using, self.roster, self._claims, self.leadership, self.sender, self._publish, self._keep
-        )
-        self._dispatch.undo_early_runs = EarlyRuns(self.using, self.roster, clock, self.times.span).undo
+            self.using, self.roster, self._claims, self.leadership, self.sender, self._publish, self._keep,
+            self._full_pause,
+        )  # fmt: skip
+        self._dispatch.undo_early_runs = EarlyRuns(self.using, self.roster, clock, span).undo
         self._hand_over = HandOver(self.using, self._dispatch, self.leadership, self.heartbeat)
         self._checks = LeadChecks(self.leadership, environment, clock, self.report, self._hand_over.step_down)
-        self._pauses = Pauses(self.using, self.reloader, self.times.span)
+        self._pauses = Pauses(self.using, self.reloader, span)
         self._listeners = listeners(self.using, leader)
         self._outage = Outage(self.times.retry)
-        self._alive = Alive()
         self._is_set_up = self._has_loaded = self._has_begun = False
-        self._ending = Ending()
+        self._alive, self._ending = Alive(), Ending()
         self._is_ticking = self._is_closing = self._was_interrupted = False
         super().__init__(*args, **kwargs)
 
@@ -208,7 +210,8 @@ class Scheduler(CeleryHooks):
     def _keep(self, batches: Collection[uuid.UUID]) -> bool:
         """Renew the lease in the middle of a batch; after an error the rest of the batch is not sent."""
         try:
-            if self.leadership.epoch is None or not self._checks.look() or not self.leadership.keep():
+            leads = self.leadership.epoch is not None and self._checks.look() and self.leadership.keep()
+            if not leads or self._full_pause.is_on():
                 return False
             self._write_heartbeat()
             self._claims.keep_alive(batches)
@@ -218,18 +221,16 @@ class Scheduler(CeleryHooks):
         return self.leadership.leads
 
     def _send(self) -> float:
-        goes_on = self._dispatch.run(_now())
+        goes_on = self._dispatch.run(now())
         if self.roster.is_stale:
             self.reloader.hurry()
-        if not goes_on:
-            return min(self.times.retry, POLL)
-        return self._delay(self.roster.agenda.next_at())
+        return self._delay(self.roster.agenda.next_at()) if goes_on else min(self.times.retry, POLL)
 
     def _delay(self, at: datetime | None) -> float:
         """Return the seconds until there is more to do: a tick, a poll, a pause's end, or the lease."""
         waits = [self.reloader.wait, self.leadership.wait]
         if at is not None:
-            waits.append((at - _now()).total_seconds())
+            waits.append((at - now()).total_seconds())
         if self.leadership.leads and (pause := self._pauses.wait) is not None:
             waits.append(pause)
         return max(min(waits), 0.0)
@@ -297,7 +298,3 @@ class Scheduler(CeleryHooks):
         finally:
             # Celery closes the producer and the connection, which a hook may have opened.
             super().close()
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schedsync.calendar.ticks import GRACE, Lateness, first_tick, last_tick, tick_after
+from schedsync.calendar.ticks import GRACE, Lateness, first_after, first_tick, last_tick, tick_after
+from schedsync.core.full_pause import FullyPaused, left_out_of
 from schedsync.core.observed import Row
 from schedsync.core.schedule import Spec, completed_at
 from schedsync.core.status import Late
@@ -17,12 +18,14 @@ from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval, Timin
 class Moment:
     """The time to report on; ``leads_since`` is None where no Beat of schedsync's own leads.
 
-    ``cron_deadline`` is Celery's ``beat_cron_starting_deadline``, in seconds.
+    ``cron_deadline`` is Celery's ``beat_cron_starting_deadline``, in seconds. ``full_pause`` is the last pause of
+    everything, None where there was none.
     """
 
     now: datetime
     leads_since: datetime | None = None
     cron_deadline: int | None = None
+    full_pause: FullyPaused | None = None
 
 
 def late(rows: Iterable[Row], moment: Moment) -> Iterator[Late]:
@@ -56,6 +59,7 @@ def _tick(row: Row, spec: Spec, moment: Moment) -> datetime | None:
         return None
     last = row.last_run_at or row.date_changed or moment.now
     tick = first_tick(spec.timing, last, spec.start_at, ran=row.last_run_at is not None)
+    tick = _after_full_pause(row, spec, tick, moment)
     if tick is None or tick > moment.now:
         return None
     # Only a leader skips missed ticks.
@@ -64,6 +68,17 @@ def _tick(row: Row, spec: Spec, moment: Moment) -> datetime | None:
         following = tick_after(spec.timing, last_tick(spec.timing, tick, earliest - MICROSECOND))
         return following if following is not None and following <= moment.now else None
     return tick
+
+
+def _after_full_pause(row: Row, spec: Spec, tick: datetime | None, moment: Moment) -> datetime | None:
+    """Return the first tick that a pause of everything does not leave out; None while the pause lasts."""
+    pause = moment.full_pause
+    if tick is None or pause is None:
+        return tick
+    if pause.is_on(moment.now):
+        return None
+    until = left_out_of(pause.left_out(moment.now), last_run=row.last_run_at, changed=row.date_changed)
+    return tick if until is None else first_after(spec.timing, tick, until)[0]
 
 
 def _earliest(lateness: Lateness, moment: Moment, leads_since: datetime) -> datetime | None:

@@ -102,6 +102,15 @@ def due(timing: Timing, tick: datetime, now: datetime, lateness: Lateness, since
     return Due(None, passed + 1, following) if too_late else Due(last, passed, following)
 
 
+def runs_at_once(timing: Timing, tick: datetime, now: datetime, lateness: Lateness) -> int:
+    """Count the messages that a Beat which begins to send now sends at once for a tick that is not after ``now``."""
+    decision = due(timing, tick, now, lateness, since=now)
+    if lateness.missed != "all":
+        return 0 if decision.tick is None else 1
+    first = decision.tick or decision.following
+    return 0 if first is None or first > now else first_after(timing, first, now)[1]
+
+
 def _one_by_one(timing: Timing, tick: datetime, now: datetime, lateness: Lateness) -> Due:
     earliest = tick if lateness.deadline is None else now - lateness.deadline
     if tick >= earliest:
@@ -139,6 +148,14 @@ def _last_solar_tick(timing: Timing, until: datetime) -> datetime | None:
         if last is not None:
             return last
     return None
+
+
+def first_after(timing: Timing, tick: datetime, until: datetime) -> tuple[datetime | None, int]:
+    """Return the first tick after ``until``, from a tick on, and how many ticks up to ``until`` are left out."""
+    if tick > until:
+        return tick, 0
+    last = last_tick(timing, tick, until)
+    return tick_after(timing, last), 1 + (count(timing, tick, last) if last != tick else 0)
 
 
 def count(timing: Timing, first: datetime, last: datetime) -> int:

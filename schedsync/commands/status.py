@@ -15,7 +15,8 @@ from schedsync.commands.output import show
 from schedsync.commands.terminal import is_terminal
 from schedsync.core.status import Status, Verdict
 from schedsync.errors import WrongUsage
-from schedsync.render.status import host_json, host_text, status_json, status_text
+from schedsync.render.status import host_text, status_text
+from schedsync.render.status_json import host_json, status_json
 
 #: Seconds between two looks of ``--watch``.
 _PERIOD = 2.0

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from schedsync.core.full_pause import FullyPaused
+
 T = TypeVar("T")
 
 #: How many entries of a list are kept; the rest is only counted.
@@ -177,7 +179,7 @@ class Status:
 
     ``number`` is that of the last change; a Beat whose ``loaded`` is lower has not loaded it yet. ``problems`` are the
     reasons for NOT OK, by a stable word. ``clock`` is the database's time. ``environment`` is the one that the database
-    belongs to, or None.
+    belongs to, or None. ``full_pause`` is the pause of everything while it lasts.
     """
 
     at: datetime
@@ -186,6 +188,7 @@ class Status:
     verdict: Verdict = Verdict.UNKNOWN
     problems: dict[str, str] = field(default_factory=dict)
     environment: str | None = None
+    full_pause: FullyPaused | None = None
     beats: tuple[BeatStatus, ...] = ()
     last_beat: LastBeat | None = None
     schedules: Schedules = field(default_factory=Schedules)

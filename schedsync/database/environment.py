@@ -71,6 +71,15 @@ def require_environment(using: str, environment: str | None) -> None:
         raise Refused(refusals)
 
 
+def require_no_other(using: str, environment: str | None) -> None:
+    """Raise Refused if a call, or this process, names another environment than the database's.
+
+    One that names none is let through: somebody who stops a schedule at night must not be stopped.
+    """
+    if named := environment or named_environment():
+        require_environment(using, named)
+
+
 def bind(using: str, environment: str | None, who: str, *, first: bool = False) -> None:
     """Bind the database to an environment, or to none, in the caller's transaction, and record it.
 

@@ -22,7 +22,7 @@ from schedsync.database.actor import who
 from schedsync.database.bounded import bounded
 from schedsync.database.bulk import BATCH, batches
 from schedsync.database.clock import now
-from schedsync.database.environment import named_environment, require_environment
+from schedsync.database.environment import require_no_other
 from schedsync.database.faults import database_errors
 from schedsync.database.ledger import names_given_up
 from schedsync.database.lock import lock_rows, take
@@ -86,6 +86,16 @@ def enable_row(using: str, row: Row, at: datetime) -> None:
     PeriodicTask.objects.using(using).filter(pk=row.id).update(**columns)
 
 
+def enable_to_catch_up(using: str, row: Row, at: datetime) -> None:
+    """Enable a row so that the ticks of the time in which it was disabled count as missed.
+
+    Beat lets a row that somebody else has enabled count from now. The time of the last apply tells it that this edit is
+    ours.
+    """
+    PeriodicTask.objects.using(using).filter(pk=row.id).update(enabled=True)
+    ManagedSchedule.objects.using(using).filter(name=row.name).update(applied_at=at)
+
+
 def change_schedule(
     using: str,
     verb: str,
@@ -99,11 +109,11 @@ def change_schedule(
     Raises Refused where the database belongs to another environment than ``environment``, or than this process names
     where that is None. With ``limit`` the server ends the transaction if we send no statement for that long.
     """
-    at, actor, environment = now(), who(), environment or named_environment()
+    at, actor = now(), who()
     begun = transaction.atomic(using=using, durable=True) if limit is None else bounded(using, limit)
     with database_errors(using), begun:
         take(using, actor, at)
-        require_environment(using, environment)
+        require_no_other(using, environment)
         set_name = _set_of(using, name)
         observed = observe(using, set_name, only=name)
         row = observed.rows.get(name)

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("schedsync", "0004_beat_report"),
+        ("schedsync", "0005_full_pause"),
     ]
 
     operations = [

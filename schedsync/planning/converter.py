@@ -16,6 +16,7 @@ from schedsync.core.application import Application, Task, TaskParameter
 from schedsync.core.change import KINDS, Change, Consequence, Edit, FieldChange, Held, Rename
 from schedsync.core.crontab import FIELDS
 from schedsync.core.finding import Finding
+from schedsync.core.full_pause import FullyPaused
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Paused, Problem, Row
 from schedsync.core.origin import Binding
@@ -98,6 +99,16 @@ def pause_document(pause: Paused) -> dict[str, Any]:
         "reason": pause.reason,
         "who": pause.who,
         "since": instant_text(pause.since),
+        "until": instant_document(pause.until),
+    }
+
+
+def full_pause_document(pause: FullyPaused) -> dict[str, Any]:
+    """Return the pause of everything as JSON values."""
+    return {
+        "reason": pause.reason,
+        "who": pause.who,
+        "since": instant_document(pause.since),
         "until": instant_document(pause.until),
     }
 

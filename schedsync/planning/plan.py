@@ -10,6 +10,7 @@ from functools import cached_property
 
 from schedsync.core.change import KINDS, Change, Edit, Held, Rename
 from schedsync.core.finding import Finding
+from schedsync.core.full_pause import FullyPaused
 from schedsync.core.location import Location
 from schedsync.core.observed import Observed, Paused
 from schedsync.core.origin import Binding
@@ -36,6 +37,8 @@ class Plan:
     notices: tuple[Finding, ...] = ()
     unchanged: int = 0
     locations: Mapping[str, tuple[Location, People]] = field(default_factory=dict)
+    #: The pause of everything, while it lasts.
+    full_pause: FullyPaused | None = None
 
     @cached_property
     def checksum(self) -> str:

@@ -239,6 +239,8 @@ def _drifted(group: Group) -> str:
 
 
 def _states(value: Plan) -> Iterator[str]:
+    if value.full_pause:
+        yield from (f"**Paused:** {code(value.full_pause.text(value.now))}", "")
     if value.held:
         yield from (
             "**Held by a human, left alone:**",

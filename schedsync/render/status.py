@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, is_dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from schedsync.core.names import and_more
 from schedsync.core.status import (
@@ -21,9 +19,7 @@ from schedsync.core.status import (
     T,
     Verdict,
 )
-from schedsync.core.timing import instant_text
 from schedsync.core.verdict import nobody_leads, wrong_clocks
-from schedsync.render.json_ import dump
 from schedsync.render.text import Paint, plain
 from schedsync.render.words import printable
 
@@ -40,7 +36,7 @@ def status_text(value: Status, paint: Paint = plain) -> str:
         "Beat": _beats(value, paint),
         "Database": _environment(value),
         "Apply": (_apply(apply, value) for apply in value.management.applies[:_MOST]),
-        "Stopped": _stopped(value.management, paint),
+        "Stopped": _stopped(value, paint),
         "Drift": _drift(value.management, paint),
         "Overdue": _some(value.schedules.overdue, lambda late: _overdue(late, value), paint, "red"),
         "Failed": _some(value.failed, _failed, paint, "red"),
@@ -156,10 +152,12 @@ def _apply(apply: LastApply, value: Status) -> str:
     return f"{printable(apply.set)}{commit}{environment} {who}" + (f": {counts}" if counts else "")
 
 
-def _stopped(value: Management, paint: Paint) -> Iterator[str]:
-    yield from _some(value.paused, _pause, paint, "yellow")
-    if value.held is not None:
-        yield from _some(value.held, _held, paint, "yellow")
+def _stopped(value: Status, paint: Paint) -> Iterator[str]:
+    if value.full_pause:
+        yield paint(printable(value.full_pause.text(value.at)), "yellow")
+    yield from _some(value.management.paused, _pause, paint, "yellow")
+    if value.management.held is not None:
+        yield from _some(value.management.held, _held, paint, "yellow")
 
 
 def _pause(pause: Stopped) -> str:
@@ -238,77 +236,3 @@ def _span(value: timedelta) -> str:
     if seconds < 86400:
         return f"{seconds // 3600} h {seconds % 3600 // 60:02} min"
     return f"{seconds // 86400} d {seconds % 86400 // 3600} h"
-
-
-def status_json(value: Status) -> str:
-    """Write all of it; instants in UTC, ``seen`` in seconds. A list has at most 1,000 entries, ``counts`` has all."""
-    lists = _lists(value)
-    return dump(
-        {
-            **_head(value),
-            "last_beat": None if value.last_beat is None else _document(value.last_beat),
-            "applies": [_document(apply) for apply in value.management.applies],
-            "enabled": value.schedules.enabled,
-            "managed": value.management.managed,
-            "counts": {name: None if entries is None else entries.count for name, entries in lists.items()},
-            **{
-                name: None if entries is None else [_document(entry) for entry in entries.first]
-                for name, entries in lists.items()
-            },
-        }
-    )
-
-
-def host_json(value: Status) -> str:
-    """Write whether a Beat is live on this host."""
-    return dump(_head(value))
-
-
-def _head(value: Status) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "verdict": value.verdict.value,
-        "problems": [{"code": code, "message": message} for code, message in value.problems.items()],
-        "at": instant_text(value.at),
-        "number": value.number,
-        "environment": value.environment,
-        "beats": [_beat_document(beat) for beat in value.beats],
-    }
-
-
-def _lists(value: Status) -> dict[str, Listed[Any] | None]:
-    schedules, management = value.schedules, value.management
-    return {
-        "due": schedules.due,
-        "overdue": schedules.overdue,
-        "failed": value.failed,
-        "broken": schedules.broken,
-        "never_ran": schedules.never_ran,
-        "disabled_long": schedules.disabled_long,
-        "unregistered": schedules.unregistered,
-        "paused": management.paused,
-        "held": management.held,
-        "drifted": management.drifted,
-        "unmanaged": management.unmanaged,
-    }
-
-
-def _beat_document(beat: BeatStatus) -> dict[str, Any]:
-    values: dict[str, Any] = _document(beat)
-    if beat.report is not None:
-        broken = {"broken_count": beat.report.broken.count, "broken": _document(beat.report.broken.first)}
-        values["report"] = {**values["report"], **broken}
-    return values
-
-
-def _document(value: Any) -> Any:
-    """Return a value as JSON values."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return _document(asdict(value))
-    if isinstance(value, dict):
-        return {name: _document(entry) for name, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_document(entry) for entry in value]
-    if isinstance(value, timedelta):
-        return round(value.total_seconds(), 3)
-    return instant_text(value) if isinstance(value, datetime) else value

@@ -179,6 +179,9 @@ def _fields(change: Change) -> Iterator[str]:
 
 
 def _states(value: Plan, paint: Paint) -> Iterator[str]:
+    if value.full_pause:
+        yield ""
+        yield paint(printable(value.full_pause.text(value.now)), "yellow")
     if value.held:
         yield ""
         yield paint("Held by a human, left alone; `schedsync resume NAME` releases:", "yellow")

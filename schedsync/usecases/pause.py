@@ -10,15 +10,17 @@ from django.db.models import Exists
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.observed import Managed, Observed, Paused, Row
+from schedsync.core.timing import Clocked
 from schedsync.database.actor import who
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
 from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.notify import bump
-from schedsync.database.pauses import change_schedule, enable_row, why_done
+from schedsync.database.pauses import change_schedule, enable_row, enable_to_catch_up, why_done
 from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Failed, NotConfirmed, WrongUsage
 from schedsync.models import Pause
+from schedsync.usecases.catch_up import catch_up_of, catch_up_text
 
 
 def pause(
@@ -72,25 +74,40 @@ def _hold(using: str, name: str, wait: WaitOptions) -> None:
             raise NotConfirmed([name])
 
 
-def resume(using: str, name: str, wait: WaitOptions, environment: str | None = None) -> bool:
+def resume(using: str, name: str, wait: WaitOptions, environment: str | None = None, *, catch_up: bool = False) -> bool:
     """End the pause or the hold of a schedule; returns whether it runs now: not if Git has it disabled, or it is done.
 
-    It does not fire for a slot in the past. Raises Failed where the schedule is neither paused nor
-    held, Locked where another apply holds the lock for too long.
+    It does not fire for a slot in the past; with ``catch_up`` the ticks that fell due meanwhile count as missed.
+
+    Raises Failed where the schedule is neither paused nor held, Locked where another apply holds the lock for too long.
     """
 
     def write(row: Row, observed: Observed, at: datetime) -> bool:
         wanted = observed.ledger[name].was_enabled
         ended, _ = Pause.objects.using(using).filter(name=name).delete()
         stopped = row.spec is None or not row.spec.enabled
+        pause = observed.pauses.get(name)
         done = why_done(row, at, paused=bool(ended))
+        if catch_up and pause is not None and _fell_due_in(row, pause, at):
+            done = None
         if not ended and (done or not (wanted and stopped)):
             hint = done or (None if wanted else "Git has it disabled; enable it in the files")
             raise Failed(f"`{name}` is neither paused nor held", hint=hint)
         runs = wanted and not done
-        if runs and stopped:
+        if runs and stopped and catch_up:
+            wait.say(catch_up_text(catch_up_of(row, at, enabled=True)))
+            enable_to_catch_up(using, row, at)
+        elif runs and stopped:
             enable_row(using, row, at)
         return runs
 
     change = partial(change_schedule, using, "resume", name, write, environment=environment)
     return wait_for_lock(change, wait.lock, wait.sleep)
+
+
+def _fell_due_in(row: Row, pause: Paused, at: datetime) -> bool:
+    """Say whether a clocked row's time came during a pause, and its expiry did not."""
+    spec = row.spec
+    if spec is None or row.problems or not isinstance(spec.timing, Clocked) or row.total_run_count:
+        return False
+    return pause.since <= spec.timing.at <= at and (spec.expires_at is None or spec.expires_at > at)

@@ -12,6 +12,7 @@ from uuid import UUID
 from celery import current_app
 
 from schedsync.calendar.overdue import Moment
+from schedsync.core.full_pause import FullyPaused
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Observed, Paused
 from schedsync.core.schedule import Desired, Schedule
@@ -34,6 +35,7 @@ from schedsync.database.beats import last_beat, last_number, live_beats, read_re
 from schedsync.database.clock import DatabaseNow, now
 from schedsync.database.environment import bound_environment
 from schedsync.database.faults import database_errors
+from schedsync.database.full_pause import full_pause
 from schedsync.database.observe import observe_entries
 from schedsync.database.use_tz import require_use_tz
 from schedsync.models import ApplyLock, Beat
@@ -59,12 +61,14 @@ def status(using: str, expected_beats: int | None = None) -> Status:
         beats = _live_beats(using)
         reports = read_reports(using)
         clock = _database_clock(using, at)
-        reader = _reader(using, beats, at)
+        pause = full_pause(using)
+        reader = _reader(using, beats, at, pause)
         read = Status(
             at=at,
             clock=clock,
             number=last_number(using),
             environment=bound_environment(using),
+            full_pause=pause if pause and pause.is_on(at) else None,
             beats=tuple(_beat(beat, clock, reports) for beat in beats),
             last_beat=None if beats else last_beat(using, reports.values()),
             schedules=reader.read(),
@@ -107,9 +111,9 @@ def _database_clock(using: str, at: datetime) -> datetime:
     return ApplyLock.objects.using(using).values_list(DatabaseNow(), flat=True).first() or at
 
 
-def _reader(using: str, beats: list[Beat], at: datetime) -> ScheduleReader:
+def _reader(using: str, beats: list[Beat], at: datetime, pause: FullyPaused | None) -> ScheduleReader:
     since = next((beat.leads_since or at for beat in beats if beat.leads), None)
-    moment = Moment(at, since, current_app.conf.beat_cron_starting_deadline)
+    moment = Moment(at, since, current_app.conf.beat_cron_starting_deadline, pause)
     return ScheduleReader(using, moment, OVERDUE if beats else OVERDUE_WITH_STOCK)
 
 

@@ -22,6 +22,7 @@ from schedsync.database.confirm import wait_for_beats, write_and_confirm
 from schedsync.database.controls import controls_in_settings
 from schedsync.database.environment import refusals_of
 from schedsync.database.faults import database_errors
+from schedsync.database.full_pause import full_pause
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe
 from schedsync.database.same_names import SameNames, same_names
@@ -54,6 +55,9 @@ def plan(target: Target) -> Plan:
         result = build_plan(request, files.desired, _unless_asked(files.findings, same), observed, surroundings, now())
         if elsewhere := refusals_of(target.using, result.binding.environment):
             result = replace(result, refusals=(*elsewhere, *result.refusals))
+        pause = full_pause(target.using)
+        if pause is not None and pause.is_on(result.now):
+            result = replace(result, full_pause=pause)
         return _with_editors(target.using, result) if result.held else result
 
 

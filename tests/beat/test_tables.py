@@ -8,31 +8,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import connections, migrations, models
 from django.db.migrations.loader import MigrationLoader
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.models import (
-    ApplyLock,
-    BeatReport,
-    Claim,
-    EnvironmentBinding,
-    Lease,
-    ManagedSchedule,
-    Pause,
-    SendFailure,
-    SyncRun,
-)
 from schedsync.models import Beat as BeatRow
+from schedsync.models import Claim, Lease, ManagedSchedule, SyncRun
 from tests.beat.ours import Beat, app, row
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.beat.test_standing_by import gone
 from tests.conftest import NOW, Project
 
-OURS: tuple[type[models.Model], ...] = (
-    ApplyLock, BeatReport, BeatRow, Claim, EnvironmentBinding, Lease, ManagedSchedule, Pause, SendFailure, SyncRun,
-)  # fmt: skip
+OURS: tuple[type[models.Model], ...] = tuple(apps.get_app_config("schedsync").get_models())
 
 
 @contextlib.contextmanager

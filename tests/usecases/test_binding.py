@@ -104,18 +104,29 @@ def test_in_a_bound_database_another_environment_is_refused(shop: Project, words
     assert shop.apply("-e", "production").code == 0
 
 
-def test_pause_and_resume_name_the_environment_too(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pause_and_resume_may_name_the_environment_and_no_other(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ledger(shop, "-e", "production", "--yes").code == 0
     assert shop.apply("-e", "production").code == 0
     for words in (["pause", "one", "--reason", "r", "--settle", "0"], ["resume", "one"]):
         words = [*words, "--database", shop.using]
-        refused = shop.command(*words)
+        refused = shop.command(*words, "-e", "staging")
         assert (refused.code, "wrong_environment" in refused.err) == (3, True)
-        assert shop.command(*words, "-e", "staging").code == 3
         assert shop.command(*words, "-e", "production").code == 0
-    monkeypatch.setattr("django.conf.settings.SCHEDSYNC_ENVIRONMENT", "production", raising=False)
+    monkeypatch.setattr("django.conf.settings.SCHEDSYNC_ENVIRONMENT", "staging", raising=False)
+    everything = ["pause", "--all", "--for", "1h", "--reason", "r", "--database", shop.using]
+    assert shop.command("pause", "one", "--reason", "r", "--settle", "0", "--database", shop.using).code == 3
+    assert shop.command(*everything).code == 3
+    assert shop.command(*everything, "-e", "production").code == 0
+    assert shop.command("resume", "--all", "--database", shop.using).code == 3
+    assert shop.command("resume", "--all", "--database", shop.using, "-e", "production").code == 0
+
+
+def test_somebody_who_names_no_environment_may_stop_a_schedule(shop: Project) -> None:
+    assert ledger(shop, "-e", "production", "--yes").code == 0
+    assert shop.apply("-e", "production").code == 0
 
     assert shop.command("pause", "one", "--reason", "r", "--settle", "0", "--database", shop.using).code == 0
+    assert shop.command("pause", "--all", "--for", "1h", "--reason", "r", "--database", shop.using).code == 0
 
 
 def test_the_setting_of_django_names_the_environment_of_an_apply(
