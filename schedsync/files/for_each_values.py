@@ -102,14 +102,15 @@ def _compare_keys(path: str, own: Mapping[str, Node], node: Node, report: Callab
     if not isinstance(node.value, dict):
         return
     known = [key for key in own if not key.startswith("\0")]
-    for key in node.value:
-        if key not in own and not key.startswith("\0"):
-            hint = did_you_mean(key, known) or f"its keys: {', '.join(known)}"
-            report(Finding("SS150", f"the schedule's own `for_each` has no `{key}`", node.key_at(path, key), hint))
-    if missing := [key for key in known if key not in node.value]:
+    unknown = [key for key in node.value if key not in own and not key.startswith("\0")]
+    for key in unknown:
+        hint = did_you_mean(key, known) or f"its keys: {', '.join(known)}"
+        report(Finding("SS150", f"the schedule's own `for_each` has no `{key}`", node.key_at(path, key), hint))
+    missing = [key for key in known if key not in node.value]
+    if missing and not unknown:
         names = ", ".join(f"`{key}`" for key in missing)
         hint = "an environment replaces the whole `for_each`, so it needs the same keys"
-        report(Finding("SS150", f"{names} missing in the `for_each` of an environment", node.at(path), hint))
+        report(Finding("SS150", f"the `for_each` of an environment lacks {names}", node.at(path), hint))
 
 
 def expansion(document: Document, fields: Mapping[str, Node], environments: Collection[str]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -84,8 +85,9 @@ class _Comparison:
         result, foretold = compare_environment(
             self.request, (self.before, self.after), (before, after), environment, self.now
         )
-        foretold += not_expanded((self.before, self.after), environment, named=self.request.snapshot is not None)
-        self.reviews.append(result)
+        unknown = [*not_expanded((self.before, self.after), environment, named=self.request.snapshot is not None)]
+        self.reviews.append(replace(result, not_compared=sum(each.severity == "error" for each in unknown)))
+        foretold += unknown
         self._judge(environment, before, after, between_before, [*between_after, *foretold])
 
     def _judge(
