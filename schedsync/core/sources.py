@@ -104,10 +104,14 @@ def unknown_source(name: str, known: Iterable[str], holder: str, hint: str) -> S
 
 
 def source_document(source: Source) -> dict[str, Any]:
-    """Return a source as JSON values; a message may quote a connection string, which is masked."""
+    """Return a source as JSON values; a message may quote a connection string, which is masked, or half a character."""
     if source.problem is None:
         return {"values": list(source.values)}
-    return {"problem": masked(source.problem), "hint": source.hint and masked(source.hint)}
+    return {"problem": _safe(source.problem), "hint": source.hint and _safe(source.hint)}
+
+
+def _safe(message: str) -> str:
+    return str(masked(message)).encode("utf-8", "backslashreplace").decode()
 
 
 def source_from(name: str, values: Mapping[str, Any]) -> Source:

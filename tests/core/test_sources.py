@@ -121,3 +121,9 @@ def test_a_problem_hides_a_password() -> None:
     problem = "the source `tenants` failed: no route to postgresql://shop:hunter22@db/shop"
 
     assert "hunter22" not in json.dumps(source_document(Source((), problem, "correct it there")))
+
+
+def test_a_problem_with_half_a_character_can_be_read_again() -> None:
+    document = source_document(Source((), "the source `tenants` failed: KeyError: '\ud800'"))
+
+    assert document == {"problem": r"the source `tenants` failed: KeyError: '\ud800'", "hint": None}

@@ -222,6 +222,14 @@ def test_placeholders_are_checked_without_the_source() -> None:
     assert part.unexpanded == ()
 
 
+def test_the_values_of_sources_multiply_and_are_counted_before_they_are_expanded() -> None:
+    text = "  '{a}-{b}': {task: t, every: 1h, for_each: {a: {source: tenants}, b: {source: tenants}}}\n"
+    known = {"tenants": source_of("tenants", range(1_000))}
+
+    assert read_with(text, known).size.schedules == 1_000_000
+    assert read_with(text, {}).size.schedules == 0
+
+
 @pytest.mark.parametrize(
     ("before", "after", "same"),
     [
