@@ -24,6 +24,7 @@ from schedsync.commands.options import (
 )
 from schedsync.commands.output import show, write
 from schedsync.commands.terminal import progress_line
+from schedsync.core.sources import no_sources
 from schedsync.core.timing import TimingError, duration, instant
 from schedsync.errors import WrongUsage
 from schedsync.render import forecast as render
@@ -119,9 +120,9 @@ def forecast(
     snapshot = load_snapshot(against) if against else None
     with progress_line() as progress:
         target = target_without_database(files, progress=progress)
-        _, desired, _ = desired_of(target)
         if snapshot is not None:
             check_set(snapshot, target.config.set)
+        _, desired, _ = desired_of(target, snapshot.source if snapshot else no_sources)
         result = make_forecast(desired, horizon, name, snapshot)
     if format_ in RENDERINGS:
         write(RENDERINGS[format_](result), out)

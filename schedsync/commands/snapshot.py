@@ -6,8 +6,9 @@ from pathlib import Path
 
 from schedsync.commands.django import set_up
 from schedsync.commands.options import DatabaseOptions, database_options, out_option, path_argument, verb
-from schedsync.commands.output import write
+from schedsync.commands.output import say, write
 from schedsync.config import read_config
+from schedsync.core.secrets import masked
 from schedsync.render import json_
 
 
@@ -16,7 +17,8 @@ from schedsync.render import json_
 @database_options
 @out_option
 def snapshot(path: str | None, database: DatabaseOptions, out: Path | None) -> int:
-    """Write the registered tasks, their signatures and time limits, the queues, and the set's state in the database.
+    """Write the registered tasks, their signatures and time limits, the queues, the values that the sources of
+    `for_each` give, and the set's state in the database.
 
     Run it where the application is trusted, after each deploy. `validate`, `review`, `plan` and `forecast` take the
     file with --against, and then need neither the application nor the database. Values that look like secrets are
@@ -26,5 +28,9 @@ def snapshot(path: str | None, database: DatabaseOptions, out: Path | None) -> i
     using = set_up(database)
     from schedsync.usecases.snapshot import capture
 
-    write(json_.snapshot(capture(using, config.set)), out)
+    result = capture(using, config.set)
+    for source in result.sources.values():
+        if source.problem is not None:
+            say(f"warning: {masked(source.problem)}; a plan with this snapshot will fail if its files use the source")
+    write(json_.snapshot(result), out)
     return 0

@@ -68,6 +68,8 @@ CODES: Mapping[str, str] = {
     "SS147": "names that some databases take for one",
     "SS150": "an invalid `for_each`",
     "SS151": "a placeholder that cannot be filled",
+    "SS152": "a source of `for_each` that gives no values",
+    "SS153": "schedules that are not known here: only the application knows the values of their source",
     "SS160": "a completed schedule: its only instant, or its end, has passed",
     "SS161": "an announcement that is done and can be removed",
     "SS162": "schedsync cannot tell which commit is newer: a shallow clone, or no Git",

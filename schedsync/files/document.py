@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
-from schedsync.core.finding import Finding
+from schedsync.core.finding import Finding, Severity
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule
+from schedsync.core.sources import Sources, no_sources
 from schedsync.files.bounds import TextBudget
 from schedsync.files.node import Node
+
+#: The remedy for definitions that are not expanded.
+NOT_EXPANDED_HINT: Final = "give `--against FILE`, a snapshot that was taken in this environment"
 
 
 @dataclass(frozen=True)
@@ -19,13 +23,15 @@ class Document:
     """The content of one YAML file at ``path``.
 
     ``beside`` returns the bytes of another file of the set, by its path relative to this one; it raises OutsideError
-    or OSError. ``budget`` is the text that the schedules of the set may still have.
+    or OSError. ``budget`` is the text that the schedules of the set may still have. ``sources`` returns the values of a
+    source of the application.
     """
 
     path: str
     root: Node
     beside: Callable[[str], bytes]
     budget: TextBudget = field(default_factory=TextBudget)
+    sources: Sources = no_sources
 
     def section(self, key: str, kind: type) -> Any:
         """Return the value of a top-level key, or an empty value of ``kind`` if it is missing or of another type."""
@@ -47,14 +53,34 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Unexpanded:
+    """A definition whose schedules are not known, because only the application knows the values of its ``sources``.
+
+    ``written`` is everything else of it as text: two equal definitions make the same schedules of the same values.
+    """
+
+    name: str
+    location: Location
+    sources: tuple[str, ...]
+    written: str
+
+    def finding(self, severity: Severity = "error") -> Finding:
+        """Return the finding that the schedules of this definition are not known."""
+        knows = " and ".join(f"`{name}`" for name in self.sources)
+        message = f"`{self.name}` is not expanded: only the application knows the values of {knows}"
+        return Finding("SS153", message, self.location, NOT_EXPANDED_HINT, severity)
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """The part of a set that one file gives in one environment.
 
     ``removed`` are the names under `removed` with their places, ``kept_rows`` those of them whose row stays.
-    ``findings`` are those of this environment only.
+    ``findings`` are those of this environment only. ``unexpanded`` are the definitions that could not be expanded.
     """
 
     schedules: tuple[Schedule, ...] = ()
     removed: tuple[tuple[str, Location], ...] = ()
     kept_rows: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    unexpanded: tuple[Unexpanded, ...] = ()

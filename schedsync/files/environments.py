@@ -6,14 +6,23 @@ A value replaces the whole value, a timing replaces any other timing, ``null`` r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from schedsync.core.finding import Finding, did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule
 from schedsync.files.bounds import Findings, Halt, TooLarge, text_finding
-from schedsync.files.document import Document, Part
-from schedsync.files.for_each import expanded_schedules
+from schedsync.files.document import Document, Part, Unexpanded
+from schedsync.files.for_each import check_templates, expanded_schedules
+from schedsync.files.for_each_values import (
+    Placeholders,
+    for_each_in,
+    names_environment,
+    placeholders_of,
+    source_names,
+)
 from schedsync.files.names import check_name
 from schedsync.files.node import Node
 from schedsync.files.parse import read_schedule
@@ -28,7 +37,10 @@ _STRUCTURE = frozenset({"environments", "only_in", "for_each"})
 
 def uses_environments(document: Document) -> bool:
     """Say whether any schedule differs by environment."""
-    return any("environments" in fields or "only_in" in fields for _, _, fields in document.schedules)
+    return any(
+        "environments" in fields or "only_in" in fields or names_environment(fields)
+        for _, _, fields in document.schedules
+    )
 
 
 def check_environments(document: Document, declared: Collection[str], report: Callable[[Finding], None]) -> None:
@@ -54,8 +66,9 @@ def part_of(document: Document, environment: str | None) -> Part:
     """Return the part that one document gives in one environment, without schedules that are not valid."""
     findings = Findings(document.path)
     schedules: list[Schedule] = []
+    unexpanded: list[Unexpanded] = []
     try:
-        schedules += _schedules(document, environment, findings.add)
+        schedules += _schedules(document, environment, findings.add, unexpanded)
     except Halt:
         schedules = []
     except TooLarge:
@@ -67,10 +80,14 @@ def part_of(document: Document, environment: str | None) -> Part:
         removed=tuple((name, place) for name, place, _ in removed),
         kept_rows=tuple(name for name, _, keeps_row in removed if keeps_row),
         findings=tuple(findings.found),
+        unexpanded=tuple(unexpanded),
     )
 
 
-def _schedules(document: Document, environment: str | None, report: Callable[[Finding], None]) -> Iterator[Schedule]:
+def _schedules(
+    document: Document, environment: str | None, report: Callable[[Finding], None], unexpanded: list[Unexpanded]
+) -> Iterator[Schedule]:
+    """Yield the schedules in one environment; definitions that cannot be expanded go to ``unexpanded``."""
     defaults = document.section("defaults", dict)
     if len(defaults) > _MOST_FIELDS:
         # Most of these keys are unknown, and reported already. They must not be copied for every schedule.
@@ -82,10 +99,29 @@ def _schedules(document: Document, environment: str | None, report: Callable[[Fi
         fields = _layered(defaults, _without_structure(written))
         if differences := _differences(written, environment):
             fields = _layered(fields, differences)
-        if "for_each" in written:
-            yield from expanded_schedules(document, name, place, fields, written["for_each"], reporter)
+        if for_each := for_each_in(written, environment):
+            values = placeholders_of(document, for_each, environment, reporter)
+            if values is None or not check_templates(name, place, fields, values, reporter):
+                continue
+            if (known := _known(values)) is not None:
+                yield from expanded_schedules(name, place, fields, known, reporter)
+            else:
+                text = _definition_text(fields, for_each, values)
+                unexpanded.append(Unexpanded(name, place, source_names(for_each), text))
         elif check_name(name, place, reporter) and (schedule := read_schedule(name, place, fields, reporter)):
             yield schedule
+
+
+def _known(placeholders: Placeholders) -> Mapping[str, Sequence[Any]] | None:
+    """Return the values of all placeholders; None where those of a source are not known."""
+    known = {key: values for key, values in placeholders.items() if values is not None}
+    return known if len(known) == len(placeholders) else None
+
+
+def _definition_text(fields: Mapping[str, Node], for_each: Node, placeholders: Placeholders) -> str:
+    """Return everything that decides about the schedules of a definition, except the values of its sources."""
+    plain = {key: node.plain() for key, node in fields.items()}
+    return json.dumps([plain, for_each.plain(), placeholders], sort_keys=True, default=str)
 
 
 def _without_structure(written: Mapping[str, Node]) -> Mapping[str, Node]:
@@ -109,7 +145,8 @@ def _differences(written: Mapping[str, Node], environment: str | None) -> Mappin
     if node is None or not isinstance(node.value, dict):
         return {}
     # The check of the shape has reported that `task` cannot be null.
-    return {key: value for key, value in node.value.items() if key != "task" or value.value is not None}
+    fields = {key: value for key, value in node.value.items() if key not in _STRUCTURE}
+    return {key: value for key, value in fields.items() if key != "task" or value.value is not None}
 
 
 def _layered(below: Mapping[str, Node], above: Mapping[str, Node]) -> dict[str, Node]:

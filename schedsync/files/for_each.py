@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from schedsync.core.finding import did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule
-from schedsync.core.secrets import TYPED_MASK, is_typed_mask, masked
-from schedsync.files.discover import OutsideError
-from schedsync.files.document import Document
-from schedsync.files.foreign_text import foreign_text_finding
-from schedsync.files.line_breaks import each_line
+from schedsync.files.for_each_values import value_text
 from schedsync.files.names import check_name
 from schedsync.files.node import Node
 from schedsync.files.parse import read_schedule
 from schedsync.files.reporter import Reporter
 
-_MOST_PLACEHOLDERS = 20
 #: The characters of a name before its placeholders are filled in.
 _LONGEST_TEMPLATE = 1_000
 _JSON = ("args", "kwargs", "headers")
@@ -32,48 +25,14 @@ _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _WHOLE = re.compile(r"\{([^{}]*)\}\Z")
 
 
-def refers_to_files(document: Document) -> bool:
-    """Say whether a ``for_each`` of the document takes its values from another file."""
-    return any(
-        _file_of(node) is not None
-        for _, _, fields in document.schedules
-        if "for_each" in fields and isinstance(fields["for_each"].value, dict)
-        for node in fields["for_each"].value.values()
-    )
-
-
-def _file_of(node: Node) -> Node | None:
-    file = node.value.get("file") if isinstance(node.value, dict) else None
-    return file if file is not None and isinstance(file.value, str) else None
-
-
-def expansion(document: Document, for_each: Node) -> int:
-    """Return how many schedules a ``for_each`` makes at most, without making any."""
-    if not isinstance(for_each.value, dict) or len(for_each.value) > _MOST_PLACEHOLDERS:
-        return 0
-    return math.prod(_value_count(document, node) for node in for_each.value.values())
-
-
-def _value_count(document: Document, node: Node) -> int:
-    if isinstance(node.value, list):
-        return len(node.value)
-    file = _file_of(node)
-    if file is None:
-        return 0
-    try:
-        text = document.beside(file.value).decode("utf-8-sig")
-    except (OutsideError, OSError, ValueError):
-        return 0
-    return sum(1 for _ in _value_lines(text))
-
-
 def expanded_schedules(
-    document: Document, name: str, place: Location, fields: Mapping[str, Node], for_each: Node, reporter: Reporter
+    name: str,
+    place: Location,
+    fields: Mapping[str, Node],
+    values: Mapping[str, Sequence[Any]],
+    reporter: Reporter,
 ) -> Iterator[Schedule]:
-    """Yield the schedules of one ``for_each``; if anything of it is wrong, report that and yield none."""
-    values = _placeholders(document, for_each, reporter)
-    if values is None or not _check_templates(name, place, fields, values, reporter):
-        return
+    """Yield the schedules of one definition, whose templates are checked; report each that is not valid."""
     for combination in itertools.product(*values.values()):
         chosen = dict(zip(values, combination, strict=True))
         filled_name = str(_filled_text(name, chosen, whole=False))
@@ -92,79 +51,10 @@ def _filled_field(key: str, node: Node, chosen: Mapping[str, Any]) -> Node:
     return node
 
 
-def _placeholders(document: Document, for_each: Node, reporter: Reporter) -> dict[str, list[Any]] | None:
-    """Return the values of each placeholder; None if they cannot be read."""
-    if not isinstance(for_each.value, dict):
-        return None
-    if len(for_each.value) > _MOST_PLACEHOLDERS:
-        message = f"{len(for_each.value):,} placeholders; a `for_each` has at most {_MOST_PLACEHOLDERS}"
-        reporter.finding("SS150", message, for_each.at(document.path))
-        return None
-    placeholders: dict[str, list[Any]] = {}
-    for key, node in for_each.value.items():
-        if key.startswith("\0"):
-            return None
-        items = _items(document, node, reporter)
-        if items is None:
-            return None
-        placeholders[key] = _distinct(items, reporter)
-    return placeholders
-
-
-def _items(document: Document, node: Node, reporter: Reporter) -> list[tuple[Any, Location]] | None:
-    if isinstance(node.value, list):
-        return [(item.value, item.at(document.path)) for item in node.value]
-    file = _file_of(node)
-    return None if file is None else _lines(document, file, reporter)
-
-
-def _distinct(items: Sequence[tuple[Any, Location]], reporter: Reporter) -> list[Any]:
-    """Return the values without those whose text an earlier one has; report each of these."""
-    first_places: dict[str, Location] = {}
-    values: list[Any] = []
-    for value, place in items:
-        first = first_places.setdefault(_text(value), place)
-        if first is place:
-            values.append(value)
-        else:
-            message = f"the value `{masked(_text(value))[:40]}` is listed twice, first at {first}"
-            reporter.finding("SS150", message, place, "two schedules would have the same name")
-    return values
-
-
-def _lines(document: Document, node: Node, reporter: Reporter) -> list[tuple[Any, Location]] | None:
-    place = node.at(document.path)
-    try:
-        data = document.beside(node.value)
-        text = data.decode("utf-8-sig")
-    except OutsideError:
-        reporter.finding("SS105", f"`{node.value}` is outside the directory of the set", place)
-        return None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
-        hint = "the path is relative to this file"
-        reporter.finding("SS150", f"`{node.value}` cannot be read: {reason}", place, hint)
-        return None
-    shown = (PurePosixPath(document.path).parent / node.value).as_posix()
-    if foreign := foreign_text_finding(data, shown):
-        reporter.report(foreign)
-        return None
-    lines = [(line, Location(shown, number, 1)) for number, line in _value_lines(text)]
-    for line, where in lines:
-        if is_typed_mask(line):
-            reporter.finding("SS113", TYPED_MASK, where)
-    return lines
-
-
-def _value_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the number and the value of each line that has one."""
-    stripped = ((number, line.strip()) for number, line in enumerate(each_line(text), 1))
-    return ((number, line) for number, line in stripped if line and not line.startswith("#"))
-
-
-def _check_templates(
+def check_templates(
     name: str, place: Location, fields: Mapping[str, Node], values: Mapping[str, Any], reporter: Reporter
 ) -> bool:
+    """Say whether each placeholder of a definition can be filled; if not, report why."""
     if len(name) > _LONGEST_TEMPLATE:
         message = f"a name of {len(name):,} characters, with placeholders; at most {_LONGEST_TEMPLATE:,}"
         reporter.finding("SS140", message, place)
@@ -228,11 +118,7 @@ def _filled_text(text: str, chosen: Mapping[str, Any], *, whole: bool = True) ->
         return text
     if whole and (match := _WHOLE.match(text)):
         return chosen[match[1]]
-    return _PLACEHOLDER.sub(lambda match: _text(chosen[match[1]]) if match[1] is not None else match[0][0], text)
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return _PLACEHOLDER.sub(lambda match: value_text(chosen[match[1]]) if match[1] is not None else match[0][0], text)
 
 
 def _filled_node(node: Node, chosen: Mapping[str, Any]) -> Node:

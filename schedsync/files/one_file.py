@@ -8,12 +8,13 @@ from functools import cache
 from itertools import islice
 
 from schedsync.core.finding import Finding
+from schedsync.core.sources import Sources, no_sources
 from schedsync.files.bounds import MAX_FINDINGS, Findings, Halt, Size, TextBudget
 from schedsync.files.discover import SourceFile
 from schedsync.files.document import Document, Part
 from schedsync.files.environments import check_environments, part_of, uses_environments
 from schedsync.files.first_error import findings_elsewhere
-from schedsync.files.for_each import expansion, refers_to_files
+from schedsync.files.for_each_values import check_keys, expansion, refers_to_files, refers_to_sources
 from schedsync.files.ignores import read_ignores
 from schedsync.files.shape import shape_findings
 from schedsync.files.yaml import read
@@ -40,21 +41,29 @@ class ReadFile:
     size: Size = field(default_factory=Size)
 
 
-def read_file(file: SourceFile, environments: Collection[str], budget: TextBudget | None = None) -> ReadFile:
+def read_file(
+    file: SourceFile,
+    environments: Collection[str],
+    budget: TextBudget | None = None,
+    sources: Sources = no_sources,
+) -> ReadFile:
     """Read one file; everything that is wrong with it is among the findings.
 
-    ``budget`` is the text that the schedules of the set may still have.
+    ``budget`` is the text that the schedules of the set may still have. ``sources`` returns the values of a source of
+    the application.
     """
     data = file.content()
     root, problems = read(data, file.path, file.size)
     if root is None:
         return ReadFile(file.path, tuple(problems), False, {}, lambda _: Part(), size=Size(findings=len(problems)))
-    document = Document(file.path, root, file.beside, budget or TextBudget())
+    document = Document(file.path, root, file.beside, budget or TextBudget(), sources)
     findings, ignores = _checked(document, data, problems, environments)
     by_environment = uses_environments(document)
+    # The values of a source may be known in one environment only.
+    differs = by_environment or refers_to_sources(document)
 
     def part(environment: str | None) -> Part:
-        return _part(environment if by_environment else None)
+        return _part(environment if differs else None)
 
     # A part is asked for its schedules, for its findings and for those between files; it is read once.
     @cache
@@ -67,7 +76,7 @@ def read_file(file: SourceFile, environments: Collection[str], budget: TextBudge
         file.path, tuple(findings), by_environment, ignores, part,
         schedule_lines=tuple(sorted((place.line, name) for name, place, _ in document.schedules)),
         refers_to_files=refers_to_files(document),
-        size=_size(document, len(findings)),
+        size=_size(document, len(findings), environments),
     )  # fmt: skip
 
 
@@ -86,16 +95,17 @@ def _checked(
         for finding in shape:
             findings.add(finding)
         check_environments(document, environments, findings.add)
+        check_keys(document, findings.add)
         ignores = read_ignores(data, document.path, findings.add)
     except Halt:
         pass
     return findings.found, ignores
 
 
-def _size(document: Document, findings: int) -> Size:
+def _size(document: Document, findings: int, environments: Collection[str]) -> Size:
     largest, place, count = 1, None, 0
     for _, where, fields in document.schedules:
-        made = expansion(document, fields["for_each"]) if "for_each" in fields else 1
+        made = expansion(document, fields, environments)
         count += made
         if made > largest:
             largest, place = made, where

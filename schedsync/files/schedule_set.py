@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from schedsync.config import Config
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired, Schedule
+from schedsync.core.sources import Sources, no_sources
 from schedsync.files.bounds import SetSize, TextBudget
 from schedsync.files.discover import Note, SourceFile, read_files
-from schedsync.files.document import Part
+from schedsync.files.document import Part, Unexpanded
 from schedsync.files.one_file import ReadFile, read_file
 from schedsync.files.progress import Progress, each, silent
 from schedsync.files.rename_hint import rename_hint
@@ -48,6 +49,10 @@ class ScheduleSet:
         """The codes of rules that comments ignore, by path and line number."""
         return {file.path: file.ignores for file in self.files if file.ignores}
 
+    def unexpanded(self, environment: str | None) -> list[Unexpanded]:
+        """Return the definitions whose schedules are not known in one environment, because of their sources."""
+        return [definition for file in self.files for definition in file.part(environment).unexpanded]
+
     def environments(self, config: Config, chosen: str | None) -> Sequence[str | None]:
         """Return the environments to look at: the chosen one, or all declared ones if schedules differ by them."""
         if chosen is not None or not self.by_environment:
@@ -55,13 +60,19 @@ class ScheduleSet:
         return config.environments or [None]
 
 
-def read_set(config: Config, progress: Progress = silent, note: Note | None = None) -> ScheduleSet:
-    """Read all files of a set; one bad file hides no other. ``note`` gets each file that is read, and its bytes."""
+def read_set(
+    config: Config, progress: Progress = silent, note: Note | None = None, sources: Sources = no_sources
+) -> ScheduleSet:
+    """Read all files of a set; one bad file hides no other.
+
+    ``note`` gets each file that is read, and its bytes. ``sources`` returns the values of a source of the application.
+    """
     progress("looking for files")
     files, findings = read_files(config.paths, config.root, config.within, note)
     budget = TextBudget()
     reading = each(files, "reading", "files", progress)
-    return set_of(reading, findings, config.environments, lambda file: read_file(file, config.environments, budget))
+    environments = config.environments
+    return set_of(reading, findings, environments, lambda file: read_file(file, environments, budget, sources))
 
 
 def set_of(

@@ -32,7 +32,8 @@ def _findings(error: Any, root: Node, path: str) -> Iterator[Finding]:
     if _REPORTED_ELSEWHERE in error.absolute_schema_path:
         return
     if rule == "anyOf":
-        yield Finding("SS121", f"`{error.absolute_path[-1]}` takes a list of values, or `{{file: NAME}}`", key_place)
+        takes = "takes a list of values, `{file: NAME}` or `{source: NAME}`"
+        yield Finding("SS121", f"`{error.absolute_path[-1]}` {takes}", key_place)
     elif rule == "additionalProperties" and isinstance(error.instance, dict):
         yield from _unknown_keys(error, node, path)
     elif rule == "type":

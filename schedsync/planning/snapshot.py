@@ -17,6 +17,7 @@ from schedsync.core.observed import Observed
 from schedsync.core.origin import Binding
 from schedsync.core.schedule import Desired, Spec, canonical_json
 from schedsync.core.secrets import masked
+from schedsync.core.sources import SETTING, Source, source_document, source_from, unknown_source
 from schedsync.core.timing import instant, instant_text
 from schedsync.errors import WrongUsage
 from schedsync.planning.converter import (
@@ -41,7 +42,7 @@ class Snapshot:
     """The application and the observed state of one set.
 
     ``last`` is where the set was applied from last, ``dual_writers`` are the names in CELERY_BEAT_SCHEDULE,
-    ``controls`` those of Django's settings.
+    ``controls`` those of Django's settings, ``sources`` what the sources of the application gave.
     """
 
     set: str
@@ -51,6 +52,17 @@ class Snapshot:
     last: Binding | None = None
     dual_writers: frozenset[str] = frozenset()
     controls: Controls = NO_CONTROLS
+    sources: Mapping[str, Source] = field(default_factory=dict)
+
+    def source(self, name: str, environment: str | None) -> Source | None:
+        """Return what a source gave; None in another environment than the one that was applied last.
+
+        The same application has other tenants there. A snapshot from before the first apply is taken for any.
+        """
+        if self.last is not None and environment is not None and self.last.environment != environment:
+            return None
+        hint = f"take the snapshot again where `{SETTING}` names the source"
+        return self.sources.get(name) or unknown_source(name, self.sources, "the snapshot", hint)
 
     def document(self) -> dict[str, Any]:
         """Return the snapshot as JSON values by schemas/snapshot.v1.schema.json, its secrets masked."""
@@ -66,7 +78,13 @@ class Snapshot:
             "pauses": [snapshot_pause_document(pause) for pause in observed.pauses.values()],
             "last": self.last and binding_document(self.last),
             "dual_writers": sorted(self.dual_writers),
-        } | ({} if self.controls == NO_CONTROLS else {"controls": controls_document(self.controls)})
+        } | self._optional()
+
+    def _optional(self) -> dict[str, Any]:
+        """Return the keys that earlier versions do not know, where they say anything."""
+        controls = {} if self.controls == NO_CONTROLS else {"controls": controls_document(self.controls)}
+        sources = {name: source_document(source) for name, source in self.sources.items()}
+        return controls | ({"sources": sources} if sources else {})
 
 
 def _masked_people(entry: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +108,7 @@ def snapshot_from(values: Mapping[str, Any]) -> Snapshot:
         dual_writers=frozenset(values["dual_writers"]),
         # Snapshots of earlier versions have none.
         controls=controls_from(values.get("controls", {})),
+        sources={name: source_from(name, source) for name, source in values.get("sources", {}).items()},
     )
 
 

@@ -14,8 +14,8 @@ from schedsync.render.words import (
     moved_text,
     people_text,
     printable,
+    review_summary_text,
     side_text,
-    summary_text,
     timing_words,
 )
 from schedsync.review.result import EnvironmentReview, Review
@@ -40,7 +40,6 @@ def _environment() -> Any:
         "first_names": first_names,
         "groups": groups,
         "people_text": people_text,
-        "summary_text": summary_text,
         "timing_words": timing_words,
         "moved_text": moved_text,
         "heat_style": _safe(heatmap.STYLE),
@@ -69,6 +68,8 @@ def review(value: Review) -> str:
         {
             "environments": environments_text([one.environment for one in group]),
             "plan": group[0].plan,
+            "summary": review_summary_text(group[0]),
+            "not_compared": group[0].not_compared,
             "pictures": [(title, _safe(picture)) for title, picture in _pictures(group[0])],
         }
         for group in value.groups()

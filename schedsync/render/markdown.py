@@ -24,6 +24,7 @@ from schedsync.render.words import (
     held_text,
     moved_text,
     pause_text,
+    review_summary_text,
     scope_text,
     side_text,
     summary_text,
@@ -69,7 +70,7 @@ def review(value: Review) -> str:
     parts: list[str] = []
     for group in value.groups():
         parts += _environment(group)
-    if not any(one.plan.changes for one in value.environments):
+    if not any(one.plan.changes or one.not_compared for one in value.environments):
         parts += ["Nothing that runs is changed.", ""]
     new = [one for one in value.findings if one in value.new]
     old = len(value.findings) - len(new)
@@ -82,7 +83,7 @@ def review(value: Review) -> str:
 def _environment(group: Sequence[EnvironmentReview]) -> Iterator[str]:
     names = [one.environment for one in group if one.environment]
     where = f"**{', '.join(map(code, names))}:** " if names else ""
-    yield from (f"{where}{summary_text(group[0].plan)}", "")
+    yield from (f"{where}{review_summary_text(group[0])}", "")
     yield from _refusals(group[0].plan.refusals)
     yield from _changes(group[0].plan.changes)
 

@@ -23,6 +23,7 @@ from schedsync.render.words import (
     pause_text,
     people_text,
     printable,
+    review_summary_text,
     scope_text,
     side_text,
     summary_text,
@@ -88,7 +89,7 @@ def review(value: Review, paint: Paint = plain) -> str:
     lines = [paint(f"Review of {printable(side_text(value.head))} against {printable(value.base[:12])}", "bold")]
     for group in value.groups():
         where = environments_text([one.environment for one in group])
-        summary = summary_text(group[0].plan)
+        summary = review_summary_text(group[0])
         lines += ["", paint(f"In {printable(where)}: {summary}" if where else summary, "bold")]
         for change in groups(group[0].plan.changes):
             lines += ["", *_change(change, paint)]

@@ -16,6 +16,7 @@ from schedsync.core.observed import Paused
 from schedsync.core.secrets import changed_secrets, masked
 from schedsync.core.timing import Crontab, Timing, clock_text
 from schedsync.planning.plan import Plan
+from schedsync.review.result import EnvironmentReview
 
 #: From so many alike on they are shown as one.
 FOLD_FROM = 4
@@ -141,6 +142,12 @@ def summary_text(plan: Plan) -> str:
     if plan.paused:
         quiet.append(f"{len(plan.paused):,} paused")
     return ", ".join(parts) + ("; " + ", ".join(quiet) if quiet else "")
+
+
+def review_summary_text(review: EnvironmentReview) -> str:
+    """Write the counts of a review in one environment as one phrase."""
+    summary, unknown = summary_text(review.plan), review.not_compared
+    return f"{summary}; {counted(unknown, 'definition')} not compared" if unknown else summary
 
 
 def side_text(head: str | None) -> str:

@@ -33,6 +33,7 @@ from schedsync.planning.safety import Situation, refusals
 from schedsync.planning.snapshot import Snapshot, masked_desired
 from schedsync.review.result import EnvironmentReview, Request
 from schedsync.review.side import Side
+from schedsync.review.unexpanded import countable
 
 #: With fewer others in the same minute nothing is said.
 _CROWD = 5
@@ -180,7 +181,7 @@ def _plan(
         observed=observed,
         now=now,
         completed=difference.completed,
-        refusals=refused,
+        refusals=countable(refused, sides[1], environment),
         unchanged=difference.unchanged
         + sum(before.schedules.get(name) is new for name, new in after.schedules.items()),
     )

@@ -38,12 +38,16 @@ class Request:
 
 @dataclass(frozen=True)
 class EnvironmentReview:
-    """What the change does in one environment; ``before`` and ``after`` are the load pictures of a week."""
+    """What the change does in one environment; ``before`` and ``after`` are the load pictures of a week.
+
+    ``not_compared`` is the number of definitions that differ, and whose schedules are not known.
+    """
 
     environment: str | None
     plan: Plan
     before: Load
     after: Load
+    not_compared: int = 0
 
     def agrees(self, other: EnvironmentReview) -> bool:
         """Say whether the same happens in both."""
@@ -51,7 +55,11 @@ class EnvironmentReview:
 
     def _effect(self) -> list[object]:
         changes: list[Change] = list(self.plan.changes)
-        return [self.plan.summary(), *((each.kind, each.name, each.fields, each.consequences) for each in changes)]
+        return [
+            self.plan.summary(),
+            self.not_compared,
+            *((each.kind, each.name, each.fields, each.consequences) for each in changes),
+        ]
 
 
 @dataclass(frozen=True)

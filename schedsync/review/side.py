@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from schedsync.config import DEFAULT_PATH, Config, read_config
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
+from schedsync.core.sources import Sources, no_sources
 from schedsync.errors import InvalidConfiguration, InvalidSet
 from schedsync.files.bounds import TextBudget
 from schedsync.files.discover import SourceFile, read_files
@@ -43,21 +44,24 @@ class Side:
         return Location(path, 1, 1) if path else None
 
 
-def read_work_tree(repository: Repository, path: str | None, progress: Progress = silent) -> Side:
-    """Read a set from the work tree, which it may not leave."""
+def read_work_tree(
+    repository: Repository, path: str | None, sources: Sources = no_sources, progress: Progress = silent
+) -> Side:
+    """Read a set from the work tree, which it may not leave; ``sources`` knows the values of a ``for_each``."""
     config = read_config(path, repository.root)
     file = config.file and Path(shown_from(repository.root)(repository.inside(config.file).as_posix()))
     config = replace(config, within=repository.root, file=file)
     here = [base for base in config.paths if base.exists() or base.is_symlink()]
     files, findings = read_files(here, config.root, config.within)
     inside = repository.inside(config.paths[0]).as_posix()
-    return Side(config, _read(config, files, findings, progress=progress), inside, bool(here))
+    return Side(config, _read(config, files, findings, sources, progress=progress), inside, bool(here))
 
 
 def read_revision(
     repository: Repository,
     commit: str,
     path: str | None,
+    sources: Sources = no_sources,
     other: Side | None = None,
     progress: Progress = silent,
 ) -> Side:
@@ -76,13 +80,14 @@ def read_revision(
         config = replace(other.config, paths=(Path(other.path),), root=None)
     files, findings, there = read_tree(tree, config, shown)
     inside = PurePosixPath(config.paths[0].as_posix()).as_posix()
-    return Side(config, _read(config, files, findings, other, progress), inside, there)
+    return Side(config, _read(config, files, findings, sources, other, progress), inside, there)
 
 
 def _read(
     config: Config,
     files: Sequence[SourceFile],
     findings: Sequence[Finding],
+    sources: Sources,
     other: Side | None = None,
     progress: Progress = silent,
 ) -> ScheduleSet:
@@ -92,15 +97,14 @@ def _read(
     at_hand = {(file.path, file.blob): file for file in shared if not file.refers_to_files}
     budget = TextBudget()
     reading = each(files, "reading", "files", progress)
-    result = set_of(reading, findings, config.environments, lambda file: _read_once(file, config, at_hand, budget))
+
+    def read(file: SourceFile) -> ReadFile:
+        blob = file.blob or blob_id(file.content())
+        known = at_hand.get((file.path, blob))
+        return known or replace(read_file(file, config.environments, budget, sources), blob=blob)
+
+    result = set_of(reading, findings, config.environments, read)
     if result.is_too_large:
         # Nothing of it is known, so there is nothing to compare.
         raise InvalidSet(result.findings)
     return result
-
-
-def _read_once(
-    file: SourceFile, config: Config, at_hand: Mapping[tuple[str, str], ReadFile], budget: TextBudget
-) -> ReadFile:
-    blob = file.blob or blob_id(file.content())
-    return at_hand.get((file.path, blob)) or replace(read_file(file, config.environments, budget), blob=blob)

@@ -34,6 +34,7 @@ from schedsync.models import ApplyLock, EnvironmentBinding, ManagedSchedule, Pau
 from schedsync.planning.build import unreadable_entry
 from schedsync.usecases.binding import environment_findings
 from schedsync.usecases.celery_settings import beat_schedule_names
+from schedsync.usecases.sources import source_paths
 
 _APPS = ("django_celery_beat", "schedsync")
 #: In seconds. With a shorter deadline a Beat that is late skips runs that it owes.
@@ -62,10 +63,11 @@ def settings_findings() -> Iterator[Finding]:
     if not getattr(settings, "DJANGO_CELERY_BEAT_TZ_AWARE", True):
         hint = "leave `DJANGO_CELERY_BEAT_TZ_AWARE` at its default"
         yield Finding("SS302", "`DJANGO_CELERY_BEAT_TZ_AWARE` is off: crontabs ignore their time zone", hint=hint)
-    try:
-        controls_in_settings()
-    except WrongUsage as error:
-        yield Finding("SS174", error.message, hint=error.hint)
+    for check in (controls_in_settings, source_paths):
+        try:
+            check()
+        except WrongUsage as error:
+            yield Finding("SS174", error.message, hint=error.hint)
     yield from _celery_findings()
     for package, fixed_in, fault in KNOWN_FAULTS:
         installed = version(package)

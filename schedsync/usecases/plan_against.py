@@ -26,7 +26,7 @@ def plan_against(target: Target, snapshot: Snapshot, now: datetime) -> Plan:
     The notices begin with the tasks that would be sent although the snapshot's workers do not know them.
     """
     check_set(snapshot, target.config.set)
-    files = files_of(target)
+    files = files_of(target, snapshot.source)
     desired = files.desired
     wanted, surroundings = masked_desired(desired), Surroundings.in_snapshot(snapshot)
     request = plan_request(target, files, snapshot.last)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from schedsync.core.secrets import masked
 from schedsync.errors import SchedsyncError, WrongUsage
 
 _PACKAGES = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
@@ -37,7 +38,7 @@ def _with_place(error: BaseException) -> str:
 def _one_line(error: BaseException) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
     first = text.strip().partition("\n")[0]
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return f"{type(error).__name__}: {masked(first)}" if first else type(error).__name__
 
 
 def _place(error: BaseException) -> str | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from schedsync.config import DEFAULT_PATH
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired, Schedule
+from schedsync.core.sources import no_sources
 from schedsync.errors import WrongUsage
 from schedsync.files.one_file import ReadFile
 from schedsync.files.progress import Progress, silent
@@ -26,14 +28,15 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
 
     Raises WrongUsage where a revision cannot be found; its hint says what to fetch.
     """
+    sources = request.snapshot.source if request.snapshot else no_sources
     with open_repository(Path(request.path or DEFAULT_PATH)) as repository:
         head = repository.commit(request.head) if request.head else None
         base = repository.commit(request.base) if request.base else repository.merge_base(head)
         if head is None:
-            after = read_work_tree(repository, request.path, progress)
+            after = read_work_tree(repository, request.path, sources, progress)
         else:
-            after = read_revision(repository, head, request.path, progress=progress)
-        before = read_revision(repository, base, request.path, after, progress)
+            after = read_revision(repository, head, request.path, sources, progress=progress)
+        before = read_revision(repository, base, request.path, sources, after, progress)
     if not before.there and not after.there:
         hint = "give the directory of the schedules as `--path`"
         raise WrongUsage(f"there are no files at `{after.path}` on either side", hint=hint)
@@ -75,13 +78,16 @@ class _Comparison:
     def compare(self, environment: str | None) -> None:
         """Compare the sides in one environment."""
         from schedsync.review.compare import compare_environment
+        from schedsync.review.unexpanded import not_expanded
 
         before, between_before = combine(self.before.reading, environment)
         after, between_after = combine(self.after.reading, environment)
         result, foretold = compare_environment(
             self.request, (self.before, self.after), (before, after), environment, self.now
         )
-        self.reviews.append(result)
+        unknown = [*not_expanded((self.before, self.after), environment, named=self.request.snapshot is not None)]
+        self.reviews.append(replace(result, not_compared=sum(each.severity == "error" for each in unknown)))
+        foretold += unknown
         self._judge(environment, before, after, between_before, [*between_after, *foretold])
 
     def _judge(

@@ -19,6 +19,7 @@ from schedsync.database.observe import observe
 from schedsync.errors import WrongUsage
 from schedsync.planning.snapshot import Snapshot
 from schedsync.usecases.celery_settings import beat_schedule_names, import_tasks
+from schedsync.usecases.sources import all_sources
 
 _PACKAGES = ("celery", "django-celery-beat", "django", "schedsync")
 _NAMES = {kind: name for name, kind in KINDS.items()}
@@ -30,7 +31,7 @@ def capture(using: str, set_name: str) -> Snapshot:
     Raises WrongUsage where the project has no Celery app, Unavailable where the database does not answer.
     """
     application, dual_writers = application_of(current_app), beat_schedule_names()
-    controls = controls_in_settings()
+    controls, sources = controls_in_settings(), all_sources()
     with database_errors(using), read_only_transaction(using):
         return Snapshot(
             set=set_name,
@@ -40,6 +41,7 @@ def capture(using: str, set_name: str) -> Snapshot:
             last=last_binding(using, set_name),
             dual_writers=dual_writers,
             controls=controls,
+            sources=sources,
         )
 
 

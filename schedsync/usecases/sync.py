@@ -36,6 +36,7 @@ from schedsync.planning.plan import Plan, drift_only, row_id_of
 from schedsync.usecases.binding import bind_at_apply
 from schedsync.usecases.celery_settings import beat_schedule_names
 from schedsync.usecases.required_plan import plan_required
+from schedsync.usecases.sources import sources_in_settings
 from schedsync.usecases.target import Files, Target, files_of, plan_request
 
 _TRIES = 3
@@ -45,10 +46,12 @@ _NOTHING = Assertion()
 def plan(target: Target) -> Plan:
     """Compare the files with the database, without writing anything.
 
-    Raises InvalidSet where the files have errors, WrongUsage where an environment must be chosen, Unavailable where
-    the database does not answer or is not migrated, Stale where the set was applied again and again meanwhile.
+    Raises InvalidSet where the files have errors or a source gives no values, WrongUsage where an environment must be
+    chosen, Unavailable where the database does not answer or is not migrated, Stale where the set was applied again and
+    again meanwhile.
     """
-    files, dual_writers, controls = files_of(target), beat_schedule_names(), controls_in_settings()
+    files = files_of(target, sources_in_settings())
+    dual_writers, controls = beat_schedule_names(), controls_in_settings()
     with database_errors(target.using):
         request, last, observed, same = _observe(target, files)
         surroundings = Surroundings(last, dual_writers, controls, same)

@@ -10,6 +10,7 @@ from schedsync.core.finding import Finding, has_errors
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Limits
 from schedsync.core.schedule import Desired
+from schedsync.core.sources import Sources
 from schedsync.errors import InvalidConfiguration, InvalidSet, WrongUsage
 from schedsync.files.discover import Note, note_file
 from schedsync.files.progress import Progress, silent
@@ -47,13 +48,13 @@ class Files:
     dirty_files: tuple[str, ...]
 
 
-def files_of(target: Target) -> Files:
+def files_of(target: Target, sources: Sources) -> Files:
     """Read the files, and ask Git where they come from; call it while no transaction is open.
 
-    Raises what ``desired_of`` raises.
+    ``sources`` returns the values of a source of the application. Raises what ``desired_of`` raises.
     """
     config, read = target.config, FilesRead()
-    files, desired, findings = desired_of(target, read.note)
+    files, desired, findings = desired_of(target, sources, read.note)
     if config.file is not None:
         note_file(config.file, read.note)
     origin = revision(config.paths, config.repository_url, read, target.commit)
@@ -61,13 +62,15 @@ def files_of(target: Target) -> Files:
     return Files(files, desired, findings, binding, origin.dirty_files)
 
 
-def desired_of(target: Target, note: Note | None = None) -> tuple[ScheduleSet, Desired, list[Finding]]:
+def desired_of(
+    target: Target, sources: Sources, note: Note | None = None
+) -> tuple[ScheduleSet, Desired, list[Finding]]:
     """Read the files; returns them, the schedules that they define here, and their findings of lower severity.
 
-    ``note`` gets each file that is read. Raises InvalidSet where the files have errors, WrongUsage where they differ by
-    environment and none is chosen.
+    ``note`` gets each file that is read. Raises InvalidSet where the files have errors or nothing knows the values of
+    a source, WrongUsage where they differ by environment and none is chosen.
     """
-    files = read_set(target.config, target.progress, note)
+    files = read_set(target.config, target.progress, note, sources)
     target.progress("comparing")
     environment = target.config.chosen(target.environment)
     if environment is None and files.by_environment:
@@ -77,6 +80,7 @@ def desired_of(target: Target, note: Note | None = None) -> tuple[ScheduleSet, D
             hint="give `--environment`, or set SCHEDSYNC_ENVIRONMENT" + (f"; declared: {known}" if known else ""),
         )
     desired, findings = resolve_set(files, environment)
+    findings += [definition.finding() for definition in files.unexpanded(environment)]
     findings += refused_by_celery(desired)
     if has_errors(findings):
         raise InvalidSet(findings)

@@ -9,6 +9,7 @@ from datetime import datetime
 from schedsync.config import Config
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Schedule
+from schedsync.core.sources import no_sources
 from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import read_set, resolve_set
 from schedsync.lint import lint
@@ -36,11 +37,12 @@ def validate(
 ) -> Validation:
     """Check a set in one environment; where that is None, in every environment by which its schedules differ.
 
-    A snapshot adds what the application knows, and the controls of its Django settings.
+    A snapshot adds what the application knows, and the controls of its Django settings. Definitions that cannot be
+    expanded without one are warnings.
     """
     if snapshot is not None:
         check_set(snapshot, config.set)
-    files = read_set(config, progress)
+    files = read_set(config, progress, sources=snapshot.source if snapshot else no_sources)
     findings = [*files.findings, *ended(config.allowances, now, config.place)]
     application = snapshot.application if snapshot else None
     names: set[str] = set()
@@ -49,6 +51,7 @@ def validate(
         desired, of_environment = resolve_set(files, name)
         names |= set(desired.schedules)
         schedules = tuple(desired.schedules.values())
+        findings += [definition.finding("warning") for definition in files.unexpanded(name)]
         findings += of_environment + lint(Context(schedules, now, config.lint, application), files.ignores)
         findings += _not_allowed(schedules, config, snapshot)
     return Validation(tuple(in_order(findings)), len(files.files), len(names))

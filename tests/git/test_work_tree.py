@@ -9,6 +9,7 @@ import git
 import pytest
 
 from schedsync.config import read_config
+from schedsync.core.sources import no_sources
 from schedsync.errors import WrongUsage
 from schedsync.git.origin import revision
 from schedsync.git.repository import Repository
@@ -42,7 +43,7 @@ def commit(root: Path) -> None:
 
 
 def differing(path: str | None = "schedules") -> tuple[str, ...]:
-    return files_of(Target(read_config(path))).dirty_files
+    return files_of(Target(read_config(path)), no_sources).dirty_files
 
 
 def test_a_clean_tree_differs_in_nothing(tree: Path) -> None:

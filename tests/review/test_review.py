@@ -8,6 +8,7 @@ from pathlib import Path
 import git
 import pytest
 
+from schedsync.core.sources import Sources
 from schedsync.files.bounds import TextBudget
 from schedsync.files.discover import SourceFile
 from schedsync.files.one_file import ReadFile, read_file
@@ -343,9 +344,9 @@ def test_a_review_keeps_no_cache_and_says_so_where_one_is_asked_for(
 def test_a_file_that_is_the_same_on_both_sides_is_read_once(changed: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
 
-    def noting(file: SourceFile, environments: Collection[str], budget: TextBudget) -> ReadFile:
+    def noting(file: SourceFile, environments: Collection[str], budget: TextBudget, sources: Sources) -> ReadFile:
         read.append(file.path)
-        return read_file(file, environments, budget)
+        return read_file(file, environments, budget, sources)
 
     changed.schedules("  c: {task: t, every: 5m}\n", "schedules/same.yaml")
     changed.commit()
