@@ -134,7 +134,7 @@ class _Comparing:
     def _half(self, schedule: Schedule | None, only: Only) -> Half:
         listed = only.cut(self.left)
         self.left -= len(listed.first)
-        return Half(schedule and schedule.spec.timing, self._state(schedule), listed)
+        return Half(schedule.spec.timing if schedule else None, self._state(schedule), listed)
 
     def _state(self, schedule: Schedule | None) -> str:
         if schedule is None:

@@ -34,7 +34,8 @@ def name_of(command: str) -> str:
 
 def _words(part: str) -> list[str]:
     words = [word for word in part.split() if not word.startswith("-") and not _ASSIGNMENT.match(word)]
-    plain = [word.rstrip("/").rpartition("/")[2] for word in words]
+    # The query of an URL may hold a token.
+    plain = [word.partition("?")[0].rstrip("/").rpartition("/")[2] for word in words]
     return [word for word in plain if word and not _RUNNERS.match(word)]
 
 
