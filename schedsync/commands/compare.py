@@ -60,7 +60,7 @@ compare_options = gather(
         "--compare",
         type=Source(),
         metavar="SOURCE",
-        help="List the runs that differ from those of `settings`, `crontab:FILE`, a snapshot's FILE, or a Git revision.",
+        help="List the runs that differ from those of `settings`, `crontab:FILE`, a snapshot, or a Git revision.",
     ),
     option("--for", "for_", type=Seconds(positive=True), metavar="DURATION", help="How long to compare; default: 30d."),
     option(

@@ -91,10 +91,8 @@ def _solar(value: Any, _zone: ZoneName) -> Timing:
 
 def _clocked(value: Any, _zone: ZoneName) -> Clocked:
     _check_clock(value)
-    at = value.clocked_time
-    if not isinstance(at, datetime) or at.tzinfo is None:
-        raise CannotTakeError("its time has no offset from UTC")
-    at = at.astimezone(timezone.utc)
+    # The class makes a time without an offset aware.
+    at: datetime = value.clocked_time.astimezone(timezone.utc)
     if not in_calendar(at):
         raise CannotTakeError("its time is not within the years 1970 and 9990")
     return Clocked(at)

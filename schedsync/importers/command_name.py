@@ -26,7 +26,9 @@ _LONGEST = 60
 
 def name_of(command: str) -> str:
     """Return the first words that say what a command does: `cd /srv && ./manage.py clearsessions` is clearsessions."""
-    parts = [words for part in _SEPARATOR.split(_REDIRECTION.sub(" ", command[:1_000])) if (words := _words(part))]
+    # The shell takes the rest for a comment; cron does not.
+    text = _REDIRECTION.sub(" ", command[:1_000].partition(" #")[0])
+    parts = [words for part in _SEPARATOR.split(text) if (words := _words(part))]
     chosen = next((words for words in parts if words[0] not in ("cd", "test", "[")), parts[0] if parts else [])
     slug = _OTHER.sub("-", "-".join(chosen[:_MOST_WORDS]).lower()).strip("-.")
     return slug[:_LONGEST].rstrip("-.") or "command"

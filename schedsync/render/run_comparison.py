@@ -64,10 +64,12 @@ def _window(value: RunComparison) -> str:
 
 
 def _difference(value: Difference, paint: Paint) -> Iterator[str]:
+    states = {half.state for _, half in _sides(value)}
     counts = [
         f"{counted(half.only.count, 'run')} {_ONLY_HERE[side]}"
         for side, half in _sides(value)
-        if half.only.count or half.state == "active" != _other(value, half).state
+        # A schedule that only one side has is named, though it may have no run in the window.
+        if half.only.count or (half.state == "active" and len(states) > 1)
     ]
     yield f"{paint(printable(value.name), 'bold')}  {', '.join(counts)}"
     yield f"    {_timings(value)}"
@@ -82,10 +84,6 @@ def _difference(value: Difference, paint: Paint) -> Iterator[str]:
 
 def _sides(value: Difference) -> tuple[tuple[str, Half], tuple[str, Half]]:
     return ("files", value.files), ("source", value.source)
-
-
-def _other(value: Difference, half: Half) -> Half:
-    return value.source if half is value.files else value.files
 
 
 def _timings(value: Difference) -> str:
