@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from schedsync.calendar.run_comparison import Difference, Half, NotCompared, RunComparison
+from schedsync.calendar.run_sets import LAST
 from schedsync.core.names import first_names
 from schedsync.core.timing import clock_text, instant_text, zone_of
 from schedsync.render.json_ import dump
@@ -73,13 +74,14 @@ def _difference(value: Difference, paint: Paint) -> Iterator[str]:
     ]
     yield f"{paint(printable(value.name), 'bold')}  {', '.join(counts)}"
     yield f"    {_timings(value)}"
-    first = sorted((at, side) for side, half in _sides(value) for at in half.only.first)
-    last = sorted((at, side) for side, half in _sides(value) for at in half.only.last)
-    hidden = sum(half.only.count for _, half in _sides(value)) - len(first) - len(last)
-    yield from (f"    {_at(at, value, side)}  {_ONLY_HERE[side]}" for at, side in first)
-    if hidden:
-        yield f"    … {hidden:,} more"
-    yield from (f"    {_at(at, value, side)}  {_ONLY_HERE[side]}" for at, side in last)
+    listed = sorted((at, side) for side, half in _sides(value) for at in (*half.only.first, *half.only.last))
+    rows = [f"    {_at(at, value, side)}  {_ONLY_HERE[side]}" for at, side in listed]
+    count = sum(half.only.count for _, half in _sides(value))
+    if count == len(rows):
+        yield from rows
+    else:
+        # Of each side the first and the last runs are listed: so the first and the last of both sides are among them.
+        yield from (*rows[:LAST], f"    … {count - 2 * LAST:,} more", *rows[-LAST:])
 
 
 def _sides(value: Difference) -> tuple[tuple[str, Half], tuple[str, Half]]:
