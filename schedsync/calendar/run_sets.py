@@ -6,6 +6,7 @@ at most once a minute.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -70,8 +71,8 @@ def _crontab_runs(timing: Crontab, since: datetime, end: datetime) -> tuple[int,
     start = since.replace(second=0, microsecond=0)
     first = _number(start)
     minutes = chain.from_iterable(crontab_minutes(timing, start, max(0, -((start - end) // _MINUTE))))
-    instants = (first + minute * 60 * 10**6 for minute in minutes)
-    return tuple(each for each in instants if _number(since) <= each < _number(end))
+    instants = [first + minute * 60 * 10**6 for minute in minutes]
+    return tuple(instants[bisect_left(instants, _number(since)) : bisect_left(instants, _number(end))])
 
 
 def _stepped(shape: Shape, window: Window, end: datetime) -> tuple[int, ...]:
@@ -124,16 +125,21 @@ def _apart(one: Runs, other: Runs) -> list[tuple[Runs, Common]]:
     without a gap between two ranges is left out.
     """
     if not isinstance(one, range) or not isinstance(other, range):
-        small = other if isinstance(one, range) else one
-        large = one if isinstance(one, range) else other
-        members = large if isinstance(large, range) else frozenset(large)
-        return [(one, frozenset(number for number in small if number in members))]
+        return [(one, _common(one, other))]
     common = common_range(one, other)
     if not common or (common.step != one.step and len(common) > 1):
         return [(one, common)]
     before = one[: one.index(common[0])]
     after = one[one.index(common[-1]) + 1 :]
     return [(before, range(0)), (after, range(0))]
+
+
+def _common(one: Runs, other: Runs) -> frozenset[int]:
+    """Return the runs that both sides make. A range is asked for each run of the other side: it can be very long."""
+    small, large = (other, one) if isinstance(one, range) else (one, other)
+    if isinstance(large, range):
+        return frozenset(number for number in small if number in large)
+    return frozenset(small).intersection(large)
 
 
 def common_range(one: range, other: range) -> range:
