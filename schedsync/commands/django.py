@@ -21,22 +21,28 @@ _NOTHING = LiftedRules()
 
 
 def set_up(options: DatabaseOptions) -> str:
+    """Load the project, and return the alias of the database to use; raises WrongUsage if either fails."""
+    load_project(options.settings, options.pythonpath)
+    return _alias(options.database)
+
+
+def load_project(settings: str | None, pythonpath: str | None) -> None:
     """Load Django's settings and apps as a management command does; raises WrongUsage if that fails.
 
-    Returns the alias of the database to use. The working directory comes first on ``sys.path``, as for ``manage.py``.
+    The working directory comes first on ``sys.path``, as for ``manage.py``.
     """
     from django.apps import apps
 
-    if not apps.ready:
-        if options.settings:
-            os.environ["DJANGO_SETTINGS_MODULE"] = options.settings
-        if "DJANGO_SETTINGS_MODULE" not in os.environ:
-            raise WrongUsage("no Django settings", hint="give `--settings MODULE`, or set DJANGO_SETTINGS_MODULE")
-        for directory in (str(Path.cwd()), options.pythonpath):
-            if directory and directory not in sys.path:
-                sys.path.insert(0, directory)
-        _load(os.environ["DJANGO_SETTINGS_MODULE"])
-    return _alias(options.database)
+    if apps.ready:
+        return
+    if settings:
+        os.environ["DJANGO_SETTINGS_MODULE"] = settings
+    if "DJANGO_SETTINGS_MODULE" not in os.environ:
+        raise WrongUsage("no Django settings", hint="give `--settings MODULE`, or set DJANGO_SETTINGS_MODULE")
+    for directory in (str(Path.cwd()), pythonpath):
+        if directory and directory not in sys.path:
+            sys.path.insert(0, directory)
+    _load(os.environ["DJANGO_SETTINGS_MODULE"])
 
 
 def _load(module: str) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from schedsync.commands.compare import CompareOptions, compare_files, compare_options, show_comparison
 from schedsync.commands.django import target_without_database
 from schedsync.commands.documents import load_snapshot
 from schedsync.commands.options import (
@@ -63,6 +64,15 @@ class Span:
     until: datetime | timedelta | None
     count: int | None
 
+    def begin_of_comparison(self, now: datetime) -> datetime:
+        """Return the start of a comparison, which has a length of its own; raises WrongUsage for other limits."""
+        if self.until is not None or self.count is not None:
+            raise WrongUsage("`--compare` takes neither `--until` nor `--count`", hint="give its length as `--for`")
+        try:
+            return now if self.start is None else _after(self.start, now)
+        except OverflowError:
+            raise WrongUsage("the calendar ends before that instant") from None
+
     def horizon(self, now: datetime) -> Horizon:
         """Return the span as instants; raises WrongUsage if it ends before it begins, or beyond the calendar."""
         from schedsync.usecases.forecast import Horizon
@@ -101,18 +111,39 @@ def _after(given: datetime | timedelta, base: datetime) -> datetime:
         help="Show N runs of each schedule; without `--until` the default is 5.",
     ),
 )
+@compare_options
 @snapshot_option
 @format_option("json", "html", "svg")
 @out_option
 def forecast(
-    files: FileOptions, name: str | None, span: Span, against: Path | None, format_: str, out: Path | None
+    files: FileOptions,
+    name: str | None,
+    span: Span,
+    comparison: CompareOptions,
+    against: Path | None,
+    format_: str,
+    out: Path | None,
 ) -> int:
     """Show the next runs of the schedules below PATH as Beat would make them, in their own time zones and in UTC.
 
     Below the runs is the load of one week: how many schedules start in each minute, and which start in the busiest
     minutes. Intervals are counted from the last run if a snapshot knows it, else from --from.
+
+    With --compare, both the files and SOURCE are simulated, and each run that only one of them makes is listed. It is
+    safe to switch if none differs. SOURCE is `settings` (CELERY_BEAT_SCHEDULE), `crontab:FILE`, a snapshot such as
+    `snapshot.json`, or a Git revision such as `main`. Exits 2 if a run differs, or could not be compared.
     """
-    horizon = span.horizon(datetime.now(timezone.utc))
+    now = datetime.now(timezone.utc)
+    if comparison.compare is not None:
+        result = compare_files(files, name, span.begin_of_comparison(now), comparison, against, format_)
+        return show_comparison(result, format_, out)
+    comparison.check_unused()
+    return _forecast(files, name, span.horizon(now), against, format_, out)
+
+
+def _forecast(
+    files: FileOptions, name: str | None, horizon: Horizon, against: Path | None, format_: str, out: Path | None
+) -> int:
     from schedsync.planning.snapshot import check_set
     from schedsync.usecases.forecast import forecast as make_forecast
     from schedsync.usecases.target import desired_of

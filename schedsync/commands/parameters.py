@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from schedsync.core.timing import TimingError, duration
+from schedsync.core.timing import TimingError, canonical_zone, duration
 
 #: In seconds: ten years.
 _LONGEST = 10 * 366 * 86400
@@ -55,6 +56,52 @@ class Report(click.ParamType):  # type: ignore[type-arg]  # generic since click 
             known = ", ".join(self.formats)
             self.fail(f"`{value}` is no FORMAT=FILE; formats: {known}", param, ctx)
         return format_, Path(file)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceName:
+    """A source to compare with: its kind, and the file or the revision; "" for the settings."""
+
+    kind: str
+    value: str = ""
+
+
+class Source(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """``settings``, ``crontab:FILE``, a snapshot's file, or a Git revision."""
+
+    name = "source"
+    kinds = ("crontab", "system-crontab", "snapshot", "revision")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> SourceName:
+        """Return the kind and the value; a word alone is a snapshot if it is a file or ends in .json, else a revision.
+
+        No revision of Git holds a colon, unless it names a file of a commit.
+        """
+        if isinstance(value, SourceName):
+            return value
+        kind, colon, rest = str(value).partition(":")
+        if colon and kind in self.kinds and rest:
+            return SourceName(kind, rest)
+        if value == "settings":
+            return SourceName("settings")
+        if kind in ("", "settings", "crontab", "system-crontab") or (colon and kind in self.kinds):
+            self.fail(
+                f"`{value}` is no source; write `settings`, `crontab:FILE`, `FILE.json` or a revision", param, ctx
+            )
+        return SourceName("snapshot" if value.endswith(".json") or Path(value).is_file() else "revision", value)
+
+
+class Zone(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """The name of a time zone, such as ``Europe/Berlin``."""
+
+    name = "zone"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the canonical name; an unknown one is wrong usage."""
+        try:
+            return canonical_zone(str(value))
+        except TimingError as error:
+            self.fail(f"{error.message}; such as `Europe/Berlin`", param, ctx)
 
 
 class CommitId(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from schedsync.errors import WrongUsage
+from schedsync.importers.celery_settings import BeatSchedule, read_beat_schedule
 from schedsync.usecases.project_code import project_code
 
 
@@ -20,6 +22,23 @@ def beat_schedule_names() -> frozenset[str]:
         if not current_app.loader or type(current_app.loader).__name__ != "Loader":
             names |= set(current_app.conf.beat_schedule or {})
         return frozenset(map(str, names))
+
+
+def beat_schedule() -> BeatSchedule:
+    """Return the schedules of the Celery app's settings, with those that its modules add by ``add_periodic_task``.
+
+    Django must be set up. Raises WrongUsage if the project has no Celery app, or if its code fails.
+    """
+    from celery import current_app
+
+    app: Any = current_app
+    if type(app.loader).__name__ == "Loader":
+        hint = "import the Celery app in the project's `__init__.py`, as Celery's guide for Django says"
+        raise WrongUsage("the project has no Celery app", hint=hint)
+    import_tasks(app)
+    with project_code("the settings of Celery cannot be read", "correct it there"):
+        app.finalize(auto=True)
+        return read_beat_schedule(dict(app.conf.beat_schedule or {}), app.timezone)
 
 
 def import_tasks(app: Any) -> None:

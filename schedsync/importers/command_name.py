@@ -1,0 +1,54 @@
+"""A name for a command of a crontab, which has none."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schedsync.importers.crontab_file import CronLine
+
+#: Words that say how a command is run, not what it does.
+_RUNNERS = re.compile(
+    r"(?:env|exec|nice|ionice|flock|timeout|chronic|sudo|bash|sh|python[\d.]*|manage\.py|uv|run|poetry|django-admin)\Z"
+)
+_SEPARATOR = re.compile(r"&&|\|\||[;|]")
+#: A redirection with its file.
+_REDIRECTION = re.compile(r"\d?>>?\s*(?:&\d|\S+)|<\s*\S+")
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
+_OTHER = re.compile(r"[^a-z0-9._]+")
+_MOST_WORDS = 3
+_LONGEST = 60
+
+
+def name_of(command: str) -> str:
+    """Return the first words that say what a command does: `cd /srv && ./manage.py clearsessions` is clearsessions."""
+    # The shell takes the rest for a comment; cron does not.
+    text = _REDIRECTION.sub(" ", command[:1_000].partition(" #")[0])
+    parts = [words for part in _SEPARATOR.split(text) if (words := _words(part))]
+    chosen = next((words for words in parts if words[0] not in ("cd", "test", "[")), parts[0] if parts else [])
+    slug = _OTHER.sub("-", "-".join(chosen[:_MOST_WORDS]).lower()).strip("-.")
+    return slug[:_LONGEST].rstrip("-.") or "command"
+
+
+def _words(part: str) -> list[str]:
+    words = [word for word in part.split() if not word.startswith("-") and not _ASSIGNMENT.match(word)]
+    # The query of an URL may hold a token.
+    plain = [word.partition("?")[0].rstrip("/").rpartition("/")[2] for word in words]
+    return [word for word in plain if word and not _RUNNERS.match(word)]
+
+
+def unique(lines: Iterable[CronLine]) -> Iterator[CronLine]:
+    """Yield the lines, and number those after the first with the same name: backup, backup-2."""
+    seen: Counter[str] = Counter()
+    names: set[str] = set()
+    for line in lines:
+        name = line.name
+        while name in names:
+            seen[line.name] += 1
+            name = f"{line.name}-{seen[line.name] + 1}"
+        names.add(name)
+        yield replace(line, name=name)
