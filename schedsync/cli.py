@@ -14,7 +14,7 @@ from schedsync.commands.apply import apply
 from schedsync.commands.doctor import doctor
 from schedsync.commands.drift import drift
 from schedsync.commands.forecast import forecast
-from schedsync.commands.options import Verb
+from schedsync.commands.import_ import Sources, import_
 from schedsync.commands.output import say
 from schedsync.commands.pause import pause
 from schedsync.commands.plan import plan
@@ -32,8 +32,8 @@ INTERRUPTED = 130
 _WIDEST = 120
 
 #: The headings of ``--help``, and their verbs in the order in which a new user needs them.
-GROUPS: Mapping[str, Sequence[Verb]] = {
-    "Start": (doctor,),
+GROUPS: Mapping[str, Sequence[click.Command]] = {
+    "Start": (import_, doctor),
     "Change": (validate, review, forecast, plan, apply),
     "Look": (status, drift),
     "Act": (pause, resume),
@@ -42,6 +42,7 @@ GROUPS: Mapping[str, Sequence[Verb]] = {
 }
 _FIRST_STEPS = (
     ("doctor", "find what would stop Beat"),
+    ("import database", "write the schedules of the admin as YAML"),
     ("validate", "check the files below schedules/"),
     ("plan", "show what an apply would change; writes nothing"),
 )
@@ -65,6 +66,15 @@ class _Verbs(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of the first word; `export` is `import`, of the database if no source follows."""
+        if args[0] == "export":
+            source = [] if args[1:2] and args[1] in import_.commands else ["database"]
+            args = ["import", *source, *args[1:]]
+        return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the first steps, a section for each group of verbs, and the options."""
@@ -94,7 +104,13 @@ def main(ctx: click.Context, settings: str | None, pythonpath: str | None) -> No
     the difference and applies it in one transaction. A running Beat loads it without a restart.
     """
     defaults = {"settings": settings, "pythonpath": pythonpath}
-    ctx.default_map = {name: {key: value for key, value in defaults.items() if value} for name in main.commands}
+    given = {key: value for key, value in defaults.items() if value}
+    ctx.default_map = {name: _for_each_source(command, given) for name, command in main.commands.items()}
+
+
+def _for_each_source(command: click.Command, given: Mapping[str, str]) -> Mapping[str, object]:
+    """Return what was given before the verb, for a verb with sources once for each of them."""
+    return dict.fromkeys(command.commands, given) if isinstance(command, Sources) else given
 
 
 for _verb in (verb for verbs in GROUPS.values() for verb in verbs):

@@ -87,11 +87,16 @@ def _named(model: type[Model], using: str, only: str | None) -> Any:
     return rows if only is None else rows.filter(name=only)
 
 
+def every_entry(using: str, only: str | None = None) -> list[Managed]:
+    """Return the ledger's entries of all sets by name; with ``only``, a name, at most one."""
+    rows = read_values(_named(ManagedSchedule, using, only).order_by("name"), _LEDGER)
+    return [_managed(*(map(readable, row, _UNREAD) if isinstance(row, Damaged) else row)) for row in rows]
+
+
 def _ledger(using: str, set_name: str, only: str | None = None) -> tuple[dict[str, Managed], dict[str, str]]:
     ours: dict[str, Managed] = {}
     elsewhere: dict[str, str] = {}
-    for values in read_values(_named(ManagedSchedule, using, only).order_by("name"), _LEDGER):
-        managed = _managed(*(map(readable, values, _UNREAD) if isinstance(values, Damaged) else values))
+    for managed in every_entry(using, only):
         if managed.set == set_name:
             ours[managed.name] = managed
         else:
