@@ -91,7 +91,8 @@ def _tell(imported: Imported, out: Path | None) -> None:
         names = first_names([f"`{printable(name)}`" for name in imported.dual_writers], _MOST_NAMES)
         say(f"also in CELERY_BEAT_SCHEDULE, remove them there before you apply: {names}")
     if imported.taken:
-        say(f"next: schedsync plan {out}" if out else "next: save it below schedules/, then `schedsync plan`")
+        name = click.get_current_context().find_root().info_name
+        say(f"next: {name} plan {out}" if out else f"next: save it below schedules/, then `{name} plan`")
 
 
 def _files_text(imported: Imported, out: Path | None) -> str:

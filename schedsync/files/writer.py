@@ -84,27 +84,30 @@ class _Emitter(Emitter):
         self.write_indicator(f'"{escaped(text)}"', True)
 
 
-def yaml_text(values: Mapping[str, Any]) -> str:
-    """Return a mapping as the lines of a block; a short list or mapping in it stays on one line."""
+def yaml_text(values: Mapping[str, Any], levels: int = 1) -> str:
+    """Return a mapping as the lines of a block.
+
+    Below the first ``levels``, a short list or mapping stays on one line.
+    """
     writer = YAML()
     writer.Representer, writer.Emitter = _Representer, _Emitter
     writer.width = _UNBROKEN
     writer.allow_unicode = True
     writer.indent(mapping=2, sequence=4, offset=2)
     stream = StringIO()
-    writer.dump(_block(values), stream)
+    writer.dump(_block(values, levels), stream)
     return stream.getvalue()
 
 
-def _block(values: Mapping[str, Any]) -> CommentedMap:
-    block = CommentedMap({key: _styled(value) for key, value in values.items()})
+def _block(values: Mapping[str, Any], levels: int = 1) -> CommentedMap:
+    block = CommentedMap({key: _styled(value, levels - 1) for key, value in values.items()})
     block.fa.set_block_style()
     return block
 
 
-def _styled(value: Any) -> Any:
+def _styled(value: Any, levels: int = 0) -> Any:
     if isinstance(value, dict):
-        return _flow(CommentedMap(value)) if _is_short(value) else _block(value)
+        return _flow(CommentedMap(value)) if levels < 1 and _is_short(value) else _block(value, levels)
     if isinstance(value, (list, tuple)):
         if _is_short(value):
             return _flow(CommentedSeq(value))
@@ -141,7 +144,8 @@ def _fits_a_block(text: str) -> bool:
 
 def _reads_as_other(text: str) -> bool:
     """Say whether YAML 1.1 or 1.2, or a reader, takes plain text for a number, a word such as null, or a time."""
-    tag = _YAML_1_1.resolve(yaml.ScalarNode, text, (True, False))
+    resolver: Any = _YAML_1_1
+    tag = resolver.resolve(yaml.ScalarNode, text, (True, False))
     looks_like_number = text[0].isdigit() and not any(map(str.isalpha, text))
     return tag != _TEXT or looks_like_number or text in WORDS or number(text)[0] is not text
 
@@ -159,8 +163,6 @@ def visible(text: str) -> str:
 
 
 def _escape(code: int) -> str:
-    if code <= 0xFF:
-        return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
@@ -170,8 +172,8 @@ def comment(text: str, hang: int = 0) -> str:
     ``hang`` indents all lines but the first.
     """
     # A comment with this word could switch a rule off.
-    harmless = visible(text).replace("schedsync:", "schedsync\\x3a")
-    lines = textwrap.wrap(
-        harmless, _WIDTH, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False
-    )
+    harmless = visible(text).replace("schedsync:", "schedsync\\u003a")
+    wrapper = textwrap.TextWrapper(_WIDTH, break_long_words=False, break_on_hyphens=False)
+    wrapper.subsequent_indent = " " * hang
+    lines = wrapper.wrap(harmless)
     return "".join(f"# {line}\n" for line in lines or [""])

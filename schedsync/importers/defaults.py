@@ -14,8 +14,8 @@ from schedsync.importers.spelling import in_order
 _MOVABLE: Mapping[str, Any] = {
     "timezone": "UTC", "queue": None, "exchange": None, "routing_key": None, "priority": None, "expires_after": None,
 }  # fmt: skip
-#: The number of schedules from which a common value moves.
-_FEWEST = 3
+#: The number of schedules from which a common value moves, by field.
+_FEWEST, _FEWEST_BY_KEY = 3, {"timezone": 2}
 #: A value moves if for each schedule that must say otherwise, this number of others no longer has to say it.
 _SAVED = 3
 
@@ -43,7 +43,7 @@ def _common(key: str, drafts: Sequence[Draft]) -> Any:
         return None
     value, count = min(counts.most_common(), key=lambda pair: (-pair[1], str(pair[0])))
     missing = len(concerned) - counts.total()
-    return value if count >= max(_FEWEST, _SAVED * missing) else None
+    return value if count >= max(_FEWEST_BY_KEY.get(key, _FEWEST), _SAVED * missing) else None
 
 
 def _matters(key: str, draft: Draft) -> bool:

@@ -39,7 +39,11 @@ class Grouping:
 
     def sections(self, drafts: Sequence[Draft]) -> dict[str, list[Draft]]:
         """Return schedules by the titles of their groups, both in the order of their names."""
-        return _collected(sorted(drafts, key=lambda draft: (self.title(draft.spec), draft.name)), self.title)
+
+        def place(draft: Draft) -> tuple[str, str, str]:
+            return self.title(draft.spec), draft.name.casefold(), draft.name
+
+        return _collected(sorted(drafts, key=place), self.title)
 
     def files(self, drafts: Sequence[Draft]) -> dict[str, list[Draft]]:
         """Return schedules by the names of their files, in order."""

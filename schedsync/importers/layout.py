@@ -38,7 +38,7 @@ def file_text(drafts: Sequence[Draft], titles: Grouping, left_out: Sequence[Left
 def entry_text(draft: Draft) -> str:
     """Return the lines of one schedule below `schedules`, after the comments with its notes."""
     notes = "".join(comment(note, 0) for note in draft.notes)
-    return textwrap.indent(notes + yaml_text({draft.name: draft.fields}), _INDENT, lambda line: line != "\n")
+    return textwrap.indent(notes + yaml_text({draft.name: draft.fields}, levels=2), _INDENT, lambda line: line != "\n")
 
 
 def _defaults_text(defaults: Mapping[str, Any]) -> str:

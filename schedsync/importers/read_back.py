@@ -27,7 +27,7 @@ def unreadable(drafts: Sequence[Draft]) -> list[LeftOut]:
         if next(_problems("".join(texts), chunk), None) is not None:
             for draft, text in zip(chunk, texts, strict=True):
                 if problem := next(_problems(text, [draft]), None):
-                    found.append(LeftOut(draft.name, f"a file cannot hold it, {problem}", draft.spec))
+                    found.append(LeftOut(draft.name, f"no file can have it: {problem}", draft.spec))
     return found
 
 

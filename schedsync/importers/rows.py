@@ -15,7 +15,7 @@ from schedsync.importers.spelling import fields_of
 
 #: The reason of the rows that Beat makes itself.
 OF_BEAT = "Beat makes this row itself"
-_DUAL_WRITER = "Also in CELERY_BEAT_SCHEDULE, from which Beat writes it again: remove it there first."
+_DUAL_WRITER = "Also in CELERY_BEAT_SCHEDULE: remove it there first."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ def candidates(tables: Tables, patterns: Sequence[str]) -> Candidates:
     Raises WrongUsage where a pattern fits no row.
     """
     holders = _holders(tables.managed)
-    result, spelled = Candidates(), {}
+    result = Candidates()
+    spelled: dict[str, str] = {}
     for row in _chosen(tables.rows, patterns):
         reason = _reason(row, holders, tables.now) or _same_but_for_case(row.name, spelled)
         if reason is not None or row.spec is None:

@@ -9,8 +9,8 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from schedsync.core.schedule import Spec, duration_text
-from schedsync.core.timing import Clocked, Crontab, Interval, Solar, Timing, instant_text
+from schedsync.core.schedule import Spec
+from schedsync.core.timing import Clocked, Crontab, Interval, Solar, Timing, duration_text, instant_text
 from schedsync.files.writer import Instant, Quoted
 
 #: The keys of a schedule in the order in which people read them.
@@ -74,14 +74,7 @@ def _instant(value: datetime, zone: tzinfo) -> Instant:
 
 def _options(spec: Spec, zone: tzinfo) -> Iterator[tuple[str, Any]]:
     """Yield each field with another value than its default, besides task and timing."""
-    for key, empty in _EMPTY.items():
-        if (text := getattr(spec, key)) != empty:
-            yield key, json.loads(text)
-    for key in ("queue", "exchange", "routing_key", "priority"):
-        if (value := getattr(spec, key)) is not None:
-            yield key, value
-    if spec.expires_after is not None:
-        yield "expires_after", duration_text(spec.expires_after)
+    yield from _message(spec)
     for key in ("expires_at", "start_at"):
         if (instant := getattr(spec, key)) is not None:
             yield key, _instant(instant, zone)
@@ -91,3 +84,14 @@ def _options(spec: Spec, zone: tzinfo) -> Iterator[tuple[str, Any]]:
         yield "enabled", False
     if spec.description:
         yield "description", spec.description
+
+
+def _message(spec: Spec) -> Iterator[tuple[str, Any]]:
+    for key, empty in _EMPTY.items():
+        if (text := getattr(spec, key)) != empty:
+            yield key, json.loads(text)
+    for key in ("queue", "exchange", "routing_key", "priority"):
+        if (value := getattr(spec, key)) is not None:
+            yield key, value
+    if spec.expires_after is not None:
+        yield "expires_after", duration_text(spec.expires_after)
