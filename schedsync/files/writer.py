@@ -143,11 +143,13 @@ def _fits_a_block(text: str) -> bool:
 
 
 def _reads_as_other(text: str) -> bool:
-    """Say whether YAML 1.1 or 1.2, or a reader, takes plain text for a number, a word such as null, or a time."""
+    """Say whether plain text could be taken for a number, a word such as null, a time, or a part of the syntax."""
     resolver: Any = _YAML_1_1
     tag = resolver.resolve(yaml.ScalarNode, text, (True, False))
     looks_like_number = text[0].isdigit() and not any(map(str.isalpha, text))
-    return tag != _TEXT or looks_like_number or text in WORDS or number(text)[0] is not text
+    # Parsers disagree on these between brackets; ruamel.yaml writes them without quotes.
+    is_doubtful = text[0] in "-?:" or any(not part[:1].isalnum() and part[:1] != "/" for part in text.split(":")[1:])
+    return tag != _TEXT or looks_like_number or is_doubtful or text in WORDS or number(text)[0] is not text
 
 
 def escaped(text: str) -> str:

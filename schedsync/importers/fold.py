@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,8 @@ _MOST_VALUES = 50
 _TEMPLATED = ("args", "kwargs", "headers", "queue", "description")
 #: Stand for the value in a template: within text, and in place of a whole number. No text in a table has them.
 _MARK, _NUMBER = "\0", "\0\0"
-_KEY = re.compile(r"[a-z_][a-z0-9_]{0,29}\Z")
+#: In characters: a longer name of an argument is no name for a placeholder.
+_LONGEST_KEY = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +59,33 @@ def _members(draft: Draft) -> Iterator[_Member]:
     leaves = [leaf for key in _TEMPLATED for leaf in _leaves(draft.fields.get(key))]
     if len(leaves) > _MOST_VALUES or any(_MARK in str(leaf) for leaf in (draft.name, *leaves)):
         return
-    words = {word for word in re.split(r"[^A-Za-z0-9]+", draft.name) if word} | set(map(str, leaves))
+    words = set(_words(draft.name)) | {str(leaf) for leaf in leaves if leaf != ""}
     seen: set[str] = set()
     for value in sorted(words):
-        pattern = re.compile(rf"(?<![^\W_]){re.escape(value)}(?![^\W_])") if value else None
-        if pattern is None or not pattern.search(draft.name):
-            continue
-        for replaced in (lambda text, pattern=pattern: pattern.sub(_MARK, text), lambda text: text):
-            member = _without(draft, value, pattern.sub(_MARK, draft.name), replaced)
+        name = _marked(draft.name, value)
+        for replaced in (_marked, _unchanged) if name != draft.name else ():
+            member = _without(draft, value, name, replaced)
             if member.fields != draft.fields and member.family not in seen:
                 seen.add(member.family)
                 yield member
+
+
+def _marked(text: str, value: str) -> str:
+    """Return text with a mark in place of each value that is no part of a longer word."""
+    first, *others = text.split(value)
+    result = first
+    for part in others:
+        is_part = result[-1:].isalnum() or part[:1].isalnum()
+        result += (value if is_part else _MARK) + part
+    return result
+
+
+def _words(text: str) -> list[str]:
+    return "".join(character if character.isalnum() else " " for character in text).split()
+
+
+def _unchanged(text: str, _value: str) -> str:
+    return text
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -83,7 +99,7 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _without(draft: Draft, value: str, name: str, replaced: Callable[[str], str]) -> _Member:
+def _without(draft: Draft, value: str, name: str, replaced: Callable[[str, str], str]) -> _Member:
     """Return a schedule with marks in place of a value; ``replaced`` does so within longer text."""
 
     def marked(item: Any) -> Any:
@@ -92,7 +108,7 @@ def _without(draft: Draft, value: str, name: str, replaced: Callable[[str], str]
         if isinstance(item, list):
             return [marked(inner) for inner in item]
         if isinstance(item, str):
-            return _MARK if item == value else replaced(item)
+            return _MARK if item == value else replaced(item, value)
         return _NUMBER if type(item) is int and str(item) == value else item
 
     fields = {key: marked(item) if key in _TEMPLATED else item for key, item in draft.fields.items()}
@@ -135,5 +151,9 @@ def _with_placeholder(text: str, key: str) -> str:
 
 def _key_of(kwargs: Mapping[str, Any]) -> str:
     """Return the name of the placeholder: that of the argument with the value, else `value`."""
-    names = (name for name, item in kwargs.items() if item in (_MARK, _NUMBER) and _KEY.match(name))
+    names = (name for name, item in kwargs.items() if item in (_MARK, _NUMBER) and _is_plain(name))
     return next(names, "value")
+
+
+def _is_plain(name: str) -> bool:
+    return name.isascii() and name.isidentifier() and len(name) <= _LONGEST_KEY

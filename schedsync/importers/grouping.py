@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import Literal
@@ -72,5 +71,6 @@ def _package(task: str) -> list[str]:
 
 
 def _file_name(title: str) -> str:
-    name = re.sub(r"[^a-z0-9_]+", "-", title.lower()).strip("-")[:_LONGEST]
+    plain = (character if character.isalnum() and character.isascii() else "_" for character in title.lower())
+    name = "-".join("".join(plain).replace("_", " ").split())[:_LONGEST]
     return f"{name or _OTHER}{_SUFFIX}"

@@ -41,16 +41,20 @@ ODD_JSON = st.sampled_from(
 )
 
 
-def json_text(values: st.SearchStrategy[Any]) -> st.SearchStrategy[str]:
-    """JSON as programs and people write it, and sometimes text that is none."""
-    spelled = st.builds(
+def spelled(values: st.SearchStrategy[Any]) -> st.SearchStrategy[str]:
+    """JSON as programs and people write it."""
+    return st.builds(
         json.dumps,
         values,
         indent=st.sampled_from([None, 2]),
         ensure_ascii=st.booleans(),
         separators=st.sampled_from([(",", ":"), (", ", ": "), (" , ", " : ")]),
     )
-    return st.one_of(spelled, spelled, spelled, ODD_JSON)
+
+
+def json_text(values: st.SearchStrategy[Any]) -> st.SearchStrategy[str]:
+    """JSON in any spelling, and sometimes text that is none."""
+    return st.one_of(spelled(values), spelled(values), spelled(values), ODD_JSON)
 
 
 CRONTAB_PARTS = {
@@ -86,17 +90,34 @@ TIMINGS = st.one_of(
     ),
     st.tuples(st.just("clocked"), st.fixed_dictionaries({"clocked_time": st.sampled_from([LATER, BEFORE, NOW])})),
 )  # fmt: skip
+ORDINARY_TIMINGS = st.one_of(
+    st.tuples(
+        st.just("interval"),
+        st.fixed_dictionaries({
+            "every": st.sampled_from([1, 60, 90, 900, 3600, 86400]),
+            "period": st.sampled_from(["minutes", "seconds", "microseconds"]),
+        }),
+    ),
+    st.tuples(
+        st.just("crontab"),
+        st.fixed_dictionaries({
+            **{name: st.sampled_from(parts[:4]) for name, parts in CRONTAB_PARTS.items() if name != "day_of_month"},
+            "timezone": st.sampled_from(ZONES[:6]),
+        }),
+    ),
+)  # fmt: skip
 OPTIONAL_TEXT = st.one_of(st.none(), st.sampled_from(["q", "reports", "default"]), NAUGHTY.map(lambda text: text[:200]))
+TASKS = st.sampled_from(["shop.tasks.a", "shop.billing.tasks.b", "c"])
 ROWS = st.fixed_dictionaries({
     "name": TEXT.map(lambda text: text[:200]),
-    "task": st.one_of(st.sampled_from(["shop.tasks.a", "shop.billing.tasks.b", "c"]), NAUGHTY.map(lambda text: text[:200])),
+    "task": st.one_of(TASKS, NAUGHTY.map(lambda text: text[:200])),
     "args": json_text(st.one_of(st.lists(VALUES, max_size=3), VALUES)),
     "kwargs": json_text(st.one_of(st.dictionaries(TEXT, VALUES, max_size=3), VALUES)),
     "headers": json_text(st.one_of(st.just({}), st.dictionaries(TEXT, SCALARS, max_size=2))),
     "queue": OPTIONAL_TEXT, "exchange": OPTIONAL_TEXT, "routing_key": OPTIONAL_TEXT,
     "priority": st.sampled_from([None, None, 0, 5, 255]),
     "expire_seconds": st.sampled_from([None, None, 0, 1, 90, 3600, 2**31 - 1]),
-    "expires": INSTANTS, "start_time": INSTANTS, "last_run_at": INSTANTS,
+    "expires": st.one_of(st.none(), st.none(), INSTANTS), "start_time": INSTANTS, "last_run_at": INSTANTS,
     "total_run_count": st.sampled_from([0, 1, 500]),
     "one_off": st.booleans(), "enabled": st.booleans(),
     "description": st.one_of(TEXT, st.just("y" * 10_001)),
@@ -104,16 +125,22 @@ ROWS = st.fixed_dictionaries({
 #: Most rows of a table are ordinary, so that much of each example is taken.
 ORDINARY = st.fixed_dictionaries({
     "name": TEXT.map(lambda text: f"n {text}"[:200].strip()),
-    "task": st.sampled_from(["shop.tasks.a", "shop.billing.tasks.b", "c"]),
-    "args": json_text(st.lists(VALUES, max_size=3)),
-    "kwargs": json_text(st.dictionaries(TEXT, VALUES, max_size=3)),
+    "task": TASKS,
+    "args": spelled(st.lists(VALUES, max_size=3)),
+    "kwargs": spelled(st.dictionaries(TEXT, VALUES, max_size=3)),
     "queue": st.sampled_from([None, "q", "reports"]),
     "priority": st.sampled_from([None, 5]),
     "expire_seconds": st.sampled_from([None, 0, 600]),
     "start_time": INSTANTS, "last_run_at": INSTANTS, "total_run_count": st.sampled_from([0, 500]),
     "enabled": st.booleans(), "description": TEXT,
 })  # fmt: skip
-TABLES = st.lists(st.tuples(st.one_of(ORDINARY, ORDINARY, ROWS), TIMINGS), max_size=12)
+TABLES = st.lists(
+    st.one_of(
+        st.tuples(ORDINARY, ORDINARY_TIMINGS), st.tuples(ORDINARY, ORDINARY_TIMINGS), st.tuples(ORDINARY, TIMINGS),
+        st.tuples(ROWS, ORDINARY_TIMINGS), st.tuples(ROWS, TIMINGS),
+    ),
+    max_size=15,
+)  # fmt: skip
 
 
 def fill(using: str, rows: list[tuple[dict[str, Any], tuple[str, dict[str, Any]]]]) -> int:
@@ -165,7 +192,7 @@ FORMS = st.sampled_from([(), ("--fold",), ("--by", "app"), ("--by", "queue", "--
 
 
 @given(TABLES, FORMS)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_an_import_and_its_apply_write_nothing_but_the_ledger(
     project: Project, clock: object, rows: list[Any], form: tuple[str, ...]
 ) -> None:
