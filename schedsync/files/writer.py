@@ -75,9 +75,7 @@ class _Emitter(Emitter):
     def choose_scalar_style(self) -> Any:
         """Return the style of the scalar that is next; text with quotes or backslashes is in single quotes."""
         style = super().choose_scalar_style()
-        if style == "'" and not ('"' in self.event.value or "\\" in self.event.value):
-            return '"'
-        return style
+        return '"' if style == "'" and not _has_quotes(self.event.value) else style
 
     def write_double_quoted(self, text: Any, split: Any = True) -> None:  # noqa: ARG002
         """Write text in double quotes, on one line."""
@@ -133,7 +131,13 @@ def _style(text: str) -> str | None:
     """Return the style of a text, None where the emitter may choose between plain and quotes."""
     if "\n" in text and _fits_a_block(text):
         return "|"
-    return '"' if not text or not text.isprintable() or _reads_as_other(text) else None
+    if not text or not text.isprintable():
+        return '"'
+    return ("'" if _has_quotes(text) else '"') if _reads_as_other(text) else None
+
+
+def _has_quotes(text: str) -> bool:
+    return '"' in text or "\\" in text
 
 
 def _fits_a_block(text: str) -> bool:
