@@ -54,6 +54,13 @@ class Plan:
         return bool(self.changes or self.lost_rows or self.to_record or ended)
 
     @property
+    def unmanaged(self) -> int:
+        """The number of rows that no set manages and no file names; Beat's own rows do not count."""
+        known = self.observed.ledger.keys() | self.observed.elsewhere.keys() | self.locations.keys()
+        known |= names_of(self.changes)
+        return sum(name not in known and not name.startswith("celery.") for name in self.observed.rows)
+
+    @property
     def drifted(self) -> tuple[Change, ...]:
         """The changes that undo somebody else's edit."""
         return tuple(change for change in self.changes if change.cause != "files")
