@@ -53,6 +53,12 @@ def database(
     Values are written as they are. A value that looks like a secret is named on stderr. Rows that no file can have are
     listed with the reason, on stderr and in comments of the files: rows of Beat itself, completed and broken ones, and
     rows of another set.
+
+    \b
+    Examples:
+      schedsync import database > schedules/shop.yaml
+      schedsync import database --fold --out schedules
+      schedsync import database 'sync-*' 'report-*' --by queue --out schedules
     """
     using = set_up(database)
     from schedsync.usecases.import_ import ImportRequest, import_database
@@ -105,11 +111,17 @@ def _files_text(imported: Imported, out: Path | None) -> str:
 class Sources(click.Group):
     """The sources of an import, one command each."""
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the sources, with what each of them does."""
+        with formatter.section("Sources"):
+            formatter.write_dl([(name, str(command.short_help)) for name, command in self.commands.items()])
+
 
 @click.group(
     "import",
     cls=Sources,
     short_help="Write YAML from schedules that exist already.",
+    subcommand_metavar="SOURCE [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 def import_() -> None:
