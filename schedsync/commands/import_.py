@@ -79,10 +79,12 @@ def database(
 def _tell(imported: Imported, out: Path | None) -> None:
     """Say on stderr what was taken, what was not, and how to go on."""
     total = imported.taken + len(imported.left_out)
-    if not total:
+    if total:
+        say(f"took {imported.taken:,} of {counted(total, 'row')} that nobody manages{_files_text(imported, out)}")
+    elif not imported.managed:
         say("the tables hold no schedules")
-        return
-    say(f"took {imported.taken:,} of {counted(total, 'row')}{_files_text(imported, out)}")
+    for name, count in imported.managed.items():
+        say(f"set `{printable(name)}` manages {counted(count, 'row')} already")
     if imported.left_out:
         from schedsync.importers.layout import by_reason
 
@@ -97,8 +99,8 @@ def _tell(imported: Imported, out: Path | None) -> None:
         names = first_names([f"`{printable(name)}`" for name in imported.dual_writers], _MOST_NAMES)
         say(f"also in CELERY_BEAT_SCHEDULE, remove them there before you apply: {names}")
     if imported.taken:
-        name = click.get_current_context().find_root().info_name
-        say(f"next: {name} plan {out}" if out else f"next: save it below schedules/, then `{name} plan`")
+        program = click.get_current_context().find_root().info_name
+        say(f"next: {program} plan {out}" if out else f"next: save it below schedules/, then `{program} plan`")
 
 
 def _files_text(imported: Imported, out: Path | None) -> str:

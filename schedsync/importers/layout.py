@@ -14,7 +14,7 @@ from schedsync.importers.grouping import Grouping
 
 _INDENT = "  "
 _HEAD = "version: 1\n"
-_ADOPT = "Takes over the rows of these names. Remove this line once it is applied."
+_ADOPT = "Takes over the rows that exist. Remove this line once it is applied."
 #: A file with fewer schedules needs no headings.
 _FEWEST_WITH_HEADINGS = 8
 #: The names that one comment lists; the others are counted.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from schedsync.core.adoption import matches
 from schedsync.core.observed import Managed, Row
-from schedsync.core.schedule import Spec, completed_at
+from schedsync.core.schedule import completed_at
 from schedsync.errors import WrongUsage
 from schedsync.importers.draft import Draft, LeftOut
 from schedsync.importers.spelling import fields_of
@@ -27,7 +28,7 @@ class Tables:
     """
 
     rows: Sequence[Row]
-    managed: Iterable[Managed]
+    managed: Sequence[Managed]
     now: datetime
     zone: tzinfo
     dual_writers: frozenset[str] = frozenset()
@@ -35,10 +36,11 @@ class Tables:
 
 @dataclass(slots=True)
 class Candidates:
-    """The drafts of the rows that can be taken, and the names that are left out."""
+    """The drafts of the rows that can be taken, the names that are left out, and how many rows each set manages."""
 
     drafts: list[Draft] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    managed: Counter[str] = field(default_factory=Counter)
 
 
 def candidates(tables: Tables, patterns: Sequence[str]) -> Candidates:
@@ -46,11 +48,15 @@ def candidates(tables: Tables, patterns: Sequence[str]) -> Candidates:
 
     Raises WrongUsage where a pattern fits no row.
     """
-    holders = _holders(tables.managed)
     result = Candidates()
-    spelled: dict[str, str] = {}
+    sets = {entry.name: entry.set for entry in tables.managed}
+    renamed = {entry.row_id: entry for entry in tables.managed if entry.row_id is not None}
+    spelled = {name.casefold(): name for name in sets}
     for row in _chosen(tables.rows, patterns):
-        reason = _reason(row, holders, tables.now) or _same_but_for_case(row.name, spelled)
+        if row.name in sets:
+            result.managed[sets[row.name]] += 1
+            continue
+        reason = _reason(row, renamed.get(row.id), tables.now) or _same_but_for_case(row.name, spelled)
         if reason is not None or row.spec is None:
             result.left_out.append(LeftOut(row.name, reason or "broken, it cannot be read", row.spec))
             continue
@@ -70,34 +76,17 @@ def _chosen(rows: Sequence[Row], patterns: Sequence[str]) -> Iterator[Row]:
             yield row
 
 
-def _holders(managed: Iterable[Managed]) -> Mapping[str | int, str]:
-    """Return what manages a row, by its name and by its id."""
-    holders: dict[str | int, str] = {}
-    for entry in managed:
-        holders[entry.name] = f"set `{entry.set}` manages it already"
-        if entry.row_id is not None:
-            holders.setdefault(entry.row_id, f"set `{entry.set}` manages it as `{entry.name}`")
-    return holders
-
-
-def _reason(row: Row, holders: Mapping[str | int, str], now: datetime) -> str | None:
-    """Return why a row is left out, None where it can be taken."""
+def _reason(row: Row, managed: Managed | None, now: datetime) -> str | None:
+    """Return why a row is left out, None where it can be taken; ``managed`` is the ledger's entry for its id."""
     if row.name.lower().startswith("celery."):
         return OF_BEAT
-    if holder := holders.get(row.name) or holders.get(row.id):
-        return holder
+    if managed is not None:
+        return f"set `{managed.set}` manages it as `{managed.name}`"
     if row.problems:
         return f"broken, {row.problems[0].message}"
-    return None if row.spec is None else _completion(row, row.spec, now)
-
-
-def _completion(row: Row, spec: Spec, now: datetime) -> str | None:
-    if completed_at(spec, now):
+    if row.spec is not None and completed_at(row.spec, now):
         return "completed, its time has passed"
-    is_ahead = spec.start_at is not None and spec.start_at > now
-    if spec.one_off and row.total_run_count > 0 and not is_ahead:
-        return "completed, a one-off that has run"
-    return None
+    return "completed, a one-off that has run" if row.is_done(now) else None
 
 
 def _same_but_for_case(name: str, spelled: Mapping[str, str]) -> str | None:

@@ -41,13 +41,17 @@ class ImportRequest:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The texts of files by their names, with the number of schedules in each, and what a reader should know."""
+    """The texts of files by their names, with the number of schedules in each, and what a reader should know.
+
+    ``managed`` are the numbers of rows by the set that manages them already.
+    """
 
     texts: Mapping[str, str]
     counts: Mapping[str, int]
     left_out: tuple[LeftOut, ...]
     secrets: tuple[Secret, ...]
     dual_writers: tuple[str, ...]
+    managed: Mapping[str, int]
 
     @property
     def taken(self) -> int:
@@ -80,6 +84,7 @@ def import_database(request: ImportRequest, progress: Progress = silent) -> Impo
         tuple(sorted(left_out, key=lambda each: each.name)),
         tuple(secret for secret in secrets if secret.name in taken),
         tuple(sorted(taken & tables.dual_writers)),
+        dict(sorted(found.managed.items())),
     )
 
 

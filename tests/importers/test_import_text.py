@@ -74,7 +74,7 @@ def test_values_that_most_schedules_share_are_defaults() -> None:
 version: 1
 
 defaults:
-  # Takes over the rows of these names. Remove this line once it is applied.
+  # Takes over the rows that exist. Remove this line once it is applied.
   adopt: true
   timezone: Europe/Berlin
   queue: reports
@@ -210,6 +210,7 @@ def test_rows_are_left_out_with_a_reason() -> None:
         Row(5, "done", replace(spec, one_off=True), total_run_count=1),
         Row(6, "past", replace(spec, expires_at=NOW)),
         Row(7, "Dup", spec),
+        Row(9, "THEIRS", spec),
         Row(8, "dup", spec),
     ]
     managed = [Managed("theirs", "billing", 2, ""), Managed("old", "billing", 3, "")]
@@ -218,9 +219,10 @@ def test_rows_are_left_out_with_a_reason() -> None:
     assert [(each.name, each.notes) for each in found.drafts] == [
         ("Dup", ("Also in CELERY_BEAT_SCHEDULE: remove it there first.",))
     ]
+    assert found.managed == {"billing": 1}
     assert {each.name: each.reason for each in found.left_out} == {
         "celery.backend_cleanup": "Beat makes this row itself",
-        "theirs": "set `billing` manages it already",
+        "THEIRS": "its name differs only in case from `theirs`",
         "renamed by hand": "set `billing` manages it as `old`",
         "broken": "broken, no schedules",
         "done": "completed, a one-off that has run",
