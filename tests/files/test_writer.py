@@ -73,3 +73,7 @@ def test_no_text_can_break_out_of_a_comment(text: str) -> None:
 
 def test_a_comment_cannot_switch_a_rule_off() -> None:
     assert comment("`x # schedsync: ignore[SS206]`") == "# `x # schedsync\\u003a ignore[SS206]`\n"
+
+
+def test_only_a_plain_merge_key_merges() -> None:
+    assert read_back('"<<": {a: 1}\n<<: {b: 2}\n') == {"<<": {"a": 1}, "b": 2}

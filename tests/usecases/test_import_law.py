@@ -231,3 +231,16 @@ def test_most_rows_are_taken(project: Project, clock: object) -> None:
     imported = import_database(ImportRequest(project.using))
 
     assert (imported.taken, imported.left_out) == (4, ())
+
+
+def test_two_forms_of_a_line_break_and_an_expiry_of_nothing_are_no_difference(project: Project) -> None:
+    columns = {"name": "one", "task": "t", "description": "a\r\nb", "expire_seconds": 0, "date_changed": NOW}
+    fill(project.using, [(columns, ("interval", {"every": 5, "period": "hours"}))])
+    before = tables(project.using)
+    text = "one: {task: t, every: 5h, adopt: true, description: "
+    project.schedules(f'  {text}"a\\nb"}}\n')
+    applied = project.apply()
+    project.schedules(f'  {text}"a\\r\\nb"}}\n')
+
+    assert (applied.code, project.plan("--exit-code").code) == (0, 0)
+    assert tables(project.using) == before
