@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # The tests that start no server and no process that goes on: those of `make check` and of .ci/sdist.
-PURE := tests/test_house.py tests/cases/test_cases.py tests/core tests/calendar tests/planning tests/lint tests/files tests/git tests/schemas tests/render tests/review
+PURE := tests/test_house.py tests/cases/test_cases.py tests/core tests/calendar tests/planning tests/lint tests/files tests/git tests/schemas tests/render tests/review tests/importers
 
 .PHONY: help demo check pure test lint format benchmark build clean
 

@@ -15,6 +15,7 @@ from schedsync.commands.apply import apply
 from schedsync.commands.doctor import doctor
 from schedsync.commands.drift import drift
 from schedsync.commands.forecast import forecast
+from schedsync.commands.import_ import import_
 from schedsync.commands.ledger import ledger
 from schedsync.commands.output import say
 from schedsync.commands.pause import pause
@@ -34,7 +35,7 @@ _WIDEST = 120
 
 #: The headings of ``--help``, and their verbs in the order in which a new user needs them.
 GROUPS: Mapping[str, Sequence[click.Command]] = {
-    "Start": (doctor,),
+    "Start": (import_, doctor),
     "Change": (validate, review, forecast, plan, apply),
     "Look": (status, drift),
     "Act": (pause, resume),
@@ -44,6 +45,7 @@ GROUPS: Mapping[str, Sequence[click.Command]] = {
 }
 _FIRST_STEPS = (
     ("doctor", "find what would stop Beat"),
+    ("import database", "write the schedules of the admin as YAML"),
     ("validate", "check the files below schedules/"),
     ("plan", "show what an apply would change; writes nothing"),
 )
@@ -67,6 +69,15 @@ class _Verbs(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of the first word; `export` is `import`, of the database if no source follows."""
+        if args[0] == "export":
+            source = [] if args[1:2] and args[1] in import_.commands else ["database"]
+            args = ["import", *source, *args[1:]]
+        return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the first steps, a section for each group of verbs, and the options."""

@@ -29,6 +29,7 @@ from schedsync.commands.options import (
     report_option,
     settle_option,
     verb,
+    verbose_option,
 )
 from schedsync.commands.output import report, say, show, write_reports
 from schedsync.commands.parameters import Seconds
@@ -62,6 +63,7 @@ class ApplyRequest:
     timeout: float
     lock_timeout: float
     commit: str | None
+    verbose: bool
 
     def assertion(self) -> Assertion:
         """Return what the plan of this call must be; raises WrongUsage if flags contradict, or the file is no plan."""
@@ -132,6 +134,7 @@ _RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
     commit_option,
     format_option("json", "markdown"),
     report_option(_RENDERINGS),
+    verbose_option,
 )
 def apply(request: ApplyRequest) -> int:
     """Compare the files below PATH with the database, show the changes, ask, and write them.
@@ -167,7 +170,7 @@ def _apply(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:
         progress.clear()
         if request.format_ == "text":
             # The error below the plan shows the refusals.
-            show(lambda paint: text.plan(replace(current, refusals=()), paint))
+            show(lambda paint: text.plan(replace(current, refusals=()), paint, verbose=request.verbose))
         asked = not (request.yes or current.refusals or not current.changes)
         if asked and not click.confirm("\nApply these changes?", default=False, err=True):
             return False

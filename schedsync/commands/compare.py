@@ -13,6 +13,7 @@ from schedsync.commands.options import WHERE, FileOptions, gather, option
 from schedsync.commands.output import show, write
 from schedsync.commands.parameters import Seconds, Source, SourceName, Zone
 from schedsync.commands.terminal import progress_line
+from schedsync.core.sources import Sources, no_sources
 from schedsync.errors import WrongUsage
 
 if TYPE_CHECKING:
@@ -100,10 +101,21 @@ def compare_files(
     request = CompareRequest(window, name, MOST_INSTANTS if format_ == "json" else LAST, known)
     with progress_line() as progress:
         target = target_without_database(files, progress=progress)
-        _, desired, _ = desired_of(target)
+        _, desired, _ = desired_of(target, _values(source, known))
         other = _source(source, options, files.path, target, desired, request)
         progress("comparing the runs")
         return compare(other, request)
+
+
+def _values(source: SourceName, known: Snapshot | None) -> Sources:
+    """Return the values of a ``for_each`` that come from the application, as far as they are known here."""
+    if known is not None:
+        return known.source
+    if source.kind != "settings":
+        return no_sources
+    from schedsync.usecases.sources import sources_in_settings
+
+    return sources_in_settings()
 
 
 def _check(source: SourceName, options: CompareOptions, against: Path | None, format_: str) -> None:

@@ -26,6 +26,7 @@ from schedsync.commands.options import (
     report_option,
     snapshot_option,
     verb,
+    verbose_option,
 )
 from schedsync.commands.output import show, write_reports
 from schedsync.commands.terminal import ProgressLine, progress_line
@@ -49,6 +50,7 @@ RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
 @format_option("json", "markdown", "github")
 @option("--out", heading=OUTPUT, type=new_file, metavar="FILE", help="Save the plan for `apply --plan`.")
 @report_option(RENDERINGS)
+@verbose_option
 @option("--exit-code", is_flag=True, help="Exit 2 if there are changes.")
 def plan(
     files: FileOptions,
@@ -59,6 +61,7 @@ def plan(
     format_: str,
     out: Path | None,
     reports: tuple[tuple[str, Path], ...],
+    verbose: bool,
     exit_code: bool,
 ) -> int:
     """Compare the files below PATH with the database, and show every change and its consequences.
@@ -77,7 +80,7 @@ def plan(
     if format_ in RENDERINGS:
         click.echo(RENDERINGS[format_](current))
     else:
-        show(lambda paint: text.plan(current, paint))
+        show(lambda paint: f"{text.plan(current, paint, verbose=verbose)}\n{text.unmanaged(current)}")
     if current.refusals:
         return Refused.exit_code
     return 2 if exit_code and current.changes else 0

@@ -140,6 +140,11 @@ class Desired:
         return cls(dict(sorted(by_name.items())), dict(removed or {}), frozenset(kept_rows))
 
 
+def with_plain_breaks(text: str) -> str:
+    """Return text with each line break as one character: the forms of Django's admin send two."""
+    return text.replace("\r\n", "\n")
+
+
 def completed_at(spec: Spec, now: datetime) -> bool:
     """Say whether ``at`` or ``expires_at`` has passed, so that it can never run again."""
     if isinstance(spec.timing, Clocked) and spec.timing.at <= now:

@@ -130,10 +130,15 @@ def _named(model: type[Model], using: str, only: str | None) -> Any:
     return rows if only is None else rows.filter(name=only)
 
 
+def every_entry(using: str, only: str | None = None) -> list[Managed]:
+    """Return the ledger's entries of all sets by name; with ``only``, a name, at most one."""
+    return list(_read_ledger(_named(ManagedSchedule, using, only)))
+
+
 def _ledger(using: str, set_name: str, only: str | None = None) -> tuple[dict[str, Managed], dict[str, str]]:
     ours: dict[str, Managed] = {}
     elsewhere: dict[str, str] = {}
-    for managed in _read_ledger(_named(ManagedSchedule, using, only)):
+    for managed in every_entry(using, only):
         if managed.set == set_name:
             ours[managed.name] = managed
         else:

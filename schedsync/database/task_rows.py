@@ -11,7 +11,7 @@ from typing import Any
 
 from schedsync.core.nesting import is_deeper
 from schedsync.core.observed import Problem, Row
-from schedsync.core.schedule import Spec, canonical_json, utc
+from schedsync.core.schedule import Spec, canonical_json, utc, with_plain_breaks
 from schedsync.core.timing import LONGEST_INTERVAL, UNITS, Clocked, Timing
 from schedsync.database.columns import TaskColumns
 from schedsync.database.schedule_rows import JOINED_COLUMNS, read_joined, unreadable_column
@@ -115,12 +115,13 @@ def _spec(
         exchange=columns.exchange,
         routing_key=columns.routing_key,
         priority=columns.priority,
-        expires_after=columns.expire_seconds,
+        # Beat ignores an expiry of 0.
+        expires_after=columns.expire_seconds or None,
         expires_at=columns.expires and utc(columns.expires),
         start_at=columns.start_time and utc(columns.start_time),
         one_off=columns.one_off,
         enabled=enabled,
-        description=description,
+        description=with_plain_breaks(description),
     )
 
 

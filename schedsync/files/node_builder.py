@@ -27,6 +27,8 @@ MAX_VALUES: Final = 2_000_000
 #: A text with an anchor counts as one value for each of this number of characters.
 _TEXT_OF_A_VALUE: Final = 20
 
+#: The key of a merge while its mapping is open. In quotes, `<<` is a key as any other.
+_MERGE: Final = "\0<<"
 _FORBIDDEN = re.compile("[\x00\ud800-\udfff]")
 _QUOTED = re.compile("`[^`]*`")
 #: A key, its line and its column.
@@ -94,7 +96,7 @@ class NodeBuilder:
         if MASK in text and is_typed_mask(text):
             self._check_mask(event)
         if self._awaits_key() and type(value) is str and event.anchor is None:
-            self.key = (value, line, column)
+            self.key = (_MERGE if plain and text == "<<" else value, line, column)
             return
         node = Node(value, line, column, 0 if plain else _inner(text, event))
         if event.anchor:
@@ -148,7 +150,7 @@ class NodeBuilder:
         self.node, self.key, self.anchor = self.stack.pop()
         if node is None:
             raise Halt
-        if node.keys is not None and "<<" in node.value:
+        if node.keys is not None and _MERGE in node.value:
             self._merge(node)
         if anchor:
             self.anchors[anchor] = node
@@ -205,14 +207,15 @@ class NodeBuilder:
         name, line, column = key
         if name in parent.value:
             mark = _Mark(Node(None, line, column))
-            self._finding("SS106", f"duplicate key `{name}`, first defined at line {keys[name][0]}", mark)
+            shown = name.removeprefix(_MERGE[0])
+            self._finding("SS106", f"duplicate key `{shown}`, first defined at line {keys[name][0]}", mark)
             return
         parent.value[name] = node
         keys[name] = (line, column)
 
     def _merge(self, node: Node) -> None:
         """Add the keys that ``<<`` refers to; the mapping's own keys win, then the first of several sources."""
-        merged = node.value.pop("<<")
+        merged = node.value.pop(_MERGE)
         sources = merged.value if type(merged.value) is list else [merged]
         for source in sources:
             if type(source.value) is not dict:

@@ -7,7 +7,7 @@ from typing import Any
 
 from schedsync.core import timing as timings
 from schedsync.core.location import Location
-from schedsync.core.schedule import NOBODY, People, Schedule, Spec, canonical_json
+from schedsync.core.schedule import NOBODY, People, Schedule, Spec, canonical_json, with_plain_breaks
 from schedsync.core.timing import TimingError
 from schedsync.files.bounds import MAX_ARGUMENTS
 from schedsync.files.names import message_text
@@ -73,7 +73,7 @@ def _options(fields: Mapping[str, Node], reporter: Reporter, clocked: bool) -> d
         if key in fields:
             options[key] = message_text(fields[key], key, reporter)
     if (description := _text(fields.get("description"))) is not None:
-        options["description"] = description
+        options["description"] = with_plain_breaks(description)
     for key, choices in _CHOICES.items():
         if key in fields and fields[key].value in choices:
             options[key] = fields[key].value

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from schedsync.core.schedule import Schedule
+from schedsync.core.schedule import Schedule, Spec
 from schedsync.core.secrets import secret_paths
 from schedsync.lint.rule import Context, Found, Rule
 
 
-def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
-    spec = schedule.spec
+def secrets_in(spec: Spec) -> Iterator[tuple[str, str]]:
+    """Yield the field and the path in it of each value that looks like a secret; the path is empty if it is unknown."""
     for field, text in (("args", spec.args), ("kwargs", spec.kwargs), ("headers", spec.headers)):
         if len(text) > len("[]"):
-            for path in secret_paths(json.loads(text)):
-                message = f"`{path}` looks like a secret" if path else "a value looks like a secret"
-                yield Found(schedule, message, field, "pass the name of the secret, and let the task fetch it")
+            yield from ((field, path) for path in secret_paths(json.loads(text)))
+
+
+def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
+    for field, path in secrets_in(schedule.spec):
+        message = f"`{path}` looks like a secret" if path else "a value looks like a secret"
+        yield Found(schedule, message, field, "pass the name of the secret, and let the task fetch it")
 
 
 RULE = Rule(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from schedsync.core.adoption import Adoption
@@ -56,25 +57,37 @@ def _carried_out(desired: Desired, observed: Observed) -> Mapping[str, list[Name
     adopted = [schedule for schedule in ours if schedule.adopt or schedule.adopt_from is not None]
     left = {name for name, *_ in _rows_that_stay(desired, observed)}
     removed = [(name, place) for name, place in desired.removed.items() if name not in ledger and name not in left]
-    return {"adopt": _named(adopted), "renamed_from": _named(renamed), "removed": [*removed]}
+    return {"adopt": _named(adopted, "adopt"), "renamed_from": _named(renamed, "renamed_from"), "removed": [*removed]}
 
 
-def _named(schedules: Sequence[Schedule]) -> list[Named]:
-    return [(schedule.name, schedule.location) for schedule in schedules]
+def _named(schedules: Sequence[Schedule], key: str) -> list[Named]:
+    return [(schedule.name, schedule.at(key)) for schedule in schedules]
 
 
 def _done(carried_out: Mapping[str, list[Named]]) -> Iterator[Finding]:
-    counts = [f"{len(named):,} `{key}`" for key, named in carried_out.items() if named]
-    everything = [(key, name, place) for key, named in carried_out.items() for name, place in named]
-    if len(everything) == 1:
-        key, name, place = everything[0]
+    """Yield one finding for each file with something that is done."""
+    files: dict[str, list[tuple[str, str, Location]]] = {}
+    for key, named in carried_out.items():
+        for name, place in named:
+            if place is not None:
+                files.setdefault(place.path, []).append((key, name, place))
+    for _, done in sorted(files.items()):
+        yield _done_in_file(done)
+
+
+def _done_in_file(done: Sequence[tuple[str, str, Location]]) -> Finding:
+    key, name, first = min(done, key=lambda item: item[2])
+    if len(done) == 1:
         subject = f"`{name}` under `removed`" if key == "removed" else f"`{key}` of `{name}`"
-        yield Finding("SS161", f"{subject} is done, remove the line", place, severity="info")
-    elif everything:
-        message = f"{_listed(counts)} are done and can be removed"
-        names = tuple(f"{key}: {name}" for key, name, _ in everything)
-        hint = "remove the lines; `--format json` names the schedules"
-        yield Finding("SS161", message, _common([place for *_, place in everything]), hint, "info", names)
+        return Finding("SS161", f"{subject} is done, remove the line", first, severity="info")
+    names = tuple(f"{key}: {name}" for key, name, _ in done)
+    if len({place for *_, place in done}) == 1:
+        message = f"`{key}` is done for {len(done):,} schedules, remove the line"
+        return Finding("SS161", message, first, None, "info", names)
+    counts = Counter(key for key, *_ in done)
+    listed = _listed([f"{count:,} `{key}`" for key, count in counts.items()])
+    hint = "remove the lines; `--format json` names the schedules"
+    return Finding("SS161", f"{listed} are done and can be removed", first, hint, "info", names)
 
 
 def _listed(texts: Sequence[str]) -> str:

@@ -57,6 +57,14 @@ class Plan:
         return bool(self.changes or self.lost_rows or self.to_record or ended)
 
     @property
+    def unmanaged(self) -> int:
+        """The number of rows that may run, that no set manages and no file names; Beat's own rows do not count."""
+        known = self.observed.ledger.keys() | self.observed.elsewhere.keys() | self.locations.keys()
+        known |= names_of(self.changes)
+        others = (row for name, row in self.observed.rows.items() if name not in known)
+        return sum(row.may_run(self.now) and not row.name.startswith("celery.") for row in others)
+
+    @property
     def drifted(self) -> tuple[Change, ...]:
         """The changes that undo somebody else's edit."""
         return tuple(change for change in self.changes if change.cause != "files")

@@ -12,6 +12,7 @@ from schedsync.core.refusal import Refusal
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.render.words import (
+    FOLD_FROM,
     Group,
     counted,
     drift_text,
@@ -67,14 +68,18 @@ def _at_line_start(path: str) -> str:
     return f"./{path}" if path.lstrip().startswith("::") else path
 
 
-def plan(value: Plan, paint: Paint = plain) -> str:
-    """Write what an apply would do, and what refuses it."""
+def plan(value: Plan, paint: Paint = plain, *, verbose: bool = False) -> str:
+    """Write what an apply would do, and what refuses it; ``verbose`` lists adoptions that change nothing too."""
     lines = [paint(f"Plan for {printable(scope_text(value))}: {summary_text(value)}", "bold")]
     first = [one for one in value.notices if one.code == _HEADING and one.severity != "info"]
     if first:
         lines += ["", paint("Deploy the workers first:", "yellow"), findings(first, paint)]
-    for group in groups(value.changes):
+    plain_adoptions = [] if verbose else [change for change in value.changes if _only_adopts(change)]
+    folded = len(plain_adoptions) if len(plain_adoptions) >= FOLD_FROM else 0
+    for group in groups(change for change in value.changes if not (folded and _only_adopts(change))):
         lines += ["", *_change(group, paint)]
+    if folded:
+        lines += ["", f"{folded:,} to adopt, no field changes (--verbose lists them)"]
     lines += _states(value, paint)
     lines += refusals(value.refusals, paint)
     if rest := [one for one in value.notices if one not in first]:
@@ -82,6 +87,20 @@ def plan(value: Plan, paint: Paint = plain) -> str:
     if value.changes:
         lines += ["", f"checksum {value.checksum}"]
     return "\n".join(lines)
+
+
+def _only_adopts(change: Change) -> bool:
+    """Say whether a change takes a row over as it is, and from nobody."""
+    return change.kind == "adopt" and not change.fields and not change.consequences
+
+
+def unmanaged(value: Plan) -> str:
+    """Write how many rows nobody manages, and how to get them; empty where there are none."""
+    count = value.unmanaged
+    if not count:
+        return ""
+    rows = "1 row is" if count == 1 else f"{count:,} rows are"
+    return f"{rows} managed by nobody (`schedsync import database` writes them as YAML)"
 
 
 def review(value: Review, paint: Paint = plain) -> str:
