@@ -22,13 +22,15 @@ _SAME_STEP = 0.1
 class LeaseWatch:
     """Looks at the lease, and at the session lock of the Beat that has it.
 
-    ``suspect`` is the epoch whose lock was free at the last look. After a failure of the database nobody is thought
-    dead for a while: the server may have lost the locks of processes that live.
+    ``suspect`` is the epoch whose lock was free at the last look, and at all looks since ``suspect_since``. After a
+    failure of the database nobody is thought dead for a while: the server may have lost the locks of processes that
+    live.
     """
 
     glance: Glance
     keeper: LockKeeper
     suspect: int | None = None
+    suspect_since: float = 0.0
     _blind_until: float = 0.0
     _looked_at: float = 0.0
 
@@ -41,7 +43,10 @@ class LeaseWatch:
         sight = self.glance.look(_SAME_STEP)
         self._looked_at = self.glance.looked_at
         before, self.suspect = self.suspect, self._without_lock(sight)
-        return sight, self.suspect if self.suspect == before else None
+        if self.suspect != before:
+            self.suspect_since = time.monotonic()
+        is_sure = time.monotonic() - self.suspect_since >= SECOND_LOOK
+        return sight, self.suspect if is_sure else None
 
     def _without_lock(self, sight: Sight) -> int | None:
         if sight.lock is None or time.monotonic() < self._blind_until:

@@ -56,15 +56,20 @@ class _Statements(NamedTuple):
 _KEY = "hashtextextended({}, 0)"
 #: A server that was started anew has forgotten its locks, though the leader may live.
 _POSTGRES_SERVER = "EXTRACT(EPOCH FROM pg_postmaster_start_time())::text"
+#: The halves of the key are the two numbers of the lock.
+_POSTGRES_LOCKS = (
+    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND (classid::bigint << 32 | objid::bigint) = {}"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 _MARIADB_SERVER = "CONCAT(@@hostname, ':', @@port)"
 _STATEMENTS = {
     "postgresql": _Statements(
         take=f"SELECT pg_try_advisory_lock({_KEY.format('%s')}), {_POSTGRES_SERVER}",
         # Behind a pooler the next statement may run in another session.
-        is_ours="SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
-        f" AND (classid::bigint << 32 | objid::bigint) = {_KEY.format('%s')})",
-        # It is taken for the length of this statement.
-        free=f"CASE WHEN server = {_POSTGRES_SERVER} THEN pg_try_advisory_xact_lock({_KEY.format('name')}) END",
+        is_ours=f"SELECT EXISTS ({_POSTGRES_LOCKS.format(_KEY.format('%s'))} AND pid = pg_backend_pid())",
+        # To try it would not do: behind a pooler this may be the very session that has it.
+        free=f"CASE WHEN server = {_POSTGRES_SERVER}"
+        f" THEN NOT EXISTS ({_POSTGRES_LOCKS.format(_KEY.format('name'))}) END",
     ),
     "mysql": _Statements(
         take=f"SELECT GET_LOCK(%s, 0), {_MARIADB_SERVER}",

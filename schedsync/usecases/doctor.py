@@ -30,7 +30,7 @@ from schedsync.database.schedule_rows import TIMING_MODELS, collect_orphans, unr
 from schedsync.database.use_tz import USE_TZ_OFF
 from schedsync.database.values import read_values, readable
 from schedsync.errors import WrongUsage
-from schedsync.models import ApplyLock, EnvironmentBinding, ManagedSchedule, Pause, SyncRun
+from schedsync.models import ApplyLock, EnvironmentBinding, FullPause, ManagedSchedule, Pause, SyncRun
 from schedsync.planning.build import unreadable_entry
 from schedsync.usecases.binding import environment_findings
 from schedsync.usecases.celery_settings import beat_schedule_names
@@ -140,6 +140,7 @@ def _rights(using: str) -> Iterator[Finding]:
         SyncRun,
         ApplyLock,
         EnvironmentBinding,
+        FullPause,
     )
     for model in models:
         table = model._meta.db_table
