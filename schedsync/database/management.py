@@ -17,28 +17,38 @@ from schedsync.core.timing import Timing
 from schedsync.database.bulk import rows_of
 from schedsync.database.schedule_rows import KINDS, TIMING_MODELS, read_timings
 from schedsync.database.status_rows import MOST, listed
-from schedsync.database.values import read_values, readable
+from schedsync.database.values import NOT_CONVERTED, read_values, readable
 from schedsync.models import ManagedSchedule, SyncRun
 
 TimingRow = tuple[str, int]
+_APPLY = ("set", "environment", "commit", "who", "at", "summary")
 
 
 def last_applies(using: str) -> tuple[LastApply, ...]:
-    """Return the last apply of each set, the newest first."""
+    """Return the last apply of each set, the newest first; values that cannot be read are left out."""
     runs = SyncRun.objects.using(using).filter(verb="apply")
-    newest = dict(runs.order_by().values_list("set").annotate(at=Max("at")))
-    columns = ("set", "environment", "commit", "who", "at", "summary")
-    rows = read_values(runs.filter(at__in=set(newest.values())).order_by("-at"), columns)
-    return tuple(_apply(*map(readable, values)) for values in rows if newest.get(values[0]) == values[4])
-
-
-def _apply(set_name: str, environment: str | None, commit: str | None, who: str, at: Any, summary: str) -> LastApply:
-    text = Binding(None, None, None, *commit_from(commit)).commit_text
     try:
-        counts = {str(kind): int(count) for kind, count in json.loads(summary).items()}
-    except (ValueError, TypeError, AttributeError):
-        counts = {}
-    return LastApply(set_name, environment, text, who, at, counts)
+        newest = dict(runs.order_by().values_list("set").annotate(at=Max("at")))
+        rows = runs.filter(at__in=set(newest.values()))
+    except NOT_CONVERTED:
+        newest, rows = {}, runs.filter(pk__in=list(runs.order_by().values_list("pk", flat=True)[:MOST]))
+    last: dict[str, LastApply] = {}
+    for set_name, environment, commit, who, at, summary in read_values(rows, _APPLY):
+        name, instant = readable(set_name), readable(at)
+        if name is None or instant is None or newest.get(name, instant) != instant:
+            continue
+        if name not in last or last[name].at < instant:
+            text = Binding(None, None, None, *commit_from(readable(commit))).commit_text
+            counts = _counts(readable(summary))
+            last[name] = LastApply(name, readable(environment), text, readable(who, ""), instant, counts)
+    return tuple(sorted(last.values(), key=lambda apply: apply.at, reverse=True))
+
+
+def _counts(summary: str | None) -> dict[str, int]:
+    try:
+        return {str(kind): int(count) for kind, count in json.loads(summary or "{}").items()}
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        return {}
 
 
 def count_managed(using: str) -> int:

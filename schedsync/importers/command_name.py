@@ -18,7 +18,7 @@ _RUNNERS = re.compile(
 _SEPARATOR = re.compile(r"&&|\|\||[;|]")
 #: A redirection with its file.
 _REDIRECTION = re.compile(r"\d?>>?\s*(?:&\d|\S+)|<\s*\S+")
-_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=", re.ASCII)
+_ASSIGNMENT = re.compile(r"\b[A-Za-z_]\w*=", re.ASCII)
 _OTHER = re.compile(r"[^a-z0-9._]+")
 _MOST_WORDS = 3
 _LONGEST = 60
