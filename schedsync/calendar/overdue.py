@@ -63,7 +63,8 @@ def _tick(row: Row, spec: Spec, moment: Moment) -> datetime | None:
     if tick is None or tick > moment.now:
         return None
     # Only a leader skips missed ticks.
-    earliest = None if moment.leads_since is None else _earliest(_lateness(spec, moment), moment, moment.leads_since)
+    lateness = lateness_of(spec, moment.cron_deadline)
+    earliest = None if moment.leads_since is None else _earliest(lateness, moment, moment.leads_since)
     if earliest is not None and tick < earliest:
         following = tick_after(spec.timing, last_tick(spec.timing, tick, earliest - MICROSECOND))
         return following if following is not None and following <= moment.now else None
@@ -88,8 +89,9 @@ def _earliest(lateness: Lateness, moment: Moment, leads_since: datetime) -> date
     return leads_since - GRACE if lateness.missed == "none" else None
 
 
-def _lateness(spec: Spec, moment: Moment) -> Lateness:
+def lateness_of(spec: Spec, cron_deadline: int | None) -> Lateness:
+    """Return which late ticks a schedule still sends; ``cron_deadline`` is as in a Moment."""
     seconds = spec.starting_deadline
     if seconds is None and isinstance(spec.timing, Crontab):
-        seconds = moment.cron_deadline
+        seconds = cron_deadline
     return Lateness(spec.missed_runs, None if seconds is None else timedelta(seconds=seconds))

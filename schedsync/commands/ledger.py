@@ -28,7 +28,7 @@ def ledger() -> None:
 
 @verb("Say which environment the database belongs to.")
 @environment_option
-@option("--none", is_flag=True, help="Bind it to no environment: each Beat may send, whatever it names.")
+@option("--none", is_flag=True, help="Bind it to no environment: each Beat may send, with any name.")
 @option("-y", "--yes", is_flag=True, help="Do not ask; required without a terminal.")
 @lock_timeout_option
 @database_options

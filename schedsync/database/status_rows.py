@@ -24,7 +24,7 @@ from schedsync.database.bulk import batches, rows_of
 from schedsync.database.schedule_rows import KINDS, read_timings
 from schedsync.database.task_rows import LONGEST_EXPIRY, are_sound_arguments
 
-#: Above so many rows, reading all of them is faster.
+#: Above this number of rows, reading all of them is faster.
 MOST = 5000
 _IDS = tuple(f"{kind}_id" for kind in KINDS)
 _DATES = ("last_run_at", "date_changed", "expires", "start_time")
@@ -40,7 +40,7 @@ class ReadInstead(Exception):
 
 
 class ByCodePoint(Func):
-    """A text as Python compares it, whatever the collation of its column."""
+    """A text as Python compares it, by its characters and not by the collation of its column."""
 
     output_field = TextField()
     template = "%(expressions)s"
@@ -200,7 +200,7 @@ def _row(
     return Row(row_id, name, spec, last_run, count, changed)
 
 
-#: Above so many timings, one bound for all of them makes a shorter statement.
+#: Above this number of timings, one bound for all of them makes a shorter statement.
 _FEW = 100
 
 

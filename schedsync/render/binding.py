@@ -22,7 +22,7 @@ def intent_text(before: str | None, after: str | None, enabled: int, strangers: 
     """Write what binding a database does; ``strangers`` are the live Beats that name something else."""
     lines = [f"{bound_text(before)}; it has {enabled:,} enabled schedules"]
     if after is None:
-        return [*lines, "With `--none`, each Beat on it sends them, whatever it names"]
+        return [*lines, "With `--none`, each Beat on it may send them, also one that names an environment"]
     lines.append(f"After this, only a Beat that names `{printable(after)}` sends them")
     if strangers:
         lines.append(f"Beats that stop sending: {printable(first_names(strangers, _NAMED))}")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from celery import current_app
 
-from schedsync.calendar.ticks import Lateness, first_after, first_tick, runs_at_once
+from schedsync.calendar.overdue import lateness_of
+from schedsync.calendar.ticks import first_after, first_tick, runs_at_once
 from schedsync.core.full_pause import left_out_of
 from schedsync.core.observed import Row
-from schedsync.core.schedule import Spec
-from schedsync.core.timing import Crontab
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,8 @@ def catch_up_of(row: Row, now: datetime, left_out: datetime | None = None, *, en
     until = left_out_of(left_out, last_run=row.last_run_at, changed=row.date_changed)
     if tick is not None and until is not None:
         tick, _ = first_after(spec.timing, tick, until)
-    runs = 0 if tick is None or tick > now else runs_at_once(spec.timing, tick, now, _lateness(spec))
+    lateness = lateness_of(spec, current_app.conf.beat_cron_starting_deadline)
+    runs = 0 if tick is None or tick > now else runs_at_once(spec.timing, tick, now, lateness)
     return CatchUp(runs, 1 if runs else 0)
 
 
@@ -49,10 +49,3 @@ def catch_up_text(value: CatchUp) -> str:
     runs = "1 run is" if value.runs == 1 else f"{value.runs:,} runs are"
     schedules = "1 schedule" if value.schedules == 1 else f"{value.schedules:,} schedules"
     return f"catching up: {runs} sent at once, of {schedules}" if value.runs else "catching up: no run was missed"
-
-
-def _lateness(spec: Spec) -> Lateness:
-    seconds = spec.starting_deadline
-    if seconds is None and isinstance(spec.timing, Crontab):
-        seconds = current_app.conf.beat_cron_starting_deadline
-    return Lateness(spec.missed_runs, None if seconds is None else timedelta(seconds=seconds))
