@@ -21,7 +21,7 @@ from schedsync.importers.command_name import name_of, unique
 from schedsync.importers.not_taken import CannotTakeError, NotTaken
 
 #: In bytes. cron itself accepts 10,000 lines of at most 1,000 characters.
-_LARGEST = 2**20
+LARGEST = 2**20
 _MOST_LINES = 10_000
 _VARIABLE = re.compile(r"""\s*(["']?)([A-Za-z_]\w*)\1\s*=(.*)\Z""", re.ASCII)
 _REVERSED = re.compile(r"\b(\d{1,4})-(\d{1,4})\b", re.ASCII)
@@ -47,13 +47,14 @@ class CrontabFile:
     """The lines of a file in their order, and those that were not taken.
 
     ``has_zone`` says whether a `CRON_TZ` gives the time zone of each line; ``tz_line`` is the line of a `TZ`, which
-    does not move cron's times.
+    does not move cron's times. ``variables`` are the names that the file sets for its commands.
     """
 
     lines: tuple[CronLine, ...]
     not_taken: tuple[NotTaken, ...]
     has_zone: bool
     tz_line: int | None = None
+    variables: tuple[str, ...] = ()
 
 
 def is_system_crontab(path: Path) -> bool:
@@ -72,24 +73,29 @@ def read_crontab(path: Path, zone: str = "UTC", *, system: bool | None = None, s
     )
 
 
+def crontab_text(data: bytes, name: str) -> str:
+    """Return the bytes of a crontab as text; raises WrongUsage if they are not text, or too large."""
+    if len(data) > LARGEST:
+        raise WrongUsage(f"`{name}` is no crontab: it is larger than {LARGEST // 2**20} MB")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise WrongUsage(f"`{name}` is no crontab: line {line:,} is not UTF-8") from error
+    if (lines := text.count("\n")) > _MOST_LINES:
+        raise WrongUsage(f"`{name}` is no crontab: {lines:,} lines are more than {_MOST_LINES:,}")
+    return text
+
+
 def _text_of(path: Path) -> str:
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
             if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise WrongUsage(f"`{path}` is no crontab: it is not a regular file")
-            data = stream.read(_LARGEST + 1)
+            data = stream.read(LARGEST + 1)
     except OSError as error:
         raise WrongUsage(f"`{path}` cannot be read: {error.strerror}") from error
-    if len(data) > _LARGEST:
-        raise WrongUsage(f"`{path}` is no crontab: it is larger than {_LARGEST // 2**20} MB")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise WrongUsage(f"`{path}` is no crontab: line {line:,} is not UTF-8") from error
-    if (lines := text.count("\n")) > _MOST_LINES:
-        raise WrongUsage(f"`{path}` is no crontab: {lines:,} lines are more than {_MOST_LINES:,}")
-    return text
+    return crontab_text(data, str(path))
 
 
 def parse_crontab(text: str, zone: str = "UTC", *, system: bool = False, split_days: bool = False) -> CrontabFile:
@@ -98,7 +104,13 @@ def parse_crontab(text: str, zone: str = "UTC", *, system: bool = False, split_d
     # Not splitlines(): a form feed or a line separator is no new line for cron.
     for number, line in enumerate(text.split("\n"), 1):
         reader.read(number, line.strip(" \t\r"))
-    return CrontabFile(tuple(unique(reader.lines)), tuple(reader.not_taken), reader.has_zone, reader.tz_line)
+    return CrontabFile(
+        tuple(unique(reader.lines)),
+        tuple(reader.not_taken),
+        reader.has_zone,
+        reader.tz_line,
+        tuple(dict.fromkeys(reader.variables)),
+    )
 
 
 class _Reader:
@@ -112,6 +124,7 @@ class _Reader:
         self.is_zone_given = False
         self.has_zone = True
         self.tz_line: int | None = None
+        self.variables: list[str] = []
 
     def read(self, number: int, line: str) -> None:
         if not line or line.startswith("#"):
@@ -134,6 +147,8 @@ class _Reader:
     def _variable(self, number: int, name: str, value: str) -> None:
         if name == "TZ":
             self.tz_line = self.tz_line or number
+        if name != "CRON_TZ" and not name.startswith("MAIL"):
+            self.variables.append(name)
         if name == "CRON_TZ":
             self.is_zone_given = True
             try:
