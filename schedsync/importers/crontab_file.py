@@ -192,7 +192,7 @@ def _timings(fields: list[str], zone: str, split_days: bool) -> Iterator[Crontab
     by_month, by_week = texts | {"day_of_week": "*"}, texts | {"day_of_month": "*"}
     both = [_timing(by_month, zone), _timing(by_week, zone)]
     if not split_days:
-        raise CannotTakeError(_BOTH_DAYS, "make two schedules: one for each kind of day")
+        raise CannotTakeError(_BOTH_DAYS, "make a schedule for each kind of day, as `import crontab --split` does")
     yield from both
 
 

@@ -14,7 +14,7 @@ from itertools import accumulate
 #: The line and the column of a literal dictionary, with the numbers of the entries to delete.
 Entries = Mapping[tuple[int, int], Collection[int]]
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_REST_OF_LINE = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
+_REST_OF_LINE = re.compile(r"[ \t\r]*(?:#[^\n]*)?(?:\n|\Z)")
 _BLANKS = re.compile(r"[ \t]*")
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 _NO_TEXT = frozenset({tokenize.NL, tokenize.COMMENT, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT})
