@@ -78,13 +78,17 @@ def _argument(command: str) -> str:
 
 
 def _double(number: int, parts: Sequence[CronLine], today: date) -> DoubleRuns | None:
-    """Return the dates on which a line that was split runs twice: cron runs it once on a day that is both."""
+    """Return the dates of the next year on which a line that was split runs twice, None for any other line."""
     if len(parts) < 2:
         return None
+    return DoubleRuns(number, tuple(part.name for part in parts), double_dates(parts, today, _AHEAD))
+
+
+def double_dates(parts: Sequence[CronLine], first: date, days: int) -> tuple[date, ...]:
+    """Return the dates on which all parts of a line run: cron runs it once, and each schedule runs too."""
     numbers = [numbers_of(part.timing) for part in parts]
-    days = (today + timedelta(days=ahead) for ahead in range(_AHEAD))
-    dates = tuple(day for day in days if all(each.on(day) for each in numbers))
-    return DoubleRuns(number, tuple(part.name for part in parts), dates)
+    dates = (first + timedelta(days=ahead) for ahead in range(days))
+    return tuple(day for day in dates if all(each.on(day) for each in numbers))
 
 
 def _notes(line: CronLine, double: DoubleRuns | None) -> Iterator[str]:
@@ -92,9 +96,9 @@ def _notes(line: CronLine, double: DoubleRuns | None) -> Iterator[str]:
         yield f"Line {line.line:,} of the crontab, as user {line.user}."
     if double is not None:
         others = " and ".join(name for name in double.names if name != line.name)
-        yield f"Runs in addition to {others}{f' on {dates_text(double)}' if double.dates else ''}."
+        yield f"Runs in addition to {others}{f' on {dates_text(double.dates)}' if double.dates else ''}."
 
 
-def dates_text(double: DoubleRuns) -> str:
-    """Return the first dates on which a line runs twice, and the number of the others."""
-    return first_names([f"{day:%a %Y-%m-%d}" for day in double.dates], _MOST_DATES)
+def dates_text(dates: Sequence[date]) -> str:
+    """Return the first dates, and the number of the others."""
+    return first_names([f"{day:%a %Y-%m-%d}" for day in dates], _MOST_DATES)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ LARGEST = 2**20
 _MOST_LINES = 10_000
 _VARIABLE = re.compile(r"""\s*(["']?)([A-Za-z_]\w*)\1\s*=(.*)\Z""", re.ASCII)
 _REVERSED = re.compile(r"\b(\d{1,4})-(\d{1,4})\b", re.ASCII)
-_BOTH_DAYS = "cron runs it on the days of the month and also on the days of the week; Celery only where both match"
+SPLIT = "make a schedule for each kind of day, as `import crontab --split` does"
+BOTH_DAYS = "cron runs it on the days of the month and also on the days of the week; Celery only where both match"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +102,17 @@ def _text_of(path: Path) -> str:
 
 def parse_crontab(text: str, zone: str = "UTC", *, system: bool = False, split_days: bool = False) -> CrontabFile:
     """Return what the lines of a crontab define; a line that cannot be taken hides no other."""
-    reader = _Reader(zone, system, split_days)
+    reader = _Reader(zone, system)
     # Not splitlines(): a form feed or a line separator is no new line for cron.
     for number, line in enumerate(text.split("\n"), 1):
         reader.read(number, line.strip(" \t\r"))
+    # Named before any is left out: a line has the same name with and without ``split_days``.
+    lines, both = list(unique(reader.lines)), Counter(line.line for line in reader.lines)
+    not_split = [] if split_days else [line for line in lines if both[line.line] > 1]
+    refused = {line.line: NotTaken(line.name, BOTH_DAYS, SPLIT, line.line) for line in reversed(not_split)}
     return CrontabFile(
-        tuple(unique(reader.lines)),
-        tuple(reader.not_taken),
+        tuple(line for line in lines if line.line not in refused),
+        tuple(sorted([*reader.not_taken, *refused.values()], key=lambda item: item.line or 0)),
         reader.has_zone,
         reader.tz_line,
         tuple(dict.fromkeys(reader.variables)),
@@ -116,9 +122,9 @@ def parse_crontab(text: str, zone: str = "UTC", *, system: bool = False, split_d
 class _Reader:
     """The lines so far, and the time zone that counts for the next one; None if it is unknown."""
 
-    def __init__(self, zone: str, system: bool, split_days: bool) -> None:
+    def __init__(self, zone: str, system: bool) -> None:
         self.zone: str | None = zone
-        self.system, self.split_days = system, split_days
+        self.system = system
         self.lines: list[CronLine] = []
         self.not_taken: list[NotTaken] = []
         self.is_zone_given = False
@@ -138,7 +144,7 @@ class _Reader:
             fields, command, user = _parts(line, self.system)
             if self.zone is None:
                 raise CannotTakeError("the `CRON_TZ` above it is no known time zone")
-            for timing in _timings(fields, self.zone, self.split_days):
+            for timing in _timings(fields, self.zone):
                 self.lines.append(CronLine(number, name_of(command), timing, command, user))
         except CannotTakeError as error:
             name = name_of(command) if command else f"line {number:,}"
@@ -182,18 +188,15 @@ def _fields_of_alias(alias: str) -> list[str]:
         raise CannotTakeError(error.message, error.hint) from None
 
 
-def _timings(fields: list[str], zone: str, split_days: bool) -> Iterator[Crontab]:
+def _timings(fields: list[str], zone: str) -> Iterator[Crontab]:
     texts = dict(zip((field.name for field in FIELDS), fields, strict=True))
     days = texts["day_of_month"], texts["day_of_week"]
     # cron asks for either day only where neither field begins with a star: `*/2` and `1` must both match.
     if any(text.startswith("*") for text in days):
         yield _timing(texts, zone)
         return
-    by_month, by_week = texts | {"day_of_week": "*"}, texts | {"day_of_month": "*"}
-    both = [_timing(by_month, zone), _timing(by_week, zone)]
-    if not split_days:
-        raise CannotTakeError(_BOTH_DAYS, "make a schedule for each kind of day, as `import crontab --split` does")
-    yield from both
+    # A list, so that no part is taken if the other one cannot be.
+    yield from [_timing(texts | {"day_of_week": "*"}, zone), _timing(texts | {"day_of_month": "*"}, zone)]
 
 
 def _timing(texts: dict[str, str], zone: str) -> Crontab:

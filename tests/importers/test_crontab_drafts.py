@@ -54,7 +54,7 @@ def test_a_split_line_lists_the_dates_on_which_it_runs_twice() -> None:
     result = candidates("0 3 1,15 * fri both\n0 4 31 2-3 mon,tue few\n0 4 1 1 mon never\n", split_days=True)
 
     assert list(arguments(result)) == ["both", "both-2", "few", "few-2", "never", "never-2"]
-    assert [(double.line, double.names, dates_text(double)) for double in result.doubles] == [
+    assert [(double.line, double.names, dates_text(double.dates)) for double in result.doubles] == [
         (1, ("both", "both-2"), "Fri 2027-01-01, Fri 2027-01-15, Fri 2027-10-01, Fri 2027-10-15"),
         (2, ("few", "few-2"), ""),
         (3, ("never", "never-2"), ""),
@@ -63,4 +63,4 @@ def test_a_split_line_lists_the_dates_on_which_it_runs_twice() -> None:
     assert result.drafts[-1].notes == ("Runs in addition to never.",)
     many = candidates("0 3 1-30 * * x\n0 3 1-31/2 * 1-6/1 daily\n", split_days=True).doubles
     assert len(many[0].dates) > 100
-    assert dates_text(many[0]).endswith(f" and {len(many[0].dates) - 5} more")
+    assert dates_text(many[0].dates).endswith(f" and {len(many[0].dates) - 5} more")
