@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -130,4 +131,6 @@ def _tell_patch(result: SettingsImport, file: Path, out: Path | None) -> None:
 def _git_apply(patch: SettingsPatch, file: Path) -> str:
     if not patch.text:
         return ""
-    return f"git -C {patch.root} apply {file.resolve()}, then " if patch.root else f"git apply {file}, then "
+    if patch.root is None:
+        return f"git apply {quote(str(file))}, then "
+    return f"git -C {quote(str(patch.root))} apply {quote(str(file.resolve()))}, then "

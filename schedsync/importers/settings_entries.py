@@ -42,7 +42,7 @@ def entry_candidates(read: BeatSchedule, tables: Tables, patterns: Sequence[str]
     names = chosen({item.name for item in items}, patterns, "entry")
     sets = {entry.name: entry.set for entry in tables.managed}
     rows = {row.name: row for row in tables.rows}
-    spelled: dict[str, str] = {}
+    spelled = {name.casefold(): name for name in sets}
     for item in sorted((item for item in items if item.name in names), key=lambda item: item.name):
         row = rows.get(item.name)
         spec = None if isinstance(item, NotTaken) else _with_row(item, row, read)

@@ -70,6 +70,7 @@ def test_entries_are_left_out_with_a_reason() -> None:
         "bad": {"task": "t"},
         "celery.backend_cleanup": entry(),
         "theirs": entry(),
+        "Theirs": entry(),
         "past": entry(options={"expires": NOW}),
         "done": entry(),
         7: entry(),
@@ -85,6 +86,7 @@ def test_entries_are_left_out_with_a_reason() -> None:
         "bad": "its schedule is of type NoneType, whose code says when it runs",
         "celery.backend_cleanup": "Beat has a row of this name itself: leave it in the settings",
         "theirs": "set `billing` manages it already: compare both, then delete the entry",
+        "Theirs": "its name differs only in case from `theirs`",
         "past": "completed, its time has passed",
         "done": "completed, a one-off that has run",
     }

@@ -196,6 +196,31 @@ def test_an_entry_in_two_dictionaries_is_named_with_both_places(shop: Project) -
     assert "  `often`: settings.py:21, settings.py:24\n" in done.err
 
 
+def test_an_entry_that_cannot_be_cut_out_hides_no_other(shop: Project) -> None:
+    entries = '"often": {"task": "shop.poll", "schedule": 30}, "x": lambda a, b: a, "nightly": {"task": "shop.report"}'
+    text = f"JOBS = {{'beat_schedule': {{{entries}}}}}\n"
+    start, end = SETTINGS.index("CELERY_BEAT_SCHEDULE"), SETTINGS.index("CELERY_BEAT_SCHEDULE[")
+    take = "CELERY_BEAT_SCHEDULE = {k: {'schedule': 30, **v} for k, v in JOBS['beat_schedule'].items() if k != 'x'}\n"
+    shop.write(SETTINGS[:start] + text + take + SETTINGS[end:], "settings.py")
+    done = imported(shop, "--no-database")
+
+    assert "took 4 of 4 entries" in done.err
+    assert "deletes 1 entry from settings.py (1)\n" in done.err
+    assert "  `nightly`: settings.py:13\n" in done.err
+
+
+def test_files_that_the_settings_read_and_run_are_patched_too(shop: Project) -> None:
+    start = SETTINGS.index("CELERY_BEAT_SCHEDULE")
+    run_it = "from pathlib import Path\n\nexec(Path(__file__).with_name('beat.py').read_text())\n"
+    (shop.root / "settings.py").unlink()
+    shop.write(SETTINGS[:start] + run_it, "settings/__init__.py")
+    shop.write(SETTINGS[start:], "settings/beat.py")
+    done = imported(shop, "--no-database")
+
+    assert "deletes 2 entries from settings/beat.py (2)\n" in done.err
+    assert "  `hourly`: settings/beat.py:11 (an assignment)\n" in done.err
+
+
 def test_a_project_without_entries_says_so(shop: Project) -> None:
     shop.write(SETTINGS[: SETTINGS.index("CELERY_BEAT_SCHEDULE")], "settings.py")
     shop.write(APP[: APP.index("@app.on_after")], "shop/app.py")
