@@ -114,7 +114,7 @@ def _tell(result: CrontabImport, zone: str, out: Path | None) -> None:
     tell_left_out(imported)
     tell_secrets(imported)
     for double in result.doubles:
-        dates = f"; twice on {dates_text(double.dates)}" if double.dates else "; never on one day in the next year"
+        dates = f"; twice on {dates_text(double.dates)}" if double.dates else "; no day of the next year is both"
         say(f"line {double.line:,} is two schedules, {quoted(double.names)}{dates}")
     if read.lines and not read.has_zone:
         say(f"lines without CRON_TZ: taken in {zone} (--crontab-timezone)")

@@ -40,7 +40,8 @@ def without_entries(text: str, entries: Entries) -> str | None:
         )
         result = _cut(text, spans)
         same = ast.dump(ast.parse(result)) == ast.dump(_expected(ast.parse(text), entries))
-    except (SyntaxError, ValueError, RecursionError, MemoryError, tokenize.TokenError):
+    except (SyntaxError, ValueError, LookupError, RecursionError, MemoryError, tokenize.TokenError):
+        # A LookupError: the syntax tree and the tokens disagree on a place, as for a dictionary within an f-string.
         return None
     return result if same else None
 

@@ -96,6 +96,13 @@ def test_a_text_that_would_not_be_the_same_module_is_no_patch() -> None:
     assert without(text, "nightly") is None
 
 
+def test_a_dictionary_in_an_f_string_is_cut_out_or_left() -> None:
+    text = "x = f'''{ {'nightly': {'task': T, 'schedule': 5}} }'''\n"
+    for place in places(ast.parse(text), TASKS):
+        assert place.dictionary is not None
+        assert without_entries(text, {place.dictionary: [place.index]}) in (None, "x = f'''{ {} }'''\n")
+
+
 def test_carriage_returns_and_a_last_line_without_an_end_stay() -> None:
     text = LONG.replace("\n", "\r\n").rstrip("\r\n")
     result = without(text, "often")
