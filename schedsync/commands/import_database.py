@@ -71,4 +71,5 @@ def _tell(result: DatabaseImport, out: Path | None) -> None:
     tell_secrets(imported)
     if result.dual_writers:
         say(f"also in CELERY_BEAT_SCHEDULE, remove them there before you apply: {quoted(result.dual_writers)}")
+        say("  hint: `import settings` takes them from there instead, and writes a patch that deletes them")
     tell_next(imported, out)

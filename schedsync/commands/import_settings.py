@@ -128,9 +128,9 @@ def _tell_patch(result: SettingsImport, file: Path, out: Path | None) -> None:
     tell_next(result.imported, out, _git_apply(patch, file))
 
 
-def _git_apply(patch: SettingsPatch, file: Path) -> str:
+def _git_apply(patch: SettingsPatch, file: Path) -> str | None:
     if not patch.text:
-        return ""
+        return None
     if patch.root is None:
-        return f"git apply {quote(str(file))}, then "
-    return f"git -C {quote(str(patch.root))} apply {quote(str(file.resolve()))}, then "
+        return f"git apply {quote(str(file))}"
+    return f"git -C {quote(str(patch.root))} apply {quote(str(file.resolve()))}"

@@ -86,12 +86,13 @@ def tell_secrets(imported: Imported) -> None:
         say("  hint: pass the name of the secret, and let the task fetch it; --no-secrets leaves these schedules out")
 
 
-def tell_next(imported: Imported, out: Path | None, first: str = "") -> None:
-    """Say on stderr how to go on."""
+def tell_next(imported: Imported, out: Path | None, step: str | None = None) -> None:
+    """Say on stderr how to go on; ``step`` is one more thing to do before the plan."""
     if imported.taken:
         program = click.get_current_context().find_root().info_name
-        steps = f"{program} plan {out}" if out else f"save it below schedules/, then `{program} plan`"
-        say(f"next: {first}{steps}")
+        steps = [*([] if out else ["save it below schedules/"]), *([step] if step else [])]
+        plan = f"{program} plan {out}" if out else f"`{program} plan`"
+        say(f"next: {', '.join(steps)}{', then ' if steps else ''}{plan}")
 
 
 def quoted(names: Sequence[str]) -> str:

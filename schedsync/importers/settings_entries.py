@@ -85,6 +85,9 @@ def _reasons(
         yield f"set `{sets[name]}` manages it already: compare both, then delete the entry"
     if isinstance(item, NotTaken):
         yield f"{item.reason} ({item.hint})" if item.hint else item.reason
+    if row is not None and (row.problems or row.spec is None):
+        problem = next((f", {problem.message}" for problem in row.problems), "")
+        yield f"its row is broken{problem}: mend or delete the row first"
     if reason := completed(spec, row, tables.now):
         yield reason
     if spelled.get(name.casefold()) == name:
@@ -96,7 +99,6 @@ def _reasons(
 def _note(result: EntryCandidates, name: str, spec: Spec, row: Row, read: BeatSchedule) -> None:
     """Note that an entry is a row too, and how the row differs."""
     if row.spec is None:
-        result.rows[name] = ("timing",)
         return
     result.rows[name] = tuple(field for field in differing(spec, row.spec) if field in ROW_FIELDS)
     if not row.spec.enabled and "enabled" not in read.columns.get(name, ()):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from celery.schedules import crontab
 
-from schedsync.core.observed import Managed, Row
+from schedsync.core.observed import Managed, Problem, Row
 from schedsync.core.schedule import Spec
 from schedsync.core.timing import Interval
 from schedsync.errors import WrongUsage
@@ -57,12 +57,6 @@ def test_the_row_says_what_the_settings_do_not() -> None:
     assert entries({"a": entry(), "b": entry(enabled=False)}, Row(1, "a", row), Row(2, "b", row)).stopped == ["a"]
 
 
-def test_a_row_that_cannot_be_read_says_nothing() -> None:
-    result = entries({"a": entry()}, Row(1, "a", None))
-
-    assert (result.drafts[0].spec, result.rows) == (SPEC, {"a": ("timing",)})
-
-
 def test_entries_are_left_out_with_a_reason() -> None:
     settings = {
         "good": entry(),
@@ -73,11 +67,13 @@ def test_entries_are_left_out_with_a_reason() -> None:
         "Theirs": entry(),
         "past": entry(options={"expires": NOW}),
         "done": entry(),
+        "broken": entry(),
         7: entry(),
         "7": entry(),
     }
     done = Row(1, "done", replace(SPEC, one_off=True), total_run_count=1)
-    result = entries(settings, done, managed=(Managed("theirs", "billing", 2, ""),))
+    broken = Row(2, "broken", None, problems=(Problem("SS320", "no schedules"),))
+    result = entries(settings, done, broken, managed=(Managed("theirs", "billing", 2, ""),))
 
     assert [draft.name for draft in result.drafts] == ["7", "Good"]
     assert {each.name: each.reason for each in result.left_out} == {
@@ -88,6 +84,7 @@ def test_entries_are_left_out_with_a_reason() -> None:
         "theirs": "set `billing` manages it already: compare both, then delete the entry",
         "Theirs": "its name differs only in case from `theirs`",
         "past": "completed, its time has passed",
+        "broken": "its row is broken, no schedules: mend or delete the row first",
         "done": "completed, a one-off that has run",
     }
 

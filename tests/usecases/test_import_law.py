@@ -184,9 +184,11 @@ def tables(using: str) -> dict[str, list[Any]]:
 @contextmanager
 def directory(project: Project) -> Iterator[str]:
     shutil.rmtree(project.root / "schedules", ignore_errors=True)
-    yield "schedules"
-    shutil.rmtree(project.root / "schedules", ignore_errors=True)
-    empty(project.using)
+    try:
+        yield "schedules"
+    finally:
+        shutil.rmtree(project.root / "schedules", ignore_errors=True)
+        empty(project.using)
 
 
 #: Only the text of a lone half of a character is no YAML.

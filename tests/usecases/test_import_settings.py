@@ -155,6 +155,9 @@ def test_a_patch_that_exists_is_never_touched(shop: Project) -> None:
     other = imported(shop, "--no-database", "often", "--out", "schedules")
 
     assert (first.code, again.code) == (0, 0)
+    assert first.err.splitlines()[-1] == (
+        "next: save it below schedules/, git apply schedsync-settings.patch, then `schedsync plan`"
+    )
     assert (other.code, other.err) == (
         64,
         "error: `schedsync-settings.patch` exists already\n"
