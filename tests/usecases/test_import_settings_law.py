@@ -64,7 +64,7 @@ def may_change(found: EntryCandidates, name: str) -> set[str]:
     return TIMES | {column for field in fields for column in COLUMNS.get(field, {field})}
 
 
-@given(ENTRIES, st.lists(EDITS, max_size=8))
+@given(ENTRIES, st.lists(EDITS, min_size=4, max_size=8))
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 def test_an_apply_after_an_import_changes_only_what_it_has_named(
     project: Project, clock: object, entries: Mapping[str, Any], edits: list[dict[str, Any]]
