@@ -59,8 +59,8 @@ def settings(
     \b
     Examples:
       schedsync import settings --out schedules
-      git apply schedsync-settings.patch && rm schedsync-settings.patch
       schedsync forecast --compare settings    # before the patch: does any run differ?
+      git apply schedsync-settings.patch && rm schedsync-settings.patch
     """
     using = None
     if no_database:
