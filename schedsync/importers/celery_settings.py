@@ -7,7 +7,7 @@ An entry is taken as stock Beat sends it, not as django-celery-beat writes it in
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 
@@ -28,23 +28,29 @@ _COLUMNS: Mapping[str, type] = {"enabled": bool, "one_off": bool, "description":
 
 @dataclass(frozen=True, slots=True)
 class BeatSchedule:
-    """The schedules of the settings, and the entries that were not taken."""
+    """The schedules of the settings, and the entries that were not taken.
+
+    ``columns`` are, by name, the columns of a row that an entry gives besides what Celery knows, such as `enabled`.
+    """
 
     schedules: tuple[Schedule, ...] = ()
     not_taken: tuple[NotTaken, ...] = ()
+    columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def read_beat_schedule(entries: Mapping[Any, Any], zone: tzinfo) -> BeatSchedule:
     """Return the entries as schedules; ``zone`` is the time zone of the Celery app, in which its crontabs run."""
     schedules: list[Schedule] = []
     not_taken: list[NotTaken] = []
+    columns: dict[str, frozenset[str]] = {}
     for key, entry in entries.items():
         name = str(key)
         try:
             schedules.append(Schedule(name, _spec(name, entry, zone), Location(SETTING, 1, 1)))
+            columns[name] = frozenset(entry.keys() & _COLUMNS.keys())
         except CannotTakeError as error:
             not_taken.append(NotTaken(name, error.reason, error.hint))
-    return BeatSchedule(tuple(schedules), tuple(not_taken))
+    return BeatSchedule(tuple(schedules), tuple(not_taken), columns)
 
 
 def zone_name(zone: tzinfo | None) -> str:

@@ -31,7 +31,8 @@ def name_of(command: str) -> str:
     parts = [words for part in _SEPARATOR.split(text) if (words := _words(part))]
     chosen = next((words for words in parts if words[0] not in ("cd", "test", "[")), parts[0] if parts else [])
     slug = _OTHER.sub("-", "-".join(chosen[:_MOST_WORDS]).lower()).strip("-.")
-    return slug[:_LONGEST].rstrip("-.") or "command"
+    # Names that begin with `celery.` belong to Beat.
+    return re.sub(r"\Acelery\.", "celery-", slug[:_LONGEST].rstrip("-.")) or "command"
 
 
 def _words(part: str) -> list[str]:

@@ -21,13 +21,15 @@ _FEWEST_WITH_HEADINGS = 8
 _MOST_NAMES = 50
 
 
-def file_text(drafts: Sequence[Draft], titles: Grouping, left_out: Sequence[LeftOut], *, lift: bool = True) -> str:
+def file_text(
+    drafts: Sequence[Draft], titles: Grouping, left_out: Sequence[LeftOut], *, lift: bool = True, adopt: bool = True
+) -> str:
     """Return the text of a file: its schedules under the ``titles`` of their groups, then what is left out.
 
-    ``lift`` moves common values to its defaults.
+    ``lift`` moves common values to its defaults, and ``adopt`` makes it take over the rows that exist.
     """
     defaults = common_values(drafts) if lift else {}
-    parts = [_HEAD, _defaults_text(defaults)] if drafts else [_HEAD]
+    parts = [_HEAD, _defaults_text(defaults, adopt)] if drafts and (adopt or defaults) else [_HEAD]
     if drafts:
         parts.append("schedules:\n" + "\n".join(_sections(drafts, titles, defaults)))
     if left_out:
@@ -41,8 +43,8 @@ def entry_text(draft: Draft) -> str:
     return textwrap.indent(notes + yaml_text({draft.name: draft.fields}, levels=2), _INDENT, lambda line: line != "\n")
 
 
-def _defaults_text(defaults: Mapping[str, Any]) -> str:
-    lines = comment(_ADOPT) + yaml_text({"adopt": True}) + (yaml_text(defaults) if defaults else "")
+def _defaults_text(defaults: Mapping[str, Any], adopt: bool) -> str:
+    lines = (comment(_ADOPT) + yaml_text({"adopt": True}) if adopt else "") + (yaml_text(defaults) if defaults else "")
     return "defaults:\n" + textwrap.indent(lines, _INDENT)
 
 

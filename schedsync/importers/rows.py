@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from schedsync.core.adoption import matches
 from schedsync.core.observed import Managed, Row
-from schedsync.core.schedule import completed_at
+from schedsync.core.schedule import Spec, completed_at
 from schedsync.errors import WrongUsage
 from schedsync.importers.draft import Draft, LeftOut
 from schedsync.importers.spelling import fields_of
@@ -56,7 +56,7 @@ def candidates(tables: Tables, patterns: Sequence[str]) -> Candidates:
         if row.name in sets:
             result.managed[sets[row.name]] += 1
             continue
-        reason = _reason(row, renamed.get(row.id), tables.now) or _same_but_for_case(row.name, spelled)
+        reason = _reason(row, renamed.get(row.id), tables.now) or same_but_for_case(row.name, spelled)
         if reason is not None or row.spec is None:
             result.left_out.append(LeftOut(row.name, reason or "broken, it cannot be read", row.spec))
             continue
@@ -68,12 +68,16 @@ def candidates(tables: Tables, patterns: Sequence[str]) -> Candidates:
 
 
 def _chosen(rows: Sequence[Row], patterns: Sequence[str]) -> Iterator[Row]:
+    names = chosen({row.name for row in rows}, patterns, "row")
+    yield from sorted((row for row in rows if row.name in names), key=lambda row: row.name)
+
+
+def chosen(names: Collection[str], patterns: Sequence[str], noun: str) -> Collection[str]:
+    """Return the names that fit a pattern; without patterns, all. Raises WrongUsage where a pattern fits none."""
     for pattern in patterns:
-        if not any(matches(pattern, row.name) for row in rows):
-            raise WrongUsage(f"no row has the name `{pattern}`", hint="give a name, or a glob in quotes: 'sync-*'")
-    for row in sorted(rows, key=lambda row: row.name):
-        if not patterns or any(matches(pattern, row.name) for pattern in patterns):
-            yield row
+        if not any(matches(pattern, name) for name in names):
+            raise WrongUsage(f"no {noun} has the name `{pattern}`", hint="give a name, or a glob in quotes: 'sync-*'")
+    return {name for name in names if any(matches(pattern, name) for pattern in patterns)} if patterns else names
 
 
 def _reason(row: Row, managed: Managed | None, now: datetime) -> str | None:
@@ -84,11 +88,17 @@ def _reason(row: Row, managed: Managed | None, now: datetime) -> str | None:
         return f"set `{managed.set}` manages it as `{managed.name}`"
     if row.problems:
         return f"broken, {row.problems[0].message}"
-    if row.spec is not None and completed_at(row.spec, now):
+    return completed(row.spec, row, now)
+
+
+def completed(spec: Spec | None, row: Row | None, now: datetime) -> str | None:
+    """Return how a schedule is completed, None if it can run again; ``row`` is its row, if it has one."""
+    if spec is not None and completed_at(spec, now):
         return "completed, its time has passed"
-    return "completed, a one-off that has run" if row.is_done(now) else None
+    return "completed, a one-off that has run" if row is not None and row.is_done(now) else None
 
 
-def _same_but_for_case(name: str, spelled: Mapping[str, str]) -> str | None:
+def same_but_for_case(name: str, spelled: Mapping[str, str]) -> str | None:
+    """Return that a name differs only in case from one of ``spelled``, None if it does not."""
     twin = spelled.get(name.casefold())
     return twin and f"its name differs only in case from `{twin}`"

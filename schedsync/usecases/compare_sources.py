@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,7 +23,8 @@ from schedsync.core.timing import clock_text
 from schedsync.errors import Failed, WrongUsage
 from schedsync.files.schedule_set import resolve_set
 from schedsync.git.repository import open_repository
-from schedsync.importers.crontab_file import CrontabFile, read_crontab
+from schedsync.importers.crontab_drafts import dates_text, double_dates
+from schedsync.importers.crontab_file import BOTH_DAYS, SPLIT, CronLine, CrontabFile, read_crontab
 from schedsync.importers.not_taken import NotTaken
 from schedsync.planning.match import Matcher
 from schedsync.planning.pair import Pair, is_completed, is_held, spec_after
@@ -89,21 +90,48 @@ def _not_compared(items: tuple[NotTaken, ...], path: str | None) -> tuple[NotCom
 
 def crontab_source(path: Path, zone: str, system: bool | None, desired: Desired, window: Window) -> Source:
     """Return the lines of a crontab; ``zone`` is the time zone of lines without ``CRON_TZ``."""
-    read = read_crontab(path, zone, system=system)
+    read = read_crontab(path, zone, system=system, split_days=True)
     known = _commands(desired)
     schedules: dict[str, Schedule] = {}
-    for line in read.lines:
-        name = line.name if line.name in desired.schedules else known.get(_plain(line.command), line.name)
-        name = line.name if name in schedules else name
-        schedules[name] = Schedule(name, Spec("", line.timing), Location(str(path), line.line, 1))
+    not_compared = list(_not_compared(read.not_taken, str(path)))
+    for parts in _by_line(read):
+        if len(parts) > 1:
+            not_compared += _of_both_days(parts, path, desired, window)
+            parts = [part for part in parts if part.name in desired.schedules]
+        for line in parts:
+            name = line.name if line.name in desired.schedules else known.get(_plain(line.command), line.name)
+            name = line.name if name in schedules else name
+            schedules[name] = Schedule(name, Spec("", line.timing), Location(str(path), line.line, 1))
     return Source(
         title=str(path),
         schedules=schedules,
         files=desired.schedules,
-        not_compared=_not_compared(read.not_taken, str(path)),
+        not_compared=tuple(not_compared),
         assumptions=tuple(_of_crontab(read, zone, window)),
         has_messages=False,
     )
+
+
+def _by_line(read: CrontabFile) -> list[list[CronLine]]:
+    """Return what each line became: two parts where cron runs it on days of the month and on days of the week."""
+    lines: dict[int, list[CronLine]] = {}
+    for line in read.lines:
+        lines.setdefault(line.line, []).append(line)
+    return list(lines.values())
+
+
+def _of_both_days(parts: list[CronLine], path: Path, desired: Desired, window: Window) -> Iterator[NotCompared]:
+    """Yield why a line with two parts cannot be compared: the files lack a part, or have two runs where cron has one.
+
+    A day more at each end covers all time zones.
+    """
+    name, place = parts[0].name, f"{path}:{parts[0].line}"
+    if any(part.name not in desired.schedules for part in parts):
+        yield NotCompared(name, BOTH_DAYS, SPLIT, place)
+        return
+    days = (window.end - window.since).days + 3
+    if dates := double_dates(parts, window.since.date() - timedelta(days=1), days):
+        yield NotCompared(name, f"cron runs it once, and the files run it twice, on {dates_text(dates)}", None, place)
 
 
 def _commands(desired: Desired) -> dict[str, str]:

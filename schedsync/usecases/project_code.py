@@ -55,6 +55,11 @@ def _is_importer(file: str) -> bool:
     return is_python or file.startswith(("<", _OWN, *_IMPORTERS))
 
 
+def is_of_project(file: str) -> bool:
+    """Say whether a module's file is the project's own: no package that is installed, and not Python's or ours."""
+    return not file.startswith((*_PACKAGES, _PYTHON, f"{_OWN}/"))
+
+
 def _shown(file: str) -> str:
     """Return a path relative to the working directory, or to the entry of ``sys.path`` that it is in."""
     path = Path(file)

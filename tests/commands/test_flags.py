@@ -28,7 +28,7 @@ def flags_of(command: click.Command, *, hidden: bool) -> set[str]:
     options = [param for param in command.params if isinstance(param, click.Option) and (hidden or not param.hidden)]
     sources = command.commands.values() if isinstance(command, click.Group) and command is not main else ()
     of_sources = {flag for source in sources for flag in flags_of(source, hidden=hidden)}
-    return {"--help", *(flag for option in options for flag in option.opts), *of_sources}
+    return {"--help", *(flag for option in options for flag in (*option.opts, *option.secondary_opts)), *of_sources}
 
 
 def exists(use: Use, *, hidden: bool) -> bool:

@@ -196,6 +196,7 @@ def test_names_in_the_settings_are_said(project: Project) -> None:
 
     assert "  # Also in CELERY_BEAT_SCHEDULE: remove it there first.\n  rates:\n" in done.out
     assert "also in CELERY_BEAT_SCHEDULE, remove them there before you apply: `rates`\n" in done.err
+    assert "  hint: `import settings` takes them from there instead, and writes a patch" in done.err
 
 
 @pytest.mark.one_database

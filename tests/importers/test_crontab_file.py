@@ -159,6 +159,7 @@ def test_the_place_of_a_file_says_its_format(tmp_path: Path) -> None:
         ("test -x /usr/sbin/anacron || run-parts /etc/cron.daily", "run-parts-cron.daily"),
         ("curl https://user:secret@example.org/hook?token=secret", "curl-hook"),
         ("; ; ;", "command"),
+        ("/srv/celery.sh", "celery-sh"),
         ("ä" * 500, "command"),
     ],
 )

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schedsync.database.schedule_rows import TIMING_MODELS
-from schedsync.usecases.import_ import ImportRequest, import_database
+from schedsync.usecases.import_ import ImportForm
+from schedsync.usecases.import_database import import_database
 from tests.conftest import NOW, Project, empty
 
 LATER, BEFORE = datetime(2035, 6, 1, 12, 30, 15, 123456, timezone.utc), NOW - timedelta(days=400)
@@ -183,9 +184,11 @@ def tables(using: str) -> dict[str, list[Any]]:
 @contextmanager
 def directory(project: Project) -> Iterator[str]:
     shutil.rmtree(project.root / "schedules", ignore_errors=True)
-    yield "schedules"
-    shutil.rmtree(project.root / "schedules", ignore_errors=True)
-    empty(project.using)
+    try:
+        yield "schedules"
+    finally:
+        shutil.rmtree(project.root / "schedules", ignore_errors=True)
+        empty(project.using)
 
 
 #: Only the text of a lone half of a character is no YAML.
@@ -202,9 +205,8 @@ def test_an_import_and_its_apply_write_nothing_but_the_ledger(
         count = fill(project.using, rows)
         before = tables(project.using)
         done = project.command("import", "database", "--database", project.using, "--out", out, *form)
-        imported = import_database(
-            ImportRequest(project.using, fold="--fold" in form, secrets="--no-secrets" not in form)
-        )
+        wanted = ImportForm(fold="--fold" in form, secrets="--no-secrets" not in form)
+        imported = import_database(project.using, form=wanted).imported
 
         assert (done.code, tables(project.using) == before) == (0, True), done.err
         assert imported.taken + len(imported.left_out) == count
@@ -228,7 +230,7 @@ def test_most_rows_are_taken(project: Project, clock: object) -> None:
         ("clocked", {"clocked_time": LATER}),
     ]
     assert fill(project.using, [({**plain, "name": timing[0]}, timing) for timing in timings]) == 4
-    imported = import_database(ImportRequest(project.using))
+    imported = import_database(project.using).imported
 
     assert (imported.taken, imported.left_out) == (4, ())
 

@@ -1,0 +1,136 @@
+"""``schedsync import settings``: the entries of CELERY_BEAT_SCHEDULE, and the patch that deletes them there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from schedsync.commands.django import load_project, set_up
+from schedsync.commands.imported import (
+    MOST_NAMES,
+    FormOptions,
+    deliver,
+    files_text,
+    form_options,
+    quoted,
+    tell_left_out,
+    tell_next,
+    tell_secrets,
+)
+from schedsync.commands.new_files import check_new
+from schedsync.commands.options import OUTPUT, WHERE, DatabaseOptions, database_options, option, verb
+from schedsync.commands.output import say
+from schedsync.commands.terminal import progress_line
+from schedsync.core.names import and_more
+from schedsync.render.words import counted, printable
+
+if TYPE_CHECKING:
+    from schedsync.usecases.import_settings import SettingsImport
+    from schedsync.usecases.settings_patch import SettingsPatch
+
+_PATCH: Final = Path("schedsync-settings.patch")
+_MOST_FILES: Final = 5
+
+
+@verb("Write the entries of CELERY_BEAT_SCHEDULE as YAML, and the patch that deletes them.")
+@click.argument("patterns", nargs=-1, metavar="[NAME|GLOB]...")
+@database_options
+@option("--no-database", heading=WHERE, is_flag=True, help="Do not look for rows of the same names.")
+@form_options
+@option(
+    "--patch", heading=OUTPUT, type=click.Path(dir_okay=False, path_type=Path), default=_PATCH, show_default=True,
+    metavar="FILE", help="Where to write the patch for the settings; no file that exists is touched.",
+)  # fmt: skip
+def settings(
+    patterns: tuple[str, ...], database: DatabaseOptions, no_database: bool, form: FormOptions, patch: Path
+) -> int:
+    """Write the YAML of the entries in CELERY_BEAT_SCHEDULE, also of those that `add_periodic_task` adds.
+
+    NAME or GLOB choose entries, such as 'sync-*'; without any, all are meant. What the settings say counts, as at each
+    start of Beat; if an entry is a row too, its row only says what the settings do not: whether it is disabled, for
+    example. The database is only read.
+
+    As long as an entry is in the settings, Beat overwrites its row at each start. A patch deletes the entries from the
+    literal dictionaries in the project's modules; entries that are made in another way are named.
+
+    \b
+    Examples:
+      schedsync import settings --out schedules
+      schedsync forecast --compare settings    # before the patch: does any run differ?
+      git apply schedsync-settings.patch && rm schedsync-settings.patch
+    """
+    using = None
+    if no_database:
+        load_project(database.settings, database.pythonpath)
+    else:
+        using = set_up(database)
+    from schedsync.usecases.import_settings import import_settings
+
+    with progress_line() as progress:
+        result = import_settings(using, patterns, form.form(), progress)
+    deliver(result.imported, form.out, _new_patch(patch, result.patch.text))
+    _tell(result, form.out)
+    _tell_patch(result, patch, form.out)
+    return 0
+
+
+def _new_patch(file: Path, text: str) -> dict[Path, str]:
+    """Return the patch to write; none where there is nothing to delete, or where the file is the same already."""
+    try:
+        is_same = file.read_bytes() == text.encode()
+    except OSError:
+        is_same = False
+    if not text or is_same:
+        return {}
+    check_new([file], "give another name to `--patch`, or move the file away")
+    return {file: text}
+
+
+def _tell(result: SettingsImport, out: Path | None) -> None:
+    """Say on stderr what was taken, what was not, and which rows differ."""
+    imported = result.imported
+    total = imported.taken + len(imported.left_out)
+    if not total:
+        say("CELERY_BEAT_SCHEDULE has no entries")
+        return
+    entries = f"{imported.taken:,} of {counted(total, 'entry', 'entries')} of CELERY_BEAT_SCHEDULE"
+    say(f"took {entries}{files_text(imported, out)}")
+    tell_left_out(imported)
+    tell_secrets(imported)
+    if result.rows:
+        say(f"rows too, taken as the settings say: {quoted(list(result.rows))}")
+    differing = {name: fields for name, fields in result.rows.items() if fields}
+    for name, fields in list(differing.items())[:MOST_NAMES]:
+        say(f"  `{printable(name)}`: its row has another {', '.join(fields)}; the next apply changes it")
+    if more := and_more(len(differing), MOST_NAMES):
+        say(f" {more}")
+    if result.stopped:
+        say(f"disabled, because the row is: {quoted(result.stopped)}")
+
+
+def _tell_patch(result: SettingsImport, file: Path, out: Path | None) -> None:
+    """Say on stderr what the patch deletes, what it does not delete, and how to go on."""
+    patch = result.patch
+    if patch.text:
+        files = [f"{printable(path)} ({count:,})" for path, count in patch.deleted.items()]
+        names = ", ".join(files[:_MOST_FILES]) + and_more(len(files), _MOST_FILES)
+        say(f"wrote {file}, which deletes {counted(sum(patch.deleted.values()), 'entry', 'entries')} from {names}")
+    if patch.by_hand:
+        say("to delete by hand, or an apply is refused:")
+        for name, places in list(patch.by_hand.items())[:MOST_NAMES]:
+            known = ", ".join(map(printable, places[:_MOST_FILES])) + and_more(len(places), _MOST_FILES)
+            say(f"  `{printable(name)}`: {known or 'no literal dictionary of the project has it'}")
+        if more := and_more(len(patch.by_hand), MOST_NAMES):
+            say(f" {more}")
+    tell_next(result.imported, out, _git_apply(patch, file))
+
+
+def _git_apply(patch: SettingsPatch, file: Path) -> str | None:
+    if not patch.text:
+        return None
+    if patch.root is None:
+        return f"git apply {quote(str(file))}"
+    return f"git -C {quote(str(patch.root))} apply {quote(str(file.resolve()))}"

@@ -1,0 +1,108 @@
+"""What the sources of an import share: the options of the form, the files, and what is said about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from schedsync.commands.new_files import check_new, write_new
+from schedsync.commands.options import OUTPUT, gather, option
+from schedsync.commands.output import say, write
+from schedsync.core.names import first_names
+from schedsync.render.words import printable
+
+if TYPE_CHECKING:
+    from schedsync.usecases.import_ import Imported, ImportForm
+
+#: The names that one line lists; the others are counted, and are in the comments of the files.
+MOST_NAMES: Final = 20
+_BY = click.Choice(["app", "queue", "file"])
+
+
+@dataclass(frozen=True, slots=True)
+class FormOptions:
+    """How to write an import, and where; without a directory it is one document on stdout."""
+
+    no_secrets: bool
+    fold: bool
+    out: Path | None
+    by: Any
+
+    def form(self, *, adopt: bool = True) -> ImportForm:
+        """Return the form for the use case."""
+        from schedsync.usecases.import_ import ImportForm
+
+        return ImportForm(self.by, self.out is None, self.fold, not self.no_secrets, adopt)
+
+
+form_options = gather(
+    "form",
+    FormOptions,
+    option("--no-secrets", is_flag=True, help="Leave out schedules with a value that looks like a secret."),
+    option("--fold", is_flag=True, help="Write schedules that differ in one value as one definition with `for_each`."),
+    option(
+        "--out", heading=OUTPUT, type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+        help="Write files into a directory; no file that exists is touched. Default: one document on stdout.",
+    ),
+    option(
+        "--by", heading=OUTPUT, type=_BY,
+        help="A file for each application (the first part of the task's path), for each queue, or one file. "
+        "Default: one file for at most 20 schedules, else by application. On stdout: headings.",
+    ),
+)  # fmt: skip
+
+
+def deliver(imported: Imported, out: Path | None, more: Mapping[Path, str] | None = None) -> None:
+    """Write the files of an import, and ``more`` files with them: all or none. Without a directory, print the YAML."""
+    files = dict(more or {})
+    if out is not None:
+        texts = {out / name: text for name, text in imported.texts.items()}
+        check_new(texts)
+        files |= texts
+    write_new(files)
+    if out is None:
+        write("\n".join(imported.texts.values()), None)
+
+
+def tell_left_out(imported: Imported) -> None:
+    """Say on stderr which names no file got, and why."""
+    if imported.left_out:
+        from schedsync.importers.layout import by_reason
+
+        say(f"left out {len(imported.left_out):,}:")
+        for reason, names in by_reason(imported.left_out, MOST_NAMES):
+            say(f"  {printable(names)}: {printable(reason)}")
+
+
+def tell_secrets(imported: Imported) -> None:
+    """Say on stderr which values look like a secret, without the values."""
+    for secret in imported.secrets:
+        say(f"secret? `{printable(secret.name)}` {printable(secret.path)} looks like one (SS212)")
+    if imported.secrets:
+        say("  hint: pass the name of the secret, and let the task fetch it; --no-secrets leaves these schedules out")
+
+
+def tell_next(imported: Imported, out: Path | None, step: str | None = None) -> None:
+    """Say on stderr how to go on; ``step`` is one more thing to do before the plan."""
+    if imported.taken:
+        program = click.get_current_context().find_root().info_name
+        steps = [*([] if out else ["save it below schedules/"]), *([step] if step else [])]
+        plan = f"{program} plan {out}" if out else f"`{program} plan`"
+        say(f"next: {', '.join(steps)}{', then ' if steps else ''}{plan}")
+
+
+def quoted(names: Sequence[str]) -> str:
+    """Return the first names in backquotes, and the number of the others."""
+    return first_names([f"`{printable(name)}`" for name in names], MOST_NAMES)
+
+
+def files_text(imported: Imported, out: Path | None) -> str:
+    """Return the files with the number of schedules in each, after a colon."""
+    if out is None or not imported.counts:
+        return ""
+    files = [f"{out / name} ({count:,})" for name, count in imported.counts.items()]
+    return f": {first_names(files, MOST_NAMES)}"
