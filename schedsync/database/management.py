@@ -14,6 +14,7 @@ from schedsync.core.observed import Managed
 from schedsync.core.origin import Binding, commit_from
 from schedsync.core.status import LastApply, Listed
 from schedsync.core.timing import Timing
+from schedsync.database.audit import SAYS_LAST_APPLY
 from schedsync.database.bulk import rows_of
 from schedsync.database.schedule_rows import KINDS, TIMING_MODELS, read_timings
 from schedsync.database.status_rows import MOST, listed
@@ -24,11 +25,11 @@ TimingRow = tuple[str, int]
 
 
 def last_applies(using: str) -> tuple[LastApply, ...]:
-    """Return the last apply of each set, the newest first."""
-    runs = SyncRun.objects.using(using).filter(verb="apply")
+    """Return the last apply of each set, the newest first; a set that was renamed since has only its new name."""
+    runs = SyncRun.objects.using(using).filter(verb__in=SAYS_LAST_APPLY)
     newest = dict(runs.order_by().values_list("set").annotate(at=Max("at")))
     columns = ("set", "environment", "commit", "who", "at", "summary")
-    rows = read_values(runs.filter(at__in=set(newest.values())).order_by("-at"), columns)
+    rows = read_values(runs.filter(at__in=set(newest.values())).exclude(verb="renamed").order_by("-at"), columns)
     return tuple(_apply(*map(readable, values)) for values in rows if newest.get(values[0]) == values[4])
 
 
