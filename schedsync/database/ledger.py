@@ -47,13 +47,6 @@ def give_to_set(using: str, names: Collection[str], set_name: str) -> None:
         ManagedSchedule.objects.using(using).filter(name__in=batch).update(set=set_name)
 
 
-def for_our_beat(using: str, names: Collection[str]) -> list[str]:
-    """Return the names among these with a value that only schedsync's own Beat reads, and only the ledger holds."""
-    defaults = {name: default for name, default in OF_OUR_BEAT.items() if default is not None}
-    entries = ManagedSchedule.objects.using(using).exclude(starting_deadline=None, **defaults)
-    return sorted({str(name) for (name,) in read_values(entries.order_by(), ["name"])} & set(names))
-
-
 def names_given_up(request: WriteRequest) -> set[str]:
     """Return the names that the set no longer owns: deleted and released ones, and those whose row is lost."""
     return {change.name for change in request.changes if change.ledger is None} | set(request.lost_rows)

@@ -26,11 +26,12 @@ from schedsync.database.clock import now
 from schedsync.database.controls import controls_in_settings
 from schedsync.database.environment import named_environment, refusals_of, require_environment
 from schedsync.database.faults import database_errors
-from schedsync.database.ledger import for_our_beat, give_to_set
+from schedsync.database.ledger import give_to_set
 from schedsync.database.lock import read_only_transaction, take
 from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.notify import bump, publish
 from schedsync.database.observe import every_entry, observe_pauses
+from schedsync.database.release import for_our_beat
 from schedsync.database.transaction import WaitOptions
 from schedsync.database.write import write
 from schedsync.database.write_request import WriteRequest
