@@ -21,7 +21,7 @@ from schedsync.core.status import (
 )
 from schedsync.core.verdict import nobody_leads, wrong_clocks
 from schedsync.render.text import Paint, plain
-from schedsync.render.words import HOW_TO_MANAGE, counted, printable
+from schedsync.render.words import counted, printable
 
 _MOST = 20
 #: The columns before the text of a line: its label.
@@ -198,7 +198,7 @@ def _managed(value: Status) -> Iterator[str]:
     other = f" · {counted(rows.count, 'row')} managed by nobody: {_names(rows)}"
     yield f"{value.management.managed:,} · {enabled}{other if rows.count else ''}"
     if rows.count:
-        yield HOW_TO_MANAGE
+        yield "`schedsync import database` writes as YAML what nobody manages"
 
 
 def _notes(value: Status) -> Iterator[str]:

@@ -13,7 +13,6 @@ from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.render.words import (
     FOLD_FROM,
-    HOW_TO_MANAGE,
     Group,
     counted,
     drift_text,
@@ -101,7 +100,7 @@ def unmanaged(value: Plan) -> str:
     if not count:
         return ""
     rows = "1 row is" if count == 1 else f"{count:,} rows are"
-    return f"{rows} managed by nobody ({HOW_TO_MANAGE})"
+    return f"{rows} managed by nobody (`schedsync import database` writes them as YAML)"
 
 
 def review(value: Review, paint: Paint = plain) -> str:

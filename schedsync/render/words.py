@@ -20,8 +20,6 @@ from schedsync.review.result import EnvironmentReview
 
 #: From so many alike on they are shown as one.
 FOLD_FROM = 4
-#: How to get the rows that nobody manages.
-HOW_TO_MANAGE = "`schedsync import database` writes them as YAML"
 #: In the order in which a summary names them.
 COUNTED = ("create", "update", "rename", "adopt", "release", "delete")
 _VERBS = {
