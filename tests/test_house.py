@@ -26,6 +26,8 @@ ANSWERS = {
     "that a task or a queue is not allowed?": "refused_changes",
     "which refusals an entry in Git lifts?": "lift",
     "which rows may be adopted?": "Adoption",
+    "what `ledger rename`, `move` and `release` write?": "release_entries",
+    "that a released schedule makes up for no run?": "passed_over",
     "which rows an import leaves out?": "candidates",
     "that an import says what the tables hold?": "problems",
     "which text of YAML is in quotes?": "_reads_as_other",

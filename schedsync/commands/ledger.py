@@ -137,7 +137,7 @@ def release(selector: Selector, answer: Answer, database: DatabaseOptions, forma
     """Let nobody manage schedules any more: those with these names, all of `--set`, or `--all`. Their rows stay.
 
     A pause ends with it, and its row stays disabled. Values that only schedsync's own Beat reads are lost. If the files
-    still define a released schedule, its set is refused until the row is adopted again.
+    keep the definition, `apply` is refused until the row is adopted again, which `adopt` in the files does.
 
     \b
     Examples:

@@ -85,8 +85,9 @@ def release_intent(released: Sequence[Managed], paused: Sequence[str], for_our_b
 
 def released_text(count: int) -> str:
     """Write that schedules were released, and what comes next."""
-    next_ = "Next: delete their definitions, too; a plan of files that still have them is refused until it adopts them"
-    return f"Released {counted(count, 'schedule')}: nobody manages {'its row' if count == 1 else 'their rows'}\n{next_}"
+    rows = "its row" if count == 1 else "their rows"
+    next_ = "Next: delete the definitions, too; files that keep them are refused, or adopt again where they say `adopt`"
+    return f"Released {counted(count, 'schedule')}: nobody manages {rows}\n{next_}"
 
 
 def ledger_json(verb: str, entries: Sequence[Managed], **values: Any) -> str:

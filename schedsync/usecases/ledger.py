@@ -173,7 +173,8 @@ def release(using: str, chosen: Chosen, wait: WaitOptions, environment: str | No
     def release_entries(entries: Sequence[Managed], actor: str, at: datetime) -> None:
         _require_unchanged(chosen.set_of, entries)
         pauses = observe_pauses(using)
-        for request in _releases(using, chosen, Binding(environment), actor, at):
+        binding = Binding(environment or named_environment())
+        for request in _releases(using, chosen, binding, actor, at):
             released = {change.name for change in request.changes}
             write(request, Observed(pauses={name: pause for name, pause in pauses.items() if name in released}))
 

@@ -26,7 +26,7 @@ def ticks(sent: list[tuple[Any, str]]) -> list[str]:
 def test_no_run_is_made_or_lost_by_it(project: Project, clock: Any, words: list[str]) -> None:
     project.schedules(SCHEDULES)
     assert project.apply().code == 0
-    # The last run lies three hours back: two schedules pass over what they missed, one makes up for the last one.
+    # Two schedules pass over what they missed in three hours, one makes up for the last of it.
     rows = PeriodicTask.objects.using(project.using)
     rows.update(last_run_at=NOW - timedelta(minutes=30), total_run_count=1)
     clock.shift(timedelta(hours=3, minutes=5))
@@ -55,3 +55,19 @@ def test_a_row_that_the_files_give_up_sends_nothing_at_once(project: Project, cl
 
     assert (done.code, "2 no longer managed" in done.out or "released" in done.out) == (0, True), done.out
     assert ticks(beat.run(timedelta(minutes=35))) == ["13:30 all", "13:30 none", "13:30 plain"]
+
+
+def test_only_a_row_that_has_passed_over_a_run_is_written(project: Project, clock: Any) -> None:
+    project.schedules(SCHEDULES + "  every: {task: t, every: 7m, starting_deadline: 10s}\n")
+    assert project.apply().code == 0
+    rows = PeriodicTask.objects.using(project.using)
+    rows.update(last_run_at=NOW - timedelta(minutes=30), total_run_count=1)
+    clock.shift(timedelta(hours=3, minutes=5))
+    before = dict(rows.values_list("name", "last_run_at"))
+    assert project.command("ledger", "release", "--all", "--yes", "--database", project.using).code == 0
+    after = dict(rows.values_list("name", "last_run_at"))
+
+    assert after["plain"] == before["plain"]
+    assert after["none"] == after["all"] == NOW + timedelta(hours=3)
+    # The grid of the interval stays.
+    assert after["every"] == before["every"] + timedelta(minutes=7 * 30)

@@ -204,7 +204,7 @@ def test_a_released_row_stays_and_is_managed_again_only_by_adoption(teams: Teams
     assert done.code == 0, done.err
     assert done.out == (
         "Released 2 schedules: nobody manages their rows\n"
-        "Next: delete their definitions, too; a plan of files that still have them is refused until it adopts them\n"
+        "Next: delete the definitions, too; files that keep them are refused, or adopt again where they say `adopt`\n"
     )
     assert "2 schedules of `shop` will be managed by nobody: report, sync-acme" in done.err
     assert (teams.sets, teams.rows) == ({"sync-globex": "shop", "bill": "billing"}, rows)
