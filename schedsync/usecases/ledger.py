@@ -1,6 +1,6 @@
 """Changes which set manages a schedule: a set gets another name, schedules move to another set, or no set keeps them.
 
-No row of Beat changes, and no run: the ledger alone is written, behind the apply lock.
+Only the ledger is written, behind the apply lock. A release moves the last run, too, where a run was passed over.
 """
 
 from __future__ import annotations

@@ -145,6 +145,15 @@ def test_the_name_of_an_empty_set_is_free(teams: Teams) -> None:
     assert (set(teams.sets.values()), last.environment) == ({"billing"}, None)
 
 
+def test_a_name_may_change_only_in_case(teams: Teams) -> None:
+    last = last_binding(teams.using, "shop")
+    assert teams.ledger("rename", "shop", "Shop").code == 0
+    teams.write("shop", SHOP + REPORT, "Shop")
+
+    assert (teams.sets["report"], last_binding(teams.using, "Shop")) == ("Shop", last)
+    assert (teams.plan("shop").code, last is None) == (0, False)
+
+
 def test_a_moved_schedule_leaves_both_plans_empty(teams: Teams) -> None:
     rows = teams.rows
     done = teams.ledger("move", "sync-*", "--to", "billing")
