@@ -16,7 +16,7 @@ from schedsync.core.allowance import Allowance, allowance_from, with_text_times
 from schedsync.core.controls import NO_CONTROLS, Controls, InvalidControl, controls_from
 from schedsync.core.finding import did_you_mean
 from schedsync.core.location import Location
-from schedsync.core.names import shortened
+from schedsync.core.names import set_name_problem, shortened
 from schedsync.core.refusal import MAX_STOP_PERCENT, MAX_STOPS, Limits
 from schedsync.core.timing import TimingError
 from schedsync.errors import InvalidConfiguration, WrongUsage
@@ -240,7 +240,7 @@ def _explained(error: Any) -> tuple[str, str | None]:
 
 
 def _set_name(file: Path, name: str) -> str:
-    if not name.strip() or not name.isprintable():
+    if set_name_problem(name):
         raise InvalidConfiguration(str(file), f"`set` takes a name of printable characters, not {described(name)}")
     return name
 

@@ -72,7 +72,7 @@ class FullPause(models.Model):
 
 
 class SyncRun(models.Model):
-    """The audit record: one row for each transaction that changed something, committed with it."""
+    """The audit record: one row for each transaction, and each set that it changed, committed with it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     verb = models.CharField(max_length=20)

@@ -26,6 +26,8 @@ ANSWERS = {
     "that a task or a queue is not allowed?": "refused_changes",
     "which refusals an entry in Git lifts?": "lift",
     "which rows may be adopted?": "Adoption",
+    "what `ledger rename`, `move` and `release` write?": "release_entries",
+    "that a released schedule makes up for no run?": "passed_over",
     "which rows an import leaves out?": "candidates",
     "which entries of the settings an import leaves out, and what their rows say?": "entry_candidates",
     "which entries of the settings a patch deletes?": "places",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from schedsync.calendar.ticks import GRACE, Lateness, first_after, first_tick, last_tick, tick_after
 from schedsync.core.full_pause import FullyPaused, left_out_of
 from schedsync.core.observed import Row
-from schedsync.core.schedule import Spec, completed_at
+from schedsync.core.schedule import OF_OUR_BEAT, Spec, completed_at
 from schedsync.core.status import Late
 from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval, Timing
 
@@ -35,6 +35,20 @@ def late(rows: Iterable[Row], moment: Moment) -> Iterator[Late]:
             tick = _tick(row, row.spec, moment)
             if tick is not None:
                 yield Late(row.name, tick)
+
+
+def passed_over(row: Row, moment: Moment) -> datetime | None:
+    """Return the last tick that only the fields of schedsync's own Beat leave out; None if they leave out none.
+
+    Without these fields, which the ledger holds, Beat would send that tick at once.
+    """
+    spec = row.spec
+    if spec is None or not spec.enabled or completed_at(spec, moment.now):
+        return None
+    tick = _tick(row, replace(spec, **OF_OUR_BEAT), moment)
+    if tick is None or _tick(row, spec, moment) is not None:
+        return None
+    return last_tick(spec.timing, tick, moment.now)
 
 
 def latest_late_run(timing: Timing, oldest: datetime, now: datetime) -> datetime | None:

@@ -119,6 +119,7 @@ CODES: Mapping[str, str] = {
     "SS305": "an installed version with a known fault",
     "SS306": "a managed name is also defined in `CELERY_BEAT_SCHEDULE`",
     "SS307": "Beat does not use the database scheduler",
+    "SS308": "schedules that `CELERY_BEAT_SCHEDULE` defines, and no set manages",
     "SS310": "migrations are missing",
     "SS311": "rights are missing",
     "SS312": "the change row is missing",
@@ -131,6 +132,7 @@ CODES: Mapping[str, str] = {
     "SS332": "a name in the ledger whose row is missing",
     "SS333": "a row with a value that its column cannot have",
     "SS334": "a row of schedsync's own tables that cannot be read",
+    "SS335": "rows that nobody manages",
     "SS340": "a database of another environment",
     "SS341": "a database on another server than when it was bound",
 }

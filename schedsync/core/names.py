@@ -1,8 +1,11 @@
-"""Long lists of names, and long texts, in few words."""
+"""Names: which ones a set can have, and long lists of names, and long texts, in few words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+#: In characters. The schema of the configuration and the column of the ledger have the same limit.
+MAX_SET_NAME = 100
 
 
 def first_names(names: Sequence[str], limit: int) -> str:
@@ -20,3 +23,10 @@ def shortened(value: object, most: int = 60) -> str:
     text = str(value)
     line = " ".join(text[: most + 1].splitlines())
     return line if len(text) <= most else f"{line[:most]}…"
+
+
+def set_name_problem(name: str) -> str | None:
+    """Return what is wrong with the name of a set, as the end of a sentence; None where nothing is."""
+    if not name.strip() or not name.isprintable():
+        return "takes printable characters"
+    return f"takes at most {MAX_SET_NAME} characters" if len(name) > MAX_SET_NAME else None

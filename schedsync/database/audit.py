@@ -1,4 +1,4 @@
-"""The audit record: one row for each transaction that changed something, committed with the change."""
+"""The audit record: one row for each transaction, and each set that it changed, committed with the change."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 import uuid
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from schedsync.core.origin import Binding, commit_from, recorded_commit
 from schedsync.core.schedule import canonical_json
@@ -17,6 +18,9 @@ from schedsync.models import SyncRun
 from schedsync.planning.converter import change_document
 
 _NOWHERE = Binding()
+#: A set takes its last apply with it when it is renamed: ``rename`` is the record of its new name, ``renamed`` of the
+#: old one, under which nothing was applied since. They sort in this order where both have the same time.
+SAYS_LAST_APPLY = ("apply", "rename", "renamed")
 
 
 def record(
@@ -54,6 +58,30 @@ def record_binding(using: str, environment: str | None, who: str, at: datetime) 
     record(using, "bind", "", who, at, {"bind": 1}, binding=Binding(environment))
 
 
+def record_rename(using: str, old: str, new: str, names: int, who: str, at: datetime) -> None:
+    """Write the audit records of a set that gets another name: the new one goes on where the old one was applied."""
+    last = last_binding(using, old)
+    changes = _packed([{"kind": "rename_set", "before": old, "after": new}])
+    counts = {"rename_set": names}
+    verb = "renamed" if last is None else "rename"
+    record(using, verb, new, who, at, counts, binding=last or _NOWHERE, changes=changes)
+    record(using, "renamed", old, who, at, counts, changes=changes)
+
+
+def record_move(using: str, sets: Mapping[str, str], to: str, who: str, at: datetime) -> None:
+    """Write the audit records of schedules that move to another set, one for each set; ``sets`` are theirs by name."""
+    moves = [{"kind": "move", "name": name, "before": before, "after": to} for name, before in sets.items()]
+    by_set: dict[str, list[dict[str, str]]] = {to: moves}
+    for move in moves:
+        by_set.setdefault(move["before"], []).append(move)
+    for set_name, those in by_set.items():
+        record(using, "move", set_name, who, at, {"move": len(those)}, changes=_packed(those))
+
+
+def _packed(documents: Iterable[Mapping[str, Any]]) -> bytes:
+    return zlib.compress(json.dumps(list(documents)).encode(), 1)
+
+
 def record_request(request: WriteRequest) -> None:
     """Write the audit record of a request, with its changes as in a plan."""
     documents = [change_document(change) for change in request.changes]
@@ -67,7 +95,7 @@ def record_request(request: WriteRequest) -> None:
         run=request.run,
         binding=request.binding,
         checksum=request.checksum,
-        changes=zlib.compress(json.dumps(documents).encode(), 1),
+        changes=_packed(documents),
     )
 
 
@@ -78,10 +106,10 @@ def was_committed(using: str, run: uuid.UUID) -> bool:
 
 
 def last_binding(using: str, set_name: str) -> Binding | None:
-    """Return where a set was last applied from; None where it was never applied."""
-    runs = SyncRun.objects.using(using).filter(set=set_name, verb="apply").order_by("-at")
-    last = read_values(runs[:1], ("environment", "repository", "path", "commit"))
-    if not last:
+    """Return where a set was last applied from, perhaps under a former name; None where it was never applied."""
+    runs = SyncRun.objects.using(using).filter(set=set_name, verb__in=SAYS_LAST_APPLY).order_by("-at", "verb")
+    last = read_values(runs[:1], ("verb", "environment", "repository", "path", "commit"))
+    if not last or last[0][0] == "renamed":
         return None
-    environment, repository, path, recorded = map(readable, last[0])
+    _, environment, repository, path, recorded = map(readable, last[0])
     return Binding(environment, repository, path, *commit_from(recorded))

@@ -41,6 +41,12 @@ def applied_at(using: str, names: Collection[str]) -> dict[str, datetime]:
     return result
 
 
+def give_to_set(using: str, names: Collection[str], set_name: str) -> None:
+    """Let a set manage schedules that are in the ledger, in the caller's transaction."""
+    for batch in batches(sorted(names)):
+        ManagedSchedule.objects.using(using).filter(name__in=batch).update(set=set_name)
+
+
 def names_given_up(request: WriteRequest) -> set[str]:
     """Return the names that the set no longer owns: deleted and released ones, and those whose row is lost."""
     return {change.name for change in request.changes if change.ledger is None} | set(request.lost_rows)

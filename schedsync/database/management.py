@@ -14,6 +14,7 @@ from schedsync.core.observed import Managed
 from schedsync.core.origin import Binding, commit_from
 from schedsync.core.status import LastApply, Listed
 from schedsync.core.timing import Timing
+from schedsync.database.audit import SAYS_LAST_APPLY
 from schedsync.database.bulk import rows_of
 from schedsync.database.schedule_rows import KINDS, TIMING_MODELS, read_timings
 from schedsync.database.status_rows import MOST, listed
@@ -25,13 +26,17 @@ _APPLY = ("set", "environment", "commit", "who", "at", "summary")
 
 
 def last_applies(using: str) -> tuple[LastApply, ...]:
-    """Return the last apply of each set, the newest first; values that cannot be read are left out."""
-    runs = SyncRun.objects.using(using).filter(verb="apply")
+    """Return the last apply of each set, the newest first; values that cannot be read are left out.
+
+    A set that was renamed since has only its new name.
+    """
+    runs = SyncRun.objects.using(using).filter(verb__in=SAYS_LAST_APPLY)
     try:
         newest = dict(runs.order_by().values_list("set").annotate(at=Max("at")))
-        rows = runs.filter(at__in=set(newest.values()))
+        rows = runs.filter(at__in=set(newest.values())).exclude(verb="renamed")
     except NOT_CONVERTED:
-        newest, rows = {}, runs.filter(pk__in=list(runs.order_by().values_list("pk", flat=True)[:MOST]))
+        some = list(runs.order_by().values_list("pk", flat=True)[:MOST])
+        newest, rows = {}, runs.filter(pk__in=some).exclude(verb="renamed")
     last: dict[str, LastApply] = {}
     for set_name, environment, commit, who, at, summary in read_values(rows, _APPLY):
         name, instant = readable(set_name), readable(at)

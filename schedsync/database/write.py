@@ -24,6 +24,7 @@ from schedsync.database.bulk import BATCH, batches, insert
 from schedsync.database.ledger import write_ledger
 from schedsync.database.notify import bump
 from schedsync.database.pauses import follow_changes
+from schedsync.database.release import move_past_missed
 from schedsync.database.schedule_rows import KINDS, TimingIds, collect_all_orphans, find_or_make
 from schedsync.database.write_request import WriteRequest
 from schedsync.planning.consequences import last_run_for
@@ -46,6 +47,7 @@ def write(request: WriteRequest, observed: Observed) -> bool:
     _free_names(using, request.changes)
     _update_tasks(using, [change for change in writes if change.row], timing_ids, now)
     _create_tasks(using, [change for change in writes if not change.row], timing_ids, now)
+    move_past_missed(using, [change.name for change in request.changes if isinstance(change, Release)], now)
     write_ledger(request, observed, timing_ids)
     collect_all_orphans(using, _left_behind(request.changes, observed))
     follow_changes(request, observed)

@@ -21,7 +21,7 @@ from schedsync.core.status import (
 )
 from schedsync.core.verdict import nobody_leads, wrong_clocks
 from schedsync.render.text import Paint, plain
-from schedsync.render.words import printable
+from schedsync.render.words import counted, printable
 
 _MOST = 20
 #: The columns before the text of a line: its label.
@@ -195,8 +195,10 @@ def _broken(broken: Broken) -> str:
 def _managed(value: Status) -> Iterator[str]:
     enabled = f"{value.schedules.enabled:,} enabled, {value.schedules.due.count:,} due"
     rows = value.management.unmanaged
-    other = f" · {rows.count:,} {'row' if rows.count == 1 else 'rows'} managed by nobody: {_names(rows)}"
+    other = f" · {counted(rows.count, 'row')} managed by nobody: {_names(rows)}"
     yield f"{value.management.managed:,} · {enabled}{other if rows.count else ''}"
+    if rows.count:
+        yield "`schedsync import database` writes as YAML what nobody manages"
 
 
 def _notes(value: Status) -> Iterator[str]:

@@ -23,6 +23,7 @@ from django_celery_beat.models import (
 from schedsync.database.observe import observe
 from schedsync.database.schedule_rows import crontab_of
 from schedsync.models import ManagedSchedule
+from schedsync.usecases.system_checks import check_database
 from tests.conftest import NOW, Project
 from tests.integration.beat import Beat
 
@@ -39,7 +40,8 @@ def codes(project: Project, *words: str) -> list[str]:
     done = project.command("doctor", "--database", project.using, "--format", "json", *words)
     found = [one["code"] for one in json.loads(done.out)["findings"]]
     # The settings of these tests name no scheduler, and an older installed version is a warning of its own.
-    return [code for code in found if code not in ("SS305", "SS307")]
+    # So are the rows that the tests write.
+    return [code for code in found if code not in ("SS305", "SS307", "SS335")]
 
 
 def bad_row(**columns: Any) -> PeriodicTask:
@@ -246,3 +248,46 @@ def test_a_scheduler_that_does_not_read_the_tables_is_named(project: Project, sc
         current_app.conf.beat_scheduler = before
 
     assert ("SS307" in done.out) is (scheduler != "schedsync.beat:Scheduler")
+
+
+def infos(project: Project) -> dict[str, tuple[str, str]]:
+    """The messages and hints of severity info about what Git does not manage."""
+    done = project.command("doctor", "--database", project.using, "--format", "json")
+    assert done.code == 0, done.out
+    found = json.loads(done.out)["findings"]
+    return {one["code"]: (one["message"], one["hint"]) for one in found if one["code"] in ("SS308", "SS335")}
+
+
+def test_rows_that_nobody_manages_are_counted_and_named(healthy: Project) -> None:
+    assert infos(healthy) == {}
+    every = IntervalSchedule.objects.create(every=7, period="minutes")
+    names = ["celery.backend_cleanup", *(f"r{number:02}" for number in range(12))]
+    PeriodicTask.objects.bulk_create([PeriodicTask(name=name, task="t", interval=every) for name in names])
+    message = "12 rows are managed by nobody: r00, r01, r02, r03, r04, r05, r06, r07, r08, r09 and 2 more"
+
+    assert infos(healthy) == {"SS335": (message, "`schedsync import database` writes them as YAML")}
+    PeriodicTask.objects.filter(name__gt="r00").delete()
+    assert infos(healthy)["SS335"][0] == "1 row is managed by nobody: r00"
+
+
+def test_what_the_settings_define_is_named_before_it_is_managed(healthy: Project, settings: Any) -> None:
+    settings.CELERY_BEAT_SCHEDULE = {
+        name: {"task": "t", "schedule": 5} for name in ("b", "a", "celery.backend_cleanup")
+    }
+    message, hint = infos(healthy)["SS308"]
+
+    assert message == (
+        "2 schedules are defined in CELERY_BEAT_SCHEDULE, so that Beat writes each row again at its start: a, b"
+    )
+    assert hint == "to manage them, define them in the files and delete them there"
+    settings.CELERY_BEAT_SCHEDULE["one"] = settings.CELERY_BEAT_SCHEDULE["a"]
+    assert "SS306" in codes(healthy)
+
+
+def test_what_git_does_not_manage_is_no_system_check(healthy: Project, settings: Any) -> None:
+    every = IntervalSchedule.objects.create(every=7, period="minutes")
+    PeriodicTask.objects.bulk_create([PeriodicTask(name="mine", task="t", interval=every)])
+    settings.CELERY_BEAT_SCHEDULE = {"a": {"task": "t", "schedule": 5}}
+    found = [message.id for message in check_database(databases=[healthy.using])]
+
+    assert {"SS308", "SS335"}.isdisjoint(str(code).removeprefix("schedsync.") for code in found)
