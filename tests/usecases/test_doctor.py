@@ -279,7 +279,7 @@ def test_what_the_settings_define_is_named_before_it_is_managed(healthy: Project
     assert message == (
         "2 schedules are defined in CELERY_BEAT_SCHEDULE, so that Beat writes each row again at its start: a, b"
     )
-    assert hint == "to manage them, define them in the files and delete them there"
+    assert hint == "`schedsync import settings` writes them as YAML, and a patch that deletes them there"
     settings.CELERY_BEAT_SCHEDULE["one"] = settings.CELERY_BEAT_SCHEDULE["a"]
     assert "SS306" in codes(healthy)
 
