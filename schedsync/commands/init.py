@@ -77,7 +77,19 @@ def init(database: DatabaseOptions, options: InitOptions) -> int:
         files, skipped = _files(chosen, layout, found, result)
         write_new(files)
         comparison = compare_written(existing, result, progress) if result.schedules else None
-    report = Report(found, chosen, layout, result, files, skipped, existing.sets, comparison, again, rules.environment)
+    report = Report(
+        found,
+        chosen,
+        layout,
+        result,
+        files,
+        skipped,
+        existing.sets,
+        comparison,
+        again,
+        rules.environment,
+        database.database,
+    )
     show(lambda paint: report_text(report, paint))
     return 2 if comparison is not None and comparison.differs else 0
 

@@ -13,8 +13,6 @@ from schedsync.commands.import_settings import PATCH, by_hand_lines, git_apply, 
 from schedsync.commands.imported import left_out_lines, secret_lines
 from schedsync.commands.init_questions import ENVIRONMENT
 from schedsync.core.setup import Choices, Found, Layout
-from schedsync.render.run_comparison import text as comparison_text
-from schedsync.render.run_comparison import verdict
 from schedsync.render.setup_files import EDITOR, ProjectFile
 from schedsync.render.text import Paint
 from schedsync.render.words import counted, printable
@@ -28,8 +26,8 @@ if TYPE_CHECKING:
 class Report:
     """What was done.
 
-    ``skipped`` are the files that were there already, ``program`` are the words before a verb, and ``environment`` is
-    the one of this process and database, or None.
+    ``skipped`` are the files that were there already, ``program`` are the words before a verb, ``environment`` is the
+    one of this process and database, or None, and ``database`` is the alias that was given, or None.
     """
 
     found: Found
@@ -42,6 +40,7 @@ class Report:
     comparison: RunComparison | None
     program: str
     environment: str | None
+    database: str | None
 
 
 def report_text(report: Report, paint: Paint) -> str:
@@ -103,7 +102,10 @@ def _managed(report: Report) -> Iterator[str]:
 def _compared(report: Report, paint: Paint) -> Iterator[str]:
     value = report.comparison
     if value is not None:
-        yield comparison_text(value, paint) if value.differs else verdict(value)
+        # Imports Celery, which `--help` must not wait for.
+        from schedsync.render.run_comparison import text, verdict
+
+        yield text(value, paint) if value.differs else verdict(value)
 
 
 def _next(report: Report) -> Iterator[str]:
@@ -116,13 +118,14 @@ def _next(report: Report) -> Iterator[str]:
 def _steps(report: Report) -> Iterator[list[str]]:
     patch, environments = report.result.of.patch, report.choices.environments
     target = ENVIRONMENT if ENVIRONMENT in environments else environments[-1]
+    alias = f" --database {quote(report.database)}" if report.database else ""
     if command := git_apply(patch, PATCH):
         yield [f"{command} && rm {PATCH}"]
     if patch.by_hand:
         yield [f"delete {counted(len(patch.by_hand), 'entry', 'entries')} from the settings by hand, as said above"]
-    yield [f"{report.program} plan{_flags(report)}"]
+    yield [f"{report.program} plan{_flags(report)}{alias}"]
     yield _commit(report) if report.found.has_git else ["keep the files in Git: there is no repository yet"]
-    yield [f"{report.program} apply -e {quote(target)} --yes    # in the release step, after `migrate`"]
+    yield [f"{report.program} apply -e {quote(target)} --yes{alias}    # in the release step, after `migrate`"]
 
 
 def _flags(report: Report) -> str:

@@ -106,7 +106,7 @@ def test_other_answers_count_and_wrong_ones_are_asked_again(project: Project, ty
     text = (project.root / "schedsync.toml").read_text()
     assert ('set = "team a"\n' in text, 'environments = ["staging", "eu", "us"]\n' in text) == (True, True)
     assert not (project.root / ".github/workflows").exists()
-    assert "apply -e us --yes" in done.out
+    assert f"schedsync apply -e us --yes --database {project.using}    # in the" in done.out
 
 
 @pytest.mark.one_database
@@ -175,7 +175,7 @@ def test_what_django_s_settings_allow_and_name_is_proposed(project: Project) -> 
     assert (refused.code, "SCHEDSYNC_ALLOWED_SETS allows only team-a" in refused.err) == (64, True)
     text = (project.root / "schedsync.toml").read_text()
     assert ('set = "team-a"\n' in text, 'environments = ["staging", "production"]\n' in text) == (True, True)
-    assert "schedsync plan -e staging\n" in done.out
+    assert f"schedsync plan -e staging --database {project.using}\n" in done.out
 
 
 @pytest.mark.one_database
@@ -191,7 +191,7 @@ def test_runs_that_differ_are_listed(project: Project) -> None:
     other = compare_written(existing, result)
     found = Found("shop", "5.2", "shop", 26, 0, 0, "stock", None, False, False)
     choices, layout = Choices("shop", ("production",), None), Layout(Path(), "", "schedules")
-    report = Report(found, choices, layout, result, {}, [], {}, other, "schedsync", None)
+    report = Report(found, choices, layout, result, {}, [], {}, other, "schedsync", None, None)
 
     assert (same.differs, other.differs) == (False, True)
     assert [difference.name for difference in other.differences] == ["sync"]

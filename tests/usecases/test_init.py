@@ -134,6 +134,9 @@ def test_the_guide_shows_what_init_prints(busy: Project) -> None:
     lines = [line for line in shown.splitlines() if not re.match(r"(Name|Environments|CI file|Compared)\b", line)]
 
     assert lines == [line for line in printed if not line.startswith("Compared")]
+    # A run more or less is at the edge of the 30 days, or in the night in which the clocks change.
+    runs = [int(re.search(r"([\d,]+) runs, none", text)[1].replace(",", "")) for text in (shown, "\n".join(printed))]
+    assert abs(runs[0] - runs[1]) < 10
 
 
 def test_files_are_written_for_the_people_who_read_them(busy: Project) -> None:
@@ -338,3 +341,13 @@ def test_the_project_is_named_by_what_says_something(shop: Project) -> None:
         path.write_text(text.replace("shop.settings", "config.settings").replace("shop.celery", "config.celery"))
 
     assert init(shop).out.startswith("Found: shop (Django")
+
+
+def test_the_console_script_is_called_again_with_its_settings(busy: Project) -> None:
+    done = run(busy, "-m", "schedsync", "init", "--yes", "--settings", "shop.settings")
+    commands = steps(done)
+
+    assert done.code == 0, done.err
+    assert commands[1] == "schedsync --settings shop.settings plan"
+    for command in commands:
+        shell(busy, command)
