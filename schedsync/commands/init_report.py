@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from textwrap import indent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from schedsync.commands.import_settings import PATCH, by_hand_lines, git_apply, patch_text, row_lines
 from schedsync.commands.imported import left_out_lines, secret_lines
@@ -20,6 +20,10 @@ from schedsync.render.words import counted, printable
 if TYPE_CHECKING:
     from schedsync.calendar.run_comparison import RunComparison
     from schedsync.usecases.import_both import BothImport
+
+
+#: In characters.
+_LONGEST: Final = 75
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ def _steps(report: Report) -> Iterator[list[str]]:
         yield [f"delete {counted(len(patch.by_hand), 'entry', 'entries')} from the settings by hand, as said above"]
     yield [f"{report.program} plan{_flags(report)}{alias}"]
     yield _commit(report) if report.found.has_git else ["keep the files in Git: there is no repository yet"]
-    yield [f"{report.program} apply -e {quote(target)} --yes{alias}    # in the release step, after `migrate`"]
+    yield ["in the release step, after `migrate`:", f"{report.program} apply -e {quote(target)} --yes{alias}"]
 
 
 def _flags(report: Report) -> str:
@@ -140,9 +144,22 @@ def _commit(report: Report) -> list[str]:
     schedules = Path(report.layout.schedules)
     others = {PATCH, report.layout.root / EDITOR}
     paths = [path for path in report.files if path.parent != schedules and path not in others]
-    names = " ".join(quote(path.as_posix()) for path in [*paths, schedules, *_settings(report)])
-    push = ["git push -u origin schedules    # then open a pull request"] if report.found.has_remote else []
-    return ["git switch -c schedules", f"git add {names}", 'git commit -m "Keep schedules in Git"', *push]
+    names = [quote(path.as_posix()) for path in [*paths, schedules, *_settings(report)]]
+    lines = ["git switch -c schedules", *_git_add(names), 'git commit -m "Keep schedules in Git"']
+    if report.found.has_remote:
+        return ["commit, and open a pull request:", *lines, "git push -u origin schedules"]
+    return ["commit:", *lines]
+
+
+def _git_add(names: Iterable[str]) -> Iterator[str]:
+    """Yield commands that are short enough to be copied from a terminal, which breaks long lines."""
+    line = "git add"
+    for name in names:
+        if len(line) + len(name) > _LONGEST and line != "git add":
+            yield line
+            line = "git add"
+        line += f" {name}"
+    yield line
 
 
 def _settings(report: Report) -> list[Path]:

@@ -73,8 +73,8 @@ def init(project: Project, *words: str) -> Done:
 
 def steps(done: Done) -> list[str]:
     """The commands that a user is told to type."""
-    lines = done.out.split("\nNext\n")[1].splitlines()
-    return [re.sub(r"^ +(?:\d+\. )?", "", line).partition("    #")[0] for line in lines]
+    lines = [re.sub(r"^ +(?:\d+\. )?", "", line) for line in done.out.split("\nNext\n")[1].splitlines()]
+    return [line for line in lines if not line.endswith(":")]
 
 
 def written(project: Project) -> list[str]:
@@ -103,7 +103,8 @@ def test_the_steps_that_init_prints_move_in_without_changing_a_row(busy: Project
         "git apply schedsync-settings.patch && rm schedsync-settings.patch",
         "python manage.py schedsync plan",
         "git switch -c schedules",
-        "git add schedsync.toml .github/workflows/schedules.yml .pre-commit-config.yaml schedules shop/settings.py",
+        "git add schedsync.toml .github/workflows/schedules.yml",
+        "git add .pre-commit-config.yaml schedules shop/settings.py",
         'git commit -m "Keep schedules in Git"',
         "python manage.py schedsync apply -e production --yes",
     ]
@@ -268,7 +269,7 @@ def test_a_project_below_the_root_of_the_repository(files: Project, below: Calla
         workflow = (files.root / ".github/workflows/schedules.yml").read_text()
         assert 'working-directory: "back end"\n' in workflow
         assert '- "back end/schedules/**"\n' in workflow
-        assert "git add schedsync.toml ../.github/workflows/schedules.yml ../.pre-commit-config.yaml" in commands[3]
+        assert "git add schedsync.toml ../.github/workflows/schedules.yml" in commands
         for command in commands:
             shell(inner, command)
         assert "back end/shop/settings.py" in repository.git.show("--stat", "--name-only")
@@ -307,30 +308,17 @@ def test_a_package_named_schedules_is_left_alone(busy: Project) -> None:
     assert (plan.code, "26 to adopt" in plan.out) == (0, True), plan.out + plan.err
 
 
-@pytest.mark.parametrize(
-    ("remote", "file", "kind"),
-    [
-        ("git@gitlab.example.org:shop/shop.git", None, "GitLab"),
-        ("https://github.com/shop/shop", None, "GitHub"),
-        ("ssh://git@git.example.org/github/gitlab.git", None, "no CI"),
-        ("https://github.com/shop/shop", ".gitlab-ci.yml", "GitLab"),
-    ],
-)
-def test_the_kind_of_ci_is_found(shop: Project, remote: str, file: str | None, kind: str) -> None:
+def test_gitlab_gets_a_file_to_include(shop: Project) -> None:
+    shop.write("stages: [test]\n", ".gitlab-ci.yml")
     with git.Repo(shop.root) as repository:
-        repository.create_remote("origin", remote)
-    if file:
-        shop.write("stages: [test]\n", file)
+        repository.create_remote("origin", "git@gitlab.example.org:shop/shop.git")
     done = init(shop)
+    lines = "    include:\n      - local: schedules.gitlab-ci.yml\n"
 
-    assert done.out.splitlines()[0].endswith(f", {kind}"), done.out
+    assert done.out.splitlines()[0].endswith(", GitLab")
+    assert f"`.gitlab-ci.yml` exists already; add to it:\n{lines}" in done.out
     assert "git push -u origin schedules" in steps(done)
-    if file:
-        lines = "    include:\n      - local: schedules.gitlab-ci.yml\n"
-        assert f"`.gitlab-ci.yml` exists already; add to it:\n{lines}" in done.out
-    else:
-        assert (shop.root / ".gitlab-ci.yml").exists() == (kind == "GitLab")
-    assert (shop.root / "schedules.gitlab-ci.yml").exists() == (kind == "GitLab")
+    assert (shop.root / "schedules.gitlab-ci.yml").exists()
 
 
 def test_the_project_is_named_by_what_says_something(shop: Project) -> None:
