@@ -68,6 +68,11 @@ CASES: list[tuple[str, str, list[str]]] = [
      ["SS201 2027-10-03 02:15 does not exist in Australia/Lord_Howe: it runs at 02:45"]),
     ("minutes that don't divide", 'a: {task: t, crontab: "*/7 * * * *"}',
      ["SS204 every 7 minutes does not divide the hour: the last step lasts 4"]),
+    *((f"{days} on a weekday", f'a: {{task: t, crontab: "0 9 {days} * {weekday}"}}', [])
+      for days, weekday in (("1-7", "mon"), ("8-14", "tue"), ("25-31", "fri"), ("1-3", "mon-fri"), ("7,1-6", "1,2"))),
+    *((f"{days} and a weekday", f'a: {{task: t, crontab: "0 9 {days} * {weekday}"}}',
+       [f"SS203 day of month `{days}` and day of week `{number}` must both match"])
+      for days, weekday, number in (("1", "mon", "1"), ("1-8", "mon", "1"), ("1,3", "fri", "5"), ("1,15", "sun", "0"))),
     ("an interval in microseconds", "a: {task: t, every: 250us, expires_after: 1s}",
      ["SS205 every 250us: Beat cannot send that often, only a few thousand messages a second at most",
       "SS208 `expires_after: 1s` is longer than the 1s to the next run"]),
