@@ -104,7 +104,7 @@ def _reporter(
             place = problem.schedule.at(problem.key)
             lines = ignores.get(place.path, {})
             if not any(rule.code in lines.get(line, ()) for line in (place.line, problem.schedule.location.line)):
-                add(Finding(rule.code, problem.message, place, problem.hint, severity))
+                add(Finding(rule.code, problem.message, place, problem.hint, severity, problem.names))
 
     return report
 

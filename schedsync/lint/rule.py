@@ -42,12 +42,16 @@ class Context:
 
 
 class Found(NamedTuple):
-    """One problem of one schedule: a message of one line, the key at fault, and the remedy."""
+    """One problem of one schedule: a message of one line, the key at fault, and the remedy.
+
+    ``names`` are the names of all schedules that it is about, where it is about several and is shown at one of them.
+    """
 
     schedule: Schedule
     message: str
     key: str | None = None
     hint: str | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
