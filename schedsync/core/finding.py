@@ -91,7 +91,7 @@ CODES: Mapping[str, str] = {
     "SS201": "a time that daylight saving skips at the next change of the clock",
     "SS202": "a time that occurs twice at the next change of the clock",
     "SS203": "a crontab that restricts both the day of the month and the day of the week",
-    "SS204": "a step of hours that does not divide the day, or of minutes that does not divide the hour",
+    "SS204": "a step that does not divide what it counts in: the hour, the day, the week, the month or the year",
     "SS205": "an interval under a second, or starts that are closer together than the task's time limit",
     "SS206": "more than `max_starts` schedules that start in the same minute",
     "SS207": "an interval of a minute or less whose messages never expire",
