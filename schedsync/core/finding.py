@@ -94,7 +94,7 @@ CODES: Mapping[str, str] = {
     "SS204": "a step that does not divide what it counts in: the hour, the day, the week, the month or the year",
     "SS205": "an interval under a second, or starts that are closer together than the task's time limit",
     "SS206": "more than `max_starts` schedules that start in the same minute",
-    "SS207": "an interval of a minute or less whose messages never expire",
+    "SS207": "a schedule that runs each minute or more often, and whose messages never expire",
     "SS208": "`expires_after` longer than the time to the next run",
     "SS209": "a one-off with a recurring timing and no `start_at`",
     "SS210": "an `at` that `start_at` or `expires_at` contradicts",

@@ -101,6 +101,14 @@ CASES: list[tuple[str, str, list[str]]] = [
      ["SS205 starts every 300 s, but its time limit lets a run take 600 s"]),
     ("a quick interval", "a: {task: t, every: 10s}",
      ["SS207 every 10s without `expires_after`: an hour without workers leaves 360 messages"]),
+    *((text, f'a: {{task: t, crontab: "{text}"}}',
+       ["SS207 every 1m without `expires_after`: an hour without workers leaves 60 messages"])
+      for text in ("* * * * *", "* 9-17 * * mon-fri", "*/1 * * * *")),
+    *((text, f'a: {{task: t, crontab: "* * * * *", {text}}}', [])
+      for text in ("expires_after: 1m", "expires_at: 2099-01-01T00:00:00Z", "enabled: false, disabled_reason: r")),
+    ("every other minute", 'a: {task: t, crontab: "*/2 * * * *"}', []),
+    ("an open minute is SS223's alone", 'a: {task: t, crontab: "* 9 * * *"}',
+     ["SS223 runs 60 times a day: its minute is left open"]),
     ("a late expiry on weekdays", 'a: {task: t, crontab: "0 9 * * mon-fri", expires_after: 2d}',
      ["SS208 `expires_after: 2d` is longer than the 1d to the next run"]),
     ("an end before its instant", "a: {task: t, at: 2030-01-02T00:00:00Z, expires_at: 2030-01-01T00:00:00Z}",
@@ -145,7 +153,9 @@ def test_a_herd_is_named_once_with_an_offset_that_stays(files: Project) -> None:
 
 
 def test_where_all_minutes_are_busy_nobody_is_a_herd(files: Project) -> None:
-    busy = "\n".join(f'job-{n:02}: {{task: t, crontab: "* * * * *", args: [{n}]}}' for n in range(40))
+    busy = "\n".join(
+        f'job-{n:02}: {{task: t, crontab: "* * * * *", expires_after: 1m, args: [{n}]}}' for n in range(40)
+    )
 
     assert found(files, busy) == []
 
