@@ -27,6 +27,7 @@ from schedsync.lint import (
     owner_missing,
     past,
     secret,
+    short_months,
     skipped_time,
     too_frequent,
     twice,
@@ -62,6 +63,7 @@ RULES: Mapping[str, Rule] = {
         own_beat.RULE,
         open_minute.RULE,
         never_happens.RULE,
+        short_months.RULE,
     )
 }
 

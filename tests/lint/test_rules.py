@@ -89,6 +89,18 @@ CASES: list[tuple[str, str, list[str]]] = [
         "0,40 * * * *", "*/20 * * * *", "H/15 * * * *", "0 8-18/3 * * *", "5-59/9 * * * *", "0 9 1 */4 *",
         "0 9 * * 1,3,5", "0 9 1-31/1 * *", "0 9 */1 * */1", "@hourly", "0 6,13,20 * * *", "H(0-29)/7 * * * *",
     )),
+    *((f"days {days}", f'a: {{task: t, crontab: "0 9 {days} *"}}', [f"SS225 {message}"]) for days, message in (
+        ("31 *", "day 31 does not exist in February, April, June, September and November: nothing runs for it then"),
+        ("15,30 *", "day 30 does not exist in February: nothing runs for it then"),
+        ("30,31 *", "day 30 does not exist in February: nothing runs for it then"),
+        ("31 1-4", "day 31 does not exist in February and April: nothing runs for it then"),
+        ("29-31 *", "day 29 exists in February only in leap years"),
+        ("29 feb", "day 29 exists in February only in leap years"),
+        ("28,31 6,9,12", "day 31 does not exist in June and September: nothing runs for it then"),
+    )),
+    *((f"days {days}", f'a: {{task: t, crontab: "0 9 {days}"}}', []) for days in (
+        "28-31 * *", "20-31 * *", "31 1,3,5,7,8,10,12 *", "29,30 3-12 *", "1,15,28 * *", "H * *", "29-31 * mon",
+    )),
     *((f"{days} on a weekday", f'a: {{task: t, crontab: "0 9 {days} * {weekday}"}}', [])
       for days, weekday in (("1-7", "mon"), ("8-14", "tue"), ("25-31", "fri"), ("1-3", "mon-fri"), ("7,1-6", "1,2"))),
     *((f"{days} and a weekday", f'a: {{task: t, crontab: "0 9 {days} * {weekday}"}}',
