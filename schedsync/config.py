@@ -18,7 +18,7 @@ from schedsync.core.finding import did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.names import set_name_problem, shortened
 from schedsync.core.refusal import MAX_STOP_PERCENT, MAX_STOPS, Limits
-from schedsync.core.timing import TimingError
+from schedsync.core.timing import UNITS, TimingError, duration
 from schedsync.errors import InvalidConfiguration, WrongUsage
 from schedsync.lint.rule import MAX_STARTS, Options
 from schedsync.schemas.validator import CONFIG, conforms, errors
@@ -201,6 +201,7 @@ def _lint_options(table: Mapping[str, Any]) -> Options:
         severities=table.get("severity", {}),
         max_starts=int(table.get("max_starts", MAX_STARTS)),
         queues=tuple(table.get("queues", ())),
+        queue_waits={queue: -(-duration(wait) // UNITS["s"]) for queue, wait in table.get("queue_waits", {}).items()},
     )
 
 

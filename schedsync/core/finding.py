@@ -113,6 +113,7 @@ CODES: Mapping[str, str] = {
     "SS223": "a crontab with an open minute, hour or day below a narrow field",
     "SS224": "a sun event that never happens at that place, or coordinates that look swapped",
     "SS225": "a day from 29 to 31 that some of its months do not have",
+    "SS226": "`expires_after` shorter than a message may wait in its queue",
     "SS301": "`USE_TZ` is off",
     "SS302": "`DJANGO_CELERY_BEAT_TZ_AWARE` is off",
     "SS303": "an unknown `CELERY_TIMEZONE`",

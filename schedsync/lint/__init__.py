@@ -17,6 +17,7 @@ from schedsync.lint import (
     disabled_without_reason,
     doubled_time,
     dropped,
+    early_expiry,
     herd,
     installed_fault,
     late_expiry,
@@ -64,6 +65,7 @@ RULES: Mapping[str, Rule] = {
         open_minute.RULE,
         never_happens.RULE,
         short_months.RULE,
+        early_expiry.RULE,
     )
 }
 

@@ -21,6 +21,7 @@ class Options:
 
     ``select``, ``extend_select`` and ``ignore`` are codes, or prefixes of codes; without ``select`` all rules run but
     those with ``opt_in``. ``severities`` are by code. ``queues`` are the known queues, empty where none are configured.
+    ``queue_waits`` are the seconds that a message may wait, by queue; `*` is for all other queues.
     """
 
     select: tuple[str, ...] | None = None
@@ -29,6 +30,7 @@ class Options:
     severities: Mapping[str, Severity] = field(default_factory=dict)
     max_starts: int = MAX_STARTS
     queues: tuple[str, ...] = ()
+    queue_waits: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,41 @@ def test_what_is_found_is_said_in_words(files: Project, schedules: str, expected
     assert [f"{one.code} {one.message}" for one in found(files, schedules, known=known)] == expected
 
 
+WAITS = {"reports": 600, "*": 30}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "waits", "message", "hint"),
+    [
+        ("every: 1h, expires_after: 4s", {}, "4s` is shorter than the 5s that a message may wait in its queue",
+         "`expires_after: 5s` or more"),
+        ("every: 1h, expires_after: 5s", {}, None, None),
+        ("every: 4s, expires_after: 4s", {}, None, None),
+        ("every: 1h, expires_after: 2s", {"*": 0}, None, None),
+        ("every: 1h, expires_after: 9m, queue: reports", WAITS,
+         "9m` is shorter than the 10m that a message may wait in queue `reports`", "`expires_after: 10m` or more"),
+        ("every: 1h, expires_after: 10m, queue: reports", WAITS, None, None),
+        ("every: 1m, expires_after: 1m, queue: reports", WAITS,
+         "1m` is shorter than the 10m that a message may wait in queue `reports`", "run it less often, or add workers"),
+        ("every: 1h, expires_after: 20s, queue: other", WAITS,
+         "20s` is shorter than the 30s that a message may wait in queue `other`", "`expires_after: 30s` or more"),
+        ("every: 1h, expires_after: 20s", WAITS,
+         "20s` is shorter than the 30s that a message may wait in its queue", "`expires_after: 30s` or more"),
+        ("every: 1h, expires_after: 3s, queue: other", {"reports": 600},
+         "3s` is shorter than the 5s that a message may wait in queue `other`", "`expires_after: 5s` or more"),
+        ("at: 2099-01-01T00:00:00Z, expires_after: 3s", {},
+         "3s` is shorter than the 5s that a message may wait in its queue", "`expires_after: 5s` or more"),
+    ],
+)  # fmt: skip
+def test_an_expiry_is_compared_with_the_wait_of_its_queue(
+    files: Project, schedule: str, waits: dict[str, int], message: str | None, hint: str | None
+) -> None:
+    findings = found(files, f"a: {{task: t, {schedule}}}", Options(select=("SS226",), queue_waits=waits))
+
+    expected = [(f"`expires_after: {message}", hint)] if message else []
+    assert [(one.message, one.hint) for one in findings] == expected
+
+
 def test_a_herd_is_named_once_with_an_offset_that_stays(files: Project) -> None:
     herd = "\n".join(f'job-{n:02}: {{task: t, crontab: "0 3 * * *", args: [{n}]}}' for n in range(12))
     first = found(files, herd, Options(max_starts=10))
