@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -10,6 +11,7 @@ from typing import Literal
 from schedsync.core.location import Location
 
 Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ CODES: Mapping[str, str] = {
     "SS176": "a schedule that is taken over from another set",
     "SS177": "a name under `removed` or `renamed_from` whose row this set does not manage, so that it stays",
     "SS178": "files that differ from the commit that they are applied as",
+    "SS190": "rules of another package that cannot be used, or that failed",
+    "SS191": "a code under `[lint]` that no rule has, neither ours nor that of an installed package",
     "SS201": "a time that daylight saving skips at the next change of the clock",
     "SS202": "a time that occurs twice at the next change of the clock",
     "SS203": "a crontab that restricts both the day of the month and the day of the week",
@@ -142,6 +146,8 @@ CODES: Mapping[str, str] = {
 #: The lint rules, which the configuration and comments can switch off. SS222 is a review's alarm: nothing silences it.
 RULE_CODES = tuple(code for code in CODES if code.startswith("SS2") and code != "SS222")
 
+#: The codes of other packages' rules. Those that begin with SS are ours.
+PACKAGE_CODE = re.compile(r"(?!SS)[A-Z]{2,10}[0-9]{1,4}\Z", re.ASCII)
 
 #: A comparison takes time by the square of the length. No known word is longer than this.
 _LONGEST_WORD = 250
