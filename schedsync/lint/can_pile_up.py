@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schedsync.core.schedule import Schedule
-from schedsync.core.timing import Crontab, Interval, Timing
+from schedsync.core.timing import UNITS, Crontab, Interval, Timing, duration_text
 from schedsync.lint.open_minute import narrow_level
 from schedsync.lint.rule import Context, Found, Rule
 
-_MINUTE, _HOUR = 60 * 10**6, 3600 * 10**6
+_MINUTE, _HOUR = UNITS["m"], UNITS["h"]
 
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
@@ -20,8 +20,9 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     if period is not None:
         message = f"{period} without `expires_after`: an hour without workers leaves "
         message += f"{_HOUR // period.microseconds:,} messages"
+        expiry = duration_text(max(1, period.microseconds // UNITS["s"]))
         key = "every" if isinstance(spec.timing, Interval) else "crontab"
-        yield Found(schedule, message, key, f"`expires_after: {str(period).removeprefix('every ')}`")
+        yield Found(schedule, message, key, f"`expires_after: {expiry}`")
 
 
 def _period(timing: Timing) -> Interval | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from datetime import timedelta
 from pathlib import Path
@@ -107,8 +108,9 @@ CASES: list[tuple[str, str, list[str]]] = [
        [f"SS203 day of month `{days}` and day of week `{number}` must both match"])
       for days, weekday, number in (("1", "mon", "1"), ("1-8", "mon", "1"), ("1,3", "fri", "5"), ("1,15", "sun", "0"))),
     ("an interval in microseconds", "a: {task: t, every: 250us, expires_after: 1s}",
-     ["SS205 every 250us: Beat cannot send that often, only a few thousand messages a second at most",
-      "SS208 `expires_after: 1s` is longer than the 1s to the next run"]),
+     ["SS205 every 250us: Beat cannot send that often, only a few thousand messages a second at most"]),
+    ("an expiry between two intervals", "a: {task: t, every: 1500000us, expires_after: 2s}",
+     ["SS208 `expires_after: 2s` is longer than the 1.5s to the next run"]),
     ("faster than the limit", "a: {task: shop.tasks.slow, every: 5m}",
      ["SS205 starts every 300 s, but its time limit lets a run take 600 s"]),
     ("a quick interval", "a: {task: t, every: 10s}",
@@ -149,6 +151,26 @@ def test_what_is_found_is_said_in_words(files: Project, schedules: str, expected
     known = "shop.tasks" in schedules
 
     assert [f"{one.code} {one.message}" for one in found(files, schedules, known=known)] == expected
+
+
+@pytest.mark.parametrize("timing", [
+    "every: 250us", "every: 999999us", "every: 1s", "every: 1500000us", "every: 2s", "every: 59s", "every: 1m",
+    "every: 1h", 'crontab: "* * * * *"', 'crontab: "*/7 * * * *"', 'crontab: "0 0 29 2 *"',
+    "solar: {event: sunset, latitude: 52, longitude: 13}",
+])  # fmt: skip
+@pytest.mark.parametrize("expiry", ["", ", expires_after: 1s", ", expires_after: 2s", ", expires_after: 100d"])
+@pytest.mark.parametrize("waits", [{}, {"*": 60}])
+def test_the_expiry_that_a_hint_proposes_is_right(
+    files: Project, timing: str, expiry: str, waits: dict[str, int]
+) -> None:
+    options = Options(select=("SS207", "SS208", "SS226"), queue_waits=waits)
+    findings = found(files, f"a: {{task: t, {timing}{expiry}}}", options)
+    proposals = re.findall(r"`(expires_after: \w+)`", " ".join(str(one.hint) for one in findings))
+    for proposal in proposals:
+        left = found(files, f"a: {{task: t, {timing}, {proposal}}}", options)
+        # Where messages wait longer than the time to the next run, no expiry is right.
+        assert [one.code for one in left if "add workers" not in str(one.hint)] == []
+    assert bool(proposals) == any("add workers" not in str(one.hint) for one in findings)
 
 
 WAITS = {"reports": 600, "*": 30}
