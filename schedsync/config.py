@@ -18,7 +18,7 @@ from schedsync.core.finding import did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.names import set_name_problem, shortened
 from schedsync.core.refusal import MAX_STOP_PERCENT, MAX_STOPS, Limits
-from schedsync.core.timing import TimingError
+from schedsync.core.timing import UNITS, TimingError, duration
 from schedsync.errors import InvalidConfiguration, WrongUsage
 from schedsync.lint.rule import MAX_STARTS, Options
 from schedsync.schemas.validator import CONFIG, conforms, errors
@@ -172,7 +172,7 @@ def config_of(file: Path, table: Mapping[str, Any], base: Path, matches: Callabl
         allowances=tuple(_allowance(file, entry) for entry in safety.get("allow", ())),
         controls=_controls(file, safety),
         repository_url=table.get("repository_url"),
-        lint=_lint_options(table.get("lint", {})),
+        lint=_lint_options(table.get("lint", {}), Location(file.as_posix(), 1, 1)),
     )
 
 
@@ -193,7 +193,7 @@ def _controls(file: Path, safety: Mapping[str, Any]) -> Controls:
         raise InvalidConfiguration(str(file), f"`safety.{error.key}` {error.problem}") from error
 
 
-def _lint_options(table: Mapping[str, Any]) -> Options:
+def _lint_options(table: Mapping[str, Any], place: Location) -> Options:
     return Options(
         select=tuple(table["select"]) if "select" in table else None,
         extend_select=tuple(table.get("extend_select", ())),
@@ -201,6 +201,8 @@ def _lint_options(table: Mapping[str, Any]) -> Options:
         severities=table.get("severity", {}),
         max_starts=int(table.get("max_starts", MAX_STARTS)),
         queues=tuple(table.get("queues", ())),
+        queue_waits={queue: -(-duration(wait) // UNITS["s"]) for queue, wait in table.get("queue_waits", {}).items()},
+        place=place,
     )
 
 
@@ -227,8 +229,8 @@ def _explained(error: Any) -> tuple[str, str | None]:
         known = list(error.schema["properties"])
         unknown = next(name for name in error.instance if name not in known)
         return f"unknown key `{'.'.join([*keys, unknown])}`", unknown_key_hint(unknown, known)
-    if error.validator == "enum" and keys[-1] in _RULE_KEYS:
-        hint = did_you_mean(str(error.instance), error.validator_value) or "`schedsync rules` lists them"
+    if error.validator == "anyOf" and keys[-1] in _RULE_KEYS:
+        hint = did_you_mean(str(error.instance), error.validator_value[0]["enum"]) or "`schedsync rules` lists them"
         return f"`{key}`: no rule `{shortened(error.instance)}`", hint
     subject = f"`{key}`" if isinstance(error.absolute_path[-1], str) else f"an item of `{key}`"
     if error.validator == "type" and key == "safety.allow":

@@ -52,6 +52,8 @@ ANSWERS = {
     "which values a function of the application may give?": "source_of",
     "where the values of a `for_each` come from?": "placeholders_of",
     "that a review cannot compare a definition?": "not_expanded",
+    "which rules of other packages are used?": "package_rules",
+    "that a rule of another package failed?": "bounded",
     "how many schedules a set may have?": "MAX_SCHEDULES",
     "that a file outside the directory is not read?": "OutsideError",
     "how a masked secret looks?": "MASK",

@@ -135,10 +135,9 @@ def _unique(schedules: Sequence[Schedule], report: Callable[[Finding], None]) ->
         twin = folded.setdefault(name.casefold(), schedule)
         if twin is not schedule:
             message = f"`{name}` differs only in case from `{twin.name}` at {twin.location}"
-            report(Finding("SS142", message, schedule.location, "MariaDB and MySQL treat both as the same name"))
-            continue
-        twin = alike.setdefault(_without_accents(name), schedule)
-        if twin is not schedule:
+            hint = "MariaDB and MySQL usually treat both as the same name, and refuse them; rename one of them"
+            report(Finding("SS142", message, schedule.location, hint, "warning"))
+        elif (twin := alike.setdefault(_without_accents(name), schedule)) is not schedule:
             message = f"`{name}` and `{twin.name}` at {twin.location} are one name for some databases"
             hint = "some collations of MariaDB and MySQL ignore accents, or which emoji it is; rename one of them"
             report(Finding("SS147", message, schedule.location, hint, "warning"))

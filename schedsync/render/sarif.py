@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from schedsync import __version__
 from schedsync.core.finding import CODES, RULE_CODES, Finding
+from schedsync.lint import all_rules
 from schedsync.render.json_ import dump
 from schedsync.render.words import printable
 
@@ -41,12 +42,13 @@ def findings(found: Sequence[Finding]) -> str:
 
 
 def _rule(code: str, severity: str) -> dict[str, Any]:
-    summary = CODES.get(code, code).replace("`", "")
+    rules = all_rules()
+    summary = (rules[code].summary if code in rules else CODES.get(code, code)).replace("`", "")
     return {
         "id": code,
         "shortDescription": {"text": summary},
         "fullDescription": {"text": summary},
-        "help": {"text": f"`schedsync rules {code}` explains it." if code in RULE_CODES else summary},
+        "help": {"text": f"`schedsync rules {code}` explains it." if code in RULE_CODES or code in rules else summary},
         "defaultConfiguration": {"level": _LEVELS[severity]},
         "properties": {"problem.severity": _SEVERITIES[severity], "tags": ["schedules"]},
     }

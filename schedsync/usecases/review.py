@@ -16,7 +16,7 @@ from schedsync.files.one_file import ReadFile
 from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, combine
 from schedsync.git.repository import open_repository
-from schedsync.lint import lint_each, lint_whole
+from schedsync.lint import lint_each, lint_packages, lint_whole
 from schedsync.lint.rule import Context
 from schedsync.review.novelty import Owners, new_findings
 from schedsync.review.result import EnvironmentReview, Request, Review
@@ -124,7 +124,8 @@ class _Comparison:
         return findings
 
     def _together(self, reading: ScheduleSet, desired: Desired) -> list[Finding]:
-        return lint_whole(self._context(tuple(desired.schedules.values())), reading.ignores)
+        context = self._context(tuple(desired.schedules.values()))
+        return [*lint_packages(context.options, reading.ignores), *lint_whole(context, reading.ignores)]
 
     def _context(self, schedules: Sequence[Schedule]) -> Context:
         # The head's rules judge both sides, so that switching a rule on makes no old finding new.

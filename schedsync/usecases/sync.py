@@ -41,6 +41,8 @@ from schedsync.usecases.target import Files, Target, files_of, plan_request
 
 _TRIES = 3
 _NOTHING = Assertion()
+#: Findings about names that some databases take for one.
+_GUESSED = ("SS142", "SS147")
 
 
 def plan(target: Target) -> Plan:
@@ -84,7 +86,7 @@ def _observe(target: Target, files: Files) -> tuple[PlanRequest, Binding | None,
 
 def _unless_asked(findings: Sequence[Finding], same: SameNames | None) -> list[Finding]:
     """Return the findings without guesses at collations, where the database itself was asked."""
-    return [finding for finding in findings if same is None or finding.code != "SS147"]
+    return [finding for finding in findings if same is None or finding.code not in _GUESSED]
 
 
 def _with_editors(using: str, plan: Plan) -> Plan:

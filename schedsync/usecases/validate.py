@@ -12,7 +12,7 @@ from schedsync.core.schedule import Schedule
 from schedsync.core.sources import no_sources
 from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import read_set, resolve_set
-from schedsync.lint import lint
+from schedsync.lint import lint, lint_packages
 from schedsync.lint.rule import Context
 from schedsync.planning import controls
 from schedsync.planning.allowances import ended
@@ -44,6 +44,7 @@ def validate(
         check_set(snapshot, config.set)
     files = read_set(config, progress, sources=snapshot.source if snapshot else no_sources)
     findings = [*files.findings, *ended(config.allowances, now, config.place)]
+    findings += lint_packages(config.lint, files.ignores)
     application = snapshot.application if snapshot else None
     names: set[str] = set()
     for name in files.environments(config, environment):

@@ -432,6 +432,46 @@ def test_fewer_of_a_herd_are_no_new_herd(checkout: Checkout) -> None:
     assert [(one["code"], one["new"]) for one in checkout.json()["findings"]] == [("SS206", False)]
 
 
+def _herd(*names: str) -> str:
+    return "".join(f'  {name}: {{task: t, crontab: "0 0 * * *", args: [{name}]}}\n' for name in names)
+
+
+@pytest.mark.parametrize(
+    ("file", "names", "new"),
+    [
+        ("a", "abcdef", False),
+        ("moved/z", "abcdef", False),
+        ("moved/z", "bcdef", False),
+        ("moved/z", "xbcdef", False),
+        ("moved/z", "", False),
+        ("a", "abcdefghijkl", False),
+    ],
+)
+def test_a_herd_is_not_new_where_its_file_moves_or_its_first_schedule_goes(
+    checkout: Checkout, file: str, names: str, new: bool
+) -> None:
+    checkout.write("[lint]\nmax_starts = 3\n", "schedsync.toml")
+    checkout.schedules(_herd(*"abcdef"), "schedules/a.yaml")
+    checkout.schedules(_herd(*"opqrst"), "schedules/o.yaml")
+    checkout.commit()
+    checkout.repository.git.rm("schedules/a.yaml")
+    checkout.schedules(_herd(*names), f"schedules/{file}.yaml")
+    said = checkout.json()
+
+    assert [(one["code"], one["new"]) for one in said["findings"] if one["code"] == "SS206"] == [("SS206", new)]
+
+
+def test_of_two_herds_in_the_place_of_one_one_is_new(checkout: Checkout) -> None:
+    checkout.write("[lint]\nmax_starts = 3\n", "schedsync.toml")
+    checkout.schedules(_herd(*"abcdef"), "schedules/a.yaml")
+    checkout.schedules(_herd(*"opqrst"), "schedules/o.yaml")
+    checkout.commit()
+    checkout.schedules(_herd(*"abcdef").replace("0 0 * * *", "0 3 * * *"), "schedules/a.yaml")
+    said = checkout.json()
+
+    assert sorted((one["code"], one["new"]) for one in said["findings"]) == [("SS206", False), ("SS206", True)]
+
+
 def test_the_directory_that_is_gone_is_the_same_on_both_ways(checkout: Checkout) -> None:
     checkout.schedules(BEFORE)
     checkout.commit()
