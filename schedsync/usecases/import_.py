@@ -123,5 +123,5 @@ class _Files:
         }
 
     def _home(self, left_out: LeftOut) -> str:
-        file = None if left_out.spec is None else self.grouping.file(left_out.spec)
+        file = None if left_out.of is None else self.grouping.file(left_out.of)
         return file if file in self.members else next(iter(self.members))
