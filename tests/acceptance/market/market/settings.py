@@ -48,6 +48,8 @@ TEMPLATES = [
 DATABASES = {"default": json.loads(os.environ["MARKET_DATABASE"])}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+SCHEDSYNC_SOURCES = {"tenants": "market.tenants.active"}
+
 CELERY_BROKER_URL = "memory://"
 CELERY_TIMEZONE = "Europe/Berlin"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
