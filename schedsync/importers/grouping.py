@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import takewhile
-from typing import Literal
+from typing import Any, Literal
 
+from schedsync.core.names import natural_order
 from schedsync.core.observed import Typed
 from schedsync.core.schedule import Spec
 from schedsync.importers.draft import Draft
@@ -46,8 +47,8 @@ class Grouping:
     def sections(self, drafts: Sequence[Draft]) -> dict[str, list[Draft]]:
         """Return schedules by the titles of their groups, both in the order of their names."""
 
-        def place(draft: Draft) -> tuple[str, str, str]:
-            return self.title(draft.spec), draft.name.casefold(), draft.name
+        def place(draft: Draft) -> tuple[str, Any]:
+            return self.title(draft.spec), natural_order(draft.name)
 
         return _collected(sorted(drafts, key=place), self.title)
 

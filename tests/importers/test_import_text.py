@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -231,6 +232,17 @@ def test_rows_are_left_out_with_a_reason() -> None:
         "past": "completed, its time has passed",
         "dup": "its name differs only in case from `Dup`",
     }
+
+
+def test_names_are_in_the_order_of_people() -> None:
+    names = ["sync-10", "Mail", "sync-2", "load", "sync-2b", "news", "7"]
+    drafts = [draft(name, Spec("t", QUARTER, args=f'["{name}"]', kwargs='{"x":1}')) for name in names]
+    family = [draft(f"{name}-full", Spec("t", QUARTER, args=f'["{name}"]')) for name in ("v10", "v9", "v1")]
+
+    assert re.findall(r"^  \"?(\S+?)\"?:$", text_of(drafts).partition("schedules:")[2], re.MULTILINE) == [
+        "7", "load", "Mail", "news", "sync-2", "sync-2b", "sync-10",
+    ]  # fmt: skip
+    assert folded(family)[0].fields["for_each"] == {"value": ["v1", "v9", "v10"]}
 
 
 @pytest.mark.parametrize(
