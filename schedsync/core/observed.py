@@ -53,6 +53,16 @@ class Row:
         return spec is not None and spec.one_off and self.total_run_count > 0 and not is_ahead
 
 
+class Typed(NamedTuple):
+    """Columns of a row as somebody typed them: a spec has canonical JSON, and a broken row has no spec."""
+
+    task: str
+    queue: str | None
+    args: str
+    kwargs: str
+    headers: str
+
+
 @dataclass(frozen=True, slots=True)
 class Paused:
     """An operator's stop, until a time or until it is resumed; ``was_held`` where the schedule was held before."""

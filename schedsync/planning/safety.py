@@ -73,13 +73,13 @@ def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> I
     stops = sum(is_stop(change, situation.at) for change in changes)
     if limits.allow_stops is not None:
         if stops > limits.allow_stops:
-            yield _too_many(f"{stops} stops are more than the {limits.allow_stops} of --allow-stops", stops)
+            yield _too_many(f"{stops:,} stops are more than the {limits.allow_stops} of --allow-stops", stops)
         return
     if not situation.desired and limits.allow_empty:
         return
     percent = 100 * stops / situation.managed if situation.managed else 0
     if stops > limits.max_stops:
-        yield _too_many(f"{stops} stops are more than max_stops = {limits.max_stops}", stops)
+        yield _too_many(f"{stops:,} stops are more than max_stops = {limits.max_stops}", stops)
     elif stops > 1 and percent > limits.max_stop_percent:
         yield _too_many(
             f"{stops} stops are {percent:.0f} % of {situation.managed} managed schedules, "

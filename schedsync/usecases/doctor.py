@@ -210,11 +210,17 @@ def _schedule_rows(using: str) -> Iterator[Finding]:
         repeated = sum(count - 1 for count in Counter(read_values(rows, names)).values())
         if repeated:
             hint = "harmless, but Beat takes longer to load them"
-            yield Finding("SS330", f"{repeated:,} duplicate {kind} rows", hint=hint, severity="info")
+            rows_text = f"{repeated:,} duplicate {kind} {_rows_of(repeated)}"
+            yield Finding("SS330", rows_text, hint=hint, severity="info")
         orphans = unreferenced_rows(using, model).count()
         if orphans:
             hint = "`schedsync doctor --fix` deletes those that schedsync made; others may belong to another app"
-            yield Finding("SS331", f"{orphans:,} {kind} rows that no task uses", hint=hint, severity="info")
+            orphans_text = f"{orphans:,} {kind} {_rows_of(orphans)} that no task uses"
+            yield Finding("SS331", orphans_text, hint=hint, severity="info")
+
+
+def _rows_of(count: int) -> str:
+    return "row" if count == 1 else "rows"
 
 
 def _ledger(observed: Observed) -> Iterator[Finding]:
@@ -283,4 +289,4 @@ def _collect(using: str) -> Iterator[str]:
         orphans = set(unreferenced_rows(using, TIMING_MODELS[kind]).values_list("pk", flat=True)) & ids
         if orphans:
             collect_orphans(using, kind, orphans)
-            yield f"deleted {len(orphans):,} orphaned {kind} rows"
+            yield f"deleted {len(orphans):,} orphaned {kind} {_rows_of(len(orphans))}"

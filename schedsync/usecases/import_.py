@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from schedsync.core.names import natural_order
 from schedsync.errors import Failed
 from schedsync.files.progress import Progress, silent
 from schedsync.importers.draft import Draft, LeftOut, Secret
@@ -74,7 +75,7 @@ def write_drafts(
         texts,
         counts,
         taken,
-        tuple(sorted(gone, key=lambda each: each.name)),
+        tuple(sorted(gone, key=lambda each: natural_order(each.name))),
         tuple(secret for secret in secrets if secret.name in taken),
     )
 
@@ -132,5 +133,5 @@ class _Files:
         }
 
     def _home(self, left_out: LeftOut) -> str:
-        file = None if left_out.spec is None else self.grouping.file(left_out.spec)
+        file = None if left_out.of is None else self.grouping.file(left_out.of)
         return file if file in self.members else next(iter(self.members))
