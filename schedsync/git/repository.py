@@ -13,7 +13,7 @@ import re
 import shutil
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from schedsync.errors import Unavailable, WrongUsage
 from schedsync.files.discover import printable_path
 from schedsync.files.yaml import MAX_BYTES
 from schedsync.git.entries import Entry, bounded_entries, entries_of
+from schedsync.git.objects import MissingObject, Objects
 
 if TYPE_CHECKING:
     import git
@@ -68,6 +69,7 @@ class Repository:
 
     git: git.Git
     root: Path
+    objects: Objects = field(compare=False)
 
     def inside(self, path: Path) -> PurePosixPath:
         """Return a path relative to the root, without following links; raises WrongUsage if it is outside."""
@@ -82,6 +84,7 @@ class Repository:
         if commit is None:
             hint = "give BASE and HEAD as two arguments" if ".." in reference else "fetch it first, if it is elsewhere"
             if self.find("HEAD") is None:
+                self._check_readable()
                 hint = "the repository has no commit yet"
             elif self.shallow:
                 hint = "the clone is shallow: fetch it with `git fetch --depth=1 origin REF`, or `fetch-depth: 0` in CI"
@@ -95,10 +98,24 @@ class Repository:
         status, output = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
         return output if status == 0 and OBJECT_ID.match(output) else None
 
+    def _check_readable(self) -> None:
+        """Raise Unavailable if Git cannot read the repository, because of an extension that it does not know."""
+        status, _, error = self.git.execute(
+            ["git", "rev-parse", "--git-dir"], with_extended_output=True, with_exceptions=False
+        )
+        if status:
+            reason = printable_path(" ".join(str(error).split()))
+            raise Unavailable(f"Git cannot read this repository: {reason}", hint="a newer Git may be able to")
+
     @cached_property
     def shallow(self) -> bool:
         """Whether a part of the history was not fetched."""
         return self._run("rev-parse", "--is-shallow-repository") == (0, "true")
+
+    @cached_property
+    def algorithm(self) -> str:
+        """The name of the hash that gives objects their ids: `sha1` or `sha256`."""
+        return "sha256" if self._run("rev-parse", "--show-object-format") == (0, "sha256") else "sha1"
 
     def is_ancestor(self, older: str, newer: str) -> bool | None:
         """Say whether a commit, by its id, is an ancestor of another; None if one is missing."""
@@ -157,8 +174,7 @@ class Repository:
             yield from entries_of(popen.stdout)
             popen.stdout.read()
             if popen.wait():
-                hint = "fetch it: a partial or damaged clone cannot be reviewed"
-                raise Unavailable("a tree is not in this clone", hint=hint)
+                raise self._missing("a tree")
         finally:
             popen.kill()
             popen.wait()
@@ -179,21 +195,34 @@ class Repository:
         """Return the tree of a commit, by its id."""
         return Tree(self, commit)
 
-    def read(self, object_id: str) -> bytes:
-        """Return the bytes of a blob; raises OSError if it is missing, or larger than a file of a set may be."""
-        if self.size(object_id) > MAX_BYTES:
+    def read(self, object_id: str, name: str) -> bytes:
+        """Return the bytes of a blob; ``name`` is the path of the file, for messages.
+
+        Raises Unavailable if the blob is missing, OSError if it is larger than a file of a set may be.
+        """
+        if self.size(object_id, name) > MAX_BYTES:
             raise OSError(27, os.strerror(27))
         try:
-            return bytes(self.git.get_object_data(object_id)[3])
-        except ValueError as error:
-            raise OSError(0, "the object is not in this clone") from error
+            return self.objects.read(object_id)
+        except MissingObject as error:
+            raise self._missing(f"`{printable_path(name)}`") from error
 
-    def size(self, object_id: str) -> int:
-        """Return the size of a blob in bytes; raises OSError if it is missing."""
+    def size(self, object_id: str, name: str) -> int:
+        """Return the size of a blob in bytes; raises Unavailable if it is missing."""
         try:
-            return int(self.git.get_object_header(object_id)[2])
-        except ValueError as error:
-            raise OSError(0, "the object is not in this clone") from error
+            return self.objects.size(object_id)
+        except MissingObject as error:
+            raise self._missing(f"`{printable_path(name)}`") from error
+
+    def _missing(self, what: str) -> Unavailable:
+        status, _ = self._run("config", "--get-regexp", r"^remote\..*\.(promisor|partialclonefilter)$")
+        hint = "the repository is damaged; `git fsck` says more"
+        if status == 0:
+            hint = (
+                "it is a partial clone: fetch the rest with `git fetch --refetch --no-filter origin`, "
+                "or clone without `--filter` (in CI without `filter`)"
+            )
+        return Unavailable(f"{what} of a commit is not in this clone, so nothing was compared", hint=hint)
 
 
 def _absolute(path: Path) -> Path:
@@ -227,9 +256,11 @@ def open_repository(path: Path) -> Iterator[Repository]:
 
     command = git.Git(str(root))
     command.update_environment(**_QUIET, **_settings(), GIT_DIR=str(root / ".git"), GIT_WORK_TREE=str(root))
+    objects = Objects(command)
     try:
-        yield Repository(command, root)
+        yield Repository(command, root, objects)
     finally:
+        objects.close()
         command.clear_cache()
 
 

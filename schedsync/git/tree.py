@@ -57,9 +57,9 @@ def _text(tree: Tree, path: PurePosixPath, file: Path) -> str | None:
         return None
     if entry.mode == LINK:
         raise InvalidConfiguration(str(file), "a symbolic link, which is not followed in a commit")
-    if tree.repository.size(entry.id) > MAX_CONFIG_BYTES:
+    if tree.repository.size(entry.id, str(file)) > MAX_CONFIG_BYTES:
         raise InvalidConfiguration(str(file), "too large for a configuration")
-    return tree.repository.read(entry.id).decode("utf-8", "replace")
+    return tree.repository.read(entry.id, str(file)).decode("utf-8", "replace")
 
 
 def _with_path(config: Config, start: PurePosixPath) -> Config:
@@ -196,9 +196,9 @@ class _TreeReader:
 
     def _file(self, name: str, real: str, entry: Entry) -> SourceFile:
         repository = self.tree.repository
-        size = repository.size(entry.id)
+        size = repository.size(entry.id, name)
         # A file that is too large is refused by its size; its content is never needed.
-        content = (lambda: b"") if size > MAX_BYTES else lambda: repository.read(entry.id)
+        content = (lambda: b"") if size > MAX_BYTES else lambda: repository.read(entry.id, name)
         return SourceFile(name, size, content, self._beside(PurePosixPath(real).parent), entry.id)
 
     def _beside(self, directory: PurePosixPath) -> Callable[[str], bytes]:
@@ -211,7 +211,7 @@ class _TreeReader:
             _, entry = self.followed(path)
             if entry is None:
                 raise OSError(21, os.strerror(21))
-            return self.tree.repository.read(entry.id)
+            return self.tree.repository.read(entry.id, path)
 
         return read
 
@@ -228,7 +228,7 @@ class _TreeReader:
                 raise OSError(2, os.strerror(2))
             if entry.mode != LINK:
                 return path, entry
-            target = self.tree.repository.read(entry.id).decode("utf-8", "surrogateescape")
+            target = self.tree.repository.read(entry.id, path).decode("utf-8", "surrogateescape")
             path = self._normal(PurePosixPath(path).parent / target)
         raise OSError(40, "a loop of symbolic links")
 

@@ -54,7 +54,8 @@ def read_work_tree(
     here = [base for base in config.paths if base.exists() or base.is_symlink()]
     files, findings = read_files(here, config.root, config.within)
     inside = repository.inside(config.paths[0]).as_posix()
-    return Side(config, _read(config, files, findings, sources, progress=progress), inside, bool(here))
+    reading = _read(config, files, findings, sources, repository.algorithm, progress=progress)
+    return Side(config, reading, inside, bool(here))
 
 
 def read_revision(
@@ -80,7 +81,8 @@ def read_revision(
         config = replace(other.config, paths=(Path(other.path),), root=None)
     files, findings, there = read_tree(tree, config, shown)
     inside = PurePosixPath(config.paths[0].as_posix()).as_posix()
-    return Side(config, _read(config, files, findings, sources, other, progress), inside, there)
+    reading = _read(config, files, findings, sources, repository.algorithm, other, progress)
+    return Side(config, reading, inside, there)
 
 
 def _read(
@@ -88,6 +90,7 @@ def _read(
     files: Sequence[SourceFile],
     findings: Sequence[Finding],
     sources: Sources,
+    algorithm: str,
     other: Side | None = None,
     progress: Progress = silent,
 ) -> ScheduleSet:
@@ -99,7 +102,7 @@ def _read(
     reading = each(files, "reading", "files", progress)
 
     def read(file: SourceFile) -> ReadFile:
-        blob = file.blob or blob_id(file.content())
+        blob = file.blob or blob_id(file.content(), algorithm)
         known = at_hand.get((file.path, blob))
         return known or replace(read_file(file, config.environments, budget, sources), blob=blob)
 
