@@ -46,16 +46,6 @@ _SETTINGS = {
     # Git refuses repositories of other users, because their configuration could run programs; here it cannot.
     "safe.directory": "*",
 }
-#: Variables in which CI names the branch or the commit that a change will be merged into, and its reference.
-_TARGETS = (
-    ("GITHUB_BASE_REF", "refs/remotes/origin/{}"),
-    ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "{}"),
-    ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "refs/remotes/origin/{}"),
-)
-_DEFAULT_BRANCHES = (
-    "refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master",
-    "refs/heads/main", "refs/heads/master",
-)  # fmt: skip
 
 
 def blob_id(data: bytes, algorithm: str = "sha1") -> str:
@@ -82,7 +72,7 @@ class Repository:
         """Return the id of a commit by its name; raises WrongUsage if there is none."""
         commit = self.find(reference)
         if commit is None:
-            hint = "give BASE and HEAD as two arguments" if ".." in reference else "fetch it first, if it is elsewhere"
+            hint = "give one revision, not a range" if ".." in reference else "fetch it first, if it is elsewhere"
             if self.find("HEAD") is None:
                 self._check_readable()
                 hint = "the repository has no commit yet"
@@ -128,33 +118,17 @@ class Repository:
         urls = dict(line.split(" ", 1) for line in output.splitlines() if " " in line) if status == 0 else {}
         return urls.get("remote.origin.url") or next(iter(urls.values()), None)
 
-    def merge_base(self, head: str | None) -> str:
-        """Return the id of the commit at which ``head`` left the branch that it will be merged into.
-
-        ``head`` is a commit's id; None means the checked-out commit. Raises WrongUsage, with a hint what to fetch, if
-        the commit is not known.
-        """
-        tip = head or self.commit("HEAD")
-        status, output = self._run("merge-base", self._target(), tip)
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Return the id of the last commit that is in the history of two commits, by their ids; None without any."""
+        status, output = self._run("merge-base", one, other)
         commit = output.split("\n")[0]
-        if status == 0 and OBJECT_ID.match(commit):
-            return commit
-        hint = "give BASE"
-        if self.shallow:
-            hint = "fetch more of the history: `git fetch --unshallow`, or `fetch-depth: 0` in CI; or give BASE"
-        raise WrongUsage("cannot tell where this branch began", hint=hint)
+        return commit if status == 0 and OBJECT_ID.match(commit) else None
 
-    def _target(self) -> str:
-        """Return the id of the commit that the checked-out commit will be merged into."""
-        for variable, pattern in _TARGETS:
-            name = os.environ.get(variable)
-            if name and _REFERENCE.match(name) and (commit := self.find(pattern.format(name))):
-                return commit
-        for name in _DEFAULT_BRANCHES:
-            if commit := self.find(name):
-                return commit
-        hint = "give BASE, or fetch the default branch: `git fetch origin main`"
-        raise WrongUsage("no default branch to compare with", hint=hint)
+    def short_name(self, reference: str) -> str:
+        """Return the name of the branch that a full reference means, without `refs/heads/` or `refs/remotes/`."""
+        status, output = self._run("symbolic-ref", "--quiet", reference)
+        full = output if status == 0 and output else reference
+        return full.removeprefix("refs/heads/").removeprefix("refs/remotes/")
 
     def _run(self, *words: str) -> tuple[int, str]:
         """Return the exit status and the output of Git; the caller has checked that no value can become an option."""

@@ -15,6 +15,7 @@ from schedsync.errors import WrongUsage
 from schedsync.files.one_file import ReadFile
 from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, combine
+from schedsync.git.range import range_of
 from schedsync.git.repository import open_repository
 from schedsync.lint import lint_each, lint_whole
 from schedsync.lint.rule import Context
@@ -30,8 +31,8 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     """
     sources = request.snapshot.source if request.snapshot else no_sources
     with open_repository(Path(request.path or DEFAULT_PATH)) as repository:
-        head = repository.commit(request.head) if request.head else None
-        base = repository.commit(request.base) if request.base else repository.merge_base(head)
+        compared = range_of(repository, request.base, request.head)
+        base, head = compared.base, compared.head
         if head is None:
             after = read_work_tree(repository, request.path, sources, progress)
         else:
@@ -53,7 +54,7 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
         progress(f"comparing {name}" if name else "comparing")
         comparison.compare(name)
     findings = in_order(comparison.findings)
-    return Review(base, head, tuple(comparison.reviews), tuple(findings), frozenset(comparison.new))
+    return Review(base, head, tuple(comparison.reviews), tuple(findings), frozenset(comparison.new), compared.base_name)
 
 
 class _Comparison:
