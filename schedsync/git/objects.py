@@ -26,11 +26,11 @@ class Objects:
 
     def size(self, object_id: str) -> int:
         """Return the size of an object in bytes; raises MissingObject."""
-        return self._header(self._asked("--batch-check", object_id))
+        return self._header(self._asked("batch-check", object_id))
 
     def read(self, object_id: str) -> bytes:
         """Return the bytes of an object; raises MissingObject."""
-        stream = self._asked("--batch", object_id)
+        stream = self._asked("batch", object_id)
         size = self._header(stream)
         data: bytes = stream.read(size + 1)[:size]
         if len(data) < size:
@@ -49,12 +49,12 @@ class Objects:
                     stream.close()
         self._processes.clear()
 
-    def _asked(self, flag: str, object_id: str) -> Any:
+    def _asked(self, kind: str, object_id: str) -> Any:
         """Return the stream with Git's answer about an object."""
-        if flag not in self._processes:
-            words = ["git", "cat-file", flag]
-            self._processes[flag] = self._command.execute(words, as_process=True, istream=PIPE)
-        popen = self._processes[flag].proc
+        if kind not in self._processes:
+            words = ["git", "cat-file", f"--{kind}"]
+            self._processes[kind] = self._command.execute(words, as_process=True, istream=PIPE)
+        popen = self._processes[kind].proc
         try:
             popen.stdin.write(f"{object_id}\n".encode())
             popen.stdin.flush()

@@ -103,6 +103,6 @@ def _named_by_ci() -> list[tuple[str, str, str]]:
 
 
 def _how_to_fetch(repository: Repository, name: str) -> str:
-    depth = "--unshallow " if repository.shallow else ""
     what = name if OBJECT_ID.match(name) else f"+{_BRANCHES}{name}:{_REMOTE_BRANCHES}{name}"
-    return f"fetch it: `git fetch {depth}origin {shlex.quote(printable_path(what))}`, or `fetch-depth: 0` in CI"
+    fetch = "fetch it: `git fetch --unshallow origin" if repository.shallow else "fetch it: `git fetch origin"
+    return f"{fetch} {shlex.quote(printable_path(what))}`, or `fetch-depth: 0` in CI"

@@ -194,7 +194,7 @@ class Repository:
         if status == 0:
             hint = (
                 "it is a partial clone: fetch the rest with `git fetch --refetch --no-filter origin`, "
-                "or clone without `--filter` (in CI without `filter`)"
+                "or clone without a filter (in CI, leave out `filter`)"
             )
         return Unavailable(f"{what} of a commit is not in this clone, so nothing was compared", hint=hint)
 
