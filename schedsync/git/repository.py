@@ -97,6 +97,11 @@ class Repository:
             reason = printable_path(" ".join(str(error).split()))
             raise Unavailable(f"Git cannot read this repository: {reason}", hint="a newer Git may be able to")
 
+    def head_below(self, path: str) -> str | None:
+        """Return the commit of the repository in a directory, by its path from the root; None if there is none."""
+        root = self.root / path
+        return Repository(command := _command(root), root, Objects(command)).find("HEAD") if _has_git(root) else None
+
     @cached_property
     def shallow(self) -> bool:
         """Whether a part of the history was not fetched."""
@@ -212,7 +217,11 @@ def root_of(path: Path) -> Path | None:
 
 
 def _nearest_root(start: Path) -> Path | None:
-    return next((directory for directory in (start, *start.parents) if (directory / ".git").exists()), None)
+    return next((directory for directory in (start, *start.parents) if _has_git(directory)), None)
+
+
+def _has_git(directory: Path) -> bool:
+    return (directory / ".git").exists()
 
 
 @contextmanager
@@ -225,17 +234,23 @@ def open_repository(path: Path) -> Iterator[Repository]:
     program = shutil.which("git")
     if program is None or not Path(program).is_absolute():
         raise WrongUsage("Git is not installed", hint="a review needs it to read two revisions")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    import git
-
-    command = git.Git(str(root))
-    command.update_environment(**_QUIET, **_settings(), GIT_DIR=str(root / ".git"), GIT_WORK_TREE=str(root))
+    command = _command(root)
     objects = Objects(command)
     try:
         yield Repository(command, root, objects)
     finally:
         objects.close()
         command.clear_cache()
+
+
+def _command(root: Path) -> git.Git:
+    """Return the command `git` for the repository at a directory, which runs none of its programs."""
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    import git
+
+    command = git.Git(str(root))
+    command.update_environment(**_QUIET, **_settings(), GIT_DIR=str(root / ".git"), GIT_WORK_TREE=str(root))
+    return command
 
 
 def _settings() -> dict[str, str]:
