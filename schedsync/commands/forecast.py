@@ -25,6 +25,7 @@ from schedsync.commands.options import (
     verb,
 )
 from schedsync.commands.output import show, write
+from schedsync.commands.parameters import WholeNumber
 from schedsync.commands.terminal import progress_line
 from schedsync.config import SUFFIXES, is_pattern
 from schedsync.core.sources import no_sources
@@ -111,7 +112,7 @@ def _after(given: datetime | timedelta, base: datetime) -> datetime:
     ),
     option(
         "--count",
-        type=click.IntRange(1, 10_000),
+        type=WholeNumber(1, 10_000),
         metavar="N",
         help="Show N runs of each schedule; without `--until` the default is 5.",
     ),
