@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from schedsync.config import SUFFIXES
 from schedsync.core.finding import Finding
@@ -45,6 +46,10 @@ class SourceFile:
     blob: str | None = None
 
 
+#: Files that are not on the disk although the set has them, by the path of the configuration that they are below.
+Absent = Mapping[Path, Sequence[SourceFile]]
+
+
 def read_files(
     paths: Sequence[Path],
     root: Path | None = None,
@@ -52,16 +57,20 @@ def read_files(
     note: Note | None = None,
     *,
     enters: bool = True,
+    absent: Absent = MappingProxyType({}),
 ) -> tuple[list[SourceFile], list[Finding]]:
     """Read the files below the given paths; a path may be one file, and ``root`` the directory of its set.
 
     Returns the files in the order of their paths, each once, and findings about files that cannot be read and about
     paths that lead out of ``within``. ``note`` gets the real path and the bytes of each file that is read, and each
     link with the path in it. Without ``enters``, repositories within the directories are findings, and their files are
-    not read. Raises WrongUsage if a path does not exist: a missing set is not an empty one.
+    not read. ``absent`` files are added. Raises WrongUsage if a path does not exist: a missing set is not an empty one.
     """
     collector = _Collector(root, within, note or _forget, enters=enters)
     for base in paths:
+        collector.files += absent.get(base, ())
+        if not _exists(base) and base in absent:
+            continue
         if not _exists(base):
             raise WrongUsage(f"no such file or directory: `{base}`", hint="give the directory of the schedules as PATH")
         try:

@@ -160,6 +160,11 @@ class Repository:
             popen.stdout.close()
             popen.stderr.close()
 
+    def index(self, *words: str) -> str | None:
+        """Return the entries of the index, with what the work tree leaves out marked by an S; None on a failure."""
+        status, output = self._run("ls-files", "-z", "-t", "--stage", *words)
+        return output if status == 0 else None
+
     def entries(self, commit: str, paths: Sequence[PurePosixPath]) -> Mapping[str, Entry]:
         """Return the files, links and submodules of a commit at and below the paths, by their paths, in order.
 

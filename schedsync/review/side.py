@@ -17,6 +17,7 @@ from schedsync.files.one_file import ReadFile, read_file
 from schedsync.files.progress import Progress, each, silent
 from schedsync.files.schedule_set import ScheduleSet, set_of
 from schedsync.git.repository import Repository, blob_id
+from schedsync.git.sparse import absent_files
 from schedsync.git.submodules import checked_out_submodules, is_within, submodules_of
 from schedsync.git.tree import config_at, read_tree, shown_from
 
@@ -58,8 +59,9 @@ def read_work_tree(
     config = replace(config, within=repository.root, file=file)
     paths = [repository.inside(base) for base in config.paths]
     submodules = checked_out_submodules(repository, paths)
-    here = [base for base in config.paths if base.exists() or base.is_symlink()]
-    files, findings = read_files(here, config.root, config.within, enters=False)
+    absent = absent_files(config)
+    here = [base for base in config.paths if base.exists() or base.is_symlink() or base in absent]
+    files, findings = read_files(here, config.root, config.within, enters=False, absent=absent)
     shown = shown_from(repository.root)
     findings = _with_submodules(findings, [shown(path) for path in submodules])
     reading = _read(config, files, findings, sources, repository.algorithm, progress=progress)
