@@ -51,6 +51,7 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     comparison = _Comparison(request, before, after, now)
     comparison.add(configuration(before, after, now))
     comparison.add(_moved_submodules(before, after))
+    comparison.add(_pointers(before, after))
     for name in chosen:
         progress(f"comparing {name}" if name else "comparing")
         comparison.compare(name)
@@ -77,6 +78,16 @@ def _moved_submodules(before: Side, after: Side) -> Iterator[Finding]:
             message = f"the submodule `{printable_path(path)}` moves from {old} to {new}: its files are not compared"
             hint = "review it in its own repository, or keep the schedules in this one"
             yield Finding("SS165", message, after.place, hint)
+
+
+def _pointers(before: Side, after: Side) -> Iterator[Finding]:
+    """Yield an error for each file that only the base has as a pointer of Git LFS: nothing of it was compared."""
+    old, new = (
+        {each.location: each for each in side.reading.findings if each.code == "SS114"} for side in (before, after)
+    )
+    for place in (place for place in old if place not in new):
+        message = "a Git LFS pointer before the change: its schedules are not compared"
+        yield Finding("SS114", message, place, "a review can only read files that are outside of Git LFS")
 
 
 class _Comparison:
