@@ -6,6 +6,7 @@ wherever a command is started. Its shape is ``config.v1.schema.json``; this modu
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -92,31 +93,39 @@ def read_config(path: str | None, top: Path | None = None) -> Config:
     It is not searched above ``top``. Raises InvalidConfiguration.
     """
     start = Path(path or DEFAULT_PATH)
-    nearest = _nearest(start.absolute(), top)
+    nearest = _nearest(_absolute(start), top)
     if nearest is None:
         return Config(paths=(start,))
-    file, table = nearest
-    base = _as_shown(file.parent)
+    within, file, table = nearest
+    base = file.parent
     config = config_of(file, table, base, lambda pattern: _matches(file, base, pattern))
+    if not base.is_absolute():
+        config = replace(config, paths=tuple(Path(os.path.relpath(each)) for each in config.paths))
     if path is None:
-        return replace(config, within=file.parent)
+        return replace(config, within=within)
     return replace(config, paths=(start,), root=_root(start, config.paths))
 
 
 def _root(start: Path, paths: tuple[Path, ...]) -> Path | None:
     """Return the configured path that contains a file: the file may refer to everything below it."""
-    here = start.absolute()
-    return next((path for path in paths if here.is_relative_to(path.absolute())), None)
+    here = _absolute(start)
+    return next((path for path in paths if here.is_relative_to(_absolute(path))), None)
 
 
-def _nearest(start: Path, top: Path | None) -> tuple[Path, Mapping[str, Any]] | None:
-    """Return the nearest configuration at or above a directory: its path and its table; None without any."""
+def _absolute(path: Path) -> Path:
+    """Return an absolute path without `..`: the parents of `app/..` are not those of `app`."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _nearest(start: Path, top: Path | None) -> tuple[Path, Path, Mapping[str, Any]] | None:
+    """Return the nearest configuration at or above a directory: its directory, the file as shown, and its table."""
     for directory in (start, *start.parents):
         if top is not None and not directory.is_relative_to(top):
             return None
-        for file in (directory / FILE, directory / PROJECT):
+        shown = _as_shown(directory)
+        for file in (shown / FILE, shown / PROJECT):
             if _is_file(file) and (table := table_of(file, _text(file))) is not None:
-                return file, table
+                return directory, file, table
     return None
 
 
@@ -286,8 +295,8 @@ def _matches(file: Path, base: Path, pattern: str) -> list[Path]:
 
 
 def _as_shown(directory: Path) -> Path:
-    """Return a directory as findings show it: relative to the working directory if it is below that."""
-    try:
-        return directory.relative_to(Path.cwd())
-    except ValueError:
-        return directory
+    """Return a directory as findings show it: relative to the working directory if one contains the other."""
+    here = Path.cwd()
+    if here.is_relative_to(directory) or directory.is_relative_to(here):
+        return Path(os.path.relpath(directory, here))
+    return directory

@@ -38,6 +38,8 @@ ANSWERS = {
     "that an import says what its source holds?": "problems",
     "which text of YAML is in quotes?": "_reads_as_other",
     "that files differ from their commit?": "differing_files",
+    "which commits a review compares?": "range_of",
+    "what a sparse checkout leaves out?": "absent_files",
     "which names the database takes for one?": "same_names",
     "that an apply needs a plan file?": "plan_required",
     "that a plan is stale?": "fingerprint",

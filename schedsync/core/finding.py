@@ -110,7 +110,7 @@ CODES: Mapping[str, str] = {
     "SS216": "two schedules with the same task, the same arguments and the same timing",
     "SS217": "options that Celery silently drops or overwrites",
     "SS218": "a schedule that a known fault of django-celery-beat runs at the wrong time",
-    "SS219": "a task that the application of the snapshot does not register",
+    "SS219": "a task that the application does not register",
     "SS220": "`args` and `kwargs` that do not fit the task's signature",
     "SS221": "a key that only schedsync's own Beat supports",
     "SS222": "a change after which a schedule runs at least ten times as often",

@@ -63,7 +63,7 @@ def plan(value: Plan) -> str:
 
 def review(value: Review) -> str:
     """Write a review as Markdown: for each group of environments what happens, then what is wrong."""
-    head = [f"### Schedules: {code(value.base[:12])} → {code(side_text(value.head))}", ""]
+    head = [f"### Schedules: {code(value.base_text)} → {code(side_text(value.head))}", ""]
     parts: list[str] = []
     for group in value.groups():
         parts += _environment(group)

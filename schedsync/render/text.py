@@ -106,7 +106,7 @@ def unmanaged(value: Plan) -> str:
 
 def review(value: Review, paint: Paint = plain) -> str:
     """Write what a change of the files does, environment by environment, and what is wrong."""
-    lines = [paint(f"Review of {printable(side_text(value.head))} against {printable(value.base[:12])}", "bold")]
+    lines = [paint(f"Review: {printable(value.base_text)} → {printable(side_text(value.head))}", "bold")]
     for group in value.groups():
         where = environments_text([one.environment for one in group])
         summary = review_summary_text(group[0])

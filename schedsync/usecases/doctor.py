@@ -34,6 +34,7 @@ from schedsync.models import ApplyLock, EnvironmentBinding, FullPause, ManagedSc
 from schedsync.planning.build import unreadable_entry
 from schedsync.usecases.binding import environment_findings
 from schedsync.usecases.celery_settings import beat_schedule_names
+from schedsync.usecases.registered_tasks import findings_of_rows
 from schedsync.usecases.sources import source_paths
 from schedsync.usecases.unmanaged import unmanaged_findings
 
@@ -253,7 +254,7 @@ def examine(using: str, *, fix: bool = False, lock_timeout: float = 0.0) -> Diag
     fixed = tuple(wait_for_lock(lambda: fix_tables(using), lock_timeout)) if fix else ()
     findings = [*settings_findings(), *database_findings(using)]
     if all(finding.code != "SS310" for finding in findings):
-        findings += unmanaged_findings(using)
+        findings += [*unmanaged_findings(using), *findings_of_rows(using)]
     return Diagnosis(tuple(in_order(findings)), fixed)
 
 

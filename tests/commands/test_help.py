@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
 from schedsync.cli import GROUPS, main
@@ -136,3 +137,9 @@ def test_a_verb_without_django_ignores_the_settings_before_it(files: Project) ->
     files.schedules(ONE)
 
     assert files.command("--settings", "nowhere.settings", "validate").code == 0
+
+
+def test_no_help_holds_a_formula_or_a_default_in_brackets() -> None:
+    texts = {name: command.get_help(click.Context(command)) for name, command in main.commands.items()}
+
+    assert [name for name, text in texts.items() if re.search(r"\[[^\]]*x[<>]=|\[default: \(", text)] == []

@@ -551,3 +551,18 @@ def test_only_what_a_change_writes_is_refused_by_a_control(checkout: Checkout) -
         (4, "`new` can start 2m after its last start; `[safety] minimum_period` allows at least 5m")
     ]
     assert [each["code"] for each in said["environments"][0]["refusals"]] == ["too_often"]
+
+
+@pytest.mark.parametrize("words", [("HEAD~1",), ("HEAD~1", "HEAD")])
+def test_a_pointer_of_git_lfs_in_the_base_is_an_error(checkout: Checkout, words: tuple[str, ...]) -> None:
+    checkout.write(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 9\n")
+    checkout.commit()
+    checkout.schedules(BEFORE)
+    checkout.commit()
+    found = [each for each in checkout.json(*words)["findings"] if each["code"] == "SS114"]
+
+    assert [(each["severity"], each["new"], each["location"]["path"]) for each in found] == [
+        ("error", True, "schedules/shop.yaml")
+    ]
+    assert "before the change: its schedules are not compared" in found[0]["message"]
+    assert checkout.review(*words).code == 1

@@ -150,8 +150,7 @@ def test_a_wrong_configuration_is_explained(files: Project, text: str, message: 
     with pytest.raises(InvalidConfiguration) as caught:
         read_config(None)
 
-    path = files.root / "schedsync.toml"
-    assert (caught.value.message, caught.value.hint) == (f"{path}: {message}", hint)
+    assert (caught.value.message, caught.value.hint) == (f"schedsync.toml: {message}", hint)
 
 
 def test_an_editor_refuses_what_the_code_refuses() -> None:
