@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from schedsync.core.location import Location
-from schedsync.core.schedule import NOBODY, People, Spec, completed_at, spec_from
+from schedsync.core.schedule import NOBODY, People, Spec, spec_from
 
 
 class Problem(NamedTuple):
@@ -39,12 +39,6 @@ class Row:
     hour: str = "*"
     problems: tuple[Problem, ...] = ()
     lost: frozenset[str] = frozenset()
-
-    def may_run(self, now: datetime) -> bool:
-        """Say whether Beat can run it, and it is not completed; also if it is disabled."""
-        if self.spec is None or self.problems or completed_at(self.spec, now):
-            return False
-        return not self.is_done(now)
 
     def is_done(self, now: datetime) -> bool:
         """Say whether it is a one-off that has run, and does not start again."""

@@ -127,12 +127,16 @@ def _dual_writers(changes: Sequence[Change], situation: Situation, limits: Limit
     if limits.allow_dual_writer:
         return
     written = {change.name for change in changes if change.after is not None}
-    for name in sorted(written & set(situation.dual_writers)):
-        yield Refusal(
-            "dual_writer",
-            f"`{name}` is also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite this row at its next start",
-            _way_out("dual_writer", "remove it there; --allow-dual-writer"),
-        )
+    names = sorted(written & set(situation.dual_writers))
+    if not names:
+        return
+    named = first_names([f"`{name}`" for name in names], _NAMED)
+    message = f"{named} is also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite this row at its next start"
+    if len(names) > 1:
+        message = f"{named} are also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite these rows at its next start"
+    them = "it" if len(names) == 1 else "them"
+    remove = f"remove {them} there (`git apply schedsync-settings.patch`, if an import wrote it)"
+    yield Refusal("dual_writer", message, _way_out("dual_writer", f"{remove}; --allow-dual-writer"))
 
 
 def _older(situation: Situation, limits: Limits) -> Iterator[Refusal]:
