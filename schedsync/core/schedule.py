@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from schedsync.core.location import Location
 from schedsync.core.timing import (
@@ -91,12 +91,20 @@ class People:
 NOBODY = People()
 
 
+class Template(NamedTuple):
+    """The definition of a schedule from a ``for_each``: its name as written, and the values of its placeholders."""
+
+    name: str
+    values: tuple[tuple[str, Any], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """One schedule of the files.
 
-    ``positions`` are the lines and columns of its keys. ``template`` is the name before ``for_each`` filled it in.
-    ``adopt`` takes over a row that nobody manages, ``adopt_from`` one of the named set too.
+    ``positions`` are the lines and columns of its keys. ``template`` is its definition if it comes from a ``for_each``.
+    ``hashed`` is its crontab as written, if that contains an ``H``. ``adopt`` takes over a row that nobody manages,
+    ``adopt_from`` one of the named set too.
     """
 
     name: str
@@ -108,7 +116,8 @@ class Schedule:
     adopt: bool = False
     adopt_from: str | None = None
     ignore_changes: frozenset[str] = frozenset()
-    template: str | None = None
+    template: Template | None = None
+    hashed: str | None = None
     positions: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, key: str | None) -> Location:

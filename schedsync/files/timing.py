@@ -44,6 +44,15 @@ def read_timing(
         return None
 
 
+def hashed_text(node: Node | None) -> str | None:
+    """Return a crontab as it is written if it contains `H`, else None."""
+    value = node.value if node is not None else None
+    if isinstance(value, dict):
+        texts = [str(value[name].value) if name in value else "*" for name in FIELDS_BY_NAME]
+        value = " ".join(texts) if any("H" in text for text in texts) else None
+    return " ".join(value.split()) if isinstance(value, str) and "H" in value else None
+
+
 def _zone(node: Node | None, reporter: Reporter) -> str | None:
     if node is None:
         return "UTC"

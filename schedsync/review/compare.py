@@ -13,7 +13,7 @@ from schedsync.calendar.load import Load, Shape, load_of, shape_of, week_of
 from schedsync.calendar.slots import last_slot
 from schedsync.calendar.stock_beat import slots
 from schedsync.calendar.words import when
-from schedsync.core.change import Change, Consequence, Create, Delete
+from schedsync.core.change import Change, Consequence, Create, Delete, Rename
 from schedsync.core.controls import KEYS, controls_document
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
@@ -177,7 +177,7 @@ def _plan(
     plan = Plan(
         set=sides[1].config.set,
         binding=situation.now,
-        changes=tuple(with_consequences(change, observed, now) for change in difference.changes),
+        changes=tuple(_as_written(with_consequences(change, observed, now), left) for change in difference.changes),
         observed=observed,
         now=now,
         completed=difference.completed,
@@ -186,6 +186,14 @@ def _plan(
         + sum(before.schedules.get(name) is new for name, new in after.schedules.items()),
     )
     return plan, lifted
+
+
+def _as_written(change: Change, before: Mapping[str, Schedule]) -> Change:
+    """Return a change that also knows how its schedule was written before."""
+    old = before.get(change.old_name if isinstance(change, Rename) else change.name)
+    if old is None:
+        return change
+    return replace(change, template=change.template or old.template, hashed=(old.hashed, change.hashed[1]))
 
 
 def _last(before: Side, environment: str | None) -> Binding | None:
