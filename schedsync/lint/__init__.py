@@ -74,28 +74,31 @@ def lint(context: Context, ignores: Ignores) -> list[Finding]:
     return [*lint_each(context, ignores), *lint_whole(context, ignores)]
 
 
-def lint_each(context: Context, ignores: Ignores) -> list[Finding]:
-    """Return the findings of the rules that look at one schedule at a time; they stay the same for a day."""
+def lint_each(context: Context, ignores: Ignores, *, ignored: bool = False) -> list[Finding]:
+    """Return the findings of the rules that look at one schedule at a time; they stay the same for a day.
+
+    With ``ignored`` these are instead the findings that a comment ignores.
+    """
     findings: list[Finding] = []
     for rule in RULES.values():
         if rule.each is not None and rule.chosen(context.options):
-            report, each = _reporter(rule, context, ignores, findings.append), rule.each
+            report, each = _reporter(rule, context, ignores, findings.append, ignored=ignored), rule.each
             for schedule in context.schedules:
                 report(each(schedule, context))
     return findings
 
 
-def lint_whole(context: Context, ignores: Ignores) -> list[Finding]:
-    """Return the findings of the rules that look at all schedules together."""
+def lint_whole(context: Context, ignores: Ignores, *, ignored: bool = False) -> list[Finding]:
+    """Return the findings of the rules that look at all schedules together, or those that a comment ignores."""
     findings: list[Finding] = []
     for rule in RULES.values():
         if rule.whole is not None and rule.chosen(context.options):
-            _reporter(rule, context, ignores, findings.append)(rule.whole(context))
+            _reporter(rule, context, ignores, findings.append, ignored=ignored)(rule.whole(context))
     return findings
 
 
 def _reporter(
-    rule: Rule, context: Context, ignores: Ignores, add: Callable[[Finding], None]
+    rule: Rule, context: Context, ignores: Ignores, add: Callable[[Finding], None], *, ignored: bool
 ) -> Callable[[Iterable[Found]], None]:
     severity = context.options.severities.get(rule.code, rule.severity)
 
@@ -103,7 +106,8 @@ def _reporter(
         for problem in problems:
             place = problem.schedule.at(problem.key)
             lines = ignores.get(place.path, {})
-            if not any(rule.code in lines.get(line, ()) for line in (place.line, problem.schedule.location.line)):
+            at_lines = (place.line, problem.schedule.location.line)
+            if any(rule.code in lines.get(line, ()) for line in at_lines) is ignored:
                 add(Finding(rule.code, problem.message, place, problem.hint, severity))
 
     return report

@@ -22,12 +22,16 @@ from schedsync.git.tree import config_at, read_tree, shown_from
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A set at one side of a comparison: its configuration, what its files say, and where they lie."""
+    """A set at one side of a comparison: its configuration, what its files say, and where they lie.
+
+    ``config_known`` is false where its own configuration cannot be used, and that of the other side takes its place.
+    """
 
     config: Config
     reading: ScheduleSet
     path: str
     there: bool = True
+    config_known: bool = True
 
     def broken(self, environment: str | None) -> frozenset[str]:
         """Return the paths of files that have errors: what they say is not known, or not all of it."""
@@ -72,15 +76,16 @@ def read_revision(
     tree = repository.tree(commit)
     start = repository.inside(Path(path or DEFAULT_PATH))
     shown = shown_from(repository.root)
+    known = True
     try:
         config = config_at(tree, start, shown, given=path is not None)
     except InvalidConfiguration:
         if other is None:
             raise
-        config = replace(other.config, paths=(Path(other.path),), root=None)
+        config, known = replace(other.config, paths=(Path(other.path),), root=None), False
     files, findings, there = read_tree(tree, config, shown)
     inside = PurePosixPath(config.paths[0].as_posix()).as_posix()
-    return Side(config, _read(config, files, findings, sources, other, progress), inside, there)
+    return Side(config, _read(config, files, findings, sources, other, progress), inside, there, known)
 
 
 def _read(

@@ -95,6 +95,7 @@ def test_a_comment_that_is_cut_points_to_a_summary_that_is_not(pull_request: For
     assert "are left out here, because not everything fits.** The job's summary lists all of it" in body
     assert [number for number in range(600) if f"`job-{number}`" not in ran.summary] == []
     assert "left out" not in ran.summary
+    assert body.endswith("\n[The job's summary](https://github.com/acme/shop/actions/runs/99)\n")
 
 
 def test_a_second_run_brings_the_comment_up_to_date_among_many(pull_request: Forge) -> None:

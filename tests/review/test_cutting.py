@@ -27,7 +27,8 @@ def jobs(count: int, value: str, **more: str) -> str:
 def two(checkout: Checkout) -> Checkout:
     """A set with two environments in which the limits allow everything."""
     checkout.write(
-        'environments = ["staging", "production"]\n[safety]\nmax_stops = 9999\nmax_stop_percent = 100\n', "schedsync.toml"
+        'environments = ["staging", "production"]\n[safety]\nmax_stops = 9999\nmax_stop_percent = 100\n',
+        "schedsync.toml",
     )
     return checkout
 
@@ -70,7 +71,7 @@ def test_stops_of_one_environment_leave_room_for_those_of_another(two: Checkout)
     paused = '  pay: {task: pay, crontab: "0 4 * * *", environments: {production: {enabled: %s}}}\n'
     two.schedules(stops + GONE + paused % "true")
     two.commit()
-    two.schedules(paused % "false" + '  new: {task: n, every: 1d}\n')
+    two.schedules(paused % "false" + "  new: {task: n, every: 1d}\n")
     said = two.review("--format", "markdown").out
 
     assert len(said) <= markdown.COMMENT.limit
