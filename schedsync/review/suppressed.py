@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+from schedsync.core.application import Application
 from schedsync.core.finding import Finding, Severity
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.files.one_file import ReadFile
@@ -18,9 +20,6 @@ _RANKS: Mapping[Severity, int] = {"info": 0, "warning": 1, "error": 2}
 #: More ignored findings of one rule are counted.
 _SHOWN = 5
 
-#: Returns what the rules look at: schedules, and options.
-MakeContext = Callable[[Sequence[Schedule], Options], Context]
-
 
 @dataclass
 class Suppressed:
@@ -28,11 +27,15 @@ class Suppressed:
 
     before: Side
     after: Side
-    context: MakeContext
+    now: datetime
+    application: Application | None
     #: By code, without their severities: all that are hidden or weaker, and those of them that are new.
     hidden: dict[str, set[Finding]] = field(default_factory=dict)
     hidden_new: dict[str, set[Finding]] = field(default_factory=dict)
     by_comments: dict[Finding, None] = field(default_factory=dict)
+
+    def _context(self, schedules: Iterable[Schedule], options: Options) -> Context:
+        return Context(tuple(schedules), self.now, options, self.application)
 
     @property
     def _options(self) -> tuple[Options, Options]:
@@ -67,18 +70,18 @@ class Suppressed:
         codes: set[str] = set()
         for file in files:
             if file.ignores:
-                context = self.context(file.part(environment).schedules, self._options[1])
+                context = self._context(file.part(environment).schedules, self._options[1])
                 found += lint_each(context, {file.path: file.ignores}, ignored=True)
                 codes.update(*file.ignores.values())
         if any(RULES[code].whole for code in codes & RULES.keys()):
-            context = self.context(tuple(desired.schedules.values()), self._options[1])
+            context = self._context(desired.schedules.values(), self._options[1])
             found += lint_whole(context, side.reading.ignores, ignored=True)
         return found
 
     def _compare_options(self, desired: tuple[Desired, Desired], owners: Sequence[Owners]) -> None:
         old, new = self._options
         earlier, by_old, by_new = (
-            lint(self.context(tuple(schedules.schedules.values()), options), side.reading.ignores)
+            lint(self._context(schedules.schedules.values(), options), side.reading.ignores)
             for schedules, options, side in (
                 (desired[0], old, self.before),
                 (desired[1], old, self.after),

@@ -17,7 +17,7 @@ from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, combine
 from schedsync.git.repository import open_repository
 from schedsync.lint import lint_each, lint_whole
-from schedsync.lint.rule import Context, Options
+from schedsync.lint.rule import Context
 from schedsync.review.novelty import Owners, new_findings
 from schedsync.review.result import EnvironmentReview, Request, Review
 from schedsync.review.safeguards import Guarantees, configuration
@@ -70,7 +70,7 @@ class _Comparison:
         self.reviews: list[EnvironmentReview] = []
         self.findings: list[Finding] = []
         self.new: set[Finding] = set()
-        self.suppressed = Suppressed(before, after, self._context)
+        self.suppressed = Suppressed(before, after, now, self.application)
         self.guarantees = Guarantees()
 
     def add_safeguards(self) -> None:
@@ -137,6 +137,6 @@ class _Comparison:
     def _together(self, reading: ScheduleSet, desired: Desired) -> list[Finding]:
         return lint_whole(self._context(tuple(desired.schedules.values())), reading.ignores)
 
-    def _context(self, schedules: Sequence[Schedule], options: Options | None = None) -> Context:
+    def _context(self, schedules: Sequence[Schedule]) -> Context:
         # The head's rules judge both sides, so that switching a rule on makes no old finding new.
-        return Context(schedules, self.now, options or self.after.config.lint, self.application)
+        return Context(schedules, self.now, self.after.config.lint, self.application)
