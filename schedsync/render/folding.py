@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from schedsync.core.change import Change, FieldChange, Rename
-from schedsync.core.names import and_more
+from schedsync.core.names import first_names
 from schedsync.core.schedule import Template, canonical_json
 from schedsync.core.secrets import changed_secrets, masked
 from schedsync.planning.plan import Plan
 from schedsync.render.effects import ALARMING, Effect, effects_of
 from schedsync.render.placeholders import put_back, unquoted
-from schedsync.render.words import ARGUMENTS, moved_text, people_text, value_text
+from schedsync.render.words import ARGUMENTS, moved_text, people_text, printable, value_text
 
 #: Fewer equal changes are shown one by one.
 FOLD_FROM = 4
@@ -26,7 +26,7 @@ _OF_DELETED = ("task", "timing", "args", "kwargs")
 _ORDER = {"delete": 0, "release": 1, "adopt": 2, "rename": 3, "update": 4, "create": 5}
 #: The fields that a ``for_each`` fills.
 _FILLED = frozenset({"name", "args", "kwargs", "headers", "description", "queue"})
-_PLACES_SHOWN = 3
+_PLACES_SHOWN, _OWNERS_SHOWN = 3, 5
 
 #: A change, and the environment that it is of.
 Located = tuple[str | None, Change]
@@ -91,7 +91,7 @@ class Group:
     def places(self) -> str:
         """Where the members are defined: the first places, and how many more."""
         places = list(dict.fromkeys(str(change.location) for change in self.members if change.location))
-        return ", ".join(places[:_PLACES_SHOWN]) + and_more(len(places), _PLACES_SHOWN)
+        return first_names(places, _PLACES_SHOWN)
 
     @property
     def people(self) -> str:
@@ -99,7 +99,7 @@ class Group:
         if len({change.people for change in self.members}) == 1:
             return people_text(self.first)
         owners = sorted({change.people.owner or "none" for change in self.members})
-        return f"owners {', '.join(owners[:5])}{and_more(len(owners), 5)}"
+        return printable(f"owners {first_names(owners, _OWNERS_SHOWN)}")
 
     @property
     def fields(self) -> tuple[FieldChange, ...]:
@@ -216,7 +216,9 @@ def _hashed(change: Change, field: FieldChange) -> tuple[str | None, str | None]
     if field.field != "timing":
         return None, None
     texts = (
-        f"{written} {value['timezone']}" if written and isinstance(value, dict) and "crontab" in value else None
+        printable(f"{written} {value['timezone']}")
+        if written and isinstance(value, dict) and "crontab" in value
+        else None
         for written, value in zip(change.hashed, (field.before, field.after), strict=True)
     )
     before, after = texts

@@ -33,9 +33,12 @@ from schedsync.review.result import Review
 _HEADING = "SS219"
 
 
-def findings(found: Iterable[Finding], paint: Paint = plain) -> str:
-    """Write findings, a line each and their hints below: ``path:line:col: CODE message``."""
-    return "\n".join(line for finding in found for line in _finding(finding, paint))
+def findings(found: Iterable[Finding], paint: Paint = plain, *, verbose: bool = False) -> str:
+    """Write findings as ``path:line:col: CODE message``, with their hints below; ``verbose`` lists all names too."""
+    lines: list[str] = []
+    for finding in found:
+        lines += [*_finding(finding, paint), *(name_lines(finding) if verbose else ())]
+    return "\n".join(lines)
 
 
 def _finding(finding: Finding, paint: Paint, mark: str = "") -> Iterator[str]:
@@ -68,7 +71,7 @@ def plan(value: Plan, paint: Paint = plain, *, verbose: bool = False) -> str:
     lines += _states(value, paint)
     lines += refusals(value.refusals, paint)
     if rest := [one for one in value.notices if one not in first]:
-        lines += ["", findings(rest, paint)]
+        lines += ["", findings(rest, paint, verbose=verbose)]
     if value.changes:
         lines += ["", f"checksum {value.checksum}"]
     return "\n".join(lines)

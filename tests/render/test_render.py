@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -239,3 +240,22 @@ def test_markdown_says_what_is_held_paused_refused_and_found() -> None:
 def test_the_end_of_a_pause_is_told_to_the_second() -> None:
     assert "until 2026-11-23 10:00 UTC;" in text.paused("p", NOW)
     assert "until 2026-11-23 10:00:05 UTC;" in text.paused("p", NOW + timedelta(seconds=5))
+
+
+def test_folding_takes_time_by_the_number_of_changes() -> None:
+    """Four times as many changes may take at most eight times as long; quadratic growth is 16."""
+
+    def seconds(count: int) -> float:
+        values = [
+            replace(
+                create(f"sync-{n}", n, Template("sync-{t}", (("t", n),))),
+                fields=(FieldChange("kwargs", {"t": f"{n}", "a": n % 7}, {"t": f"{n}", "a": n}),),
+            )
+            for n in range(count)
+        ]
+        began = time.process_time()
+        text.plan(plan(*values), verbose=True)
+        markdown.plan(plan(*values))
+        return time.process_time() - began
+
+    assert any(seconds(8000) < 8 * seconds(2000) for _ in range(3))

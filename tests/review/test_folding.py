@@ -236,3 +236,16 @@ def test_changes_of_values_with_secrets_show_no_secret(checkout: Checkout) -> No
         assert "abcdefghijkl" not in said
         assert "-hidden" not in said
         assert "***" in said
+
+
+def test_the_owners_of_equal_changes_are_named_and_escaped(checkout: Checkout) -> None:
+    owned = "".join(f'  s{n}: {{task: t, every: 1h, queue: %s, owner: "team-{n}\\e[31m"}}\n' for n in range(7))
+    checkout.schedules(owned % (("old",) * 7))
+    checkout.commit()
+    checkout.schedules(owned % (("new",) * 7))
+    for format_ in ("text", "html"):
+        said = checkout.review("--format", format_).out
+
+        assert "\x1b" not in said
+        assert "owners team-0" in said
+        assert "and 2 more" in said
