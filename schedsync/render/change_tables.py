@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 
-from schedsync.core.change import Change
 from schedsync.render.code_spans import code, sentence
 from schedsync.render.effects import Effect
 from schedsync.render.fitted import Block, Row
@@ -96,14 +95,17 @@ def _line(group: Group, *cells: str) -> str:
 
 
 def _chunks(group: Group) -> Iterator[str]:
-    members = [_member(group, change) for change in group.members]
+    """Yield the names for each row; those with the same timing of their own stand together behind it."""
+    by_detail: dict[str, list[str]] = {}
+    for change in group.members:
+        by_detail.setdefault(group.detail(change), []).append(code(change.name))
+    members = [(detail, name) for detail, names in by_detail.items() for name in names]
     for start in range(0, len(members), NAMES_IN_ROW):
-        yield ", ".join(members[start : start + NAMES_IN_ROW])
-
-
-def _member(group: Group, change: Change) -> str:
-    detail = group.detail(change)
-    return f"{code(change.name)} ({code(detail)})" if detail else code(change.name)
+        together: dict[str, list[str]] = {}
+        for detail, name in members[start : start + NAMES_IN_ROW]:
+            together.setdefault(detail, []).append(name)
+        parts = [(f"{code(detail)}: " if detail else "") + ", ".join(names) for detail, names in together.items()]
+        yield "; ".join(parts)
 
 
 def _listed(group: Group) -> Iterator[Row]:

@@ -101,8 +101,9 @@ def test_hashed_timings_are_shown_as_they_are_written_with_each_minute(checkout:
         assert "sync-{tenant}: 102 schedules" in said
         assert "H/15 * * * * UTC" in said
         assert "between 2026-11-23 10:01 UTC and 2026-11-23 10:15 UTC" in said
-    for said in (markdown, page, verbose):
-        for minutes, name in timings.items():
+    for minutes, name in timings.items():
+        assert re.search(rf"`{re.escape(minutes)} UTC`: [^;|]*`{name}`", markdown)
+        for said in (page, verbose):
             assert re.search(rf"{name}\W.{{0,40}}?{re.escape(minutes)}", said)
     assert "sync-t019" in text
     assert "and 82 more (`--verbose` names all)" in text
