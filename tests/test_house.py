@@ -14,6 +14,9 @@ PACKAGE = ROOT / "schedsync"
 #: Question of the page, and the name of the code that answers it.
 ANSWERS = {
     "that a stop is refused?": "is_stop",
+    "which changes are shown as one?": "groups_across",
+    "what is left out of a comment that is too long?": "fitted",
+    "which weakened guarantees a review shows?": "Guarantees",
     "that a row which nobody manages is refused until it is adopted?": "refusals",
     "that daylight saving skips a slot?": "crontab_slots",
     "what `H` becomes in a crontab?": "_hashed",

@@ -18,6 +18,8 @@ from pathlib import Path
 KINDS = ("create", "update", "delete", "rename", "adopt", "release")
 #: In bytes. GitHub accepts one MiB for each step and drops a longer summary completely.
 LONGEST_SUMMARY = 1_000_000
+#: A report that is cut contains this.
+CUT = "left out here, because not everything fits"
 #: The reason by the exit code, where the JSON has none: a plan that is refused is still a plan.
 REASONS = {"0": "", "2": "", "3": "refused"}
 
@@ -153,8 +155,19 @@ def marker_of(key: str) -> str:
 def marked(body: str, json: str, marker: str) -> str:
     """Write the marker and the body to a file, and return its path."""
     file = Path(os.environ["RUNNER_TEMP"]) / f"schedsync-{secrets.token_hex(8)}.md"
-    file.write_text(f"{marker}\n{text(body, json)}", encoding="utf-8")
+    said = text(body, json)
+    file.write_text(f"{marker}\n{said}{link_to_run() if CUT in said else ''}", encoding="utf-8")
     return str(file)
+
+
+def link_to_run() -> str:
+    """Return a link to this run, whose summary holds what a comment has no room for; empty outside of a run."""
+    server, run = os.environ.get("GITHUB_SERVER_URL"), os.environ.get("GITHUB_RUN_ID")
+    return (
+        f"\n[The job's summary]({server}/{os.environ['GITHUB_REPOSITORY']}/actions/runs/{run})\n"
+        if server and run
+        else ""
+    )
 
 
 def gh(*words: str, **environment: str) -> str:

@@ -11,7 +11,7 @@ rm -f "$out"/*
 
 # The flags come from the author of the workflow and are split at white space.
 read -r -d '' -a flags <<<"${INPUT_FLAGS:-}" || true
-words=("$verb" --format json --report "markdown=$out/report.md")
+words=("$verb" --format json --report "markdown=$out/report.md" --report "summary=$out/summary.md")
 [ -z "${INPUT_ENVIRONMENT:-}" ] || words+=(--environment "$INPUT_ENVIRONMENT")
 [ -z "${INPUT_SETTINGS:-}" ] || words+=(--settings "$INPUT_SETTINGS")
 [ -z "${INPUT_DATABASE:-}" ] || words+=(--database "$INPUT_DATABASE")
@@ -45,7 +45,7 @@ schedsync "${words[@]}" >"$out/report.json" || code=$?
 
 [ ! -s "$out/annotations" ] || cat "$out/annotations"
 python3 -I "$here/report.py" outputs --json "$out/report.json" --exit-code "$code"
-python3 -I "$here/report.py" summary --body "$out/report.md" --json "$out/report.json"
+python3 -I "$here/report.py" summary --body "$out/summary.md" --json "$out/report.json"
 printf 'directory=%s\n' "$out" >>"$GITHUB_OUTPUT"
 # A later step fails the job, because the comment must be written first.
 exit 0

@@ -94,6 +94,7 @@ class _Applied:
 _RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
     "json": lambda applied: json_.outcome(applied.outcome, applied.set, applied.environment),
     "markdown": lambda applied: markdown.outcome(applied.outcome, applied.set, applied.environment),
+    "summary": lambda applied: markdown.outcome(applied.outcome, applied.set, applied.environment, markdown.SUMMARY),
 }
 
 
@@ -132,7 +133,7 @@ _RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
     ),
     lock_timeout_option,
     commit_option,
-    format_option("json", "markdown"),
+    format_option("json", "markdown", "summary"),
     report_option(_RENDERINGS),
     verbose_option,
 )

@@ -23,14 +23,18 @@ from schedsync.commands.terminal import progress_line
 from schedsync.planning.plan import Plan
 from schedsync.render import json_, markdown, text
 
-_RENDERINGS: Mapping[str, Callable[[Plan], str]] = {"json": json_.plan, "markdown": markdown.drift}
+_RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
+    "json": json_.plan,
+    "markdown": markdown.drift,
+    "summary": lambda plan: markdown.drift(plan, markdown.SUMMARY),
+}
 
 
 @verb("Name what someone changed behind Git's back.")
 @file_options
 @database_options
 @commit_option
-@format_option("json", "markdown")
+@format_option("json", "markdown", "summary")
 @report_option(_RENDERINGS)
 def drift(
     files: FileOptions,

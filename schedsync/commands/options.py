@@ -212,7 +212,9 @@ snapshot_option = _where(
     "--against", type=existing_file, metavar="FILE",
     help="A snapshot of the application and its database, made by `schedsync snapshot`.",
 )  # fmt: skip
-verbose_option = _output("-v", "--verbose", is_flag=True, help="List adoptions that change no field, too.")
+verbose_option = _output(
+    "-v", "--verbose", is_flag=True, help="List all names of equal changes, and adoptions that change no field."
+)
 out_option = _output("--out", type=new_file, metavar="FILE", help="Write the data to a file.")
 settle_option = option("--settle", type=Seconds(), default="6s", metavar="DURATION", hidden=True)
 lock_timeout_option = option(

@@ -17,6 +17,7 @@ from schedsync.commands.terminal import is_terminal, wrapped
 from schedsync.errors import Failed, InvalidSet, Refused, SchedsyncError, WrongUsage
 from schedsync.planning.converter import finding_document, refusal_document
 from schedsync.render import json_, text
+from schedsync.render.paint import Paint, plain
 from schedsync.render.words import printable
 
 T = TypeVar("T")
@@ -27,17 +28,17 @@ def say(message: str) -> None:
     click.echo(wrapped(message, sys.stderr), err=True)
 
 
-def paint(stream: Any) -> text.Paint:
+def paint(stream: Any) -> Paint:
     """Return the function that colours text for a stream; it does nothing without a terminal, or with NO_COLOR."""
     if os.environ.get("NO_COLOR") or not is_terminal(stream):
-        return text.plain
+        return plain
     return lambda words, style: click.style(words, bold=True) if style == "bold" else click.style(words, fg=style)
 
 
-def show(render: Callable[[text.Paint], str], out: Path | None = None) -> None:
+def show(render: Callable[[Paint], str], out: Path | None = None) -> None:
     """Write text for people, with colour where there is a terminal: to stdout, or without colour to a file."""
     if out is not None:
-        write(render(text.plain), out)
+        write(render(plain), out)
     elif data := render(paint(sys.stdout)).rstrip("\n"):
         click.echo(wrapped(data, sys.stdout))
 

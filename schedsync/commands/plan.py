@@ -37,6 +37,7 @@ from schedsync.render import github, json_, markdown, text
 RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
     "json": json_.plan,
     "markdown": markdown.plan,
+    "summary": lambda plan: markdown.plan(plan, markdown.SUMMARY),
     "github": lambda plan: github.findings(plan.notices),
 }
 
@@ -47,7 +48,7 @@ RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
 @snapshot_option
 @commit_option
 @lifting_options()
-@format_option("json", "markdown", "github")
+@format_option("json", "markdown", "summary", "github")
 @option("--out", heading=OUTPUT, type=new_file, metavar="FILE", help="Save the plan for `apply --plan`.")
 @report_option(RENDERINGS)
 @verbose_option

@@ -23,6 +23,7 @@ from schedsync.commands.options import (
     report_option,
     snapshot_option,
     verb,
+    verbose_option,
 )
 from schedsync.commands.output import say, show, write, write_reports
 from schedsync.commands.terminal import progress_line
@@ -34,6 +35,7 @@ from schedsync.review.result import Request, Review
 RENDERINGS: Mapping[str, Callable[[Review], str]] = {
     "json": json_.review,
     "markdown": markdown.review,
+    "summary": lambda review: markdown.review(review, markdown.SUMMARY),
     "github": lambda review: github.findings(finding for finding in review.findings if review.shows(finding)),
     "sarif": lambda review: sarif.findings(review.findings),
     "html": html.review,
@@ -52,6 +54,7 @@ class ReviewOptions:
     format_: str
     out: Path | None
     reports: tuple[tuple[str, Path], ...]
+    verbose: bool
     strict: bool
     no_cache: bool
 
@@ -88,9 +91,10 @@ class ReviewOptions:
     click.argument("base", required=False),
     click.argument("head", required=False),
     snapshot_option,
-    format_option("json", "markdown", "github", "sarif", "html"),
+    format_option("json", "markdown", "summary", "github", "sarif", "html"),
     out_option,
     report_option(RENDERINGS),
+    verbose_option,
     option("--strict", is_flag=True, help="Exit 1 also if there are new warnings."),
     option("--no-cache", is_flag=True, hidden=True),
 )
@@ -114,7 +118,7 @@ def review(options: ReviewOptions) -> int:
     if format_ in RENDERINGS:
         write(RENDERINGS[format_](result), options.out)
     else:
-        show(lambda paint: text.review(result, paint), options.out)
+        show(lambda paint: text.review(result, paint, verbose=options.verbose), options.out)
     new = result.new if options.strict else ()
     return int(has_errors(result.findings) or has_errors(new, strict=True))
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from schedsync.core.location import Location
 from schedsync.core.observed import Row
-from schedsync.core.schedule import NOBODY, People, Spec
+from schedsync.core.schedule import NOBODY, People, Spec, Template
 
 Cause = Literal["files", "drift", "both"]
 
@@ -47,7 +47,8 @@ class Change:
 
     ``row`` is the row before, ``after`` the spec that it gets. ``ledger`` is the spec that the ledger records: it
     differs from ``after`` in ``enabled`` where the schedule is held or paused, and in fields under ``ignore_changes``.
-    A change that was read from a document has none of them.
+    A change that was read from a document has none of them. ``hashed`` are the crontabs before and after as they are
+    written, where they contain an ``H`` and that is known.
     """
 
     kind: ClassVar[str]
@@ -62,7 +63,8 @@ class Change:
     edit_may_fire: bool = False
     rearm: bool = False
     announced: bool = False
-    template: str | None = None
+    template: Template | None = None
+    hashed: tuple[str | None, str | None] = (None, None)
     by: Edit | None = None
     consequences: tuple[Consequence, ...] = ()
 

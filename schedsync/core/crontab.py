@@ -100,7 +100,12 @@ def split(text: str) -> list[tuple[str, int]]:
 def expand(text: str, field: Field, seed: str = "") -> frozenset[int]:
     """Return the numbers that a field's text means; ``H`` is hashed from ``seed``, the schedule's name."""
     _check_length(text)
-    return _expand(text, field.name, seed if "H" in text and _HASHED_WORD.search(text) else "")
+    return _expand(text, field.name, seed if is_hashed(text) else "")
+
+
+def is_hashed(text: str) -> bool:
+    """Say whether a crontab, or one of its fields, contains an ``H``."""
+    return "H" in text and _HASHED_WORD.search(text) is not None
 
 
 def _check_length(text: str) -> None:

@@ -80,7 +80,7 @@ CODES: Mapping[str, str] = {
     "SS165": "a submodule, which a review does not read",
     "SS166": "a secret that cannot be compared with a snapshot",
     "SS167": "schedules that are not compared: their files have errors",
-    "SS168": "a change of the configuration that a reviewer must see",
+    "SS168": "a change of the configuration, of guarantees or of what is reported, that a reviewer must see",
     "SS169": "an entry of `[[safety.allow]]` that has ended and can be removed",
     "SS170": "a refusal that the configuration lifts",
     "SS171": "a task that is not allowed",

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
+from schedsync.core.crontab import is_hashed
 from schedsync.core.location import Location
 from schedsync.core.timing import (
     Clocked,
@@ -91,11 +92,18 @@ class People:
 NOBODY = People()
 
 
+class Template(NamedTuple):
+    """The definition of a schedule from a ``for_each``: its name as written, and the values of its placeholders."""
+
+    name: str
+    values: tuple[tuple[str, Any], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """One schedule of the files.
 
-    ``positions`` are the lines and columns of its keys. ``template`` is the name before ``for_each`` filled it in.
+    ``positions`` are the lines and columns of its keys. ``template`` is its definition if it comes from a ``for_each``.
     ``adopt`` takes over a row that nobody manages, ``adopt_from`` one of the named set too. ``crontab_text`` is a
     crontab as it is written, five fields or an alias; the timing does not tell `*/40` from `0,40`.
     """
@@ -109,9 +117,15 @@ class Schedule:
     adopt: bool = False
     adopt_from: str | None = None
     ignore_changes: frozenset[str] = frozenset()
-    template: str | None = None
+    template: Template | None = None
     crontab_text: str | None = field(default=None, compare=False, repr=False)
     positions: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def hashed(self) -> str | None:
+        """Its crontab as it is written, if that contains an ``H``; else None."""
+        text = self.crontab_text
+        return " ".join(text.split()) if text and is_hashed(text) else None
 
     def at(self, key: str | None) -> Location:
         """Return the place of a field's value, or of the schedule itself where the field is not in the file."""

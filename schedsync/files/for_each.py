@@ -9,7 +9,7 @@ from typing import Any
 
 from schedsync.core.finding import did_you_mean
 from schedsync.core.location import Location
-from schedsync.core.schedule import Schedule
+from schedsync.core.schedule import Schedule, Template
 from schedsync.files.for_each_values import value_text
 from schedsync.files.names import check_name
 from schedsync.files.node import Node
@@ -39,7 +39,8 @@ def expanded_schedules(
         reporter.budget.spend((filled_name,))
         if check_name(filled_name, place, reporter):
             filled = {key: _filled_field(key, node, chosen) for key, node in fields.items()}
-            if schedule := read_schedule(filled_name, place, filled, reporter, template=name):
+            template = Template(name, tuple(chosen.items()))
+            if schedule := read_schedule(filled_name, place, filled, reporter, template):
                 yield schedule
 
 

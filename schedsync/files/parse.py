@@ -7,7 +7,7 @@ from typing import Any
 
 from schedsync.core import timing as timings
 from schedsync.core.location import Location
-from schedsync.core.schedule import NOBODY, People, Schedule, Spec, canonical_json, with_plain_breaks
+from schedsync.core.schedule import NOBODY, People, Schedule, Spec, Template, canonical_json, with_plain_breaks
 from schedsync.core.timing import TimingError
 from schedsync.files.bounds import MAX_ARGUMENTS
 from schedsync.files.names import message_text
@@ -30,13 +30,13 @@ _PEOPLE_KEYS = frozenset(People.__match_args__)
 
 
 def read_schedule(
-    name: str, place: Location, fields: Mapping[str, Node], reporter: Reporter, template: str | None = None
+    name: str, place: Location, fields: Mapping[str, Node], reporter: Reporter, template: Template | None = None
 ) -> Schedule | None:
     """Build a schedule from its fields, after defaults, environment and placeholders.
 
     Returns None if it cannot be built; a finding then says why.
     """
-    shown = template or name
+    shown = template.name if template else name
     copied = sum(_COPY * fields[key].weight for key in _COPIED if key in fields)
     reporter.budget.spend((name, _text(fields.get("description"))), copied)
     timing = read_timing(name, shown, place, fields, reporter)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ from schedsync.errors import WrongUsage
 from schedsync.files.discover import printable_path
 from schedsync.git.repository import OBJECT_ID, Repository
 
-_RANGE = re.compile(r"(?P<left>.*?)(?P<dots>\.\.\.?)(?P<right>.*)\Z", re.DOTALL)
 _BRANCHES, _REMOTE_BRANCHES = "refs/heads/", "refs/remotes/origin/"
 #: Variables in which CI names the branch that a change will be merged into. The fork's author chooses none of them.
 _TARGET_BRANCHES = (
@@ -44,16 +42,17 @@ def range_of(repository: Repository, base: str | None, head: str | None) -> Rang
     Without BASE, it is the commit at which the head left the branch that it will be merged into. Raises WrongUsage
     where a commit is not in this clone; the hint says what to fetch.
     """
-    parts = _RANGE.match(base) if base is not None else None
-    if parts is None:
+    left, dots, right = (base or "").partition("..")
+    if not dots:
         tip = repository.commit(head) if head is not None else None
         return Range(repository.commit(base), base, tip) if base is not None else _since_it_began(repository, tip)
     if head is not None:
         hint = "leave out HEAD, or give two names without dots"
-        raise WrongUsage(f"`{printable_path(parts[0])}` names both revisions, and HEAD names one more", hint=hint)
-    left, right = (parts[side] or "HEAD" for side in ("left", "right"))
-    start, end = repository.commit(left), repository.commit(right)
-    return Range(_merge_base(repository, start, end) if parts["dots"] == "..." else start, left, end)
+        raise WrongUsage(f"`{printable_path(base or '')}` names both revisions, and HEAD names one more", hint=hint)
+    left = left or "HEAD"
+    start, end = repository.commit(left), repository.commit(right.removeprefix(".") or "HEAD")
+    # Three dots mean: since HEAD left the other branch.
+    return Range(_merge_base(repository, start, end) if right.startswith(".") else start, left, end)
 
 
 def _since_it_began(repository: Repository, tip: str | None) -> Range:

@@ -86,33 +86,36 @@ def all_rules() -> Mapping[str, Rule]:
     return {**RULES, **package_rules().rules}
 
 
-def lint_each(context: Context, ignores: Ignores) -> list[Finding]:
-    """Return the findings of the rules that look at one schedule at a time; they stay the same for a day."""
+def lint_each(context: Context, ignores: Ignores, *, ignored: bool = False) -> list[Finding]:
+    """Return the findings of the rules that look at one schedule at a time; they stay the same for a day.
+
+    With ``ignored`` these are instead the findings that a comment ignores.
+    """
     findings: list[Finding] = []
     for rule in all_rules().values():
         if rule.each is None or not rule.chosen(context.options):
             continue
-        report, each = _reporter(rule, context, ignores, findings.append), rule.each
+        report, each = _reporter(rule, context, ignores, findings.append, ignored=ignored), rule.each
         if rule.package is None:
             for schedule in context.schedules:
                 report(each(schedule, context))
         else:
             problems, failures = each_of(rule, context)
             report(problems)
-            findings += failures
+            findings += [] if ignored else failures
     return findings
 
 
-def lint_whole(context: Context, ignores: Ignores) -> list[Finding]:
-    """Return the findings of the rules that look at all schedules together."""
+def lint_whole(context: Context, ignores: Ignores, *, ignored: bool = False) -> list[Finding]:
+    """Return the findings of the rules that look at all schedules together, or those that a comment ignores."""
     findings: list[Finding] = []
     for rule in all_rules().values():
         if rule.whole is None or not rule.chosen(context.options):
             continue
-        report = _reporter(rule, context, ignores, findings.append)
+        report = _reporter(rule, context, ignores, findings.append, ignored=ignored)
         problems, failures = whole_of(rule, context) if rule.package else (rule.whole(context), [])
         report(problems)
-        findings += failures
+        findings += [] if ignored else failures
     return findings
 
 
@@ -139,7 +142,7 @@ _INSTALL = "install the package that has it; `schedsync rules` lists the rules"
 
 
 def _reporter(
-    rule: Rule, context: Context, ignores: Ignores, add: Callable[[Finding], None]
+    rule: Rule, context: Context, ignores: Ignores, add: Callable[[Finding], None], *, ignored: bool
 ) -> Callable[[Iterable[Found]], None]:
     severity = context.options.severities.get(rule.code, rule.severity)
 
@@ -147,7 +150,8 @@ def _reporter(
         for problem in problems:
             place = problem.schedule.at(problem.key)
             lines = ignores.get(place.path, {})
-            if not any(rule.code in lines.get(line, ()) for line in (place.line, problem.schedule.location.line)):
+            at_lines = (place.line, problem.schedule.location.line)
+            if any(rule.code in lines.get(line, ()) for line in at_lines) is ignored:
                 add(Finding(rule.code, problem.message, place, problem.hint, severity, problem.names))
 
     return report

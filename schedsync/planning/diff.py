@@ -177,6 +177,7 @@ def _change(kind: type[Change], pair: Pair, after: Spec) -> Change:
         edit_may_fire=schedule.edit_may_fire,
         rearm=rearms(pair, after),
         template=schedule.template,
+        hashed=(None, schedule.hashed),
         **extra,
     )
 

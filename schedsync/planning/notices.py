@@ -14,7 +14,8 @@ from schedsync.core.schedule import Desired, Schedule
 
 #: A name and its place in the files.
 Named = tuple[str, Location | None]
-_NAMES_SHOWN = 5
+#: How many names the message of a finding holds.
+NAMES_SHOWN = 5
 
 
 def folded(
@@ -28,7 +29,7 @@ def folded(
     if len(names) == 1:
         yield Finding(code, one.replace("{name}", names[0]), named[0][1], hint, severity)
     elif names:
-        message = f"{many.replace('{count}', f'{len(names):,}')}: {first_names(names, _NAMES_SHOWN)}"
+        message = f"{many.replace('{count}', f'{len(names):,}')}: {first_names(names, NAMES_SHOWN)}"
         yield Finding(code, message, _common([place for _, place in named]), hint, severity, names)
 
 

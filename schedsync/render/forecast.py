@@ -13,7 +13,7 @@ from schedsync.core.timing import Crontab, Interval, clock_text, instant_text, z
 from schedsync.render import heatmap
 from schedsync.render.html import rendered
 from schedsync.render.json_ import escaped
-from schedsync.render.text import Paint, plain
+from schedsync.render.paint import Paint, plain
 from schedsync.render.words import counted, printable, timing_words
 
 _NAMED = 5

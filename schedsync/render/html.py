@@ -7,12 +7,10 @@ from typing import Any
 
 from schedsync.core.names import first_names
 from schedsync.render import heatmap
+from schedsync.render.folding import groups_across, in_order_of_danger
 from schedsync.render.words import (
     counted,
     environments_text,
-    groups,
-    moved_text,
-    people_text,
     printable,
     review_summary_text,
     side_text,
@@ -38,10 +36,7 @@ def _environment() -> Any:
     made.globals |= {
         "counted": counted,
         "first_names": first_names,
-        "groups": groups,
-        "people_text": people_text,
         "timing_words": timing_words,
-        "moved_text": moved_text,
         "heat_style": _safe(heatmap.STYLE),
     }
     return made
@@ -67,9 +62,8 @@ def review(value: Review) -> str:
     sections = [
         {
             "environments": environments_text([one.environment for one in group]),
-            "plan": group[0].plan,
             "summary": review_summary_text(group[0]),
-            "not_compared": group[0].not_compared,
+            "refusals": group[0].plan.refusals,
             "pictures": [(title, _safe(picture)) for title, picture in _pictures(group[0])],
         }
         for group in value.groups()
@@ -80,6 +74,9 @@ def review(value: Review) -> str:
         base=value.base_text,
         head=side_text(value.head),
         sections=sections,
+        groups=in_order_of_danger(groups_across([(one.environment, one.plan) for one in value.environments])),
+        environments=len([one for one in value.environments if one.environment]),
+        not_compared=any(one.not_compared for one in value.environments),
         findings=shown,
         new=value.new,
         old=len(value.findings) - len(shown),

@@ -12,7 +12,7 @@ from schedsync.calendar.run_sets import LAST
 from schedsync.core.names import first_names
 from schedsync.core.timing import clock_text, instant_text, zone_of
 from schedsync.render.json_ import dump
-from schedsync.render.text import Paint, plain
+from schedsync.render.paint import Paint, plain
 from schedsync.render.words import counted, printable
 
 #: The text lists this many names of one kind.

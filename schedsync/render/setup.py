@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from schedsync.core.setup import BeatSeen, Ci, Found
-from schedsync.render.text import Paint, plain
+from schedsync.render.paint import Paint, plain
 from schedsync.render.words import counted, printable
 
 CI_NAMES: Final[Mapping[Ci, str]] = {"github": "GitHub", "gitlab": "GitLab"}

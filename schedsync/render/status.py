@@ -20,7 +20,7 @@ from schedsync.core.status import (
     Verdict,
 )
 from schedsync.core.verdict import nobody_leads, wrong_clocks
-from schedsync.render.text import Paint, plain
+from schedsync.render.paint import Paint, plain
 from schedsync.render.words import DONE, counted, printable
 
 _MOST = 20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from schedsync.core.change import Change
@@ -11,48 +11,35 @@ from schedsync.core.names import first_names
 from schedsync.core.refusal import Refusal
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
+from schedsync.render.change_lines import change_lines, drift_lines, name_lines
+from schedsync.render.folding import FOLD_FROM, groups, groups_across, in_order_of_danger
+from schedsync.render.paint import Paint, plain
 from schedsync.render.words import (
     DONE,
-    FOLD_FROM,
-    Group,
     counted,
     drift_text,
-    edit_text,
     environments_text,
-    groups,
     held_text,
-    moved_text,
     pause_text,
-    people_text,
     printable,
     review_summary_text,
     scope_text,
     side_text,
     summary_text,
     time_text,
-    value_text,
 )
 from schedsync.review.result import Review
 
-#: Paints a text in a style; the door decides whether there is colour.
-Paint = Callable[[str, str], str]
-_SIGNS = {"create": "+", "update": "~", "delete": "-", "rename": ">", "adopt": "<", "release": "x"}
-_STYLES = {
-    "create": "green", "update": "yellow", "delete": "red", "rename": "cyan", "adopt": "cyan", "release": "cyan",
-}  # fmt: skip
 #: What the workers do not know yet heads a plan.
 _HEADING = "SS219"
-_LOUD = frozenset({"fires_at_once", "fires_late", "stops", "never_runs", "may_restore_run", "more_often", "taken_over"})
 
 
-def plain(text: str, _style: str) -> str:
-    """Paint nothing."""
-    return text
-
-
-def findings(found: Iterable[Finding], paint: Paint = plain) -> str:
-    """Write findings, a line each and their hints below: ``path:line:col: CODE message``."""
-    return "\n".join(line for finding in found for line in _finding(finding, paint))
+def findings(found: Iterable[Finding], paint: Paint = plain, *, verbose: bool = False) -> str:
+    """Write findings as ``path:line:col: CODE message``, with their hints below; ``verbose`` lists all names too."""
+    lines: list[str] = []
+    for finding in found:
+        lines += [*_finding(finding, paint), *(name_lines(finding) if verbose else ())]
+    return "\n".join(lines)
 
 
 def _finding(finding: Finding, paint: Paint, mark: str = "") -> Iterator[str]:
@@ -77,14 +64,15 @@ def plan(value: Plan, paint: Paint = plain, *, verbose: bool = False) -> str:
         lines += ["", paint("Deploy the workers first:", "yellow"), findings(first, paint)]
     plain_adoptions = [] if verbose else [change for change in value.changes if _only_adopts(change)]
     folded = len(plain_adoptions) if len(plain_adoptions) >= FOLD_FROM else 0
-    for group in groups(change for change in value.changes if not (folded and _only_adopts(change))):
-        lines += ["", *_change(group, paint)]
+    shown = groups(change for change in value.changes if not (folded and _only_adopts(change)))
+    for group in in_order_of_danger(shown):
+        lines += ["", *change_lines(group, paint, verbose=verbose)]
     if folded:
         lines += ["", f"{folded:,} to adopt, no field changes (--verbose lists them)"]
     lines += _states(value, paint)
     lines += refusals(value.refusals, paint)
     if rest := [one for one in value.notices if one not in first]:
-        lines += ["", findings(rest, paint)]
+        lines += ["", findings(rest, paint, verbose=verbose)]
     if value.changes:
         lines += ["", f"checksum {value.checksum}"]
     return "\n".join(lines)
@@ -104,20 +92,45 @@ def unmanaged(value: Plan) -> str:
     return f"{rows} managed by nobody (`schedsync import database` writes them as YAML)"
 
 
-def review(value: Review, paint: Paint = plain) -> str:
-    """Write what a change of the files does, environment by environment, and what is wrong."""
-    lines = [paint(f"Review: {printable(value.base_text)} → {printable(side_text(value.head))}", "bold")]
-    for group in value.groups():
-        where = environments_text([one.environment for one in group])
-        summary = review_summary_text(group[0])
-        lines += ["", paint(f"In {printable(where)}: {summary}" if where else summary, "bold")]
-        for change in groups(group[0].plan.changes):
-            lines += ["", *_change(change, paint)]
-        lines += refusals(group[0].plan.refusals, paint)
-    return "\n".join([*lines, *_review_findings(value, paint)])
+def review(value: Review, paint: Paint = plain, *, verbose: bool = False) -> str:
+    """Write what a change of the files does, once for all environments that agree, and what is wrong.
+
+    ``verbose`` lists all names.
+    """
+    lines = [paint(f"Review: {printable(value.base_text)} → {printable(side_text(value.head))}", "bold"), ""]
+    lines += [paint(line, "bold") for line in _summaries(value)]
+    for where, refused in _refusals_by_environment(value).items():
+        lines += refusals(refused, paint, where)
+    names = [one.environment for one in value.environments if one.environment]
+    found = groups_across([(one.environment, one.plan) for one in value.environments])
+    for group in in_order_of_danger(found):
+        lines += ["", *change_lines(group, paint, names, verbose=verbose)]
+    return "\n".join([*lines, *_review_findings(value, paint, verbose=verbose)])
 
 
-def _review_findings(value: Review, paint: Paint) -> Iterator[str]:
+def _summaries(value: Review) -> Iterator[str]:
+    """Yield the counts, once for all environments with the same."""
+    same: dict[str, list[str | None]] = {}
+    for one in value.environments:
+        same.setdefault(review_summary_text(one), []).append(one.environment)
+    for summary, names in same.items():
+        where = environments_text(names)
+        yield f"In {printable(where)}: {summary}" if where else summary
+
+
+def _refusals_by_environment(value: Review) -> Mapping[str, Sequence[Refusal]]:
+    """Return the refusals by the environments in which they hold."""
+    found: dict[Refusal, list[str | None]] = {}
+    for one in value.environments:
+        for refusal in one.plan.refusals:
+            found.setdefault(refusal, []).append(one.environment)
+    by_environment: dict[str, list[Refusal]] = {}
+    for refusal, names in found.items():
+        by_environment.setdefault(environments_text(names), []).append(refusal)
+    return by_environment
+
+
+def _review_findings(value: Review, paint: Paint, *, verbose: bool) -> Iterator[str]:
     shown = [one for one in value.findings if value.shows(one)]
     new = sum(one in value.new for one in shown)
     if shown:
@@ -125,6 +138,8 @@ def _review_findings(value: Review, paint: Paint) -> Iterator[str]:
         yield from ("", paint(f"{counted(new, 'new finding')}{before}:", "bold"))
         for one in shown:
             yield from _finding(one, paint, " (new)" if one in value.new else "")
+            if verbose:
+                yield from name_lines(one)
     if rest := len(value.findings) - len(shown):
         yield from (
             "",
@@ -139,64 +154,11 @@ def drift(value: Plan, paint: Paint = plain) -> str:
         return "\n".join([f"No drift in {printable(scope_text(value))}", *_states(value, paint)])
     lines = [paint(f"Drift in {printable(scope_text(value))}: {drift_text(value)}", "bold")]
     for group in groups(value.changes):
-        lines += ["", *_drifted(group, paint)]
+        lines += ["", *drift_lines(group, paint)]
     lines += _states(value, paint)
     if value.changes:
         lines += ["", "`schedsync apply` puts back what the files say, but for what is held or paused"]
     return "\n".join(lines)
-
-
-def _drifted(group: Group, paint: Paint) -> Iterator[str]:
-    change = group.first
-    title, place = printable(group.title), _place(change)
-    yield f"  {paint(_SIGNS[change.kind], _STYLES[change.kind])} {paint(title, 'bold')}  {edit_text(change.by)}{place}"
-    if change.row is None:
-        yield "      the row was deleted"
-        return
-    yield from _broken(change)
-    for one in change.fields:
-        if one.cause != "files" and (change.row.spec is not None or one.field == "name"):
-            yield f"      {one.field:<13} {value_text(one.field, one.after)} became {value_text(one.field, one.before)}"
-
-
-def _change(group: Group, paint: Paint) -> Iterator[str]:
-    change = group.first
-    sign = paint(_SIGNS[change.kind], _STYLES[change.kind])
-    cause = "" if change.cause == "files" else f"  [{change.cause}]"
-    yield f"  {sign} {paint(printable(group.title), 'bold')}{cause}{_place(change)}"
-    if len(group.names) > 1:
-        yield f"      such as {printable(change.name)}"
-    yield from _fields(change)
-    if people := people_text(change):
-        yield f"      {people}"
-    for consequence in change.consequences:
-        style = "red" if consequence.code in _LOUD else "cyan"
-        yield f"      {paint('→', style)} {printable(consequence.message)}"
-
-
-def _place(change: Change) -> str:
-    return f"  {printable(str(change.location))}" if change.location else ""
-
-
-def _broken(change: Change) -> Iterator[str]:
-    if change.row is not None and change.row.spec is None:
-        yield from (f"      the row is broken: {printable(problem.message)}" for problem in change.row.problems)
-
-
-def _fields(change: Change) -> Iterator[str]:
-    yield from _broken(change)
-    for one in change.fields:
-        if one.field == "name":
-            continue
-        if change.row is None or (change.row.spec is None and change.after is not None):
-            yield f"      {one.field:<13} {value_text(one.field, one.after)}"
-        elif change.after is None:
-            if one.field in ("task", "timing"):
-                yield f"      {one.field:<13} {value_text(one.field, one.before)}"
-        else:
-            moved = " → ".join(moved_text(one))
-            cause = "" if one.cause == "files" or change.cause == one.cause else f"  [{one.cause}]"
-            yield f"      {one.field:<13} {moved}{cause}"
 
 
 def _states(value: Plan, paint: Paint) -> Iterator[str]:
@@ -213,12 +175,12 @@ def _states(value: Plan, paint: Paint) -> Iterator[str]:
         yield from (f"  ! {pause_text(pause, value.now)}" for pause in value.paused)
 
 
-def refusals(found: Sequence[Refusal], paint: Paint = plain) -> Iterator[str]:
-    """Write why a plan is refused, and how to go on."""
+def refusals(found: Sequence[Refusal], paint: Paint = plain, where: str = "") -> Iterator[str]:
+    """Write why a plan is refused, in which environments, and how to go on."""
     if not found:
         return
     yield ""
-    yield paint("Refused:", "red")
+    yield paint(f"Refused in {printable(where)}:" if where else "Refused:", "red")
     for refusal in found:
         yield f"  x {refusal.code}: {printable(refusal.message)}"
         yield f"    way out: {printable(refusal.override)}"

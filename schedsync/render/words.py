@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from schedsync.core.change import Change, Edit, FieldChange, Held, Rename
+from schedsync.core.change import Change, Edit, FieldChange, Held
 from schedsync.core.crontab import FIELDS_BY_NAME, Field, expand
 from schedsync.core.observed import Paused
 from schedsync.core.secrets import changed_secrets, masked
@@ -18,8 +17,6 @@ from schedsync.core.timing import Crontab, Timing, clock_text
 from schedsync.planning.plan import Plan
 from schedsync.review.result import EnvironmentReview
 
-#: From so many alike on they are shown as one.
-FOLD_FROM = 4
 #: In the order in which a summary names them.
 COUNTED = ("create", "update", "rename", "adopt", "release", "delete")
 _VERBS = {
@@ -40,53 +37,18 @@ DONE = {
     "release": "no longer managed",
 }
 _LONGEST = 200
+#: How much of a long value is shown before the first difference.
+_CONTEXT = 40
 #: Commands that the runners of GitHub and Azure find anywhere in a line.
 RUNNER = re.compile(r"##(?=[a-z]*\[)")
 #: What can hold a secret.
-_ARGUMENTS = frozenset({"args", "kwargs", "headers"})
+ARGUMENTS = frozenset({"args", "kwargs", "headers"})
 
 
 def drift_text(value: Plan) -> str:
     """Return how many schedules somebody edited, and how many a human holds; only what there is."""
     counts = {"edited behind Git's back": len(value.changes), "held by a human": len(value.held)}
     return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Changes that are alike but for their names and values; the first stands for all."""
-
-    first: Change
-    names: tuple[str, ...]
-
-    @property
-    def title(self) -> str:
-        """The name, or what stands for many of them."""
-        if len(self.names) == 1:
-            change = self.first
-            return f"{change.old_name} → {change.name}" if isinstance(change, Rename) else change.name
-        return f"{self.first.template or self.first.name}: {len(self.names):,} alike"
-
-
-def groups(changes: Iterable[Change]) -> list[Group]:
-    """Fold the changes of one definition that differ only in names and values; order is kept."""
-    found: dict[object, list[Change]] = {}
-    for change in changes:
-        found.setdefault(_likeness(change), []).append(change)
-    result: list[Group] = []
-    for alike in found.values():
-        if len(alike) >= FOLD_FROM:
-            result.append(Group(alike[0], tuple(change.name for change in alike)))
-        else:
-            result += [Group(change, (change.name,)) for change in alike]
-    return result
-
-
-def _likeness(change: Change) -> object:
-    if change.location is None or change.by is not None:
-        return change.name
-    fields = tuple((one.field, one.cause) for one in change.fields)
-    return change.kind, change.location, fields, tuple(one.code for one in change.consequences)
 
 
 def printable(text: str) -> str:
@@ -107,6 +69,10 @@ def _visible(character: str) -> str:
 
 def value_text(field: str, value: Any) -> str:
     """Write a field's value for people, in one line."""
+    return _cut(_full_text(field, value))
+
+
+def _full_text(field: str, value: Any) -> str:
     value = masked(value)
     if value is None:
         text = "none"
@@ -116,20 +82,31 @@ def value_text(field: str, value: Any) -> str:
         text = value or "empty"
     else:
         text = json.dumps(value, ensure_ascii=False)
-    return _said(text)
+    return printable(text)
 
 
-def _said(text: str) -> str:
-    text = printable(text)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+def _cut(text: str, start: int = 0) -> str:
+    """Return a text from a place on, short enough for one line; it says how much of its end is missing."""
+    end = start + _LONGEST
+    more = f"… ({len(text) - end:,} more characters)" if len(text) > end else ""
+    return f"{'…' if start else ''}{text[start:end]}{more}"
 
 
 def moved_text(change: FieldChange) -> tuple[str, str]:
-    """Write a field's values before and after; of a secret only that it changed."""
-    before = value_text(change.field, change.before)
-    if change.field not in _ARGUMENTS:
-        return before, value_text(change.field, change.after)
-    return before, _said(json.dumps(changed_secrets(change.before, change.after), ensure_ascii=False))
+    """Write a field's values before and after; of a secret only that it changed, of long values where they differ."""
+    before, after = _full_text(change.field, change.before), _full_text(change.field, change.after)
+    if change.field in ARGUMENTS and change.after is not None:
+        after = printable(json.dumps(changed_secrets(change.before, change.after), ensure_ascii=False))
+    if max(len(before), len(after)) <= _LONGEST or change.before is None or change.after is None:
+        return _cut(before), _cut(after)
+    start = max(0, _common_length(before, after) - _CONTEXT)
+    return _cut(before, start), _cut(after, start)
+
+
+def _common_length(before: str, after: str) -> int:
+    """Return how many characters two texts have in common at their beginning."""
+    pairs = enumerate(zip(before, after, strict=False))
+    return next((number for number, (old, new) in pairs if old != new), min(len(before), len(after)))
 
 
 def _timing_text(form: Mapping[str, Any]) -> str:
@@ -157,6 +134,11 @@ def review_summary_text(review: EnvironmentReview) -> str:
     """Write the counts of a review in one environment as one phrase."""
     summary, unknown = summary_text(review.plan), review.not_compared
     return f"{summary}; {counted(unknown, 'definition')} not compared" if unknown else summary
+
+
+def stops_of(plan: Plan) -> int:
+    """Return how many schedules stop."""
+    return sum(any(each.code == "stops" for each in change.consequences) for change in plan.changes)
 
 
 def side_text(head: str | None) -> str:

@@ -13,8 +13,7 @@ from schedsync.calendar.load import Load, Shape, load_of, shape_of, week_of
 from schedsync.calendar.slots import last_slot
 from schedsync.calendar.stock_beat import slots
 from schedsync.calendar.words import when
-from schedsync.core.change import Change, Consequence, Create, Delete
-from schedsync.core.controls import KEYS, controls_document
+from schedsync.core.change import Change, Consequence, Create, Delete, Rename
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Observed, Row
@@ -59,47 +58,6 @@ def compare_environment(
     foretold += _not_allowed(request, sides, after, environment, plan)
     foretold += [*_not_compared(sides, desired, environment), *_takeovers(before, after)]
     return EnvironmentReview(environment, plan, earlier, load), foretold
-
-
-def configuration(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
-    """Yield what changes in the configuration, and changes what an apply does or lets pass."""
-    yield from _allowances(before, after, now)
-    if not before.there:
-        return
-    old, new, place = before.config, after.config, after.place
-    values, now_values = controls_document(old.controls), controls_document(new.controls)
-    messages = [
-        f"`{name}` changes from {getattr(old, name)} to {getattr(new, name)}"
-        for name in ("max_stops", "max_stop_percent")
-        if getattr(old, name) != getattr(new, name)
-    ]
-    messages += [
-        f"`[safety] {name}` changes from {_shown(values[name])} to {_shown(now_values[name])}"
-        for name in KEYS
-        if values[name] != now_values[name]
-    ]
-    messages += [f"environment `{name}` is new" for name in new.environments if name not in old.environments]
-    messages += [f"environment `{name}` is removed" for name in old.environments if name not in new.environments]
-    for message in messages:
-        yield Finding("SS168", message, place, None, "warning")
-    if old.set != new.set:
-        message = f"the set is `{new.set}` now: set `{old.set}` manages what it applied, and an apply would be refused"
-        yield Finding("SS168", message, place, f"keep `{old.set}`; or adopt each name, and empty the old set")
-
-
-def _allowances(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
-    """Yield the refusals that the configuration lifts, or lifts no longer; an entry that has ended lifts nothing."""
-    old = set(before.config.allowances) if before.there else set()
-    new = set(after.config.allowances)
-    for text, entries in (("is new, it lifts", new - old), ("is removed, it lifted", old - new)):
-        for entry in sorted((each for each in entries if not each.ended(now)), key=str):
-            yield Finding("SS168", f"an entry of `[[safety.allow]]` {text} {entry}", after.place, None, "warning")
-
-
-def _shown(value: str | Sequence[str] | None) -> str:
-    if value is None:
-        return "no limit"
-    return f"`{value}`" if isinstance(value, str) else ", ".join(f"`{each}`" for each in value) or "nothing"
 
 
 def _compared(
@@ -177,7 +135,7 @@ def _plan(
     plan = Plan(
         set=sides[1].config.set,
         binding=situation.now,
-        changes=tuple(with_consequences(change, observed, now) for change in difference.changes),
+        changes=tuple(_as_written(with_consequences(change, observed, now), left) for change in difference.changes),
         observed=observed,
         now=now,
         completed=difference.completed,
@@ -186,6 +144,14 @@ def _plan(
         + sum(before.schedules.get(name) is new for name, new in after.schedules.items()),
     )
     return plan, lifted
+
+
+def _as_written(change: Change, before: Mapping[str, Schedule]) -> Change:
+    """Return a change that also knows how its schedule was written before."""
+    old = before.get(change.old_name if isinstance(change, Rename) else change.name)
+    if old is None:
+        return change
+    return replace(change, template=change.template or old.template, hashed=(old.hashed, change.hashed[1]))
 
 
 def _last(before: Side, environment: str | None) -> Binding | None:

@@ -26,6 +26,7 @@ from schedsync.git.tree import config_at, read_tree, shown_from
 class Side:
     """A set at one side of a comparison: its configuration, what its files say, and where they lie.
 
+    ``config_known`` is false where its own configuration cannot be used, and that of the other side takes its place.
     ``submodules`` are those among its paths, with their commits; their files are not read.
     """
 
@@ -33,6 +34,7 @@ class Side:
     reading: ScheduleSet
     path: str
     there: bool = True
+    config_known: bool = True
     submodules: Mapping[str, str] = field(default_factory=dict)
 
     def broken(self, environment: str | None) -> frozenset[str]:
@@ -66,7 +68,7 @@ def read_work_tree(
     findings = _with_submodules(findings, [shown(path) for path in submodules])
     reading = _read(config, files, findings, sources, repository.algorithm, progress=progress)
     there = bool(here) and not all(is_within(path, submodules) for path in paths)
-    return Side(config, reading, paths[0].as_posix(), there, submodules)
+    return Side(config, reading, paths[0].as_posix(), there, submodules=submodules)
 
 
 def _with_submodules(findings: Sequence[Finding], paths: Sequence[str]) -> list[Finding]:
@@ -90,19 +92,20 @@ def read_revision(
     tree = repository.tree(commit)
     start = repository.inside(Path(path or DEFAULT_PATH))
     shown = shown_from(repository.root)
+    known = True
     try:
         config = config_at(tree, start, shown, given=path is not None)
     except InvalidConfiguration:
         if other is None:
             raise
-        config = replace(other.config, paths=(Path(other.path),), root=None)
+        config, known = replace(other.config, paths=(Path(other.path),), root=None), False
     files, findings, there = read_tree(tree, config, shown)
     paths = [PurePosixPath(path.as_posix()) for path in config.paths]
     submodules = submodules_of(repository, commit, paths)
     findings = _with_submodules(findings, [shown(path) for path in submodules])
     reading = _read(config, files, findings, sources, repository.algorithm, other, progress)
     there = there and not all(is_within(path, submodules) for path in paths)
-    return Side(config, reading, paths[0].as_posix(), there, submodules)
+    return Side(config, reading, paths[0].as_posix(), there, known, submodules)
 
 
 def _read(

@@ -22,7 +22,9 @@ from schedsync.lint import lint_each, lint_packages, lint_whole
 from schedsync.lint.rule import Context
 from schedsync.review.novelty import Owners, new_findings
 from schedsync.review.result import EnvironmentReview, Request, Review
+from schedsync.review.safeguards import Guarantees, configuration
 from schedsync.review.side import Side, read_revision, read_work_tree
+from schedsync.review.suppressed import Suppressed
 
 
 def review(request: Request, now: datetime, progress: Progress = silent) -> Review:
@@ -44,7 +46,6 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     environment = after.config.chosen(request.environment)
     chosen: Sequence[str | None] = [environment] if environment else after.config.environments or [None]
     from schedsync.planning.snapshot import check_set
-    from schedsync.review.compare import configuration
 
     if request.snapshot is not None:
         check_set(request.snapshot, after.config.set)
@@ -55,6 +56,7 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     for name in chosen:
         progress(f"comparing {name}" if name else "comparing")
         comparison.compare(name)
+    comparison.add_safeguards()
     findings = in_order(comparison.findings)
     return Review(base, head, tuple(comparison.reviews), tuple(findings), frozenset(comparison.new), compared.base_name)
 
@@ -102,6 +104,13 @@ class _Comparison:
         self.reviews: list[EnvironmentReview] = []
         self.findings: list[Finding] = []
         self.new: set[Finding] = set()
+        self.suppressed = Suppressed(before, after, now, self.application)
+        self.guarantees = Guarantees()
+
+    def add_safeguards(self) -> None:
+        """Add the findings about what the change weakens, or hides from its reviewer."""
+        self.add(self.guarantees.findings())
+        self.add(self.suppressed.findings())
 
     def add(self, findings: Iterable[Finding]) -> None:
         """Add findings about the change as a whole: all of them are new."""
@@ -122,6 +131,7 @@ class _Comparison:
         unknown = [*not_expanded((self.before, self.after), environment, named=self.request.snapshot is not None)]
         self.reviews.append(replace(result, not_compared=sum(each.severity == "error" for each in unknown)))
         foretold += unknown
+        self.guarantees.compare(before, after, environment)
         self._judge(environment, before, after, between_before, [*between_after, *foretold])
 
     def _judge(
@@ -147,6 +157,7 @@ class _Comparison:
         ]
         known = [*self._of_files(gone, environment), *earlier]
         self.new |= new_findings(known, owned[0], [*of_files, *together], owned[1])
+        self.suppressed.compare(environment, (before, after), fresh, gone)
 
     def _of_files(self, files: Sequence[ReadFile], environment: str | None) -> list[Finding]:
         """Return the findings of single files."""

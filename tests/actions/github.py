@@ -158,7 +158,7 @@ def run(
             env={
                 **environment, **values, "RUNNER_TEMP": str(temp), "GITHUB_OUTPUT": str(output),
                 "GITHUB_STEP_SUMMARY": str(temp / "summary"), "GITHUB_ACTION_PATH": str(ACTIONS / action),
-                "GITHUB_REPOSITORY": "acme/shop",
+                "GITHUB_REPOSITORY": "acme/shop", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "99",
             },
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         )  # fmt: skip

@@ -85,6 +85,19 @@ def test_a_review_comments_summarizes_annotates_and_counts(pull_request: Forge) 
     assert Path(ran.outputs["sarif"]).exists()
 
 
+def test_a_comment_that_is_cut_points_to_a_summary_that_is_not(pull_request: Forge) -> None:
+    many = "".join(f"  job-{number}: {{task: t.{'x' * 90}{number}, every: 1d}}\n" for number in range(600))
+    pull_request.write(AFTER + many)
+    ran = pull_request.run("plan")
+    body = pull_request.github.comments[0]["body"]
+
+    assert len(body) <= 65_536
+    assert "are left out here, because not everything fits.** The job's summary lists all of it" in body
+    assert [number for number in range(600) if f"`job-{number}`" not in ran.summary] == []
+    assert "left out" not in ran.summary
+    assert body.endswith("\n[The job's summary](https://github.com/acme/shop/actions/runs/99)\n")
+
+
 def test_a_second_run_brings_the_comment_up_to_date_among_many(pull_request: Forge) -> None:
     planted = {"id": 1, "issue": 7, "user": {"login": "mallory"}, "body": "<!-- schedsync"}
     pull_request.github.comments += [planted | {"id": number} for number in range(5)]

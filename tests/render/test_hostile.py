@@ -23,7 +23,7 @@ from schedsync.core.location import Location
 from schedsync.core.observed import Observed, Row
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
-from schedsync.core.schedule import People, Spec
+from schedsync.core.schedule import People, Spec, Template
 from schedsync.core.timing import Interval
 from schedsync.planning.plan import Plan
 from schedsync.render import github, html, json_, markdown, sarif, text
@@ -92,7 +92,13 @@ def hostile(attack: str) -> Review:
             fields=(FieldChange("description", attack, "x"), FieldChange("kwargs", {}, values)),
             consequences=(Consequence("stops", "stops"), Consequence("taken_over", f"set `{attack}` loses it")),
         ),
-        *(Create(**common, after=SPEC, template=attack, fields=(FieldChange("task", None, attack),)) for _ in range(5)),
+        *(
+            Create(
+                **common | {"name": f"{attack}{number}"}, after=SPEC, template=Template(attack, (("a", attack),)),
+                fields=(FieldChange("task", None, attack), FieldChange("queue", None, attack)),
+            )
+            for number in range(5)
+        ),
     )  # fmt: skip
     plan = Plan(
         attack, Binding(attack, attack, attack, "c0ffee"), changes, Observed(), NOW,
@@ -117,8 +123,8 @@ def checked(page: _Page, rows: int) -> None:
 def test_markdown_shows_an_attack_and_does_nothing(attack: str) -> None:
     review = hostile(attack)
 
-    # Two tables with a head each: the delete and what stops, and what is created, folded.
-    checked(gfm(markdown.review(review)), 2 + 2 + 1)
+    # Two tables with a head each: the delete and what stops, and what is created, folded. A review counts in a third.
+    checked(gfm(markdown.review(review)), 2 + 2 + 1 + 2)
     checked(gfm(markdown.plan(review.environments[0].plan)), 2 + 2 + 1)
 
 
@@ -196,7 +202,7 @@ def test_too_much_for_github_is_cut_with_a_pointer_to_the_rest() -> None:
             name=f"job-{n}",
             after=SPEC,
             location=Location("a.yaml", n, 1),
-            fields=(FieldChange("task", None, "t" * 150),),
+            fields=(FieldChange("task", None, f"{n}{'t' * 150}"),),
         )
         for n in range(2000)
     )
@@ -208,7 +214,7 @@ def test_too_much_for_github_is_cut_with_a_pointer_to_the_rest() -> None:
         page = gfm(said)
 
         assert 30_000 < len(said) <= 65_000
-        assert "and more than fits here" in said
+        assert "left out here, because not everything fits" in said
         assert "2,000 to create" in said
         assert page.stack == []
 

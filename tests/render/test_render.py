@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,7 +14,7 @@ from schedsync.core.location import Location
 from schedsync.core.observed import Observed, Paused, Row
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
-from schedsync.core.schedule import Spec
+from schedsync.core.schedule import Spec, Template
 from schedsync.core.timing import Interval
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
@@ -29,7 +31,7 @@ def plan(*changes: Change, **more: object) -> Plan:
     return Plan("shop", binding, changes, Observed(), NOW, **more)  # type: ignore[arg-type]
 
 
-def create(name: str, line: int = 3, template: str | None = None) -> Create:
+def create(name: str, line: int = 3, template: Template | None = None) -> Create:
     return Create(
         name=name,
         after=SPEC,
@@ -42,12 +44,18 @@ def create(name: str, line: int = 3, template: str | None = None) -> Create:
 
 
 def test_many_alike_are_one_in_text_and_markdown_and_all_in_json() -> None:
-    value = plan(*(create(f"sync-{n}", template="sync-{tenant}") for n in range(9998)), create("other", 9))
+    other = replace(create("other", 9), fields=(FieldChange("task", None, "another"),))
+    value = plan(
+        *(create(f"sync-{n}", template=Template("sync-{tenant}", (("tenant", n),))) for n in range(9998)), other
+    )
 
-    assert "sync-{tenant}: 9,998 alike" in text.plan(value)
-    assert "`sync-{tenant}: 9,998 alike`" in markdown.plan(value)
+    assert "sync-{tenant}: 9,998 schedules" in text.plan(value)
+    assert "`sync-{tenant}: 9,998 schedules`" in markdown.plan(value)
     assert len(text.plan(value).splitlines()) < 25
     assert len(json.loads(json_.plan(value))["changes"]) == 9999
+    verbose, summary = text.plan(value, verbose=True), markdown.plan(value, markdown.SUMMARY)
+    assert re.findall(r"sync-\d+", verbose) == [f"sync-{n}" for n in range(9998)]
+    assert re.findall(r"`(sync-\d+)`", summary) == [f"sync-{n}" for n in range(9998)]
 
 
 def test_a_plan_reads_from_top_to_bottom() -> None:
@@ -232,3 +240,22 @@ def test_markdown_says_what_is_held_paused_refused_and_found() -> None:
 def test_the_end_of_a_pause_is_told_to_the_second() -> None:
     assert "until 2026-11-23 10:00 UTC;" in text.paused("p", NOW)
     assert "until 2026-11-23 10:00:05 UTC;" in text.paused("p", NOW + timedelta(seconds=5))
+
+
+def test_folding_takes_time_by_the_number_of_changes() -> None:
+    """Four times as many changes may take at most eight times as long; quadratic growth is 16."""
+
+    def seconds(count: int) -> float:
+        values = [
+            replace(
+                create(f"sync-{n}", n, Template("sync-{t}", (("t", n),))),
+                fields=(FieldChange("kwargs", {"t": f"{n}", "a": n % 7}, {"t": f"{n}", "a": n}),),
+            )
+            for n in range(count)
+        ]
+        began = time.process_time()
+        text.plan(plan(*values), verbose=True)
+        markdown.plan(plan(*values))
+        return time.process_time() - began
+
+    assert any(seconds(8000) < 8 * seconds(2000) for _ in range(3))

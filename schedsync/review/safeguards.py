@@ -1,0 +1,115 @@
+"""What protects a set, and whether a change weakens it: its configuration, and keys of its schedules (SS168)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from schedsync.core.controls import KEYS, controls_document
+from schedsync.core.finding import Finding
+from schedsync.core.location import Location
+from schedsync.core.names import first_names
+from schedsync.core.schedule import Desired, Schedule
+from schedsync.planning.notices import NAMES_SHOWN
+from schedsync.review.side import Side
+
+CODE = "SS168"
+
+
+def configuration(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
+    """Yield what changes in the configuration, and changes what an apply does or lets pass."""
+    yield from _allowances(before, after, now)
+    if not before.there:
+        return
+    old, new, place = before.config, after.config, after.place
+    if not before.config_known:
+        message = "the configuration before the change cannot be read, so what protects the set is not compared"
+        yield Finding(CODE, message, place, None, "warning")
+    values, now_values = controls_document(old.controls), controls_document(new.controls)
+    messages = [
+        f"`{name}` changes from {getattr(old, name)} to {getattr(new, name)}"
+        for name in ("max_stops", "max_stop_percent")
+        if getattr(old, name) != getattr(new, name)
+    ]
+    messages += [
+        f"`[safety] {name}` changes from {_shown(values[name])} to {_shown(now_values[name])}"
+        for name in KEYS
+        if values[name] != now_values[name]
+    ]
+    messages += [f"environment `{name}` is new" for name in new.environments if name not in old.environments]
+    messages += [f"environment `{name}` is removed" for name in old.environments if name not in new.environments]
+    for message in messages:
+        yield Finding(CODE, message, place, None, "warning")
+    if old.set != new.set:
+        message = f"the set is `{new.set}` now: set `{old.set}` manages what it applied, and an apply would be refused"
+        yield Finding(CODE, message, place, f"keep `{old.set}`; or adopt each name, and empty the old set")
+
+
+def _allowances(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
+    """Yield the refusals that the configuration lifts, or lifts no longer; an entry that has ended lifts nothing."""
+    old = set(before.config.allowances) if before.there else set()
+    new = set(after.config.allowances)
+    for text, entries in (("is new, it lifts", new - old), ("is removed, it lifted", old - new)):
+        for entry in sorted((each for each in entries if not each.ended(now)), key=str):
+            yield Finding(CODE, f"an entry of `[[safety.allow]]` {text} {entry}", after.place, None, "warning")
+
+
+def _shown(value: str | Sequence[str] | None) -> str:
+    if value is None:
+        return "no limit"
+    return f"`{value}`" if isinstance(value, str) else ", ".join(f"`{each}`" for each in value) or "nothing"
+
+
+class Guarantees:
+    """The guarantees of single schedules that a change takes away, each once for all environments."""
+
+    def __init__(self) -> None:
+        # By message: the places by name, and the environments by name.
+        self._found: dict[str, dict[str, Location]] = {}
+        self._where: dict[tuple[str, str], list[str | None]] = {}
+        self._environments: list[str | None] = []
+
+    def compare(self, before: Desired, after: Desired, environment: str | None) -> None:
+        """Look at the schedules of one environment."""
+        self._environments.append(environment)
+        for name, new in after.schedules.items():
+            old = before.schedules.get(name) or before.schedules.get(new.renamed_from or "")
+            if old is not new:
+                for message, key in _weakened(old, new):
+                    self._found.setdefault(message, {}).setdefault(name, new.at(key))
+                    self._where.setdefault((message, name), []).append(environment)
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield one finding for all schedules that lose the same guarantee in the same environments."""
+        for message, places in self._found.items():
+            by_environments: dict[tuple[str | None, ...], list[str]] = {}
+            for name in places:
+                by_environments.setdefault(tuple(self._where[message, name]), []).append(name)
+            for environments, names in by_environments.items():
+                is_everywhere = len(environments) == len(self._environments)
+                where = "" if is_everywhere else f" in {', '.join(filter(None, environments))}"
+                yield _finding(f"{message}{where}", names, [places[name] for name in names])
+
+
+def _finding(message: str, names: Sequence[str], places: Sequence[Location]) -> Finding:
+    if len(names) == 1:
+        return Finding(CODE, message.replace("{names}", f"`{names[0]}`", 1), places[0], None, "warning")
+    place = places[0] if len(set(places)) == 1 else Location(places[0].path, 1, 1)
+    shown = message.replace("{names}", f"{len(names):,} schedules", 1)
+    return Finding(CODE, f"{shown}: {first_names(names, NAMES_SHOWN)}", place, None, "warning", tuple(names))
+
+
+def _weakened(old: Schedule | None, new: Schedule) -> Iterator[tuple[str, str]]:
+    """Yield messages with `{names}` for the schedule, and the key at fault."""
+    if new.edit_may_fire and not (old and old.edit_may_fire):
+        yield "an edit may make {names} fire at once: `edit_may_fire: true`", "edit_may_fire"
+    ignored_before = old.ignore_changes if old else frozenset()
+    if added := sorted(new.ignore_changes - ignored_before):
+        yield f"Git no longer decides {_listed(added)} of {{names}}: `ignore_changes`", "ignore_changes"
+    if gone := sorted(ignored_before - new.ignore_changes):
+        message = f"Git decides {_listed(gone)} of {{names}} again, so an apply overwrites other values in the table"
+        yield message, "ignore_changes"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
