@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +62,24 @@ class Project:
         run = _in_terminal if answers else _in_pipes
         return run(["bash", "-c", script], self.root, self.environment, answers)
 
+    def begins(self, command: str, text: str) -> bool:
+        """Start a command that does not end; say whether it writes this text, and stop it."""
+        log = self.root.parent / "log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                ["bash", "-c", command], cwd=self.root, env=self.environment, stdout=output, stderr=output,
+                stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        until = time.monotonic() + TIMEOUT
+        try:
+            while not (begun := text in log.read_text()) and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.1)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        return begun
+
     def do(self, step: File | Command) -> str | None:
         """Do one step of a page, and return what went wrong, or None."""
         if isinstance(step, File):
@@ -77,7 +98,7 @@ def new_project(base: Path, migrated: Path | None = None) -> Project:
     (base / "bin").mkdir()
     shutil.copytree(SHOP, project.root, ignore=shutil.ignore_patterns("__pycache__"))
     if migrated:
-        shutil.copy(migrated, project.root / "db.sqlite3")
+        shutil.copy(migrated, base / "db.sqlite3")
     commands = (
         "git config --global user.name Kim; git config --global user.email kim@example.org",
         "git config --global init.defaultBranch main; git init --quiet; git init --quiet --bare ../origin.git",

@@ -32,6 +32,8 @@ TEMPLATES = [
         },
     }
 ]
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3", "OPTIONS": {"timeout": 20}}}
+DATABASES = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR.parent / "db.sqlite3", "OPTIONS": {"timeout": 20}}
+}
 CELERY_BROKER_URL = "memory://"
 CELERY_TIMEZONE = "Europe/Berlin"
