@@ -43,16 +43,19 @@ class Candidates:
     managed: Counter[str] = field(default_factory=Counter)
 
 
-def candidates(tables: Tables, patterns: Sequence[str]) -> Candidates:
+def candidates(tables: Tables, patterns: Sequence[str], elsewhere: Collection[str] = ()) -> Candidates:
     """Return the drafts of the rows whose names fit a pattern; without patterns, of all rows.
 
-    Raises WrongUsage where a pattern fits no row.
+    Rows with a name of ``elsewhere``, which another source defines, are passed over. Raises WrongUsage where a pattern
+    fits no row.
     """
     result = Candidates()
     sets = {entry.name: entry.set for entry in tables.managed}
     renamed = {entry.row_id: entry for entry in tables.managed if entry.row_id is not None}
-    spelled = {name.casefold(): name for name in sets}
+    spelled = {name.casefold(): name for name in (*elsewhere, *sets)}
     for row in _chosen(tables.rows, patterns):
+        if row.name in elsewhere:
+            continue
         if row.name in sets:
             result.managed[sets[row.name]] += 1
             continue

@@ -34,7 +34,7 @@ def test_verbs_are_listed_by_groups(command: Callable[..., Done]) -> None:
     listed = sections(command("--help").out)
 
     assert {heading: listed[heading] for heading in GROUPS} == {
-        "Start": ["import", "doctor"],
+        "Start": ["init", "import", "doctor"],
         "Change": ["validate", "review", "forecast", "plan", "apply"],
         "Look": ["status", "drift"],
         "Act": ["pause", "resume"],
@@ -51,7 +51,7 @@ def test_help_says_in_three_lines_where_to_begin(command: Callable[..., Done]) -
 
     assert [line.split()[:2] for line in begin] == [
         ["schedsync", "doctor"],
-        ["schedsync", "import"],
+        ["schedsync", "init"],
         ["schedsync", "validate"],
         ["schedsync", "plan"],
     ]
