@@ -1,0 +1,168 @@
+"""The project as each guide finds it: the schedules that a team has before it reads the page."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.guides.project import Project
+
+#: Rows as people leave them in the admin over the years.
+ROWS = '''
+import datetime
+
+from django.utils import timezone
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask
+
+
+def crontab(text, zone="Europe/Berlin"):
+    fields = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+    return CrontabSchedule.objects.create(**dict(zip(fields, text.split())), timezone=zone)
+
+
+def row(name, task, **values):
+    PeriodicTask.objects.create(name=name, task=f"shop.tasks.{task}", **values)
+
+
+quarter = IntervalSchedule.objects.create(every=15, period="minutes")
+row("nightly-report", "nightly_report", crontab=crontab("0 2 * * *"), kwargs='{"kind":"full"}', queue="reports")
+row("billing-close", "close_billing", crontab=crontab("30 4 1 * *"), expires=None, priority=3)
+for tenant in ("acme", "globex", "initech"):
+    row(f"sync-{tenant}", "sync_tenant", interval=quarter, kwargs='{"tenant": "%s"}' % tenant, expire_seconds=600)
+row("search-rebuild", "rebuild_search", crontab=crontab("15 5 * * 0"), kwargs='{ "full": true }', queue="search")
+row("search-refresh", "rebuild_search", interval=IntervalSchedule.objects.create(every=3600, period="seconds"), queue="search")
+past = ClockedSchedule.objects.create(clocked_time=timezone.make_aware(datetime.datetime(2024, 11, 29)))
+row("black friday", "heartbeat", clocked=past, one_off=True, enabled=False)
+'''
+
+CLEANUP = '''
+from django_celery_beat.models import CrontabSchedule, PeriodicTask
+PeriodicTask.objects.create(name="celery.backend_cleanup", task="celery.backend_cleanup",
+                            crontab=CrontabSchedule.objects.create(minute="0", hour="4"))
+'''
+
+ENTRIES = '''
+from datetime import timedelta
+
+from celery.schedules import crontab
+
+CELERY_BEAT_SCHEDULE = {
+    "nightly-report": {
+        "task": "shop.tasks.nightly_report",
+        "schedule": crontab(minute=0, hour=2),
+        "kwargs": {"kind": "full"},
+    },
+    "sync-acme": {
+        "task": "shop.tasks.sync_tenant",
+        "schedule": timedelta(minutes=15),
+        "args": ("acme",),
+        "options": {"queue": "sync", "expires": 240},
+    },
+    "heartbeat": {"task": "shop.tasks.heartbeat", "schedule": 30.0},
+}
+CELERY_BEAT_SCHEDULE["billing-close"] = {
+    "task": "shop.tasks.close_billing",
+    "schedule": crontab(minute=30, hour=4, day_of_month=1),
+}
+'''
+
+CRONTAB = """PATH=/usr/local/bin:/usr/bin:/bin
+# m h dom mon dow command
+*/15 * * * * cd /srv/shop && ./manage.py clearsessions
+@reboot /srv/shop/bin/warm-cache
+0 2 * * * /srv/shop/bin/report --full
+0 6 1,15 * fri /srv/shop/bin/payday
+"""
+
+BASE = '''version: 1
+schedules:
+  nightly-report:
+    task: shop.tasks.nightly_report
+    crontab: "0 2 * * *"
+    timezone: Europe/Berlin
+  search-rebuild:
+    task: shop.tasks.rebuild_search
+    crontab: "15 5 * * sun"
+    timezone: Europe/Berlin
+  search-refresh:
+    task: shop.tasks.rebuild_search
+    every: 1h
+'''
+
+
+def installed(project: Project) -> None:
+    """Let schedsync be installed, migrated and committed."""
+    project.write("shop/settings.py", '\nINSTALLED_APPS += ["schedsync"]\n')
+    _do(project, "python manage.py migrate --verbosity 0")
+    commit(project)
+
+
+def commit(project: Project) -> None:
+    _do(project, "git add --all && git commit --quiet --message Schedules && git push --quiet")
+
+
+def rows(project: Project) -> None:
+    """Fill the admin's table."""
+    django(project, ROWS)
+
+
+def entries(project: Project) -> None:
+    """Let the settings define schedules; stock Beat has run, and has written a row for each of them."""
+    django(project, CLEANUP)
+    project.write("shop/settings.py", ENTRIES)
+    commit(project)
+    started = "celery --app shop beat --scheduler django_celery_beat.schedulers:DatabaseScheduler --loglevel DEBUG"
+    assert project.begins(started, "Current schedule")
+    _do(project, "rm -f celerybeat.pid")
+
+
+def rows_and_entries(project: Project) -> None:
+    """Let the team have both, and CI at GitHub."""
+    rows(project)
+    entries(project)
+    project.write(".github/workflows/tests.yml", "on: push\njobs: {}\n")
+    commit(project)
+
+
+def cron(project: Project) -> None:
+    """Let `crontab -l` print a crontab, and let `crontab FILE` say nothing."""
+    program = project.root.parent / "bin/crontab"
+    program.write_text(f"#!/bin/sh\n[ \"$1\" != -l ] || cat <<'END'\n{CRONTAB}END\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    installed(project)
+
+
+def applied(project: Project) -> None:
+    """Let a set `shop` manage some schedules in production."""
+    installed(project)
+    project.write("schedsync.toml", 'set = "shop"\nenvironments = ["production"]\n')
+    project.write("schedules/shop.yaml", BASE)
+    commit(project)
+    _do(project, "python manage.py schedsync apply -e production --yes --settle 0")
+
+
+def one_set(project: Project) -> None:
+    """Let one team manage all schedules, without environments."""
+    installed(project)
+    project.write("schedsync.toml", 'set = "shop"\n')
+    project.write("schedules/shop.yaml", BASE)
+    commit(project)
+    _do(project, "python manage.py schedsync apply --yes --settle 0")
+
+
+def django(project: Project, code: str) -> None:
+    """Run code in the project, as in `manage.py shell`."""
+    file = project.root.parent / "code.py"
+    file.write_text(code)
+    _do(project, f"python manage.py shell -v 0 < {file}")
+
+
+def _do(project: Project, command: str) -> None:
+    code, output = project.shell(command)
+    assert code == 0, output
+
+
+STAGES: dict[str, Callable[[Project], None]] = {}
+
+GUIDES = Path(__file__).parents[2] / "docs/guides"
