@@ -38,7 +38,7 @@ class Project:
             "PATH": os.pathsep.join([str(self.root.parent / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]),
             "HOME": str(home),
             "LANG": "C.UTF-8",
-            "COLUMNS": "140",
+            "COLUMNS": "200",
             "NO_COLOR": "1",
             "GIT_PAGER": "cat",
             "GIT_CONFIG_NOSYSTEM": "1",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
-from pathlib import Path
 
 from tests.guides.project import Project
 
@@ -113,7 +112,7 @@ def entries(project: Project) -> None:
     project.write("shop/settings.py", ENTRIES)
     commit(project)
     started = "celery --app shop beat --scheduler django_celery_beat.schedulers:DatabaseScheduler --loglevel DEBUG"
-    assert project.begins(started, "Current schedule")
+    assert project.begins(started, "Ticking with max interval")
     _do(project, "rm -f celerybeat.pid")
 
 
@@ -133,6 +132,14 @@ def cron(project: Project) -> None:
     installed(project)
 
 
+def image(project: Project) -> None:
+    """Let the project have one schedule, which is not applied yet."""
+    installed(project)
+    project.write("schedsync.toml", 'set = "shop"\nenvironments = ["production"]\n')
+    project.write("schedules/reports.yaml", BASE.partition("  search")[0])
+    commit(project)
+
+
 def applied(project: Project) -> None:
     """Let a set `shop` manage some schedules in production."""
     installed(project)
@@ -140,15 +147,6 @@ def applied(project: Project) -> None:
     project.write("schedules/shop.yaml", BASE)
     commit(project)
     _do(project, "python manage.py schedsync apply -e production --yes --settle 0")
-
-
-def one_set(project: Project) -> None:
-    """Let one team manage all schedules, without environments."""
-    installed(project)
-    project.write("schedsync.toml", 'set = "shop"\n')
-    project.write("schedules/shop.yaml", BASE)
-    commit(project)
-    _do(project, "python manage.py schedsync apply --yes --settle 0")
 
 
 def django(project: Project, code: str) -> None:
@@ -163,6 +161,11 @@ def _do(project: Project, command: str) -> None:
     assert code == 0, output
 
 
-STAGES: dict[str, Callable[[Project], None]] = {}
-
-GUIDES = Path(__file__).parents[2] / "docs/guides"
+STAGES: dict[str, Callable[[Project], None]] = {
+    "existing-project.md": rows,
+    "from-settings.md": entries,
+    "from-cron.md": cron,
+    "several-teams.md": applied,
+    "leaving.md": applied,
+    "images.md": image,
+}
