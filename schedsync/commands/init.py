@@ -17,7 +17,7 @@ from schedsync.commands.options import DatabaseOptions, database_options, gather
 from schedsync.commands.output import show
 from schedsync.commands.program import program
 from schedsync.commands.terminal import progress_line
-from schedsync.config import FILE, PROJECT, SUFFIXES, table_of
+from schedsync.config import FILE, SUFFIXES, read_config
 from schedsync.core.setup import Choices, Found, Layout
 from schedsync.errors import WrongUsage
 from schedsync.render import setup_files
@@ -70,32 +70,34 @@ def init(database: DatabaseOptions, options: InitOptions) -> int:
         existing = read_existing(using, progress)
         found = find_project(using, existing)
         progress.clear()
-        show(lambda paint: f"{paint('Found', 'bold')}{found_text(found).removeprefix('Found')}")
-        chosen = choices(options, found, _rules(existing))
+        show(lambda paint: found_text(found, paint))
+        rules = _rules(using, existing)
+        chosen = choices(options, found, rules)
         result = import_both(existing, progress)
         files, skipped = _files(chosen, layout, found, result)
         write_new(files)
         comparison = compare_written(existing, result, progress) if result.schedules else None
-    report = Report(found, chosen, layout, result, files, skipped, existing.sets, comparison, again)
+    report = Report(found, chosen, layout, result, files, skipped, existing.sets, comparison, again, rules.environment)
     show(lambda paint: report_text(report, paint))
     return 2 if comparison is not None and comparison.differs else 0
 
 
 def _refuse_second(layout: Layout) -> None:
     """Raise WrongUsage where the working directory is set up already, or has files of schedules."""
-    project = Path(PROJECT)
-    if project.is_file() and table_of(project, project.read_text(encoding="utf-8")) is not None:
-        raise WrongUsage(f"`{PROJECT}` has a table `tool.schedsync` already", hint=f"{_MOVE}; nothing was written")
-    directory = Path(layout.schedules)
-    present = sorted(path for path in directory.rglob("*") if path.suffix in SUFFIXES)
-    check_new([Path(FILE), *present], _MOVE)
+    here, directory = Path.cwd(), Path(layout.schedules)
+    files = (path for path in directory.rglob("*") if path.suffix in SUFFIXES and not path.name.startswith("."))
+    check_new([Path(FILE), *sorted(files)], _MOVE)
+    if (config := read_config(None, here)).file is not None:
+        name = config.file.relative_to(here).as_posix()
+        raise WrongUsage(f"`{name}` configures schedsync already", hint=f"{_MOVE}; nothing was written")
 
 
-def _rules(existing: Existing) -> Rules:
+def _rules(using: str, existing: Existing) -> Rules:
     from schedsync.database.controls import controls_in_settings
-    from schedsync.database.environment import named_environment
+    from schedsync.database.environment import bound_environment, named_environment
 
-    return Rules(existing.sets, controls_in_settings().allowed_sets, named_environment())
+    environment = named_environment() or bound_environment(using)
+    return Rules(existing.sets, controls_in_settings().allowed_sets, environment)
 
 
 def _files(

@@ -45,7 +45,7 @@ class Rules:
     """What answers must obey.
 
     ``sets`` are the sets that manage rows already. ``allowed`` are the patterns of sets in Django's settings, None for
-    any. ``environment`` is the one that this process names, or None.
+    any. ``environment`` is the one that this process names, or that the database belongs to, or None.
     """
 
     sets: Collection[str]
@@ -73,7 +73,7 @@ class Rules:
         return next((name for name in names if name not in self.sets and self._allows(name)), found.project)
 
     def proposed_environments(self) -> tuple[str, ...]:
-        """Return the environments to propose: the one that this process names, and production."""
+        """Return the environments to propose: the one of this process and database, and production."""
         return tuple(dict.fromkeys(name for name in (self.environment, ENVIRONMENT) if name))
 
 

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was done; ``skipped`` are the files that were there already, ``program`` the words before a verb."""
+    """What was done.
+
+    ``skipped`` are the files that were there already, ``program`` are the words before a verb, and ``environment`` is
+    the one of this process and database, or None.
+    """
 
     found: Found
     choices: Choices
@@ -37,6 +41,7 @@ class Report:
     sets: Mapping[str, int]
     comparison: RunComparison | None
     program: str
+    environment: str | None
 
 
 def report_text(report: Report, paint: Paint) -> str:
@@ -80,7 +85,7 @@ def _skipped(report: Report) -> Iterator[str]:
             yield f"`{printable(path.as_posix())}` exists already; add to it:"
             yield indent(each.addition.rstrip(), "    ")
     if report.choices.ci is None and report.found.ci is None:
-        yield "no CI was found; to review pull requests, see `--ci` and the guide for CI"
+        yield "no CI was found: to review pull requests, let it run `schedsync validate` and `schedsync review`"
 
 
 def _text(path: Path) -> str:
@@ -110,14 +115,21 @@ def _next(report: Report) -> Iterator[str]:
 
 def _steps(report: Report) -> Iterator[list[str]]:
     patch, environments = report.result.of.patch, report.choices.environments
-    environment = quote(ENVIRONMENT if ENVIRONMENT in environments else environments[-1])
+    target = ENVIRONMENT if ENVIRONMENT in environments else environments[-1]
     if command := git_apply(patch, PATCH):
         yield [f"{command} && rm {PATCH}"]
     if patch.by_hand:
         yield [f"delete {counted(len(patch.by_hand), 'entry', 'entries')} from the settings by hand, as said above"]
-    yield [f"{report.program} plan -e {environment}"]
+    yield [f"{report.program} plan{_flags(report)}"]
     yield _commit(report) if report.found.has_git else ["keep the files in Git: there is no repository yet"]
-    yield [f"{report.program} apply -e {environment} --yes    # in the release step, after `migrate`"]
+    yield [f"{report.program} apply -e {quote(target)} --yes    # in the release step, after `migrate`"]
+
+
+def _flags(report: Report) -> str:
+    """Return the flags of a plan before the commit, which is refused in an environment."""
+    if report.environment is None:
+        return ""
+    return f" -e {quote(report.environment)}{' --allow-dirty' if report.found.has_git else ''}"
 
 
 def _commit(report: Report) -> list[str]:
@@ -125,6 +137,13 @@ def _commit(report: Report) -> list[str]:
     schedules = Path(report.layout.schedules)
     others = {PATCH, report.layout.root / EDITOR}
     paths = [path for path in report.files if path.parent != schedules and path not in others]
-    names = " ".join(quote(path.as_posix()) for path in [*paths, schedules])
+    names = " ".join(quote(path.as_posix()) for path in [*paths, schedules, *_settings(report)])
     push = ["git push -u origin schedules    # then open a pull request"] if report.found.has_remote else []
-    return ["git switch -c schedules", f"git add {names}", 'git commit -am "Keep schedules in Git"', *push]
+    return ["git switch -c schedules", f"git add {names}", 'git commit -m "Keep schedules in Git"', *push]
+
+
+def _settings(report: Report) -> list[Path]:
+    """Return the modules that the user changes: by the patch, or by hand where the place is known."""
+    patch = report.result.of.patch
+    by_hand = {place.partition(":")[0] for places in patch.by_hand.values() for place in places}
+    return [report.layout.root / path for path in sorted(patch.deleted.keys() | by_hand)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from schedsync.core.setup import BeatSeen, Ci, Found
+from schedsync.render.text import Paint, plain
 from schedsync.render.words import counted, printable
 
 CI_NAMES: Final[Mapping[Ci, str]] = {"github": "GitHub", "gitlab": "GitLab"}
@@ -16,9 +17,9 @@ _BEATS: Final[Mapping[BeatSeen, str]] = {
 }
 
 
-def found_text(found: Found) -> str:
-    """Return what was found."""
-    return f"Found: {', '.join(_parts(found))}"
+def found_text(found: Found, paint: Paint = plain) -> str:
+    """Return what was found, in one line."""
+    return f"{paint('Found', 'bold')}: {', '.join(_parts(found))}"
 
 
 def _parts(found: Found) -> Iterator[str]:
