@@ -13,6 +13,8 @@ from markdown_it import MarkdownIt
 FILE = re.compile(r"# (?P<path>[\w.-]+(?:/[\w.-]+)*\.\w+|Dockerfile|Procfile)$")
 #: A comment before a block that cannot run here. Readers do not see it.
 NOT_RUN = re.compile(r"<!-- not run: (.+) -->")
+#: A comment that says which project of stages.py the reader of the next blocks has.
+PROJECT = re.compile(r"<!-- project: (\w+) -->")
 EXIT_CODE = re.compile(r"# .*\bexit code (\d+)")
 
 
@@ -47,7 +49,14 @@ class NotRun:
     reason: str
 
 
-Step = File | Command | NotRun
+@dataclass(frozen=True)
+class NewProject:
+    """From here on, the commands are typed in another project."""
+
+    stage: str
+
+
+Step = File | Command | NotRun | NewProject
 
 
 def read_page(page: Path) -> list[Step]:
@@ -55,11 +64,13 @@ def read_page(page: Path) -> list[Step]:
     steps: list[Step] = []
     reason = None
     for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
-        match = NOT_RUN.match(token.content) if token.type == "html_block" else None
-        if token.type in ("fence", "code_block"):
+        if token.type == "html_block" and (match := PROJECT.match(token.content)):
+            steps.append(NewProject(match[1]))
+        elif token.type in ("fence", "code_block"):
             line = token.map[0] + 1 if token.map else 0
             steps += [NotRun(line, reason)] if reason else _block(page, line, token.info, token.content)
         if not token.type.endswith("_close"):
+            match = NOT_RUN.match(token.content) if token.type == "html_block" else None
             reason = match[1] if match else None
     return steps
 

@@ -20,7 +20,7 @@ from tests.guides.output import differs
 from tests.guides.page import Command, File
 
 SHOP = Path(__file__).parent / "shop"
-PROMPT = re.compile(r"(?:\[.*\]|\?)[: ] ?(\w+)$")
+PROMPT = re.compile(r"\[[^]]+\]: ?(\w*)$", re.MULTILINE)
 TIMEOUT = 120
 
 
@@ -83,8 +83,9 @@ class Project:
     def do(self, step: File | Command) -> str | None:
         """Do one step of a page, and return what went wrong, or None."""
         if isinstance(step, File):
-            return self.write(step.path, step.text)
-        answers = tuple(PROMPT.findall(line)[0] for line in (step.output or "").splitlines() if PROMPT.search(line))
+            self.write(step.path, step.text)
+            return None
+        answers = tuple(PROMPT.findall(step.output or ""))
         code, output = self.shell(step.text, answers)
         if code != step.code:
             return f"exit code {code}, and not {step.code}:\n{output}"
@@ -94,7 +95,7 @@ class Project:
 def new_project(base: Path, migrated: Path | None = None) -> Project:
     """Make the project: committed, with `origin` as a bare repository, and a database if one is given."""
     project = Project(base / "shop")
-    (base / "home").mkdir()
+    (base / "home").mkdir(parents=True)
     (base / "bin").mkdir()
     shutil.copytree(SHOP, project.root, ignore=shutil.ignore_patterns("__pycache__"))
     if migrated:
@@ -131,7 +132,7 @@ def _in_terminal(command: list[str], root: Path, environment: dict[str, str], an
     written, left = b"", list(answers)
     while data := _read(ours):
         written += data
-        if left and written.rstrip().endswith((b"]:", b"]", b"?")) and not written.endswith(b"\n"):
+        if left and written.endswith(b"]: "):
             os.write(ours, f"{left.pop(0)}\n".encode())
     os.close(ours)
     timer.cancel()

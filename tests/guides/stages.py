@@ -31,14 +31,9 @@ for tenant in ("acme", "globex", "initech"):
     row(f"sync-{tenant}", "sync_tenant", interval=quarter, kwargs='{"tenant": "%s"}' % tenant, expire_seconds=600)
 row("search-rebuild", "rebuild_search", crontab=crontab("15 5 * * 0"), kwargs='{ "full": true }', queue="search")
 row("search-refresh", "rebuild_search", interval=IntervalSchedule.objects.create(every=3600, period="seconds"), queue="search")
+row("celery.backend_cleanup", "cleanup", crontab=crontab("0 4 * * *"))
 past = ClockedSchedule.objects.create(clocked_time=timezone.make_aware(datetime.datetime(2024, 11, 29)))
 row("black friday", "heartbeat", clocked=past, one_off=True, enabled=False)
-'''
-
-CLEANUP = '''
-from django_celery_beat.models import CrontabSchedule, PeriodicTask
-PeriodicTask.objects.create(name="celery.backend_cleanup", task="celery.backend_cleanup",
-                            crontab=CrontabSchedule.objects.create(minute="0", hour="4"))
 '''
 
 ENTRIES = '''
@@ -60,6 +55,9 @@ CELERY_BEAT_SCHEDULE = {
     },
     "heartbeat": {"task": "shop.tasks.heartbeat", "schedule": 30.0},
 }
+'''
+
+COMPUTED = '''
 CELERY_BEAT_SCHEDULE["billing-close"] = {
     "task": "shop.tasks.close_billing",
     "schedule": crontab(minute=30, hour=4, day_of_month=1),
@@ -101,27 +99,21 @@ def commit(project: Project) -> None:
     _do(project, "git add --all && git commit --quiet --message Schedules && git push --quiet")
 
 
-def rows(project: Project) -> None:
-    """Fill the admin's table."""
+def admin(project: Project) -> None:
+    """Let the team have rows of the admin, two of them also in the settings, stock Beat, and CI at GitHub."""
     django(project, ROWS)
-
-
-def entries(project: Project) -> None:
-    """Let the settings define schedules; stock Beat has run, and has written a row for each of them."""
-    django(project, CLEANUP)
+    project.write(".github/workflows/tests.yml", "on: push\njobs: {}\n")
     project.write("shop/settings.py", ENTRIES)
     commit(project)
-    started = "celery --app shop beat --scheduler django_celery_beat.schedulers:DatabaseScheduler --loglevel DEBUG"
-    assert project.begins(started, "Ticking with max interval")
-    _do(project, "rm -f celerybeat.pid")
 
 
-def rows_and_entries(project: Project) -> None:
-    """Let the team have both, and CI at GitHub."""
-    rows(project)
-    entries(project)
-    project.write(".github/workflows/tests.yml", "on: push\njobs: {}\n")
+def settings(project: Project) -> None:
+    """Let the settings define schedules; stock Beat has written a row for each of them."""
+    installed(project)
+    project.write("shop/settings.py", ENTRIES + COMPUTED)
     commit(project)
+    beat = "celery --app shop beat --pidfile= --scheduler django_celery_beat.schedulers:DatabaseScheduler"
+    assert project.begins(f"{beat} --loglevel DEBUG", "Ticking with max interval")
 
 
 def cron(project: Project) -> None:
@@ -140,7 +132,7 @@ def image(project: Project) -> None:
     commit(project)
 
 
-def applied(project: Project) -> None:
+def one_set(project: Project) -> None:
     """Let a set `shop` manage some schedules in production."""
     installed(project)
     project.write("schedsync.toml", 'set = "shop"\nenvironments = ["production"]\n')
@@ -161,11 +153,7 @@ def _do(project: Project, command: str) -> None:
     assert code == 0, output
 
 
+#: By the name that a page gives in a comment.
 STAGES: dict[str, Callable[[Project], None]] = {
-    "existing-project.md": rows,
-    "from-settings.md": entries,
-    "from-cron.md": cron,
-    "several-teams.md": applied,
-    "leaving.md": applied,
-    "images.md": image,
-}
+    "admin": admin, "cron": cron, "image": image, "new": lambda _project: None, "set": one_set, "settings": settings,
+}  # fmt: skip

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.guides.output import differs
-from tests.guides.page import Command, File, NotRun, read_page
+from tests.guides.page import Command, File, NewProject, NotRun, read_page
 from tests.guides.project import new_project
 from tests.guides.stages import STAGES
 
@@ -29,24 +28,21 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_guide_does_what_it_says(name: str, migrated: Path, tmp_path: Path) -> None:
-    steps = [step for step in read_page(PAGES[name]) if not isinstance(step, NotRun)]
-    project = new_project(tmp_path, migrated)
-    if name in STAGES:
-        STAGES[name](project)
-    for step in steps:
-        problem = project.do(step)
-        text = step.text if isinstance(step, Command) else step.path
-        assert problem is None, f"{name}:{step.line}: {text}\n{problem}"
+    project = new_project(tmp_path / "0", migrated)
+    for number, step in enumerate(read_page(PAGES[name]), start=1):
+        if isinstance(step, NewProject):
+            project = new_project(tmp_path / str(number), migrated)
+            STAGES[step.stage](project)
+        elif not isinstance(step, NotRun):
+            problem = project.do(step)
+            text = step.text if isinstance(step, Command) else step.path
+            assert problem is None, f"{name}:{step.line}: {text}\n{problem}"
 
 
 def test_no_block_is_left_out_in_silence() -> None:
     marked = {name: sum(isinstance(step, NotRun) for step in read_page(page)) for name, page in PAGES.items()}
 
     assert {name: count for name, count in marked.items() if count} == NOT_RUN
-
-
-def test_every_stage_is_of_a_page() -> None:
-    assert set(STAGES) <= set(PAGES)
 
 
 def test_a_block_that_is_neither_run_nor_marked_is_noticed(tmp_path: Path) -> None:
@@ -60,16 +56,17 @@ def test_a_block_that_is_neither_run_nor_marked_is_noticed(tmp_path: Path) -> No
 def test_a_page_is_read_in_its_order(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
-        "1. Do\n\n   ```console\n   $ one \\\n     two   # exit code 3\n   out\n   $ three\n   ```\n\n"
+        "<!-- project: admin -->\n\n1. Do\n\n   ```console\n   $ one \\\n     two   # exit code 3\n   out\n   $ three\n   ```\n\n"
         "<!-- not run: slow -->\n```console\n$ four\n```\n\n```yaml\n# a/b.yaml\nc: 1\n```\n"
     )
-    first, second, *others = read_page(page)
+    project, first, second, *others = read_page(page)
 
-    assert first == Command(3, "one \\\n  two   # exit code 3", "out\n")
+    assert project == NewProject("admin")
+    assert first == Command(5, "one \\\n  two   # exit code 3", "out\n")
     assert isinstance(first, Command)
     assert first.code == 3
-    assert second == Command(3, "three", None)
-    assert others == [NotRun(11, "slow"), File(15, "a/b.yaml", "c: 1\n")]
+    assert second == Command(5, "three", None)
+    assert others == [NotRun(13, "slow"), File(17, "a/b.yaml", "c: 1\n")]
 
 
 @pytest.mark.parametrize(
