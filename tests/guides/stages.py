@@ -107,6 +107,12 @@ def admin(project: Project) -> None:
     commit(project)
 
 
+def rows(project: Project) -> None:
+    """Let the team have rows of the admin only."""
+    installed(project)
+    django(project, ROWS)
+
+
 def settings(project: Project) -> None:
     """Let the settings define schedules; stock Beat has written a row for each of them."""
     installed(project)
@@ -135,10 +141,16 @@ def image(project: Project) -> None:
 def one_set(project: Project) -> None:
     """Let a set `shop` manage some schedules in production."""
     installed(project)
-    project.write("schedsync.toml", 'set = "shop"\nenvironments = ["production"]\n')
+    project.write("schedsync.toml", 'set = "shop"\nenvironments = ["production", "staging"]\n')
     project.write("schedules/shop.yaml", BASE)
     commit(project)
     _do(project, "python manage.py schedsync apply -e production --yes --settle 0")
+
+
+def copy(project: Project) -> None:
+    """Let the database be a copy of the one of production, where it was bound."""
+    one_set(project)
+    _do(project, "python manage.py schedsync ledger bind -e production --yes")
 
 
 def django(project: Project, code: str) -> None:
@@ -155,5 +167,5 @@ def _do(project: Project, command: str) -> None:
 
 #: By the name that a page gives in a comment.
 STAGES: dict[str, Callable[[Project], None]] = {
-    "admin": admin, "cron": cron, "image": image, "new": lambda _project: None, "set": one_set, "settings": settings,
+    "admin": admin, "copy": copy, "cron": cron, "image": image, "new": lambda _project: None, "rows": rows, "set": one_set, "settings": settings,
 }  # fmt: skip
