@@ -25,7 +25,7 @@ def row(name, task, **values):
 
 
 quarter = IntervalSchedule.objects.create(every=15, period="minutes")
-row("nightly-report", "nightly_report", crontab=crontab("0 2 * * *"), kwargs='{"kind":"full"}', queue="reports")
+row("nightly-report", "nightly_report", crontab=crontab("30 2 * * 1-5"), kwargs='{"kind":"full"}', queue="reports")
 row("billing-close", "close_billing", crontab=crontab("30 4 1 * *"), expires=None, priority=3)
 for tenant in ("acme", "globex", "initech"):
     row(f"sync-{tenant}", "sync_tenant", interval=quarter, kwargs='{"tenant": "%s"}' % tenant, expire_seconds=600)
@@ -44,7 +44,7 @@ from celery.schedules import crontab
 CELERY_BEAT_SCHEDULE = {
     "nightly-report": {
         "task": "shop.tasks.nightly_report",
-        "schedule": crontab(minute=0, hour=2),
+        "schedule": crontab(minute=30, hour=2, day_of_week="mon-fri"),
         "kwargs": {"kind": "full"},
     },
     "sync-acme": {
@@ -68,7 +68,7 @@ CRONTAB = """PATH=/usr/local/bin:/usr/bin:/bin
 # m h dom mon dow command
 */15 * * * * cd /srv/shop && ./manage.py clearsessions
 @reboot /srv/shop/bin/warm-cache
-0 2 * * * /srv/shop/bin/report --full
+30 2 * * 1-5 /srv/shop/bin/report --full
 0 6 1,15 * fri /srv/shop/bin/payday
 """
 
@@ -76,7 +76,7 @@ BASE = '''version: 1
 schedules:
   nightly-report:
     task: shop.tasks.nightly_report
-    crontab: "0 2 * * *"
+    crontab: "30 2 * * mon-fri"
     timezone: Europe/Berlin
   search-rebuild:
     task: shop.tasks.rebuild_search
@@ -147,6 +147,11 @@ def one_set(project: Project) -> None:
     _do(project, "python manage.py schedsync apply -e production --yes --settle 0")
 
 
+def new(project: Project) -> None:
+    """Let the project have no schedules, and schedsync installed."""
+    installed(project)
+
+
 def copy(project: Project) -> None:
     """Let the database be a copy of the one of production, where it was bound."""
     one_set(project)
@@ -167,5 +172,5 @@ def _do(project: Project, command: str) -> None:
 
 #: By the name that a page gives in a comment.
 STAGES: dict[str, Callable[[Project], None]] = {
-    "admin": admin, "copy": copy, "cron": cron, "image": image, "new": lambda _project: None, "rows": rows, "set": one_set, "settings": settings,
+    "admin": admin, "copy": copy, "cron": cron, "image": image, "new": new, "rows": rows, "set": one_set, "settings": settings,
 }  # fmt: skip

@@ -21,7 +21,7 @@ SCHEDULES = """version: 1
 schedules:
   nightly-report:
     task: shop.tasks.nightly_report
-    crontab: "0 {hour} * * *"
+    crontab: "30 {hour} * * mon-fri"
     timezone: Europe/Berlin
 """
 ROW = "from django_celery_beat.models import PeriodicTask as P; print(P.objects.get().crontab.hour)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.guides.stages import STAGES
 ROOT = Path(__file__).parents[2]
 PAGES = {page.name: page for page in [ROOT / "README.md", *sorted(ROOT.glob("docs/guides/*.md"))]}
 #: How many blocks of each page are marked as not run; every other block is run, or written as a file.
-NOT_RUN: dict[str, int] = {}
+NOT_RUN = {"README.md": 4, "ci.md": 1, "images.md": 6, "probes.md": 2, "restore.md": 1}
 
 
 @pytest.fixture(scope="session")
@@ -83,3 +84,18 @@ def test_a_page_is_read_in_its_order(tmp_path: Path) -> None:
 )
 def test_output_is_compared_but_for_what_changes_from_day_to_day(shown: str, real: str, equal: bool) -> None:
     assert (differs(shown, real) is None) == equal
+
+
+def test_the_index_lists_every_page() -> None:
+    docs = ROOT / "docs"
+    links = set(re.findall(r"\]\(([\w/-]+\.md)\)", (docs / "README.md").read_text()))
+    pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")} - {"README.md"}
+
+    assert links == {page for page in pages if not page.startswith("reference/rules/")}
+
+
+@pytest.mark.parametrize("page", [*PAGES.values(), ROOT / "docs/README.md"], ids=lambda page: page.name)
+def test_every_link_of_a_guide_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+
+    assert [link for link in links if not (page.parent / link).exists()] == []
