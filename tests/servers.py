@@ -256,7 +256,7 @@ def _wait(port: int, log: Path) -> None:
 
 
 #: Most of their time is waiting for processes, which leave no coverage: they run beside the others.
-WAITING = ("tests/acceptance", "tests/faults")
+WAITING = ("tests/acceptance", "tests/faults", "tests/guides")
 
 
 def _pytest(arguments: list[str], environment: dict[str, str]) -> int:

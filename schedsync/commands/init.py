@@ -62,24 +62,29 @@ def init(database: DatabaseOptions, options: InitOptions) -> int:
 
     layout, again = layout_here(), program(database)
     _refuse_second(layout)
-    using = set_up(database)
+    report = _init(set_up(database), options, layout, again, database.database)
+    show(lambda paint: report_text(report, paint))
+    return 2 if report.comparison is not None and report.comparison.differs else 0
+
+
+def _init(using: str, options: InitOptions, layout: Layout, again: str, alias: str | None) -> Report:
+    """Look, ask, write, and compare; Django must be set up."""
     from schedsync.usecases.import_both import compare_written, import_both, read_existing
     from schedsync.usecases.project_facts import find_project
 
     with progress_line() as progress:
         existing = read_existing(using, progress)
-        found = find_project(using, existing)
+        found, rules = find_project(using, existing), _rules(using, existing)
         progress.clear()
         show(lambda paint: found_text(found, paint))
-        rules = _rules(using, existing)
         chosen = choices(options, found, rules)
         result = import_both(existing, progress)
         files, skipped = _files(chosen, layout, found, result)
         write_new(files)
         comparison = compare_written(existing, result, progress) if result.schedules else None
-    report = Report(found, chosen, layout, result, files, skipped, existing.sets, comparison, again, rules.environment)
-    show(lambda paint: report_text(report, paint))
-    return 2 if comparison is not None and comparison.differs else 0
+    return Report(
+        found, chosen, layout, result, files, skipped, existing.sets, comparison, again, rules.environment, alias
+    )
 
 
 def _refuse_second(layout: Layout) -> None:

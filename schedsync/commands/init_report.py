@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from textwrap import indent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from schedsync.commands.import_settings import PATCH, by_hand_lines, git_apply, patch_text, row_lines
 from schedsync.commands.imported import left_out_lines, secret_lines
 from schedsync.commands.init_questions import ENVIRONMENT
 from schedsync.core.setup import Choices, Found, Layout
-from schedsync.render.run_comparison import text as comparison_text
-from schedsync.render.run_comparison import verdict
 from schedsync.render.setup_files import EDITOR, ProjectFile
 from schedsync.render.text import Paint
 from schedsync.render.words import counted, printable
@@ -24,12 +22,16 @@ if TYPE_CHECKING:
     from schedsync.usecases.import_both import BothImport
 
 
+#: In characters.
+_LONGEST: Final = 75
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What was done.
 
-    ``skipped`` are the files that were there already, ``program`` are the words before a verb, and ``environment`` is
-    the one of this process and database, or None.
+    ``skipped`` are the files that were there already, ``program`` are the words before a verb, ``environment`` is the
+    one of this process and database, or None, and ``database`` is the alias that was given, or None.
     """
 
     found: Found
@@ -42,6 +44,7 @@ class Report:
     comparison: RunComparison | None
     program: str
     environment: str | None
+    database: str | None
 
 
 def report_text(report: Report, paint: Paint) -> str:
@@ -103,7 +106,10 @@ def _managed(report: Report) -> Iterator[str]:
 def _compared(report: Report, paint: Paint) -> Iterator[str]:
     value = report.comparison
     if value is not None:
-        yield comparison_text(value, paint) if value.differs else verdict(value)
+        # Imports Celery, which `--help` must not wait for.
+        from schedsync.render.run_comparison import text, verdict
+
+        yield text(value, paint) if value.differs else verdict(value)
 
 
 def _next(report: Report) -> Iterator[str]:
@@ -116,13 +122,14 @@ def _next(report: Report) -> Iterator[str]:
 def _steps(report: Report) -> Iterator[list[str]]:
     patch, environments = report.result.of.patch, report.choices.environments
     target = ENVIRONMENT if ENVIRONMENT in environments else environments[-1]
+    alias = f" --database {quote(report.database)}" if report.database else ""
     if command := git_apply(patch, PATCH):
         yield [f"{command} && rm {PATCH}"]
     if patch.by_hand:
         yield [f"delete {counted(len(patch.by_hand), 'entry', 'entries')} from the settings by hand, as said above"]
-    yield [f"{report.program} plan{_flags(report)}"]
+    yield [f"{report.program} plan{_flags(report)}{alias}"]
     yield _commit(report) if report.found.has_git else ["keep the files in Git: there is no repository yet"]
-    yield [f"{report.program} apply -e {quote(target)} --yes    # in the release step, after `migrate`"]
+    yield ["in the release step, after `migrate`:", f"{report.program} apply -e {quote(target)} --yes{alias}"]
 
 
 def _flags(report: Report) -> str:
@@ -137,9 +144,22 @@ def _commit(report: Report) -> list[str]:
     schedules = Path(report.layout.schedules)
     others = {PATCH, report.layout.root / EDITOR}
     paths = [path for path in report.files if path.parent != schedules and path not in others]
-    names = " ".join(quote(path.as_posix()) for path in [*paths, schedules, *_settings(report)])
-    push = ["git push -u origin schedules    # then open a pull request"] if report.found.has_remote else []
-    return ["git switch -c schedules", f"git add {names}", 'git commit -m "Keep schedules in Git"', *push]
+    names = [quote(path.as_posix()) for path in [*paths, schedules, *_settings(report)]]
+    lines = ["git switch -c schedules", *_git_add(names), 'git commit -m "Keep schedules in Git"']
+    if report.found.has_remote:
+        return ["commit, and open a pull request:", *lines, "git push -u origin schedules"]
+    return ["commit:", *lines]
+
+
+def _git_add(names: Iterable[str]) -> Iterator[str]:
+    """Yield commands that are short enough to be copied from a terminal, which breaks long lines."""
+    line = "git add"
+    for name in names:
+        if len(line) + len(name) > _LONGEST and line != "git add":
+            yield line
+            line = "git add"
+        line += f" {name}"
+    yield line
 
 
 def _settings(report: Report) -> list[Path]:

@@ -13,7 +13,10 @@ from schedsync.commands.options import DatabaseOptions
 
 
 def program(options: DatabaseOptions) -> str:
-    """Return the words before the verb: the program as the user has called it, with its settings."""
+    """Return the words before the verb: the program as the user has called it, with its settings.
+
+    The option `--database` belongs behind the verb.
+    """
     name = str(click.get_current_context().find_root().info_name)
     first, _, rest = name.partition(" ")
     settings, pythonpath = options.settings, options.pythonpath

@@ -19,9 +19,8 @@ from schedsync.usecases.celery_settings import beat_schedule, beat_schedule_name
 from schedsync.usecases.compare_sources import Source
 from schedsync.usecases.import_ import ImportForm, write_drafts
 from schedsync.usecases.import_database import read_tables
-from schedsync.usecases.import_settings import SettingsImport
+from schedsync.usecases.import_settings import SettingsImport, with_patch
 from schedsync.usecases.run_comparison import CompareRequest, compare, window_of
-from schedsync.usecases.settings_patch import settings_patch
 from schedsync.usecases.target import Target, desired_of
 
 _LENGTH = timedelta(days=30)
@@ -79,17 +78,9 @@ def import_both(existing: Existing, progress: Progress = silent) -> BothImport:
     drafts = [*entries.drafts, *rows.drafts]
     imported = write_drafts(drafts, [*entries.left_out, *rows.left_out], ImportForm(in_one=False), progress)
     progress("writing the patch")
-    taken = [schedule for schedule in existing.settings.schedules if schedule.name in imported.names]
     specs = {name: spec for draft in drafts for name, spec in draft.specs.items() if name in imported.names}
-    return BothImport(
-        SettingsImport(
-            imported,
-            {name: fields for name, fields in entries.rows.items() if name in imported.names},
-            tuple(name for name in entries.stopped if name in imported.names),
-            settings_patch({schedule.name: schedule.spec.task for schedule in taken}),
-        ),
-        {name: Schedule(name, spec, Location(name, 1, 1)) for name, spec in specs.items()},
-    )
+    schedules = {name: Schedule(name, spec, Location(name, 1, 1)) for name, spec in specs.items()}
+    return BothImport(with_patch(existing.settings, entries, imported), schedules)
 
 
 def compare_written(existing: Existing, result: BothImport, progress: Progress = silent) -> RunComparison:

@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,17 @@ from django.test import override_settings
 from django.utils import timezone
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
+from schedsync.cli import run
 from schedsync.commands.init_report import Report, report_text
+from schedsync.core.location import Location
+from schedsync.core.schedule import Schedule, Spec
 from schedsync.core.setup import Choices, Found, Layout
+from schedsync.core.timing import Interval
+from schedsync.importers.celery_settings import BeatSchedule
 from schedsync.render.text import plain
 from schedsync.usecases.import_both import compare_written, import_both, read_existing
 from tests.conftest import Done, Project
+from tests.usecases.test_binding import live
 
 
 def make_rows() -> None:
@@ -56,7 +63,9 @@ def test_rows_move_in_without_a_change(project: Project) -> None:
     applied = project.command("apply", *words, "--yes", "--settle", "0")
 
     assert done.code == 0, done.err
-    assert re.search(r"^Found: \w+ \(Django \d\.\d\), no Celery app, 26 rows, no entries", done.out)
+    assert re.search(
+        r"^Found: tests \(Django \d\.\d\), (?:.*, )?26 rows, no entries in CELERY_BEAT_SCHEDULE, ", done.out
+    )
     assert re.search(r"^Compared 30 days: [\d,]+ runs, none differs\.$", done.out, flags=re.MULTILINE)
     changes = json.loads(plan.out)["changes"]
     assert [change["kind"] for change in changes] == ["adopt"] * 26
@@ -106,7 +115,7 @@ def test_other_answers_count_and_wrong_ones_are_asked_again(project: Project, ty
     text = (project.root / "schedsync.toml").read_text()
     assert ('set = "team a"\n' in text, 'environments = ["staging", "eu", "us"]\n' in text) == (True, True)
     assert not (project.root / ".github/workflows").exists()
-    assert "apply -e us --yes" in done.out
+    assert f"schedsync apply -e us --yes --database {project.using}" in done.out
 
 
 @pytest.mark.one_database
@@ -175,7 +184,7 @@ def test_what_django_s_settings_allow_and_name_is_proposed(project: Project) -> 
     assert (refused.code, "SCHEDSYNC_ALLOWED_SETS allows only team-a" in refused.err) == (64, True)
     text = (project.root / "schedsync.toml").read_text()
     assert ('set = "team-a"\n' in text, 'environments = ["staging", "production"]\n' in text) == (True, True)
-    assert "schedsync plan -e staging\n" in done.out
+    assert f"schedsync plan -e staging --database {project.using}\n" in done.out
 
 
 @pytest.mark.one_database
@@ -191,8 +200,85 @@ def test_runs_that_differ_are_listed(project: Project) -> None:
     other = compare_written(existing, result)
     found = Found("shop", "5.2", "shop", 26, 0, 0, "stock", None, False, False)
     choices, layout = Choices("shop", ("production",), None), Layout(Path(), "", "schedules")
-    report = Report(found, choices, layout, result, {}, [], {}, other, "schedsync", None)
+    report = Report(found, choices, layout, result, {}, [], {}, other, "schedsync", None, None)
 
     assert (same.differs, other.differs) == (False, True)
     assert [difference.name for difference in other.differences] == ["sync"]
     assert re.search(r"\nsync  \d+ runs only in the files, \d+ runs only in the source\n", report_text(report, plain))
+
+
+@pytest.mark.one_database
+def test_files_of_the_repository_that_exist_are_left_as_they_are(project: Project) -> None:
+    texts = {
+        ".github/workflows/schedules.yml": "run: schedsync review\n",
+        ".pre-commit-config.yaml": "repos: []\n",
+        ".vscode/settings.json": '{"a": "schedules.v1.schema.json"}\n',
+    }
+    for name, text in texts.items():
+        project.write(text, name)
+    project.write("ref: refs/heads/main\n", ".git/HEAD")
+    done = init(project, "--yes")
+
+    assert [(project.root / name).read_text() for name in texts] == list(texts.values())
+    for name in (".github/workflows/schedules.yml", ".vscode/settings.json"):
+        assert f"`{name}` exists already and is left as it is\n" in done.out
+    assert "`.pre-commit-config.yaml` exists already; add to it:\n    repos:\n      - repo: https" in done.out
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("prog", "argv", "words"),
+    [
+        ("manage.py schedsync", ["./manage.py", "schedsync", "init"], "python manage.py schedsync"),
+        (
+            "manage.py schedsync",
+            ["back end/manage.py", "schedsync", "init", "--settings=a.b", "--pythonpath", "x y"],
+            "python 'back end/manage.py' schedsync --settings a.b --pythonpath 'x y'",
+        ),
+        ("python -m django schedsync", ["/x/__main__.py"], "python -m django schedsync"),
+        ("schedsync", ["/bin/schedsync"], "schedsync"),
+    ],
+)
+def test_the_steps_call_the_program_as_the_user_does(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    prog: str,
+    argv: list[str],
+    words: str,
+) -> None:
+    monkeypatch.setattr(sys, "argv", argv)
+    code = run(["init", "--yes", "--database", project.using], prog=prog)
+
+    assert (code, f"  1. {words} plan --database {project.using}\n" in capsys.readouterr().out) == (0, True)
+
+
+@pytest.mark.one_database
+def test_entries_move_in_with_a_patch_or_by_hand(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_rows()
+    existing = read_existing(project.using)
+    spec = Spec("shop.tasks.a", Interval(60_000_000))
+    entries = tuple(Schedule(name, spec, Location("settings", 1, 1)) for name in ("sync", "new"))
+    existing = replace(existing, settings=BeatSchedule(entries))
+    result = import_both(existing)
+    found = Found("shop", "5.2", "shop", 26, 2, 1, "stock", None, True, True)
+    choices, layout = Choices("shop", ("production",), None), Layout(Path(), "", "schedules")
+    text = report_text(Report(found, choices, layout, result, {}, [], {}, None, "schedsync", None, None), plain)
+
+    assert existing.entries == {"sync", "new"}
+    assert len(result.schedules) == 27
+    assert "rows too, taken as the settings say: `sync`\n" in text
+    assert "  `new`: no literal dictionary of the project has it\n" in text
+    assert "  1. delete 2 entries from the settings by hand, as said above\n  2. schedsync plan\n" in text
+    assert '     git commit -m "Keep schedules in Git"\n     git push -u origin schedules\n' in text
+
+
+@pytest.mark.one_database
+def test_a_beat_of_schedsync_and_the_environment_of_its_database_are_found(project: Project) -> None:
+    live(project.using, "eu")
+    assert project.command("ledger", "bind", "-e", "eu", "--yes", "--database", project.using).code == 0
+    done = init(project, "--yes")
+
+    assert ", schedsync's Beat, " in done.out.splitlines()[0]
+    assert 'environments = ["eu", "production"]\n' in (project.root / "schedsync.toml").read_text()
+    assert f"schedsync plan -e eu --database {project.using}\n" in done.out

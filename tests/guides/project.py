@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +34,9 @@ class Project:
         """What the shell begins with: the interpreter of the tests, and nothing of the machine's own settings."""
         home = self.root.parent / "home"
         return {
-            "PATH": os.pathsep.join([str(self.root.parent / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PATH": os.pathsep.join(
+                [str(self.root.parent / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+            ),
             "HOME": str(home),
             "LANG": "C.UTF-8",
             "COLUMNS": "200",
@@ -59,8 +60,9 @@ class Project:
         """Run a command where the last one ended, with its variables; returns the exit code and all output."""
         state = self.root.parent / "state"
         script = f'[ ! -e {state} ] || {{ . {state}; cd "$PWD"; }}\n{command}\ncode=$?; export -p >{state}; exit $code'
-        run = _in_terminal if answers else _in_pipes
-        return run(["bash", "-c", script], self.root, self.environment, answers)
+        if answers:
+            return _in_terminal(["bash", "-c", script], self.root, self.environment, answers)
+        return _in_pipes(["bash", "-c", script], self.root, self.environment)
 
     def begins(self, command: str, text: str) -> bool:
         """Start a command that does not end; say whether it writes this text, and stop it."""
@@ -111,10 +113,7 @@ def new_project(base: Path, migrated: Path | None = None) -> Project:
     return project
 
 
-Run = Callable[[list[str], Path, dict[str, str], tuple[str, ...]], tuple[int, str]]
-
-
-def _in_pipes(command: list[str], root: Path, environment: dict[str, str], _answers: tuple[str, ...]) -> tuple[int, str]:
+def _in_pipes(command: list[str], root: Path, environment: dict[str, str]) -> tuple[int, str]:
     done = subprocess.run(
         command, cwd=root, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, check=False, timeout=TIMEOUT,
@@ -122,7 +121,9 @@ def _in_pipes(command: list[str], root: Path, environment: dict[str, str], _answ
     return done.returncode, done.stdout
 
 
-def _in_terminal(command: list[str], root: Path, environment: dict[str, str], answers: tuple[str, ...]) -> tuple[int, str]:
+def _in_terminal(
+    command: list[str], root: Path, environment: dict[str, str], answers: tuple[str, ...]
+) -> tuple[int, str]:
     """Run a command on a pseudo-terminal, and answer each question when it is asked."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(command, cwd=root, env=environment, stdin=theirs, stdout=theirs, stderr=theirs)

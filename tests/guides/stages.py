@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tests.guides.project import Project
 
 #: Rows as people leave them in the admin over the years.
-ROWS = '''
+ROWS = """
 import datetime
 
 from django.utils import timezone
@@ -30,13 +30,14 @@ row("billing-close", "close_billing", crontab=crontab("30 4 1 * *"), expires=Non
 for tenant in ("acme", "globex", "initech"):
     row(f"sync-{tenant}", "sync_tenant", interval=quarter, kwargs='{"tenant": "%s"}' % tenant, expire_seconds=600)
 row("search-rebuild", "rebuild_search", crontab=crontab("15 5 * * 0"), kwargs='{ "full": true }', queue="search")
-row("search-refresh", "rebuild_search", interval=IntervalSchedule.objects.create(every=3600, period="seconds"), queue="search")
+hour = IntervalSchedule.objects.create(every=3600, period="seconds")
+row("search-refresh", "rebuild_search", interval=hour, queue="search")
 row("celery.backend_cleanup", "cleanup", crontab=crontab("0 4 * * *"))
 past = ClockedSchedule.objects.create(clocked_time=timezone.make_aware(datetime.datetime(2024, 11, 29)))
 row("black friday", "heartbeat", clocked=past, one_off=True, enabled=False)
-'''
+"""
 
-ENTRIES = '''
+ENTRIES = """
 from datetime import timedelta
 
 from celery.schedules import crontab
@@ -55,14 +56,14 @@ CELERY_BEAT_SCHEDULE = {
     },
     "heartbeat": {"task": "shop.tasks.heartbeat", "schedule": 30.0},
 }
-'''
+"""
 
-COMPUTED = '''
+COMPUTED = """
 CELERY_BEAT_SCHEDULE["billing-close"] = {
     "task": "shop.tasks.close_billing",
     "schedule": crontab(minute=30, hour=4, day_of_month=1),
 }
-'''
+"""
 
 CRONTAB = """PATH=/usr/local/bin:/usr/bin:/bin
 # m h dom mon dow command
@@ -72,7 +73,7 @@ CRONTAB = """PATH=/usr/local/bin:/usr/bin:/bin
 0 6 1,15 * fri /srv/shop/bin/payday
 """
 
-BASE = '''version: 1
+BASE = """version: 1
 schedules:
   nightly-report:
     task: shop.tasks.nightly_report
@@ -85,7 +86,7 @@ schedules:
   search-refresh:
     task: shop.tasks.rebuild_search
     every: 1h
-'''
+"""
 
 
 def installed(project: Project) -> None:
@@ -172,5 +173,6 @@ def _do(project: Project, command: str) -> None:
 
 #: By the name that a page gives in a comment.
 STAGES: dict[str, Callable[[Project], None]] = {
-    "admin": admin, "copy": copy, "cron": cron, "image": image, "new": new, "rows": rows, "set": one_set, "settings": settings,
+    "admin": admin, "copy": copy, "cron": cron, "image": image, "new": new, "rows": rows, "set": one_set,
+    "settings": settings,
 }  # fmt: skip

@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -25,7 +24,9 @@ schedules:
     timezone: Europe/Berlin
 """
 ROW = "from django_celery_beat.models import PeriodicTask as P; print(P.objects.get().crontab.hour)"
-RUNS = "from schedsync.models import SyncRun as S; print(*S.objects.order_by('at').values_list('environment', 'commit'))"
+RUNS = (
+    "from schedsync.models import SyncRun as S; print(*S.objects.order_by('at').values_list('environment', 'commit'))"
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Image:
         return "".join(outputs)
 
     def shell(self, code: str) -> str:
-        exit_code, output = self.project.shell(f'cd {self.project.root}; python manage.py shell --no-imports -v 0 -c "{code}"')
+        exit_code, output = self.project.shell(f'cd {self.project.root}; python manage.py shell -v 0 -c "{code}"')
         assert exit_code == 0, output
         return output.strip()
 
@@ -176,7 +177,9 @@ def test_an_image_is_not_built_without_its_commit_or_with_a_mistake(images: tupl
     project = images[0].project
     text = (DEPLOY / "Dockerfile").read_text()
     checks = [line for line in re.findall(r"^RUN (.+)", text, flags=re.MULTILINE) if not line.startswith("pip")]
-    codes = {value: project.shell(f"cd {project.root}; GIT_SHA={value}; {' && '.join(checks)}")[0] for value in ("", "abc")}
+    codes = {
+        value: project.shell(f"cd {project.root}; GIT_SHA={value}; {' && '.join(checks)}")[0] for value in ("", "abc")
+    }
     project.write("schedules/wrong.yaml", "version: 1\nschedules: {a: {task: t}}\n")
 
     assert len(checks) == 2

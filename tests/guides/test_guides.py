@@ -50,14 +50,15 @@ def test_a_block_that_is_neither_run_nor_marked_is_noticed(tmp_path: Path) -> No
     page = tmp_path / "page.md"
     page.write_text("```yaml\na: 1\n```\n")
 
-    with pytest.raises(AssertionError, match="page.md:1: neither"):
+    with pytest.raises(AssertionError, match=r"page\.md:1: neither"):
         read_page(page)
 
 
 def test_a_page_is_read_in_its_order(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
-        "<!-- project: admin -->\n\n1. Do\n\n   ```console\n   $ one \\\n     two   # exit code 3\n   out\n   $ three\n   ```\n\n"
+        "<!-- project: admin -->\n\n1. Do\n\n   ```console\n   $ one \\\n     two   # exit code 3\n"
+        "   out\n   $ three\n   ```\n\n"
         "<!-- not run: slow -->\n```console\n$ four\n```\n\n```yaml\n# a/b.yaml\nc: 1\n```\n"
     )
     project, first, second, *others = read_page(page)

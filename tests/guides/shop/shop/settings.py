@@ -33,7 +33,11 @@ TEMPLATES = [
     }
 ]
 DATABASES = {
-    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR.parent / "db.sqlite3", "OPTIONS": {"timeout": 20}}
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": BASE_DIR.parent / "db.sqlite3",
+        "OPTIONS": {"timeout": 20},
+    }
 }
 CELERY_BROKER_URL = "memory://"
 CELERY_TIMEZONE = "Europe/Berlin"
