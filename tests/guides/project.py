@@ -105,7 +105,8 @@ def new_project(base: Path, migrated: Path | None = None) -> Project:
     commands = (
         "git config --global user.name Kim; git config --global user.email kim@example.org",
         "git config --global init.defaultBranch main; git init --quiet; git init --quiet --bare ../origin.git",
-        "git remote add origin ../origin.git; git add --all; git commit --quiet -m Begin; git push --quiet -u origin main",
+        "git remote add origin ../origin.git; git add --all; git commit --quiet -m Begin",
+        "git push --quiet -u origin main",
     )
     for command in commands:
         code, output = project.shell(command)
