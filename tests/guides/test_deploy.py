@@ -23,7 +23,7 @@ schedules:
     crontab: "30 {hour} * * mon-fri"
     timezone: Europe/Berlin
 """
-ROW = "from django_celery_beat.models import PeriodicTask as P; print(P.objects.get().crontab.hour)"
+ROW = "from django_celery_beat.models import PeriodicTask as P; print(P.objects.get(name='nightly-report').crontab.hour)"
 RUNS = (
     "from schedsync.models import SyncRun as S; print(*S.objects.order_by('at').values_list('environment', 'commit'))"
 )
