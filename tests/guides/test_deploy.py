@@ -23,10 +23,10 @@ schedules:
     crontab: "30 {hour} * * mon-fri"
     timezone: Europe/Berlin
 """
-ROW = "from django_celery_beat.models import PeriodicTask as P; print(P.objects.get(name='nightly-report').crontab.hour)"
-RUNS = (
-    "from schedsync.models import SyncRun as S; print(*S.objects.order_by('at').values_list('environment', 'commit'))"
+ROW = (
+    "from django_celery_beat.models import PeriodicTask as P; print(P.objects.get(name='nightly-report').crontab.hour)"
 )
+RUNS = "from schedsync.models import SyncRun as S; print(*S.objects.exclude(commit=None).order_by('at').values_list('environment', 'commit'))"
 
 
 @dataclass(frozen=True)
