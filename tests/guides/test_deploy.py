@@ -26,7 +26,10 @@ schedules:
 ROW = (
     "from django_celery_beat.models import PeriodicTask as P; print(P.objects.get(name='nightly-report').crontab.hour)"
 )
-RUNS = "from schedsync.models import SyncRun as S; print(*S.objects.exclude(commit=None).order_by('at').values_list('environment', 'commit'))"
+RUNS = (
+    "from schedsync.models import SyncRun as S; "
+    "print(*S.objects.exclude(commit=None).order_by('at').values_list('environment', 'commit'))"
+)
 
 
 @dataclass(frozen=True)
