@@ -34,6 +34,7 @@ lint: $(VENV)/dev.stamp  ## Check style, types, layers and schemas
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $$(ls .github/ISSUE_TEMPLATE/*.yml | grep -v config.yml)
 	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci examples/gitlab/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec examples/deploy/compose.yaml
 	$(BIN)/zizmor --offline --quiet .
 	@if command -v actionlint >/dev/null; then actionlint; fi
 

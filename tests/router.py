@@ -7,6 +7,8 @@ from typing import Any
 current = "default"
 #: The databases of apps that are not in the current one, by the app's label.
 elsewhere: dict[str, str] = {}
+#: The labels of apps whose tables no database may have.
+without_tables: set[str] = set()
 
 
 class Router:
@@ -18,3 +20,6 @@ class Router:
 
     def allow_relation(self, one: Any, other: Any, **hints: Any) -> bool:
         return True
+
+    def allow_migrate(self, _db: str, app_label: str, **hints: Any) -> bool | None:
+        return False if app_label in without_tables else None

@@ -260,8 +260,8 @@ def _wait(port: int, log: Path) -> None:
     raise Missing(f"no server came up: {log.read_text(errors='replace')[-500:]}")
 
 
-#: The rooms of the second process: on two cores both processes end at about the same time.
-BESIDE = ("tests/acceptance", "tests/faults", "tests/ecosystem")
+#: The rooms of the second process, with those that mostly wait: on two cores both processes end at about the same time.
+BESIDE = ("tests/acceptance", "tests/faults", "tests/guides", "tests/ecosystem")
 _COVERAGE = Path(".coverage.beside").resolve()
 
 

@@ -7,7 +7,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connections
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    connections,
+    router,
+)
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.errors import Failed, Locked, SchedsyncError, Unavailable
@@ -132,12 +140,21 @@ def explained(error: Exception, using: str) -> SchedsyncError:
     if fault is Fault.LOCKED:
         return Locked()
     if missing := missing_tables(using):
-        return Unavailable(
-            f"{database} is not migrated: no table {', '.join(missing)}", hint="`python manage.py migrate`"
-        )
+        return Unavailable(f"{database} is not migrated: no table {', '.join(missing)}", hint=migrate_hint(using))
     if isinstance(error, IntegrityError):
         return Failed(f"{database} refused a row, nothing was written: {reason}", hint="plan again")
     return Unavailable(f"{database}: {reason}", hint="see `schedsync doctor`")
+
+
+def migrate_hint(using: str) -> str:
+    """Say how to make schedsync's tables in a database; a router that keeps them out has to be changed first."""
+    command = (
+        "`python manage.py migrate`" if using == DEFAULT_DB_ALIAS else f"`python manage.py migrate --database {using}`"
+    )
+    if router.allow_migrate_model(using, ManagedSchedule):
+        return command
+    barred = "DATABASE_ROUTERS allows no table of `schedsync` here"
+    return f"{barred}; let them treat it as `django_celery_beat`, then {command}"
 
 
 def reason_of(error: Exception, using: str) -> str:

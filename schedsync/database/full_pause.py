@@ -8,6 +8,7 @@ from django.db import connections
 from django.db.models import F
 
 from schedsync.core.full_pause import FullyPaused
+from schedsync.database.faults import migrate_hint
 from schedsync.database.values import read_values, readable
 from schedsync.errors import Unavailable
 from schedsync.models import FullPause
@@ -33,7 +34,7 @@ def require_table(using: str) -> None:
     if not _has_table(using):
         table = FullPause._meta.db_table
         raise Unavailable(
-            f"database `{using}` is not migrated: no table {table}", hint="`python manage.py migrate`, then again"
+            f"database `{using}` is not migrated: no table {table}", hint=f"{migrate_hint(using)}, then again"
         )
 
 

@@ -182,14 +182,17 @@ def _situation(
         in_two_places=request.in_two_places,
     )
     warnings = [
-        *_uncomparable(last, binding, request.ancestry),
+        *_uncomparable(last, binding, request),
         *_uncommitted(situation, request.limits),
         *_written_by_both(situation, desired, difference),
     ]
     return situation, warnings
 
 
-def _uncomparable(last: Binding | None, now: Binding, age: Ancestry) -> Iterator[Finding]:
+def _uncomparable(last: Binding | None, now: Binding, request: PlanRequest) -> Iterator[Finding]:
+    age = request.ancestry
+    if request.limits.allow_older:
+        return  # Where an older commit may be applied, nobody has to know which is older.
     if age.shallow:
         hint = "fetch more of the history: `fetch-depth: 0` in GitHub's checkout, `GIT_DEPTH: 0` in GitLab"
         message = "the clone is too shallow to tell whether this commit descends from the one last applied"

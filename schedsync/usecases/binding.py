@@ -14,7 +14,7 @@ from schedsync.core.names import first_names
 from schedsync.database.actor import who
 from schedsync.database.beats import live_beats
 from schedsync.database.environment import bind, binding_of, has_table, named_environment
-from schedsync.database.faults import database_errors
+from schedsync.database.faults import database_errors, migrate_hint
 from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.notify import publish
 from schedsync.database.server import Server, changes, server_of
@@ -57,7 +57,7 @@ def view(using: str) -> BindingView:
 
 def _require_table(using: str) -> None:
     if not has_table(using):
-        raise Unavailable("the table of the binding is missing", hint=f"`python manage.py migrate --database {using}`")
+        raise Unavailable("the table of the binding is missing", hint=migrate_hint(using))
 
 
 def beats_by_environment(using: str) -> dict[str, str | None]:

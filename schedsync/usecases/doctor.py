@@ -21,7 +21,7 @@ from schedsync.database.actor import who
 from schedsync.database.clock import now
 from schedsync.database.controls import controls_in_settings
 from schedsync.database.environment import named_environment, require_environment
-from schedsync.database.faults import Fault, database_errors, fault_of, missing_tables
+from schedsync.database.faults import Fault, database_errors, fault_of, migrate_hint, missing_tables
 from schedsync.database.lock import take
 from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.notify import bump
@@ -109,7 +109,7 @@ def database_findings(using: str) -> Iterator[Finding]:
     with database_errors(using):
         if missing := unapplied(using):
             message = f"migrations are missing in database `{using}`: {', '.join(missing)}"
-            yield Finding("SS310", message, hint=f"`python manage.py migrate --database {using}`")
+            yield Finding("SS310", message, hint=migrate_hint(using))
             return
         observed = observe(using, "")
         yield from _rights(using)

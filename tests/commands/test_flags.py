@@ -114,7 +114,7 @@ def unknown_of_a_page(file: Path) -> list[tuple[str, Use]]:
     uses: list[tuple[str, Use]] = []
     fenced = False
     for line in file.read_text().replace("\\\n", " ").splitlines():
-        fenced ^= line.startswith("```")
+        fenced ^= line.lstrip().startswith("```")
         read: Callable[[str], Iterator[Use]] = uses_of_text
         if fenced or file.suffix != ".md":
             read = uses_of_command if "schedsync" in line.split() and "`" not in line else uses_of_code_spans

@@ -23,6 +23,7 @@ from schedsync.models import ManagedSchedule, SyncRun
 from schedsync.usecases import pause as operate
 from schedsync.usecases import sync
 from schedsync.usecases.target import Target
+from tests import router
 from tests.conftest import NOW, Project
 
 BEFORE = "  a: {task: t, every: 1m}\n  b: {task: t, every: 2m}\n  old: {task: t, crontab: '0 3 * * *'}\n"
@@ -223,12 +224,19 @@ def test_a_database_that_is_not_migrated_says_how_to_go_on(project: Project) -> 
     call_command("migrate", "schedsync", "zero", database=project.using, verbosity=0)
     try:
         done, examined = project.plan(), project.command("doctor", "--database", project.using)
+        router.without_tables.add("schedsync")
+        kept_out = project.plan()
     finally:
+        router.without_tables.clear()
         call_command("migrate", "schedsync", database=project.using, verbosity=0)
+    command = "`python manage.py migrate`"
+    if project.using != "default":
+        command = f"`python manage.py migrate --database {project.using}`"
 
     assert done.code == 69
     assert "is not migrated: no table schedsync_managedschedule" in done.err
-    assert "hint: `python manage.py migrate`" in done.err
+    assert f"hint: {command}" in done.err
+    assert f"let them treat it as `django_celery_beat`, then {command}" in kept_out.err
     assert (examined.code, "SS310" in examined.out) == (1, True)
 
 

@@ -85,6 +85,7 @@ def test_outside_a_checkout_the_commit_can_be_given(project: Project, monkeypatc
     same = project.plan("--commit", "a" * 40)
     monkeypatch.setenv("SCHEDSYNC_COMMIT", "b" * 40)
     project.schedules(TWO)
+    allowed = project.plan("--allow-older")
     second, drift = project.apply(), project.drift()
     commits = list(SyncRun.objects.order_by("at").values_list("commit", flat=True))
 
@@ -92,6 +93,7 @@ def test_outside_a_checkout_the_commit_can_be_given(project: Project, monkeypatc
     assert commits == ["a" * 40, "b" * 40]
     assert "SS162" not in same.out
     assert "SS162 warning: commit aaaaaaaaaaaa was applied last; commit bbbbbbbbbbbb, in no Git checkout" in second.out
+    assert "SS162" not in allowed.out
     assert "at bbbbbbbbbbbb" in drift.out
 
 
