@@ -44,7 +44,8 @@ code=0
 schedsync "${words[@]}" >"$out/report.json" || code=$?
 
 [ ! -s "$out/annotations" ] || cat "$out/annotations"
-python3 -I "$here/report.py" outputs --json "$out/report.json" --exit-code "$code"
+python3 -I "$here/report.py" outputs --json "$out/report.json" --exit-code "$code" --verb "$verb" \
+  --path="${INPUT_PATH:-}" --environment="${INPUT_ENVIRONMENT:-}"
 python3 -I "$here/report.py" summary --body "$out/report.md" --json "$out/report.json"
 printf 'directory=%s\n' "$out" >>"$GITHUB_OUTPUT"
 # A later step fails the job, because the comment must be written first.
