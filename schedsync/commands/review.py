@@ -26,16 +26,23 @@ from schedsync.commands.options import (
 )
 from schedsync.commands.output import say, show, write, write_reports
 from schedsync.commands.terminal import progress_line
-from schedsync.core.finding import has_errors
+from schedsync.core.finding import Finding, has_errors
 from schedsync.errors import WrongUsage
-from schedsync.render import github, html, json_, markdown, sarif, text
+from schedsync.render import github, gitlab, html, json_, junit, markdown, sarif, text
 from schedsync.review.result import Request, Review
+
+
+def _shown(review: Review) -> list[Finding]:
+    return [finding for finding in review.findings if review.shows(finding)]
+
 
 RENDERINGS: Mapping[str, Callable[[Review], str]] = {
     "json": json_.review,
     "markdown": markdown.review,
-    "github": lambda review: github.findings(finding for finding in review.findings if review.shows(finding)),
+    "github": lambda review: github.findings(_shown(review)),
     "sarif": lambda review: sarif.findings(review.findings),
+    "gitlab": lambda review: gitlab.findings(review.findings),
+    "junit": lambda review: junit.findings(_shown(review), "review"),
     "html": html.review,
 }
 
@@ -88,7 +95,7 @@ class ReviewOptions:
     click.argument("base", required=False),
     click.argument("head", required=False),
     snapshot_option,
-    format_option("json", "markdown", "github", "sarif", "html"),
+    format_option(*RENDERINGS),
     out_option,
     report_option(RENDERINGS),
     option("--strict", is_flag=True, help="Exit 1 also if there are new warnings."),

@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
-import click
-
 from schedsync.commands.documents import load_snapshot
-from schedsync.commands.options import FileOptions, file_options, format_option, option, snapshot_option, verb
-from schedsync.commands.output import say, show
+from schedsync.commands.options import (
+    FileOptions,
+    file_options,
+    format_option,
+    option,
+    out_option,
+    report_option,
+    snapshot_option,
+    verb,
+)
+from schedsync.commands.output import say, show, write, write_reports
 from schedsync.commands.terminal import progress_line
 from schedsync.config import read_config
 from schedsync.core.finding import has_errors
-from schedsync.render import github, json_, text
+from schedsync.render import github, gitlab, json_, junit, sarif, text
+from schedsync.usecases.validate import Validation
 from schedsync.usecases.validate import validate as check
+
+RENDERINGS: Mapping[str, Callable[[Validation], str]] = {
+    "json": lambda result: json_.findings(result.findings, result.files, result.schedules),
+    "github": lambda result: github.findings(result.findings),
+    "sarif": lambda result: sarif.findings(result.findings),
+    "gitlab": lambda result: gitlab.findings(result.findings),
+    "junit": lambda result: junit.findings(result.findings, "validate"),
+}
 
 
 @verb("Check the files; needs no database.")
 @file_options
 @snapshot_option
-@format_option("json", "github")
+@format_option(*RENDERINGS)
+@out_option
+@report_option(RENDERINGS)
 @option("--strict", is_flag=True, help="Exit 1 also if there are warnings.")
-def validate(files: FileOptions, against: Path | None, format_: str, strict: bool) -> int:
+def validate(
+    files: FileOptions,
+    against: Path | None,
+    format_: str,
+    out: Path | None,
+    reports: tuple[tuple[str, Path], ...],
+    strict: bool,
+) -> int:
     """Check the schedules below PATH, a directory or one file, and name every problem with its place.
 
     Without PATH the configured paths are checked, by default `schedules`. If schedules differ by environment and none
@@ -34,12 +60,11 @@ def validate(files: FileOptions, against: Path | None, format_: str, strict: boo
     with progress_line() as progress:
         result = check(config, config.chosen(files.environment), datetime.now(timezone.utc), progress, snapshot)
     findings = result.findings
-    if format_ == "json":
-        click.echo(json_.findings(findings, result.files, result.schedules))
-    elif findings and format_ == "github":
-        click.echo(github.findings(findings))
+    if format_ in RENDERINGS:
+        write(RENDERINGS[format_](result), out)
     else:
-        show(lambda paint: text.findings(findings, paint))
+        show(lambda paint: text.findings(findings, paint), out)
+    write_reports(RENDERINGS, result, reports)
     errors = sum(finding.severity == "error" for finding in findings)
     say(
         f"{result.schedules:,} schedule{'s' * (result.schedules != 1)} in {result.files:,} "

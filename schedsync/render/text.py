@@ -18,6 +18,7 @@ from schedsync.render.words import (
     drift_text,
     edit_text,
     environments_text,
+    finding_text,
     groups,
     held_text,
     moved_text,
@@ -58,7 +59,7 @@ def _finding(finding: Finding, paint: Paint, mark: str = "") -> Iterator[str]:
     place = f"{_at_line_start(printable(str(finding.location)))}: " if finding.location else ""
     word = "" if finding.severity == "error" else f"{finding.severity}: "
     style = {"error": "red", "warning": "yellow", "info": "blue"}[finding.severity]
-    yield f"{place}{paint(finding.code, style)} {word}{printable(finding.message)}{mark}"
+    yield f"{place}{paint(finding.code, style)} {word}{finding_text(finding)}{mark}"
     if finding.hint:
         yield f"  hint: {printable(finding.hint)}"
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from schedsync.config import DEFAULT_PATH
-from schedsync.core.finding import Finding, in_order
+from schedsync.core.finding import Finding, in_order, naming_environments
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.core.sources import no_sources
 from schedsync.errors import WrongUsage
@@ -52,8 +52,10 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     for name in chosen:
         progress(f"comparing {name}" if name else "comparing")
         comparison.compare(name)
-    findings = in_order(comparison.findings)
-    return Review(base, head, tuple(comparison.reviews), tuple(findings), frozenset(comparison.new))
+    named = naming_environments(comparison.by_environment)
+    findings = in_order(named.get(finding, finding) for finding in comparison.findings)
+    new = frozenset(named.get(finding, finding) for finding in comparison.new)
+    return Review(base, head, tuple(comparison.reviews), tuple(findings), new)
 
 
 class _Comparison:
@@ -68,6 +70,7 @@ class _Comparison:
         self.reviews: list[EnvironmentReview] = []
         self.findings: list[Finding] = []
         self.new: set[Finding] = set()
+        self.by_environment: dict[str | None, list[Finding]] = {}
 
     def add(self, findings: Iterable[Finding]) -> None:
         """Add findings about the change as a whole: all of them are new."""
@@ -80,6 +83,7 @@ class _Comparison:
         from schedsync.review.compare import compare_environment
         from schedsync.review.unexpanded import not_expanded
 
+        first = len(self.findings)
         before, between_before = combine(self.before.reading, environment)
         after, between_after = combine(self.after.reading, environment)
         result, foretold = compare_environment(
@@ -89,6 +93,7 @@ class _Comparison:
         self.reviews.append(replace(result, not_compared=sum(each.severity == "error" for each in unknown)))
         foretold += unknown
         self._judge(environment, before, after, between_before, [*between_after, *foretold])
+        self.by_environment[environment] = self.findings[first:]
 
     def _judge(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schedsync.config import Config
-from schedsync.core.finding import Finding, in_order
+from schedsync.core.finding import Finding, in_order, naming_environments
 from schedsync.core.schedule import Schedule
 from schedsync.core.sources import no_sources
 from schedsync.files.progress import Progress, silent
@@ -43,7 +43,8 @@ def validate(
     if snapshot is not None:
         check_set(snapshot, config.set)
     files = read_set(config, progress, sources=snapshot.source if snapshot else no_sources)
-    findings = [*files.findings, *ended(config.allowances, now, config.place)]
+    common = [*files.findings, *ended(config.allowances, now, config.place)]
+    by_environment: dict[str | None, list[Finding]] = {}
     application = snapshot.application if snapshot else None
     names: set[str] = set()
     for name in files.environments(config, environment):
@@ -51,9 +52,10 @@ def validate(
         desired, of_environment = resolve_set(files, name)
         names |= set(desired.schedules)
         schedules = tuple(desired.schedules.values())
-        findings += [definition.finding("warning") for definition in files.unexpanded(name)]
+        findings = [definition.finding("warning") for definition in files.unexpanded(name)]
         findings += of_environment + lint(Context(schedules, now, config.lint, application), files.ignores)
-        findings += _not_allowed(schedules, config, snapshot)
+        by_environment[name] = [*findings, *_not_allowed(schedules, config, snapshot)]
+    findings = [*common, *naming_environments(by_environment).values()]
     return Validation(tuple(in_order(findings)), len(files.files), len(names))
 
 
