@@ -27,9 +27,11 @@ def findings(found: Sequence[Finding], verb: str) -> str:
 
 
 def _add(suite: Element, finding: Finding) -> None:
-    place = printable(str(finding.location)) if finding.location else "schedsync"
+    # Without the line, so that a report's history knows a finding that moved.
+    file = printable(finding.location.path) if finding.location else "schedsync"
+    place = printable(str(finding.location)) if finding.location else file
     message = finding_text(finding)
-    case = SubElement(suite, "testcase", {"classname": place, "name": f"{finding.code} {message}", "time": "0"})
+    case = SubElement(suite, "testcase", {"classname": file, "name": f"{finding.code} {message}", "time": "0"})
     hint = f"\nhint: {printable(finding.hint)}" if finding.hint else ""
     if finding.severity == "error":
         failure = SubElement(case, "failure", {"message": message, "type": finding.code})

@@ -57,12 +57,7 @@ class Runner:
         self.temp = self.cwd.parent / f"runner-{len(list(self.cwd.parent.iterdir()))}"
         self.temp.mkdir()
         self.installed = self.temp / "installed"
-        programs = self.temp / "programs"
-        programs.mkdir()
-        for name in ("python", "python3"):
-            (programs / name).write_text(_PYTHON.format(log=self.installed, python=sys.executable))
-            (programs / name).chmod(0o755)
-        self.environment = {**self.environment, "PATH": f"{programs}{os.pathsep}{self.environment['PATH']}"}
+        self.environment = without_pip(self.environment, self.temp, self.installed)
 
     def action(self, name: str, inputs: Mapping[str, str], environment: Mapping[str, str] | None = None) -> Ran:
         """Run a composite action."""
@@ -144,6 +139,16 @@ class Runner:
     def _head_sha(self) -> str:
         event = self.context["event"]
         return str(event["pull_request"]["head"]["sha"] if "pull_request" in event else self.context["sha"])
+
+
+def without_pip(environment: Mapping[str, str], directory: Path, log: Path) -> dict[str, str]:
+    """Return an environment in which `python -m pip` only writes its arguments to a file."""
+    programs = directory / "programs"
+    programs.mkdir()
+    for name in ("python", "python3"):
+        (programs / name).write_text(_PYTHON.format(log=log, python=sys.executable))
+        (programs / name).chmod(0o755)
+    return {**environment, "PATH": f"{programs}{os.pathsep}{environment['PATH']}"}
 
 
 def environment_of(directory: Path) -> dict[str, str]:
