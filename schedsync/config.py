@@ -86,12 +86,12 @@ class Config:
         raise WrongUsage(f"unknown environment `{environment}`", hint=hint)
 
 
-def read_config(path: str | None, top: Path | None = None) -> Config:
+def read_config(path: str | None, top: Path | None = None, directory: Path | None = None) -> Config:
     """Return the configuration for a PATH argument, or for the default path if there is none.
 
-    It is not searched above ``top``. Raises InvalidConfiguration.
+    It is not searched above ``top``. Without PATH, ``directory`` says where to search. Raises InvalidConfiguration.
     """
-    start = Path(path or DEFAULT_PATH)
+    start = Path(path) if path else directory or Path(DEFAULT_PATH)
     nearest = _nearest(start.absolute(), top)
     if nearest is None:
         return Config(paths=(start,))

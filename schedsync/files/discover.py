@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from schedsync.config import SUFFIXES
+from schedsync.config import FILE, PROJECT, SUFFIXES
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.errors import WrongUsage
 from schedsync.files.bounds import MAX_FILES, MAX_SET_BYTES, too_large
+from schedsync.files.configurations import check_one_set
 from schedsync.files.yaml import MAX_BYTES
 
 #: A function that gets the path and the bytes of each file that is read.
@@ -46,15 +47,20 @@ class SourceFile:
 
 
 def read_files(
-    paths: Sequence[Path], root: Path | None = None, within: Path | None = None, note: Note | None = None
+    paths: Sequence[Path],
+    root: Path | None = None,
+    within: Path | None = None,
+    note: Note | None = None,
+    own: Path | None = None,
 ) -> tuple[list[SourceFile], list[Finding]]:
     """Read the files below the given paths; a path may be one file, and ``root`` the directory of its set.
 
     Returns the files in the order of their paths, each once, and findings about files that cannot be read and about
     paths that lead out of ``within``. ``note`` gets the real path and the bytes of each file that is read, and each
-    link with the path in it. Raises WrongUsage if a path does not exist: a missing set is not an empty one.
+    link with the path in it. ``own`` is the configuration of the set. Raises WrongUsage if a path does not exist,
+    because a missing set is not an empty one, and if a directory has the configuration of another set.
     """
-    collector = _Collector(root, within, note or _forget)
+    collector = _Collector(root, within, note or _forget, own)
     for base in paths:
         if not _exists(base):
             raise WrongUsage(f"no such file or directory: `{base}`", hint="give the directory of the schedules as PATH")
@@ -68,8 +74,8 @@ def read_files(
 class _Collector:
     """The files read so far, each once, and the findings about those that cannot be read."""
 
-    def __init__(self, root: Path | None, within: Path | None, note: Note) -> None:
-        self.root, self.within, self.note = root, within, note
+    def __init__(self, root: Path | None, within: Path | None, note: Note, own: Path | None) -> None:
+        self.root, self.within, self.note, self.own = root, within, note, own
         self.files: list[SourceFile] = []
         self.findings: list[Finding] = []
         self.seen: set[Path] = set()
@@ -87,7 +93,9 @@ class _Collector:
         _note_link(base, self.note)
         bounds = (base if base.is_dir() else self.root or base.parent).resolve()
         for path in [base] if base.is_file() else _walk(base, self._unreadable):
-            if self.within is not None and path.is_dir() and not path.is_symlink():
+            if path.name in (FILE, PROJECT):
+                check_one_set(path.as_posix(), self.own, path.read_bytes)
+            elif self.within is not None and path.is_dir() and not path.is_symlink():
                 self.findings.append(skipped_submodule(path.as_posix()))
             else:
                 self._read(path, bounds)
@@ -173,7 +181,7 @@ def _walk(base: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path]:
         yield from (here / name for name in visible if (here / name / ".git").exists())
         subdirectories[:] = visible
         yield from (here / name for name in subdirectories if (here / name).is_symlink())
-        yield from (here / name for name in sorted(names) if is_source(name))
+        yield from (here / name for name in sorted(names) if is_source(name) or name in (FILE, PROJECT))
 
 
 def is_source(name: str) -> bool:

@@ -68,7 +68,7 @@ def read_set(
     ``note`` gets each file that is read, and its bytes. ``sources`` returns the values of a source of the application.
     """
     progress("looking for files")
-    files, findings = read_files(config.paths, config.root, config.within, note)
+    files, findings = read_files(config.paths, config.root, config.within, note, config.file)
     budget = TextBudget()
     reading = each(files, "reading", "files", progress)
     environments = config.environments

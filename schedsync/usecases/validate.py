@@ -59,6 +59,13 @@ def validate(
     return Validation(tuple(in_order(findings)), len(files.files), len(names))
 
 
+def together(validations: Sequence[Validation]) -> Validation:
+    """Return the findings and the numbers of several sets as one."""
+    findings = in_order(finding for validation in validations for finding in validation.findings)
+    files = sum(validation.files for validation in validations)
+    return Validation(tuple(findings), files, sum(validation.schedules for validation in validations))
+
+
 def _not_allowed(schedules: Sequence[Schedule], config: Config, snapshot: Snapshot | None) -> Iterator[Finding]:
     """Yield what breaks a control: a warning for what is applied already by the snapshot, else an error."""
     layers = [*([snapshot.controls] if snapshot else []), config.controls]
