@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,8 @@ from schedsync.render.text import Paint
 from schedsync.render.words import printable
 
 T = TypeVar("T")
+#: The directory of a set, and what is done for it.
+Turn = tuple[Path, Callable[[], T]]
 
 #: The options of verbs that know ``--all``.
 set_options = gather(
@@ -54,15 +56,20 @@ class _Result(Generic[T]):
     error: SchedsyncError | None = None
 
 
+def sets_to_run(files: FileOptions, run: Callable[[FileOptions], T]) -> Iterator[Turn[T]]:
+    """Yield the directory of each set below the path, and a function that runs a verb for it."""
+    for directory in sets_below(Path(files.path or ".")):
+        yield directory, partial(run, files.of(directory))
+
+
 def for_each_set(
-    files: FileOptions,
-    run: Callable[[FileOptions], T | None],
+    turns: Iterable[Turn[T | None]],
     output: Output[T],
     format_: str,
     out: Path | None = None,
     reports: Iterable[tuple[str, Path]] = (),
 ) -> int:
-    """Run a verb for each set below the path, and write what it says; returns the worst exit code.
+    """Run a verb for each set, and write what it says; returns the worst exit code.
 
     An error of one set is shown, and the next set has its turn; but if the database is not available, no other has.
     """
@@ -71,8 +78,8 @@ def for_each_set(
             raise WrongUsage(f"`--all` cannot write {name}", hint="give the directory of one set as PATH instead")
     shown = format_ == "text" and out is None
     results: list[_Result[T]] = []
-    for directory in sets_below(Path(files.path or ".")):
-        results.append(_run(directory, partial(run, files.of(directory)), output, format_, shown=shown))
+    for directory, run in turns:
+        results.append(_run(directory, run, output, format_, shown=shown))
         if isinstance(results[-1].error, Unavailable):
             break
     if format_ != "text":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from schedsync.commands.all_sets import Output, for_each_set, set_options
+from schedsync.commands.all_sets import Output, for_each_set, set_options, sets_to_run
 from schedsync.commands.django import target
 from schedsync.commands.documents import read_plan
 from schedsync.commands.options import (
@@ -174,7 +174,7 @@ def _apply_all(request: ApplyRequest) -> int:
             return _apply(replace(request, files=one_set), progress)
 
     output = Output(_RENDERINGS, _text, lambda applied: _code(applied, request.format_))
-    return for_each_set(request.files, apply_set, output, request.format_, reports=request.reports)
+    return for_each_set(sets_to_run(request.files, apply_set), output, request.format_, reports=request.reports)
 
 
 def _apply(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:

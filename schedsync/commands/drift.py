@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from schedsync.commands.all_sets import Output, for_each_set, set_options
+from schedsync.commands.all_sets import Output, for_each_set, set_options, sets_to_run
 from schedsync.commands.django import target
 from schedsync.commands.options import (
     DatabaseOptions,
@@ -54,7 +54,7 @@ def drift(
 
     if files.all_sets:
         output = Output(_RENDERINGS, text.drift, _code)
-        return for_each_set(files, drift_of, output, format_, reports=reports)
+        return for_each_set(sets_to_run(files, drift_of), output, format_, reports=reports)
     plan = drift_of(files)
     write_reports(_RENDERINGS, plan, reports)
     if format_ in _RENDERINGS:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from schedsync.commands.all_sets import Output, for_each_set, set_options
+from schedsync.commands.all_sets import Output, for_each_set, set_options, sets_to_run
 from schedsync.commands.django import target, target_without_database
 from schedsync.commands.documents import load_snapshot, save_plan
 from schedsync.commands.options import (
@@ -82,7 +82,7 @@ def plan(
             with progress_line() as progress:
                 return _plan_live(one_set, database, lifted, progress, commit)
 
-        return for_each_set(files, plan_set, output, format_, reports=reports)
+        return for_each_set(sets_to_run(files, plan_set), output, format_, reports=reports)
     with progress_line() as progress:
         if against is None:
             current = _plan_live(files, database, lifted, progress, commit)

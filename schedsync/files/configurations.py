@@ -46,12 +46,17 @@ def _configured(start: Path) -> Iterator[Path]:
         here = Path(directory)
         if any(is_configuration(name, (here / name).read_bytes) for name in names if name in (FILE, PROJECT)):
             yield here
-        subdirectories[:] = [name for name in subdirectories if not _is_passed_over(here / name)]
+        subdirectories[:] = [
+            name for name in subdirectories if not (is_passed_over(name) or _is_of_others(here / name))
+        ]
 
 
-def _is_passed_over(directory: Path) -> bool:
-    if directory.name.startswith(".") or directory.name in _PACKAGES:
-        return True
+def is_passed_over(name: str) -> bool:
+    """Say whether no set is looked for in directories of this name."""
+    return name.startswith(".") or name in _PACKAGES
+
+
+def _is_of_others(directory: Path) -> bool:
     return (directory / ".git").exists() or (directory / "pyvenv.cfg").exists()
 
 

@@ -45,14 +45,18 @@ class Side:
 
 
 def read_work_tree(
-    repository: Repository, path: str | None, sources: Sources = no_sources, progress: Progress = silent
+    repository: Repository,
+    path: str | None,
+    sources: Sources = no_sources,
+    progress: Progress = silent,
+    directory: Path | None = None,
 ) -> Side:
     """Read a set from the work tree, which it may not leave; ``sources`` knows the values of a ``for_each``."""
-    config = read_config(path, repository.root)
+    config = read_config(path, repository.root, directory)
     file = config.file and Path(shown_from(repository.root)(repository.inside(config.file).as_posix()))
     config = replace(config, within=repository.root, file=file)
     here = [base for base in config.paths if base.exists() or base.is_symlink()]
-    files, findings = read_files(here, config.root, config.within)
+    files, findings = read_files(here, config.root, config.within, own=config.file)
     inside = repository.inside(config.paths[0]).as_posix()
     return Side(config, _read(config, files, findings, sources, progress=progress), inside, bool(here))
 
@@ -64,21 +68,26 @@ def read_revision(
     sources: Sources = no_sources,
     other: Side | None = None,
     progress: Progress = silent,
+    directory: Path | None = None,
 ) -> Side:
     """Read a set as it is in a commit, without reading again what the other side of a comparison has read.
 
-    Where its configuration cannot be used there, it is read by that of the other side.
+    Where its configuration cannot be used there, or ``directory`` has none, it is read by that of the other side.
     """
     tree = repository.tree(commit)
-    start = repository.inside(Path(path or DEFAULT_PATH))
+    start = repository.inside(directory or Path(path or DEFAULT_PATH))
     shown = shown_from(repository.root)
     try:
-        config = config_at(tree, start, shown, given=path is not None)
+        config = config_at(tree, start, shown, given=path is not None, upward=directory is None)
     except InvalidConfiguration:
         if other is None:
             raise
         config = replace(other.config, paths=(Path(other.path),), root=None)
-    files, findings, there = read_tree(tree, config, shown)
+    if directory is not None and config.file is None and other is not None:
+        inside_paths = tuple(Path(repository.inside(base)) for base in other.config.paths)
+        config = replace(other.config, paths=inside_paths, root=None)
+    # The side that is reviewed must be one set; the other cannot be changed any more.
+    files, findings, there = read_tree(tree, config, shown, alone=other is None)
     inside = PurePosixPath(config.paths[0].as_posix()).as_posix()
     return Side(config, _read(config, files, findings, sources, other, progress), inside, there)
 

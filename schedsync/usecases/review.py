@@ -15,7 +15,7 @@ from schedsync.errors import WrongUsage
 from schedsync.files.one_file import ReadFile
 from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, combine
-from schedsync.git.repository import open_repository
+from schedsync.git.repository import Repository, open_repository
 from schedsync.lint import lint_each, lint_whole
 from schedsync.lint.rule import Context
 from schedsync.review.novelty import Owners, new_findings
@@ -29,14 +29,15 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     Raises WrongUsage where a revision cannot be found; its hint says what to fetch.
     """
     sources = request.snapshot.source if request.snapshot else no_sources
-    with open_repository(Path(request.path or DEFAULT_PATH)) as repository:
-        head = repository.commit(request.head) if request.head else None
-        base = repository.commit(request.base) if request.base else repository.merge_base(head)
+    with open_repository(request.directory or Path(request.path or DEFAULT_PATH)) as repository:
+        base, head = compared(repository, request)
         if head is None:
-            after = read_work_tree(repository, request.path, sources, progress)
+            after = read_work_tree(repository, request.path, sources, progress, request.directory)
         else:
-            after = read_revision(repository, head, request.path, sources, progress=progress)
-        before = read_revision(repository, base, request.path, sources, after, progress)
+            after = read_revision(
+                repository, head, request.path, sources, progress=progress, directory=request.directory
+            )
+        before = read_revision(repository, base, request.path, sources, after, progress, request.directory)
     if not before.there and not after.there:
         hint = "give the directory of the schedules as `--path`"
         raise WrongUsage(f"there are no files at `{after.path}` on either side", hint=hint)
@@ -56,6 +57,12 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     findings = in_order(named.get(finding, finding) for finding in comparison.findings)
     new = frozenset(named.get(finding, finding) for finding in comparison.new)
     return Review(base, head, tuple(comparison.reviews), tuple(findings), new)
+
+
+def compared(repository: Repository, request: Request) -> tuple[str, str | None]:
+    """Return the ids of the two commits that a request names; None for the work tree."""
+    head = repository.commit(request.head) if request.head else None
+    return repository.commit(request.base) if request.base else repository.merge_base(head), head
 
 
 class _Comparison:

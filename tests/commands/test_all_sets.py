@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import Project
 
+ROOT = Path(__file__).parents[2]
 ONE = "  {}: {{task: t, every: 1h}}\n"
 
 
@@ -149,3 +151,16 @@ def test_a_set_with_errors_stops_no_other(applied: Project) -> None:
     ]  # fmt: skip
     report = Path("a.md").read_text()
     assert report.index("## `services/mail`") < report.index("error: ") < report.index("## `services/shop`")
+
+
+def test_the_hook_checks_the_sets_of_the_files_that_changed(monorepo: Project) -> None:
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    monorepo.write("version: 1\nschedules: {bad: {task: t, every: 0s}}\n", "services/mail/schedules/bad.yaml")
+    program, *words = hook["entry"].split()
+    results = {
+        name: monorepo.command(*words, f"services/{name}/schedules/jobs.yaml", "README.md") for name in ("shop", "mail")
+    }
+
+    assert (program, hook.get("pass_filenames", True)) == ("schedsync", True)
+    assert (results["shop"].code, results["mail"].code) == (0, 1)
+    assert "services/mail/schedules/bad.yaml:2:" in results["mail"].out
