@@ -17,6 +17,7 @@ import secrets
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -52,23 +53,36 @@ def main() -> int:
 def outputs(json: str, exit_code: str, verb: str, path: str, environment: str) -> int:
     """Write the counts, the checksum and the reason of a failure as outputs of the step."""
     said = read(json)
-    counts = [one.get("summary", {}) for one in said.get("environments", [said])]
-    values = {kind: max((one.get(kind, 0) for one in counts), default=0) for kind in KINDS}
-    findings = said.get("findings", [])
+    sets = said.get("sets", [said])
+    values = {kind: sum(highest(one, lambda counts, kind=kind: counts.get(kind, 0)) for one in sets) for kind in KINDS}
+    findings = [finding for one in sets for finding in one.get("findings", [])]
+    reasons = [one["failure_reason"] for one in sets if one.get("failure_reason")]
     write_outputs(
         {kind: str(count) for kind, count in values.items()}
         | {
-            "changes": str(max((sum(one.get(kind, 0) for kind in KINDS) for one in counts), default=0)),
-            "held": str(len(said.get("held", []))),
+            "changes": str(
+                sum(highest(one, lambda counts: sum(counts.get(kind, 0) for kind in KINDS)) for one in sets)
+            ),
+            "held": str(sum(len(one.get("held", [])) for one in sets)),
             "errors": str(sum(one["severity"] == "error" for one in findings)),
             "findings": str(len(findings)),
             "checksum": said.get("checksum") or "",
-            "failure-reason": said.get("failure_reason") or REASONS.get(exit_code, "failed"),
+            "failure-reason": next(iter(reasons), None) or REASONS.get(exit_code, "failed"),
             "exit-code": exit_code,
             "artifact": artifact_name(verb, path, environment),
         }
     )
     return 0
+
+
+def all_kinds(counts: dict) -> int:
+    """Return the number of changes of every kind."""
+    return sum(counts.get(kind, 0) for kind in KINDS)
+
+
+def highest(said: dict, count: Callable[[dict], int]) -> int:
+    """Return the highest count of the environments of one set."""
+    return max((count(one.get("summary", {})) for one in said.get("environments", [said])), default=0)
 
 
 def artifact_name(verb: str, path: str, environment: str) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from schedsync.config import FILE, PROJECT, Config, read_config, table_of
+from schedsync.config import FILE, MAX_CONFIG_BYTES, PROJECT, Config, read_config, table_of
 from schedsync.errors import InvalidConfiguration, WrongUsage
 
 #: Directories that hold the packages of others. Hidden directories are passed over too.
@@ -27,6 +27,19 @@ def is_configuration(path: str, read: Callable[[], bytes]) -> bool:
         return False
 
 
+def reader(file: Path) -> Callable[[], bytes]:
+    """Return a function that reads as much of a file as a configuration may have; nothing of one that is unreadable."""
+
+    def read() -> bytes:
+        try:
+            with file.open("rb") as stream:
+                return stream.read(MAX_CONFIG_BYTES)
+        except OSError:
+            return b""
+
+    return read
+
+
 def sets_below(start: Path) -> list[Path]:
     """Return the directories at or below a directory that have a configuration, in order.
 
@@ -44,7 +57,7 @@ def sets_below(start: Path) -> list[Path]:
 def _configured(start: Path) -> Iterator[Path]:
     for directory, subdirectories, names in os.walk(start):
         here = Path(directory)
-        if any(is_configuration(name, (here / name).read_bytes) for name in names if name in (FILE, PROJECT)):
+        if any(is_configuration(name, reader(here / name)) for name in names if name in (FILE, PROJECT)):
             yield here
         subdirectories[:] = [
             name for name in subdirectories if not (is_passed_over(name) or _is_of_others(here / name))
@@ -82,7 +95,7 @@ def _config_above(directory: Path) -> Config:
 
 def check_one_set(path: str, own: Path | None, read: Callable[[], bytes]) -> None:
     """Raise WrongUsage if a file below the files of a set configures another set; ``own`` is the set's own one."""
-    if own is not None and Path(path).absolute() == own.absolute():
+    if own is not None and Path(path).resolve() == own.resolve():
         return
     if is_configuration(path, read):
         hint = "give the directory of one set as PATH, or `--all` for each set"

@@ -12,7 +12,7 @@ from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.errors import WrongUsage
 from schedsync.files.bounds import MAX_FILES, MAX_SET_BYTES, too_large
-from schedsync.files.configurations import check_one_set
+from schedsync.files.configurations import check_one_set, reader
 from schedsync.files.yaml import MAX_BYTES
 
 #: A function that gets the path and the bytes of each file that is read.
@@ -93,8 +93,8 @@ class _Collector:
         _note_link(base, self.note)
         bounds = (base if base.is_dir() else self.root or base.parent).resolve()
         for path in [base] if base.is_file() else _walk(base, self._unreadable):
-            if path.name in (FILE, PROJECT):
-                check_one_set(path.as_posix(), self.own, path.read_bytes)
+            if path != base and path.name in (FILE, PROJECT):
+                check_one_set(path.as_posix(), self.own, reader(path))
             elif self.within is not None and path.is_dir() and not path.is_symlink():
                 self.findings.append(skipped_submodule(path.as_posix()))
             else:

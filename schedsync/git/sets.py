@@ -10,6 +10,7 @@ from schedsync.errors import WrongUsage
 from schedsync.files.configurations import is_configuration, is_passed_over
 from schedsync.git.entries import DIRECTORY, LINK, SUBMODULE
 from schedsync.git.repository import Repository
+from schedsync.git.tree import configuration_bytes
 
 #: A tree may list far more entries than it has objects.
 _MAX_ENTRIES = 5_000_000
@@ -29,6 +30,6 @@ def sets_at(repository: Repository, commit: str, start: PurePosixPath) -> list[P
                 continue
             if any(map(is_passed_over, file.parent.relative_to(start).parts)):
                 continue
-            if is_configuration(path, lambda blob=entry.id: repository.read(blob)):  # type: ignore[misc]
+            if is_configuration(path, lambda blob=entry.id: configuration_bytes(repository, blob)):  # type: ignore[misc]
                 found.add(file.parent)
     return sorted(found)

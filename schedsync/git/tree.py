@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from schedsync.config import FILE, MAX_CONFIG_BYTES, PROJECT, SUFFIXES, Config, config_of, table_of
 from schedsync.core.finding import Finding
-from schedsync.errors import InvalidConfiguration, InvalidSet
+from schedsync.errors import InvalidConfiguration, InvalidSet, Unavailable
 from schedsync.files.configurations import check_one_set
 from schedsync.files.discover import (
     OutsideError,
@@ -28,7 +28,7 @@ from schedsync.files.discover import (
 )
 from schedsync.files.yaml import MAX_BYTES
 from schedsync.git.entries import DIRECTORY, LINK, SUBMODULE, Entry
-from schedsync.git.repository import Tree
+from schedsync.git.repository import Repository, Tree
 
 #: A chain of more links is taken for a loop.
 _MAX_LINKS = 40
@@ -130,7 +130,21 @@ def read_tree(
 def _check_one_set(tree: Tree, entry: Entry, path: str, own: Path | None) -> None:
     name = path.rpartition("/")[2]
     if name in (FILE, PROJECT) and entry.mode not in (LINK, SUBMODULE) and not is_hidden(PurePosixPath(path).parts):
-        check_one_set(path, own, lambda: tree.repository.read(entry.id))
+        check_one_set(path, own, lambda: configuration_bytes(tree.repository, entry.id))
+
+
+def configuration_bytes(repository: Repository, blob: str) -> bytes:
+    """Return the bytes of a blob that may be a configuration; nothing of one that is too large for it.
+
+    Raises Unavailable if it is missing, because a set would be left out in silence.
+    """
+    try:
+        return repository.read(blob)
+    except OSError as error:
+        if error.errno:
+            return b""
+        hint = "fetch it: a partial or damaged clone cannot be reviewed"
+        raise Unavailable(f"the object {blob[:12]} is not in this clone", hint=hint) from error
 
 
 def directories(paths: Iterable[str]) -> set[str]:

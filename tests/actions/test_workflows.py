@@ -141,6 +141,27 @@ def test_two_paths_have_their_own_artifacts_comments_and_groups(forge: Forge) ->
     assert (len(names), len(set(names)), names[1]) == (3, 2, names[2])
 
 
+def test_one_job_reviews_plans_and_applies_all_sets(forge: Forge, database: dict[str, str]) -> None:
+    for name in ("shop", "mail"):
+        forge.write(f"  {name}-job: {{task: shop.tasks.nightly, every: 1d}}\n", f"{name}/schedules/jobs.yaml")
+        (forge.root / f"{name}/schedsync.toml").write_text(f'set = "{name}"\n')
+    forge.commit()
+    forge.repository.git.checkout("-b", "feature")
+    for name in ("shop", "mail"):
+        forge.write(f"  {name}-job: {{task: shop.tasks.nightly, every: 2d}}\n", f"{name}/schedules/jobs.yaml")
+    forge.commit()
+    review = forge.run("plan", flags="--all")
+    plan = forge.run("plan", verb="plan", comment="false", flags="--all", **database)
+    applied = forge.run("apply", flags="--all --settle 0", **database)
+    forge.write("  bad: {task: t, every: 0s}\n", "shop/schedules/bad.yaml")
+    wrong = forge.run("apply", flags="--all --settle 0", **database)
+
+    assert [(ran.code, ran.outputs["changes"]) for ran in (review, plan, applied)] == [(0, "2")] * 3, applied.log
+    assert all(f"## `{name}`" in forge.github.comments[0]["body"] for name in ("shop", "mail"))
+    assert (wrong.code, wrong.outputs["failure-reason"]) == (1, "invalid")
+    assert "| 1 error in the files, nothing was compared or written" in wrong.log
+
+
 def test_a_forks_pull_request_gets_its_comment_from_the_default_branch(forge: Forge, tmp_path: Path) -> None:
     event = fork_of(forge, tmp_path)
     ran = forge.runner(event).workflow("schedules-comment.yml")

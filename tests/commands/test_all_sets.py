@@ -90,6 +90,13 @@ def test_a_path_with_the_configuration_of_another_set_is_refused(monorepo: Proje
     assert "or `--all` for each set" in done.err
 
 
+@pytest.mark.parametrize("path", ["services/shop", "services/mail/../shop", "services/shop/schedules/.."])
+def test_the_configuration_of_the_set_itself_is_no_other(monorepo: Project, path: str) -> None:
+    (monorepo.root / "services/shop/schedules/pyproject.toml").symlink_to("nowhere")
+
+    assert monorepo.command("validate", path).err == "1 schedule in 1 file, no errors\n"
+
+
 def test_a_set_whose_paths_hold_another_set_is_refused(monorepo: Project) -> None:
     monorepo.write('paths = ["services/*"]\n', "schedsync.toml")
     done = monorepo.command("validate")
