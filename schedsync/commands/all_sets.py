@@ -34,6 +34,10 @@ set_options = gather(
 _WORST_FIRST = (69, 64, 6, 4, 5, 3, 1, 2)
 
 
+#: In characters. GitHub refuses a comment of more than 65,536.
+_LONGEST_MARKDOWN = 65_000
+
+
 @dataclass(frozen=True, slots=True)
 class Output(Generic[T]):
     """How a verb writes its result for one set: as text and in other formats, and the exit code that it means.
@@ -133,11 +137,38 @@ def _combined(results: Sequence[_Result[T]], output: Output[T], format_: str) ->
         return output.together[format_]([result.value for result in results if result.value is not None])
     if format_ == "json":
         return json_.dump({"version": 1, "sets": [_document(result, output) for result in results]})
-    parts = []
-    for result in results:
-        said = output.renderings["markdown"](result.value) if result.value is not None else f"{_why(result)}\n"
-        parts.append(f"## {markdown.code(result.directory.as_posix())}\n\n{said}")
-    return "\n".join(parts)
+    return "\n".join(_fitted([_markdown(result, output) for result in results]))
+
+
+def _markdown(result: _Result[T], output: Output[T]) -> str:
+    said = output.renderings["markdown"](result.value) if result.value is not None else f"{_why(result)}\n"
+    return f"## {markdown.code(result.directory.as_posix())}\n\n{said}"
+
+
+def _fitted(parts: Sequence[str]) -> Iterator[str]:
+    """Yield the Markdown of each set; where all together are too long for a comment, the beginning of the longest.
+
+    A set that needs less than its share leaves the rest to the others.
+    """
+    room = _LONGEST_MARKDOWN - len(parts)
+    shares: dict[int, int] = {}
+    for number in sorted(range(len(parts)), key=lambda number: len(parts[number])):
+        shares[number] = max(0, room) // (len(parts) - len(shares))
+        room -= min(len(parts[number]), shares[number])
+    for number, part in enumerate(parts):
+        yield part if len(part) <= shares[number] else _beginning(part, shares[number])
+
+
+def _beginning(part: str, room: int) -> str:
+    """Return whole lines up to the first table or foldout, as many as there is room for, and say what is missing."""
+    lines = part.splitlines()
+    kept: list[str] = []
+    for line in lines:
+        if line.startswith(("<details", "|")) or sum(map(len, kept)) + len(kept) + len(line) + 200 > room:
+            break
+        kept.append(line)
+    missing = len(lines) - len(kept)
+    return "\n".join([*kept, "", f"… {missing:,} more lines; run the verb for this set alone to see them.", ""])
 
 
 def _document(result: _Result[T], output: Output[T]) -> dict[str, Any]:

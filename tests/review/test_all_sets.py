@@ -107,3 +107,23 @@ def test_a_base_with_two_sets_in_one_path_can_be_mended(checkout: Checkout) -> N
     done = checkout.command("review", "HEAD", "--path", "jobs")
 
     assert done.code == 0, done.err
+
+
+def test_the_markdown_of_many_sets_fits_a_comment_and_names_each(checkout: Checkout) -> None:
+    for number in range(12):
+        checkout.write(f'set = "s{number}"\n', f"s{number:02}/schedsync.toml")
+        checkout.schedules("".join(ONE.format(f"job-{n}") for n in range(400)), f"s{number:02}/schedules/jobs.yaml")
+    checkout.schedules(ONE.format("small"), "s05/schedules/jobs.yaml")
+    checkout.commit()
+    checkout.branch()
+    for number in range(12):
+        file = f"s{number:02}/schedules/jobs.yaml"
+        checkout.write((checkout.root / file).read_text().replace("every: 1h", "every: 2h"), file)
+    said = checkout.command("review", "--all", "--format", "markdown").out
+
+    assert len(said) <= 65_536
+    assert [line for line in said.splitlines() if line.startswith("## ")] == [f"## `s{n:02}`" for n in range(12)]
+    assert said.count("400 to update") == 11
+    assert "`small`" in said
+    assert said.count("<details>") == said.count("</details>")
+    assert "more lines; run the verb for this set alone to see them." in said

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from schedsync.schemas.validator import REVIEW, problems
 from tests.conftest import Project
 from tests.review.repository import Checkout
 
@@ -47,4 +48,5 @@ def test_a_review_names_the_environment(checkout: Checkout) -> None:
 
     assert done.code == 0
     assert [found[line] for line in sorted(found)] == [["staging"], None]
+    assert list(problems(json.loads(done.out), REVIEW)) == []
     assert all(one["new"] for one in json.loads(done.out)["findings"])
