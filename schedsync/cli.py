@@ -16,6 +16,7 @@ from schedsync.commands.doctor import doctor
 from schedsync.commands.drift import drift
 from schedsync.commands.forecast import forecast
 from schedsync.commands.import_ import import_
+from schedsync.commands.init import init
 from schedsync.commands.ledger import ledger
 from schedsync.commands.output import say
 from schedsync.commands.pause import pause
@@ -35,7 +36,7 @@ _WIDEST = 120
 
 #: The headings of ``--help``, and their verbs in the order in which a new user needs them.
 GROUPS: Mapping[str, Sequence[click.Command]] = {
-    "Start": (import_, doctor),
+    "Start": (init, import_, doctor),
     "Change": (validate, review, forecast, plan, apply),
     "Look": (status, drift),
     "Act": (pause, resume),
@@ -45,7 +46,7 @@ GROUPS: Mapping[str, Sequence[click.Command]] = {
 }
 _FIRST_STEPS = (
     ("doctor", "find what would stop Beat"),
-    ("import database", "write the schedules of the admin as YAML"),
+    ("init", "set this project up, with the schedules that it has"),
     ("validate", "check the files below schedules/"),
     ("plan", "show what an apply would change; writes nothing"),
 )

@@ -6,6 +6,7 @@ wherever a command is started. Its shape is ``config.v1.schema.json``; this modu
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from schedsync.core.finding import did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.names import set_name_problem, shortened
 from schedsync.core.refusal import MAX_STOP_PERCENT, MAX_STOPS, Limits
-from schedsync.core.timing import TimingError
+from schedsync.core.timing import UNITS, TimingError, duration
 from schedsync.errors import InvalidConfiguration, WrongUsage
 from schedsync.lint.rule import MAX_STARTS, Options
 from schedsync.schemas.validator import CONFIG, conforms, errors
@@ -92,31 +93,39 @@ def read_config(path: str | None, top: Path | None = None, directory: Path | Non
     It is not searched above ``top``. Without PATH, ``directory`` says where to search. Raises InvalidConfiguration.
     """
     start = Path(path) if path else directory or Path(DEFAULT_PATH)
-    nearest = _nearest(start.absolute(), top)
+    nearest = _nearest(_absolute(start), top)
     if nearest is None:
         return Config(paths=(start,))
-    file, table = nearest
-    base = _as_shown(file.parent)
+    within, file, table = nearest
+    base = file.parent
     config = config_of(file, table, base, lambda pattern: _matches(file, base, pattern))
+    if not base.is_absolute():
+        config = replace(config, paths=tuple(Path(os.path.relpath(each)) for each in config.paths))
     if path is None:
-        return replace(config, within=file.parent)
+        return replace(config, within=within)
     return replace(config, paths=(start,), root=_root(start, config.paths))
 
 
 def _root(start: Path, paths: tuple[Path, ...]) -> Path | None:
     """Return the configured path that contains a file: the file may refer to everything below it."""
-    here = start.absolute()
-    return next((path for path in paths if here.is_relative_to(path.absolute())), None)
+    here = _absolute(start)
+    return next((path for path in paths if here.is_relative_to(_absolute(path))), None)
 
 
-def _nearest(start: Path, top: Path | None) -> tuple[Path, Mapping[str, Any]] | None:
-    """Return the nearest configuration at or above a directory: its path and its table; None without any."""
+def _absolute(path: Path) -> Path:
+    """Return an absolute path without `..`: the parents of `app/..` are not those of `app`."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _nearest(start: Path, top: Path | None) -> tuple[Path, Path, Mapping[str, Any]] | None:
+    """Return the nearest configuration at or above a directory: its directory, the file as shown, and its table."""
     for directory in (start, *start.parents):
         if top is not None and not directory.is_relative_to(top):
             return None
-        for file in (directory / FILE, directory / PROJECT):
+        shown = _as_shown(directory)
+        for file in (shown / FILE, shown / PROJECT):
             if _is_file(file) and (table := table_of(file, _text(file))) is not None:
-                return file, table
+                return directory, file, table
     return None
 
 
@@ -172,7 +181,7 @@ def config_of(file: Path, table: Mapping[str, Any], base: Path, matches: Callabl
         allowances=tuple(_allowance(file, entry) for entry in safety.get("allow", ())),
         controls=_controls(file, safety),
         repository_url=table.get("repository_url"),
-        lint=_lint_options(table.get("lint", {})),
+        lint=_lint_options(table.get("lint", {}), Location(file.as_posix(), 1, 1)),
     )
 
 
@@ -193,7 +202,7 @@ def _controls(file: Path, safety: Mapping[str, Any]) -> Controls:
         raise InvalidConfiguration(str(file), f"`safety.{error.key}` {error.problem}") from error
 
 
-def _lint_options(table: Mapping[str, Any]) -> Options:
+def _lint_options(table: Mapping[str, Any], place: Location) -> Options:
     return Options(
         select=tuple(table["select"]) if "select" in table else None,
         extend_select=tuple(table.get("extend_select", ())),
@@ -201,6 +210,8 @@ def _lint_options(table: Mapping[str, Any]) -> Options:
         severities=table.get("severity", {}),
         max_starts=int(table.get("max_starts", MAX_STARTS)),
         queues=tuple(table.get("queues", ())),
+        queue_waits={queue: -(-duration(wait) // UNITS["s"]) for queue, wait in table.get("queue_waits", {}).items()},
+        place=place,
     )
 
 
@@ -227,8 +238,8 @@ def _explained(error: Any) -> tuple[str, str | None]:
         known = list(error.schema["properties"])
         unknown = next(name for name in error.instance if name not in known)
         return f"unknown key `{'.'.join([*keys, unknown])}`", unknown_key_hint(unknown, known)
-    if error.validator == "enum" and keys[-1] in _RULE_KEYS:
-        hint = did_you_mean(str(error.instance), error.validator_value) or "`schedsync rules` lists them"
+    if error.validator == "anyOf" and keys[-1] in _RULE_KEYS:
+        hint = did_you_mean(str(error.instance), error.validator_value[0]["enum"]) or "`schedsync rules` lists them"
         return f"`{key}`: no rule `{shortened(error.instance)}`", hint
     subject = f"`{key}`" if isinstance(error.absolute_path[-1], str) else f"an item of `{key}`"
     if error.validator == "type" and key == "safety.allow":
@@ -284,8 +295,8 @@ def _matches(file: Path, base: Path, pattern: str) -> list[Path]:
 
 
 def _as_shown(directory: Path) -> Path:
-    """Return a directory as findings show it: relative to the working directory if it is below that."""
-    try:
-        return directory.relative_to(Path.cwd())
-    except ValueError:
-        return directory
+    """Return a directory as findings show it: relative to the working directory if one contains the other."""
+    here = Path.cwd()
+    if here.is_relative_to(directory) or directory.is_relative_to(here):
+        return Path(os.path.relpath(directory, here))
+    return directory

@@ -12,7 +12,7 @@
     ├── NotConfirmed                6  not_confirmed          committed, but the rows were changed back
     ├── NotLoaded                   6  not_loaded             committed, but not every Beat has loaded it in time
     ├── WrongUsage                 64  usage                  the command line is wrong
-    └── Unavailable                69  unavailable            the database cannot be used
+    └── Unavailable                69  unavailable            the database or a part of the clone cannot be used
 
 An exception carries data and composes its own message; its ``hint`` names the way out.
 """
@@ -132,7 +132,7 @@ class WrongUsage(SchedsyncError):
 
 
 class Unavailable(SchedsyncError):
-    """The database cannot be reached, is not migrated, or takes no writes."""
+    """The database cannot be reached, is not migrated, or takes no writes; or a clone lacks what is to be compared."""
 
     exit_code = 69
     failure_reason = "unavailable"

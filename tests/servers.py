@@ -35,9 +35,15 @@ class Services:
     browser: str | None = None
     missing: dict[str, str] = field(default_factory=dict)
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, run: str = "main") -> dict[str, str]:
+        """Return what tests/settings.py reads; each run of pytest has test databases of its own."""
+        databases = {
+            # The name is that of SQLite's file, too.
+            alias: {**database, "TEST": {"NAME": str(Path(str(database["NAME"])).with_name(f"test_{run}"))}}
+            for alias, database in self.databases.items()
+        }
         return {
-            "SCHEDSYNC_TEST_DATABASES": json.dumps(self.databases),
+            "SCHEDSYNC_TEST_DATABASES": json.dumps(databases),
             "SCHEDSYNC_TEST_BROKERS": json.dumps(self.brokers),
             "SCHEDSYNC_TEST_BROWSER": self.browser or "",
             "SCHEDSYNC_TEST_MISSING": json.dumps(self.missing),
@@ -57,12 +63,11 @@ def started() -> Iterator[Services]:
     with contextlib.ExitStack() as stack:
         base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="schedsync-servers-")))
         base.chmod(0o755)
-        sqlite = {
+        services.databases["default"] = {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": str(base / "default.sqlite3"),
             "OPTIONS": {"timeout": 2},
         }
-        services.databases["default"] = {**sqlite, "TEST": {"NAME": str(base / "test.sqlite3")}}
         for name, start in _STARTERS.items():
             try:
                 stack.enter_context(start(base, services))
@@ -255,26 +260,36 @@ def _wait(port: int, log: Path) -> None:
     raise Missing(f"no server came up: {log.read_text(errors='replace')[-500:]}")
 
 
-#: Most of their time is waiting for processes, which leave no coverage: they run beside the others.
-WAITING = ("tests/acceptance", "tests/faults")
+#: The rooms of the second process: on two cores both processes end at about the same time.
+BESIDE = ("tests/acceptance", "tests/faults", "tests/ecosystem")
+_COVERAGE = Path(".coverage.beside").resolve()
 
 
-def _pytest(arguments: list[str], environment: dict[str, str]) -> int:
-    """Run pytest; where no tests were chosen, those that mostly wait run beside the others."""
+def _pytest(arguments: list[str], services: Services) -> int:
+    """Run pytest; where no tests were chosen, in two processes that have each their own test databases."""
     command = [sys.executable, "-m", "pytest", *arguments]
+    environment = {**os.environ, **services.environment()}
     if any(not word.startswith("-") for word in arguments):
         return subprocess.run(command, env=environment, check=False).returncode
-    beside = [sys.executable, "-m", "pytest", "-q", "--no-cov", *WAITING]
+    command = [word.replace("--cov-report=term", "--cov-report=") for word in command]
+    others = [word for path in BESIDE for word in ("--ignore", path)]
     with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(beside, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        others = [word for path in WAITING for word in ("--ignore", path)]
+        process = subprocess.Popen(
+            [*command, "-q", *BESIDE],
+            env={**os.environ, **services.environment("beside"), "COVERAGE_FILE": str(_COVERAGE)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
         try:
             code = subprocess.run([*command, *others], env=environment, check=False).returncode
         finally:
-            waited = process.wait()
+            code_beside = process.wait()
         output.seek(0)
         print("\nBeside them:\n" + output.read(), flush=True)
-    return code or waited
+    if _COVERAGE.exists():
+        for verb in (["combine", "--append", str(_COVERAGE)], ["report"]):
+            subprocess.run([sys.executable, "-m", "coverage", *verb], check=False)
+    return code or code_beside
 
 
 #: Arguments that leave no test out.
@@ -296,7 +311,7 @@ def main(arguments: list[str]) -> int:
             for name, reason in services.missing.items():
                 print(f"missing: {name}: {reason}", file=sys.stderr)
             return 1
-        code = _pytest(arguments, {**os.environ, **services.environment()})
+        code = _pytest(arguments, services)
     for name, reason in services.missing.items():
         print(f"not run: what needs {name} ({reason})")
     return code

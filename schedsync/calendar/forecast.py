@@ -12,7 +12,7 @@ from schedsync.core.timing import Timing
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """One schedule's next runs, in UTC; ``counted_from`` is the last run, from which an interval is counted.
+    """One schedule's next runs, in UTC; ``counted_from`` is the instant from which an interval is counted.
 
     ``more`` is true where it has more runs in this time than ``runs`` holds.
     """
@@ -33,4 +33,3 @@ class Forecast:
     outlooks: Sequence[Outlook]
     load: Load
     worst: Sequence[Peak]
-    named: bool = False

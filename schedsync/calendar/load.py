@@ -22,13 +22,25 @@ Slots = Callable[[Timing, datetime], Iterator[datetime]]
 
 
 class Shape(NamedTuple):
-    """What decides in which minutes a schedule starts; ``base`` is the instant that an interval counts from."""
+    """What decides in which minutes a schedule starts; ``base`` is the instant that an interval counts from.
+
+    ``is_placed`` is false for an interval of which that instant is only assumed.
+    """
 
     timing: Timing
     start_at: datetime | None
     expires_at: datetime | None
     one_off: bool
     base: datetime | None
+    is_placed: bool = True
+
+
+class Unplaced(NamedTuple):
+    """Schedules that start in minutes that nobody knows yet: their names, and their starts in a day and in all."""
+
+    names: tuple[str, ...]
+    a_day: int
+    in_all: int
 
 
 class Peak(NamedTuple):
@@ -43,7 +55,8 @@ class Peak(NamedTuple):
 class Window:
     """A number of minutes from ``start``, which is a whole minute; starts before ``since`` do not count.
 
-    ``last_runs`` are the last runs of intervals by name, where they are known; the others count from ``since``.
+    ``last_runs`` are the last runs of intervals by name, where they are known. The others count from ``since``: how
+    often they start is right, but not in which minutes.
     """
 
     start: datetime
@@ -77,7 +90,8 @@ class Window:
 class Load:
     """Starts per minute of a window: of all schedules, and by queue. ``members`` are names by their shape.
 
-    ``busy`` counts each schedule once a minute, however often it starts in that minute.
+    ``busy`` counts each schedule once a minute, however often it starts in that minute. What is ``unplaced``, by
+    queue, is in none of the minutes.
     """
 
     window: Window
@@ -85,6 +99,7 @@ class Load:
     busy: Sequence[int]
     queues: Mapping[str, Sequence[int]]
     members: Mapping[Shape, Sequence[str]]
+    unplaced: Mapping[str, Unplaced]
 
     @property
     def worst(self) -> int:
@@ -97,10 +112,18 @@ class Load:
 
     def first_day(self) -> int:
         """Return the starts in the first 24 hours that count."""
-        return sum(self.total[self.window.first : self.window.first + MINUTES_A_DAY])
+        return _first_day(self.total, self.window) + sum(each.a_day for each in self.unplaced.values())
+
+    def in_all(self, queue: str | None = None) -> int:
+        """Return the starts in the window, of all queues or of one."""
+        if queue is None:
+            return sum(self.total) + sum(each.in_all for each in self.unplaced.values())
+        return sum(self.queues[queue]) + (self.unplaced[queue].in_all if queue in self.unplaced else 0)
 
     def busiest(self, shape: Shape, slots: Slots) -> tuple[datetime, int] | None:
-        """Return the worst of a shape's minutes and how many schedules start in it; None if it never starts."""
+        """Return the worst of a shape's minutes and how many schedules start in it; None if no minute is known."""
+        if not shape.is_placed:
+            return None
         counts = _Counts(self.window.minutes)
         _count(shape, 1, self.window, counts, slots)
         own = (index for index, count in enumerate(counts.starts) if count)
@@ -130,7 +153,20 @@ class _Counts:
 def shape_of(schedule: Schedule, window: Window) -> Shape:
     """Return the fields that decide in which minutes a schedule starts."""
     spec = schedule.spec
-    return Shape(spec.timing, spec.start_at, spec.expires_at, spec.one_off, _base(schedule, window))
+    base, is_placed = _base(schedule, window), _is_placed(schedule, window)
+    return Shape(spec.timing, spec.start_at, spec.expires_at, spec.one_off, base, is_placed)
+
+
+def _is_placed(schedule: Schedule, window: Window) -> bool:
+    """Say whether it is known in which minutes a schedule starts; one that starts in each minute needs no last run."""
+    spec = schedule.spec
+    if not isinstance(spec.timing, Interval) or timedelta(microseconds=spec.timing.microseconds) <= _MINUTE:
+        return True
+    return schedule.name in window.last_runs or _is_ahead(spec.start_at, window)
+
+
+def _is_ahead(start_at: datetime | None, window: Window) -> bool:
+    return start_at is not None and start_at >= window.since
 
 
 def _base(schedule: Schedule, window: Window) -> datetime | None:
@@ -138,7 +174,7 @@ def _base(schedule: Schedule, window: Window) -> datetime | None:
     if not isinstance(spec.timing, Interval):
         return None
     step = timedelta(microseconds=spec.timing.microseconds)
-    if spec.start_at is not None and spec.start_at > window.since:
+    if spec.start_at is not None and _is_ahead(spec.start_at, window):
         # Its first run is at its start.
         return spec.start_at - step
     last = window.last_runs.get(schedule.name, window.since)
@@ -148,24 +184,42 @@ def _base(schedule: Schedule, window: Window) -> datetime | None:
 
 def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load:
     """Count the starts in each minute of a window; schedules of the same shape are computed once."""
-    weights: dict[tuple[str, Shape], int] = {}
-    members: dict[Shape, list[str]] = {}
+    groups: dict[tuple[str, Shape], list[str]] = {}
     for schedule in schedules:
         if schedule.spec.enabled:
-            shape = shape_of(schedule, window)
-            key = (schedule.spec.queue or DEFAULT_QUEUE, shape)
-            weights[key] = weights.get(key, 0) + 1
-            members.setdefault(shape, []).append(schedule.name)
-    queues = {queue: _Counts(window.minutes) for queue in sorted({queue for queue, _ in weights})}
-    for (queue, shape), weight in weights.items():
-        _count(shape, weight, window, queues[queue], slots)
+            key = (schedule.spec.queue or DEFAULT_QUEUE, shape_of(schedule, window))
+            groups.setdefault(key, []).append(schedule.name)
+    members: dict[Shape, list[str]] = {}
+    queues = {queue: _Counts(window.minutes) for queue in sorted({queue for queue, _ in groups})}
+    for (queue, shape), names in groups.items():
+        if shape.is_placed:
+            _count(shape, len(names), window, queues[queue], slots)
+            members.setdefault(shape, []).extend(names)
     starts = {queue: counts.starts for queue, counts in queues.items()}
     total = [sum(minute) for minute in zip(*starts.values(), strict=True)] if starts else [0] * window.minutes
     busy = list(total)
     for counts in queues.values():
         for index, again in counts.again.items():
             busy[index] -= again
-    return Load(window, total, busy, starts, members)
+    return Load(window, total, busy, starts, members, _unplaced(groups, window, slots))
+
+
+def _unplaced(groups: Mapping[tuple[str, Shape], Sequence[str]], window: Window, slots: Slots) -> dict[str, Unplaced]:
+    """Return what is in no minute, by queue."""
+    result: dict[str, Unplaced] = {}
+    for (queue, shape), names in groups.items():
+        if not shape.is_placed:
+            counts = _Counts(window.minutes)
+            _count(shape, len(names), window, counts, slots)
+            other = result.get(queue, Unplaced((), 0, 0))
+            a_day, in_all = _first_day(counts.starts, window), sum(counts.starts)
+            together = tuple(sorted((*other.names, *names)))
+            result[queue] = Unplaced(together, other.a_day + a_day, other.in_all + in_all)
+    return result
+
+
+def _first_day(starts: Sequence[int], window: Window) -> int:
+    return sum(starts[window.first : window.first + MINUTES_A_DAY])
 
 
 def _count(shape: Shape, weight: int, window: Window, counts: _Counts, slots: Slots) -> None:

@@ -77,7 +77,7 @@ compare_options = gather(
 
 def compare_files(
     files: FileOptions,
-    name: str | None,
+    patterns: tuple[str, ...],
     start: datetime,
     options: CompareOptions,
     against: Path | None,
@@ -98,7 +98,7 @@ def compare_files(
     if source.kind == "settings":
         load_project(options.settings, options.pythonpath)
     known = load_snapshot(against) if against else None
-    request = CompareRequest(window, name, MOST_INSTANTS if format_ == "json" else LAST, known)
+    request = CompareRequest(window, patterns, MOST_INSTANTS if format_ == "json" else LAST, known)
     with progress_line() as progress:
         target = target_without_database(files, progress=progress)
         _, desired, _ = desired_of(target, _values(source, known))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,9 @@ from schedsync.commands.options import (
     verb,
 )
 from schedsync.commands.output import show, write
+from schedsync.commands.parameters import WholeNumber
 from schedsync.commands.terminal import progress_line
+from schedsync.config import SUFFIXES, is_pattern
 from schedsync.core.sources import no_sources
 from schedsync.core.timing import TimingError, duration, instant
 from schedsync.errors import WrongUsage
@@ -84,7 +87,7 @@ class Span:
             raise WrongUsage("the calendar ends before that instant") from None
         if end is not None and end < begin:
             raise WrongUsage("`--until` is earlier than `--from`")
-        return Horizon(begin, end, self.count if self.count or end else _SHOWN)
+        return Horizon(begin, end, self.count if self.count or end else _SHOWN, now)
 
 
 def _after(given: datetime | timedelta, base: datetime) -> datetime:
@@ -93,11 +96,14 @@ def _after(given: datetime | timedelta, base: datetime) -> datetime:
 
 @verb("Show the next runs, and how many start in each minute.")
 @file_options
-@option("--name", metavar="GLOB", help="Show only schedules whose names match, such as `sync-*`.")
+@click.argument("names", nargs=-1, metavar="[NAME|GLOB]...")
+@option("--name", metavar="GLOB", help="Show only schedules whose names match, such as `sync-*`; also as an argument.")
 @gather(
     "span",
     Span,
-    option("--from", "start", type=_Instant(), metavar="INSTANT", help="Show runs after this instant; by default now."),
+    option(
+        "--from", "start", type=_Instant(), metavar="INSTANT", help="Show runs from this instant on; by default now."
+    ),
     option(
         "--until",
         type=_Instant(),
@@ -106,7 +112,7 @@ def _after(given: datetime | timedelta, base: datetime) -> datetime:
     ),
     option(
         "--count",
-        type=click.IntRange(1, 10_000),
+        type=WholeNumber(1, 10_000),
         metavar="N",
         help="Show N runs of each schedule; without `--until` the default is 5.",
     ),
@@ -117,6 +123,7 @@ def _after(given: datetime | timedelta, base: datetime) -> datetime:
 @out_option
 def forecast(
     files: FileOptions,
+    names: tuple[str, ...],
     name: str | None,
     span: Span,
     comparison: CompareOptions,
@@ -126,6 +133,8 @@ def forecast(
 ) -> int:
     """Show the next runs of the schedules below PATH as Beat would make them, in their own time zones and in UTC.
 
+    NAME selects schedules; PATH can then be left out, unless there is a file or a directory with the first NAME.
+
     Below the runs is the load of one week: how many schedules start in each minute, and which start in the busiest
     minutes. Intervals are counted from the last run if a snapshot knows it, else from --from.
 
@@ -134,15 +143,34 @@ def forecast(
     `snapshot.json`, or a Git revision such as `main`. Exits 2 if a run differs, or could not be compared.
     """
     now = datetime.now(timezone.utc)
+    files, patterns = _told_apart(files, (*names, *([] if name is None else [name])))
     if comparison.compare is not None:
-        result = compare_files(files, name, span.begin_of_comparison(now), comparison, against, format_)
+        result = compare_files(files, patterns, span.begin_of_comparison(now), comparison, against, format_)
         return show_comparison(result, format_, out)
     comparison.check_unused()
-    return _forecast(files, name, span.horizon(now), against, format_, out)
+    return _forecast(files, patterns, span.horizon(now), against, format_, out)
+
+
+def _told_apart(files: FileOptions, patterns: tuple[str, ...]) -> tuple[FileOptions, tuple[str, ...]]:
+    """Return where the files are, and the patterns of names: the first argument is a name if it is no path."""
+    first = files.path
+    if first is None or _is_path(first):
+        return files, patterns
+    return replace(files, path=None), (first, *patterns)
+
+
+def _is_path(text: str) -> bool:
+    looks_like_one = ("/" in text or text.endswith(SUFFIXES)) and not is_pattern(text)
+    return looks_like_one or os.path.lexists(text)
 
 
 def _forecast(
-    files: FileOptions, name: str | None, horizon: Horizon, against: Path | None, format_: str, out: Path | None
+    files: FileOptions,
+    patterns: tuple[str, ...],
+    horizon: Horizon,
+    against: Path | None,
+    format_: str,
+    out: Path | None,
 ) -> int:
     from schedsync.planning.snapshot import check_set
     from schedsync.usecases.forecast import forecast as make_forecast
@@ -154,7 +182,7 @@ def _forecast(
         if snapshot is not None:
             check_set(snapshot, target.config.set)
         _, desired, _ = desired_of(target, snapshot.source if snapshot else no_sources)
-        result = make_forecast(desired, horizon, name, snapshot)
+        result = make_forecast(desired, horizon, patterns, snapshot)
     if format_ in RENDERINGS:
         write(RENDERINGS[format_](result), out)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Final
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from schedsync.usecases.import_settings import SettingsImport
     from schedsync.usecases.settings_patch import SettingsPatch
 
-_PATCH: Final = Path("schedsync-settings.patch")
+PATCH: Final = Path("schedsync-settings.patch")
 _MOST_FILES: Final = 5
 
 
@@ -41,7 +42,7 @@ _MOST_FILES: Final = 5
 @option("--no-database", heading=WHERE, is_flag=True, help="Do not look for rows of the same names.")
 @form_options
 @option(
-    "--patch", heading=OUTPUT, type=click.Path(dir_okay=False, path_type=Path), default=_PATCH, show_default=True,
+    "--patch", heading=OUTPUT, type=click.Path(dir_okay=False, path_type=Path), default=PATCH, show_default=True,
     metavar="FILE", help="Where to write the patch for the settings; no file that exists is touched.",
 )  # fmt: skip
 def settings(
@@ -71,13 +72,13 @@ def settings(
 
     with progress_line() as progress:
         result = import_settings(using, patterns, form.form(), progress)
-    deliver(result.imported, form.out, _new_patch(patch, result.patch.text))
+    deliver(result.imported, form.out, new_patch(patch, result.patch.text))
     _tell(result, form.out)
     _tell_patch(result, patch, form.out)
     return 0
 
 
-def _new_patch(file: Path, text: str) -> dict[Path, str]:
+def new_patch(file: Path, text: str) -> dict[Path, str]:
     """Return the patch to write; none where there is nothing to delete, or where the file is the same already."""
     try:
         is_same = file.read_bytes() == text.encode()
@@ -100,35 +101,53 @@ def _tell(result: SettingsImport, out: Path | None) -> None:
     say(f"took {entries}{files_text(imported, out)}")
     tell_left_out(imported)
     tell_secrets(imported)
+    for line in row_lines(result):
+        say(line)
+
+
+def row_lines(result: SettingsImport) -> Iterator[str]:
+    """Yield the lines that name the entries that are rows too, and how their rows differ."""
     if result.rows:
-        say(f"rows too, taken as the settings say: {quoted(list(result.rows))}")
+        yield f"rows too, taken as the settings say: {quoted(list(result.rows))}"
     differing = {name: fields for name, fields in result.rows.items() if fields}
     for name, fields in list(differing.items())[:MOST_NAMES]:
-        say(f"  `{printable(name)}`: its row has another {', '.join(fields)}; the next apply changes it")
+        yield f"  `{printable(name)}`: its row has another {', '.join(fields)}; the next apply changes it"
     if more := and_more(len(differing), MOST_NAMES):
-        say(f" {more}")
+        yield f" {more}"
     if result.stopped:
-        say(f"disabled, because the row is: {quoted(result.stopped)}")
+        yield f"disabled, because the row is: {quoted(result.stopped)}"
 
 
 def _tell_patch(result: SettingsImport, file: Path, out: Path | None) -> None:
     """Say on stderr what the patch deletes, what it does not delete, and how to go on."""
     patch = result.patch
     if patch.text:
-        files = [f"{printable(path)} ({count:,})" for path, count in patch.deleted.items()]
-        names = ", ".join(files[:_MOST_FILES]) + and_more(len(files), _MOST_FILES)
-        say(f"wrote {file}, which deletes {counted(sum(patch.deleted.values()), 'entry', 'entries')} from {names}")
+        say(f"wrote {file}, which {patch_text(patch)}")
+    for line in by_hand_lines(patch):
+        say(line)
+    tell_next(result.imported, out, git_apply(patch, file))
+
+
+def patch_text(patch: SettingsPatch) -> str:
+    """Return how many entries a patch deletes, and from which files."""
+    files = [f"{printable(path)} ({count:,})" for path, count in patch.deleted.items()]
+    names = ", ".join(files[:_MOST_FILES]) + and_more(len(files), _MOST_FILES)
+    return f"deletes {counted(sum(patch.deleted.values()), 'entry', 'entries')} from {names}"
+
+
+def by_hand_lines(patch: SettingsPatch) -> Iterator[str]:
+    """Yield the lines that name the entries that the patch does not delete, with their places."""
     if patch.by_hand:
-        say("to delete by hand, or an apply is refused:")
+        yield "to delete by hand, or an apply is refused:"
         for name, places in list(patch.by_hand.items())[:MOST_NAMES]:
             known = ", ".join(map(printable, places[:_MOST_FILES])) + and_more(len(places), _MOST_FILES)
-            say(f"  `{printable(name)}`: {known or 'no literal dictionary of the project has it'}")
+            yield f"  `{printable(name)}`: {known or 'no literal dictionary of the project has it'}"
         if more := and_more(len(patch.by_hand), MOST_NAMES):
-            say(f" {more}")
-    tell_next(result.imported, out, _git_apply(patch, file))
+            yield f" {more}"
 
 
-def _git_apply(patch: SettingsPatch, file: Path) -> str | None:
+def git_apply(patch: SettingsPatch, file: Path) -> str | None:
+    """Return the command that applies a patch; None if it is empty."""
     if not patch.text:
         return None
     if patch.root is None:

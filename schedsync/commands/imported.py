@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -70,20 +70,32 @@ def deliver(imported: Imported, out: Path | None, more: Mapping[Path, str] | Non
 
 def tell_left_out(imported: Imported) -> None:
     """Say on stderr which names no file got, and why."""
+    for line in left_out_lines(imported):
+        say(line)
+
+
+def left_out_lines(imported: Imported) -> Iterator[str]:
+    """Yield the lines that say which names no file got, and why."""
     if imported.left_out:
         from schedsync.importers.layout import by_reason
 
-        say(f"left out {len(imported.left_out):,}:")
+        yield f"left out {len(imported.left_out):,}:"
         for reason, names in by_reason(imported.left_out, MOST_NAMES):
-            say(f"  {printable(names)}: {printable(reason)}")
+            yield f"  {printable(names)}: {printable(reason)}"
 
 
 def tell_secrets(imported: Imported) -> None:
     """Say on stderr which values look like a secret, without the values."""
-    for secret in imported.secrets:
-        say(f"secret? `{printable(secret.name)}` {printable(secret.path)} looks like one (SS212)")
+    for line in secret_lines(imported):
+        say(line)
     if imported.secrets:
         say("  hint: pass the name of the secret, and let the task fetch it; --no-secrets leaves these schedules out")
+
+
+def secret_lines(imported: Imported) -> Iterator[str]:
+    """Yield a line for each value that looks like a secret, without the value."""
+    for secret in imported.secrets:
+        yield f"secret? `{printable(secret.name)}` {printable(secret.path)} looks like one (SS212)"
 
 
 def tell_next(imported: Imported, out: Path | None, step: str | None = None) -> None:

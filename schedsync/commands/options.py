@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from schedsync.commands.output import report, say
-from schedsync.commands.parameters import CommitId, Report, Seconds
+from schedsync.commands.parameters import CommitId, Report, Seconds, WholeNumber
 from schedsync.config import Config, read_config
 from schedsync.core.adoption import Adoption
 from schedsync.core.refusal import Limits
@@ -234,7 +234,7 @@ lock_timeout_option = option(
     help="How long to wait if another apply holds the lock.",
 )  # fmt: skip
 
-_COUNT = click.IntRange(min=0)
+_COUNT = WholeNumber()
 _LIFTING = {
     "adopt": _lift(
         "--adopt", multiple=True, metavar="NAME|GLOB",

@@ -39,6 +39,23 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click
         return seconds
 
 
+class WholeNumber(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A whole number within a range. Unlike click's own type, it adds no formula such as `[x>=0]` to the help."""
+
+    name = "integer"
+
+    def __init__(self, least: int = 0, most: int | None = None) -> None:
+        self.least, self.most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number; any other value is wrong usage."""
+        number = int(click.INT.convert(value, param, ctx))
+        if number < self.least or (self.most is not None and number > self.most):
+            end = "" if self.most is None else f", at most {self.most:,}"
+            self.fail(f"{number} is not in the range: at least {self.least}{end}", param, ctx)
+        return number
+
+
 class Report(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
     """A format and the file to write it to, such as ``markdown=plan.md``."""
 

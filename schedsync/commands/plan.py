@@ -122,7 +122,7 @@ def _plan_live(
     chosen = target(files, database, lifted, progress, commit)
     from schedsync.usecases import sync
 
-    return sync.plan(chosen)
+    return sync.plan(chosen, asks_tasks=True)
 
 
 def _plan_against(

@@ -8,7 +8,8 @@ from schedsync.commands.options import format_option, verb
 from schedsync.commands.output import show
 from schedsync.core.finding import did_you_mean
 from schedsync.errors import WrongUsage
-from schedsync.lint import RULES, explained
+from schedsync.lint import all_rules, explained
+from schedsync.lint.packages import package_rules
 from schedsync.lint.rule import Rule
 from schedsync.render import json_
 
@@ -22,18 +23,22 @@ def rules(code: str | None, format_: str) -> int:
     `[lint]` in schedsync.toml selects rules and sets their severities; the comment `# schedsync: ignore[SS206]` on a
     line switches a rule off for that line.
     """
-    if code is not None and code.upper() not in RULES:
-        raise WrongUsage(f"no rule `{code}`", hint=did_you_mean(code.upper(), RULES) or "`schedsync rules` lists them")
-    chosen = list(RULES.values()) if code is None else [RULES[code.upper()]]
+    known, problems = all_rules(), package_rules().problems
+    for problem in problems:
+        click.echo(f"{problem.severity}: {problem.message}", err=True)
+    if code is not None and code.upper() not in known:
+        raise WrongUsage(f"no rule `{code}`", hint=did_you_mean(code.upper(), known) or "`schedsync rules` lists them")
+    chosen = list(known.values()) if code is None else [known[code.upper()]]
     if format_ == "json":
         click.echo(json_.rules(chosen))
     elif code is not None:
         show(lambda _paint: "\n".join(explained(chosen[0])))
     else:
         show(lambda _paint: "\n".join(map(_line, chosen)))
-    return 0
+    return int(bool(problems))
 
 
 def _line(rule: Rule) -> str:
     state = "off" if rule.opt_in else rule.severity
-    return f"{rule.code}  {state:<7}  {rule.name:<24}  {rule.summary}"
+    package = f" ({rule.package})" if rule.package else ""
+    return f"{rule.code}  {state:<7}  {rule.name:<24}  {rule.summary}{package}"

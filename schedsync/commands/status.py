@@ -12,6 +12,7 @@ import click
 from schedsync.commands.django import set_up
 from schedsync.commands.options import DatabaseOptions, database_options, format_option, gather, option, verb
 from schedsync.commands.output import show
+from schedsync.commands.parameters import WholeNumber
 from schedsync.commands.terminal import is_terminal
 from schedsync.core.status import Status, Verdict
 from schedsync.errors import WrongUsage
@@ -39,7 +40,7 @@ class StatusRequest:
     StatusRequest,
     option(
         "--expect-beats",
-        type=click.IntRange(min=0),
+        type=WholeNumber(),
         metavar="N",
         help="NOT OK if fewer Beats of schedsync's own are live; 0 says that none is wanted any more.",
     ),

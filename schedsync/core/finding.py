@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -10,6 +11,7 @@ from typing import Literal
 from schedsync.core.location import Location
 
 Severity = Literal["error", "warning", "info"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,15 @@ CODES: Mapping[str, str] = {
     "SS176": "a schedule that is taken over from another set",
     "SS177": "a name under `removed` or `renamed_from` whose row this set does not manage, so that it stays",
     "SS178": "files that differ from the commit that they are applied as",
+    "SS190": "rules of another package that cannot be used, or that failed",
+    "SS191": "a code under `[lint]` that no rule has, neither ours nor that of an installed package",
     "SS201": "a time that daylight saving skips at the next change of the clock",
     "SS202": "a time that occurs twice at the next change of the clock",
     "SS203": "a crontab that restricts both the day of the month and the day of the week",
-    "SS204": "a step of hours that does not divide the day, or of minutes that does not divide the hour",
+    "SS204": "a step that does not divide what it counts in: the hour, the day, the week, the month or the year",
     "SS205": "an interval under a second, or starts that are closer together than the task's time limit",
     "SS206": "more than `max_starts` schedules that start in the same minute",
-    "SS207": "an interval of a minute or less whose messages never expire",
+    "SS207": "a schedule that runs each minute or more often, and whose messages never expire",
     "SS208": "`expires_after` longer than the time to the next run",
     "SS209": "a one-off with a recurring timing and no `start_at`",
     "SS210": "an `at` that `start_at` or `expires_at` contradicts",
@@ -108,12 +112,14 @@ CODES: Mapping[str, str] = {
     "SS216": "two schedules with the same task, the same arguments and the same timing",
     "SS217": "options that Celery silently drops or overwrites",
     "SS218": "a schedule that a known fault of django-celery-beat runs at the wrong time",
-    "SS219": "a task that the application of the snapshot does not register",
+    "SS219": "a task that the application does not register",
     "SS220": "`args` and `kwargs` that do not fit the task's signature",
     "SS221": "a key that only schedsync's own Beat supports",
     "SS222": "a change after which a schedule runs at least ten times as often",
     "SS223": "a crontab with an open minute, hour or day below a narrow field",
     "SS224": "a sun event that never happens at that place, or coordinates that look swapped",
+    "SS225": "a day from 29 to 31 that some of its months do not have",
+    "SS226": "`expires_after` shorter than a message may wait in its queue",
     "SS301": "`USE_TZ` is off",
     "SS302": "`DJANGO_CELERY_BEAT_TZ_AWARE` is off",
     "SS303": "an unknown `CELERY_TIMEZONE`",
@@ -142,6 +148,8 @@ CODES: Mapping[str, str] = {
 #: The lint rules, which the configuration and comments can switch off. SS222 is a review's alarm: nothing silences it.
 RULE_CODES = tuple(code for code in CODES if code.startswith("SS2") and code != "SS222")
 
+#: The codes of other packages' rules. Those that begin with SS are ours.
+PACKAGE_CODE = re.compile(r"(?!SS)[A-Z]{2,10}[0-9]{1,4}\Z", re.ASCII)
 
 #: A comparison takes time by the square of the length. No known word is longer than this.
 _LONGEST_WORD = 250

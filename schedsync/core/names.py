@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 #: In characters. The schema of the configuration and the column of the ledger have the same limit.
 MAX_SET_NAME = 100
+_DIGITS = frozenset("0123456789")
+
+
+def natural_order(name: str) -> tuple[list[tuple[bool, int, str]], str]:
+    """Return the key that sorts names as people do: `sync-2` before `sync-10`, and `Mail` between `load` and `news`."""
+    parts = [(is_text, "".join(part)) for is_text, part in groupby(name.casefold(), lambda each: each not in _DIGITS)]
+    # A longer number is a larger one; `int` refuses the longest.
+    key = [(True, 0, part) if is_text else (False, len(part.lstrip("0")), part.lstrip("0")) for is_text, part in parts]
+    return key, name
 
 
 def first_names(names: Sequence[str], limit: int) -> str:

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from schedsync.core.location import Location
-from schedsync.core.schedule import NOBODY, People, Spec, completed_at, spec_from
+from schedsync.core.schedule import NOBODY, People, Spec, spec_from
 
 
 class Problem(NamedTuple):
@@ -40,17 +40,21 @@ class Row:
     problems: tuple[Problem, ...] = ()
     lost: frozenset[str] = frozenset()
 
-    def may_run(self, now: datetime) -> bool:
-        """Say whether Beat can run it, and it is not completed; also if it is disabled."""
-        if self.spec is None or self.problems or completed_at(self.spec, now):
-            return False
-        return not self.is_done(now)
-
     def is_done(self, now: datetime) -> bool:
         """Say whether it is a one-off that has run, and does not start again."""
         spec = self.spec
         is_ahead = spec is not None and spec.start_at is not None and spec.start_at > now
         return spec is not None and spec.one_off and self.total_run_count > 0 and not is_ahead
+
+
+class Typed(NamedTuple):
+    """Columns of a row as somebody typed them: a spec has canonical JSON, and a broken row has no spec."""
+
+    task: str
+    queue: str | None
+    args: str
+    kwargs: str
+    headers: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,8 @@ class Schedule:
     """One schedule of the files.
 
     ``positions`` are the lines and columns of its keys. ``template`` is the name before ``for_each`` filled it in.
-    ``adopt`` takes over a row that nobody manages, ``adopt_from`` one of the named set too.
+    ``adopt`` takes over a row that nobody manages, ``adopt_from`` one of the named set too. ``crontab_text`` is a
+    crontab as it is written, five fields or an alias; the timing does not tell `*/40` from `0,40`.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Schedule:
     adopt_from: str | None = None
     ignore_changes: frozenset[str] = frozenset()
     template: str | None = None
+    crontab_text: str | None = field(default=None, compare=False, repr=False)
     positions: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
 
     def at(self, key: str | None) -> Location:

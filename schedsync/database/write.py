@@ -108,11 +108,13 @@ def _foreign_references(model: type[Model]) -> list[Any]:
 def _free_names(using: str, changes: Iterable[Change]) -> None:
     """Give a temporary name to rows whose name another rename takes, so that a swap meets no duplicate."""
     renames = [change for change in changes if isinstance(change, Rename) and change.row]
-    takers = {change.name.casefold(): change for change in renames}
+    takers: dict[str, list[Rename]] = defaultdict(list)
+    for change in renames:
+        takers[change.name.casefold()].append(change)
     stuck = [
         PeriodicTask(pk=change.row.id, name=f"schedsync rename {change.row.id}")
         for change in renames
-        if change.row and takers.get(change.old_name.casefold(), change) is not change
+        if change.row and any(taker is not change for taker in takers.get(change.old_name.casefold(), ()))
     ]
     PeriodicTask.objects.using(using).bulk_update(stuck, ["name"], batch_size=BATCH // 2)
 

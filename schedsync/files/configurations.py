@@ -83,7 +83,8 @@ def sets_of(files: Iterable[str]) -> list[Config]:
         if path.parent not in near:
             near[path.parent] = _config_above(Path(file).parent)
         config = near[path.parent]
-        if path == config.file or any(path.is_relative_to(base.absolute()) for base in config.paths):
+        own = [] if config.file is None else [config.file]
+        if any(path.is_relative_to(base.absolute()) for base in (*own, *config.paths)):
             found[config.file] = config
     return list(found.values())
 

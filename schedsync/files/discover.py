@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from schedsync.config import FILE, PROJECT, SUFFIXES
 from schedsync.core.finding import Finding
@@ -46,22 +47,33 @@ class SourceFile:
     blob: str | None = None
 
 
+#: Files that are not on the disk although the set has them, by the path of the configuration that they are below.
+Absent = Mapping[Path, Sequence[SourceFile]]
+
+
 def read_files(
     paths: Sequence[Path],
     root: Path | None = None,
     within: Path | None = None,
     note: Note | None = None,
     own: Path | None = None,
+    *,
+    enters: bool = True,
+    absent: Absent = MappingProxyType({}),
 ) -> tuple[list[SourceFile], list[Finding]]:
     """Read the files below the given paths; a path may be one file, and ``root`` the directory of its set.
 
     Returns the files in the order of their paths, each once, and findings about files that cannot be read and about
     paths that lead out of ``within``. ``note`` gets the real path and the bytes of each file that is read, and each
-    link with the path in it. ``own`` is the configuration of the set. Raises WrongUsage if a path does not exist,
-    because a missing set is not an empty one, and if a directory has the configuration of another set.
+    link with the path in it. ``own`` is the configuration of the set. Without ``enters``, repositories within the
+    directories are findings, and their files are not read. ``absent`` files are added. Raises WrongUsage if a path does
+    not exist, because a missing set is not an empty one, and if a directory has the configuration of another set.
     """
-    collector = _Collector(root, within, note or _forget, own)
+    collector = _Collector(root, within, note or _forget, own, enters=enters)
     for base in paths:
+        collector.files += absent.get(base, ())
+        if not _exists(base) and base in absent:
+            continue
         if not _exists(base):
             raise WrongUsage(f"no such file or directory: `{base}`", hint="give the directory of the schedules as PATH")
         try:
@@ -74,8 +86,8 @@ def read_files(
 class _Collector:
     """The files read so far, each once, and the findings about those that cannot be read."""
 
-    def __init__(self, root: Path | None, within: Path | None, note: Note, own: Path | None) -> None:
-        self.root, self.within, self.note, self.own = root, within, note, own
+    def __init__(self, root: Path | None, within: Path | None, note: Note, own: Path | None, *, enters: bool) -> None:
+        self.root, self.within, self.note, self.own, self.enters = root, within, note, own, enters
         self.files: list[SourceFile] = []
         self.findings: list[Finding] = []
         self.seen: set[Path] = set()
@@ -87,18 +99,24 @@ class _Collector:
             if not base.resolve().is_relative_to(self.within.resolve()):
                 self.findings.append(leaving_link(base.as_posix()))
                 return
-            if nested := _nested(base, self.within):
-                self.findings.append(skipped_submodule(nested.as_posix()))
+            if not self.enters and (nested := _nested(base, self.within)):
+                shown = nested if base.is_absolute() else Path(os.path.relpath(nested))
+                self.findings.append(skipped_submodule(shown.as_posix()))
                 return
         _note_link(base, self.note)
         bounds = (base if base.is_dir() else self.root or base.parent).resolve()
-        for path in [base] if base.is_file() else _walk(base, self._unreadable):
+        for path in [base] if base.is_file() else _walk(base, self._skipped, self._unreadable):
             if path != base and path.name in (FILE, PROJECT):
                 check_one_set(path.as_posix(), self.own, reader(path))
-            elif self.within is not None and path.is_dir() and not path.is_symlink():
-                self.findings.append(skipped_submodule(path.as_posix()))
             else:
                 self._read(path, bounds)
+
+    def _skipped(self, directory: Path) -> bool:
+        """Say whether a directory is a repository that is not entered, and add the finding."""
+        is_skipped = not self.enters and (directory / ".git").exists()
+        if is_skipped:
+            self.findings.append(skipped_submodule(directory.as_posix()))
+        return is_skipped
 
     def _unreadable(self, error: OSError) -> None:
         self.findings.append(file_finding("SS101", str(error.filename), f"cannot be read: {error.strerror}"))
@@ -173,13 +191,11 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def _walk(base: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path]:
+def _walk(base: Path, skipped: Callable[[Path], bool], unreadable: Callable[[OSError], None]) -> Iterator[Path]:
     for directory, subdirectories, names in os.walk(base, onerror=unreadable):
         here = Path(directory)
         visible = sorted(name for name in subdirectories if not name.startswith("."))
-        # A review must not enter repositories within the directory; it reports them.
-        yield from (here / name for name in visible if (here / name / ".git").exists())
-        subdirectories[:] = visible
+        subdirectories[:] = [name for name in visible if not skipped(here / name)]
         yield from (here / name for name in subdirectories if (here / name).is_symlink())
         yield from (here / name for name in sorted(names) if is_source(name) or name in (FILE, PROJECT))
 

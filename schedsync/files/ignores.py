@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from schedsync.core.finding import RULE_CODES, Finding, did_you_mean
+from schedsync.core.finding import PACKAGE_CODE, RULE_CODES, Finding, did_you_mean
 from schedsync.core.location import Location
 from schedsync.files.line_breaks import each_line
 
@@ -31,6 +31,7 @@ def read_ignores(data: bytes, path: str, report: Callable[[Finding], None]) -> d
 
 
 def _check(codes: frozenset[str], place: Location, report: Callable[[Finding], None]) -> None:
-    for code in sorted(codes.difference(RULE_CODES)):
+    # The codes of other packages' rules are checked where those rules are known.
+    for code in sorted(code for code in codes.difference(RULE_CODES) if not PACKAGE_CODE.match(code)):
         hint = did_you_mean(code, RULE_CODES) or "`schedsync rules` lists the rules; other findings cannot be ignored"
         report(Finding("SS112", f"no rule `{code}` to ignore", place, hint, "warning"))

@@ -13,7 +13,7 @@ from schedsync.files.bounds import MAX_ARGUMENTS
 from schedsync.files.names import message_text
 from schedsync.files.node import Node
 from schedsync.files.reporter import Reporter
-from schedsync.files.timing import read_timing
+from schedsync.files.timing import crontab_text, read_timing
 
 _MESSAGE_TEXTS = ("queue", "exchange", "routing_key")
 _JSON = {"args": list, "kwargs": dict, "headers": dict}
@@ -55,6 +55,7 @@ def read_schedule(
         adopt_from=_adopt_from(fields.get("adopt")),
         ignore_changes=_ignore_changes(fields),
         template=template,
+        crontab_text=crontab_text(fields.get("crontab")),
         positions={key: (node.line, node.column) for key, node in fields.items()},
     )
 

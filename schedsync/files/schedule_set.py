@@ -9,13 +9,14 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from schedsync.config import Config
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.core.sources import Sources, no_sources
 from schedsync.files.bounds import SetSize, TextBudget
-from schedsync.files.discover import Note, SourceFile, read_files
+from schedsync.files.discover import Absent, Note, SourceFile, read_files
 from schedsync.files.document import Part, Unexpanded
 from schedsync.files.one_file import ReadFile, read_file
 from schedsync.files.progress import Progress, each, silent
@@ -61,14 +62,19 @@ class ScheduleSet:
 
 
 def read_set(
-    config: Config, progress: Progress = silent, note: Note | None = None, sources: Sources = no_sources
+    config: Config,
+    progress: Progress = silent,
+    note: Note | None = None,
+    sources: Sources = no_sources,
+    absent: Absent = MappingProxyType({}),
 ) -> ScheduleSet:
     """Read all files of a set; one bad file hides no other.
 
     ``note`` gets each file that is read, and its bytes. ``sources`` returns the values of a source of the application.
+    ``absent`` are files of the set that are not on the disk.
     """
     progress("looking for files")
-    files, findings = read_files(config.paths, config.root, config.within, note, config.file)
+    files, findings = read_files(config.paths, config.root, config.within, note, config.file, absent=absent)
     budget = TextBudget()
     reading = each(files, "reading", "files", progress)
     environments = config.environments
@@ -135,10 +141,9 @@ def _unique(schedules: Sequence[Schedule], report: Callable[[Finding], None]) ->
         twin = folded.setdefault(name.casefold(), schedule)
         if twin is not schedule:
             message = f"`{name}` differs only in case from `{twin.name}` at {twin.location}"
-            report(Finding("SS142", message, schedule.location, "MariaDB and MySQL treat both as the same name"))
-            continue
-        twin = alike.setdefault(_without_accents(name), schedule)
-        if twin is not schedule:
+            hint = "MariaDB and MySQL usually treat both as the same name, and refuse them; rename one of them"
+            report(Finding("SS142", message, schedule.location, hint, "warning"))
+        elif (twin := alike.setdefault(_without_accents(name), schedule)) is not schedule:
             message = f"`{name}` and `{twin.name}` at {twin.location} are one name for some databases"
             hint = "some collations of MariaDB and MySQL ignore accents, or which emoji it is; rename one of them"
             report(Finding("SS147", message, schedule.location, hint, "warning"))

@@ -118,6 +118,13 @@ def _crontab_fields(node: Node, reporter: Reporter) -> dict[str, _Field] | None:
     return {field.name: (text, node, offset) for field, (text, offset) in zip(FIELDS, parts, strict=True)}
 
 
+def crontab_text(node: Node | None) -> str | None:
+    """Return a crontab as it is written: five fields, or an alias; None if there is none."""
+    if node is None or not isinstance(node.value, dict):
+        return node.value if node is not None and isinstance(node.value, str) else None
+    return " ".join(str(node.value[name].value) if name in node.value else "*" for name in FIELDS_BY_NAME)
+
+
 def _mapped_fields(parts: Mapping[str, Node], reporter: Reporter) -> dict[str, _Field] | None:
     for key, node in parts.items():
         if isinstance(node.value, bool) or not isinstance(node.value, (str, int)):

@@ -13,7 +13,7 @@ import re
 import shutil
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from schedsync.errors import Unavailable, WrongUsage
 from schedsync.files.discover import printable_path
 from schedsync.files.yaml import MAX_BYTES
 from schedsync.git.entries import Entry, bounded_entries, entries_of
+from schedsync.git.objects import MissingObject, Objects
 
 if TYPE_CHECKING:
     import git
@@ -45,16 +46,6 @@ _SETTINGS = {
     # Git refuses repositories of other users, because their configuration could run programs; here it cannot.
     "safe.directory": "*",
 }
-#: Variables in which CI names the branch or the commit that a change will be merged into, and its reference.
-_TARGETS = (
-    ("GITHUB_BASE_REF", "refs/remotes/origin/{}"),
-    ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "{}"),
-    ("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "refs/remotes/origin/{}"),
-)
-_DEFAULT_BRANCHES = (
-    "refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master",
-    "refs/heads/main", "refs/heads/master",
-)  # fmt: skip
 
 
 def blob_id(data: bytes, algorithm: str = "sha1") -> str:
@@ -68,6 +59,7 @@ class Repository:
 
     git: git.Git
     root: Path
+    objects: Objects = field(compare=False)
 
     def inside(self, path: Path) -> PurePosixPath:
         """Return a path relative to the root, without following links; raises WrongUsage if it is outside."""
@@ -80,8 +72,9 @@ class Repository:
         """Return the id of a commit by its name; raises WrongUsage if there is none."""
         commit = self.find(reference)
         if commit is None:
-            hint = "give BASE and HEAD as two arguments" if ".." in reference else "fetch it first, if it is elsewhere"
+            hint = "give one revision, not a range" if ".." in reference else "fetch it first, if it is elsewhere"
             if self.find("HEAD") is None:
+                self._check_readable()
                 hint = "the repository has no commit yet"
             elif self.shallow:
                 hint = "the clone is shallow: fetch it with `git fetch --depth=1 origin REF`, or `fetch-depth: 0` in CI"
@@ -95,10 +88,29 @@ class Repository:
         status, output = self._run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
         return output if status == 0 and OBJECT_ID.match(output) else None
 
+    def _check_readable(self) -> None:
+        """Raise Unavailable if Git cannot read the repository, because of an extension that it does not know."""
+        status, _, error = self.git.execute(
+            ["git", "rev-parse", "--git-dir"], with_extended_output=True, with_exceptions=False
+        )
+        if status:
+            reason = printable_path(" ".join(str(error).split()))
+            raise Unavailable(f"Git cannot read this repository: {reason}", hint="a newer Git may be able to")
+
+    def head_below(self, path: str) -> str | None:
+        """Return the commit of the repository in a directory, by its path from the root; None if there is none."""
+        root = self.root / path
+        return Repository(command := _command(root), root, Objects(command)).find("HEAD") if _has_git(root) else None
+
     @cached_property
     def shallow(self) -> bool:
         """Whether a part of the history was not fetched."""
         return self._run("rev-parse", "--is-shallow-repository") == (0, "true")
+
+    @cached_property
+    def algorithm(self) -> str:
+        """The name of the hash that gives objects their ids: `sha1` or `sha256`."""
+        return "sha256" if self._run("rev-parse", "--show-object-format") == (0, "sha256") else "sha1"
 
     def is_ancestor(self, older: str, newer: str) -> bool | None:
         """Say whether a commit, by its id, is an ancestor of another; None if one is missing."""
@@ -111,33 +123,17 @@ class Repository:
         urls = dict(line.split(" ", 1) for line in output.splitlines() if " " in line) if status == 0 else {}
         return urls.get("remote.origin.url") or next(iter(urls.values()), None)
 
-    def merge_base(self, head: str | None) -> str:
-        """Return the id of the commit at which ``head`` left the branch that it will be merged into.
-
-        ``head`` is a commit's id; None means the checked-out commit. Raises WrongUsage, with a hint what to fetch, if
-        the commit is not known.
-        """
-        tip = head or self.commit("HEAD")
-        status, output = self._run("merge-base", self._target(), tip)
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Return the id of the last commit that is in the history of two commits, by their ids; None without any."""
+        status, output = self._run("merge-base", one, other)
         commit = output.split("\n")[0]
-        if status == 0 and OBJECT_ID.match(commit):
-            return commit
-        hint = "give BASE"
-        if self.shallow:
-            hint = "fetch more of the history: `git fetch --unshallow`, or `fetch-depth: 0` in CI; or give BASE"
-        raise WrongUsage("cannot tell where this branch began", hint=hint)
+        return commit if status == 0 and OBJECT_ID.match(commit) else None
 
-    def _target(self) -> str:
-        """Return the id of the commit that the checked-out commit will be merged into."""
-        for variable, pattern in _TARGETS:
-            name = os.environ.get(variable)
-            if name and _REFERENCE.match(name) and (commit := self.find(pattern.format(name))):
-                return commit
-        for name in _DEFAULT_BRANCHES:
-            if commit := self.find(name):
-                return commit
-        hint = "give BASE, or fetch the default branch: `git fetch origin main`"
-        raise WrongUsage("no default branch to compare with", hint=hint)
+    def short_name(self, reference: str) -> str:
+        """Return the name of the branch that a full reference means, without `refs/heads/` or `refs/remotes/`."""
+        status, output = self._run("symbolic-ref", "--quiet", reference)
+        full = output if status == 0 and output else reference
+        return full.removeprefix("refs/heads/").removeprefix("refs/remotes/")
 
     def _run(self, *words: str) -> tuple[int, str]:
         """Return the exit status and the output of Git; the caller has checked that no value can become an option."""
@@ -157,13 +153,17 @@ class Repository:
             yield from entries_of(popen.stdout)
             popen.stdout.read()
             if popen.wait():
-                hint = "fetch it: a partial or damaged clone cannot be reviewed"
-                raise Unavailable("a tree is not in this clone", hint=hint)
+                raise self._missing("a tree")
         finally:
             popen.kill()
             popen.wait()
             popen.stdout.close()
             popen.stderr.close()
+
+    def index(self, *words: str) -> str | None:
+        """Return the entries of the index, with what the work tree leaves out marked by an S; None on a failure."""
+        status, output = self._run("ls-files", "-z", "-t", "--stage", *words)
+        return output if status == 0 else None
 
     def entries(self, commit: str, paths: Sequence[PurePosixPath]) -> Mapping[str, Entry]:
         """Return the files, links and submodules of a commit at and below the paths, by their paths, in order.
@@ -179,21 +179,34 @@ class Repository:
         """Return the tree of a commit, by its id."""
         return Tree(self, commit)
 
-    def read(self, object_id: str) -> bytes:
-        """Return the bytes of a blob; raises OSError if it is missing, or larger than a file of a set may be."""
-        if self.size(object_id) > MAX_BYTES:
+    def read(self, object_id: str, name: str) -> bytes:
+        """Return the bytes of a blob; ``name`` is the path of the file, for messages.
+
+        Raises Unavailable if the blob is missing, OSError if it is larger than a file of a set may be.
+        """
+        if self.size(object_id, name) > MAX_BYTES:
             raise OSError(27, os.strerror(27))
         try:
-            return bytes(self.git.get_object_data(object_id)[3])
-        except ValueError as error:
-            raise OSError(0, "the object is not in this clone") from error
+            return self.objects.read(object_id)
+        except MissingObject as error:
+            raise self._missing(f"`{printable_path(name)}`") from error
 
-    def size(self, object_id: str) -> int:
-        """Return the size of a blob in bytes; raises OSError if it is missing."""
+    def size(self, object_id: str, name: str) -> int:
+        """Return the size of a blob in bytes; raises Unavailable if it is missing."""
         try:
-            return int(self.git.get_object_header(object_id)[2])
-        except ValueError as error:
-            raise OSError(0, "the object is not in this clone") from error
+            return self.objects.size(object_id)
+        except MissingObject as error:
+            raise self._missing(f"`{printable_path(name)}`") from error
+
+    def _missing(self, what: str) -> Unavailable:
+        status, _ = self._run("config", "--get-regexp", r"^remote\..*\.(promisor|partialclonefilter)$")
+        hint = "the repository is damaged; `git fsck` says more"
+        if status == 0:
+            hint = (
+                "it is a partial clone: fetch the rest with `git fetch --refetch --no-filter origin`, "
+                "or clone without a filter (in CI, leave out `filter`)"
+            )
+        return Unavailable(f"{what} of a commit is not in this clone, so nothing was compared", hint=hint)
 
 
 def _absolute(path: Path) -> Path:
@@ -209,7 +222,11 @@ def root_of(path: Path) -> Path | None:
 
 
 def _nearest_root(start: Path) -> Path | None:
-    return next((directory for directory in (start, *start.parents) if (directory / ".git").exists()), None)
+    return next((directory for directory in (start, *start.parents) if _has_git(directory)), None)
+
+
+def _has_git(directory: Path) -> bool:
+    return (directory / ".git").exists()
 
 
 @contextmanager
@@ -222,15 +239,23 @@ def open_repository(path: Path) -> Iterator[Repository]:
     program = shutil.which("git")
     if program is None or not Path(program).is_absolute():
         raise WrongUsage("Git is not installed", hint="a review needs it to read two revisions")
+    command = _command(root)
+    objects = Objects(command)
+    try:
+        yield Repository(command, root, objects)
+    finally:
+        objects.close()
+        command.clear_cache()
+
+
+def _command(root: Path) -> git.Git:
+    """Return the command `git` for the repository at a directory, which runs none of its programs."""
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
     import git
 
     command = git.Git(str(root))
     command.update_environment(**_QUIET, **_settings(), GIT_DIR=str(root / ".git"), GIT_WORK_TREE=str(root))
-    try:
-        yield Repository(command, root)
-    finally:
-        command.clear_cache()
+    return command
 
 
 def _settings() -> dict[str, str]:

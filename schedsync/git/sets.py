@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from pathlib import PurePosixPath
 
 from schedsync.config import FILE, PROJECT
@@ -30,6 +31,6 @@ def sets_at(repository: Repository, commit: str, start: PurePosixPath) -> list[P
                 continue
             if any(map(is_passed_over, file.parent.relative_to(start).parts)):
                 continue
-            if is_configuration(path, lambda blob=entry.id: configuration_bytes(repository, blob)):  # type: ignore[misc]
+            if is_configuration(path, partial(configuration_bytes, repository, entry.id, path)):
                 found.add(file.parent)
     return sorted(found)

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from schedsync.config import FILE, MAX_CONFIG_BYTES, PROJECT, SUFFIXES, Config, config_of, table_of
 from schedsync.core.finding import Finding
-from schedsync.errors import InvalidConfiguration, InvalidSet, Unavailable
+from schedsync.errors import InvalidConfiguration, InvalidSet
 from schedsync.files.configurations import check_one_set
 from schedsync.files.discover import (
     OutsideError,
@@ -60,9 +60,9 @@ def _text(tree: Tree, path: PurePosixPath, file: Path) -> str | None:
         return None
     if entry.mode == LINK:
         raise InvalidConfiguration(str(file), "a symbolic link, which is not followed in a commit")
-    if tree.repository.size(entry.id) > MAX_CONFIG_BYTES:
+    if tree.repository.size(entry.id, str(file)) > MAX_CONFIG_BYTES:
         raise InvalidConfiguration(str(file), "too large for a configuration")
-    return tree.repository.read(entry.id).decode("utf-8", "replace")
+    return tree.repository.read(entry.id, str(file)).decode("utf-8", "replace")
 
 
 def _with_path(config: Config, start: PurePosixPath) -> Config:
@@ -118,7 +118,7 @@ def read_tree(
             findings.append(leaving_link(printable_path(shown(start.as_posix()))))
             continue
         root = PurePosixPath(Path(config.root).as_posix()) if config.root else start if entry is None else start.parent
-        reader = _TreeReader(tree, listing, root, shown)
+        reader = TreeReader(tree, listing, root, shown)
         try:
             for path in paths:
                 reader.read(path, start, files, findings, seen)
@@ -130,21 +130,18 @@ def read_tree(
 def _check_one_set(tree: Tree, entry: Entry, path: str, own: Path | None) -> None:
     name = path.rpartition("/")[2]
     if name in (FILE, PROJECT) and entry.mode not in (LINK, SUBMODULE) and not is_hidden(PurePosixPath(path).parts):
-        check_one_set(path, own, lambda: configuration_bytes(tree.repository, entry.id))
+        check_one_set(path, own, lambda: configuration_bytes(tree.repository, entry.id, path))
 
 
-def configuration_bytes(repository: Repository, blob: str) -> bytes:
+def configuration_bytes(repository: Repository, blob: str, name: str) -> bytes:
     """Return the bytes of a blob that may be a configuration; nothing of one that is too large for it.
 
     Raises Unavailable if it is missing, because a set would be left out in silence.
     """
     try:
-        return repository.read(blob)
-    except OSError as error:
-        if error.errno:
-            return b""
-        hint = "fetch it: a partial or damaged clone cannot be reviewed"
-        raise Unavailable(f"the object {blob[:12]} is not in this clone", hint=hint) from error
+        return repository.read(blob, name)
+    except OSError:
+        return b""
 
 
 def directories(paths: Iterable[str]) -> set[str]:
@@ -158,7 +155,7 @@ def directories(paths: Iterable[str]) -> set[str]:
     return result
 
 
-class _Listing:
+class Listing:
     """The entries of a tree by their paths, listed once, and its directories; ``size`` is that of the files read."""
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
@@ -178,19 +175,19 @@ class _Listing:
         return self.paths[bisect_left(self.paths, f"{path}/") : bisect_left(self.paths, f"{path}0")]
 
 
-def _listed(tree: Tree, starts: Sequence[PurePosixPath]) -> _Listing:
+def _listed(tree: Tree, starts: Sequence[PurePosixPath]) -> Listing:
     """List the entries below the paths; of a single file its whole directory, because it may refer to other files."""
     if len(starts) > 1:
-        return _Listing(tree.entries(PurePosixPath()))
+        return Listing(tree.entries(PurePosixPath()))
     entry = tree.entry(starts[0]) if starts[0] != PurePosixPath() else None
     alone = entry is not None and entry.mode != DIRECTORY
-    return _Listing(tree.entries(starts[0].parent if alone else starts[0]))
+    return Listing(tree.entries(starts[0].parent if alone else starts[0]))
 
 
-class _TreeReader:
+class TreeReader:
     """Reads the files below one directory of a commit; their links must not leave it."""
 
-    def __init__(self, tree: Tree, listing: _Listing, root: PurePosixPath, shown: Callable[[str], str]) -> None:
+    def __init__(self, tree: Tree, listing: Listing, root: PurePosixPath, shown: Callable[[str], str]) -> None:
         self.tree, self.root, self.shown = tree, root, shown
         self.listing, self.entries, self.directories = listing, listing.entries, listing.directories
 
@@ -224,12 +221,14 @@ class _TreeReader:
 
     def _file(self, name: str, real: str, entry: Entry) -> SourceFile:
         repository = self.tree.repository
-        size = repository.size(entry.id)
+        size = repository.size(entry.id, name)
         # A file that is too large is refused by its size; its content is never needed.
-        content = (lambda: b"") if size > MAX_BYTES else lambda: repository.read(entry.id)
-        return SourceFile(name, size, content, self._beside(PurePosixPath(real).parent), entry.id)
+        content = (lambda: b"") if size > MAX_BYTES else lambda: repository.read(entry.id, name)
+        return SourceFile(name, size, content, self.beside(PurePosixPath(real).parent), entry.id)
 
-    def _beside(self, directory: PurePosixPath) -> Callable[[str], bytes]:
+    def beside(self, directory: PurePosixPath) -> Callable[[str], bytes]:
+        """Return a function that reads a file by its path relative to a directory."""
+
         def read(name: str) -> bytes:
             path = self._normal(directory / name)
             if is_hidden(PurePosixPath(path).relative_to(self.root).parts):
@@ -239,7 +238,7 @@ class _TreeReader:
             _, entry = self.followed(path)
             if entry is None:
                 raise OSError(21, os.strerror(21))
-            return self.tree.repository.read(entry.id)
+            return self.tree.repository.read(entry.id, path)
 
         return read
 
@@ -256,7 +255,7 @@ class _TreeReader:
                 raise OSError(2, os.strerror(2))
             if entry.mode != LINK:
                 return path, entry
-            target = self.tree.repository.read(entry.id).decode("utf-8", "surrogateescape")
+            target = self.tree.repository.read(entry.id, path).decode("utf-8", "surrogateescape")
             path = self._normal(PurePosixPath(path).parent / target)
         raise OSError(40, "a loop of symbolic links")
 

@@ -48,7 +48,8 @@ def differing_files(repository: Repository, commit: str, bases: Sequence[Path], 
     entries = repository.entries(commit, _outermost(inside)) if inside else {}
     submodules = [root / path for path, entry in entries.items() if entry.mode == SUBMODULE]
     differing = {path for path, ids in read.ids.items() if _differs(path, ids, entries, root)}
-    differing |= set(_missing(entries, roots, root))
+    # A sparse checkout leaves files out; they were read from the index.
+    differing |= set(_missing(entries, roots, root)) - read.ids.keys()
     ours = [path for path in differing if not any(path.is_relative_to(directory) for directory in submodules)]
     return tuple(sorted(printable_path(_shown(path, root)) for path in ours))
 

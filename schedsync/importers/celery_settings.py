@@ -6,12 +6,14 @@ An entry is taken as stock Beat sends it, not as django-celery-beat writes it in
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 
 from schedsync.core.location import Location
+from schedsync.core.observed import Typed
 from schedsync.core.schedule import LONGEST_NAME, Schedule, Spec
 from schedsync.core.timing import canonical_zone
 from schedsync.importers.celery_options import json_text, option_fields
@@ -31,11 +33,13 @@ class BeatSchedule:
     """The schedules of the settings, and the entries that were not taken.
 
     ``columns`` are, by name, the columns of a row that an entry gives besides what Celery knows, such as `enabled`.
+    ``typed`` are arguments and headers by name, with their keys in the order of the settings.
     """
 
     schedules: tuple[Schedule, ...] = ()
     not_taken: tuple[NotTaken, ...] = ()
     columns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    typed: Mapping[str, Typed] = field(default_factory=dict)
 
 
 def read_beat_schedule(entries: Mapping[Any, Any], zone: tzinfo) -> BeatSchedule:
@@ -43,14 +47,16 @@ def read_beat_schedule(entries: Mapping[Any, Any], zone: tzinfo) -> BeatSchedule
     schedules: list[Schedule] = []
     not_taken: list[NotTaken] = []
     columns: dict[str, frozenset[str]] = {}
+    typed: dict[str, Typed] = {}
     for key, entry in entries.items():
         name = str(key)
         try:
             schedules.append(Schedule(name, _spec(name, entry, zone), Location(SETTING, 1, 1)))
             columns[name] = frozenset(entry.keys() & _COLUMNS.keys())
+            typed[name] = _typed(entry, schedules[-1].spec)
         except CannotTakeError as error:
             not_taken.append(NotTaken(name, error.reason, error.hint))
-    return BeatSchedule(tuple(schedules), tuple(not_taken), columns)
+    return BeatSchedule(tuple(schedules), tuple(not_taken), columns, typed)
 
 
 def zone_name(zone: tzinfo | None) -> str:
@@ -79,6 +85,13 @@ def _spec(name: str, entry: Any, zone: tzinfo) -> Spec:
         **option_fields(entry.get("options"), zone),
         **{key: _column(key, entry[key]) for key in _COLUMNS if key in entry},
     )
+
+
+def _typed(entry: Mapping[Any, Any], spec: Spec) -> Typed:
+    """Return what the entry of a spec says, as text."""
+    values = entry.get("args"), entry.get("kwargs"), (entry.get("options") or {}).get("headers")
+    texts = (json.dumps(dict(value) if isinstance(value, Mapping) else value) for value in values)
+    return Typed(spec.task, spec.queue, *texts)
 
 
 def _task(task: Any) -> str:

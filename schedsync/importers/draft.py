@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from schedsync.core.observed import Typed
 from schedsync.core.schedule import Spec
 
 
@@ -29,11 +30,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A name that no file gets, and why; ``spec`` is None where the row cannot be read."""
+    """A name that no file gets, and why; ``of`` says where it would belong, None where that is not known."""
 
     name: str
     reason: str
-    spec: Spec | None = None
+    of: Spec | Typed | None = None
 
 
 @dataclass(frozen=True, slots=True)

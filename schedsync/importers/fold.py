@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from schedsync.core.names import natural_order
 from schedsync.core.schedule import canonical_json
 from schedsync.importers.draft import Draft
 from schedsync.importers.spelling import in_order
@@ -120,7 +121,8 @@ def _definition(members: Sequence[_Member]) -> Draft:
     first = members[0]
     key = _key_of(first.fields.get("kwargs", {}))
     is_number = _NUMBER in _leaves(list(first.fields.values()))
-    values = sorted((int(member.value) if is_number else member.value for member in members), key=_natural)
+    texts = sorted((member.value for member in members), key=natural_order)
+    values: list[Any] = sorted(map(int, texts)) if is_number else list(texts)
 
     def filled(item: Any) -> Any:
         if isinstance(item, dict):
@@ -137,10 +139,6 @@ def _definition(members: Sequence[_Member]) -> Draft:
         specs={name: spec for member in members for name, spec in member.draft.specs.items()},
         notes=tuple(dict.fromkeys(note for member in members for note in member.draft.notes)),
     )
-
-
-def _natural(value: str | int) -> tuple[int, str]:
-    return (value, "") if isinstance(value, int) else (0, value)
 
 
 def _with_placeholder(text: str, key: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import takewhile
-from typing import Literal
+from typing import Any, Literal
 
+from schedsync.core.names import natural_order
+from schedsync.core.observed import Typed
 from schedsync.core.schedule import Spec
 from schedsync.importers.draft import Draft
 
@@ -24,23 +26,29 @@ class Grouping:
 
     def __init__(self, drafts: Sequence[Draft], by: By) -> None:
         self.by = by
-        self.apps = _apps({draft.spec.task for draft in drafts}) if by == "app" else {}
+        packages = [_package(draft.spec.task) for draft in drafts]
+        self.common = len(list(takewhile(lambda parts: len(set(parts)) == 1, zip(*packages, strict=False))))
 
-    def title(self, spec: Spec) -> str:
+    def title(self, spec: Spec | Typed) -> str:
         """Return the title of the group of a schedule; empty where all are together."""
         if self.by == "queue":
             return spec.queue or "no queue"
-        return self.apps.get(spec.task, _OTHER) if self.by == "app" else ""
+        return self._app(spec.task) if self.by == "app" else ""
 
-    def file(self, spec: Spec) -> str:
+    def file(self, spec: Spec | Typed) -> str:
         """Return the name of the file of a schedule; two titles with one name share a file."""
         return ONE_FILE if self.by == "file" else _file_name(self.title(spec))
+
+    def _app(self, task: str) -> str:
+        """Return the application of a task: the first part of its path in which not all of them agree."""
+        parts = _package(task)
+        return parts[min(self.common, len(parts) - 1)]
 
     def sections(self, drafts: Sequence[Draft]) -> dict[str, list[Draft]]:
         """Return schedules by the titles of their groups, both in the order of their names."""
 
-        def place(draft: Draft) -> tuple[str, str, str]:
-            return self.title(draft.spec), draft.name.casefold(), draft.name
+        def place(draft: Draft) -> tuple[str, Any]:
+            return self.title(draft.spec), natural_order(draft.name)
 
         return _collected(sorted(drafts, key=place), self.title)
 
@@ -54,13 +62,6 @@ def _collected(drafts: Sequence[Draft], key: Callable[[Spec], str]) -> dict[str,
     for draft in drafts:
         groups.setdefault(key(draft.spec), []).append(draft)
     return groups
-
-
-def _apps(tasks: set[str]) -> Mapping[str, str]:
-    """Return the application of each task: the first part of its path in which not all of them agree."""
-    packages = {task: _package(task) for task in tasks}
-    common = len(list(takewhile(lambda parts: len(set(parts)) == 1, zip(*packages.values(), strict=False))))
-    return {task: parts[min(common, len(parts) - 1)] for task, parts in packages.items()}
 
 
 def _package(task: str) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from schedsync.core.adoption import matches
-from schedsync.core.observed import Managed, Row
+from schedsync.core.observed import Managed, Row, Typed
 from schedsync.core.schedule import Spec, completed_at
 from schedsync.errors import WrongUsage
 from schedsync.importers.draft import Draft, LeftOut
@@ -24,7 +24,7 @@ class Tables:
     """What the tables hold, and when they were read.
 
     ``managed`` are the ledger's entries of all sets. ``dual_writers`` are the names in CELERY_BEAT_SCHEDULE. ``zone``
-    is the one in which instants are written.
+    is the one in which instants are written. ``typed`` are columns by the ids of their rows, as somebody typed them.
     """
 
     rows: Sequence[Row]
@@ -32,6 +32,7 @@ class Tables:
     now: datetime
     zone: tzinfo
     dual_writers: frozenset[str] = frozenset()
+    typed: Mapping[int, Typed] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -43,26 +44,30 @@ class Candidates:
     managed: Counter[str] = field(default_factory=Counter)
 
 
-def candidates(tables: Tables, patterns: Sequence[str]) -> Candidates:
+def candidates(tables: Tables, patterns: Sequence[str], elsewhere: Collection[str] = ()) -> Candidates:
     """Return the drafts of the rows whose names fit a pattern; without patterns, of all rows.
 
-    Raises WrongUsage where a pattern fits no row.
+    Rows with a name of ``elsewhere``, which another source defines, are passed over. Raises WrongUsage where a pattern
+    fits no row.
     """
     result = Candidates()
     sets = {entry.name: entry.set for entry in tables.managed}
     renamed = {entry.row_id: entry for entry in tables.managed if entry.row_id is not None}
-    spelled = {name.casefold(): name for name in sets}
+    spelled = {name.casefold(): name for name in (*elsewhere, *sets)}
     for row in _chosen(tables.rows, patterns):
+        if row.name in elsewhere:
+            continue
         if row.name in sets:
             result.managed[sets[row.name]] += 1
             continue
         reason = _reason(row, renamed.get(row.id), tables.now) or same_but_for_case(row.name, spelled)
         if reason is not None or row.spec is None:
-            result.left_out.append(LeftOut(row.name, reason or "broken, it cannot be read", row.spec))
+            owner = row.spec or tables.typed.get(row.id)
+            result.left_out.append(LeftOut(row.name, reason or "broken, it cannot be read", owner))
             continue
         spelled[row.name.casefold()] = row.name
         notes = (_DUAL_WRITER,) if row.name in tables.dual_writers else ()
-        fields = fields_of(row.spec, tables.zone)
+        fields = fields_of(row.spec, tables.zone, tables.typed.get(row.id))
         result.drafts.append(Draft(row.name, fields, {row.name: row.spec}, notes))
     return result
 

@@ -51,7 +51,8 @@ def entry_candidates(read: BeatSchedule, tables: Tables, patterns: Sequence[str]
             result.left_out.append(LeftOut(item.name, reason or "", spec))
             continue
         spelled[item.name.casefold()] = item.name
-        result.drafts.append(Draft(item.name, fields_of(spec, tables.zone), {item.name: spec}))
+        fields = fields_of(spec, tables.zone, read.typed.get(item.name))
+        result.drafts.append(Draft(item.name, fields, {item.name: spec}))
         if row is not None:
             _note(result, item.name, spec, row, read)
     return result

@@ -14,8 +14,9 @@ from itertools import accumulate
 #: The line and the column of a literal dictionary, with the numbers of the entries to delete.
 Entries = Mapping[tuple[int, int], Collection[int]]
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_REST_OF_LINE = re.compile(r"[ \t\r]*(?:#[^\n]*)?(?:\n|\Z)")
-_BLANKS = re.compile(r"[ \t]*")
+_BLANKS = frozenset({" ", "\t"})
+#: What comes after an entry that has its line for itself; the text can end with it.
+_END_OF_LINE = frozenset({"\r", "\n", "#", ""})
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 _NO_TEXT = frozenset({tokenize.NL, tokenize.COMMENT, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT})
 
@@ -118,12 +119,13 @@ def _spans(text: str, parts: Sequence[_Part], gone: Collection[int], body: tuple
 def _span(text: str, part: _Part) -> tuple[int, int]:
     """Return what to cut for one entry: its lines if it has them for itself, else only its text."""
     line = text.rfind("\n", 0, part.start) + 1
-    rest = _REST_OF_LINE.match(text, part.end)
-    if not text[line : part.start].strip() and rest:
-        return line, rest.end()
+    after = part.end
+    while text[after : after + 1] in _BLANKS:
+        after += 1
+    if text[after : after + 1] in _END_OF_LINE and not text[line : part.start].strip():
+        return line, text.find("\n", after) + 1 or len(text)
     if part.has_comma:
-        blanks = _BLANKS.match(text, part.end)
-        return part.start, blanks.end() if blanks else part.end
+        return part.start, after
     before = text[: part.start].rstrip(" \t")
     return len(before.removesuffix(",")), part.end
 

@@ -8,7 +8,8 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from schedsync.core.schedule import Spec
+from schedsync.core.observed import Typed
+from schedsync.core.schedule import Spec, canonical_json
 from schedsync.core.timing import Clocked, Crontab, Interval, Solar, Timing, duration_text, instant_text
 from schedsync.files.writer import Instant, Quoted
 
@@ -22,9 +23,12 @@ _DAYS = str.maketrans(dict(zip("0123456", ("sun", "mon", "tue", "wed", "thu", "f
 _EMPTY = {"args": "[]", "kwargs": "{}", "headers": "{}"}
 
 
-def fields_of(spec: Spec, zone: tzinfo) -> dict[str, Any]:
-    """Return the fields of a spec in their order; instants are written as the clocks of a zone show them."""
-    return {"task": spec.task, **_timing(spec.timing, zone), **dict(_options(spec, zone))}
+def fields_of(spec: Spec, zone: tzinfo, typed: Typed | None = None) -> dict[str, Any]:
+    """Return the fields of a spec in their order; instants are written as the clocks of a zone show them.
+
+    Keys of JSON are in the order in which somebody ``typed`` them, else in that of the alphabet.
+    """
+    return {"task": spec.task, **_timing(spec.timing, zone), **dict(_options(spec, zone, typed))}
 
 
 def in_order(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,9 +75,9 @@ def _instant(value: datetime, zone: tzinfo) -> Instant:
     return Instant(local.isoformat())
 
 
-def _options(spec: Spec, zone: tzinfo) -> Iterator[tuple[str, Any]]:
+def _options(spec: Spec, zone: tzinfo, typed: Typed | None) -> Iterator[tuple[str, Any]]:
     """Yield each field with another value than its default, besides task and timing."""
-    yield from _message(spec)
+    yield from _message(spec, typed)
     for key in ("expires_at", "start_at"):
         if (instant := getattr(spec, key)) is not None:
             yield key, _instant(instant, zone)
@@ -85,12 +89,21 @@ def _options(spec: Spec, zone: tzinfo) -> Iterator[tuple[str, Any]]:
         yield "description", spec.description
 
 
-def _message(spec: Spec) -> Iterator[tuple[str, Any]]:
+def _message(spec: Spec, typed: Typed | None) -> Iterator[tuple[str, Any]]:
     for key, empty in _EMPTY.items():
         if (text := getattr(spec, key)) != empty:
-            yield key, json.loads(text)
+            yield key, _in_typed_order(text, getattr(typed, key, text))
     for key in ("queue", "exchange", "routing_key", "priority"):
         if (value := getattr(spec, key)) is not None:
             yield key, value
     if spec.expires_after is not None:
         yield "expires_after", duration_text(spec.expires_after)
+
+
+def _in_typed_order(text: str, typed: str) -> Any:
+    """Return the value of a canonical text with its keys in the order of another text that says the same."""
+    try:
+        value = json.loads(typed)
+        return value if canonical_json(value) == text else json.loads(text)
+    except (ValueError, RecursionError):
+        return json.loads(text)

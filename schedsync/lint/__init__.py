@@ -1,14 +1,15 @@
 """The lint rules, one a file and listed here by hand, and how they are run.
 
-The room is pure: it imports calendar, errors and core, and no Django, Celery or YAML. Begin with ``rule``, which says
-what a rule is.
+The room is pure: it imports calendar, errors and core, and no Django, Celery or YAML. Only ``packages`` looks at what
+is installed. Begin with ``rule``, which says what a rule is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from schedsync.core.finding import Finding
+from schedsync.core.finding import PACKAGE_CODE, Finding, Severity
+from schedsync.core.location import Location
 from schedsync.lint import (
     arguments,
     both_days,
@@ -17,6 +18,7 @@ from schedsync.lint import (
     disabled_without_reason,
     doubled_time,
     dropped,
+    early_expiry,
     herd,
     installed_fault,
     late_expiry,
@@ -27,6 +29,7 @@ from schedsync.lint import (
     owner_missing,
     past,
     secret,
+    short_months,
     skipped_time,
     too_frequent,
     twice,
@@ -34,7 +37,9 @@ from schedsync.lint import (
     unknown_queue,
     unregistered_task,
 )
-from schedsync.lint.rule import Context, Found, Rule
+from schedsync.lint.guard import each_of, whole_of
+from schedsync.lint.packages import package_rules
+from schedsync.lint.rule import Context, Found, Options, Rule
 
 RULES: Mapping[str, Rule] = {
     rule.code: rule
@@ -62,6 +67,8 @@ RULES: Mapping[str, Rule] = {
         own_beat.RULE,
         open_minute.RULE,
         never_happens.RULE,
+        short_months.RULE,
+        early_expiry.RULE,
     )
 }
 
@@ -74,24 +81,61 @@ def lint(context: Context, ignores: Ignores) -> list[Finding]:
     return [*lint_each(context, ignores), *lint_whole(context, ignores)]
 
 
+def all_rules() -> Mapping[str, Rule]:
+    """Return our own rules, then those of other packages."""
+    return {**RULES, **package_rules().rules}
+
+
 def lint_each(context: Context, ignores: Ignores) -> list[Finding]:
     """Return the findings of the rules that look at one schedule at a time; they stay the same for a day."""
     findings: list[Finding] = []
-    for rule in RULES.values():
-        if rule.each is not None and rule.chosen(context.options):
-            report, each = _reporter(rule, context, ignores, findings.append), rule.each
+    for rule in all_rules().values():
+        if rule.each is None or not rule.chosen(context.options):
+            continue
+        report, each = _reporter(rule, context, ignores, findings.append), rule.each
+        if rule.package is None:
             for schedule in context.schedules:
                 report(each(schedule, context))
+        else:
+            problems, failures = each_of(rule, context)
+            report(problems)
+            findings += failures
     return findings
 
 
 def lint_whole(context: Context, ignores: Ignores) -> list[Finding]:
     """Return the findings of the rules that look at all schedules together."""
     findings: list[Finding] = []
-    for rule in RULES.values():
-        if rule.whole is not None and rule.chosen(context.options):
-            _reporter(rule, context, ignores, findings.append)(rule.whole(context))
+    for rule in all_rules().values():
+        if rule.whole is None or not rule.chosen(context.options):
+            continue
+        report = _reporter(rule, context, ignores, findings.append)
+        problems, failures = whole_of(rule, context) if rule.package else (rule.whole(context), [])
+        report(problems)
+        findings += failures
     return findings
+
+
+def lint_packages(options: Options, ignores: Ignores) -> list[Finding]:
+    """Return what is wrong with the rules of other packages, and the codes that no rule has."""
+    rules = all_rules()
+    findings = list(package_rules().problems)
+    named = (("select", options.select or ()), ("extend_select", options.extend_select), ("ignore", options.ignore))
+    for key, codes in (*named, ("severity", options.severities)):
+        severity: Severity = "warning" if key == "ignore" else "error"
+        for code in codes:
+            if not any(each == code or (key != "severity" and each.startswith(code)) for each in rules):
+                message = f"`lint.{key}`: no rule `{code}`"
+                findings.append(Finding("SS191", message, options.place, _INSTALL, severity))
+    for path, lines in ignores.items():
+        for line, written in lines.items():
+            for code in sorted(code for code in written.difference(rules) if PACKAGE_CODE.match(code)):
+                place = Location(path, line, 1)
+                findings.append(Finding("SS112", f"no rule `{code}` to ignore", place, _INSTALL, "warning"))
+    return findings
+
+
+_INSTALL = "install the package that has it; `schedsync rules` lists the rules"
 
 
 def _reporter(
@@ -104,7 +148,7 @@ def _reporter(
             place = problem.schedule.at(problem.key)
             lines = ignores.get(place.path, {})
             if not any(rule.code in lines.get(line, ()) for line in (place.line, problem.schedule.location.line)):
-                add(Finding(rule.code, problem.message, place, problem.hint, severity))
+                add(Finding(rule.code, problem.message, place, problem.hint, severity, problem.names))
 
     return report
 
@@ -117,13 +161,17 @@ _NEEDS_APPLICATION = (
 def explained(rule: Rule) -> Iterator[str]:
     """Yield the lines of a rule's page, as Markdown."""
     yield from (f"# {rule.code}: {rule.name}", "", f"{_sentence(rule.summary)} Severity: {rule.severity}.", "")
+    if rule.package:
+        yield from (f"This rule is from the package {rule.package}.", "")
     if rule.opt_in:
         yield from ("This rule is off by default. Turn it on with `extend_select` under `[lint]`.", "")
     if rule.needs_application:
         yield from (_NEEDS_APPLICATION, "")
-    yield from (rule.why, "", rule.remedy, "")
-    yield from ("This rule finds a problem in", "", "```yaml", *rule.bad.strip().splitlines(), "```", "")
-    yield from ("and none in", "", "```yaml", *rule.good.strip().splitlines(), "```", "")
+    for text in filter(None, (rule.why, rule.remedy)):
+        yield from (text, "")
+    for words, example in (("This rule finds a problem in", rule.bad), ("and none in", rule.good)):
+        if example:
+            yield from (words, "", "```yaml", *example.strip().splitlines(), "```", "")
     yield f"To ignore this rule in one place, write `# schedsync: ignore[{rule.code}]` at the end of that line."
 
 

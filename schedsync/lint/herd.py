@@ -51,9 +51,9 @@ def _monday(now: datetime) -> datetime:
 
 def _found(herd: _Herd, limit: int) -> Found:
     first = min(herd.members, key=lambda schedule: schedule.name)
-    names = first_names(sorted(schedule.name for schedule in herd.members), _NAMED)
+    names = tuple(sorted(schedule.name for schedule in herd.members))
     message = f"{herd.starts:,} schedules start at {herd.at:%a %H:%M} UTC, more than {limit}"
-    return Found(first, message, "crontab", f"{names}; {_proposal(first)}")
+    return Found(first, message, "crontab", f"{first_names(names, _NAMED)}; {_proposal(first)}", names)
 
 
 def _proposal(schedule: Schedule) -> str:

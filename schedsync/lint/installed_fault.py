@@ -53,7 +53,7 @@ RULE = Rule(
     "that hour to two hours after it. To find that hour, django-celery-beat (2.8 and 2.9) uses the zone's offset on "
     "one day in January 2023. If the zone has changed its offset since then, or changes it by more than two hours, "
     "Beat loads the row after its slot and runs it late.",
-    remedy="Use `timezone: UTC`, or write the hour as a step instead of a plain number (`*/24` is midnight).",
+    remedy="Use `timezone: UTC`, or name more than one hour.",
     bad="""
 report:
   task: shop.tasks.report

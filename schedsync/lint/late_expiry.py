@@ -10,16 +10,21 @@ from schedsync.core.schedule import Schedule
 from schedsync.core.timing import duration_text
 from schedsync.lint.rule import Context, Found, Rule
 
+#: No expiry is shorter. For intervals under a second none is right; SS205 finds those.
+_SHORTEST = timedelta(seconds=1)
+
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     spec = schedule.spec
     if spec.expires_after is None or spec.one_off:
         return
     gap = shortest_gap(spec.timing)
-    if gap is not None and timedelta(seconds=spec.expires_after) > gap:
-        period = duration_text(max(1, int(gap.total_seconds())))
-        message = f"`expires_after: {duration_text(spec.expires_after)}` is longer than the {period} to the next run"
-        yield Found(schedule, message, "expires_after", f"`expires_after: {period}` or less")
+    if gap is not None and timedelta(seconds=spec.expires_after) > max(gap, _SHORTEST):
+        seconds = gap.total_seconds()
+        shown = f"{seconds:g}s" if seconds % 1 else duration_text(int(seconds))
+        message = f"`expires_after: {duration_text(spec.expires_after)}` is longer than the {shown} to the next run"
+        most = duration_text(max(1, int(seconds)))
+        yield Found(schedule, message, "expires_after", f"`expires_after: {most}` or less")
 
 
 RULE = Rule(

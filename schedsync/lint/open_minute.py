@@ -22,7 +22,7 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     timing = schedule.spec.timing
     if not isinstance(timing, Crontab):
         return
-    level = _narrow_level(timing)
+    level = narrow_level(timing)
     if level is None:
         return
     open_fields = _open_fields(timing, level)
@@ -33,7 +33,7 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
 
 
 @lru_cache(maxsize=4096)
-def _narrow_level(timing: Crontab) -> int | None:
+def narrow_level(timing: Crontab) -> int | None:
     """Return the coarsest level with a narrow field; None where there is none, or no finer field is open."""
     for level in (0, 1, 2):
         if not _open_fields(timing, level):

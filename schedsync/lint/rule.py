@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from schedsync.core.application import Application
 from schedsync.core.finding import Severity
+from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule
 
 #: How many schedules may start in one minute, unless the configuration has ``max_starts``.
@@ -21,6 +22,8 @@ class Options:
 
     ``select``, ``extend_select`` and ``ignore`` are codes, or prefixes of codes; without ``select`` all rules run but
     those with ``opt_in``. ``severities`` are by code. ``queues`` are the known queues, empty where none are configured.
+    ``queue_waits`` are the seconds that a message may wait, by queue; `*` is for all other queues.
+    ``place`` is where a finding about the options themselves is shown.
     """
 
     select: tuple[str, ...] | None = None
@@ -29,6 +32,8 @@ class Options:
     severities: Mapping[str, Severity] = field(default_factory=dict)
     max_starts: int = MAX_STARTS
     queues: tuple[str, ...] = ()
+    queue_waits: Mapping[str, int] = field(default_factory=dict)
+    place: Location | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +47,16 @@ class Context:
 
 
 class Found(NamedTuple):
-    """One problem of one schedule: a message of one line, the key at fault, and the remedy."""
+    """One problem of one schedule: a message of one line, the key at fault, and the remedy.
+
+    ``names`` are the names of all schedules that it is about, where it is about several and is shown at one of them.
+    """
 
     schedule: Schedule
     message: str
     key: str | None = None
     hint: str | None = None
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +65,18 @@ class Rule:
 
     ``bad`` and ``good`` are examples of YAML under ``schedules:``: the rule reports the first, and not the second.
     ``needs_application`` is true where it compares with a snapshot, or with values of the configuration.
+    ``package`` is the name and the version of the package that the rule is from, None for our own; we fill it in.
     """
 
     code: str
     name: str
     summary: str
     severity: Severity
-    why: str
-    remedy: str
-    bad: str
-    good: str
+    why: str = ""
+    remedy: str = ""
+    bad: str = ""
+    good: str = ""
+    package: str | None = None
     opt_in: bool = False
     needs_application: bool = False
     each: Callable[[Schedule, Context], Iterable[Found]] | None = None

@@ -49,13 +49,13 @@ class Surroundings:
     """What surrounds a set: where it was applied from last, and what Django's settings and the database say about it.
 
     ``dual_writers`` are the names in CELERY_BEAT_SCHEDULE, ``controls`` those of Django's settings. ``same_names`` are
-    pairs of names that the database takes for one; None where no database was asked.
+    pairs of names that the database takes for one; None where it cannot be asked and may ignore case.
     """
 
     last: Binding | None = None
     dual_writers: frozenset[str] = frozenset()
     controls: Controls = NO_CONTROLS
-    same_names: tuple[tuple[str, str], ...] | None = None
+    same_names: tuple[tuple[str, str], ...] | None = ()
 
     @classmethod
     def in_snapshot(cls, snapshot: Snapshot) -> Surroundings:
@@ -239,15 +239,15 @@ def _same_names(
 ) -> tuple[tuple[str, str], ...]:
     """Return the pairs of names that the plan would have in the table at once, but that are one for the database.
 
-    Where no database was asked, those are names that differ only in case.
+    Where the database cannot be asked, those are names that differ only in case.
     """
     written = {change.name for change in difference.changes if isinstance(change, (Create, Rename))}
     # The row of a release stays, and keeps its name.
     freed = {change.name for change in difference.changes if isinstance(change, Delete)} | set(difference.lost_rows)
     freed |= {change.old_name for change in difference.changes if isinstance(change, Rename)}
     if asked is None:
-        folded_names = {name.casefold(): name for name in observed.rows}
-        twins = ((name, folded_names.get(name.casefold(), name)) for name in sorted(written))
+        folded_names = {name.casefold(): name for name in observed.rows if name not in freed}
+        twins = ((name, folded_names.setdefault(name.casefold(), name)) for name in sorted(written))
         asked = tuple((name, twin) for name, twin in twins if twin != name)
     return tuple(pair for pair in asked if pair[0] in written and pair[1] not in freed)
 

@@ -58,11 +58,10 @@ class Plan:
 
     @property
     def unmanaged(self) -> int:
-        """The number of rows that may run, that no set manages and no file names; Beat's own rows do not count."""
+        """The number of rows that no set manages and no file names; Beat's own rows do not count."""
         known = self.observed.ledger.keys() | self.observed.elsewhere.keys() | self.locations.keys()
         known |= names_of(self.changes)
-        others = (row for name, row in self.observed.rows.items() if name not in known)
-        return sum(row.may_run(self.now) and not row.name.startswith("celery.") for row in others)
+        return sum(name not in known and not name.startswith("celery.") for name in self.observed.rows)
 
     @property
     def drifted(self) -> tuple[Change, ...]:

@@ -12,6 +12,9 @@ from schedsync.core.origin import Binding
 from schedsync.core.refusal import Limits, Refusal
 from schedsync.core.schedule import completed_at
 
+#: A refusal lists this many names.
+_NAMED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Situation:
@@ -70,27 +73,33 @@ def _empty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
 
 
 def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> Iterator[Refusal]:
-    stops = sum(is_stop(change, situation.at) for change in changes)
+    stops = [change for change in changes if is_stop(change, situation.at)]
+    problem = _excess(len(stops), situation, limits)
+    if problem is None:
+        return
+    names = first_names([change.name for change in stops], _NAMED)
+    flag = f"--allow-stops {len(stops)}"
+    lasting = sum(not isinstance(change, Delete) for change in stops)
+    if lasting < len(stops) and _excess(lasting, situation, limits) is None:
+        # Only a delete can be announced, so that it is no stop any more.
+        flag += ", or announce the deletes under `removed`"
+    yield Refusal("too_many_stops", f"{problem}: {names}", _way_out("too_many_stops", flag), len(stops))
+
+
+def _excess(stops: int, situation: Situation, limits: Limits) -> str | None:
+    """Say why a number of stops is too high; None where it is not."""
     if limits.allow_stops is not None:
-        if stops > limits.allow_stops:
-            yield _too_many(f"{stops} stops are more than the {limits.allow_stops} of --allow-stops", stops)
-        return
+        more = f"{stops:,} stops are more than the {limits.allow_stops:,} of --allow-stops"
+        return more if stops > limits.allow_stops else None
     if not situation.desired and limits.allow_empty:
-        return
+        return None
     percent = 100 * stops / situation.managed if situation.managed else 0
     if stops > limits.max_stops:
-        yield _too_many(f"{stops} stops are more than max_stops = {limits.max_stops}", stops)
-    elif stops > 1 and percent > limits.max_stop_percent:
-        yield _too_many(
-            f"{stops} stops are {percent:.0f} % of {situation.managed} managed schedules, "
-            f"more than max_stop_percent = {limits.max_stop_percent}",
-            stops,
-        )
-
-
-def _too_many(message: str, stops: int) -> Refusal:
-    flag = f"--allow-stops {stops}, or announce the deletes under `removed`"
-    return Refusal("too_many_stops", message, _way_out("too_many_stops", flag), stops)
+        return f"{stops:,} stops are more than max_stops = {limits.max_stops}"
+    if stops > 1 and percent > limits.max_stop_percent:
+        share = f"{stops:,} stops are {percent:.0f} % of {situation.managed:,} managed schedules"
+        return f"{share}, more than max_stop_percent = {limits.max_stop_percent}"
+    return None
 
 
 def _way_out(rule: str, flag: str) -> str:
@@ -118,12 +127,16 @@ def _dual_writers(changes: Sequence[Change], situation: Situation, limits: Limit
     if limits.allow_dual_writer:
         return
     written = {change.name for change in changes if change.after is not None}
-    for name in sorted(written & set(situation.dual_writers)):
-        yield Refusal(
-            "dual_writer",
-            f"`{name}` is also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite this row at its next start",
-            _way_out("dual_writer", "remove it there; --allow-dual-writer"),
-        )
+    names = sorted(written & set(situation.dual_writers))
+    if not names:
+        return
+    named = first_names([f"`{name}`" for name in names], _NAMED)
+    message = f"{named} is also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite this row at its next start"
+    if len(names) > 1:
+        message = f"{named} are also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite these rows at its next start"
+    them = "it" if len(names) == 1 else "them"
+    remove = f"remove {them} there (`git apply schedsync-settings.patch`, if an import wrote it)"
+    yield Refusal("dual_writer", message, _way_out("dual_writer", f"{remove}; --allow-dual-writer"))
 
 
 def _older(situation: Situation, limits: Limits) -> Iterator[Refusal]:
@@ -174,7 +187,7 @@ def dirty_text(situation: Situation) -> str:
     """Say which files differ from the commit."""
     files = situation.dirty_files
     count = "1 file differs" if len(files) == 1 else f"{len(files):,} files differ"
-    return f"{count} from commit {_short(situation.now.commit)}: {first_names(files, 5)}"
+    return f"{count} from commit {_short(situation.now.commit)}: {first_names(files, _NAMED)}"
 
 
 def _environment(binding: Binding) -> str:

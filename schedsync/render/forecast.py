@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timezone, tzinfo
 
 from schedsync.calendar.forecast import Forecast, Outlook
+from schedsync.calendar.load import Load
 from schedsync.core.names import first_names
 from schedsync.core.timing import Crontab, Interval, clock_text, instant_text, zone_of
 from schedsync.render import heatmap
@@ -24,7 +25,7 @@ def text(value: Forecast, paint: Paint = plain) -> str:
     for one in value.outlooks:
         lines += [*_outlook(one, paint), ""]
     if not value.outlooks:
-        return "no schedule of this name" if value.named else "the set holds no schedule"
+        return "the set holds no schedule"
     return "\n".join([*lines, *_load(value, paint)])
 
 
@@ -51,19 +52,32 @@ def _clock(at: datetime, zone: tzinfo = timezone.utc) -> str:
 
 def _load(value: Forecast, paint: Paint) -> Iterator[str]:
     load = value.load
-    total = sum(load.total)
-    yield paint(f"Load, {heatmap.span(load)}: {counted(total, 'start')}, {load.first_day():,} within a day", "bold")
+    yield paint(
+        f"Load, {heatmap.span(load)}: {counted(load.in_all(), 'start')}, {load.first_day():,} within a day", "bold"
+    )
     yield ""
     yield from heatmap.text(heatmap.week(load))
     yield ""
     yield from heatmap.text(heatmap.worst_day(load))
     yield ""
     for queue, counts in load.queues.items():
-        starts, most = counted(sum(counts), "start"), max(counts, default=0)
-        yield f"  queue {printable(queue)}: {starts}, at most {most:,} in a minute"
+        starts, most = counted(load.in_all(queue), "start"), max(counts, default=0)
+        yield f"  queue {printable(queue)}: {starts}" + (f", at most {most:,} in a minute" if most else "")
+    if left_out := unplaced_text(load):
+        yield f"  {left_out}"
     for peak in value.worst:
         names = printable(first_names(peak.names, _NAMED))
         yield f"  {peak.at:%a %Y-%m-%d %H:%M} UTC: {counted(peak.starts, 'start')} of {names}"
+
+
+def unplaced_text(load: Load) -> str:
+    """Write which starts are in none of the minutes, and why; empty if all of them are."""
+    names = sorted(name for each in load.unplaced.values() for name in each.names)
+    if not names:
+        return ""
+    a_day = sum(each.a_day for each in load.unplaced.values())
+    said = printable(first_names(names, _NAMED))
+    return f"{counted(a_day, 'start')} a day of {said} in no minute here: only the last run says in which (`--against`)"
 
 
 def json_(value: Forecast) -> str:
@@ -80,9 +94,13 @@ def json_(value: Forecast) -> str:
                     "since": instant_text(load.window.since),
                     "minutes": len(load.total),
                     "starts_a_day": load.first_day(),
-                    "starts_in_all": sum(load.total),
+                    "starts_in_all": load.in_all(),
                     "total": list(load.total),
                     "queues": {queue: list(counts) for queue, counts in load.queues.items()},
+                    "unplaced": {
+                        queue: {"starts_a_day": each.a_day, "starts_in_all": each.in_all, "names": list(each.names)}
+                        for queue, each in load.unplaced.items()
+                    },
                     "worst": [
                         {"at": instant_text(one.at), "starts": one.starts, "names": list(one.names)}
                         for one in value.worst
@@ -120,4 +138,5 @@ def html(value: Forecast) -> str:
         span=heatmap.span(value.load),
         pictures=[(one.title, heatmap.svg(one, styled=False)) for one in pictures],
         run_text=run_text,
+        unplaced=unplaced_text(value.load),
     )

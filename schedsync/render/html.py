@@ -77,7 +77,7 @@ def review(value: Review) -> str:
     shown = [one for one in value.findings if value.shows(one)]
     return rendered(
         "review.html",
-        base=value.base[:12],
+        base=value.base_text,
         head=side_text(value.head),
         sections=sections,
         findings=shown,

@@ -133,6 +133,7 @@ def rules(found: Sequence[Rule]) -> str:
                     "name": rule.name,
                     "summary": rule.summary,
                     "severity": rule.severity,
+                    "package": rule.package,
                     "opt_in": rule.opt_in,
                     "needs_application": rule.needs_application,
                     "why": rule.why,

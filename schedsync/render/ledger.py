@@ -67,7 +67,9 @@ def release_intent(released: Sequence[Managed], paused: Sequence[str], for_our_b
     """Write what a release does; ``paused`` and ``for_our_beat`` are the names that lose something by it."""
     lines = [
         f"{_of_sets(released)} will be managed by nobody: {_names(released)}",
-        "Their rows stay as they are, and Beat goes on with them",
+        "Its row stays as it is, and Beat goes on with it"
+        if len(released) == 1
+        else "Their rows stay as they are, and Beat goes on with them",
     ]
     if paused:
         lines.append(

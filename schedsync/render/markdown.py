@@ -16,6 +16,7 @@ from schedsync.core.refusal import Refusal
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.render.words import (
+    DONE,
     Group,
     counted,
     drift_text,
@@ -47,10 +48,6 @@ _ALARMING = frozenset({"fires_at_once", "fires_late", "stops", "never_runs", "mo
 _QUOTED = frozenset({"pause_ends", "taken_over"})
 _HARMLESS = re.compile(r"[A-Za-z0-9_ ,;:.()/+`%→-]*\Z")
 _HEADING = "SS219"
-_DONE = {
-    "create": "created", "update": "updated", "delete": "deleted", "rename": "renamed", "adopt": "adopted",
-    "release": "no longer managed",
-}  # fmt: skip
 
 
 def plan(value: Plan) -> str:
@@ -66,7 +63,7 @@ def plan(value: Plan) -> str:
 
 def review(value: Review) -> str:
     """Write a review as Markdown: for each group of environments what happens, then what is wrong."""
-    head = [f"### Schedules: {code(value.base[:12])} → {code(side_text(value.head))}", ""]
+    head = [f"### Schedules: {code(value.base_text)} → {code(side_text(value.head))}", ""]
     parts: list[str] = []
     for group in value.groups():
         parts += _environment(group)
@@ -113,7 +110,7 @@ def drift(value: Plan) -> str:
 def outcome(value: Outcome, set_name: str, environment: str | None) -> str:
     """Write what an apply did as Markdown."""
     scope = f"set {set_name}" + (f" in {environment}" if environment else "")
-    counts = [f"{count:,} {_DONE[kind]}" for kind, count in value.summary().items() if count]
+    counts = [f"{count:,} {DONE[kind]}" for kind, count in value.summary().items() if count]
     head = [f"### Applied {code(scope)}", "", ", ".join(counts) or "nothing to do", ""]
     if value.unconfirmed:
         head += ["**Committed, but not confirmed:**", "", *(f"- {code(name)}" for name in value.unconfirmed), ""]

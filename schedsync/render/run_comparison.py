@@ -25,7 +25,7 @@ _WHY = {"absent": "not in", "disabled": "disabled in", "completed": "completed i
 
 def text(value: RunComparison, paint: Paint = plain) -> str:
     """Write the verdict, each schedule that differs with its first and last runs, and what was assumed."""
-    lines = [paint(_verdict(value), "bold"), f"  {_window(value)}"]
+    lines = [paint(verdict(value), "bold"), f"  {_window(value)}"]
     for difference in value.differences[:_SHOWN]:
         lines += ["", *_difference(difference, paint)]
     if others := [printable(each.name) for each in value.differences[_SHOWN:]]:
@@ -36,19 +36,20 @@ def text(value: RunComparison, paint: Paint = plain) -> str:
     return "\n".join(lines)
 
 
-def _verdict(value: RunComparison) -> str:
+def verdict(value: RunComparison) -> str:
+    """Return one sentence: for how long how many runs were compared, and how many differ."""
     length = _length(value.end - value.start)
     if value.differences:
         runs = f"{counted(value.in_files, 'run')} in the files, {value.in_source:,} in the source"
         which = f"in {len(value.differences):,} of {counted(value.schedules, 'schedule')}"
         return f"Compared {length}: {runs}; {value.differing:,} differ, {which}."
-    verdict = f"Compared {length}: {counted(value.in_files, 'run')}, none differs"
+    sentence = f"Compared {length}: {counted(value.in_files, 'run')}, none differs"
     limits = []
     if value.messages:
         limits.append(f"{counted(len(value.messages), 'schedule')} would send another message")
     if value.not_compared:
         limits.append(f"{len(value.not_compared):,} could not be compared")
-    return f"{verdict}; but {' and '.join(limits)}." if limits else f"{verdict}."
+    return f"{sentence}; but {' and '.join(limits)}." if limits else f"{sentence}."
 
 
 def _length(length: timedelta) -> str:

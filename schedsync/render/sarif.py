@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from schedsync import __version__
 from schedsync.core.finding import CODES, Finding
-from schedsync.lint import RULES, explained
+from schedsync.lint import RULES, all_rules, explained
+from schedsync.lint.rule import Rule
 from schedsync.render.json_ import dump
 from schedsync.render.words import finding_text, printable
 
@@ -44,13 +45,14 @@ def findings(found: Sequence[Finding]) -> str:
 
 
 def _rule(code: str, severity: str) -> dict[str, Any]:
-    summary = CODES.get(code, code).replace("`", "")
+    rules = all_rules()
+    summary = (rules[code].summary if code in rules else CODES.get(code, code)).replace("`", "")
     return {
         "id": code,
         "shortDescription": {"text": summary},
         "fullDescription": {"text": summary},
-        "helpUri": help_uri(code),
-        "help": _help(code, summary),
+        **({"helpUri": help_uri(code)} if code in CODES else {}),
+        "help": _help(rules.get(code), code, summary),
         "defaultConfiguration": {"level": _LEVELS[severity]},
         "properties": {"problem.severity": _SEVERITIES[severity], "tags": ["schedules"]},
     }
@@ -61,11 +63,11 @@ def help_uri(code: str) -> str:
     return f"{_DOCS}/rules/{code}.md" if code in RULES else f"{_DOCS}/findings.md"
 
 
-def _help(code: str, summary: str) -> dict[str, str]:
+def _help(rule: Rule | None, code: str, summary: str) -> dict[str, str]:
     """Return the page of a rule, which code scanning shows beside the finding; for other codes their meaning."""
-    if code not in RULES:
+    if rule is None:
         return {"text": f"{code}: {summary}"}
-    page = "\n".join(explained(RULES[code]))
+    page = "\n".join(explained(rule))
     return {"text": page, "markdown": page}
 
 

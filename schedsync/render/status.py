@@ -21,9 +21,10 @@ from schedsync.core.status import (
 )
 from schedsync.core.verdict import nobody_leads, wrong_clocks
 from schedsync.render.text import Paint, plain
-from schedsync.render.words import counted, printable
+from schedsync.render.words import DONE, counted, printable
 
 _MOST = 20
+_DONE = {**DONE, "rename_set": "under the set's new name"}
 #: The columns before the text of a line: its label.
 _LABEL = 9
 _COLOURS = {Verdict.OK: "green", Verdict.NOT_OK: "red", Verdict.UNKNOWN: "yellow"}
@@ -147,7 +148,9 @@ def _broker(beat: BeatStatus, paint: Paint) -> str:
 def _apply(apply: LastApply, value: Status) -> str:
     commit = f"@{printable(apply.commit)}" if apply.commit else ""
     environment = f" in {printable(apply.environment)}" if apply.environment else ""
-    counts = ", ".join(f"{count:,} {printable(kind)}" for kind, count in sorted(apply.counts.items()) if count)
+    counts = ", ".join(
+        f"{count:,} {_DONE.get(kind) or printable(kind)}" for kind, count in sorted(apply.counts.items()) if count
+    )
     who = f"{_span(value.at - apply.at)} ago by {printable(apply.who)}"
     return f"{printable(apply.set)}{commit}{environment} {who}" + (f": {counts}" if counts else "")
 

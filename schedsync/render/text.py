@@ -12,6 +12,7 @@ from schedsync.core.refusal import Refusal
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.render.words import (
+    DONE,
     FOLD_FROM,
     Group,
     counted,
@@ -106,7 +107,7 @@ def unmanaged(value: Plan) -> str:
 
 def review(value: Review, paint: Paint = plain) -> str:
     """Write what a change of the files does, environment by environment, and what is wrong."""
-    lines = [paint(f"Review of {printable(side_text(value.head))} against {printable(value.base[:12])}", "bold")]
+    lines = [paint(f"Review: {printable(value.base_text)} → {printable(side_text(value.head))}", "bold")]
     for group in value.groups():
         where = environments_text([one.environment for one in group])
         summary = review_summary_text(group[0])
@@ -231,15 +232,7 @@ def outcome(value: Outcome, paint: Paint = plain) -> str:
         done = "No row changed, the ledger was brought in step" if value.run else "Nothing to do, nothing was written"
         return "\n".join([done, *loaded])
     counts = value.summary()
-    words = {
-        "create": "created",
-        "update": "updated",
-        "delete": "deleted",
-        "rename": "renamed",
-        "adopt": "adopted",
-        "release": "no longer managed",
-    }
-    done = ", ".join(f"{counts[kind]:,} {word}" for kind, word in words.items() if counts[kind])
+    done = ", ".join(f"{counts[kind]:,} {word}" for kind, word in DONE.items() if counts[kind])
     lines = [paint(f"Applied: {done}", "green"), f"run {value.run}"]
     if value.repaired:
         lines.append(f"written back by somebody else and applied again: {_some(value.repaired)}")

@@ -31,6 +31,15 @@ _VERBS = {
     "release": "no longer to manage",
     "delete": "to delete",
 }
+#: What an apply has done, by the kind of change.
+DONE = {
+    "create": "created",
+    "update": "updated",
+    "delete": "deleted",
+    "rename": "renamed",
+    "adopt": "adopted",
+    "release": "no longer managed",
+}
 _LONGEST = 200
 #: Commands that the runners of GitHub and Azure find anywhere in a line.
 RUNNER = re.compile(r"##(?=[a-z]*\[)")

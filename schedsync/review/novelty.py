@@ -23,8 +23,11 @@ class Owners:
         self.lines = lines
 
     def key(self, finding: Finding) -> _Key:
-        """Return what makes a finding the same in two revisions: not its line, and no number that it names."""
-        return finding.code, _NUMBER.sub("", finding.message), self._owner(finding)
+        """Return what makes a finding the same in two revisions: not its line, and no number that it names.
+
+        A finding about several schedules is shown at one of them; it is the same after that one has gone.
+        """
+        return finding.code, _NUMBER.sub("", finding.message), "" if finding.names else self._owner(finding)
 
     def _owner(self, finding: Finding) -> str:
         if finding.location is None:

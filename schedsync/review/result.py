@@ -18,6 +18,8 @@ from schedsync.planning.snapshot import Snapshot
 
 #: The version of the document; see schemas/review.v1.schema.json.
 VERSION = 1
+#: How many digits of a commit's id people read.
+_SHORT = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,25 @@ class EnvironmentReview:
 
 @dataclass(frozen=True)
 class Review:
-    """Two revisions compared: ``head`` is None for the work tree; ``new`` are the findings that ``base`` had not."""
+    """Two revisions compared: ``head`` is None for the work tree; ``new`` are the findings that ``base`` had not.
+
+    ``base_name`` is how the user or CI named the base, None if nobody did.
+    """
 
     base: str
     head: str | None
     environments: Sequence[EnvironmentReview]
     findings: Sequence[Finding]
     new: frozenset[Finding]
+    base_name: str | None = None
+
+    @property
+    def base_text(self) -> str:
+        """The base as people read it: its name, and the first digits of the commit."""
+        short = self.base[:_SHORT]
+        return (
+            short if self.base_name is None or self.base.startswith(self.base_name) else f"{self.base_name} at {short}"
+        )
 
     def shows(self, finding: Finding) -> bool:
         """Say whether a reviewer has to see a finding: it is new, or an error."""
@@ -95,6 +109,7 @@ class Review:
         return {
             "version": VERSION,
             "base": self.base,
+            "base_name": self.base_name,
             "head": self.head,
             "environments": [
                 {

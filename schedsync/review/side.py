@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from schedsync.config import DEFAULT_PATH, Config, read_config
@@ -12,22 +12,28 @@ from schedsync.core.location import Location
 from schedsync.core.sources import Sources, no_sources
 from schedsync.errors import InvalidConfiguration, InvalidSet
 from schedsync.files.bounds import TextBudget
-from schedsync.files.discover import SourceFile, read_files
+from schedsync.files.discover import SourceFile, printable_path, read_files, skipped_submodule
 from schedsync.files.one_file import ReadFile, read_file
 from schedsync.files.progress import Progress, each, silent
 from schedsync.files.schedule_set import ScheduleSet, set_of
 from schedsync.git.repository import Repository, blob_id
+from schedsync.git.sparse import absent_files
+from schedsync.git.submodules import checked_out_submodules, is_within, submodules_of
 from schedsync.git.tree import config_at, read_tree, shown_from
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A set at one side of a comparison: its configuration, what its files say, and where they lie."""
+    """A set at one side of a comparison: its configuration, what its files say, and where they lie.
+
+    ``submodules`` are those among its paths, with their commits; their files are not read.
+    """
 
     config: Config
     reading: ScheduleSet
     path: str
     there: bool = True
+    submodules: Mapping[str, str] = field(default_factory=dict)
 
     def broken(self, environment: str | None) -> frozenset[str]:
         """Return the paths of files that have errors: what they say is not known, or not all of it."""
@@ -55,10 +61,22 @@ def read_work_tree(
     config = read_config(path, repository.root, directory)
     file = config.file and Path(shown_from(repository.root)(repository.inside(config.file).as_posix()))
     config = replace(config, within=repository.root, file=file)
-    here = [base for base in config.paths if base.exists() or base.is_symlink()]
-    files, findings = read_files(here, config.root, config.within, own=config.file)
-    inside = repository.inside(config.paths[0]).as_posix()
-    return Side(config, _read(config, files, findings, sources, progress=progress), inside, bool(here))
+    paths = [repository.inside(base) for base in config.paths]
+    submodules = checked_out_submodules(repository, paths)
+    absent = absent_files(config)
+    here = [base for base in config.paths if base.exists() or base.is_symlink() or base in absent]
+    files, findings = read_files(here, config.root, config.within, own=config.file, enters=False, absent=absent)
+    shown = shown_from(repository.root)
+    findings = _with_submodules(findings, [shown(path) for path in submodules])
+    reading = _read(config, files, findings, sources, repository.algorithm, progress=progress)
+    there = bool(here) and not all(is_within(path, submodules) for path in paths)
+    return Side(config, reading, paths[0].as_posix(), there, submodules)
+
+
+def _with_submodules(findings: Sequence[Finding], paths: Sequence[str]) -> list[Finding]:
+    """Return the findings, with one for each submodule that has none: it is not checked out, or a path is in it."""
+    known = {each.location.path for each in findings if each.location}
+    return [*findings, *(skipped_submodule(path) for path in paths if printable_path(path) not in known)]
 
 
 def read_revision(
@@ -88,8 +106,12 @@ def read_revision(
         config = replace(other.config, paths=inside_paths, root=None)
     # The side that is reviewed must be one set; the other cannot be changed any more.
     files, findings, there = read_tree(tree, config, shown, alone=other is None)
-    inside = PurePosixPath(config.paths[0].as_posix()).as_posix()
-    return Side(config, _read(config, files, findings, sources, other, progress), inside, there)
+    paths = [PurePosixPath(path.as_posix()) for path in config.paths]
+    submodules = submodules_of(repository, commit, paths)
+    findings = _with_submodules(findings, [shown(path) for path in submodules])
+    reading = _read(config, files, findings, sources, repository.algorithm, other, progress)
+    there = there and not all(is_within(path, submodules) for path in paths)
+    return Side(config, reading, paths[0].as_posix(), there, submodules)
 
 
 def _read(
@@ -97,6 +119,7 @@ def _read(
     files: Sequence[SourceFile],
     findings: Sequence[Finding],
     sources: Sources,
+    algorithm: str,
     other: Side | None = None,
     progress: Progress = silent,
 ) -> ScheduleSet:
@@ -108,7 +131,7 @@ def _read(
     reading = each(files, "reading", "files", progress)
 
     def read(file: SourceFile) -> ReadFile:
-        blob = file.blob or blob_id(file.content())
+        blob = file.blob or blob_id(file.content(), algorithm)
         known = at_hand.get((file.path, blob))
         return known or replace(read_file(file, config.environments, budget, sources), blob=blob)
 

@@ -24,15 +24,21 @@ def beat_schedule_names() -> frozenset[str]:
         return frozenset(map(str, names))
 
 
+def celery_app() -> Any:
+    """Return the project's Celery app, None if importing the project has made none."""
+    from celery import current_app
+
+    app: Any = current_app
+    return None if type(app.loader).__name__ == "Loader" else app
+
+
 def beat_schedule() -> BeatSchedule:
     """Return the schedules of the Celery app's settings, with those that its modules add by ``add_periodic_task``.
 
     Django must be set up. Raises WrongUsage if the project has no Celery app, or if its code fails.
     """
-    from celery import current_app
-
-    app: Any = current_app
-    if type(app.loader).__name__ == "Loader":
+    app = celery_app()
+    if app is None:
         hint = "import the Celery app in the project's `__init__.py`, as Celery's guide for Django says"
         raise WrongUsage("the project has no Celery app", hint=hint)
     import_tasks(app)

@@ -34,6 +34,7 @@ from schedsync.models import ApplyLock, EnvironmentBinding, FullPause, ManagedSc
 from schedsync.planning.build import unreadable_entry
 from schedsync.usecases.binding import environment_findings
 from schedsync.usecases.celery_settings import beat_schedule_names
+from schedsync.usecases.registered_tasks import findings_of_rows
 from schedsync.usecases.sources import source_paths
 from schedsync.usecases.unmanaged import unmanaged_findings
 
@@ -210,11 +211,17 @@ def _schedule_rows(using: str) -> Iterator[Finding]:
         repeated = sum(count - 1 for count in Counter(read_values(rows, names)).values())
         if repeated:
             hint = "harmless, but Beat takes longer to load them"
-            yield Finding("SS330", f"{repeated:,} duplicate {kind} rows", hint=hint, severity="info")
+            rows_text = f"{repeated:,} duplicate {kind} {_rows_of(repeated)}"
+            yield Finding("SS330", rows_text, hint=hint, severity="info")
         orphans = unreferenced_rows(using, model).count()
         if orphans:
             hint = "`schedsync doctor --fix` deletes those that schedsync made; others may belong to another app"
-            yield Finding("SS331", f"{orphans:,} {kind} rows that no task uses", hint=hint, severity="info")
+            orphans_text = f"{orphans:,} {kind} {_rows_of(orphans)} that no task uses"
+            yield Finding("SS331", orphans_text, hint=hint, severity="info")
+
+
+def _rows_of(count: int) -> str:
+    return "row" if count == 1 else "rows"
 
 
 def _ledger(observed: Observed) -> Iterator[Finding]:
@@ -247,7 +254,7 @@ def examine(using: str, *, fix: bool = False, lock_timeout: float = 0.0) -> Diag
     fixed = tuple(wait_for_lock(lambda: fix_tables(using), lock_timeout)) if fix else ()
     findings = [*settings_findings(), *database_findings(using)]
     if all(finding.code != "SS310" for finding in findings):
-        findings += unmanaged_findings(using)
+        findings += [*unmanaged_findings(using), *findings_of_rows(using)]
     return Diagnosis(tuple(in_order(findings)), fixed)
 
 
@@ -283,4 +290,4 @@ def _collect(using: str) -> Iterator[str]:
         orphans = set(unreferenced_rows(using, TIMING_MODELS[kind]).values_list("pk", flat=True)) & ids
         if orphans:
             collect_orphans(using, kind, orphans)
-            yield f"deleted {len(orphans):,} orphaned {kind} rows"
+            yield f"deleted {len(orphans):,} orphaned {kind} {_rows_of(len(orphans))}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from schedsync.core.names import natural_order
 from schedsync.errors import Failed
 from schedsync.files.progress import Progress, silent
 from schedsync.importers.draft import Draft, LeftOut, Secret
@@ -58,17 +59,23 @@ def write_drafts(
     if not form.secrets:
         names = {secret.name for secret in secrets}
         gone += [_with_secret(draft) for draft in drafts if draft.name in names]
-    progress("checking each schedule")
-    gone += unreadable(_rest(drafts, gone))
-    rest = _rest(drafts, gone)
     progress("writing")
-    texts, counts = _texts(form, rest, gone)
+    rest = _rest(drafts, gone)
+    files = _written(form, rest, gone)
+    if isinstance(files, str):
+        progress("checking each schedule")
+        gone += unreadable(rest)
+        rest = _rest(drafts, gone)
+        files = _written(form, rest, gone)
+    if isinstance(files, str):
+        raise Failed(f"the text is not what the source holds: {files}", hint="please report this")
+    texts, counts = files
     taken = frozenset(draft.name for draft in rest)
     return Imported(
         texts,
         counts,
         taken,
-        tuple(sorted(gone, key=lambda each: each.name)),
+        tuple(sorted(gone, key=lambda each: natural_order(each.name))),
         tuple(secret for secret in secrets if secret.name in taken),
     )
 
@@ -87,19 +94,22 @@ def _rest(drafts: Sequence[Draft], left_out: Sequence[LeftOut]) -> list[Draft]:
     return [draft for draft in drafts if draft.name not in gone]
 
 
-def _texts(
+def _written(
     form: ImportForm, drafts: Sequence[Draft], left_out: Sequence[LeftOut]
-) -> tuple[dict[str, str], dict[str, int]]:
-    """Return the files' texts and counts; the plainest form is used where a shorter one is not read back alike."""
+) -> tuple[dict[str, str], dict[str, int]] | str:
+    """Return the files' texts and counts, or what is wrong with the plainest form.
+
+    The plainest form is used where a shorter one is not read back alike.
+    """
     ways = ([(folded(drafts), True)] if form.fold else []) + [(list(drafts), True), (list(drafts), False)]
-    problem = None
+    problem = ""
     for entries, lift in ways:
         files = _Files(form, entries)
         texts = files.texts(left_out, lift=lift)
-        problem = next(problems(texts, entries), None)
-        if problem is None:
+        problem = next(problems(texts, entries), "")
+        if not problem:
             return texts, files.counts
-    raise Failed(f"the text is not what the source holds: {problem}", hint="please report this")
+    return problem
 
 
 class _Files:
@@ -123,5 +133,5 @@ class _Files:
         }
 
     def _home(self, left_out: LeftOut) -> str:
-        file = None if left_out.spec is None else self.grouping.file(left_out.spec)
+        file = None if left_out.of is None else self.grouping.file(left_out.of)
         return file if file in self.members else next(iter(self.members))

@@ -10,7 +10,7 @@ from django.utils.timezone import get_default_timezone
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
 from schedsync.database.lock import read_only_transaction
-from schedsync.database.observe import every_entry, observe_rows
+from schedsync.database.observe import every_entry, observe_rows, observe_typed
 from schedsync.files.progress import Progress, silent
 from schedsync.importers.rows import Tables, candidates
 from schedsync.usecases.celery_settings import beat_schedule_names
@@ -46,4 +46,5 @@ def read_tables(using: str, dual_writers: frozenset[str] = frozenset()) -> Table
     """Return all rows, and what the ledger says of them."""
     with database_errors(using), read_only_transaction(using):
         rows, managed = list(observe_rows(using).rows.values()), every_entry(using)
-    return Tables(rows, managed, now(), get_default_timezone(), dual_writers)
+        typed = observe_typed(using)
+    return Tables(rows, managed, now(), get_default_timezone(), dual_writers, typed)

@@ -9,8 +9,9 @@ from django.utils.timezone import get_default_timezone
 
 from schedsync.database.clock import now
 from schedsync.files.progress import Progress, silent
+from schedsync.importers.celery_settings import BeatSchedule
 from schedsync.importers.rows import Tables
-from schedsync.importers.settings_entries import entry_candidates
+from schedsync.importers.settings_entries import EntryCandidates, entry_candidates
 from schedsync.usecases.celery_settings import beat_schedule
 from schedsync.usecases.import_ import Imported, ImportForm, write_drafts
 from schedsync.usecases.import_database import read_tables
@@ -45,6 +46,11 @@ def import_settings(
     found = entry_candidates(read, tables, patterns)
     imported = write_drafts(found.drafts, found.left_out, form or ImportForm(), progress)
     progress("writing the patch")
+    return with_patch(read, found, imported)
+
+
+def with_patch(read: BeatSchedule, found: EntryCandidates, imported: Imported) -> SettingsImport:
+    """Return the files with the patch for the entries in them, and what is to be said of their rows."""
     tasks = {schedule.name: schedule.spec.task for schedule in read.schedules if schedule.name in imported.names}
     return SettingsImport(
         imported,

@@ -11,7 +11,7 @@ from schedsync.core.change import Change
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.schedule import Desired
-from schedsync.lint import RULES, lint
+from schedsync.lint import all_rules, lint
 from schedsync.lint.rule import Context, Options
 from schedsync.planning.build import Surroundings, build_plan
 from schedsync.planning.notices import folded
@@ -53,7 +53,7 @@ def _masked_notices(desired: Desired, wanted: Desired) -> Iterator[Finding]:
 
 
 def _about_the_application(config: Config) -> Options:
-    codes = tuple(rule.code for rule in RULES.values() if rule.needs_application and rule.chosen(config.lint))
+    codes = tuple(rule.code for rule in all_rules().values() if rule.needs_application and rule.chosen(config.lint))
     return replace(config.lint, select=codes, extend_select=())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +12,13 @@ from schedsync.core.finding import Finding, in_order, naming_environments
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.core.sources import no_sources
 from schedsync.errors import WrongUsage
+from schedsync.files.discover import printable_path
 from schedsync.files.one_file import ReadFile
 from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, combine
-from schedsync.git.repository import Repository, open_repository
-from schedsync.lint import lint_each, lint_whole
+from schedsync.git.range import range_of
+from schedsync.git.repository import open_repository
+from schedsync.lint import lint_each, lint_packages, lint_whole
 from schedsync.lint.rule import Context
 from schedsync.review.novelty import Owners, new_findings
 from schedsync.review.result import EnvironmentReview, Request, Review
@@ -30,7 +32,8 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     """
     sources = request.snapshot.source if request.snapshot else no_sources
     with open_repository(request.directory or Path(request.path or DEFAULT_PATH)) as repository:
-        base, head = compared(repository, request)
+        compared = range_of(repository, request.base, request.head)
+        base, head = compared.base, compared.head
         if head is None:
             after = read_work_tree(repository, request.path, sources, progress, request.directory)
         else:
@@ -39,8 +42,7 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
             )
         before = read_revision(repository, base, request.path, sources, after, progress, request.directory)
     if not before.there and not after.there:
-        hint = "give the directory of the schedules as `--path`"
-        raise WrongUsage(f"there are no files at `{after.path}` on either side", hint=hint)
+        raise _nothing_there(before, after)
     environment = after.config.chosen(request.environment)
     chosen: Sequence[str | None] = [environment] if environment else after.config.environments or [None]
     from schedsync.planning.snapshot import check_set
@@ -50,19 +52,46 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
         check_set(request.snapshot, after.config.set)
     comparison = _Comparison(request, before, after, now)
     comparison.add(configuration(before, after, now))
+    comparison.add(_moved_submodules(before, after))
+    comparison.add(_pointers(before, after))
     for name in chosen:
         progress(f"comparing {name}" if name else "comparing")
         comparison.compare(name)
     named = naming_environments(comparison.by_environment)
     findings = in_order(named.get(finding, finding) for finding in comparison.findings)
     new = frozenset(named.get(finding, finding) for finding in comparison.new)
-    return Review(base, head, tuple(comparison.reviews), tuple(findings), new)
+    return Review(base, head, tuple(comparison.reviews), tuple(findings), new, compared.base_name)
 
 
-def compared(repository: Repository, request: Request) -> tuple[str, str | None]:
-    """Return the ids of the two commits that a request names; None for the work tree."""
-    head = repository.commit(request.head) if request.head else None
-    return repository.commit(request.base) if request.base else repository.merge_base(head), head
+def _nothing_there(before: Side, after: Side) -> WrongUsage:
+    modules = [*after.submodules, *before.submodules]
+    if modules:
+        message = (
+            f"`{after.path}` is in the submodule `{printable_path(modules[0])}`, whose files a review does not read"
+        )
+        return WrongUsage(message, hint="run `schedsync review` in the submodule")
+    hint = "give the directory of the schedules as `--path`"
+    return WrongUsage(f"there are no files at `{after.path}` on either side", hint=hint)
+
+
+def _moved_submodules(before: Side, after: Side) -> Iterator[Finding]:
+    """Yield an error for each submodule that is at another commit on the other side: an apply reads its files."""
+    for path in sorted({*before.submodules, *after.submodules}):
+        old, new = (side.submodules.get(path, "none")[:12] for side in (before, after))
+        if old != new:
+            message = f"the submodule `{printable_path(path)}` moves from {old} to {new}: its files are not compared"
+            hint = "review it in its own repository, or keep the schedules in this one"
+            yield Finding("SS165", message, after.place, hint)
+
+
+def _pointers(before: Side, after: Side) -> Iterator[Finding]:
+    """Yield an error for each file that only the base has as a pointer of Git LFS: nothing of it was compared."""
+    old, new = (
+        {each.location: each for each in side.reading.findings if each.code == "SS114"} for side in (before, after)
+    )
+    for place in (place for place in old if place not in new):
+        message = "a Git LFS pointer before the change: its schedules are not compared"
+        yield Finding("SS114", message, place, "a review can only read files that are outside of Git LFS")
 
 
 class _Comparison:
@@ -136,7 +165,8 @@ class _Comparison:
         return findings
 
     def _together(self, reading: ScheduleSet, desired: Desired) -> list[Finding]:
-        return lint_whole(self._context(tuple(desired.schedules.values())), reading.ignores)
+        context = self._context(tuple(desired.schedules.values()))
+        return [*lint_packages(context.options, reading.ignores), *lint_whole(context, reading.ignores)]
 
     def _context(self, schedules: Sequence[Schedule]) -> Context:
         # The head's rules judge both sides, so that switching a rule on makes no old finding new.

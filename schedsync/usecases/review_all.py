@@ -13,11 +13,12 @@ from schedsync.core.location import Location
 from schedsync.errors import WrongUsage
 from schedsync.files.configurations import sets_below
 from schedsync.files.progress import Progress, silent
+from schedsync.git.range import Range, range_of
 from schedsync.git.repository import open_repository
 from schedsync.git.sets import sets_at
 from schedsync.git.tree import shown_from
 from schedsync.review.result import Request, Review
-from schedsync.usecases.review import compared, review
+from schedsync.usecases.review import review
 
 
 def reviews(
@@ -29,7 +30,8 @@ def reviews(
     """
     start = Path(request.path or ".")
     with open_repository(start) as repository:
-        base, head = compared(repository, request)
+        compared = range_of(repository, request.base, request.head)
+        base, head = compared.base, compared.head
         inside, shown = repository.inside(start), shown_from(repository.root)
         before = {Path(shown(str(directory))) for directory in sets_at(repository, base, inside)}
         if head is None:
@@ -42,7 +44,7 @@ def reviews(
         if directory in after:
             yield directory, _Reviewed(replace(request, path=None, directory=directory), now, progress)
         else:
-            yield directory, _Gone(base, head, directory)
+            yield directory, _Gone(compared, directory)
 
 
 def _below(start: Path) -> list[Path]:
@@ -65,8 +67,8 @@ class _Reviewed:
 class _Gone:
     """The review of a set whose configuration the change removes."""
 
-    def __init__(self, base: str, head: str | None, directory: Path) -> None:
-        self.base, self.head, self.directory = base, head, directory
+    def __init__(self, compared: Range, directory: Path) -> None:
+        self.compared, self.directory = compared, directory
 
     def __call__(self) -> Review:
         finding = Finding(
@@ -76,4 +78,6 @@ class _Gone:
             "to delete the rows keep the configuration, delete the schedules, and apply with `--allow-empty`",
             "warning",
         )
-        return Review(self.base, self.head, (), (finding,), frozenset((finding,)))
+        return Review(
+            self.compared.base, self.compared.head, (), (finding,), frozenset((finding,)), self.compared.base_name
+        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from schedsync.calendar.load import Window
@@ -15,6 +14,7 @@ from schedsync.core.schedule import Schedule, Spec, differing
 from schedsync.core.timing import Interval, clock_text
 from schedsync.planning.snapshot import Snapshot, masked_spec
 from schedsync.usecases.compare_sources import Source
+from schedsync.usecases.selection import check_patterns, is_selected
 
 #: The fields of a message; the others say when it is sent, or are for people.
 _MESSAGE = frozenset(
@@ -27,13 +27,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class CompareRequest:
-    """Which runs to compare: the window, a pattern of names or None, and how many runs of a schedule to list.
+    """Which runs to compare: the window, patterns of names if any, and how many runs of a schedule to list.
 
     ``snapshot`` knows the last runs.
     """
 
     window: Window
-    name: str | None = None
+    patterns: tuple[str, ...] = ()
     most: int = LAST
     snapshot: Snapshot | None = None
 
@@ -52,9 +52,11 @@ def compare(source: Source, request: CompareRequest) -> RunComparison:
         rows = request.snapshot.observed.rows.values()
         last_runs |= {row.name: last for row in rows if (last := row.last_run_at or row.date_changed)}
     window = replace(request.window, last_runs=last_runs)
-    files, others = _named(source.files, request.name), _named(source.schedules, request.name)
+    unread = [item.name for item in source.not_compared]
+    check_patterns([*source.files, *source.schedules, *unread], request.patterns)
+    files, others = (_selected(each, request) for each in (source.files, source.schedules))
     result = compare_runs(files, others, window, request.most)
-    not_compared = [item for item in source.not_compared if _matches(item.name, request.name)]
+    not_compared = [item for item in source.not_compared if is_selected(item.name, request.patterns)]
     missing = {item.name for item in not_compared}
     return replace(
         result,
@@ -67,12 +69,8 @@ def compare(source: Source, request: CompareRequest) -> RunComparison:
     )
 
 
-def _named(schedules: Mapping[str, T], name: str | None) -> dict[str, T]:
-    return {key: schedule for key, schedule in schedules.items() if _matches(key, name)}
-
-
-def _matches(key: str, name: str | None) -> bool:
-    return name is None or fnmatchcase(key, name)
+def _selected(schedules: Mapping[str, T], request: CompareRequest) -> dict[str, T]:
+    return {name: schedule for name, schedule in schedules.items() if is_selected(name, request.patterns)}
 
 
 def _messages(

@@ -35,16 +35,21 @@ from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan, drift_only, row_id_of
 from schedsync.usecases.binding import bind_at_apply
 from schedsync.usecases.celery_settings import beat_schedule_names
+from schedsync.usecases.registered_tasks import findings_of_files
 from schedsync.usecases.required_plan import plan_required
 from schedsync.usecases.sources import sources_in_settings
 from schedsync.usecases.target import Files, Target, files_of, plan_request
 
 _TRIES = 3
 _NOTHING = Assertion()
+#: Findings about names that some databases take for one.
+_GUESSED = ("SS142", "SS147")
 
 
-def plan(target: Target) -> Plan:
+def plan(target: Target, *, asks_tasks: bool = False) -> Plan:
     """Compare the files with the database, without writing anything.
+
+    ``asks_tasks`` imports the application's tasks, and names those in the files that it does not register.
 
     Raises InvalidSet where the files have errors or a source gives no values, WrongUsage where an environment must be
     chosen, Unavailable where the database does not answer or is not migrated, Stale where the set was applied again and
@@ -52,10 +57,12 @@ def plan(target: Target) -> Plan:
     """
     files = files_of(target, sources_in_settings())
     dual_writers, controls = beat_schedule_names(), controls_in_settings()
+    unregistered = findings_of_files(files, target.config, now()) if asks_tasks else []
     with database_errors(target.using):
         request, last, observed, same = _observe(target, files)
         surroundings = Surroundings(last, dual_writers, controls, same)
         result = build_plan(request, files.desired, _unless_asked(files.findings, same), observed, surroundings, now())
+        result = replace(result, notices=(*unregistered, *result.notices))
         if elsewhere := refusals_of(target.using, result.binding.environment):
             result = replace(result, refusals=(*elsewhere, *result.refusals))
         pause = full_pause(target.using)
@@ -84,7 +91,7 @@ def _observe(target: Target, files: Files) -> tuple[PlanRequest, Binding | None,
 
 def _unless_asked(findings: Sequence[Finding], same: SameNames | None) -> list[Finding]:
     """Return the findings without guesses at collations, where the database itself was asked."""
-    return [finding for finding in findings if same is None or finding.code != "SS147"]
+    return [finding for finding in findings if same is None or finding.code not in _GUESSED]
 
 
 def _with_editors(using: str, plan: Plan) -> Plan:

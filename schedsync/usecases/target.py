@@ -17,6 +17,7 @@ from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, read_set, resolve_set
 from schedsync.git.origin import ancestry, revision
 from schedsync.git.repository import root_of
+from schedsync.git.sparse import absent_files
 from schedsync.git.work_tree import FilesRead
 from schedsync.planning.build import PlanRequest, refused_by_celery
 
@@ -70,7 +71,7 @@ def desired_of(
     ``note`` gets each file that is read. Raises InvalidSet where the files have errors or nothing knows the values of
     a source, WrongUsage where they differ by environment and none is chosen.
     """
-    files = read_set(target.config, target.progress, note, sources)
+    files = read_set(target.config, target.progress, note, sources, absent_files(target.config, note))
     target.progress("comparing")
     environment = target.config.chosen(target.environment)
     if environment is None and files.by_environment:

@@ -12,7 +12,8 @@ from schedsync.core.schedule import Schedule
 from schedsync.core.sources import no_sources
 from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import read_set, resolve_set
-from schedsync.lint import lint
+from schedsync.git.sparse import absent_files
+from schedsync.lint import lint, lint_packages
 from schedsync.lint.rule import Context
 from schedsync.planning import controls
 from schedsync.planning.allowances import ended
@@ -42,8 +43,9 @@ def validate(
     """
     if snapshot is not None:
         check_set(snapshot, config.set)
-    files = read_set(config, progress, sources=snapshot.source if snapshot else no_sources)
+    files = read_set(config, progress, sources=snapshot.source if snapshot else no_sources, absent=absent_files(config))
     common = [*files.findings, *ended(config.allowances, now, config.place)]
+    common += lint_packages(config.lint, files.ignores)
     by_environment: dict[str | None, list[Finding]] = {}
     application = snapshot.application if snapshot else None
     names: set[str] = set()

@@ -26,6 +26,7 @@ class Shop:
 
     root: Path
     environment: dict[str, str]
+    app: str = "shop"
 
     def write(self, text: str, name: str = "schedules/shop.yaml") -> None:
         path = self.root / name
@@ -44,7 +45,7 @@ class Shop:
     def process(self, *words: str, name: str | None = None) -> Iterator[subprocess.Popen[bytes]]:
         with (self.root / f"{name or words[0]}.log").open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "--app", "shop", *words],
+                [sys.executable, "-m", "celery", "--app", self.app, *words],
                 cwd=self.root, env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         try:

@@ -163,7 +163,7 @@ def computed(directory: Path) -> None:
     schedules = wanted()
     started = time.perf_counter()
     load = load_of(schedules, Window.of(WEEK), slots)
-    note(directory, "computed", time.perf_counter() - started, sum(load.total))
+    note(directory, "computed", time.perf_counter() - started, load.in_all())
 
 
 def stepped(directory: Path) -> None:

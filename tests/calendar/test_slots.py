@@ -113,7 +113,9 @@ def test_the_load_counts_what_celery_would_start(timings: list[Timing], start: d
     schedules = [schedule(str(number), timing, queue=f"q{number % 2}") for number, timing in enumerate(timings)]
     end = start + timedelta(days=3)
 
-    load = load_of(schedules, Window.of(start, minutes=3 * 1440), slots)
+    last_runs = {each.name: start for each in schedules}
+    load = load_of(schedules, Window.of(start, minutes=3 * 1440, last_runs=last_runs), slots)
+    unknown = load_of(schedules, Window.of(start, minutes=3 * 1440), slots)
 
     expected: Counter[int] = Counter()
     for timing in timings:
@@ -121,6 +123,8 @@ def test_the_load_counts_what_celery_would_start(timings: list[Timing], start: d
         celerys = iter(lambda state=[after], timing=timing: _step(state, timing), None)
         expected.update((slot - start) // timedelta(minutes=1) for slot in takewhile(lambda slot: slot < end, celerys))
     assert {index: count for index, count in enumerate(load.total) if count} == dict(expected)
+    assert (load.in_all(), load.first_day()) == (unknown.in_all(), unknown.first_day())
+    assert [load.in_all(queue) for queue in load.queues] == [unknown.in_all(queue) for queue in unknown.queues]
 
 
 def _step(state: list[datetime], timing: Timing) -> datetime:
@@ -146,7 +150,8 @@ instants = st.one_of(
 def test_a_load_begins_and_ends_with_its_schedule(
     timing: Timing, start_at: datetime | None, expires_at: datetime | None, one_off: bool
 ) -> None:
-    window = Window.of(START, START + timedelta(hours=5, seconds=7), minutes=3 * 1440)
+    since = START + timedelta(hours=5, seconds=7)
+    window = Window.of(START, since, minutes=3 * 1440, last_runs={"x": since})
     made = schedule("x", timing, start_at=start_at, expires_at=expires_at, one_off=one_off)
 
     load = load_of([made], window, slots)
@@ -170,8 +175,9 @@ def test_the_worst_minutes_name_who_starts_in_them() -> None:
             schedule("off", cron("0 12 * * *"), enabled=False),
             schedule("later", cron("0 12 * * *"), start_at=datetime(2026, 11, 23, 12, 1, tzinfo=timezone.utc)),
             schedule("ended", cron("0 12 * * *"), expires_at=datetime(2026, 11, 23, 12, tzinfo=timezone.utc)),
+            schedule("unknown", Interval(3600 * 10**6)),
         ],
-        Window.of(START),
+        Window.of(START, last_runs={"tick": START}),
         slots,
     )
 
@@ -182,6 +188,30 @@ def test_the_worst_minutes_name_who_starts_in_them() -> None:
     )  # fmt: skip
     assert sorted(load.queues) == ["(default)", "reports"]
     assert sum(load.queues["reports"]) == 7
+
+
+def test_no_minute_is_made_up_for_intervals_that_never_ran() -> None:
+    hour = Interval(3600 * 10**6)
+    ahead = START + timedelta(hours=7)
+    schedules = [
+        *(schedule(f"sync-{number}", hour, queue="sync") for number in range(18)),
+        schedule("once", hour, one_off=True),
+        schedule("steady", Interval(30 * 10**6)),
+        schedule("starts", hour, start_at=ahead),
+        schedule("nightly", cron("0 7 * * *")),
+    ]
+    window = Window.of(START)
+
+    load = load_of(schedules, window, slots)
+
+    assert (load.peaks(1, slots)[0].at, load.worst) == (ahead, 4)
+    busiest = {each.name: load.busiest(shape_of(each, window), slots) for each in schedules[18:]}
+    assert (busiest["once"], busiest["starts"], busiest["nightly"]) == (None, (ahead, 3), (ahead, 3))
+    assert load.busiest(shape_of(schedules[0], window), slots) is None
+    assert {queue: (each.a_day, each.in_all, len(each.names)) for queue, each in load.unplaced.items()} == {
+        "sync": (18 * 23, 18 * 167, 18), "(default)": (1, 1, 1),
+    }  # fmt: skip
+    assert load.in_all("sync") == 18 * 167
 
 
 @pytest.mark.parametrize(

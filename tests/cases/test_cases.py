@@ -65,7 +65,10 @@ SAID: dict[str, list[str]] = {
         "4:30 info SS202 2027-10-31 02:00 to 03:00 occurs twice in Europe/Belgrade: nothing runs the second time"
         " -> where each hour must have its runs, set `timezone: UTC` or use `every`",
     ],
-    "dow-step-text": [],
+    "dow-step-text": [
+        "3:25 warning SS204 every 2 days does not divide the week: the last step lasts 1"
+        " -> use `every: 2d` for an even period, or name the days",
+    ],
     "nel-location": [],
     "use-tz-off-apply": [],
     "holds-notags": [],

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
 from schedsync.cli import GROUPS, main
@@ -34,7 +35,7 @@ def test_verbs_are_listed_by_groups(command: Callable[..., Done]) -> None:
     listed = sections(command("--help").out)
 
     assert {heading: listed[heading] for heading in GROUPS} == {
-        "Start": ["import", "doctor"],
+        "Start": ["init", "import", "doctor"],
         "Change": ["validate", "review", "forecast", "plan", "apply"],
         "Look": ["status", "drift"],
         "Act": ["pause", "resume"],
@@ -51,7 +52,7 @@ def test_help_says_in_three_lines_where_to_begin(command: Callable[..., Done]) -
 
     assert [line.split()[:2] for line in begin] == [
         ["schedsync", "doctor"],
-        ["schedsync", "import"],
+        ["schedsync", "init"],
         ["schedsync", "validate"],
         ["schedsync", "plan"],
     ]
@@ -136,3 +137,9 @@ def test_a_verb_without_django_ignores_the_settings_before_it(files: Project) ->
     files.schedules(ONE)
 
     assert files.command("--settings", "nowhere.settings", "validate").code == 0
+
+
+def test_no_help_holds_a_formula_or_a_default_in_brackets() -> None:
+    texts = {name: command.get_help(click.Context(command)) for name, command in main.commands.items()}
+
+    assert [name for name, text in texts.items() if re.search(r"\[[^\]]*x[<>]=|\[default: \(", text)] == []

@@ -55,7 +55,6 @@ def test_a_name_that_a_row_has_for_the_database_is_refused(general_ci: Project, 
     takes_for_one = connections[project.using].vendor == "mysql"
     project.schedules(schedule(present))
     assert project.apply().code == 0
-    # Names that differ only in case are an error within the files, so nobody manages the row of the other name.
     ManagedSchedule.objects.all().delete()
     project.schedules(schedule(new))
     done = project.apply()
@@ -68,15 +67,51 @@ def test_a_name_that_a_row_has_for_the_database_is_refused(general_ci: Project, 
     assert f"`{new}` and `{present}` are one name for this database" in project.plan().out
 
 
-def test_two_new_names_that_are_one_for_the_database_are_refused(general_ci: Project) -> None:
+@pytest.mark.parametrize(("new", "present", "code"), [("caf\u00e9", "cafe", "SS147"), ("cafe", "Cafe", "SS142")])
+def test_two_new_names_that_are_one_for_the_database_are_refused(
+    general_ci: Project, new: str, present: str, code: str
+) -> None:
     project = general_ci
-    project.schedules(schedule("cafe") + schedule("caf\u00e9"))
+    project.schedules(schedule(present) + schedule(new))
+    planned, done = project.plan(), project.apply()
+
+    assert code not in planned.out + planned.err + done.out + done.err
+    if connections[project.using].vendor == "mysql":
+        assert (done.code, f"`{new}` and `{present}` are one name for this database" in done.err) == (3, True)
+    else:
+        assert done.code == 0, done.err
+        assert set(PeriodicTask.objects.values_list("name", flat=True)) == {new, present}
+
+
+def test_where_case_matters_both_names_go_on(project: Project) -> None:
+    if connections[project.using].vendor == "mysql":
+        return
+    project.schedules(schedule("Cafe") + schedule("cafe"))
+    assert project.apply().code == 0
+    rows = dict(PeriodicTask.objects.values_list("name", "pk"))
+    project.schedules(
+        "  Cafe: {task: t, every: 1m, renamed_from: cafe}\n  CAFE: {task: t, every: 1m, renamed_from: Cafe}\n"
+    )
+    refused = project.apply()
+    project.schedules(
+        "  cAfe: {task: t, every: 1m, renamed_from: cafe}\n  CAFE: {task: t, every: 1m, renamed_from: Cafe}\n"
+    )
     done = project.apply()
 
-    if connections[project.using].vendor == "mysql":
-        assert (done.code, "`caf\u00e9` and `cafe` are one name for this database" in done.err) == (3, True)
-    else:
-        assert (done.code, "SS147" in done.out + done.err) == (0, False)
+    assert (refused.code, "SS146" in refused.out + refused.err) == (1, True)
+    assert done.code == 0, done.err
+    assert dict(PeriodicTask.objects.values_list("name", "pk")) == {"cAfe": rows["cafe"], "CAFE": rows["Cafe"]}
+
+
+def test_where_the_database_cannot_be_asked_case_is_taken_for_equal(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("schedsync.usecases.sync.same_names", lambda *_: None)
+    project.schedules(schedule("Cafe") + schedule("cafe") + schedule("other"))
+    done = project.apply()
+
+    assert (done.code, "`cafe` and `Cafe` are one name for this database" in done.err) == (3, True), done.err
+    assert "SS142" in project.plan().out
 
 
 def test_trailing_blanks_count_as_the_database_counts_them(general_ci: Project) -> None:

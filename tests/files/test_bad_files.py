@@ -192,11 +192,13 @@ def test_a_duplicate_name_in_two_files_names_both_places(files: Project) -> None
     ]
 
 
-def test_names_that_differ_only_in_case_are_a_finding(files: Project) -> None:
+def test_names_that_differ_only_in_case_are_a_warning(files: Project) -> None:
     files.write(EVERY, "schedules/a.yaml")
-    files.write(EVERY.replace("  a:", "  A:"), "schedules/b.yaml")
+    files.write(EVERY.replace("  a:", "  A:").replace("every: 5m", "every: 6m"), "schedules/b.yaml")
+    code, findings = validated(files)
 
-    assert [finding["code"] for finding in validated(files)[1]] == ["SS142"]
+    assert (code, [(finding["code"], finding["severity"]) for finding in findings]) == (0, [("SS142", "warning")])
+    assert "2 schedules in 2 files" in files.validate().err
 
 
 def test_hidden_and_other_files_are_passed_over(files: Project) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -9,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from schedsync.core.observed import Managed, Problem, Row
+from schedsync.core.observed import Managed, Problem, Row, Typed
 from schedsync.core.schedule import Spec, canonical_json
 from schedsync.core.timing import Clocked, Interval, crontab, solar
 from schedsync.errors import WrongUsage
@@ -20,6 +22,7 @@ from schedsync.importers.layout import file_text
 from schedsync.importers.read_back import problems, unreadable
 from schedsync.importers.rows import Tables, candidates
 from schedsync.importers.spelling import fields_of
+from schedsync.usecases.import_ import ImportForm, write_drafts
 from tests.conftest import NOW
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -229,6 +232,47 @@ def test_rows_are_left_out_with_a_reason() -> None:
         "past": "completed, its time has passed",
         "dup": "its name differs only in case from `Dup`",
     }
+
+
+def test_names_are_in_the_order_of_people() -> None:
+    names = ["sync-10", "Mail", "sync-2", "load", "sync-2b", "news", "7"]
+    drafts = [draft(name, Spec("t", QUARTER, args=f'["{name}"]', kwargs='{"x":1}')) for name in names]
+    family = [draft(f"{name}-full", Spec("t", QUARTER, args=f'["{name}"]')) for name in ("v10", "v9", "v1")]
+
+    assert re.findall(r"^  \"?(\S+?)\"?:$", text_of(drafts).partition("schedules:")[2], re.MULTILINE) == [
+        "7", "load", "Mail", "news", "sync-2", "sync-2b", "sync-10",
+    ]  # fmt: skip
+    assert folded(family)[0].fields["for_each"] == {"value": ["v1", "v9", "v10"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "written"),
+    [
+        ('{"b": {"d": 1, "c": 2}, "a": [3]}', None, {"a": [3], "b": {"c": 2, "d": 1}}),
+        ('{"b": {"d": 1, "c": 2}, "a": [3]}', '{ "b":{"d":1,"c":2},\n"a":[3]}\n', {"b": {"d": 1, "c": 2}, "a": [3]}),
+        ('{"b": 1, "a": 2}', '{"b": 1, "a": 3}', {"a": 2, "b": 1}),
+        ('{"b": 1, "a": 2}', "no JSON", {"a": 2, "b": 1}),
+    ],
+)
+def test_keys_keep_the_order_in_which_they_were_typed(text: str, typed: str | None, written: dict[str, Any]) -> None:
+    spec = Spec("t", QUARTER, kwargs=canonical_json(json.loads(text)))
+    fields = fields_of(spec, BERLIN, None if typed is None else Typed("t", None, "[]", typed, "{}"))
+
+    assert json.dumps(fields["kwargs"]) == json.dumps(written)
+
+
+def test_a_broken_row_is_listed_in_the_file_of_its_application() -> None:
+    rows = [
+        Row(1, "a", Spec("apps.billing.tasks.a", QUARTER)),
+        Row(2, "b", Spec("apps.shop.tasks.b", QUARTER)),
+        Row(3, "broken", None, problems=(Problem("SS320", "no schedules"),)),
+    ]
+    typed = {3: Typed("apps.shop.tasks.other", None, "[]", "{}", "{}")}
+    found = candidates(Tables(rows, [], NOW, BERLIN, typed=typed), ())
+    form = ImportForm(by="app", in_one=False)
+    texts = write_drafts(found.drafts, found.left_out, form).texts
+
+    assert [name for name, text in texts.items() if "# - `broken`: broken, no schedules\n" in text] == ["shop.yaml"]
 
 
 def test_names_and_globs_choose_rows() -> None:

@@ -57,6 +57,18 @@ def test_the_row_says_what_the_settings_do_not() -> None:
     assert entries({"a": entry(), "b": entry(enabled=False)}, Row(1, "a", row), Row(2, "b", row)).stopped == ["a"]
 
 
+def test_keys_keep_the_order_of_the_settings() -> None:
+    options = {"headers": {"z": 1, "y": 2}}
+    read = entries({"a": entry(args=({"b": 1, "a": (2,)},), kwargs={"tenant": "x", "full": True}, options=options)})
+    fields = read.drafts[0].fields
+
+    assert [list(fields["args"][0]), list(fields["kwargs"]), list(fields["headers"])] == [
+        ["b", "a"],
+        ["tenant", "full"],
+        ["z", "y"],
+    ]
+
+
 def test_entries_are_left_out_with_a_reason() -> None:
     settings = {
         "good": entry(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from datetime import timedelta
 from pathlib import Path
@@ -68,13 +69,60 @@ CASES: list[tuple[str, str, list[str]]] = [
      ["SS201 2027-10-03 02:15 does not exist in Australia/Lord_Howe: it runs at 02:45"]),
     ("minutes that don't divide", 'a: {task: t, crontab: "*/7 * * * *"}',
      ["SS204 every 7 minutes does not divide the hour: the last step lasts 4"]),
+    *((text, f"a: {{task: t, crontab: {text}}}", [f"SS204 {message}"]) for text, message in (
+        ('"*/40 * * * *"', "every 40 minutes does not divide the hour: the last step lasts 20"),
+        ('"*/45 * * * *"', "every 45 minutes does not divide the hour: the last step lasts 15"),
+        ('"0 */13 * * *"', "every 13 hours does not divide the day: the last step lasts 11"),
+        ('"0 9 */2 * *"', "every 2 days starts again on day 1 of each month: the last step lasts 1 to 2"),
+        ('"0 9 */5 * *"', "every 5 days starts again on day 1 of each month: the last step lasts 1 to 5"),
+        ('"0 9 1 */5 *"', "every 5 months does not divide the year: the last step lasts 2"),
+        ('"0 9 1 */7 *"', "every 7 months does not divide the year: the last step lasts 5"),
+        ('"0 9 * * */2"', "every 2 days does not divide the week: the last step lasts 1"),
+        ('"0 9 * * */4"', "every 4 days does not divide the week: the last step lasts 3"),
+        ('"H/7 9-17 * * *"', "every 7 minutes does not divide the hour: the last step lasts 11"),
+        ('"0 H/5 * * *"', "every 5 hours does not divide the day: the last step lasts 9"),
+        ('"0 H/20 * * *"', "every 20 hours does not divide the day: the last step lasts 24"),
+        ('"0 9 H/9 * *"', "every 9 days starts again on day 4 of each month: the last step lasts 10 to 13"),
+        ('{minute: "*/7"}', "every 7 minutes does not divide the hour: the last step lasts 4"),
+        ('{minute: 0, hour: 9, day_of_week: "*/3"}', "every 3 days does not divide the week: the last step lasts 1"),
+    )),
+    *((text, f'a: {{task: t, crontab: "{text}"}}', []) for text in (
+        "0,40 * * * *", "*/20 * * * *", "H/15 * * * *", "0 8-18/3 * * *", "5-59/9 * * * *", "0 9 1 */4 *",
+        "0 9 * * 1,3,5", "0 9 1-31/1 * *", "0 9 */1 * */1", "@hourly", "0 6,13,20 * * *", "H(0-29)/7 * * * *",
+    )),
+    *((f"days {days}", f'a: {{task: t, crontab: "0 9 {days} *"}}', [f"SS225 {message}"]) for days, message in (
+        ("31 *", "day 31 does not exist in February, April, June, September and November: nothing runs for it then"),
+        ("15,30 *", "day 30 does not exist in February: nothing runs for it then"),
+        ("30,31 *", "day 30 does not exist in February: nothing runs for it then"),
+        ("31 1-4", "day 31 does not exist in February and April: nothing runs for it then"),
+        ("29-31 *", "day 29 exists in February only in leap years"),
+        ("29 feb", "day 29 exists in February only in leap years"),
+        ("28,31 6,9,12", "day 31 does not exist in June and September: nothing runs for it then"),
+    )),
+    *((f"days {days}", f'a: {{task: t, crontab: "0 9 {days}"}}', []) for days in (
+        "28-31 * *", "20-31 * *", "31 1,3,5,7,8,10,12 *", "29,30 3-12 *", "1,15,28 * *", "H * *", "29-31 * mon",
+    )),
+    *((f"{days} on a weekday", f'a: {{task: t, crontab: "0 9 {days} * {weekday}"}}', [])
+      for days, weekday in (("1-7", "mon"), ("8-14", "tue"), ("25-31", "fri"), ("1-3", "mon-fri"), ("7,1-6", "1,2"))),
+    *((f"{days} and a weekday", f'a: {{task: t, crontab: "0 9 {days} * {weekday}"}}',
+       [f"SS203 day of month `{days}` and day of week `{number}` must both match"])
+      for days, weekday, number in (("1", "mon", "1"), ("1-8", "mon", "1"), ("1,3", "fri", "5"), ("1,15", "sun", "0"))),
     ("an interval in microseconds", "a: {task: t, every: 250us, expires_after: 1s}",
-     ["SS205 every 250us: Beat cannot send that often, only a few thousand messages a second at most",
-      "SS208 `expires_after: 1s` is longer than the 1s to the next run"]),
+     ["SS205 every 250us: Beat cannot send that often, only a few thousand messages a second at most"]),
+    ("an expiry between two intervals", "a: {task: t, every: 1500000us, expires_after: 2s}",
+     ["SS208 `expires_after: 2s` is longer than the 1.5s to the next run"]),
     ("faster than the limit", "a: {task: shop.tasks.slow, every: 5m}",
      ["SS205 starts every 300 s, but its time limit lets a run take 600 s"]),
     ("a quick interval", "a: {task: t, every: 10s}",
      ["SS207 every 10s without `expires_after`: an hour without workers leaves 360 messages"]),
+    *((text, f'a: {{task: t, crontab: "{text}"}}',
+       ["SS207 every 1m without `expires_after`: an hour without workers leaves 60 messages"])
+      for text in ("* * * * *", "* 9-17 * * mon-fri", "*/1 * * * *")),
+    *((text, f'a: {{task: t, crontab: "* * * * *", {text}}}', [])
+      for text in ("expires_after: 1m", "expires_at: 2099-01-01T00:00:00Z", "enabled: false, disabled_reason: r")),
+    ("every other minute", 'a: {task: t, crontab: "*/2 * * * *"}', []),
+    ("an open minute is SS223's alone", 'a: {task: t, crontab: "* 9 * * *"}',
+     ["SS223 runs 60 times a day: its minute is left open"]),
     ("a late expiry on weekdays", 'a: {task: t, crontab: "0 9 * * mon-fri", expires_after: 2d}',
      ["SS208 `expires_after: 2d` is longer than the 1d to the next run"]),
     ("an end before its instant", "a: {task: t, at: 2030-01-02T00:00:00Z, expires_at: 2030-01-01T00:00:00Z}",
@@ -105,6 +153,61 @@ def test_what_is_found_is_said_in_words(files: Project, schedules: str, expected
     assert [f"{one.code} {one.message}" for one in found(files, schedules, known=known)] == expected
 
 
+@pytest.mark.parametrize("timing", [
+    "every: 250us", "every: 999999us", "every: 1s", "every: 1500000us", "every: 2s", "every: 59s", "every: 1m",
+    "every: 1h", 'crontab: "* * * * *"', 'crontab: "*/7 * * * *"', 'crontab: "0 0 29 2 *"',
+    "solar: {event: sunset, latitude: 52, longitude: 13}",
+])  # fmt: skip
+@pytest.mark.parametrize("expiry", ["", ", expires_after: 1s", ", expires_after: 2s", ", expires_after: 100d"])
+@pytest.mark.parametrize("waits", [{}, {"*": 60}])
+def test_the_expiry_that_a_hint_proposes_is_right(
+    files: Project, timing: str, expiry: str, waits: dict[str, int]
+) -> None:
+    options = Options(select=("SS207", "SS208", "SS226"), queue_waits=waits)
+    findings = found(files, f"a: {{task: t, {timing}{expiry}}}", options)
+    proposals = re.findall(r"`(expires_after: \w+)`", " ".join(str(one.hint) for one in findings))
+    for proposal in proposals:
+        left = found(files, f"a: {{task: t, {timing}, {proposal}}}", options)
+        # Where messages wait longer than the time to the next run, no expiry is right.
+        assert [one.code for one in left if "add workers" not in str(one.hint)] == []
+    assert bool(proposals) == any("add workers" not in str(one.hint) for one in findings)
+
+
+WAITS = {"reports": 600, "*": 30}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "waits", "message", "hint"),
+    [
+        ("every: 1h, expires_after: 4s", {}, "4s` is shorter than the 5s that a message may wait in its queue",
+         "`expires_after: 5s` or more"),
+        ("every: 1h, expires_after: 5s", {}, None, None),
+        ("every: 4s, expires_after: 4s", {}, None, None),
+        ("every: 1h, expires_after: 2s", {"*": 0}, None, None),
+        ("every: 1h, expires_after: 9m, queue: reports", WAITS,
+         "9m` is shorter than the 10m that a message may wait in queue `reports`", "`expires_after: 10m` or more"),
+        ("every: 1h, expires_after: 10m, queue: reports", WAITS, None, None),
+        ("every: 1m, expires_after: 1m, queue: reports", WAITS,
+         "1m` is shorter than the 10m that a message may wait in queue `reports`", "run it less often, or add workers"),
+        ("every: 1h, expires_after: 20s, queue: other", WAITS,
+         "20s` is shorter than the 30s that a message may wait in queue `other`", "`expires_after: 30s` or more"),
+        ("every: 1h, expires_after: 20s", WAITS,
+         "20s` is shorter than the 30s that a message may wait in its queue", "`expires_after: 30s` or more"),
+        ("every: 1h, expires_after: 3s, queue: other", {"reports": 600},
+         "3s` is shorter than the 5s that a message may wait in queue `other`", "`expires_after: 5s` or more"),
+        ("at: 2099-01-01T00:00:00Z, expires_after: 3s", {},
+         "3s` is shorter than the 5s that a message may wait in its queue", "`expires_after: 5s` or more"),
+    ],
+)  # fmt: skip
+def test_an_expiry_is_compared_with_the_wait_of_its_queue(
+    files: Project, schedule: str, waits: dict[str, int], message: str | None, hint: str | None
+) -> None:
+    findings = found(files, f"a: {{task: t, {schedule}}}", Options(select=("SS226",), queue_waits=waits))
+
+    expected = [(f"`expires_after: {message}", hint)] if message else []
+    assert [(one.message, one.hint) for one in findings] == expected
+
+
 def test_a_herd_is_named_once_with_an_offset_that_stays(files: Project) -> None:
     herd = "\n".join(f'job-{n:02}: {{task: t, crontab: "0 3 * * *", args: [{n}]}}' for n in range(12))
     first = found(files, herd, Options(max_starts=10))
@@ -119,7 +222,9 @@ def test_a_herd_is_named_once_with_an_offset_that_stays(files: Project) -> None:
 
 
 def test_where_all_minutes_are_busy_nobody_is_a_herd(files: Project) -> None:
-    busy = "\n".join(f'job-{n:02}: {{task: t, crontab: "* * * * *", args: [{n}]}}' for n in range(40))
+    busy = "\n".join(
+        f'job-{n:02}: {{task: t, crontab: "* * * * *", expires_after: 1m, args: [{n}]}}' for n in range(40)
+    )
 
     assert found(files, busy) == []
 

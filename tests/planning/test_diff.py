@@ -206,6 +206,26 @@ def test_one_stop_is_allowed_and_a_share_of_them_is_not() -> None:
     assert refusals(stops(2), Situation("default", 1, 1000), Limits(max_stops=1))[0].code == "too_many_stops"
 
 
+def disabled(count: int) -> tuple[Change, ...]:
+    on = Spec("t", Interval(60_000_000))
+    off = replace(on, enabled=False)
+    return tuple(Update(name=f"u{n}", row=row(n, f"u{n}", on), after=off) for n in range(1, count + 1))
+
+
+def test_a_refusal_of_stops_names_the_schedules_and_only_ways_out_that_help() -> None:
+    deletes, both, updates = stops(6), (*stops(4), *disabled(1)), disabled(4)
+    refused = [refusals(changes, situation(), Limits())[0] for changes in (deletes, both, updates)]
+    mostly_disabled = refusals((*stops(1), *disabled(4)), situation(), Limits())[0]
+
+    assert refused[0].message == (
+        "6 stops are 60 % of 10 managed schedules, more than max_stop_percent = 30: d0, d1, d2, d3, d4 and 1 more"
+    )
+    assert [refusal.message.rpartition(": ")[2] for refusal in refused[1:]] == ["d0, d1, d2, d3, u1", "u1, u2, u3, u4"]
+    assert ["`removed`" in refusal.override for refusal in (*refused, mostly_disabled)] == [True, True, False, False]
+    assert ["--allow-stops 4" in refusal.override for refusal in refused] == [False, False, True]
+    assert refusals(deletes, situation(), Limits(allow_stops=5))[0].message.startswith("6 stops are more than the 5 of")
+
+
 RUNS = Spec("t", Interval(60_000_000))
 
 

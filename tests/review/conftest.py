@@ -14,7 +14,14 @@ from tests.review.repository import Checkout
 @pytest.fixture(autouse=True)
 def no_forge(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the variables of a CI that runs it."""
-    for name in ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_DIFF_BASE_SHA", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"):
+    for name in (
+        "GITHUB_BASE_REF",
+        "CI_MERGE_REQUEST_DIFF_BASE_SHA",
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME",
+        "BITBUCKET_PR_DESTINATION_BRANCH",
+        "SYSTEM_PULLREQUEST_TARGETBRANCH",
+        "CHANGE_TARGET",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 

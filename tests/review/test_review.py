@@ -432,6 +432,46 @@ def test_fewer_of_a_herd_are_no_new_herd(checkout: Checkout) -> None:
     assert [(one["code"], one["new"]) for one in checkout.json()["findings"]] == [("SS206", False)]
 
 
+def _herd(*names: str) -> str:
+    return "".join(f'  {name}: {{task: t, crontab: "0 0 * * *", args: [{name}]}}\n' for name in names)
+
+
+@pytest.mark.parametrize(
+    ("file", "names", "new"),
+    [
+        ("a", "abcdef", False),
+        ("moved/z", "abcdef", False),
+        ("moved/z", "bcdef", False),
+        ("moved/z", "xbcdef", False),
+        ("moved/z", "", False),
+        ("a", "abcdefghijkl", False),
+    ],
+)
+def test_a_herd_is_not_new_where_its_file_moves_or_its_first_schedule_goes(
+    checkout: Checkout, file: str, names: str, new: bool
+) -> None:
+    checkout.write("[lint]\nmax_starts = 3\n", "schedsync.toml")
+    checkout.schedules(_herd(*"abcdef"), "schedules/a.yaml")
+    checkout.schedules(_herd(*"opqrst"), "schedules/o.yaml")
+    checkout.commit()
+    checkout.repository.git.rm("schedules/a.yaml")
+    checkout.schedules(_herd(*names), f"schedules/{file}.yaml")
+    said = checkout.json()
+
+    assert [(one["code"], one["new"]) for one in said["findings"] if one["code"] == "SS206"] == [("SS206", new)]
+
+
+def test_of_two_herds_in_the_place_of_one_one_is_new(checkout: Checkout) -> None:
+    checkout.write("[lint]\nmax_starts = 3\n", "schedsync.toml")
+    checkout.schedules(_herd(*"abcdef"), "schedules/a.yaml")
+    checkout.schedules(_herd(*"opqrst"), "schedules/o.yaml")
+    checkout.commit()
+    checkout.schedules(_herd(*"abcdef").replace("0 0 * * *", "0 3 * * *"), "schedules/a.yaml")
+    said = checkout.json()
+
+    assert sorted((one["code"], one["new"]) for one in said["findings"]) == [("SS206", False), ("SS206", True)]
+
+
 def test_the_directory_that_is_gone_is_the_same_on_both_ways(checkout: Checkout) -> None:
     checkout.schedules(BEFORE)
     checkout.commit()
@@ -511,3 +551,18 @@ def test_only_what_a_change_writes_is_refused_by_a_control(checkout: Checkout) -
         (4, "`new` can start 2m after its last start; `[safety] minimum_period` allows at least 5m")
     ]
     assert [each["code"] for each in said["environments"][0]["refusals"]] == ["too_often"]
+
+
+@pytest.mark.parametrize("words", [("HEAD~1",), ("HEAD~1", "HEAD")])
+def test_a_pointer_of_git_lfs_in_the_base_is_an_error(checkout: Checkout, words: tuple[str, ...]) -> None:
+    checkout.write(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 9\n")
+    checkout.commit()
+    checkout.schedules(BEFORE)
+    checkout.commit()
+    found = [each for each in checkout.json(*words)["findings"] if each["code"] == "SS114"]
+
+    assert [(each["severity"], each["new"], each["location"]["path"]) for each in found] == [
+        ("error", True, "schedules/shop.yaml")
+    ]
+    assert "before the change: its schedules are not compared" in found[0]["message"]
+    assert checkout.review(*words).code == 1

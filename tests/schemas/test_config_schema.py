@@ -39,7 +39,7 @@ def test_every_key_has_a_title_and_a_description_for_the_editor() -> None:
 def test_the_schema_knows_every_rule_by_its_code_and_by_the_beginnings_of_codes() -> None:
     beginnings = {code[:length] for code in RULE_CODES for length in range(1, len(code) + 1)}
 
-    assert set(SCHEMA["definitions"]["rule"]["enum"]) == beginnings
+    assert set(SCHEMA["definitions"]["rule"]["anyOf"][0]["enum"]) == beginnings
     assert {code: value["description"].lower() for code, value in LINT["severity"]["properties"].items()} == {
         code: f"{CODES[code]}.".lower() for code in RULE_CODES
     }
@@ -58,6 +58,7 @@ def test_the_defaults_of_the_schema_are_those_of_the_code() -> None:
         "safety.allow": list(config.allowances),
         "lint.max_starts": config.lint.max_starts,
         "lint.queues": list(config.lint.queues),
+        "lint.queue_waits": config.lint.queue_waits,
     }
 
 
@@ -69,6 +70,7 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
         f"{ALLOW}rule = 'too_many_stops'\nlimit = 5\nuntil = 2026-12-24\n"
         f"{ALLOW}rule = 'empty_set'\nuntil = 2026-12-24T18:00:00+01:00\n"
         '[lint]\nselect = ["SS20"]\nextend_select = ["SS215"]\nignore = ["SS202"]\nmax_starts = 9\nqueues = ["q"]\n'
+        'queue_waits = {q = "10m", "*" = "1500000us"}\n'
         '[lint.severity]\nSS212 = "error"\n',
         "schedsync.toml",
     )
@@ -84,6 +86,7 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
         Allowance("empty_set", datetime(2026, 12, 24, 17, tzinfo=timezone.utc), "r"),
     )
     assert (config.lint.select, config.lint.extend_select, config.lint.ignore) == (("SS20",), ("SS215",), ("SS202",))
+    assert config.lint.queue_waits == {"q": 600, "*": 2}
     assert (config.lint.queues, config.lint.severities) == (("q",), {"SS212": "error"})
 
 
@@ -95,9 +98,13 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
          "known here: max_stops, max_stop_percent, allow, allowed_tasks, allowed_queues, minimum_period"),
         ('set = 3\nsett = "x"', "unknown key `sett`", "did you mean `set`?"),
         ("[lint.severity]\nSS299 = 'info'", "unknown key `lint.severity.SS299`", "did you mean `SS219`?"),
+        ('[lint.queue_waits]\nreports = 30',
+         "`lint.queue_waits.reports` takes text, not `30`", None),
+        ('[lint.queue_waits]\nreports = "soon"',
+         '`lint.queue_waits.reports` takes one whole number and us, s, m, h or d, such as `5m`, not `"soon"`', None),
         ("[lint.severity]\nSS204 = 'eror'",
          "`lint.severity.SS204` takes one of error, warning, info; did you mean `error`?", None),
-        ('[lint]\nselect = ["SS2O6"]', "`lint.select`: no rule `SS2O6`", "did you mean `SS216`?"),
+        ('[lint]\nselect = ["SS2O6"]', "`lint.select`: no rule `SS2O6`", "did you mean `SS226`?"),
         ('[lint]\nignore = ["herd"]', "`lint.ignore`: no rule `herd`", "`schedsync rules` lists them"),
         ('paths = "x"', '`paths` takes a list of texts, not `"x"`', None),
         ("paths = [1]", "an item of `paths` takes text, not `1`", None),
@@ -143,8 +150,7 @@ def test_a_wrong_configuration_is_explained(files: Project, text: str, message: 
     with pytest.raises(InvalidConfiguration) as caught:
         read_config(None)
 
-    path = files.root / "schedsync.toml"
-    assert (caught.value.message, caught.value.hint) == (f"{path}: {message}", hint)
+    assert (caught.value.message, caught.value.hint) == (f"schedsync.toml: {message}", hint)
 
 
 def test_an_editor_refuses_what_the_code_refuses() -> None:

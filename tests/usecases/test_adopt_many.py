@@ -24,8 +24,9 @@ def entries(*names: str) -> str:
 
 @pytest.fixture
 def files(project: Project) -> Project:
-    """Files that adopt six rows; two other rows are in no file, and one is Beat's own."""
-    rows(*NAMES, "left-a", "left-b", "celery.backend_cleanup")
+    """Files that adopt six rows; two other rows are in no file, one of them completed; and one is Beat's own."""
+    rows(*NAMES, "left-a", "celery.backend_cleanup")
+    rows("left-b", one_off=True, enabled=False, total_run_count=1)
     project.write(f"version: 1\ndefaults: {{adopt: true}}\nschedules:\n{entries(*NAMES)}")
     return project
 

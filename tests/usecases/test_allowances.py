@@ -48,7 +48,7 @@ def test_an_entry_lifts_its_rule_and_the_plan_says_which_and_until_when(shop: Pr
             "warning",
             "`[[safety.allow]]` lifts `too_many_stops` up to 2 until 2026-11-24 00:00 UTC: the old shop closes; "
             "without it, an apply would be refused: 2 stops are 33 % of 6 managed schedules, "
-            "more than max_stop_percent = 30",
+            "more than max_stop_percent = 30: job-4, job-5",
         )
     ]
     assert shop.apply().code == 0
@@ -61,7 +61,7 @@ def test_more_stops_than_the_entry_allows_are_refused(shop: Project) -> None:
     done = shop.apply()
 
     assert done.code == 3
-    assert "more than max_stop_percent = 30; `[[safety.allow]]` allows 1" in done.err
+    assert "more than max_stop_percent = 30: job-4, job-5; `[[safety.allow]]` allows 1" in done.err
     assert 'or in Git `[[safety.allow]]` with `rule = "too_many_stops"`' in done.err
 
 

@@ -425,6 +425,8 @@ def test_names_that_stand_in_the_settings_too_are_refused(project: Project, sett
     refused = project.apply()
 
     assert (refused.code, "is also defined in CELERY_BEAT_SCHEDULE" in refused.err) == (3, True)
+    settings.CELERY_BEAT_SCHEDULE |= {"two": {"task": "t", "schedule": 5}}
+    assert "`one`, `two` are also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite these" in project.apply().err
     assert project.apply("--allow-dual-writer").code == 0
 
 

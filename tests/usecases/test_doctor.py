@@ -129,7 +129,7 @@ def test_fix_mends_what_is_ours_and_nothing_else(healthy: Project) -> None:
     assert {"SS312", "SS331", "SS332"} <= set(codes(healthy))
     done = healthy.command("doctor", "--fix", "--database", healthy.using, "--format", "json")
 
-    assert json.loads(done.out)["fixed"] == ["deleted 1 orphaned interval rows", "made the change row"]
+    assert json.loads(done.out)["fixed"] == ["deleted 1 orphaned interval row", "made the change row"]
     assert (IntervalSchedule.objects.count(), CrontabSchedule.objects.count()) == (0, 1)
     assert PeriodicTasks.objects.count() == 1
 

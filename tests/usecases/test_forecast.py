@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from xml.etree import ElementTree
 
+import git
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schedsync.calendar.stock_beat import next_slot
+from schedsync.calendar.stock_beat import next_slot, slots
 from schedsync.core.location import Location
+from schedsync.core.observed import Observed, Row
 from schedsync.core.schedule import Desired, Schedule, Spec
 from schedsync.core.timing import Interval, Timing, instant_text
+from schedsync.planning.snapshot import snapshot_from
 from schedsync.schemas.validator import SCHEMAS, problems
 from schedsync.usecases.forecast import Horizon, forecast
-from tests.calendar.test_slots import CRONTABS, INSTANTS, _comes_again
+from tests.calendar.test_slots import CRONTABS, INSTANTS, _comes_again, cron
 from tests.conftest import NOW, Project
+from tests.core.made import snapshot_with
+from tests.review.conftest import checkout  # noqa: F401
+from tests.review.repository import Checkout
 
 SCHEDULES = """\
   nightly: {task: t, crontab: "30 2 * * *", timezone: Europe/Berlin, queue: reports}
@@ -52,8 +60,8 @@ def test_the_next_runs_are_told(files_: Project) -> None:
         "nightly": ["2026-11-24T01:30:00Z", "2026-11-25T01:30:00Z"],
         "often": ["2026-11-23T10:00:30Z", "2026-11-23T10:01:00Z"],
         "launch": ["2026-11-24T18:00:00Z"],
-        "later": ["2026-11-23T20:30:00Z", "2026-11-23T21:00:00Z"],
-        "ended": ["2026-11-23T11:00:00Z"],
+        "later": ["2026-11-23T21:00:00Z", "2026-11-23T22:00:00Z"],
+        "ended": ["2026-11-23T10:00:00Z", "2026-11-23T11:00:00Z"],
         "once": ["2026-11-23T11:00:00Z"],
         "off": [],
     }
@@ -89,7 +97,117 @@ def test_text_tells_utc_and_the_schedule_s_own_zone(files_: Project) -> None:
     assert "  2026-11-24 01:30 UTC  2026-11-24 02:30 Europe/Berlin" in done.out
     assert "  counted from 2026-11-23 10:00 UTC" in done.out
     assert "Worst minute of each hour, UTC" in done.out
-    assert files_.command("forecast", "--name", "nobody").out == "no schedule of this name\n"
+
+
+def test_names_select_schedules(files_: Project) -> None:
+    for words in (("later",), ("--name", "later"), ("schedules", "later"), (".", "lat*"), ("la[t]er",)):
+        assert sorted(runs(files_, *words)) == ["", "later"]
+    assert sorted(runs(files_, "later", "o*", "--name", "often")) == ["", "later", "off", "often", "once"]
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("--name", "nobody"), None),
+        (("latter",), "did you mean `later`?"),
+        (("later", "nob*"), None),
+        (("later", "--compare", "HEAD", "--name", "nobody"), None),
+    ],
+)
+def test_a_name_of_nothing_is_wrong_usage(files_: Project, words: tuple[str, ...], hint: str | None) -> None:
+    if "--compare" in words:
+        with git.Repo.init(files_.root) as repository:
+            repository.git.add(all=True)
+            repository.git.execute(["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-m", "x"])
+    done = files_.command("forecast", *words)
+
+    assert (done.code, done.out) == (64, "")
+    assert "no schedule is named" in done.err
+    assert hint is None or hint in done.err
+
+
+def test_a_path_of_nothing_is_no_name(files_: Project) -> None:
+    assert "no such file or directory: `schedules/x.yaml`" in files_.command("forecast", "schedules/x.yaml").err
+
+
+def test_nothing_runs_before_its_start(files: Project, clock: Any) -> None:
+    files.schedules(
+        '  a: {task: t, crontab: "0 5 * * *", start_at: 2026-11-24T00:00:00Z}\n'
+        '  at-its-start: {task: t, crontab: "0 5 * * *", start_at: 2026-11-24T05:00:00Z}\n'
+        '  began: {task: t, crontab: "0 5 * * *", start_at: 2026-11-20T00:00:00Z}\n'
+        "  every: {task: t, every: 6h, start_at: 2026-11-24T00:00:00Z}\n"
+        "  past: {task: t, at: 2026-11-22T00:00:00Z}\n"
+    )
+    told = runs(files, "--count", "2")
+
+    at_five = ["2026-11-24T05:00:00Z", "2026-11-25T05:00:00Z"]
+    assert {name: each["runs"] for name, each in told.items() if name} == {
+        "a": at_five, "at-its-start": at_five, "began": at_five,
+        "every": ["2026-11-24T00:00:00Z", "2026-11-24T06:00:00Z"], "past": [],
+    }  # fmt: skip
+    assert told["every"]["counted_from"] is None
+
+
+def test_the_first_run_is_that_of_a_review(checkout: Checkout) -> None:  # noqa: F811
+    checkout.write("x", "README")
+    checkout.commit()
+    checkout.schedules('  a: {task: t, crontab: "0 5 * * *", start_at: 2026-11-25T00:00:00Z}\n')
+    consequences = checkout.json("HEAD")["environments"][0]["changes"][0]["consequences"]
+    told = json.loads(checkout.command("forecast", "--format", "json").out)["schedules"][0]["runs"]
+
+    assert consequences[0]["at"] == told[0] == "2026-11-25T05:00:00Z"
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    timing=st.one_of(
+        st.sampled_from(["0 10 * * *", "*/5 * * * *", "30 9,10 * * mon", "* 10-11 * * *"]).map(cron),
+        st.integers(90 * 10**6, 86400 * 10**6).map(Interval),
+    ),
+    start=st.integers(-60, 60).map(lambda minutes: NOW + timedelta(minutes=minutes)),
+    start_at=st.none() | st.integers(-60, 3000).map(lambda minutes: NOW + timedelta(minutes=minutes)),
+)
+def test_the_list_and_the_load_agree(timing: Timing, start: datetime, start_at: datetime | None) -> None:
+    schedule = Schedule("a", Spec("t", timing, start_at=start_at), Location("a.yaml", 1, 1))
+    week = start + timedelta(days=7) - timedelta(microseconds=1)
+    told = forecast(Desired.of([schedule]), Horizon(start, until=week))
+    load = told.load
+
+    listed = Counter((run - load.window.start) // timedelta(minutes=1) for run in told.outlooks[0].runs)
+    assert start_at is None or all(run >= start_at for run in told.outlooks[0].runs)
+    if load.unplaced:
+        assert load.in_all() == sum(listed.values())
+    else:
+        assert {index: count for index, count in enumerate(load.total) if count} == dict(listed)
+
+
+def test_a_snapshot_s_last_run_invents_no_run_at_a_later_start() -> None:
+    hourly, moved = Spec("t", Interval(3600 * 10**6)), Spec("t", cron("0 1 * * *"))
+    rows = {
+        "hourly": Row(1, "hourly", hourly, last_run_at=NOW - timedelta(minutes=20)),
+        "moved": Row(2, "moved", replace(moved, timing=cron("0 2 * * *")), last_run_at=NOW - timedelta(hours=8)),
+    }
+    snapshot = replace(snapshot_from(snapshot_with({})), observed=Observed(rows=rows))
+    desired = [Schedule(name, spec, Location("a.yaml", 1, 1)) for name, spec in (("hourly", hourly), ("moved", moved))]
+    later = Horizon(NOW + timedelta(days=2), count=2, now=NOW)
+    told = forecast(Desired.of(desired), later, (), snapshot)
+
+    assert {each.name: [instant_text(run) for run in each.runs] for each in told.outlooks} == {
+        "hourly": ["2026-11-25T10:40:00Z", "2026-11-25T11:40:00Z"],
+        "moved": ["2026-11-26T01:00:00Z", "2026-11-27T01:00:00Z"],
+    }
+    assert (told.load.unplaced, told.load.peaks(1, slots)[0].at) == ({}, later.start + timedelta(minutes=40))
+
+
+def test_an_interval_that_never_ran_has_no_worst_minute(files: Project, clock: Any) -> None:
+    files.schedules("  'sync-{n}': {task: t, every: 1h, args: ['{n}'], for_each: {n: [1, 2, 3, 4, 5, 6, 7, 8]}}\n")
+    load = runs(files)[""]
+    text = files.command("forecast", "--count", "1").out
+
+    assert (load["worst"], load["starts_a_day"], sum(load["total"])) == ([], 8 * 23, 0)
+    assert load["unplaced"]["(default)"]["starts_a_day"] == 8 * 23
+    assert "184 starts a day of sync-1, sync-2, sync-3, sync-4, sync-5 and 3 more in no minute here" in text
+    assert "at most" not in text
 
 
 def test_pictures_are_whole_and_load_nothing(files_: Project) -> None:
@@ -133,7 +251,8 @@ def test_a_forecast_is_what_celery_s_own_objects_say(timing: Timing, start: date
         return
     schedule = Schedule("a", Spec("t", timing), Location("a.yaml", 1, 1))
     told = forecast(Desired.of([schedule]), Horizon(start, count=5)).outlooks[0].runs
-    expected, after = [], start
+    # A run at the very start counts; an interval is counted from there.
+    expected, after = [], start if isinstance(timing, Interval) else start - timedelta(microseconds=1)
     for _ in range(5):
         after = next_slot(timing, after)
         expected.append(after)

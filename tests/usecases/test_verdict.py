@@ -174,7 +174,7 @@ def test_it_names_the_last_apply_and_who_stopped_what(project: Project, clock: A
     assert found["drifted"] == ["s2", "s3", "s4", "s5"]
     assert (found["unmanaged"], found["managed"], found["counts"]["unmanaged"]) == (["mine"], 7, 1)
     text = project.command("status", "--database", using).out
-    assert "Apply    default@8b434ce01234 in production 1 h 00 min ago by pipeline 8812: 7 create\n" in text
+    assert "Apply    default@8b434ce01234 in production 1 h 00 min ago by pipeline 8812: 7 created\n" in text
     assert re.search(
         r"Stopped  paused s0 until Mon 23 Nov 12:00 UTC by .*: INC-42\n         held s1 by an unknown user\n", text
     )
