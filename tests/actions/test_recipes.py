@@ -20,7 +20,7 @@ COMMAND = re.compile(r"^\s*(?:sh '|- script: |- (?=pip|mkdir|schedsync))(.*?)'?$
 VARIABLES = {
     "stage(": {"CHANGE_TARGET": "main"},
     "pipelines:": {"BITBUCKET_PR_DESTINATION_BRANCH": "main"},
-    "steps:": {"SYSTEM_PULLREQUEST_TARGETBRANCHNAME": "main"},
+    "steps:": {"SYSTEM_PULLREQUEST_TARGETBRANCH": "refs/heads/main"},
 }
 
 
