@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -87,12 +88,12 @@ class Config:
         raise WrongUsage(f"unknown environment `{environment}`", hint=hint)
 
 
-def read_config(path: str | None, top: Path | None = None) -> Config:
+def read_config(path: str | None, top: Path | None = None, directory: Path | None = None) -> Config:
     """Return the configuration for a PATH argument, or for the default path if there is none.
 
-    It is not searched above ``top``. Raises InvalidConfiguration.
+    It is not searched above ``top``. Without PATH, ``directory`` says where to search. Raises InvalidConfiguration.
     """
-    start = Path(path or DEFAULT_PATH)
+    start = Path(path) if path else directory or Path(DEFAULT_PATH)
     nearest = _nearest(_absolute(start), top)
     if nearest is None:
         return Config(paths=(start,))
@@ -130,10 +131,9 @@ def _nearest(start: Path, top: Path | None) -> tuple[Path, Path, Mapping[str, An
 
 
 def _is_file(path: Path) -> bool:
-    try:
+    with suppress(OSError):
         return path.is_file()
-    except OSError:
-        return False
+    return False
 
 
 def _text(file: Path) -> str:
@@ -219,8 +219,7 @@ def _check_shape(file: Path, table: Mapping[str, Any]) -> None:
     """Raise InvalidConfiguration for the first thing that the schema does not allow, unknown keys before all else."""
     if conforms(table, CONFIG):
         return
-    in_order = sorted(errors(table, CONFIG), key=lambda error: (error.validator != _UNKNOWN_KEY, str(error.json_path)))
-    for error in in_order:
+    for error in sorted(errors(table, CONFIG), key=lambda each: (each.validator != _UNKNOWN_KEY, str(each.json_path))):
         message, hint = _explained(error)
         raise InvalidConfiguration(str(file), message, hint=hint)
 

@@ -8,6 +8,9 @@ if [ -z "${HEAD_OWNER:-}" ] || [ -z "${HEAD_BRANCH:-}" ]; then
   echo "the fork has been deleted"
   exit 0
 fi
+# `gh` asks github.com unless it is told another server.
+host="${GITHUB_SERVER_URL:-https://github.com}"
+[ "${host#*://}" = github.com ] || export GH_HOST="${host#*://}" GH_ENTERPRISE_TOKEN="$GH_TOKEN"
 found="$(gh api -X GET "repos/$GITHUB_REPOSITORY/pulls" --paginate \
   -f state=open -f per_page=100 -f "head=$HEAD_OWNER:$HEAD_BRANCH" \
   --jq '.[] | select(.head.sha == env.HEAD_SHA and .head.repo.full_name == env.HEAD_REPOSITORY)

@@ -12,7 +12,9 @@ try:
     said = json.load(open(sys.argv[1], encoding="utf-8"))
 except (OSError, ValueError):
     said = {}
-lines = [said.get("message"), said.get("hint"), *(one.get("message") for one in said.get("refusals", []))]
+lines = []
+for part in said.get("sets", [said]):
+    lines += [part.get("message"), part.get("hint"), *(one.get("message") for one in part.get("refusals", []))]
 for line in filter(None, lines):
     # One line that begins with a bar, so that GitHub does not read it as a workflow command.
     shown = " ".join("".join(c if c.isprintable() else " " for c in str(line)).split())

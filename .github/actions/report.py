@@ -1,6 +1,8 @@
-"""Writes the outputs of the actions, the job's summary, a comment and an issue; uses the standard library only.
+"""Writes the outputs of the actions, the job's summary, a comment and an issue, and gets the plan that a review kept.
 
-It calls GitHub through `gh`, which every runner has. The output of schedsync is data here: it goes into files and
+It uses the standard library only.
+
+It calls GitHub through `gh`, which GitHub's runners have. The output of schedsync is data here: it goes into files and
 bodies, never into a command line or a workflow command.
 """
 
@@ -10,16 +12,23 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from urllib.parse import urlsplit
 
 KINDS = ("create", "update", "delete", "rename", "adopt", "release")
 #: In bytes. GitHub accepts one MiB for each step and drops a longer summary completely.
 LONGEST_SUMMARY = 1_000_000
 #: A report that is cut contains this.
 CUT = "left out here, because not everything fits"
+#: In bytes. `apply --plan` accepts no larger file.
+LARGEST_PLAN = 256 * 2**20
 #: The reason by the exit code, where the JSON has none: a plan that is refused is still a plan.
 REASONS = {"0": "", "2": "", "3": "refused"}
 
@@ -29,37 +38,63 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parts = parser.add_subparsers(dest="part", required=True)
     for name, options in (
-        ("outputs", ("json", "exit-code")),
+        ("outputs", ("json", "exit-code", "verb", "path", "environment")),
         ("summary", ("body", "json")),
         ("comment", ("body", "json", "key", "number", "author")),
         ("issue", ("body", "json", "key", "title", "label", "open")),
+        ("reviewed", ("path", "environment", "commit")),
     ):
         part = parts.add_parser(name)
         for option in options:
             part.add_argument(f"--{option}", required=True)
     given = vars(parser.parse_args())
-    return {"outputs": outputs, "summary": summary, "comment": comment, "issue": issue}[given.pop("part")](**given)
+    chosen = {"outputs": outputs, "summary": summary, "comment": comment, "issue": issue, "reviewed": reviewed}
+    return chosen[given.pop("part")](**given)
 
 
-def outputs(json: str, exit_code: str) -> int:
+def outputs(json: str, exit_code: str, verb: str, path: str, environment: str) -> int:
     """Write the counts, the checksum and the reason of a failure as outputs of the step."""
     said = read(json)
-    counts = [one.get("summary", {}) for one in said.get("environments", [said])]
-    values = {kind: max((one.get(kind, 0) for one in counts), default=0) for kind in KINDS}
-    findings = said.get("findings", [])
+    sets = said.get("sets", [said])
+    values = {kind: sum(highest(one, lambda counts, kind=kind: counts.get(kind, 0)) for one in sets) for kind in KINDS}
+    findings = [finding for one in sets for finding in one.get("findings", [])]
+    reasons = [one["failure_reason"] for one in sets if one.get("failure_reason")]
     write_outputs(
         {kind: str(count) for kind, count in values.items()}
         | {
-            "changes": str(max((sum(one.get(kind, 0) for kind in KINDS) for one in counts), default=0)),
-            "held": str(len(said.get("held", []))),
+            "changes": str(
+                sum(highest(one, lambda counts: sum(counts.get(kind, 0) for kind in KINDS)) for one in sets)
+            ),
+            "held": str(sum(len(one.get("held", [])) for one in sets)),
             "errors": str(sum(one["severity"] == "error" for one in findings)),
             "findings": str(len(findings)),
             "checksum": said.get("checksum") or "",
-            "failure-reason": said.get("failure_reason") or REASONS.get(exit_code, "failed"),
+            "failure-reason": next(iter(reasons), None) or REASONS.get(exit_code, "failed"),
             "exit-code": exit_code,
+            "artifact": artifact_name(verb, path, environment),
         }
     )
     return 0
+
+
+def all_kinds(counts: dict) -> int:
+    """Return the number of changes of every kind."""
+    return sum(counts.get(kind, 0) for kind in KINDS)
+
+
+def highest(said: dict, count: Callable[[dict], int]) -> int:
+    """Return the highest count of the environments of one set."""
+    return max((count(one.get("summary", {})) for one in said.get("environments", [said])), default=0)
+
+
+def artifact_name(verb: str, path: str, environment: str) -> str:
+    """Return a name for an artifact that no other verb, path or environment has.
+
+    GitHub refuses some characters in it. The digits keep two paths apart that differ only in those.
+    """
+    parts = (verb, path.rstrip("/"), environment)
+    words = re.sub(r"[^A-Za-z0-9_.]+", "-", "-".join(filter(None, parts))).strip("-.")
+    return f"schedules-{words[:80]}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:8]}"
 
 
 def read(path: str) -> dict:
@@ -139,7 +174,7 @@ def issue(body: str, json: str, key: str, title: str, label: str, open: str) -> 
         if found:
             gh(f"repos/{repository}/issues/{found[0]}", "-X", "PATCH", "-F", f"body=@{file}", "--silent")
         else:
-            words = ("-f", f"title={title}", "-F", f"body=@{file}", "-f", f"labels[]={label}")
+            words = ("-f", f"title={title.strip()}", "-F", f"body=@{file}", "-f", f"labels[]={label}")
             gh(f"repos/{repository}/issues", "-X", "POST", *words, "--silent")
     for number in found if open != "true" else ():
         words = ("-f", "state=closed", "-f", "state_reason=completed")
@@ -170,15 +205,73 @@ def link_to_run() -> str:
     )
 
 
+def reviewed(path: str, environment: str, commit: str) -> int:
+    """Get the plan that the review of the merged pull request kept, and write its path as an output."""
+    repository = os.environ["GITHUB_REPOSITORY"]
+    query = ".[] | select(.merged_at != null and .merge_commit_sha == env.COMMIT)"
+    query += ' | "\\(.number) \\(.head.sha) \\(.head.repo.full_name == env.GITHUB_REPOSITORY)"'
+    merged = gh(f"repos/{repository}/commits/{commit}/pulls?per_page=100", "--jq", query, COMMIT=commit).split()
+    if not merged:
+        sys.exit(f"no reviewed plan: {commit[:12]} is not the merge of a pull request")
+    number, head, is_ours = merged[:3]
+    if is_ours != "true":
+        sys.exit(f"no reviewed plan: pull request {number} came from a fork, whose run can write any file")
+    name = artifact_name("plan", path, environment)
+    artifact = newest_artifact(name, head)
+    if artifact is None:
+        sys.exit(f"no reviewed plan: the review of pull request {number} at {head[:12]} kept no artifact `{name}`")
+    file = Path(os.environ["RUNNER_TEMP"]) / f"{name}.json"
+    file.write_bytes(plan_in(gh_bytes(f"repos/{repository}/actions/artifacts/{artifact}/zip")))
+    print(f"got the plan that the review of pull request {number} kept")
+    write_outputs({"plan": str(file)})
+    return 0
+
+
+def newest_artifact(name: str, head: str) -> str | None:
+    """Return the id of the newest artifact of a name that a run of this repository made for a commit."""
+    query = (
+        ".artifacts[] | select((.expired | not) and .name == env.NAME and .workflow_run.head_sha == env.HEAD"
+        " and .workflow_run.head_repository_id == .workflow_run.repository_id) | .id"
+    )
+    words = (f"repos/{os.environ['GITHUB_REPOSITORY']}/actions/artifacts?per_page=100&name={name}", "--paginate")
+    return max(gh(*words, "--jq", query, NAME=name, HEAD=head).split(), key=int, default=None)
+
+
+def plan_in(data: bytes) -> bytes:
+    """Return the plan in an artifact, which is a zip file; ends the step if there is none, or if it is too large."""
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive, archive.open("plan.json") as file:
+            plan = file.read(LARGEST_PLAN + 1)
+    except (zipfile.BadZipFile, KeyError) as error:
+        sys.exit(f"no reviewed plan: the artifact cannot be read: {error}")
+    return plan if len(plan) <= LARGEST_PLAN else sys.exit("no reviewed plan: the artifact is too large")
+
+
 def gh(*words: str, **environment: str) -> str:
     """Call GitHub and return its answer; if GitHub refuses, end the step with a message."""
+    return gh_bytes(*words, **environment).decode()
+
+
+def gh_bytes(*words: str, **environment: str) -> bytes:
+    """Call GitHub and return its answer as bytes; if GitHub refuses, end the step with a message."""
     # Words from outside follow `-F` or `-f`, or are part of a path that we build.
     done = subprocess.run(
-        ["gh", "api", *words], env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=False
+        ["gh", "api", *words], env=os.environ | host() | environment, stdout=subprocess.PIPE, check=False
     )
     if done.returncode:
-        sys.exit("GitHub refused the request: does the job have `pull-requests: write` (for drift `issues: write`)?")
+        sys.exit(
+            "GitHub refused the request. The job needs `pull-requests: write` for a comment, `issues: write` for drift,"
+            " and `actions: read` and `pull-requests: read` for a reviewed plan."
+        )
     return done.stdout
+
+
+def host() -> dict[str, str]:
+    """Return the variables that make `gh` ask another server than github.com, such as GitHub Enterprise Server."""
+    name = urlsplit(os.environ.get("GITHUB_SERVER_URL", "")).netloc
+    if name in ("", "github.com"):
+        return {}
+    return {"GH_HOST": name, "GH_ENTERPRISE_TOKEN": os.environ.get("GH_TOKEN", "")}
 
 
 if __name__ == "__main__":

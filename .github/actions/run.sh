@@ -11,6 +11,9 @@ rm -f "$out"/*
 
 # The flags come from the author of the workflow and are split at white space.
 read -r -d '' -a flags <<<"${INPUT_FLAGS:-}" || true
+# With `--all` there is one report of all sets; a page and a saved plan are of one set.
+every=
+for flag in "${flags[@]}"; do [ "$flag" != --all ] || every=1; done
 words=("$verb" --format json --report "markdown=$out/report.md" --report "summary=$out/summary.md")
 [ -z "${INPUT_ENVIRONMENT:-}" ] || words+=(--environment "$INPUT_ENVIRONMENT")
 [ -z "${INPUT_SETTINGS:-}" ] || words+=(--settings "$INPUT_SETTINGS")
@@ -18,14 +21,16 @@ words=("$verb" --format json --report "markdown=$out/report.md" --report "summar
 [ -z "${INPUT_AGAINST:-}" ] || words+=(--against "$INPUT_AGAINST")
 case "$verb" in
   review)
-    words+=(--report "html=$out/report.html" --report "github=$out/annotations" --report "sarif=$out/report.sarif")
+    [ -n "$every" ] || words+=(--report "html=$out/report.html")
+    words+=(--report "github=$out/annotations" --report "sarif=$out/report.sarif")
     [ -z "${INPUT_PATH:-}" ] || words+=(--path "$INPUT_PATH")
     words+=("${flags[@]}" --)
     [ -z "${INPUT_BASE:-}${INPUT_HEAD:-}" ] || words+=("${INPUT_BASE:?a head needs a base}")
     [ -z "${INPUT_HEAD:-}" ] || words+=("$INPUT_HEAD")
     ;;
   plan)
-    words+=(--report "github=$out/annotations" --out "$out/plan.json" "${flags[@]}" --)
+    [ -n "$every" ] || words+=(--out "$out/plan.json")
+    words+=(--report "github=$out/annotations" "${flags[@]}" --)
     [ -z "${INPUT_PATH:-}" ] || words+=("$INPUT_PATH")
     ;;
   apply)
@@ -44,7 +49,8 @@ code=0
 schedsync "${words[@]}" >"$out/report.json" || code=$?
 
 [ ! -s "$out/annotations" ] || cat "$out/annotations"
-python3 -I "$here/report.py" outputs --json "$out/report.json" --exit-code "$code"
+python3 -I "$here/report.py" outputs --json "$out/report.json" --exit-code "$code" --verb "$verb" \
+  --path="${INPUT_PATH:-}" --environment="${INPUT_ENVIRONMENT:-}"
 python3 -I "$here/report.py" summary --body "$out/summary.md" --json "$out/report.json"
 printf 'directory=%s\n' "$out" >>"$GITHUB_OUTPUT"
 # A later step fails the job, because the comment must be written first.

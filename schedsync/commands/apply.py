@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from schedsync.commands.all_sets import Output, for_each_set, set_options, sets_to_run
 from schedsync.commands.django import target
 from schedsync.commands.documents import read_plan
 from schedsync.commands.options import (
@@ -19,7 +20,6 @@ from schedsync.commands.options import (
     commit_option,
     database_options,
     existing_file,
-    file_options,
     format_option,
     gather,
     lifting_options,
@@ -39,6 +39,7 @@ from schedsync.planning.approval import Assertion
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.render import json_, markdown, text
+from schedsync.render.paint import Paint
 
 if TYPE_CHECKING:
     from schedsync.database.transaction import WaitOptions
@@ -99,7 +100,7 @@ _RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
 
 
 @verb("Apply the files to the database, in one transaction.")
-@file_options
+@set_options
 @database_options
 @lifting_options()
 @renamed("--wait-timeout", "--timeout", type=Seconds())
@@ -141,11 +142,14 @@ def apply(request: ApplyRequest) -> int:
     """Compare the files below PATH with the database, show the changes, ask, and write them.
 
     Either all changes are written or none. A running Beat loads them within seconds. Afterwards the rows are read
-    again: if Beat has undone a change by writing back an old row, the change is written again.
+    again: if Beat has undone a change by writing back an old row, the change is written again. With --all each set
+    below PATH is applied, one after the other; a set that is refused does not stop the others.
     """
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     if not request.yes and not interactive:
         raise WrongUsage("there is no terminal to ask on", hint="give `--yes`")
+    if request.files.all_sets:
+        return _apply_all(request)
     with progress_line() as progress:
         applied = _apply(request, progress)
     if applied is None:
@@ -159,6 +163,20 @@ def apply(request: ApplyRequest) -> int:
         say(f"committed as run {applied.outcome.run}, but the output cannot be written: {reason}")
         return NotConfirmed.exit_code
     return code
+
+
+def _apply_all(request: ApplyRequest) -> int:
+    """Apply each set below the path; a plan or a checksum would be of one set."""
+    if request.plan_file or request.reviewed or request.exact or request.checksum:
+        hint = "give the directory of one set as PATH instead of `--all`"
+        raise WrongUsage("a reviewed plan is of one set", hint=hint)
+
+    def apply_set(one_set: FileOptions) -> _Applied | None:
+        with progress_line() as progress:
+            return _apply(replace(request, files=one_set), progress)
+
+    output = Output(_RENDERINGS, _text, lambda applied: _code(applied, request.format_))
+    return for_each_set(sets_to_run(request.files, apply_set), output, request.format_, reports=request.reports)
 
 
 def _apply(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:
@@ -192,11 +210,21 @@ def _writing(count: int) -> str:
 
 def _show(applied: _Applied, format_: str) -> int:
     """Write the outcome to stdout, and its error if it has one; returns the exit code."""
-    outcome = applied.outcome
     if format_ in _RENDERINGS:
         click.echo(_RENDERINGS[format_](applied))
     else:
-        show(lambda paint: f"\n{text.outcome(outcome, paint)}" if outcome.changes else text.outcome(outcome))
+        show(lambda paint: _text(applied, paint))
+    return _code(applied, format_)
+
+
+def _text(applied: _Applied, paint: Paint) -> str:
+    outcome = applied.outcome
+    return f"\n{text.outcome(outcome, paint)}" if outcome.changes else text.outcome(outcome)
+
+
+def _code(applied: _Applied, format_: str) -> int:
+    """Return the exit code; shows the error that it stands for, except where JSON has it."""
+    outcome = applied.outcome
     if not outcome.unconfirmed and outcome.is_loaded:
         return 0
     error = NotConfirmed(outcome.unconfirmed) if outcome.unconfirmed else NotLoaded(outcome.behind)

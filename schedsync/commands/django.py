@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schedsync.commands.options import DatabaseOptions, FileOptions, LiftedRules
-from schedsync.config import read_config
 from schedsync.errors import WrongUsage
 from schedsync.files.progress import Progress, silent
 from schedsync.usecases.project_code import project_code
@@ -91,7 +91,7 @@ def target(
     using = set_up(database)
     from schedsync.database.environment import named_environment
 
-    chosen = FileOptions(files.path, files.environment or named_environment())
+    chosen = replace(files, environment=files.environment or named_environment())
     return target_without_database(chosen, lifted, using, progress, commit)
 
 
@@ -105,6 +105,6 @@ def target_without_database(
     """Return the same for a verb that needs no Django."""
     from schedsync.usecases.target import Target
 
-    config = read_config(files.path)
+    config = files.config()
     limits = config.limited(lifted.limits)
     return Target(config, using, files.environment, limits, lifted.adoption, commit, progress)

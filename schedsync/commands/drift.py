@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 
+from schedsync.commands.all_sets import Output, for_each_set, set_options, sets_to_run
 from schedsync.commands.django import target
 from schedsync.commands.options import (
     DatabaseOptions,
     FileOptions,
     commit_option,
     database_options,
-    file_options,
     format_option,
     report_option,
     verb,
@@ -31,7 +31,7 @@ _RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
 
 
 @verb("Name what someone changed behind Git's back.")
-@file_options
+@set_options
 @database_options
 @commit_option
 @format_option("json", "markdown", "summary")
@@ -46,16 +46,27 @@ def drift(
     """Name each managed schedule that someone changed in the database since the last apply, and who did it.
 
     Exits 2 if there is drift, or if a human has disabled a schedule, else 0. The names of people come from the log of
-    Django's admin, if the edit was made there.
+    Django's admin, if the edit was made there. With --all each set below PATH is looked at.
     """
-    with progress_line() as progress:
-        chosen = target(files, database, progress=progress, commit=commit)
-        from schedsync.usecases import sync
 
-        plan = sync.drift(chosen)
+    def drift_of(chosen: FileOptions) -> Plan:
+        with progress_line() as progress:
+            found = target(chosen, database, progress=progress, commit=commit)
+            from schedsync.usecases import sync
+
+            return sync.drift(found)
+
+    if files.all_sets:
+        output = Output(_RENDERINGS, text.drift, _code)
+        return for_each_set(sets_to_run(files, drift_of), output, format_, reports=reports)
+    plan = drift_of(files)
     write_reports(_RENDERINGS, plan, reports)
     if format_ in _RENDERINGS:
         click.echo(_RENDERINGS[format_](plan))
     else:
         show(lambda paint: text.drift(plan, paint))
+    return _code(plan)
+
+
+def _code(plan: Plan) -> int:
     return 2 if plan.changes or plan.held else 0

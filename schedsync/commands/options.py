@@ -12,6 +12,7 @@ import click
 
 from schedsync.commands.output import report, say
 from schedsync.commands.parameters import CommitId, Report, Seconds, WholeNumber
+from schedsync.config import Config, read_config
 from schedsync.core.adoption import Adoption
 from schedsync.core.refusal import Limits
 from schedsync.database.collector import gc_paused
@@ -133,10 +134,23 @@ def is_typed(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """Which files a verb reads, and for which environment; None for what the configuration says."""
+    """Which files a verb reads, and for which environment; None for what the configuration says.
+
+    With ``all_sets`` those of each set below ``path``; ``directory`` is then the one whose turn it is.
+    """
 
     path: str | None
     environment: str | None
+    all_sets: bool = False
+    directory: Path | None = None
+
+    def config(self) -> Config:
+        """Return the configuration of the set; raises InvalidConfiguration."""
+        return read_config(self.path, directory=self.directory)
+
+    def of(self, directory: Path) -> FileOptions:
+        """Return the same for one set."""
+        return FileOptions(None, self.environment, directory=directory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +214,7 @@ commit_option = _where(
     help="The commit that the files come from, where there is no `.git`; also SCHEDSYNC_COMMIT.",
 )  # fmt: skip
 #: For verbs that take the directory as PATH.
-file_options = gather("files", FileOptions, path_argument, environment_option)
+file_options = gather("files", FileOptions, path_argument, environment_option, without=("all_sets", "directory"))
 database_options = gather(
     "database",
     DatabaseOptions,

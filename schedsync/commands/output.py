@@ -127,7 +127,7 @@ def write_reports(renderings: Mapping[str, Callable[[T], str]], value: T, report
 def report(error: SchedsyncError, format_: str) -> None:
     """Write an error: to stdout if the format is JSON, else to stderr for people."""
     if format_ == "json":
-        click.echo(json_.failure(error.failure_reason, error.message, error.hint, **_data(error)))
+        click.echo(failure_json(error))
         return
     if isinstance(error, InvalidSet):
         say(text.findings(error.findings, paint(sys.stderr)))
@@ -136,6 +136,11 @@ def report(error: SchedsyncError, format_: str) -> None:
     say(f"error: {printable(error.message)}")
     if error.hint:
         say(f"  hint: {printable(error.hint)}")
+
+
+def failure_json(error: SchedsyncError) -> str:
+    """Return an error as JSON."""
+    return json_.failure(error.failure_reason, error.message, error.hint, **_data(error))
 
 
 def _data(error: SchedsyncError) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 import click
 
+from schedsync.commands.all_sets import Output, for_each_set, set_options, sets_to_run
 from schedsync.commands.django import target, target_without_database
 from schedsync.commands.documents import load_snapshot, save_plan
 from schedsync.commands.options import (
@@ -17,7 +19,6 @@ from schedsync.commands.options import (
     LiftedRules,
     commit_option,
     database_options,
-    file_options,
     format_option,
     is_typed,
     lifting_options,
@@ -33,6 +34,7 @@ from schedsync.commands.terminal import ProgressLine, progress_line
 from schedsync.errors import Refused, WrongUsage
 from schedsync.planning.plan import Plan
 from schedsync.render import github, json_, markdown, text
+from schedsync.render.paint import Paint
 
 RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
     "json": json_.plan,
@@ -40,10 +42,13 @@ RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
     "summary": lambda plan: markdown.plan(plan, markdown.SUMMARY),
     "github": lambda plan: github.findings(plan.notices),
 }
+_TOGETHER: Mapping[str, Callable[[Sequence[Plan]], str]] = {
+    "github": lambda plans: github.findings(notice for plan in plans for notice in plan.notices)
+}
 
 
 @verb("Show what an apply would do, and what follows from it.")
-@file_options
+@set_options
 @database_options
 @snapshot_option
 @commit_option
@@ -68,8 +73,18 @@ def plan(
     """Compare the files below PATH with the database, and show every change and its consequences.
 
     Nothing is written. A change that a safety rule refuses is shown with the way out; `plan` then exits 3, as `apply`
-    does. With --against the plan compares with a snapshot, and needs neither Django nor credentials.
+    does. With --against the plan compares with a snapshot, and needs neither Django nor credentials. With --all each
+    set below PATH is planned.
     """
+    if files.all_sets:
+        _check_all(out, against)
+        output = Output(RENDERINGS, partial(_text, verbose=verbose), partial(_code, exit_code=exit_code), _TOGETHER)
+
+        def plan_set(one_set: FileOptions) -> Plan:
+            with progress_line() as progress:
+                return _plan_live(one_set, database, lifted, progress, commit)
+
+        return for_each_set(sets_to_run(files, plan_set), output, format_, reports=reports)
     with progress_line() as progress:
         if against is None:
             current = _plan_live(files, database, lifted, progress, commit)
@@ -81,10 +96,26 @@ def plan(
     if format_ in RENDERINGS:
         click.echo(RENDERINGS[format_](current))
     else:
-        show(lambda paint: f"{text.plan(current, paint, verbose=verbose)}\n{text.unmanaged(current)}")
-    if current.refusals:
+        show(lambda paint: _text(current, paint, verbose=verbose))
+    return _code(current, exit_code=exit_code)
+
+
+def _text(value: Plan, paint: Paint, *, verbose: bool) -> str:
+    return f"{text.plan(value, paint, verbose=verbose)}\n{text.unmanaged(value)}"
+
+
+def _code(value: Plan, *, exit_code: bool) -> int:
+    if value.refusals:
         return Refused.exit_code
-    return 2 if exit_code and current.changes else 0
+    return 2 if exit_code and value.changes else 0
+
+
+def _check_all(out: Path | None, against: Path | None) -> None:
+    """Raise WrongUsage for a file that cannot be of several sets."""
+    if out is not None:
+        raise WrongUsage("a plan file is of one set", hint="give the directory of one set as PATH instead of `--all`")
+    if against is not None:
+        raise WrongUsage("a snapshot is of one set", hint="give the directory of one set as PATH instead of `--all`")
 
 
 def _plan_live(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 import click
 
+from schedsync.commands.all_sets import Output, for_each_set
 from schedsync.commands.documents import load_snapshot
 from schedsync.commands.options import (
     WHERE,
@@ -27,18 +29,31 @@ from schedsync.commands.options import (
 )
 from schedsync.commands.output import say, show, write, write_reports
 from schedsync.commands.terminal import progress_line
-from schedsync.core.finding import has_errors
+from schedsync.core.finding import Finding, has_errors
 from schedsync.errors import WrongUsage
-from schedsync.render import github, html, json_, markdown, sarif, text
+from schedsync.render import github, gitlab, html, json_, junit, markdown, sarif, text
 from schedsync.review.result import Request, Review
+
+
+def _shown(review: Review) -> list[Finding]:
+    return [finding for finding in review.findings if review.shows(finding)]
+
 
 RENDERINGS: Mapping[str, Callable[[Review], str]] = {
     "json": json_.review,
     "markdown": markdown.review,
     "summary": lambda review: markdown.review(review, markdown.SUMMARY),
-    "github": lambda review: github.findings(finding for finding in review.findings if review.shows(finding)),
+    "github": lambda review: github.findings(_shown(review)),
     "sarif": lambda review: sarif.findings(review.findings),
+    "gitlab": lambda review: gitlab.findings(review.findings),
+    "junit": lambda review: junit.findings(_shown(review), "review"),
     "html": html.review,
+}
+_TOGETHER: Mapping[str, Callable[[Sequence[Review]], str]] = {
+    "github": lambda reviews: github.findings(finding for review in reviews for finding in _shown(review)),
+    "sarif": lambda reviews: sarif.findings([finding for review in reviews for finding in review.findings]),
+    "gitlab": lambda reviews: gitlab.findings(finding for review in reviews for finding in review.findings),
+    "junit": lambda reviews: junit.findings([finding for review in reviews for finding in _shown(review)], "review"),
 }
 
 
@@ -83,6 +98,14 @@ class ReviewOptions:
         help="The directory of the schedules, or one file; by default as configured.",
     ),
     environment_option,
+    option(
+        "--all",
+        "all_sets",
+        heading=WHERE,
+        is_flag=True,
+        help="Each set of the repository, or below `--path`, that has a schedsync.toml.",
+    ),
+    without=("directory",),
 )
 @lifting_options("allow_older", "allow_dirty")
 @gather(
@@ -91,7 +114,7 @@ class ReviewOptions:
     click.argument("base", required=False),
     click.argument("head", required=False),
     snapshot_option,
-    format_option("json", "markdown", "summary", "github", "sarif", "html"),
+    format_option(*RENDERINGS),
     out_option,
     report_option(RENDERINGS),
     verbose_option,
@@ -103,7 +126,7 @@ def review(options: ReviewOptions) -> int:
 
     Without HEAD the work tree is compared. Without BASE the comparison starts where the branch left the default
     branch. This needs no database and no credentials, and runs nothing of either revision. Exits 1 if HEAD has findings
-    of severity error.
+    of severity error. With --all each set of both revisions is compared.
     """
     from schedsync.usecases.review import review as compare
 
@@ -111,6 +134,8 @@ def review(options: ReviewOptions) -> int:
     if options.no_cache:
         say("warning: `--no-cache` has no effect any more: a review keeps no cache")
     request = options.request()
+    if options.files.all_sets:
+        return _review_all(options, request)
     with progress_line() as progress:
         result = compare(request, datetime.now(timezone.utc), progress)
     write_reports(RENDERINGS, result, options.reports)
@@ -119,13 +144,28 @@ def review(options: ReviewOptions) -> int:
         write(RENDERINGS[format_](result), options.out)
     else:
         show(lambda paint: text.review(result, paint, verbose=options.verbose), options.out)
-    new = result.new if options.strict else ()
+    return _code(result, strict=options.strict)
+
+
+def _code(result: Review, *, strict: bool) -> int:
+    new = result.new if strict else ()
     return int(has_errors(result.findings) or has_errors(new, strict=True))
+
+
+def _review_all(options: ReviewOptions, request: Request) -> int:
+    """Review each set of both sides."""
+    from schedsync.usecases.review_all import reviews
+
+    output = Output(RENDERINGS, text.review, partial(_code, strict=options.strict), _TOGETHER)
+    turns = reviews(request, datetime.now(timezone.utc))
+    return for_each_set(turns, output, options.format_, options.out, options.reports)
 
 
 def _check(options: ReviewOptions) -> None:
     """Raise WrongUsage for a flag that cannot have an effect."""
     lifted = options.lifted
+    if options.files.all_sets and options.against is not None:
+        raise WrongUsage("a snapshot is of one set", hint="give the directory of one set as `--path`")
     needing = {
         "--adopt": lifted.adopt,
         "--adopt-all": lifted.adopt_all,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -19,6 +19,7 @@ class Finding:
     """One problem: a stable code, a message of one line, the place, and the remedy where there is one.
 
     ``names`` are all schedules that it is about, where it is about several and the message only counts them.
+    ``environments`` are those that have it, where others that were checked have it not.
     """
 
     code: str
@@ -27,6 +28,7 @@ class Finding:
     hint: str | None = None
     severity: Severity = "error"
     names: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
 
 
 #: Every code with its meaning. A code is never used again for another meaning.
@@ -165,6 +167,18 @@ def has_errors(findings: Iterable[Finding], *, strict: bool = False) -> bool:
     """Say whether any finding fails the command: an error, with ``strict`` also a warning."""
     failing = {"error", "warning"} if strict else {"error"}
     return any(finding.severity in failing for finding in findings)
+
+
+def naming_environments(by_environment: Mapping[str | None, Iterable[Finding]]) -> dict[Finding, Finding]:
+    """Return for each finding the same with the environments that have it, unless all of them have it."""
+    having: dict[Finding, list[str | None]] = {}
+    for environment, findings in by_environment.items():
+        for finding in dict.fromkeys(findings):
+            having.setdefault(finding, []).append(environment)
+    return {
+        finding: replace(finding, environments=tuple(filter(None, names)) if len(names) < len(by_environment) else ())
+        for finding, names in having.items()
+    }
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from schedsync.config import SUFFIXES
+from schedsync.config import FILE, PROJECT, SUFFIXES
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.errors import WrongUsage
 from schedsync.files.bounds import MAX_FILES, MAX_SET_BYTES, too_large
+from schedsync.files.configurations import check_one_set, reader
 from schedsync.files.yaml import MAX_BYTES
 
 #: A function that gets the path and the bytes of each file that is read.
@@ -55,6 +56,7 @@ def read_files(
     root: Path | None = None,
     within: Path | None = None,
     note: Note | None = None,
+    own: Path | None = None,
     *,
     enters: bool = True,
     absent: Absent = MappingProxyType({}),
@@ -63,10 +65,11 @@ def read_files(
 
     Returns the files in the order of their paths, each once, and findings about files that cannot be read and about
     paths that lead out of ``within``. ``note`` gets the real path and the bytes of each file that is read, and each
-    link with the path in it. Without ``enters``, repositories within the directories are findings, and their files are
-    not read. ``absent`` files are added. Raises WrongUsage if a path does not exist: a missing set is not an empty one.
+    link with the path in it. ``own`` is the configuration of the set. Without ``enters``, repositories within the
+    directories are findings, and their files are not read. ``absent`` files are added. Raises WrongUsage if a path does
+    not exist, because a missing set is not an empty one, and if a directory has the configuration of another set.
     """
-    collector = _Collector(root, within, note or _forget, enters=enters)
+    collector = _Collector(root, within, note or _forget, own, enters=enters)
     for base in paths:
         collector.files += absent.get(base, ())
         if not _exists(base) and base in absent:
@@ -83,8 +86,8 @@ def read_files(
 class _Collector:
     """The files read so far, each once, and the findings about those that cannot be read."""
 
-    def __init__(self, root: Path | None, within: Path | None, note: Note, *, enters: bool) -> None:
-        self.root, self.within, self.note, self.enters = root, within, note, enters
+    def __init__(self, root: Path | None, within: Path | None, note: Note, own: Path | None, *, enters: bool) -> None:
+        self.root, self.within, self.note, self.own, self.enters = root, within, note, own, enters
         self.files: list[SourceFile] = []
         self.findings: list[Finding] = []
         self.seen: set[Path] = set()
@@ -103,7 +106,10 @@ class _Collector:
         _note_link(base, self.note)
         bounds = (base if base.is_dir() else self.root or base.parent).resolve()
         for path in [base] if base.is_file() else _walk(base, self._skipped, self._unreadable):
-            self._read(path, bounds)
+            if path != base and path.name in (FILE, PROJECT):
+                check_one_set(path.as_posix(), self.own, reader(path))
+            else:
+                self._read(path, bounds)
 
     def _skipped(self, directory: Path) -> bool:
         """Say whether a directory is a repository that is not entered, and add the finding."""
@@ -191,7 +197,7 @@ def _walk(base: Path, skipped: Callable[[Path], bool], unreadable: Callable[[OSE
         visible = sorted(name for name in subdirectories if not name.startswith("."))
         subdirectories[:] = [name for name in visible if not skipped(here / name)]
         yield from (here / name for name in subdirectories if (here / name).is_symlink())
-        yield from (here / name for name in sorted(names) if is_source(name))
+        yield from (here / name for name in sorted(names) if is_source(name) or name in (FILE, PROJECT))
 
 
 def is_source(name: str) -> bool:

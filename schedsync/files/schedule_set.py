@@ -74,7 +74,7 @@ def read_set(
     ``absent`` are files of the set that are not on the disk.
     """
     progress("looking for files")
-    files, findings = read_files(config.paths, config.root, config.within, note, absent=absent)
+    files, findings = read_files(config.paths, config.root, config.within, note, config.file, absent=absent)
     budget = TextBudget()
     reading = each(files, "reading", "files", progress)
     environments = config.environments

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from schedsync.config import FILE, MAX_CONFIG_BYTES, PROJECT, SUFFIXES, Config, config_of, table_of
 from schedsync.core.finding import Finding
 from schedsync.errors import InvalidConfiguration, InvalidSet
+from schedsync.files.configurations import check_one_set
 from schedsync.files.discover import (
     OutsideError,
     SetTooLarge,
@@ -27,19 +28,21 @@ from schedsync.files.discover import (
 )
 from schedsync.files.yaml import MAX_BYTES
 from schedsync.git.entries import DIRECTORY, LINK, SUBMODULE, Entry
-from schedsync.git.repository import Tree
+from schedsync.git.repository import Repository, Tree
 
 #: A chain of more links is taken for a loop.
 _MAX_LINKS = 40
 
 
-def config_at(tree: Tree, start: PurePosixPath, shown: Callable[[str], str], *, given: bool) -> Config:
-    """Return the configuration of a commit for a path; it is searched upward, as in the work tree.
+def config_at(
+    tree: Tree, start: PurePosixPath, shown: Callable[[str], str], *, given: bool, upward: bool = True
+) -> Config:
+    """Return the configuration of a commit for a path; it is searched upward, as in the work tree, or only there.
 
     With ``given`` the user chose the path, and it replaces the configured ones. ``shown`` turns a path from the root
     into the path that findings name. Raises InvalidConfiguration.
     """
-    for directory in (start, *start.parents):
+    for directory in (start, *(start.parents if upward else ())):
         for name in (FILE, PROJECT):
             file = Path(f"{tree.short}:{directory / name}")
             text = _text(tree, directory / name, file)
@@ -91,10 +94,13 @@ def _fits(path: Sequence[str], pattern: Sequence[str]) -> bool:
     return len(path) in reached
 
 
-def read_tree(tree: Tree, config: Config, shown: Callable[[str], str]) -> tuple[list[SourceFile], list[Finding], bool]:
+def read_tree(
+    tree: Tree, config: Config, shown: Callable[[str], str], *, alone: bool = False
+) -> tuple[list[SourceFile], list[Finding], bool]:
     """Return the files of a set in a commit, findings about unreadable ones, and whether any of the paths exists.
 
-    ``shown`` turns a path from the root into the path that findings name.
+    ``shown`` turns a path from the root into the path that findings name. With ``alone``, raises WrongUsage if a
+    directory has the configuration of another set.
     """
     files: list[SourceFile] = []
     findings: list[Finding] = []
@@ -104,6 +110,8 @@ def read_tree(tree: Tree, config: Config, shown: Callable[[str], str]) -> tuple[
     for base in config.paths:
         start = PurePosixPath(base.as_posix())
         paths = listing.below(start)
+        for path in paths if alone else ():
+            _check_one_set(tree, listing.entries[path], shown(path), config.file)
         exists = exists or bool(paths)
         entry = listing.entries.get(start.as_posix())
         if entry is not None and entry.mode == LINK and not is_source(start.name):
@@ -117,6 +125,23 @@ def read_tree(tree: Tree, config: Config, shown: Callable[[str], str]) -> tuple[
         except SetTooLarge as error:
             raise InvalidSet([*findings, error.finding]) from None
     return files, findings, exists
+
+
+def _check_one_set(tree: Tree, entry: Entry, path: str, own: Path | None) -> None:
+    name = path.rpartition("/")[2]
+    if name in (FILE, PROJECT) and entry.mode not in (LINK, SUBMODULE) and not is_hidden(PurePosixPath(path).parts):
+        check_one_set(path, own, lambda: configuration_bytes(tree.repository, entry.id, path))
+
+
+def configuration_bytes(repository: Repository, blob: str, name: str) -> bytes:
+    """Return the bytes of a blob that may be a configuration; nothing of one that is too large for it.
+
+    Raises Unavailable if it is missing, because a set would be left out in silence.
+    """
+    try:
+        return repository.read(blob, name)
+    except OSError:
+        return b""
 
 
 def directories(paths: Iterable[str]) -> set[str]:

@@ -82,14 +82,14 @@ def refusal_document(refusal: Refusal) -> dict[str, str]:
 
 def finding_document(finding: Finding) -> dict[str, Any]:
     """Return a finding as JSON values."""
-    names = {"names": list(finding.names)} if finding.names else {}
+    lists = {"names": finding.names, "environments": finding.environments}
     return {
         "code": finding.code,
         "severity": finding.severity,
         "message": finding.message,
         "hint": finding.hint,
         "location": location_document(finding.location),
-    } | names
+    } | {key: list(values) for key, values in lists.items() if values}
 
 
 def pause_document(pause: Paused) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from schedsync.core.finding import Finding
-from schedsync.render.words import printable
+from schedsync.render.words import finding_text, printable
 
 _LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
 
@@ -21,7 +21,7 @@ def _annotation(finding: Finding) -> str:
         path, line, column = finding.location
         properties |= {"file": path, "line": str(line), "col": str(column)}
     said = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    message = finding.message + (f"\nhint: {finding.hint}" if finding.hint else "")
+    message = finding_text(finding) + (f"\nhint: {finding.hint}" if finding.hint else "")
     return f"::{_LEVELS[finding.severity]} {said}::{_data(message)}"
 
 

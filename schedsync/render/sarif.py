@@ -7,10 +7,11 @@ from typing import Any
 from urllib.parse import quote
 
 from schedsync import __version__
-from schedsync.core.finding import CODES, RULE_CODES, Finding
-from schedsync.lint import all_rules
+from schedsync.core.finding import CODES, Finding
+from schedsync.lint import RULES, all_rules, explained
+from schedsync.lint.rule import Rule
 from schedsync.render.json_ import dump
-from schedsync.render.words import printable
+from schedsync.render.words import finding_text, printable
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 #: GitHub takes so many results of a run, and keeps the first 5,000.
@@ -18,7 +19,9 @@ MOST_RESULTS = 25_000
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 _SEVERITIES = {"error": "error", "warning": "warning", "info": "recommendation"}
 #: Code scanning refuses a result without a place.
-_NOWHERE = "schedsync.toml"
+NOWHERE = "schedsync.toml"
+#: The pages that belong to this release.
+_DOCS = f"https://github.com/schedsync/schedsync/blob/v{__version__}/docs/reference"
 
 
 def findings(found: Sequence[Finding]) -> str:
@@ -48,15 +51,29 @@ def _rule(code: str, severity: str) -> dict[str, Any]:
         "id": code,
         "shortDescription": {"text": summary},
         "fullDescription": {"text": summary},
-        "help": {"text": f"`schedsync rules {code}` explains it." if code in RULE_CODES or code in rules else summary},
+        **({"helpUri": help_uri(code)} if code in CODES else {}),
+        "help": _help(rules.get(code), code, summary),
         "defaultConfiguration": {"level": _LEVELS[severity]},
         "properties": {"problem.severity": _SEVERITIES[severity], "tags": ["schedules"]},
     }
 
 
+def help_uri(code: str) -> str:
+    """Return the address of the page that explains a code."""
+    return f"{_DOCS}/rules/{code}.md" if code in RULES else f"{_DOCS}/findings.md"
+
+
+def _help(rule: Rule | None, code: str, summary: str) -> dict[str, str]:
+    """Return the page of a rule, which code scanning shows beside the finding; for other codes their meaning."""
+    if rule is None:
+        return {"text": f"{code}: {summary}"}
+    page = "\n".join(explained(rule))
+    return {"text": page, "markdown": page}
+
+
 def _result(finding: Finding, index: int) -> dict[str, Any]:
-    message = finding.message + (f"\n{finding.hint}" if finding.hint else "")
-    path, line, column = finding.location or (_NOWHERE, 1, 1)
+    message = finding_text(finding) + (f"\n{finding.hint}" if finding.hint else "")
+    path, line, column = finding.location or (NOWHERE, 1, 1)
     return {
         "ruleId": finding.code,
         "ruleIndex": index,

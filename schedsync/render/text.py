@@ -19,6 +19,7 @@ from schedsync.render.words import (
     counted,
     drift_text,
     environments_text,
+    finding_text,
     held_text,
     pause_text,
     printable,
@@ -46,7 +47,7 @@ def _finding(finding: Finding, paint: Paint, mark: str = "") -> Iterator[str]:
     place = f"{_at_line_start(printable(str(finding.location)))}: " if finding.location else ""
     word = "" if finding.severity == "error" else f"{finding.severity}: "
     style = {"error": "red", "warning": "yellow", "info": "blue"}[finding.severity]
-    yield f"{place}{paint(finding.code, style)} {word}{printable(finding.message)}{mark}"
+    yield f"{place}{paint(finding.code, style)} {word}{finding_text(finding)}{mark}"
     if finding.hint:
         yield f"  hint: {printable(finding.hint)}"
 

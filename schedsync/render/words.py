@@ -11,6 +11,7 @@ from typing import Any
 
 from schedsync.core.change import Change, Edit, FieldChange, Held
 from schedsync.core.crontab import FIELDS_BY_NAME, Field, expand
+from schedsync.core.finding import Finding
 from schedsync.core.observed import Paused
 from schedsync.core.secrets import changed_secrets, masked
 from schedsync.core.timing import Crontab, Timing, clock_text
@@ -65,6 +66,12 @@ def _visible(character: str) -> str:
     if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
         return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"
     return character
+
+
+def finding_text(finding: Finding) -> str:
+    """Return the message of a finding, and the environments that have it where others have it not."""
+    where = f" (in {', '.join(finding.environments)})" if finding.environments else ""
+    return printable(f"{finding.message}{where}")
 
 
 def value_text(field: str, value: Any) -> str:

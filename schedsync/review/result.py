@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from schedsync.calendar.load import Load
@@ -25,7 +26,8 @@ _SHORT = 12
 class Request:
     """What is to be reviewed: two revisions, ``head`` None for the work tree, ``base`` None for where it began.
 
-    ``pictures`` asks for the load before the change too.
+    ``pictures`` asks for the load before the change too. ``directory`` is the one with the configuration, where a
+    repository has several.
     """
 
     base: str | None = None
@@ -36,6 +38,7 @@ class Request:
     adopt: Adoption = field(default_factory=Adoption)
     snapshot: Snapshot | None = None
     pictures: bool = False
+    directory: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -53,17 +53,21 @@ class Side:
 
 
 def read_work_tree(
-    repository: Repository, path: str | None, sources: Sources = no_sources, progress: Progress = silent
+    repository: Repository,
+    path: str | None,
+    sources: Sources = no_sources,
+    progress: Progress = silent,
+    directory: Path | None = None,
 ) -> Side:
     """Read a set from the work tree, which it may not leave; ``sources`` knows the values of a ``for_each``."""
-    config = read_config(path, repository.root)
+    config = read_config(path, repository.root, directory)
     file = config.file and Path(shown_from(repository.root)(repository.inside(config.file).as_posix()))
     config = replace(config, within=repository.root, file=file)
     paths = [repository.inside(base) for base in config.paths]
     submodules = checked_out_submodules(repository, paths)
     absent = absent_files(config)
     here = [base for base in config.paths if base.exists() or base.is_symlink() or base in absent]
-    files, findings = read_files(here, config.root, config.within, enters=False, absent=absent)
+    files, findings = read_files(here, config.root, config.within, own=config.file, enters=False, absent=absent)
     shown = shown_from(repository.root)
     findings = _with_submodules(findings, [shown(path) for path in submodules])
     reading = _read(config, files, findings, sources, repository.algorithm, progress=progress)
@@ -84,22 +88,27 @@ def read_revision(
     sources: Sources = no_sources,
     other: Side | None = None,
     progress: Progress = silent,
+    directory: Path | None = None,
 ) -> Side:
     """Read a set as it is in a commit, without reading again what the other side of a comparison has read.
 
-    Where its configuration cannot be used there, it is read by that of the other side.
+    Where its configuration cannot be used there, or ``directory`` has none, it is read by that of the other side.
     """
     tree = repository.tree(commit)
-    start = repository.inside(Path(path or DEFAULT_PATH))
+    start = repository.inside(directory or Path(path or DEFAULT_PATH))
     shown = shown_from(repository.root)
     known = True
     try:
-        config = config_at(tree, start, shown, given=path is not None)
+        config = config_at(tree, start, shown, given=path is not None, upward=directory is None)
     except InvalidConfiguration:
         if other is None:
             raise
         config, known = replace(other.config, paths=(Path(other.path),), root=None), False
-    files, findings, there = read_tree(tree, config, shown)
+    if directory is not None and config.file is None and other is not None:
+        inside_paths = tuple(Path(repository.inside(base)) for base in other.config.paths)
+        config = replace(other.config, paths=inside_paths, root=None)
+    # The side that is reviewed must be one set; the other cannot be changed any more.
+    files, findings, there = read_tree(tree, config, shown, alone=other is None)
     paths = [PurePosixPath(path.as_posix()) for path in config.paths]
     submodules = submodules_of(repository, commit, paths)
     findings = _with_submodules(findings, [shown(path) for path in submodules])

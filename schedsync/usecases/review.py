@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from schedsync.config import DEFAULT_PATH
-from schedsync.core.finding import Finding, in_order
+from schedsync.core.finding import Finding, in_order, naming_environments
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.core.sources import no_sources
 from schedsync.errors import WrongUsage
@@ -33,14 +33,16 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     Raises WrongUsage where a revision cannot be found; its hint says what to fetch.
     """
     sources = request.snapshot.source if request.snapshot else no_sources
-    with open_repository(Path(request.path or DEFAULT_PATH)) as repository:
+    with open_repository(request.directory or Path(request.path or DEFAULT_PATH)) as repository:
         compared = range_of(repository, request.base, request.head)
         base, head = compared.base, compared.head
         if head is None:
-            after = read_work_tree(repository, request.path, sources, progress)
+            after = read_work_tree(repository, request.path, sources, progress, request.directory)
         else:
-            after = read_revision(repository, head, request.path, sources, progress=progress)
-        before = read_revision(repository, base, request.path, sources, after, progress)
+            after = read_revision(
+                repository, head, request.path, sources, progress=progress, directory=request.directory
+            )
+        before = read_revision(repository, base, request.path, sources, after, progress, request.directory)
     if not before.there and not after.there:
         raise _nothing_there(before, after)
     environment = after.config.chosen(request.environment)
@@ -57,8 +59,10 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
         progress(f"comparing {name}" if name else "comparing")
         comparison.compare(name)
     comparison.add_safeguards()
-    findings = in_order(comparison.findings)
-    return Review(base, head, tuple(comparison.reviews), tuple(findings), frozenset(comparison.new), compared.base_name)
+    named = naming_environments(comparison.by_environment)
+    findings = in_order(named.get(finding, finding) for finding in comparison.findings)
+    new = frozenset(named.get(finding, finding) for finding in comparison.new)
+    return Review(base, head, tuple(comparison.reviews), tuple(findings), new, compared.base_name)
 
 
 def _nothing_there(before: Side, after: Side) -> WrongUsage:
@@ -104,6 +108,7 @@ class _Comparison:
         self.reviews: list[EnvironmentReview] = []
         self.findings: list[Finding] = []
         self.new: set[Finding] = set()
+        self.by_environment: dict[str | None, list[Finding]] = {}
         self.suppressed = Suppressed(before, after, now, self.application)
         self.guarantees = Guarantees()
 
@@ -123,6 +128,7 @@ class _Comparison:
         from schedsync.review.compare import compare_environment
         from schedsync.review.unexpanded import not_expanded
 
+        first = len(self.findings)
         before, between_before = combine(self.before.reading, environment)
         after, between_after = combine(self.after.reading, environment)
         result, foretold = compare_environment(
@@ -133,6 +139,7 @@ class _Comparison:
         foretold += unknown
         self.guarantees.compare(before, after, environment)
         self._judge(environment, before, after, between_before, [*between_after, *foretold])
+        self.by_environment[environment] = self.findings[first:]
 
     def _judge(
         self,

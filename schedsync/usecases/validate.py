@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schedsync.config import Config
-from schedsync.core.finding import Finding, in_order
+from schedsync.core.finding import Finding, in_order, naming_environments
 from schedsync.core.schedule import Schedule
 from schedsync.core.sources import no_sources
 from schedsync.files.progress import Progress, silent
@@ -44,8 +44,9 @@ def validate(
     if snapshot is not None:
         check_set(snapshot, config.set)
     files = read_set(config, progress, sources=snapshot.source if snapshot else no_sources, absent=absent_files(config))
-    findings = [*files.findings, *ended(config.allowances, now, config.place)]
-    findings += lint_packages(config.lint, files.ignores)
+    common = [*files.findings, *ended(config.allowances, now, config.place)]
+    common += lint_packages(config.lint, files.ignores)
+    by_environment: dict[str | None, list[Finding]] = {}
     application = snapshot.application if snapshot else None
     names: set[str] = set()
     for name in files.environments(config, environment):
@@ -53,10 +54,18 @@ def validate(
         desired, of_environment = resolve_set(files, name)
         names |= set(desired.schedules)
         schedules = tuple(desired.schedules.values())
-        findings += [definition.finding("warning") for definition in files.unexpanded(name)]
+        findings = [definition.finding("warning") for definition in files.unexpanded(name)]
         findings += of_environment + lint(Context(schedules, now, config.lint, application), files.ignores)
-        findings += _not_allowed(schedules, config, snapshot)
+        by_environment[name] = [*findings, *_not_allowed(schedules, config, snapshot)]
+    findings = [*common, *naming_environments(by_environment).values()]
     return Validation(tuple(in_order(findings)), len(files.files), len(names))
+
+
+def together(validations: Sequence[Validation]) -> Validation:
+    """Return the findings and the numbers of several sets as one."""
+    findings = in_order(finding for validation in validations for finding in validation.findings)
+    files = sum(validation.files for validation in validations)
+    return Validation(tuple(findings), files, sum(validation.schedules for validation in validations))
 
 
 def _not_allowed(schedules: Sequence[Schedule], config: Config, snapshot: Snapshot | None) -> Iterator[Finding]:

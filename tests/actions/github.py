@@ -1,14 +1,13 @@
-"""A stand-in for GitHub's HTTP interface, for `gh` over a Unix socket; and a runner for composite actions."""
+"""A stand-in for GitHub's HTTP interface, for `gh` over a Unix socket."""
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import re
 import socketserver
-import subprocess
-import sys
 import threading
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,22 +16,25 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import yaml
-
-ROOT = Path(__file__).parents[2]
-ACTIONS = ROOT / ".github/actions"
 BOT = "github-actions[bot]"
 PAGE = 2
 
 
 @dataclass
 class GitHub:
-    """What it holds: comments and issues by number, open pull requests, and what was asked of it."""
+    """What it holds: comments and issues by number, pull requests, artifacts, and what was asked of it.
+
+    ``name`` is its host; every other than github.com has the interface below ``/api/v3``, as GitHub Enterprise Server.
+    """
 
     comments: list[dict[str, Any]] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
     pulls: list[dict[str, Any]] = field(default_factory=list)
+    artifacts: list[dict[str, Any]] = field(default_factory=list)
+    archives: dict[int, bytes] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
+    name: str = "github.com"
     forbidden: bool = False
 
     def answer(self, method: str, path: str, query: Mapping[str, list[str]], body: dict[str, Any]) -> tuple[int, Any]:
@@ -62,7 +64,30 @@ class GitHub:
             return 200, found
         if path == "/repos/acme/shop/pulls":
             return 200, [one for one in self.pulls if one["head"]["label"] == query["head"][0]]
+        return self._kept(path, query)
+
+    def _kept(self, path: str, query: Mapping[str, list[str]]) -> tuple[int, Any]:
+        """Answer about the artifacts of runs, and the pull requests of a commit."""
+        if match := re.fullmatch(r"/repos/acme/shop/commits/([0-9a-f]{40})/pulls", path):
+            return 200, [one for one in self.pulls if match[1] in (one["merge_commit_sha"], one["head"]["sha"])]
+        if path == "/repos/acme/shop/actions/artifacts":
+            named = [one for one in self.artifacts if one["name"] == query["name"][0]]
+            return 200, {"total_count": len(named), "artifacts": named}
+        if match := re.fullmatch(r"/repos/acme/shop/actions/artifacts/(\d+)/zip", path):
+            return 302, f"/signed/{match[1]}"
+        if match := re.fullmatch(r"/signed/(\d+)", path):
+            return 200, self.archives[int(match[1])]
         return 404, {"message": "Not Found"}
+
+    def keep(self, name: str, file: Path, head: str, repository: int = 1) -> None:
+        """Keep a file as an artifact of a run for a commit of a repository; 1 is ours."""
+        data = io.BytesIO()
+        with zipfile.ZipFile(data, "w") as archive:
+            archive.write(file, file.name)
+        number = 11 + len(self.artifacts)
+        run = {"head_sha": head, "repository_id": 1, "head_repository_id": repository}
+        self.artifacts.append({"id": number, "name": name, "expired": False, "workflow_run": run})
+        self.archives[number] = data.getvalue()
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -84,15 +109,19 @@ def _handler(github: GitHub) -> type[BaseHTTPRequestHandler]:
             query = parse_qs(parts.query)
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length) or b"{}") if length else {}
-            status, said = github.answer(self.command, parts.path, query, body)
+            github.hosts.add(self.headers["Host"])
+            path = parts.path if github.name == "github.com" else parts.path.removeprefix("/api/v3")
+            status, said = github.answer(self.command, path, query, body)
             link = None
             if isinstance(said, list):
                 page = int(query.get("page", ["1"])[0])
                 if len(said) > page * PAGE:
                     link = f'<https://api.github.com{parts.path}?page={page + 1}&{parts.query}>; rel="next"'
                 said = said[(page - 1) * PAGE : page * PAGE]
-            data = json.dumps(said).encode()
+            data = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(status)
+            if status == 302:
+                self.send_header("Location", f"https://files.example.org{said}")
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             if link:
@@ -115,113 +144,10 @@ def serving(github: GitHub, directory: Path) -> Iterator[dict[str, str]]:
     with _Server(str(socket), _handler(github)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield {
+            "GITHUB_SERVER_URL": f"https://{github.name}",
             "GH_CONFIG_DIR": str(config),
             "GH_TOKEN": "x",
             "GH_PROMPT_DISABLED": "1",
             "GH_NO_UPDATE_NOTIFIER": "1",
         }
         server.shutdown()
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What an action did: its exit code, its log, its outputs, and the job's summary."""
-
-    code: int
-    log: str
-    outputs: dict[str, str]
-    summary: str
-
-
-def run(
-    action: str, inputs: Mapping[str, str], cwd: Path, environment: Mapping[str, str], github: Mapping[str, Any]
-) -> Ran:
-    """Run a composite action as a runner does: its steps in order, and after a failure only those that always run."""
-    definition = yaml.safe_load((ACTIONS / action / "action.yml").read_text())
-    temp = cwd.parent / f"runner-{len(list(cwd.parent.iterdir()))}"
-    temp.mkdir()
-    known: dict[str, Any] = {"inputs": {}, "steps": {}, "github": github}
-    for name, one in definition["inputs"].items():
-        known["inputs"][name] = inputs.get(name, _filled(str(one.get("default", "")), known))
-    assert set(inputs) <= set(definition["inputs"])
-    code, log = 0, ""
-    for number, step in enumerate(definition["runs"]["steps"]):
-        condition = str(step.get("if", "success()"))
-        if (code and "always()" not in condition) or not _holds(condition, known):
-            continue
-        output = temp / f"output-{number}"
-        output.touch()
-        values = {key: _filled(str(value), known) for key, value in step.get("env", {}).items()}
-        done = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-            cwd=cwd,
-            env={
-                **environment, **values, "RUNNER_TEMP": str(temp), "GITHUB_OUTPUT": str(output),
-                "GITHUB_STEP_SUMMARY": str(temp / "summary"), "GITHUB_ACTION_PATH": str(ACTIONS / action),
-                "GITHUB_REPOSITORY": "acme/shop", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_RUN_ID": "99",
-            },
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        )  # fmt: skip
-        log += done.stdout
-        code = code or done.returncode
-        if "id" in step:
-            known["steps"][step["id"]] = {"outputs": _outputs(output)}
-    outputs = {name: _filled(one["value"], known) for name, one in definition.get("outputs", {}).items()}
-    summary = temp / "summary"
-    return Ran(code, log, outputs, summary.read_text() if summary.exists() else "")
-
-
-def environment_of(directory: Path) -> dict[str, str]:
-    """Return a runner's environment: this Python's programs come first."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {"PATH": path, "HOME": str(directory), "SCHEDSYNC_CACHE_DIR": "", "LANG": "C.UTF-8"}
-
-
-def _outputs(file: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
-    lines = iter(file.read_text().splitlines())
-    for line in lines:
-        name, heredoc, mark = line.partition("<<")
-        if heredoc and "=" not in name:
-            value = []
-            while (part := next(lines)) != mark:
-                value.append(part)
-            found[name] = "\n".join(value)
-        else:
-            name, _, value_ = line.partition("=")
-            found[name] = value_
-    return found
-
-
-def _filled(text: str, known: Mapping[str, Any]) -> str:
-    return re.sub(r"\$\{\{\s*(.*?)\s*\}\}", lambda match: _text(_value(match[1], known)), text)
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
-
-
-def _holds(condition: str, known: Mapping[str, Any]) -> bool:
-    return bool(_value(condition, known))
-
-
-def _value(expression: str, known: Mapping[str, Any]) -> Any:
-    """Evaluate the little of GitHub's expressions that the actions use."""
-    expression = expression.strip()
-    for word, combine in (("||", lambda a, b: a or b), ("&&", lambda a, b: a and b)):
-        left, found, right = expression.partition(f" {word} ")
-        if found and left.count("(") == left.count(")"):
-            return combine(_value(left, known), _value(right, known))
-    if expression.startswith("(") and expression.endswith(")"):
-        return _value(expression[1:-1], known)
-    if "==" in expression:
-        left, _, right = expression.partition("==")
-        return _text(_value(left, known)) == _text(_value(right, known))
-    if expression in ("always()", "success()"):
-        return True
-    if expression.startswith("'"):
-        return expression[1:-1].replace("''", "'")
-    value: Any = known
-    for part in expression.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value

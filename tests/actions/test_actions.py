@@ -5,69 +5,16 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import git
 import pytest
 
-from tests.actions.github import ACTIONS, BOT, ROOT, GitHub, Ran, environment_of, run, serving
+from tests.actions.forge import AFTER, BEFORE, Forge
+from tests.actions.github import BOT
+from tests.actions.runner import ACTIONS
 
 pytestmark = pytest.mark.skipif(shutil.which("gh") is None, reason="no gh on this machine")
-
-BEFORE = '  nightly: {task: shop.tasks.nightly, crontab: "0 2 * * *"}\n  gone: {task: t, every: 1h}\n'
-AFTER = '  nightly: {task: shop.tasks.nightly, crontab: "*/2 * * * *"}\n'
-EVENT = {"event": {"pull_request": {"number": 7}}, "token": "x"}
-
-
-@dataclass(frozen=True)
-class Forge:
-    """A checkout of a pull request, and GitHub beside it."""
-
-    root: Path
-    repository: git.Repo
-    github: GitHub
-    environment: dict[str, str]
-
-    def write(self, schedules: str, name: str = "schedules/shop.yaml") -> None:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"version: 1\nschedules:\n{schedules}")
-
-    def commit(self) -> str:
-        self.repository.git.add(all=True)
-        self.repository.index.commit("change")
-        return self.repository.head.commit.hexsha
-
-    def run(self, action: str, event: dict[str, Any] | None = None, **inputs: str) -> Ran:
-        given = {"install": "false"} | {name.replace("_", "-"): value for name, value in inputs.items()}
-        return run(action, given, self.root, self.environment, EVENT if event is None else event)
-
-
-@pytest.fixture
-def forge(tmp_path: Path) -> Iterator[Forge]:
-    root = tmp_path / "shop"
-    root.mkdir()
-    github = GitHub()
-    with git.Repo.init(root, initial_branch="main") as repository, serving(github, tmp_path) as environment:
-        with repository.config_writer() as config:
-            config.set_value("user", "name", "Sam")
-            config.set_value("user", "email", "sam@example.org")
-        yield Forge(root, repository, github, environment_of(tmp_path) | environment)
-
-
-@pytest.fixture
-def pull_request(forge: Forge) -> Forge:
-    """A branch with a change, checked out."""
-    forge.write(BEFORE)
-    forge.commit()
-    forge.repository.git.checkout("-b", "feature")
-    forge.write(AFTER)
-    forge.commit()
-    return forge
 
 
 def test_a_review_comments_summarizes_annotates_and_counts(pull_request: Forge) -> None:
@@ -170,17 +117,6 @@ def test_hostile_names_forge_no_command_and_no_output(pull_request: Forge) -> No
     assert [line for line in ran.log.splitlines() if line.startswith("::") and "title=SS1" not in line] == []
     assert "run from the checkout" not in ran.log
     assert ran.outputs["changes"] == "2"
-
-
-@pytest.fixture
-def database(forge: Forge, tmp_path: Path) -> dict[str, str]:
-    """The example project's database, migrated; returns the inputs that name it."""
-    data = tmp_path / "data"
-    data.mkdir()
-    forge.environment.update(PYTHONPATH=str(ROOT / "examples/shop"), SHOP_DATA=str(data))
-    command = [sys.executable, str(ROOT / "examples/shop/manage.py")]
-    subprocess.run([*command, "migrate", "--verbosity", "0"], env=forge.environment, check=True)
-    return {"settings": "shop.settings"}
 
 
 def test_a_plan_is_saved_reviewed_and_applied(forge: Forge, database: dict[str, str]) -> None:

@@ -64,7 +64,7 @@ def test_options_are_listed_under_headings(command: Callable[..., Done]) -> None
 
     assert listed == {
         "Options": ["-y", "--plan", "--exact", "--wait", "--timeout", "--lock-timeout", "-h"],
-        "Where": ["-e", "--settings", "--pythonpath", "--database", "--commit"],
+        "Where": ["-e", "--all", "--settings", "--pythonpath", "--database", "--commit"],
         "Lift a rule for this call": [
             "--adopt",
             "--adopt-all",

@@ -74,7 +74,7 @@ def test_a_file_of_an_environment_that_is_missing_is_found(files: Project) -> No
 
     assert errors(files, "-e", "eu") == []
     assert errors(files) == [
-        "schedules/shop.yaml:7:31: SS150 `us.txt` cannot be read: No such file or directory",
+        "schedules/shop.yaml:7:31: SS150 `us.txt` cannot be read: No such file or directory (in us)",
         "  hint: the path is relative to this file",
     ]
 

@@ -1,0 +1,103 @@
+"""The configurations of several sets in one repository: which directories have one, and which files belong to which."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from schedsync.config import FILE, MAX_CONFIG_BYTES, PROJECT, Config, read_config, table_of
+from schedsync.errors import InvalidConfiguration, WrongUsage
+
+#: Directories that hold the packages of others. Hidden directories are passed over too.
+_PACKAGES = ("node_modules", "site-packages")
+
+
+def is_configuration(path: str, read: Callable[[], bytes]) -> bool:
+    """Say whether a file, by its path and its bytes, configures a set; a pyproject.toml may have no table for it."""
+    name = path.rpartition("/")[2]
+    if name == FILE:
+        return True
+    if name != PROJECT or b"schedsync" not in (data := read()):
+        return False
+    try:
+        return table_of(Path(path), data.decode("utf-8", "replace")) is not None
+    except InvalidConfiguration:
+        # A pyproject.toml that is a template, for example.
+        return False
+
+
+def reader(file: Path) -> Callable[[], bytes]:
+    """Return a function that reads as much of a file as a configuration may have; nothing of one that is unreadable."""
+
+    def read() -> bytes:
+        try:
+            with file.open("rb") as stream:
+                return stream.read(MAX_CONFIG_BYTES)
+        except OSError:
+            return b""
+
+    return read
+
+
+def sets_below(start: Path) -> list[Path]:
+    """Return the directories at or below a directory that have a configuration, in order.
+
+    Links are not followed, and other repositories are not entered. Raises WrongUsage if there is none.
+    """
+    if not start.is_dir():
+        raise WrongUsage(f"no directory `{start}`", hint="with `--all` give a directory, or none for this one")
+    found = sorted(_configured(start))
+    if not found:
+        hint = f"write a {FILE} for each set, or leave `--all` out"
+        raise WrongUsage(f"there is no {FILE} in or below `{start}`", hint=hint)
+    return found
+
+
+def _configured(start: Path) -> Iterator[Path]:
+    for directory, subdirectories, names in os.walk(start):
+        here = Path(directory)
+        if any(is_configuration(name, reader(here / name)) for name in names if name in (FILE, PROJECT)):
+            yield here
+        subdirectories[:] = [
+            name for name in subdirectories if not (is_passed_over(name) or _is_of_others(here / name))
+        ]
+
+
+def is_passed_over(name: str) -> bool:
+    """Say whether no set is looked for in directories of this name."""
+    return name.startswith(".") or name in _PACKAGES
+
+
+def _is_of_others(directory: Path) -> bool:
+    return (directory / ".git").exists() or (directory / "pyvenv.cfg").exists()
+
+
+def sets_of(files: Iterable[str]) -> list[Config]:
+    """Return the configuration of each set that one of the files belongs to; a file of no set has none."""
+    found: dict[Path | None, Config] = {}
+    near: dict[Path, Config] = {}
+    for file in files:
+        # What a link leads to belongs to the set that has the link.
+        path = Path(file).absolute()
+        if path.parent not in near:
+            near[path.parent] = _config_above(Path(file).parent)
+        config = near[path.parent]
+        own = [] if config.file is None else [config.file]
+        if any(path.is_relative_to(base.absolute()) for base in (*own, *config.paths)):
+            found[config.file] = config
+    return list(found.values())
+
+
+def _config_above(directory: Path) -> Config:
+    config = read_config(None, directory=directory)
+    return config if config.file is not None else read_config(None)
+
+
+def check_one_set(path: str, own: Path | None, read: Callable[[], bytes]) -> None:
+    """Raise WrongUsage if a file below the files of a set configures another set; ``own`` is the set's own one."""
+    if own is not None and Path(path).resolve() == own.resolve():
+        return
+    if is_configuration(path, read):
+        hint = "give the directory of one set as PATH, or `--all` for each set"
+        raise WrongUsage(f"`{path}` configures another set", hint=hint)

@@ -1,0 +1,173 @@
+"""A repository with several sets: `--all`, the sets of the files that changed, and a PATH that holds two sets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import Project
+
+ROOT = Path(__file__).parents[2]
+ONE = "  {}: {{task: t, every: 1h}}\n"
+
+
+def two_sets(files: Project) -> None:
+    """Two sets, a directory without one, and what `--all` passes over."""
+    for name in ("shop", "mail"):
+        files.schedules(ONE.format(f"{name}-job"), f"services/{name}/schedules/jobs.yaml")
+    files.write('set = "shop"\n', "services/shop/schedsync.toml")
+    files.write('[tool.schedsync]\nset = "mail"\n', "services/mail/pyproject.toml")
+    files.write("[tool.other]\nschedsync = 1\n", "services/none/pyproject.toml")
+    files.write("name = {{ schedsync }}\n", "template/pyproject.toml")
+    for directory in ("node_modules/x", ".hidden", "venv"):
+        files.write('set = "other"\n', f"{directory}/schedsync.toml")
+    files.write("home = /usr\n", "venv/pyvenv.cfg")
+    (files.root / "schedules").rmdir()
+
+
+@pytest.fixture
+def monorepo(files: Project) -> Project:
+    two_sets(files)
+    return files
+
+
+@pytest.fixture
+def applied(project: Project) -> Project:
+    """The same with a database to which nothing is applied yet."""
+    two_sets(project)
+    return project
+
+
+def on(project: Project, verb: str, *words: str) -> tuple[int, str, str]:
+    done = project.command(verb, "--all", "--database", project.using, *words)
+    return done.code, done.out, done.err
+
+
+def test_validate_checks_every_set(monorepo: Project) -> None:
+    monorepo.write("version: 1\nschedules: {bad: {task: t, every: 0s}}\n", "services/mail/schedules/bad.yaml")
+    done = monorepo.command("validate", "--all", "--format", "json")
+    said = json.loads(done.out)
+
+    assert (done.code, said["files"], said["schedules"]) == (1, 3, 2)
+    assert [one["location"]["path"] for one in said["findings"]] == ["services/mail/schedules/bad.yaml"]
+    assert monorepo.command("validate", "--all", "services/shop").err == "1 schedule in 1 file, no errors\n"
+
+
+@pytest.mark.parametrize(
+    ("changed", "counts"),
+    [
+        (["services/shop/schedules/jobs.yaml"], "1 schedule in 1 file"),
+        (["services/shop/schedsync.toml", "services/mail/pyproject.toml"], "2 schedules in 2 files"),
+        (["services/none/pyproject.toml", ".github/workflows/ci.yml"], "0 schedules in 0 files"),
+        (["services/shop/chart/values.yaml"], "0 schedules in 0 files"),
+        ([], "0 schedules in 0 files"),
+    ],
+)
+def test_only_the_sets_of_the_files_that_changed_are_checked(
+    monorepo: Project, changed: list[str], counts: str
+) -> None:
+    done = monorepo.command("validate", "--changed", *changed)
+
+    assert (done.code, done.err) == (0, f"{counts}, no errors\n")
+
+
+def test_without_a_configuration_a_changed_file_belongs_to_the_default_set(files: Project) -> None:
+    files.schedules(ONE.format("job"))
+
+    assert files.command("validate", "--changed", "schedules/shop.yaml").err == "1 schedule in 1 file, no errors\n"
+    assert files.command("validate", "--changed", "other/ci.yaml").err == "0 schedules in 0 files, no errors\n"
+
+
+@pytest.mark.parametrize("path", [".", "services", "services/shop/../.."])
+def test_a_path_with_the_configuration_of_another_set_is_refused(monorepo: Project, path: str) -> None:
+    done = monorepo.command("validate", path)
+
+    assert done.code == 64
+    assert "` configures another set" in done.err
+    assert "or `--all` for each set" in done.err
+
+
+@pytest.mark.parametrize("path", ["services/shop", "services/mail/../shop", "services/shop/schedules/.."])
+def test_the_configuration_of_the_set_itself_is_no_other(monorepo: Project, path: str) -> None:
+    (monorepo.root / "services/shop/schedules/pyproject.toml").symlink_to("nowhere")
+
+    assert monorepo.command("validate", path).err == "1 schedule in 1 file, no errors\n"
+
+
+def test_a_set_whose_paths_hold_another_set_is_refused(monorepo: Project) -> None:
+    monorepo.write('paths = ["services/*"]\n', "schedsync.toml")
+    done = monorepo.command("validate")
+
+    assert (done.code, "configures another set" in done.err) == (64, True)
+    assert monorepo.command("validate", "services/shop").code == 0
+    assert monorepo.command("validate", "services/shop/schedules").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["validate", "a", "b"], "more than one PATH"),
+        (["validate", "--all", "--changed"], "`--all` and `--changed` exclude each other"),
+        (["validate", "--all", "services/none"], "there is no schedsync.toml in or below `services/none`"),
+        (["validate", "--all", "nowhere"], "no directory `nowhere`"),
+        (["validate", "--all", "--against", "schedsync.json"], "a snapshot is of one set"),
+        (["plan", "--all", "--out", "plan.json"], "a plan file is of one set"),
+        (["plan", "--all", "--against", "schedsync.json"], "a snapshot is of one set"),
+        (["apply", "--all", "--yes", "--plan", "schedsync.json"], "a reviewed plan is of one set"),
+    ],
+)
+def test_what_all_cannot_do_is_named(monorepo: Project, words: list[str], message: str) -> None:
+    (monorepo.root / "schedsync.json").write_text("{}")
+    done = monorepo.command(*words)
+
+    assert (done.code, message in done.err) == (64, True), done.err
+
+
+def test_plan_apply_and_drift_go_through_all_sets(applied: Project) -> None:
+    planned = on(applied, "plan", "--exit-code")
+    done = on(applied, "apply", "--yes", "--settle", "0")
+    again = on(applied, "plan", "--format", "json", "--exit-code")
+    drift = on(applied, "drift")
+
+    assert (planned[0], done[0], again[0], drift[0]) == (2, 0, 0, 0)
+    assert (
+        planned[1].index("== services/mail ==") < planned[1].index("mail-job") < planned[1].index("== services/shop ==")
+    )
+    assert [line for line in done[1].splitlines() if line.startswith("==")] == [
+        "== services/mail ==", "== services/shop ==",
+    ]  # fmt: skip
+    assert done[1].count("Applied: 1 created") == 2
+    assert [(one["directory"], one["set"], one["summary"]["unchanged"]) for one in json.loads(again[1])["sets"]] == [
+        ("services/mail", "mail", 1), ("services/shop", "shop", 1),
+    ]  # fmt: skip
+
+
+def test_a_set_with_errors_stops_no_other(applied: Project) -> None:
+    applied.write("version: 1\nschedules: {bad: {task: t, every: 0s}}\n", "services/mail/schedules/bad.yaml")
+    code, out, err = on(applied, "apply", "--yes", "--settle", "0", "--report", f"markdown={applied.root}/a.md")
+    said = json.loads(on(applied, "plan", "--format", "json")[1])
+
+    assert code == 1
+    assert "Applied: 1 created" in out.split("== services/shop ==")[1]
+    assert "services/mail/schedules/bad.yaml" in err
+    assert [(one["directory"], one.get("failure_reason")) for one in said["sets"]] == [
+        ("services/mail", "invalid"), ("services/shop", None),
+    ]  # fmt: skip
+    report = Path("a.md").read_text()
+    assert report.index("## `services/mail`") < report.index("error: ") < report.index("## `services/shop`")
+
+
+def test_the_hook_checks_the_sets_of_the_files_that_changed(monorepo: Project) -> None:
+    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    monorepo.write("version: 1\nschedules: {bad: {task: t, every: 0s}}\n", "services/mail/schedules/bad.yaml")
+    program, *words = hook["entry"].split()
+    results = {
+        name: monorepo.command(*words, f"services/{name}/schedules/jobs.yaml", "README.md") for name in ("shop", "mail")
+    }
+
+    assert (program, hook.get("pass_filenames", True)) == ("schedsync", True)
+    assert (results["shop"].code, results["mail"].code) == (0, 1)
+    assert "services/mail/schedules/bad.yaml:2:" in results["mail"].out

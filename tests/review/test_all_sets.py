@@ -1,0 +1,130 @@
+"""`review --all`: each set of both sides, also one that is new or removed, and several sets in one document."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.review.repository import Checkout
+
+ONE = "  {}: {{task: t, every: 1h}}\n"
+
+
+@pytest.fixture
+def monorepo(checkout: Checkout) -> Checkout:
+    """Two sets on the default branch, and a branch."""
+    for name in ("shop", "mail"):
+        checkout.schedules(ONE.format(f"{name}-job"), f"services/{name}/schedules/jobs.yaml")
+        checkout.write(f'set = "{name}"\n', f"services/{name}/schedsync.toml")
+    checkout.commit()
+    checkout.branch()
+    return checkout
+
+
+def reviewed(checkout: Checkout, *words: str) -> tuple[int, dict[str, Any]]:
+    """Review all sets; returns the exit code and the sets of the JSON by their directories."""
+    done = checkout.command("review", "--all", *words, "--format", "json")
+    return done.code, {one.pop("directory"): one for one in json.loads(done.out)["sets"]}
+
+
+def names(one: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(change["kind"], change["name"]) for each in one["environments"] for change in each["changes"]]
+
+
+def test_each_set_is_compared_with_itself(monorepo: Checkout) -> None:
+    monorepo.schedules(ONE.format("shop-job") + ONE.format("more"), "services/shop/schedules/jobs.yaml")
+    code, sets = reviewed(monorepo)
+    below = reviewed(monorepo, "--path", "services/mail")[1]
+    head = monorepo.commit()
+
+    assert (code, {directory: names(one) for directory, one in sets.items()}) == (
+        0, {"services/mail": [], "services/shop": [("create", "more")]},
+    )  # fmt: skip
+    assert list(below) == ["services/mail"]
+    assert names(reviewed(monorepo, "main", head)[1]["services/shop"]) == [("create", "more")]
+
+
+def test_a_new_set_below_another_is_no_change_of_the_other(monorepo: Checkout) -> None:
+    monorepo.write('set = "root"\n', "schedsync.toml")
+    monorepo.schedules(ONE.format("root-job"))
+    monorepo.commit()
+    monorepo.write('set = "new"\n', "services/new/schedsync.toml")
+    monorepo.schedules(ONE.format("new-job"), "services/new/schedules/jobs.yaml")
+    _, sets = reviewed(monorepo, "HEAD")
+
+    assert {directory: names(one) for directory, one in sets.items()} == {
+        ".": [], "services/mail": [], "services/new": [("create", "new-job")], "services/shop": [],
+    }  # fmt: skip
+
+
+def test_a_removed_set_is_named(monorepo: Checkout) -> None:
+    monorepo.repository.git.rm("-r", "services/mail")
+    code, sets = reviewed(monorepo)
+    head = monorepo.commit("remove")
+    text = monorepo.command("review", "--all", "main", head)
+
+    (finding,) = sets["services/mail"]["findings"]
+    assert (code, finding["code"], finding["new"]) == (0, "SS168", True)
+    assert "its rows stay and run" in finding["message"]
+    assert "== services/mail ==\n" in text.out
+    assert "services/mail/schedsync.toml:1:1: SS168 warning: the configuration is removed" in text.out
+    assert monorepo.command("review", "--all", "--strict").code == 1
+
+
+@pytest.mark.parametrize("format_", ["sarif", "gitlab", "junit", "github", "markdown"])
+def test_the_findings_of_all_sets_are_in_one_document(monorepo: Checkout, format_: str) -> None:
+    for name in ("shop", "mail"):
+        monorepo.schedules("  bad: {task: t, every: 0s}\n", f"services/{name}/schedules/bad.yaml")
+    done = monorepo.command("review", "--all", "--format", format_)
+
+    assert done.code == 1
+    assert all(f"services/{name}/schedules/bad.yaml" in done.out for name in ("shop", "mail"))
+    if format_ == "sarif":
+        (run,) = json.loads(done.out)["runs"]
+        assert len(run["results"]) == 2
+
+
+def test_a_page_is_of_one_set(monorepo: Checkout) -> None:
+    done = monorepo.command("review", "--all", "--report", "html=page.html")
+
+    assert (done.code, "`--all` cannot write html" in done.err) == (64, True)
+
+
+@pytest.mark.parametrize("words", [[], ["HEAD", "HEAD"]])
+def test_a_head_with_two_sets_in_one_path_is_refused(monorepo: Checkout, words: list[str]) -> None:
+    done = monorepo.command("review", "--path", "services", *words)
+
+    assert (done.code, "`services/mail/schedsync.toml` configures another set" in done.err) == (64, True), done.err
+
+
+def test_a_base_with_two_sets_in_one_path_can_be_mended(checkout: Checkout) -> None:
+    checkout.schedules(ONE.format("a"), "jobs/a.yaml")
+    checkout.write('set = "inner"\n', "jobs/inner/schedsync.toml")
+    checkout.commit()
+    (checkout.root / "jobs/inner/schedsync.toml").unlink()
+    done = checkout.command("review", "HEAD", "--path", "jobs")
+
+    assert done.code == 0, done.err
+
+
+def test_the_markdown_of_many_sets_fits_a_comment_and_names_each(checkout: Checkout) -> None:
+    for number in range(12):
+        checkout.write(f'set = "s{number}"\n', f"s{number:02}/schedsync.toml")
+        checkout.schedules("".join(ONE.format(f"job-{n}") for n in range(400)), f"s{number:02}/schedules/jobs.yaml")
+    checkout.schedules(ONE.format("small"), "s05/schedules/jobs.yaml")
+    checkout.commit()
+    checkout.branch()
+    for number in range(12):
+        changed = (ONE.format(f"job-{n}").replace("every: 1h", f"every: {n + 2}h") for n in range(400))
+        checkout.schedules("".join(changed), f"s{number:02}/schedules/jobs.yaml")
+    checkout.schedules(ONE.format("small").replace("every: 1h", "every: 2h"), "s05/schedules/jobs.yaml")
+    said = checkout.command("review", "--all", "--format", "markdown").out
+
+    assert len(said) <= 65_536
+    assert [line for line in said.splitlines() if line.startswith("## ")] == [f"## `s{n:02}`" for n in range(12)]
+    assert said.count("400 to update") == 11
+    assert "`small`" in said
+    assert said.count("<details>") == said.count("</details>")
+    assert "more lines; run the verb for this set alone to see them." in said

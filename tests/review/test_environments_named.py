@@ -1,0 +1,52 @@
+"""A finding that not all environments have names those that have it, in every format."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from schedsync.schemas.validator import REVIEW, problems
+from tests.conftest import Project
+from tests.review.repository import Checkout
+
+CONFIG = 'environments = ["staging", "production"]\n'
+BOTH_DAYS = """\
+  report:
+    task: t
+    crontab: "0 2 * * *"
+    environments: {staging: {crontab: "0 2 1 * mon"}}
+  everywhere: {task: t, crontab: "0 3 1 * mon"}
+"""
+
+
+@pytest.mark.parametrize(
+    ("format_", "text"),
+    [
+        ("text", "(in staging)"), ("github", "(in staging)"), ("sarif", "(in staging)"), ("gitlab", "(in staging)"),
+        ("junit", "(in staging)"), ("json", '"environments": [\n        "staging"'),
+    ],
+)  # fmt: skip
+def test_validate_names_the_environment(files: Project, format_: str, text: str) -> None:
+    files.write(CONFIG, "schedsync.toml")
+    files.schedules(BOTH_DAYS)
+    done = files.validate("--format", format_)
+
+    assert done.code == 0
+    assert text in done.out
+    assert done.out.count("in staging") in (0, 1, 2)
+    assert "in production" not in done.out
+
+
+def test_a_review_names_the_environment(checkout: Checkout) -> None:
+    checkout.write(CONFIG, "schedsync.toml")
+    checkout.schedules("  report: {task: t, every: 1d}\n")
+    checkout.commit()
+    checkout.schedules(BOTH_DAYS)
+    done = checkout.command("review", "HEAD", "--format", "json")
+    found = {one["location"]["line"]: one.get("environments") for one in json.loads(done.out)["findings"]}
+
+    assert done.code == 0
+    assert [found[line] for line in sorted(found)] == [["staging"], None]
+    assert list(problems(json.loads(done.out), REVIEW)) == []
+    assert all(one["new"] for one in json.loads(done.out)["findings"])
