@@ -102,9 +102,8 @@ def read_config(path: str | None, top: Path | None = None, directory: Path | Non
     config = config_of(file, table, base, lambda pattern: _matches(file, base, pattern))
     if not base.is_absolute():
         config = replace(config, paths=tuple(Path(os.path.relpath(each)) for each in config.paths))
-    if path is None:
-        return replace(config, within=within)
-    return replace(config, paths=(start,), root=_root(start, config.paths))
+    whole = replace(config, within=within)
+    return whole if path is None else replace(config, paths=(start,), root=_root(start, config.paths))
 
 
 def _root(start: Path, paths: tuple[Path, ...]) -> Path | None:
