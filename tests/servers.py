@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 from urllib.parse import parse_qs, unquote, urlsplit
 
 TIMEOUT = 60
@@ -260,36 +261,55 @@ def _wait(port: int, log: Path) -> None:
     raise Missing(f"no server came up: {log.read_text(errors='replace')[-500:]}")
 
 
-#: The rooms of the second process, with those that mostly wait: on two cores both processes end at about the same time.
-BESIDE = ("tests/acceptance", "tests/faults", "tests/guides", "tests/ecosystem")
-_COVERAGE = Path(".coverage.beside").resolve()
+#: The rooms of the runs beside the main one, by the names of the runs. One of them mostly waits for processes; on two
+#: cores the other two end at about the same time.
+BESIDE = {
+    "waiting": ("tests/acceptance", "tests/faults", "tests/guides", "tests/ecosystem"),
+    "usecases": ("tests/usecases",),
+}
 
 
 def _pytest(arguments: list[str], services: Services) -> int:
-    """Run pytest; where no tests were chosen, in two processes that have each their own test databases."""
+    """Run pytest; where no tests were chosen, in several processes that have each their own test databases."""
     command = [sys.executable, "-m", "pytest", *arguments]
     environment = {**os.environ, **services.environment()}
     if any(not word.startswith("-") for word in arguments):
         return subprocess.run(command, env=environment, check=False).returncode
     command = [word.replace("--cov-report=term", "--cov-report=") for word in command]
-    others = [word for path in BESIDE for word in ("--ignore", path)]
-    with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(
-            [*command, "-q", *BESIDE],
-            env={**os.environ, **services.environment("beside"), "COVERAGE_FILE": str(_COVERAGE)},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            code = subprocess.run([*command, *others], env=environment, check=False).returncode
-        finally:
-            code_beside = process.wait()
-        output.seek(0)
-        print("\nBeside them:\n" + output.read(), flush=True)
-    if _COVERAGE.exists():
-        for verb in (["combine", "--append", str(_COVERAGE)], ["report"]):
+    others = [word for rooms in BESIDE.values() for path in rooms for word in ("--ignore", path)]
+    with contextlib.ExitStack() as stack:
+        runs = []
+        for name, rooms in BESIDE.items():
+            output = stack.enter_context(tempfile.TemporaryFile("w+"))
+            runs.append(_Run(name, [*command, "-q", *rooms], services, output))
+            # Nothing may use the servers when they are stopped.
+            stack.callback(runs[-1].end)
+        codes = [subprocess.run([*command, *others], env=environment, check=False).returncode]
+        for run in runs:
+            codes.append(run.end())
+            run.show()
+    if files := [str(run.coverage) for run in runs if run.coverage.exists()]:
+        for verb in (["combine", "--append", *files], ["report"]):
             subprocess.run([sys.executable, "-m", "coverage", *verb], check=False)
-    return code or code_beside
+    return max(codes)
+
+
+class _Run:
+    """A run of pytest beside the main one; what it says is shown when it has ended."""
+
+    def __init__(self, name: str, command: list[str], services: Services, output: IO[str]) -> None:
+        self.coverage = Path(f".coverage.{name}").resolve()
+        self._name, self._output = name, output
+        environment = {**os.environ, **services.environment(name), "COVERAGE_FILE": str(self.coverage)}
+        self._process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+
+    def end(self) -> int:
+        """Wait for the end, and return the exit code."""
+        return self._process.wait()
+
+    def show(self) -> None:
+        self._output.seek(0)
+        print(f"\nBeside it, {self._name}:\n{self._output.read()}", flush=True)
 
 
 #: Arguments that leave no test out.

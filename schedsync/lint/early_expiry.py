@@ -35,7 +35,7 @@ def _found(schedule: Schedule, expiry: int, wait: int, gap: timedelta) -> Found:
     queue = f"queue `{schedule.spec.queue}`" if schedule.spec.queue else "its queue"
     message = f"`expires_after: {duration_text(expiry)}` is shorter than the {duration_text(wait)} that a message "
     message += f"may wait in {queue}"
-    fits = gap >= timedelta(seconds=wait)
+    fits = gap.total_seconds() >= wait
     hint = f"`expires_after: {duration_text(wait)}` or more" if fits else "run it less often, or add workers"
     return Found(schedule, message, "expires_after", hint)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from functools import partial
 from types import FrameType
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from schedsync.core.finding import Finding
 from schedsync.core.names import shortened
@@ -104,7 +104,12 @@ def _wrong(problem: object, known: Container[int]) -> str | None:
 
 def is_line(text: object) -> bool:
     """Say whether a value is text of one line, and neither empty nor very long."""
-    return isinstance(text, str) and 0 < len(text) <= _LONGEST and len(text.splitlines()) == 1
+    return is_text(text) and 0 < len(text) <= _LONGEST and text.splitlines() == [text]
+
+
+def is_text(text: object) -> TypeGuard[str]:
+    """Say whether a value is text that can be written as UTF-8."""
+    return isinstance(text, str) and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def bounded(call: Callable[[], _T], seconds: float) -> _T:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from schedsync.core.finding import PACKAGE_CODE, SEVERITIES, Finding
-from schedsync.lint.guard import RuleError, bounded, is_line
+from schedsync.lint.guard import RuleError, bounded, is_line, is_text
 from schedsync.lint.rule import Rule
 
 GROUP = "schedsync.rules"
@@ -90,8 +90,7 @@ def _loaded(folders: list[Path]) -> PackageRules:
     for name, folder in sorted(names.items()):
         package = f"{name} {folder.stem.split('-')[1]}" if "-" in folder.stem else name
         try:
-            for rule in bounded(partial(_rules_in, folder, package), _LOADING):
-                _add(rules, rule)
+            rules |= _checked(bounded(partial(_rules_in, folder, package), _LOADING), rules)
         except RuleError as error:
             message = f"the rules of {package} cannot be used: {error}"
             problems.append(Finding("SS190", message, None, f"correct or uninstall {package}"))
@@ -111,10 +110,16 @@ def _rules_in(folder: Path, package: str) -> list[Rule]:
     return sorted(rules, key=lambda rule: rule.code)
 
 
-def _add(rules: dict[str, Rule], rule: Rule) -> None:
-    if other := rules.get(rule.code):
-        raise RuleError(f"{other.package} has a rule `{rule.code}` too")
-    rules[rule.code] = rule
+def _checked(rules: Iterable[Rule], others: Mapping[str, Rule]) -> dict[str, Rule]:
+    """Return the rules of a package by code; raises RuleError where two rules have one code."""
+    checked: dict[str, Rule] = {}
+    for rule in rules:
+        if other := others.get(rule.code):
+            raise RuleError(f"{other.package} has a rule `{rule.code}` too")
+        if rule.code in checked:
+            raise RuleError(f"it has two rules `{rule.code}`")
+        checked[rule.code] = rule
+    return checked
 
 
 def _problem(rule: Any) -> str | None:
@@ -128,7 +133,7 @@ def _problem(rule: Any) -> str | None:
         (not is_line(rule.summary), "summary"),
         (rule.severity not in SEVERITIES, "severity"),
         (rule.each is None and rule.whole is None, "each"),
-        *((not isinstance(getattr(rule, key), str), key) for key in _TEXTS),
+        *((not is_text(getattr(rule, key)), key) for key in _TEXTS),
         *((not isinstance(getattr(rule, key), bool), key) for key in _FLAGS),
         *((not (getattr(rule, key) is None or callable(getattr(rule, key))), key) for key in ("each", "whole")),
     ):

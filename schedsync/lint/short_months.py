@@ -23,8 +23,12 @@ _HINT = "choose a day up to 28; for the last day of the month, write `28-31` and
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     timing = schedule.spec.timing
-    # With a weekday, the last days of a month are meant to be there in some months only. Steps are left to SS204.
-    if not isinstance(timing, Crontab) or timing.day_of_week != "*" or timing.day_of_month.startswith("*"):
+    # With a weekday, the last days of a month are meant to be there in some months only. Steps are SS204's.
+    if not isinstance(timing, Crontab) or timing.day_of_week != "*" or timing.day_of_month == "*":
+        return
+    # A timing has the days of a step, the text has the step.
+    days = (schedule.crontab_text or "").split()[2:3]
+    if days and days[0].startswith(("*/", "H/")):
         return
     for message in _problems(timing.day_of_month, timing.month_of_year):
         yield Found(schedule, message, "crontab", _HINT)

@@ -82,6 +82,7 @@ CASES: list[tuple[str, str, list[str]]] = [
         ('"H/7 9-17 * * *"', "every 7 minutes does not divide the hour: the last step lasts 11"),
         ('"0 H/5 * * *"', "every 5 hours does not divide the day: the last step lasts 9"),
         ('"0 H/20 * * *"', "every 20 hours does not divide the day: the last step lasts 24"),
+        ('"0 9 */30 * *"', "every 30 days starts again on day 1 of each month: the last step lasts 1 to 30"),
         ('"0 9 H/9 * *"', "every 9 days starts again on day 4 of each month: the last step lasts 10 to 13"),
         ('{minute: "*/7"}', "every 7 minutes does not divide the hour: the last step lasts 4"),
         ('{minute: 0, hour: 9, day_of_week: "*/3"}', "every 3 days does not divide the week: the last step lasts 1"),
@@ -100,7 +101,7 @@ CASES: list[tuple[str, str, list[str]]] = [
         ("28,31 6,9,12", "day 31 does not exist in June and September: nothing runs for it then"),
     )),
     *((f"days {days}", f'a: {{task: t, crontab: "0 9 {days}"}}', []) for days in (
-        "28-31 * *", "20-31 * *", "31 1,3,5,7,8,10,12 *", "29,30 3-12 *", "1,15,28 * *", "H * *", "29-31 * mon",
+        "28-31 * *", "20-31 * *",  "31 1,3,5,7,8,10,12 *", "29,30 3-12 *", "1,15,28 * *", "H * *", "29-31 * mon",
     )),
     *((f"{days} on a weekday", f'a: {{task: t, crontab: "0 9 {days} * {weekday}"}}', [])
       for days, weekday in (("1-7", "mon"), ("8-14", "tue"), ("25-31", "fri"), ("1-3", "mon-fri"), ("7,1-6", "1,2"))),
@@ -195,6 +196,9 @@ WAITS = {"reports": 600, "*": 30}
          "20s` is shorter than the 30s that a message may wait in its queue", "`expires_after: 30s` or more"),
         ("every: 1h, expires_after: 3s, queue: other", {"reports": 600},
          "3s` is shorter than the 5s that a message may wait in queue `other`", "`expires_after: 5s` or more"),
+        ("every: 1h, expires_after: 3s", {"*": 10**16},
+         "3s` is shorter than the 10000000000000000s that a message may wait in its queue",
+         "run it less often, or add workers"),
         ("at: 2099-01-01T00:00:00Z, expires_after: 3s", {},
          "3s` is shorter than the 5s that a message may wait in its queue", "`expires_after: 5s` or more"),
     ],
