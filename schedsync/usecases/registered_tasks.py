@@ -7,14 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 
 from celery import current_app
-from django.db.models import Count, Min
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.config import Config
 from schedsync.core.application import Application
 from schedsync.core.finding import Finding, did_you_mean
 from schedsync.core.names import shortened
+from schedsync.database.bulk import rows_of
 from schedsync.database.faults import database_errors
+from schedsync.database.values import read_values, readable
 from schedsync.errors import WrongUsage
 from schedsync.lint import RULES, lint_each
 from schedsync.lint.rule import Context
@@ -49,16 +50,20 @@ def findings_of_rows(using: str) -> Iterator[Finding]:
     """Yield a finding for each task of enabled rows that the application does not register."""
     if (known := application()) is None:
         return
-    rows = PeriodicTask._default_manager.using(using).filter(enabled=True).order_by("task").values("task")
+    rows = rows_of(PeriodicTask, using).filter(enabled=True).order_by("task", "name")
     with database_errors(using):
-        counted = list(rows.annotate(rows=Count("pk"), first=Min("name")))
-    for each in counted:
-        if each["task"] not in known.tasks:
-            yield _finding(str(each["task"]), each["rows"], str(each["first"]), known)
+        read = read_values(rows, ("task", "name"))
+    names: dict[str, list[str]] = {}
+    for task, name in read:
+        # A task that cannot be read is another finding.
+        if readable(task, "") and task not in known.tasks:
+            names.setdefault(task, []).append(readable(name, "?"))
+    yield from (_finding(task, senders, known) for task, senders in names.items())
 
 
-def _finding(task: str, rows: int, first: str, known: Application) -> Finding:
-    subject = f"`{shortened(first)}` sends" if rows == 1 else f"{rows:,} rows, such as `{shortened(first)}`, send"
+def _finding(task: str, senders: list[str], known: Application) -> Finding:
+    first = shortened(senders[0])
+    subject = f"`{first}` sends" if len(senders) == 1 else f"{len(senders):,} rows, such as `{first}`, send"
     message = f"{subject} the task `{shortened(task)}`, which the application does not register"
     hint = did_you_mean(task, known.tasks) or "deploy the workers that know it, or disable what sends it"
     return Finding(_RULE.code, message, None, hint, "warning")
