@@ -16,8 +16,8 @@ from schedsync.importers.draft import Draft, LeftOut
 from schedsync.importers.not_taken import CannotTakeError, NotTaken
 from schedsync.importers.spelling import fields_of
 
-#: For cron, a backslash before it makes it a part of the command.
-_PERCENT = re.compile(r"(?<!\\)%")
+#: For cron, a backslash before it makes it a part of the command; two backslashes are one.
+_PERCENT = re.compile(r"(?<!\\)(?:\\\\)*%")
 #: The days in which dates with two runs are looked for.
 _AHEAD = 366
 _MOST_DATES = 5

@@ -33,7 +33,7 @@ def places(tree: ast.Module, tasks: Mapping[str, str]) -> Iterator[Place]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Dict):
             yield from _in_dictionary(node, node in literals, tasks)
-        elif isinstance(node, ast.Assign):
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)):
             yield from _assigned(node, tasks)
         elif isinstance(node, ast.Call):
             yield from _called(node, tasks)
@@ -91,9 +91,9 @@ def _may_be(value: ast.expr, task: str) -> bool:
     return literal is None or literal == task
 
 
-def _assigned(node: ast.Assign, tasks: Mapping[str, str]) -> Iterator[Place]:
+def _assigned(node: ast.Assign | ast.AnnAssign, tasks: Mapping[str, str]) -> Iterator[Place]:
     """Yield ``CELERY_BEAT_SCHEDULE["name"] = …``."""
-    for target in node.targets:
+    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
         if isinstance(target, ast.Subscript) and _name(target.value).lower().endswith(_SETTING):
             name = _text(target.slice)
             if name is not None and name in tasks:
@@ -101,11 +101,15 @@ def _assigned(node: ast.Assign, tasks: Mapping[str, str]) -> Iterator[Place]:
 
 
 def _called(node: ast.Call, tasks: Mapping[str, str]) -> Iterator[Place]:
-    """Yield ``add_periodic_task(…, name="name")`` and ``dict(name={…})``."""
+    """Yield ``add_periodic_task(…, name="name")``, ``dict(name={…})``, and the calls of a dictionary's methods."""
     function = _name(node.func)
+    if function == "setdefault" and len(node.args) > 1 and _has_shape(node.args[1]):
+        name = _text(node.args[0])
+        if name is not None and name in tasks:
+            yield Place(name, node.lineno, how="`setdefault`")
     for keyword in node.keywords:
         name = _text(keyword.value) if function == "add_periodic_task" and keyword.arg == "name" else None
         if name is not None and name in tasks:
             yield Place(name, node.lineno, how="`add_periodic_task`")
-        elif function == "dict" and keyword.arg and keyword.arg in tasks and _has_shape(keyword.value):
-            yield Place(keyword.arg, keyword.value.lineno, how="an argument of `dict`")
+        elif function in ("dict", "update") and keyword.arg and keyword.arg in tasks and _has_shape(keyword.value):
+            yield Place(keyword.arg, keyword.value.lineno, how=f"an argument of `{function}`")

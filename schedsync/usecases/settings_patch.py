@@ -16,8 +16,8 @@ from schedsync.importers.settings_patch import unified_diff, without_entries
 from schedsync.importers.settings_places import Place, places
 from schedsync.usecases.project_code import is_of_project
 
-#: In bytes: a larger file is not searched.
-_LARGEST = 2**20
+#: In bytes: a larger file is not searched. The difference of two such files takes seconds at worst.
+_LARGEST = 2**18
 _MOST_FILES, _MOST_BESIDE = 20_000, 2_000
 
 

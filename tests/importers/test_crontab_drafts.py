@@ -39,6 +39,8 @@ def test_text_for_the_standard_input_cannot_be_taken() -> None:
         ("line 4", "it has no command"),
         ("line 1, mail-x-jo-hello", "cron gives the text after `%` to the command's standard input"),
     ]
+    # The backslash before this one is itself a part of the command.
+    assert arguments(candidates("@daily poll a\\\\%b\n")) == {}
 
 
 def test_the_user_of_a_line_is_a_note() -> None:

@@ -181,3 +181,18 @@ def test_git_applies_the_patch(tmp_path: Path, name: str) -> None:
         subprocess.run(["git", "apply", "x.patch"], cwd=tmp_path, check=True)
 
         assert (tmp_path / name).read_bytes() == new.encode()
+
+
+def test_other_calls_and_annotated_assignments_are_places() -> None:
+    value = '{"task": "shop.poll", "schedule": 30.0}'
+    text = (
+        f'CELERY_BEAT_SCHEDULE["nightly"]: dict = {value.replace("poll", "report")}\n'
+        f"CELERY_BEAT_SCHEDULE.update(often={value})\n"
+        f'CELERY_BEAT_SCHEDULE.setdefault("weekly", {value.replace("poll", "week")})\n'
+    )
+
+    assert found(text) == [
+        ("nightly", 1, False, "an assignment"),
+        ("often", 2, False, "an argument of `update`"),
+        ("weekly", 3, False, "`setdefault`"),
+    ]
