@@ -33,18 +33,21 @@ def reviews(
         compared = range_of(repository, request.base, request.head)
         base, head = compared.base, compared.head
         inside, shown = repository.inside(start), shown_from(repository.root)
-        before = {Path(shown(str(directory))) for directory in sets_at(repository, base, inside)}
+        before = {
+            Path(shown(str(directory))): Path(shown(str(file)))
+            for directory, file in sets_at(repository, base, inside).items()
+        }
         if head is None:
             after = {Path(shown(str(repository.inside(directory)))) for directory in _below(start)}
         else:
             after = {Path(shown(str(directory))) for directory in sets_at(repository, head, inside)}
-    if not before | after:
+    if not before and not after:
         raise WrongUsage(f"there is no {FILE} in or below `{start}` on either side")
-    for directory in sorted(before | after):
+    for directory in sorted({*before, *after}):
         if directory in after:
             yield directory, _Reviewed(replace(request, path=None, directory=directory), now, progress)
         else:
-            yield directory, _Gone(compared, directory)
+            yield directory, _Gone(compared, before[directory])
 
 
 def _below(start: Path) -> list[Path]:
@@ -67,14 +70,14 @@ class _Reviewed:
 class _Gone:
     """The review of a set whose configuration the change removes."""
 
-    def __init__(self, compared: Range, directory: Path) -> None:
-        self.compared, self.directory = compared, directory
+    def __init__(self, compared: Range, file: Path) -> None:
+        self.compared, self.file = compared, file
 
     def __call__(self) -> Review:
         finding = Finding(
             "SS168",
             "the configuration is removed: no apply knows the set any more, and its rows stay and run",
-            Location((self.directory / FILE).as_posix(), 1, 1),
+            Location(self.file.as_posix(), 1, 1),
             "to delete the rows keep the configuration, delete the schedules, and apply with `--allow-empty`",
             "warning",
         )

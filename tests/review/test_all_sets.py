@@ -73,7 +73,21 @@ def test_a_removed_set_is_named(monorepo: Checkout) -> None:
     assert monorepo.command("review", "--all", "--strict").code == 1
 
 
-@pytest.mark.parametrize("format_", ["sarif", "gitlab", "junit", "github", "markdown"])
+@pytest.mark.parametrize("format_", ["sarif", "gitlab", "junit", "github", "markdown", "summary"])
+def test_a_removed_set_is_in_every_format_at_its_own_file(monorepo: Checkout, format_: str) -> None:
+    monorepo.write('[tool.schedsync]\nset = "tool"\n', "services/tool/pyproject.toml")
+    monorepo.schedules(ONE.format("tool-job"), "services/tool/schedules/jobs.yaml")
+    monorepo.commit()
+    monorepo.repository.git.rm("-r", "services/mail", "services/tool")
+    done = monorepo.command("review", "--all", "HEAD", "--format", format_)
+
+    assert done.code == 0, done.err
+    assert "services/mail/schedsync.toml" in done.out
+    assert "services/tool/pyproject.toml" in done.out
+    assert "services/tool/schedsync.toml" not in done.out
+
+
+@pytest.mark.parametrize("format_", ["sarif", "gitlab", "junit", "github", "markdown", "summary"])
 def test_the_findings_of_all_sets_are_in_one_document(monorepo: Checkout, format_: str) -> None:
     for name in ("shop", "mail"):
         monorepo.schedules("  bad: {task: t, every: 0s}\n", f"services/{name}/schedules/bad.yaml")
