@@ -171,3 +171,10 @@ def test_the_hook_checks_the_sets_of_the_files_that_changed(monorepo: Project) -
     assert (program, hook.get("pass_filenames", True)) == ("schedsync", True)
     assert (results["shop"].code, results["mail"].code) == (0, 1)
     assert "services/mail/schedules/bad.yaml:2:" in results["mail"].out
+
+
+def test_a_pyproject_with_an_error_is_a_set_that_fails(monorepo: Project) -> None:
+    monorepo.write('name = "x\n[tool.schedsync]\nset = "mail"\n', "services/mail/pyproject.toml")
+    done = monorepo.command("validate", "--all")
+
+    assert (done.code, "services/mail/pyproject.toml: not TOML" in done.out + done.err) == (1, True), done.err

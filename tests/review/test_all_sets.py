@@ -142,3 +142,17 @@ def test_the_markdown_of_many_sets_fits_a_comment_and_names_each(checkout: Check
     assert "`small`" in said
     assert said.count("<details>") == said.count("</details>")
     assert "more lines; run the verb for this set alone to see them." in said
+
+
+def test_a_pyproject_with_an_error_is_no_removed_set(checkout: Checkout) -> None:
+    for name in ("shop", "mail"):
+        checkout.schedules(ONE.format(f"{name}-job"), f"{name}/schedules/jobs.yaml")
+        checkout.write(f'[tool.schedsync]\nset = "{name}"\n', f"{name}/pyproject.toml")
+    checkout.commit()
+    checkout.write('name = "x\n[tool.schedsync]\nset = "mail"\n', "mail/pyproject.toml")
+    code, sets = reviewed(checkout, "HEAD")
+
+    assert code == 1
+    assert sets["mail"]["failure_reason"] == "invalid_configuration"
+    assert sets["mail"]["message"].startswith("mail/pyproject.toml: not TOML")
+    assert sets["shop"]["failure_reason"] is None
