@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from schedsync.commands.options import WHERE, FileOptions, environment_option, gather, option, path_argument
 from schedsync.commands.output import failure_json, report, say, show, write
-from schedsync.errors import SchedsyncError, Unavailable, WrongUsage
+from schedsync.core.finding import Finding
+from schedsync.errors import InvalidSet, Refused, SchedsyncError, Unavailable, WrongUsage
 from schedsync.files.configurations import sets_below
-from schedsync.render import json_, markdown
+from schedsync.render import json_, markdown, several_sets
 from schedsync.render.code_spans import code
 from schedsync.render.markdown import Extent
-from schedsync.render.paint import Paint
-from schedsync.render.words import printable
+from schedsync.render.paint import Paint, plain
+from schedsync.render.words import finding_text, printable
 
 T = TypeVar("T")
 #: The directory of a set, and what is done for it.
@@ -39,14 +40,15 @@ _EXTENTS = {"markdown": markdown.COMMENT, "summary": markdown.SUMMARY}
 
 @dataclass(frozen=True, slots=True)
 class Output(Generic[T]):
-    """How a verb writes its result for one set: as text and in other formats, and the exit code that it means.
+    """How a verb writes its result for one set: as JSON, text and Markdown, and the exit code that it means.
 
     ``together`` writes the results of several sets as one document, in the formats where a document cannot be joined.
     """
 
-    renderings: Mapping[str, Callable[[T], str]]
+    json: Callable[[T], str]
     text: Callable[[T, Paint], str]
     code: Callable[[T], int]
+    markdown: Callable[[T, Extent], str] | None = None
     together: Mapping[str, Callable[[Sequence[T]], str]] = field(default_factory=dict)
 
 
@@ -122,12 +124,26 @@ def _heading(directory: Path) -> str:
 
 
 def _text(result: _Result[T], output: Output[T]) -> str:
-    said = output.text(result.value, lambda words, _style: words) if result.value is not None else _why(result)
+    said = output.text(result.value, plain) if result.value is not None else "\n".join(map(printable, _why(result)))
     return f"{_heading(result.directory)}\n{said}\n"
 
 
-def _why(result: _Result[T]) -> str:
-    return f"error: {printable(result.error.message)}" if result.error else "not done"
+def _why(result: _Result[T]) -> list[str]:
+    """Return why a set was not done: the message, the hint, and the first findings and refusals."""
+    error = result.error
+    if error is None:
+        return ["not done"]
+    lines = [f"error: {error.message}", *([f"hint: {error.hint}"] if error.hint else [])]
+    if isinstance(error, InvalidSet):
+        lines += [_finding_line(finding) for finding in error.findings]
+    if isinstance(error, Refused):
+        lines += [f"{refusal.message}; way out: {refusal.override}" for refusal in error.refusals]
+    return lines
+
+
+def _finding_line(finding: Finding) -> str:
+    place = f"{finding.location}: " if finding.location else ""
+    return f"{place}{finding.code} {finding.severity}: {finding_text(finding)}"
 
 
 def _combined(results: Sequence[_Result[T]], output: Output[T], format_: str) -> str:
@@ -136,45 +152,20 @@ def _combined(results: Sequence[_Result[T]], output: Output[T], format_: str) ->
         return output.together[format_]([result.value for result in results if result.value is not None])
     if format_ == "json":
         return json_.dump({"version": 1, "sets": [_document(result, output) for result in results]})
-    return "\n".join(_fitted([_markdown(result, output, format_) for result in results], _EXTENTS[format_]))
+    return several_sets.joined([partial(_markdown, result, output) for result in results], _EXTENTS[format_])
 
 
-def _markdown(result: _Result[T], output: Output[T], format_: str) -> str:
-    said = output.renderings[format_](result.value) if result.value is not None else f"{_why(result)}\n"
-    return f"## {code(result.directory.as_posix())}\n\n{said}"
-
-
-def _fitted(parts: Sequence[str], extent: Extent) -> Iterator[str]:
-    """Yield the Markdown of each set; where all together are too long, the beginning of the longest.
-
-    A set that needs less than its share leaves the rest to the others.
-    """
-    sizes = [extent.size(part) for part in parts]
-    room = extent.limit - len(parts)
-    shares: dict[int, int] = {}
-    for number in sorted(range(len(parts)), key=sizes.__getitem__):
-        shares[number] = max(0, room) // (len(parts) - len(shares))
-        room -= min(sizes[number], shares[number])
-    for number, part in enumerate(parts):
-        yield part if sizes[number] <= shares[number] else _beginning(part, shares[number], extent)
-
-
-def _beginning(part: str, room: int, extent: Extent) -> str:
-    """Return whole lines up to the first table or foldout, as many as there is room for, and say what is missing."""
-    lines = part.splitlines()
-    kept: list[str] = []
-    room -= 200
-    for line in lines:
-        room -= extent.size(line) + 1
-        if line.startswith(("<details", "|")) or room < 0:
-            break
-        kept.append(line)
-    missing = len(lines) - len(kept)
-    return "\n".join([*kept, "", f"… {missing:,} more lines; run the verb for this set alone to see them.", ""])
+def _markdown(result: _Result[T], output: Output[T], extent: Extent) -> str:
+    """Write the Markdown of one set, below its directory."""
+    heading = f"## {code(result.directory.as_posix())}\n\n"
+    rest = replace(extent, limit=extent.limit - extent.size(heading))
+    if result.value is not None and output.markdown is not None:
+        return heading + output.markdown(result.value, rest)
+    return heading + several_sets.not_done(_why(result), rest)
 
 
 def _document(result: _Result[T], output: Output[T]) -> dict[str, Any]:
-    text = output.renderings["json"](result.value) if result.value is not None else None
+    text = output.json(result.value) if result.value is not None else None
     if result.error is not None:
         text = failure_json(result.error)
     document: dict[str, Any] = json.loads(text) if text else {}

@@ -78,7 +78,8 @@ def plan(
     """
     if files.all_sets:
         _check_all(out, against)
-        output = Output(RENDERINGS, partial(_text, verbose=verbose), partial(_code, exit_code=exit_code), _TOGETHER)
+        shown, code = partial(_text, verbose=verbose), partial(_code, exit_code=exit_code)
+        output = Output(json_.plan, shown, code, markdown.plan, _TOGETHER)
 
         def plan_set(one_set: FileOptions) -> Plan:
             with progress_line() as progress:

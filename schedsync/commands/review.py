@@ -156,7 +156,8 @@ def _review_all(options: ReviewOptions, request: Request) -> int:
     """Review each set of both sides."""
     from schedsync.usecases.review_all import reviews
 
-    output = Output(RENDERINGS, text.review, partial(_code, strict=options.strict), _TOGETHER)
+    code = partial(_code, strict=options.strict)
+    output = Output(json_.review, text.review, code, markdown.review, _TOGETHER)
     turns = reviews(request, datetime.now(timezone.utc))
     return for_each_set(turns, output, options.format_, options.out, options.reports)
 
