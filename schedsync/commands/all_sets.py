@@ -12,8 +12,9 @@ from typing import Any, Generic, TypeVar
 from schedsync.commands.options import WHERE, FileOptions, environment_option, gather, option, path_argument
 from schedsync.commands.output import failure_json, report, say, show, write
 from schedsync.core.finding import Finding
-from schedsync.errors import InvalidSet, Refused, SchedsyncError, Unavailable, WrongUsage
-from schedsync.files.configurations import sets_below
+from schedsync.core.location import Location
+from schedsync.errors import InvalidConfiguration, InvalidSet, Refused, SchedsyncError, Unavailable, WrongUsage
+from schedsync.files.configurations import configuration_in, sets_below
 from schedsync.render import json_, markdown, several_sets
 from schedsync.render.code_spans import code
 from schedsync.render.markdown import Extent
@@ -39,17 +40,25 @@ _EXTENTS = {"markdown": markdown.COMMENT, "summary": markdown.SUMMARY}
 
 
 @dataclass(frozen=True, slots=True)
+class Together(Generic[T]):
+    """How the findings of several sets become one document: which findings a set has, and how they are written."""
+
+    of: Callable[[T], Iterable[Finding]]
+    write: Callable[[Sequence[Finding]], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Output(Generic[T]):
     """How a verb writes its result for one set: as JSON, text and Markdown, and the exit code that it means.
 
-    ``together`` writes the results of several sets as one document, in the formats where a document cannot be joined.
+    ``together`` writes the findings of several sets as one document, in the formats where a document cannot be joined.
     """
 
     json: Callable[[T], str]
     text: Callable[[T, Paint], str]
     code: Callable[[T], int]
     markdown: Callable[[T, Extent], str] | None = None
-    together: Mapping[str, Callable[[Sequence[T]], str]] = field(default_factory=dict)
+    together: Mapping[str, Together[T]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +85,19 @@ def for_each_set(
 ) -> int:
     """Run a verb for each set, and write what it says; returns the worst exit code.
 
-    An error of one set is shown, and the next set has its turn; but if the database is not available, no other has.
+    An error of one set is shown, and the next set has its turn; but if the database is not available, no other has,
+    and they are named.
     """
     for name in (format_, *(name for name, _ in reports)):
         if name not in ("text", "json", *_EXTENTS, *output.together):
             raise WrongUsage(f"`--all` cannot write {name}", hint="give the directory of one set as PATH instead")
     shown = format_ == "text" and out is None
     results: list[_Result[T]] = []
-    for directory, run in turns:
+    remaining = iter(turns)
+    for directory, run in remaining:
         results.append(_run(directory, run, output, format_, shown=shown))
         if isinstance(results[-1].error, Unavailable):
+            results += _left_out(directory, [other for other, _ in remaining])
             break
     if format_ != "text":
         write(_combined(results, output, format_), out)
@@ -95,6 +107,14 @@ def for_each_set(
         write(_combined(results, output, name), file)
     codes = {result.error.exit_code if result.error else _code(result, output) for result in results}
     return next((code for code in _WORST_FIRST if code in codes), 0)
+
+
+def _left_out(failed: Path, directories: Sequence[Path]) -> Iterator[_Result[T]]:
+    """Yield a result for each set that has no turn after an error, and name them on stderr."""
+    for directory in directories:
+        yield _Result(directory, None, Unavailable(f"not done, because of the error in `{failed.as_posix()}`"))
+    if directories:
+        say(f"not done: {', '.join(printable(directory.as_posix()) for directory in directories)}")
 
 
 def _code(result: _Result[T], output: Output[T]) -> int:
@@ -149,10 +169,23 @@ def _finding_line(finding: Finding) -> str:
 def _combined(results: Sequence[_Result[T]], output: Output[T], format_: str) -> str:
     """Return the results of all sets as one document."""
     if format_ in output.together:
-        return output.together[format_]([result.value for result in results if result.value is not None])
+        together = output.together[format_]
+        return together.write([finding for result in results for finding in _findings(result, together)])
     if format_ == "json":
         return json_.dump({"version": 1, "sets": [_document(result, output) for result in results]})
     return several_sets.joined([partial(_markdown, result, output) for result in results], _EXTENTS[format_])
+
+
+def _findings(result: _Result[T], together: Together[T]) -> Iterable[Finding]:
+    """Return the findings of a set; one that could not be done has its errors."""
+    if result.value is not None:
+        return together.of(result.value)
+    error = result.error
+    if isinstance(error, InvalidSet):
+        return error.findings
+    named = Path(error.path) if isinstance(error, InvalidConfiguration) else configuration_in(result.directory)
+    message, hint = (error.message, error.hint) if error else ("not done", None)
+    return [Finding("SS179", message, Location(named.as_posix(), 1, 1), hint)]
 
 
 def _markdown(result: _Result[T], output: Output[T], extent: Extent) -> str:

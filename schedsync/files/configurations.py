@@ -64,6 +64,12 @@ def sets_below(start: Path) -> list[Path]:
     return found
 
 
+def configuration_in(directory: Path) -> Path:
+    """Return the file with the configuration of a set's directory; FILE also if there is none any more."""
+    file, project = directory / FILE, directory / PROJECT
+    return project if project.is_file() and not file.is_file() else file
+
+
 def _configured(start: Path) -> Iterator[Path]:
     for directory, subdirectories, names in os.walk(start, onerror=_cannot_read):
         here = Path(directory)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from django.db import connections
 
 from tests.conftest import Project
+from tests.database.test_faults import READ_ONLY
 
 ROOT = Path(__file__).parents[2]
 ONE = "  {}: {{task: t, every: 1h}}\n"
@@ -178,3 +180,22 @@ def test_a_pyproject_with_an_error_is_a_set_that_fails(monorepo: Project) -> Non
     done = monorepo.command("validate", "--all")
 
     assert (done.code, "services/mail/pyproject.toml: not TOML" in done.out + done.err) == (1, True), done.err
+
+
+def test_after_an_error_of_the_database_the_sets_that_had_no_turn_are_named(applied: Project) -> None:
+    connection = connections[applied.using]
+    statement = READ_ONLY[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(on=1, word="ONLY"))
+    code, _, err = on(applied, "apply", "--yes", "--report", "markdown=a.md")
+    said = json.loads(on(applied, "apply", "--yes", "--format", "json")[1])
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(on=0, word="WRITE"))
+
+    assert code == 69, err
+    assert "\nnot done: services/shop\n" in err
+    assert [(one["directory"], one["failure_reason"]) for one in said["sets"]] == [
+        ("services/mail", "unavailable"), ("services/shop", "unavailable"),
+    ]  # fmt: skip
+    report = Path("a.md").read_text().split("## `services/shop`\n")[1]
+    assert "    error: not done, because of the error in `services/mail`" in report

@@ -100,6 +100,29 @@ def test_the_findings_of_all_sets_are_in_one_document(monorepo: Checkout, format
         assert len(run["results"]) == 2
 
 
+@pytest.mark.parametrize("format_", ["sarif", "gitlab", "junit", "github"])
+def test_a_set_that_cannot_be_reviewed_is_a_failure_at_its_file(monorepo: Checkout, format_: str) -> None:
+    monorepo.write('sett = "mail"\n', "services/mail/schedsync.toml")
+    done = monorepo.command("review", "--all", "--format", format_)
+
+    assert done.code == 1
+    assert "SS179" in done.out
+    assert "services/mail/schedsync.toml" in done.out
+    assert "did you mean `set`?" in done.out
+    if format_ == "junit":
+        assert 'failures="1"' in done.out
+
+
+def test_verbose_names_all_schedules_of_each_set(monorepo: Checkout) -> None:
+    for name in ("shop", "mail"):
+        many = "".join(ONE.format(f"{name}-{number}") for number in range(30))
+        monorepo.schedules(ONE.format(f"{name}-job") + many, f"services/{name}/schedules/jobs.yaml")
+    brief, full = (monorepo.command("review", "--all", *words).out for words in ((), ("-v",)))
+
+    assert all(f"{name}-{number}" in full for name in ("shop", "mail") for number in range(30))
+    assert "mail-27" not in brief
+
+
 def test_a_page_is_of_one_set(monorepo: Checkout) -> None:
     done = monorepo.command("review", "--all", "--report", "html=page.html")
 
