@@ -52,6 +52,7 @@ class Output(Generic[T]):
     """How a verb writes its result for one set: as JSON, text and Markdown, and the exit code that it means.
 
     ``together`` writes the findings of several sets as one document, in the formats where a document cannot be joined.
+    ``is_headed`` is false if the text of a set needs no heading, because each of its lines names its place.
     """
 
     json: Callable[[T], str]
@@ -59,6 +60,7 @@ class Output(Generic[T]):
     code: Callable[[T], int]
     markdown: Callable[[T, Extent], str] | None = None
     together: Mapping[str, Together[T]] = field(default_factory=dict)
+    is_headed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def for_each_set(
     if format_ != "text":
         write(_combined(results, output, format_), out)
     elif out is not None:
-        write("\n".join(_text(result, output) for result in results), out)
+        write("\n".join(filter(None, (_text(result, output) for result in results))), out)
     for name, file in reports:
         write(_combined(results, output, name), file)
     codes = {result.error.exit_code if result.error else _code(result, output) for result in results}
@@ -124,13 +126,14 @@ def _code(result: _Result[T], output: Output[T]) -> int:
 def _run(directory: Path, run: Callable[[], T | None], output: Output[T], format_: str, *, shown: bool) -> _Result[T]:
     """Run the verb for one set; shows its error, and its text if that is to be shown."""
     heading = _heading(directory)
-    if shown:
+    is_headed = shown and output.is_headed
+    if is_headed:
         show(lambda paint: paint(heading, "bold"))
     try:
         value = run()
     except SchedsyncError as error:
         if format_ != "json":
-            if not shown:
+            if not is_headed:
                 say(heading)
             report(error, "text")
         return _Result(directory, None, error)
@@ -144,6 +147,8 @@ def _heading(directory: Path) -> str:
 
 
 def _text(result: _Result[T], output: Output[T]) -> str:
+    if result.value is not None and not output.is_headed:
+        return output.text(result.value, plain)
     said = output.text(result.value, plain) if result.value is not None else "\n".join(map(printable, _why(result)))
     return f"{_heading(result.directory)}\n{said}\n"
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from schedsync.config import FILE, MAX_CONFIG_BYTES, PROJECT, Config, read_config, table_of
+from schedsync.config import FILE, MAX_CONFIG_BYTES, PROJECT, Config, absolute, read_config, table_of
 from schedsync.errors import Failed, InvalidConfiguration, WrongUsage
 
 #: Directories that hold the packages of others. Hidden directories are passed over too.
@@ -110,25 +110,38 @@ def _is_of_others(directory: Path) -> bool:
     return os.path.exists(directory / ".git") or os.path.exists(directory / "pyvenv.cfg")  # noqa: PTH110
 
 
-def sets_of(files: Iterable[str]) -> list[Config]:
-    """Return the configuration of each set that one of the files belongs to; a file of no set has none."""
-    found: dict[Path | None, Config] = {}
-    near: dict[Path, Config] = {}
+def sets_of(files: Iterable[str]) -> dict[Path, Config | InvalidConfiguration]:
+    """Return the configuration of each set that one of the files belongs to, by the set's directory.
+
+    If a configuration cannot be used, its error is returned: nobody knows which files belong to it. Raises WrongUsage
+    for a directory.
+    """
+    found: dict[Path, Config | InvalidConfiguration] = {}
+    near: dict[Path, Config | InvalidConfiguration] = {}
     for file in files:
         # What a link leads to belongs to the set that has the link.
-        path = Path(file).absolute()
+        path = absolute(Path(file))
+        if path.is_dir():
+            hint = "give files; `--all` instead of `--changed` checks each set below a directory"
+            raise WrongUsage(f"`{file}` is a directory", hint=hint)
         if path.parent not in near:
-            near[path.parent] = _config_above(Path(file).parent)
+            near[path.parent] = _config_above(path.parent)
         config = near[path.parent]
-        own = [] if config.file is None else [config.file]
-        if any(path.is_relative_to(base.absolute()) for base in (*own, *config.paths)):
-            found[config.file] = config
-    return list(found.values())
+        if isinstance(config, InvalidConfiguration):
+            found[Path(config.path).parent] = config
+        elif any(
+            path.is_relative_to(absolute(base)) for base in (*([config.file] if config.file else []), *config.paths)
+        ):
+            found[config.file.parent if config.file else Path()] = config
+    return found
 
 
-def _config_above(directory: Path) -> Config:
-    config = read_config(None, directory=directory)
-    return config if config.file is not None else read_config(None)
+def _config_above(directory: Path) -> Config | InvalidConfiguration:
+    try:
+        config = read_config(None, directory=directory)
+        return config if config.file is not None else read_config(None)
+    except InvalidConfiguration as error:
+        return error
 
 
 def check_one_set(path: str, own: Path | None, read: Callable[[], bytes]) -> None:
