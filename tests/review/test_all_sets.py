@@ -194,3 +194,39 @@ def test_a_pyproject_with_an_error_is_no_removed_set(checkout: Checkout) -> None
     assert sets["mail"]["failure_reason"] == "invalid_configuration"
     assert sets["mail"]["message"].startswith("mail/pyproject.toml: not TOML")
     assert sets["shop"]["failure_reason"] is None
+
+
+@pytest.mark.parametrize("commits", [False, True])
+def test_a_set_whose_directory_moves_is_compared_with_itself(monorepo: Checkout, commits: bool) -> None:
+    (monorepo.root / "teams").mkdir()
+    monorepo.repository.git.mv("services/mail", "teams/post")
+    monorepo.schedules(ONE.format("mail-job") + ONE.format("more"), "teams/post/schedules/jobs.yaml")
+    sides = ["main", monorepo.commit("move")] if commits else []
+    code, sets = reviewed(monorepo, *sides, "--allow-move")
+    refused = reviewed(monorepo, *sides)[1]["teams/post"]["findings"]
+    moved = sets["teams/post"]
+    (finding,) = (finding for finding in moved["findings"] if finding["code"] == "SS168")
+
+    assert (code, list(sets), names(moved)) == (0, ["services/shop", "teams/post"], [("create", "more")])
+    assert "the set is in `teams/post` now, and was in `services/mail`" in finding["message"]
+    assert (finding["new"], finding["hint"]) == (True, "after the merge apply it once with `--allow-move`")
+    assert [one["location"]["path"] for one in moved["findings"] if one["code"] == "SS168"] == [
+        "teams/post/schedsync.toml"
+    ]
+    assert "SS164" in [finding["code"] for finding in refused]
+
+
+def test_a_removed_directory_whose_set_may_live_is_not_to_be_emptied(monorepo: Checkout) -> None:
+    monorepo.write('set = "mail"\n', "services/shop/schedsync.toml")
+    monorepo.commit()
+    monorepo.repository.git.rm("-r", "services/mail")
+    twin = monorepo.command("review", "--all", "HEAD").out
+    monorepo.write("sett = 1\n", "services/shop/schedsync.toml")
+    unknown = monorepo.command("review", "--all", "HEAD").out
+    monorepo.repository.git.checkout("services/shop")
+    below = monorepo.command("review", "--all", "HEAD", "--path", "services/mail").out
+
+    assert "`services/shop` has a set of the same name" in twin
+    assert "if the set is in another directory now" in unknown
+    assert "if the set is in another directory now" in below
+    assert "--allow-empty" not in twin + unknown + below
