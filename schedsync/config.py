@@ -94,7 +94,7 @@ def read_config(path: str | None, top: Path | None = None, directory: Path | Non
     It is not searched above ``top``. Without PATH, ``directory`` says where to search. Raises InvalidConfiguration.
     """
     start = Path(path) if path else directory or Path(DEFAULT_PATH)
-    nearest = _nearest(_absolute(start), top)
+    nearest = _nearest(absolute(start), top)
     if nearest is None:
         return Config(paths=(start,))
     within, file, table = nearest
@@ -108,11 +108,11 @@ def read_config(path: str | None, top: Path | None = None, directory: Path | Non
 
 def _root(start: Path, paths: tuple[Path, ...]) -> Path | None:
     """Return the configured path that contains a file: the file may refer to everything below it."""
-    here = _absolute(start)
-    return next((path for path in paths if here.is_relative_to(_absolute(path))), None)
+    here = absolute(start)
+    return next((path for path in paths if here.is_relative_to(absolute(path))), None)
 
 
-def _absolute(path: Path) -> Path:
+def absolute(path: Path) -> Path:
     """Return an absolute path without `..`: the parents of `app/..` are not those of `app`."""
     return Path(os.path.normpath(path.absolute()))
 

@@ -62,9 +62,7 @@ def outputs(json: str, exit_code: str, verb: str, path: str, environment: str) -
     write_outputs(
         {kind: str(count) for kind, count in values.items()}
         | {
-            "changes": str(
-                sum(highest(one, lambda counts: sum(counts.get(kind, 0) for kind in KINDS)) for one in sets)
-            ),
+            "changes": str(sum(highest(one, all_kinds) for one in sets)),
             "held": str(sum(len(one.get("held", [])) for one in sets)),
             "errors": str(sum(one["severity"] == "error" for one in findings)),
             "findings": str(len(findings)),
@@ -142,7 +140,7 @@ def summary(body: str, json: str) -> int:
 
 
 def comment(body: str, json: str, key: str, number: str, author: str) -> int:
-    """Write a comment on a pull request, or update the existing one."""
+    """Write a comment on a pull request, or update the existing one; a new one only if something changes."""
     if not number.isdecimal():
         print("no pull request to comment on")
         return 0
@@ -156,9 +154,22 @@ def comment(body: str, json: str, key: str, number: str, author: str) -> int:
     ).split()  # fmt: skip
     if found:
         gh(f"repos/{repository}/issues/comments/{found[0]}", "-X", "PATCH", "-F", f"body=@{file}", "--silent")
-    else:
+    elif changes_something(json):
         gh(f"repos/{repository}/issues/{number}/comments", "-X", "POST", "-F", f"body=@{file}", "--silent")
+    else:
+        print("no comment is written: nothing changes")
     return 0
+
+
+def changes_something(json: str) -> bool:
+    """Say whether a review or a plan has changes, refusals or new findings, in any set; true if there is none."""
+    said = read(json)
+    # A review has environments, a plan is of one; a set that could not be handled has a message.
+    for part in said.get("sets", [said] if said else [{"message": "schedsync failed"}]):
+        changed = any(one.get("changes") or one.get("refusals") for one in part.get("environments", [part]))
+        if changed or "message" in part or any(finding.get("new", True) for finding in part.get("findings", [])):
+            return True
+    return False
 
 
 def issue(body: str, json: str, key: str, title: str, label: str, open: str) -> int:

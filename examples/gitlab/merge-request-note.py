@@ -57,13 +57,17 @@ def existing_note(marker: str) -> int | None:
 
 
 def changes_something(review: str) -> bool:
-    """Say whether the review has changes, refusals or new findings; true if there is no review."""
+    """Say whether the review has changes, refusals or new findings, in any set; true if there is no review of one."""
     try:
         document = json.loads(Path(review).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return True
-    changed = any(each["changes"] or each["refusals"] for each in document.get("environments", []))
-    return changed or any(finding["new"] for finding in document.get("findings", []))
+    # With `--all` there is a review for each set, or the message why there is none.
+    for part in document.get("sets", [document]):
+        changed = any(each["changes"] or each["refusals"] for each in part.get("environments", []))
+        if changed or "message" in part or any(finding.get("new", True) for finding in part.get("findings", [])):
+            return True
+    return False
 
 
 def harmless(markdown: str) -> str:

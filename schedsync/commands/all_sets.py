@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from schedsync.commands.options import WHERE, FileOptions, environment_option, gather, option, path_argument
 from schedsync.commands.output import failure_json, report, say, show, write
-from schedsync.errors import SchedsyncError, Unavailable, WrongUsage
-from schedsync.files.configurations import sets_below
-from schedsync.render import json_, markdown
+from schedsync.core.finding import Finding
+from schedsync.core.location import Location
+from schedsync.errors import InvalidConfiguration, InvalidSet, Refused, SchedsyncError, Unavailable, WrongUsage
+from schedsync.files.configurations import configuration_in, sets_below
+from schedsync.render import json_, markdown, several_sets
 from schedsync.render.code_spans import code
 from schedsync.render.markdown import Extent
-from schedsync.render.paint import Paint
-from schedsync.render.words import printable
+from schedsync.render.paint import Paint, plain
+from schedsync.render.words import finding_text, printable
 
 T = TypeVar("T")
 #: The directory of a set, and what is done for it.
@@ -38,16 +40,27 @@ _EXTENTS = {"markdown": markdown.COMMENT, "summary": markdown.SUMMARY}
 
 
 @dataclass(frozen=True, slots=True)
-class Output(Generic[T]):
-    """How a verb writes its result for one set: as text and in other formats, and the exit code that it means.
+class Together(Generic[T]):
+    """How the findings of several sets become one document: which findings a set has, and how they are written."""
 
-    ``together`` writes the results of several sets as one document, in the formats where a document cannot be joined.
+    of: Callable[[T], Iterable[Finding]]
+    write: Callable[[Sequence[Finding]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Output(Generic[T]):
+    """How a verb writes its result for one set: as JSON, text and Markdown, and the exit code that it means.
+
+    ``together`` writes the findings of several sets as one document, in the formats where a document cannot be joined.
+    ``is_headed`` is false if the text of a set needs no heading, because each of its lines names its place.
     """
 
-    renderings: Mapping[str, Callable[[T], str]]
+    json: Callable[[T], str]
     text: Callable[[T, Paint], str]
     code: Callable[[T], int]
-    together: Mapping[str, Callable[[Sequence[T]], str]] = field(default_factory=dict)
+    markdown: Callable[[T, Extent], str] | None = None
+    together: Mapping[str, Together[T]] = field(default_factory=dict)
+    is_headed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +87,36 @@ def for_each_set(
 ) -> int:
     """Run a verb for each set, and write what it says; returns the worst exit code.
 
-    An error of one set is shown, and the next set has its turn; but if the database is not available, no other has.
+    An error of one set is shown, and the next set has its turn; but if the database is not available, no other has,
+    and they are named.
     """
     for name in (format_, *(name for name, _ in reports)):
         if name not in ("text", "json", *_EXTENTS, *output.together):
             raise WrongUsage(f"`--all` cannot write {name}", hint="give the directory of one set as PATH instead")
     shown = format_ == "text" and out is None
     results: list[_Result[T]] = []
-    for directory, run in turns:
+    remaining = iter(turns)
+    for directory, run in remaining:
         results.append(_run(directory, run, output, format_, shown=shown))
         if isinstance(results[-1].error, Unavailable):
+            results += _left_out(directory, [other for other, _ in remaining])
             break
     if format_ != "text":
         write(_combined(results, output, format_), out)
     elif out is not None:
-        write("\n".join(_text(result, output) for result in results), out)
+        write("\n".join(filter(None, (_text(result, output) for result in results))), out)
     for name, file in reports:
         write(_combined(results, output, name), file)
     codes = {result.error.exit_code if result.error else _code(result, output) for result in results}
     return next((code for code in _WORST_FIRST if code in codes), 0)
+
+
+def _left_out(failed: Path, directories: Sequence[Path]) -> Iterator[_Result[T]]:
+    """Yield a result for each set that has no turn after an error, and name them on stderr."""
+    for directory in directories:
+        yield _Result(directory, None, Unavailable(f"not done, because of the error in `{failed.as_posix()}`"))
+    if directories:
+        say(f"not done: {', '.join(printable(directory.as_posix()) for directory in directories)}")
 
 
 def _code(result: _Result[T], output: Output[T]) -> int:
@@ -102,13 +126,14 @@ def _code(result: _Result[T], output: Output[T]) -> int:
 def _run(directory: Path, run: Callable[[], T | None], output: Output[T], format_: str, *, shown: bool) -> _Result[T]:
     """Run the verb for one set; shows its error, and its text if that is to be shown."""
     heading = _heading(directory)
-    if shown:
+    is_headed = shown and output.is_headed
+    if is_headed:
         show(lambda paint: paint(heading, "bold"))
     try:
         value = run()
     except SchedsyncError as error:
         if format_ != "json":
-            if not shown:
+            if not is_headed:
                 say(heading)
             report(error, "text")
         return _Result(directory, None, error)
@@ -122,59 +147,63 @@ def _heading(directory: Path) -> str:
 
 
 def _text(result: _Result[T], output: Output[T]) -> str:
-    said = output.text(result.value, lambda words, _style: words) if result.value is not None else _why(result)
+    if result.value is not None and not output.is_headed:
+        return output.text(result.value, plain)
+    said = output.text(result.value, plain) if result.value is not None else "\n".join(map(printable, _why(result)))
     return f"{_heading(result.directory)}\n{said}\n"
 
 
-def _why(result: _Result[T]) -> str:
-    return f"error: {printable(result.error.message)}" if result.error else "not done"
+def _why(result: _Result[T]) -> list[str]:
+    """Return why a set was not done: the message, the hint, and the first findings and refusals."""
+    error = result.error
+    if error is None:
+        return ["not done"]
+    lines = [f"error: {error.message}", *([f"hint: {error.hint}"] if error.hint else [])]
+    if isinstance(error, InvalidSet):
+        lines += [_finding_line(finding) for finding in error.findings]
+    if isinstance(error, Refused):
+        lines += [f"{refusal.message}; way out: {refusal.override}" for refusal in error.refusals]
+    return lines
+
+
+def _finding_line(finding: Finding) -> str:
+    place = f"{finding.location}: " if finding.location else ""
+    return f"{place}{finding.code} {finding.severity}: {finding_text(finding)}"
 
 
 def _combined(results: Sequence[_Result[T]], output: Output[T], format_: str) -> str:
     """Return the results of all sets as one document."""
     if format_ in output.together:
-        return output.together[format_]([result.value for result in results if result.value is not None])
+        together = output.together[format_]
+        return together.write([finding for result in results for finding in _findings(result, together)])
     if format_ == "json":
         return json_.dump({"version": 1, "sets": [_document(result, output) for result in results]})
-    return "\n".join(_fitted([_markdown(result, output, format_) for result in results], _EXTENTS[format_]))
+    return several_sets.joined([partial(_markdown, result, output) for result in results], _EXTENTS[format_])
 
 
-def _markdown(result: _Result[T], output: Output[T], format_: str) -> str:
-    said = output.renderings[format_](result.value) if result.value is not None else f"{_why(result)}\n"
-    return f"## {code(result.directory.as_posix())}\n\n{said}"
+def _findings(result: _Result[T], together: Together[T]) -> Iterable[Finding]:
+    """Return the findings of a set; one that could not be done has its errors."""
+    if result.value is not None:
+        return together.of(result.value)
+    error = result.error
+    if isinstance(error, InvalidSet):
+        return error.findings
+    named = Path(error.path) if isinstance(error, InvalidConfiguration) else configuration_in(result.directory)
+    message, hint = (error.message, error.hint) if error else ("not done", None)
+    return [Finding("SS179", message, Location(named.as_posix(), 1, 1), hint)]
 
 
-def _fitted(parts: Sequence[str], extent: Extent) -> Iterator[str]:
-    """Yield the Markdown of each set; where all together are too long, the beginning of the longest.
-
-    A set that needs less than its share leaves the rest to the others.
-    """
-    sizes = [extent.size(part) for part in parts]
-    room = extent.limit - len(parts)
-    shares: dict[int, int] = {}
-    for number in sorted(range(len(parts)), key=sizes.__getitem__):
-        shares[number] = max(0, room) // (len(parts) - len(shares))
-        room -= min(sizes[number], shares[number])
-    for number, part in enumerate(parts):
-        yield part if sizes[number] <= shares[number] else _beginning(part, shares[number], extent)
-
-
-def _beginning(part: str, room: int, extent: Extent) -> str:
-    """Return whole lines up to the first table or foldout, as many as there is room for, and say what is missing."""
-    lines = part.splitlines()
-    kept: list[str] = []
-    room -= 200
-    for line in lines:
-        room -= extent.size(line) + 1
-        if line.startswith(("<details", "|")) or room < 0:
-            break
-        kept.append(line)
-    missing = len(lines) - len(kept)
-    return "\n".join([*kept, "", f"… {missing:,} more lines; run the verb for this set alone to see them.", ""])
+def _markdown(result: _Result[T], output: Output[T], extent: Extent) -> str:
+    """Write the Markdown of one set, below its directory."""
+    heading = f"## {code(result.directory.as_posix())}\n\n"
+    rest = replace(extent, limit=extent.limit - extent.size(heading))
+    if result.value is not None and output.markdown is not None:
+        return heading + output.markdown(result.value, rest)
+    return heading + several_sets.not_done(_why(result), rest)
 
 
 def _document(result: _Result[T], output: Output[T]) -> dict[str, Any]:
-    text = output.renderings["json"](result.value) if result.value is not None else None
+    text = output.json(result.value) if result.value is not None else None
     if result.error is not None:
         text = failure_json(result.error)
     document: dict[str, Any] = json.loads(text) if text else {}

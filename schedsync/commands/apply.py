@@ -92,10 +92,14 @@ class _Applied:
     environment: str | None
 
 
+def _markdown(applied: _Applied, extent: markdown.Extent) -> str:
+    return markdown.outcome(applied.outcome, applied.set, applied.environment, extent)
+
+
 _RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
     "json": lambda applied: json_.outcome(applied.outcome, applied.set, applied.environment),
-    "markdown": lambda applied: markdown.outcome(applied.outcome, applied.set, applied.environment),
-    "summary": lambda applied: markdown.outcome(applied.outcome, applied.set, applied.environment, markdown.SUMMARY),
+    "markdown": lambda applied: _markdown(applied, markdown.COMMENT),
+    "summary": lambda applied: _markdown(applied, markdown.SUMMARY),
 }
 
 
@@ -175,7 +179,7 @@ def _apply_all(request: ApplyRequest) -> int:
         with progress_line() as progress:
             return _apply(replace(request, files=one_set), progress)
 
-    output = Output(_RENDERINGS, _text, lambda applied: _code(applied, request.format_))
+    output = Output(_RENDERINGS["json"], _text, lambda applied: _code(applied, request.format_), _markdown)
     return for_each_set(sets_to_run(request.files, apply_set), output, request.format_, reports=request.reports)
 
 

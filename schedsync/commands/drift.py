@@ -57,7 +57,7 @@ def drift(
             return sync.drift(found)
 
     if files.all_sets:
-        output = Output(_RENDERINGS, text.drift, _code)
+        output = Output(json_.plan, text.drift, _code, markdown.drift)
         return for_each_set(sets_to_run(files, drift_of), output, format_, reports=reports)
     plan = drift_of(files)
     write_reports(_RENDERINGS, plan, reports)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
 import click
 
-from schedsync.commands.all_sets import Output, for_each_set, set_options, sets_to_run
+from schedsync.commands.all_sets import Output, Together, for_each_set, set_options, sets_to_run
 from schedsync.commands.django import target, target_without_database
 from schedsync.commands.documents import load_snapshot, save_plan
 from schedsync.commands.options import (
@@ -42,9 +42,7 @@ RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
     "summary": lambda plan: markdown.plan(plan, markdown.SUMMARY),
     "github": lambda plan: github.findings(plan.notices),
 }
-_TOGETHER: Mapping[str, Callable[[Sequence[Plan]], str]] = {
-    "github": lambda plans: github.findings(notice for plan in plans for notice in plan.notices)
-}
+_TOGETHER: Mapping[str, Together[Plan]] = {"github": Together(lambda plan: plan.notices, github.findings)}
 
 
 @verb("Show what an apply would do, and what follows from it.")
@@ -78,7 +76,8 @@ def plan(
     """
     if files.all_sets:
         _check_all(out, against)
-        output = Output(RENDERINGS, partial(_text, verbose=verbose), partial(_code, exit_code=exit_code), _TOGETHER)
+        shown, code = partial(_text, verbose=verbose), partial(_code, exit_code=exit_code)
+        output = Output(json_.plan, shown, code, markdown.plan, _TOGETHER)
 
         def plan_set(one_set: FileOptions) -> Plan:
             with progress_line() as progress:

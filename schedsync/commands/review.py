@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from schedsync.commands.all_sets import Output, for_each_set
+from schedsync.commands.all_sets import Output, Together, for_each_set
 from schedsync.commands.documents import load_snapshot
 from schedsync.commands.options import (
     WHERE,
@@ -49,11 +49,11 @@ RENDERINGS: Mapping[str, Callable[[Review], str]] = {
     "junit": lambda review: junit.findings(_shown(review), "review"),
     "html": html.review,
 }
-_TOGETHER: Mapping[str, Callable[[Sequence[Review]], str]] = {
-    "github": lambda reviews: github.findings(finding for review in reviews for finding in _shown(review)),
-    "sarif": lambda reviews: sarif.findings([finding for review in reviews for finding in review.findings]),
-    "gitlab": lambda reviews: gitlab.findings(finding for review in reviews for finding in review.findings),
-    "junit": lambda reviews: junit.findings([finding for review in reviews for finding in _shown(review)], "review"),
+_TOGETHER: Mapping[str, Together[Review]] = {
+    "github": Together(_shown, github.findings),
+    "sarif": Together(lambda review: review.findings, sarif.findings),
+    "gitlab": Together(lambda review: review.findings, gitlab.findings),
+    "junit": Together(_shown, lambda findings: junit.findings(findings, "review")),
 }
 
 
@@ -156,7 +156,9 @@ def _review_all(options: ReviewOptions, request: Request) -> int:
     """Review each set of both sides."""
     from schedsync.usecases.review_all import reviews
 
-    output = Output(RENDERINGS, text.review, partial(_code, strict=options.strict), _TOGETHER)
+    code = partial(_code, strict=options.strict)
+    shown = partial(text.review, verbose=options.verbose)
+    output = Output(json_.review, shown, code, markdown.review, _TOGETHER)
     turns = reviews(request, datetime.now(timezone.utc))
     return for_each_set(turns, output, options.format_, options.out, options.reports)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 import click
 
-from schedsync.commands.all_sets import set_options
+from schedsync.commands.all_sets import Output, Together, for_each_set, set_options
 from schedsync.commands.documents import load_snapshot
 from schedsync.commands.options import (
     FileOptions,
@@ -22,12 +23,19 @@ from schedsync.commands.options import (
 from schedsync.commands.output import say, show, write, write_reports
 from schedsync.commands.terminal import progress_line
 from schedsync.config import Config
-from schedsync.core.finding import has_errors
-from schedsync.errors import WrongUsage
+from schedsync.core.finding import Finding, has_errors
+from schedsync.errors import InvalidConfiguration, SchedsyncError, WrongUsage
 from schedsync.files.configurations import sets_below, sets_of
+from schedsync.planning.snapshot import Snapshot
 from schedsync.render import github, gitlab, json_, junit, sarif, text
+from schedsync.render.paint import Paint
 from schedsync.usecases.validate import Validation, together
 from schedsync.usecases.validate import validate as check
+
+
+def _findings(result: Validation) -> Sequence[Finding]:
+    return result.findings
+
 
 RENDERINGS: Mapping[str, Callable[[Validation], str]] = {
     "json": lambda result: json_.findings(result.findings, result.files, result.schedules),
@@ -35,6 +43,12 @@ RENDERINGS: Mapping[str, Callable[[Validation], str]] = {
     "sarif": lambda result: sarif.findings(result.findings),
     "gitlab": lambda result: gitlab.findings(result.findings),
     "junit": lambda result: junit.findings(result.findings, "validate"),
+}
+_TOGETHER: Mapping[str, Together[Validation]] = {
+    "github": Together(_findings, github.findings),
+    "sarif": Together(_findings, sarif.findings),
+    "gitlab": Together(_findings, gitlab.findings),
+    "junit": Together(_findings, lambda findings: junit.findings(findings, "validate")),
 }
 
 
@@ -67,25 +81,63 @@ def validate(
     the files belongs to. Exits 1 if there are errors.
     """
     _check_usage(files, more, against, changed=changed)
-    snapshot, now = load_snapshot(against) if against else None, datetime.now(timezone.utc)
-    with progress_line() as progress:
-        results = [
-            check(config, config.chosen(files.environment), now, progress, snapshot)
-            for config in _configs(files, more, changed=changed)
-        ]
-    result = together(results)
-    findings = result.findings
+    if changed or files.all_sets:
+        return _validate_sets(_sets(files, more, changed=changed), files.environment, (format_, out, reports), strict)
+    snapshot = load_snapshot(against) if against else None
+    result = _checked(files.config(), files.environment, snapshot)
     if format_ in RENDERINGS:
         write(RENDERINGS[format_](result), out)
     else:
-        show(lambda paint: text.findings(findings, paint), out)
+        show(partial(_text, result), out)
     write_reports(RENDERINGS, result, reports)
-    errors = sum(finding.severity == "error" for finding in findings)
-    say(
+    say(_counts(result))
+    return _code(result, strict=strict)
+
+
+def _checked(config: Config, environment: str | None, snapshot: Snapshot | None = None) -> Validation:
+    with progress_line() as progress:
+        return check(config, config.chosen(environment), datetime.now(timezone.utc), progress, snapshot)
+
+
+def _validate_sets(
+    sets: Iterable[tuple[Path, Callable[[], Config]]],
+    environment: str | None,
+    to: tuple[str, Path | None, Sequence[tuple[str, Path]]],
+    strict: bool,
+) -> int:
+    """Check each set; ``to`` is the format, the file for it, and the reports."""
+    results: list[Validation] = []
+    failed: list[SchedsyncError] = []
+
+    def check_set(config: Callable[[], Config]) -> Validation:
+        try:
+            results.append(_checked(config(), environment))
+        except SchedsyncError as error:
+            failed.append(error)
+            raise
+        return results[-1]
+
+    output = Output(RENDERINGS["json"], _text, partial(_code, strict=strict), together=_TOGETHER, is_headed=False)
+    code = for_each_set(((directory, partial(check_set, config)) for directory, config in sets), output, *to)
+    not_checked = f"; {len(failed):,} set{'s' * (len(failed) != 1)} could not be checked" if failed else ""
+    say(_counts(together(results)) + not_checked)
+    return code
+
+
+def _text(result: Validation, paint: Paint) -> str:
+    return text.findings(result.findings, paint)
+
+
+def _code(result: Validation, *, strict: bool) -> int:
+    return int(has_errors(result.findings, strict=strict))
+
+
+def _counts(result: Validation) -> str:
+    errors = sum(finding.severity == "error" for finding in result.findings)
+    return (
         f"{result.schedules:,} schedule{'s' * (result.schedules != 1)} in {result.files:,} "
         f"file{'s' * (result.files != 1)}, {errors or 'no'} error{'s' * (errors != 1)}"
     )
-    return int(has_errors(findings, strict=strict))
 
 
 def _check_usage(files: FileOptions, more: tuple[str, ...], against: Path | None, *, changed: bool) -> None:
@@ -98,10 +150,16 @@ def _check_usage(files: FileOptions, more: tuple[str, ...], against: Path | None
         raise WrongUsage("a snapshot is of one set", hint="give the directory of one set as PATH")
 
 
-def _configs(files: FileOptions, more: tuple[str, ...], *, changed: bool) -> list[Config]:
-    """Return the configurations of the sets to check."""
-    if changed:
-        return sets_of(file for file in (files.path, *more) if file is not None)
-    if files.all_sets:
-        return [files.of(directory).config() for directory in sets_below(Path(files.path or "."))]
-    return [files.config()]
+def _sets(files: FileOptions, more: tuple[str, ...], *, changed: bool) -> Iterator[tuple[Path, Callable[[], Config]]]:
+    """Yield the directory of each set to check, and a function that returns its configuration or raises its error."""
+    if not changed:
+        yield from ((each, files.of(each).config) for each in sets_below(Path(files.path or ".")))
+        return
+    for directory, config in sets_of(file for file in (files.path, *more) if file is not None).items():
+        yield directory, partial(_usable, config)
+
+
+def _usable(config: Config | InvalidConfiguration) -> Config:
+    if isinstance(config, InvalidConfiguration):
+        raise config
+    return config

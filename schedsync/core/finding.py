@@ -92,6 +92,7 @@ CODES: Mapping[str, str] = {
     "SS176": "a schedule that is taken over from another set",
     "SS177": "a name under `removed` or `renamed_from` whose row this set does not manage, so that it stays",
     "SS178": "files that differ from the commit that they are applied as",
+    "SS179": "a set that `--all` or `--changed` could not handle; the message is the error",
     "SS190": "rules of another package that cannot be used, or that failed",
     "SS191": "a code under `[lint]` that no rule has, neither ours nor that of an installed package",
     "SS201": "a time that daylight saving skips at the next change of the clock",

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
-from schedsync.config import FILE, MAX_CONFIG_BYTES, PROJECT, Config, read_config, table_of
-from schedsync.errors import InvalidConfiguration, WrongUsage
+from schedsync.config import FILE, MAX_CONFIG_BYTES, PROJECT, Config, absolute, read_config, table_of
+from schedsync.errors import Failed, InvalidConfiguration, WrongUsage
 
 #: Directories that hold the packages of others. Hidden directories are passed over too.
 _PACKAGES = ("node_modules", "site-packages")
+#: A line that begins our table, in a pyproject.toml that may have an error elsewhere.
+_OUR_TABLE = re.compile(
+    rb"^[ \t]*(?:\[+[ \t]*tool[ \t]*\.[ \t]*schedsync[ \t]*[.\]]|\[tool\][^\[]*^[ \t]*schedsync[ \t]*=)", re.MULTILINE
+)
 
 
 def is_configuration(path: str, read: Callable[[], bytes]) -> bool:
-    """Say whether a file, by its path and its bytes, configures a set; a pyproject.toml may have no table for it."""
+    """Say whether a file, by its path and its bytes, configures a set; a pyproject.toml may have no table for it.
+
+    One that has the table and cannot be used configures a set too, so that its error is reported.
+    """
     name = path.rpartition("/")[2]
     if name == FILE:
         return True
@@ -23,8 +32,8 @@ def is_configuration(path: str, read: Callable[[], bytes]) -> bool:
     try:
         return table_of(Path(path), data.decode("utf-8", "replace")) is not None
     except InvalidConfiguration:
-        # A pyproject.toml that is a template, for example.
-        return False
+        # A template that only names us configures nothing.
+        return _OUR_TABLE.search(data) is not None
 
 
 def reader(file: Path) -> Callable[[], bytes]:
@@ -43,7 +52,8 @@ def reader(file: Path) -> Callable[[], bytes]:
 def sets_below(start: Path) -> list[Path]:
     """Return the directories at or below a directory that have a configuration, in order.
 
-    Links are not followed, and other repositories are not entered. Raises WrongUsage if there is none.
+    Links are not followed, and other repositories are not entered. Raises WrongUsage if there is none, and Failed if a
+    directory cannot be read: a set in it would be passed over.
     """
     if not start.is_dir():
         raise WrongUsage(f"no directory `{start}`", hint="with `--all` give a directory, or none for this one")
@@ -54,14 +64,40 @@ def sets_below(start: Path) -> list[Path]:
     return found
 
 
+def configuration_in(directory: Path) -> Path:
+    """Return the file with the configuration of a set's directory; FILE also if there is none any more."""
+    file, project = directory / FILE, directory / PROJECT
+    return project if project.is_file() and not file.is_file() else file
+
+
 def _configured(start: Path) -> Iterator[Path]:
-    for directory, subdirectories, names in os.walk(start):
+    for directory, subdirectories, names in os.walk(start, onerror=_cannot_read):
         here = Path(directory)
-        if any(is_configuration(name, reader(here / name)) for name in names if name in (FILE, PROJECT)):
+        if any(is_configuration(name, partial(_bytes, here / name)) for name in names if name in (FILE, PROJECT)):
             yield here
         subdirectories[:] = [
             name for name in subdirectories if not (is_passed_over(name) or _is_of_others(here / name))
         ]
+
+
+def _bytes(file: Path) -> bytes:
+    """Return the bytes of a configuration; raises Failed if we may not read it."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_CONFIG_BYTES)
+    except PermissionError as error:
+        raise _unreadable(error) from error
+    except OSError:
+        return b""
+
+
+def _cannot_read(error: OSError) -> None:
+    raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> Failed:
+    hint = "let this user read it, or give a directory without it; hidden directories are passed over"
+    return Failed(f"cannot read `{error.filename}`, which may have a set: {error.strerror}", hint=hint)
 
 
 def is_passed_over(name: str) -> bool:
@@ -70,28 +106,42 @@ def is_passed_over(name: str) -> bool:
 
 
 def _is_of_others(directory: Path) -> bool:
-    return (directory / ".git").exists() or (directory / "pyvenv.cfg").exists()
+    # Unlike Path.exists, this raises nothing for a directory that cannot be read.
+    return os.path.exists(directory / ".git") or os.path.exists(directory / "pyvenv.cfg")  # noqa: PTH110
 
 
-def sets_of(files: Iterable[str]) -> list[Config]:
-    """Return the configuration of each set that one of the files belongs to; a file of no set has none."""
-    found: dict[Path | None, Config] = {}
-    near: dict[Path, Config] = {}
+def sets_of(files: Iterable[str]) -> dict[Path, Config | InvalidConfiguration]:
+    """Return the configuration of each set that one of the files belongs to, by the set's directory.
+
+    If a configuration cannot be used, its error is returned: nobody knows which files belong to it. Raises WrongUsage
+    for a directory.
+    """
+    found: dict[Path, Config | InvalidConfiguration] = {}
+    near: dict[Path, Config | InvalidConfiguration] = {}
     for file in files:
         # What a link leads to belongs to the set that has the link.
-        path = Path(file).absolute()
+        path = absolute(Path(file))
+        if path.is_dir():
+            hint = "give files; `--all` instead of `--changed` checks each set below a directory"
+            raise WrongUsage(f"`{file}` is a directory", hint=hint)
         if path.parent not in near:
-            near[path.parent] = _config_above(Path(file).parent)
+            near[path.parent] = _config_above(path.parent)
         config = near[path.parent]
-        own = [] if config.file is None else [config.file]
-        if any(path.is_relative_to(base.absolute()) for base in (*own, *config.paths)):
-            found[config.file] = config
-    return list(found.values())
+        if isinstance(config, InvalidConfiguration):
+            found[Path(config.path).parent] = config
+        elif any(
+            path.is_relative_to(absolute(base)) for base in (*([config.file] if config.file else []), *config.paths)
+        ):
+            found[config.file.parent if config.file else Path()] = config
+    return found
 
 
-def _config_above(directory: Path) -> Config:
-    config = read_config(None, directory=directory)
-    return config if config.file is not None else read_config(None)
+def _config_above(directory: Path) -> Config | InvalidConfiguration:
+    try:
+        config = read_config(None, directory=directory)
+        return config if config.file is not None else read_config(None)
+    except InvalidConfiguration as error:
+        return error
 
 
 def check_one_set(path: str, own: Path | None, read: Callable[[], bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The directories of a commit that have the configuration of a set."""
+"""The configurations of sets in a commit."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from schedsync.git.tree import configuration_bytes
 _MAX_ENTRIES = 5_000_000
 
 
-def sets_at(repository: Repository, commit: str, start: PurePosixPath) -> list[PurePosixPath]:
-    """Return the directories of a commit at or below a directory that have a configuration, by their paths."""
+def sets_at(repository: Repository, commit: str, start: PurePosixPath) -> dict[PurePosixPath, PurePosixPath]:
+    """Return the directories of a commit at or below a directory that have a configuration, each with that file."""
     words = [] if start == PurePosixPath() else ["--", f"{start.as_posix()}/"]
-    found = set()
+    found: dict[PurePosixPath, PurePosixPath] = {}
     with closing(repository.listing("-r", "-t", commit, *words)) as listing:
         for count, (path, entry) in enumerate(listing):
             if count >= _MAX_ENTRIES:
@@ -32,5 +32,6 @@ def sets_at(repository: Repository, commit: str, start: PurePosixPath) -> list[P
             if any(map(is_passed_over, file.parent.relative_to(start).parts)):
                 continue
             if is_configuration(path, partial(configuration_bytes, repository, entry.id, path)):
-                found.add(file.parent)
-    return sorted(found)
+                # Where a directory has both files, FILE counts.
+                found[file.parent] = file if file.name == FILE else found.get(file.parent, file)
+    return found

@@ -70,7 +70,8 @@ def fitted(blocks: Sequence[Block], limit: int, where: str, size: Callable[[str]
     kept: list[list[str]] = []
     for number, block in enumerate(blocks):
         later = sum(min(need, limit // _SHARE) for need in needs[number + 1 :])
-        shown = list(block.lines()) if needs[number] <= room.left - later else _cut(block, room, room.left - later)
+        fits = number == 0 or needs[number] <= room.left - later
+        shown = list(block.lines()) if fits else _cut(block, room, room.left - later)
         room.left -= room.need(shown)
         kept.append(shown)
     kept[1:1] = [[f"**{_missing(room.missing)} left out here, because not everything fits.** {where}", ""]]

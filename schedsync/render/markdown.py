@@ -83,7 +83,7 @@ def review(value: Review, extent: Extent = COMMENT) -> str:
     blocks += [*_refusals(_all_refusals(value)), *alarm_blocks(alarming)]
     blocks += _findings([one for one in new if one.code in _SAFEGUARDS], "**Changed safeguards:**")
     blocks += quiet_blocks(quiet, is_rest=bool(alarming))
-    if not found and not any(one.not_compared for one in value.environments):
+    if value.environments and not found and not any(one.not_compared for one in value.environments):
         blocks.append(lines("Nothing that runs is changed.", ""))
     others = [one for one in new if one.code not in _SAFEGUARDS]
     blocks += _findings(others, f"**{counted(len(others), 'new finding')}:**")
@@ -93,7 +93,9 @@ def review(value: Review, extent: Extent = COMMENT) -> str:
 
 
 def _counts(value: Review) -> Iterator[str]:
-    """Yield the counts: a line, or with declared environments a table of them."""
+    """Yield the counts: a line, or with declared environments a table of them; nothing if no schedules are compared."""
+    if not value.environments:
+        return
     first = value.environments[0]
     if first.environment is None:
         yield from (review_summary_text(first), "")

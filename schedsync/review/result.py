@@ -27,7 +27,7 @@ class Request:
     """What is to be reviewed: two revisions, ``head`` None for the work tree, ``base`` None for where it began.
 
     ``pictures`` asks for the load before the change too. ``directory`` is the one with the configuration, where a
-    repository has several.
+    repository has several; ``base_directory`` is another one that the set had at the base.
     """
 
     base: str | None = None
@@ -39,6 +39,7 @@ class Request:
     snapshot: Snapshot | None = None
     pictures: bool = False
     directory: Path | None = None
+    base_directory: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
             after = read_revision(
                 repository, head, request.path, sources, progress=progress, directory=request.directory
             )
-        before = read_revision(repository, base, request.path, sources, after, progress, request.directory)
+        earlier = request.base_directory or request.directory
+        before = read_revision(repository, base, request.path, sources, after, progress, earlier)
     if not before.there and not after.there:
         raise _nothing_there(before, after)
     environment = after.config.chosen(request.environment)

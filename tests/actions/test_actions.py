@@ -57,6 +57,32 @@ def test_a_second_run_brings_the_comment_up_to_date_among_many(pull_request: For
     assert "1 to create" in ours[0]["body"]
 
 
+def test_a_first_comment_needs_a_change_and_a_later_run_keeps_it_up_to_date(pull_request: Forge) -> None:
+    pull_request.write(BEFORE)
+    quiet = pull_request.run("plan")
+    before = list(pull_request.github.comments)
+    pull_request.write(AFTER)
+    pull_request.run("plan")
+    pull_request.write(BEFORE)
+    pull_request.run("plan")
+
+    assert ("no comment is written: nothing changes" in quiet.log, before) == (True, []), quiet.log
+    assert (quiet.code, "Nothing that runs is changed" in quiet.summary) == (0, True)
+    assert len(pull_request.github.comments) == 1
+    assert "Nothing that runs is changed" in pull_request.github.comments[0]["body"]
+
+
+@pytest.mark.parametrize("problem", ["configuration", "base"])
+def test_what_fails_is_commented_although_nothing_is_known_to_change(pull_request: Forge, problem: str) -> None:
+    pull_request.write(BEFORE)
+    if problem == "configuration":
+        (pull_request.root / "schedsync.toml").write_text("sett = 1\n")
+    ran = pull_request.run("plan", base="nowhere" if problem == "base" else "", flags="--all")
+
+    assert ran.code != 0
+    assert len(pull_request.github.comments) == 1
+
+
 def test_a_planted_marker_of_someone_else_is_left_alone(pull_request: Forge) -> None:
     pull_request.run("plan")
     pull_request.github.comments[0]["user"]["login"] = "mallory"

@@ -103,9 +103,9 @@ def run(forge: Forge, gitlab: GitLab, job: str, **more: str) -> subprocess.Compl
     return done
 
 
-def note(forge: Forge, gitlab: GitLab, job: str) -> None:
+def note(forge: Forge, gitlab: GitLab, job: str, review: str = "none.json") -> None:
     """Write `review.md` as a note."""
-    command = ["python3", "-I", str(EXAMPLE / "merge-request-note.py"), "review.md", "none.json"]
+    command = ["python3", "-I", str(EXAMPLE / "merge-request-note.py"), "review.md", review]
     subprocess.run(command, cwd=forge.root, check=True, env={**forge.environment, **variables(gitlab, job)})
 
 
@@ -144,6 +144,29 @@ def test_a_first_note_needs_a_change_and_a_later_run_keeps_it_up_to_date(pull_re
 
     assert ("nothing changes" in quiet.stdout, before, len(gitlab.notes)) == (True, [], 1)
     assert "1 to update" not in gitlab.notes[0]["body"]
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ({"environments": [{"changes": [], "refusals": []}], "findings": []}, False),
+        ({"environments": [{"changes": [], "refusals": []}], "findings": [{"new": False}]}, False),
+        ({"environments": [{"changes": [], "refusals": []}], "findings": [{"new": True}]}, True),
+        ({"environments": [{"changes": [{"kind": "delete"}], "refusals": []}], "findings": []}, True),
+        ({"environments": [{"changes": [], "refusals": [{}]}], "findings": []}, True),
+        ({"failure_reason": "invalid_configuration", "message": "unknown key", "hint": None}, True),
+    ],
+)
+@pytest.mark.parametrize("all_sets", [False, True])
+def test_a_note_needs_a_change_in_any_set(
+    forge: Forge, gitlab: GitLab, part: dict[str, Any], expected: bool, all_sets: bool
+) -> None:
+    quiet = {"environments": [{"changes": [], "refusals": []}], "findings": []}
+    (forge.root / "review.md").write_text("text\n")
+    (forge.root / "review.json").write_text(json.dumps({"sets": [quiet, part]} if all_sets else part))
+    note(forge, gitlab, "one", "review.json")
+
+    assert len(gitlab.notes) == expected
 
 
 @pytest.mark.parametrize(

@@ -257,3 +257,26 @@ def fork_of(forge: Forge, tmp_path: Path) -> dict[str, Any]:
         "event": {"workflow_run": run}, "token": "x", "repository": "acme/shop", "sha": base,
         "server_url": tmp_path.as_uri(),
     }  # fmt: skip
+
+
+def test_the_workflows_handle_all_sets(forge: Forge, database: dict[str, str]) -> None:
+    (forge.root / "requirements.txt").write_text("schedsync\n")
+    for name in ("a", "b"):
+        forge.write(f"  {name}-job: {{task: t, every: 1d}}\n", f"{name}/schedules/x.yaml")
+        (forge.root / f"{name}/schedsync.toml").write_text(f'set = "{name}"\nenvironments = ["production"]\n')
+    inputs = {**database, "environment": "production"}
+    runner = forge.runner(pushed(forge.commit()))
+    applied = runner.workflow("schedules-apply.yml", {**inputs, "flags": "--all --settle 0"})
+    drift = runner.workflow("schedules-drift.yml", {**inputs, "flags": "--all"})
+
+    assert applied is not None
+    assert drift is not None
+    assert (applied.code, applied.outputs["changes"]) == (0, "2"), applied.log
+    assert (drift.code, drift.summary.count("### Drift in ")) == (0, 2), drift.log
+
+
+def test_flags_of_apply_leave_its_waiting_time() -> None:
+    job = yaml.safe_load((WORKFLOWS / "schedules-apply.yml").read_text())["jobs"]["apply"]
+    (step,) = (each for each in job["steps"] if each.get("id") == "apply")
+
+    assert step["with"]["flags"] == "--lock-timeout 120s ${{ inputs.flags }}"

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from django.db import connections
 
 from tests.conftest import Project
+from tests.database.test_faults import READ_ONLY
 
 ROOT = Path(__file__).parents[2]
 ONE = "  {}: {{task: t, every: 1h}}\n"
@@ -51,8 +53,13 @@ def test_validate_checks_every_set(monorepo: Project) -> None:
     done = monorepo.command("validate", "--all", "--format", "json")
     said = json.loads(done.out)
 
-    assert (done.code, said["files"], said["schedules"]) == (1, 3, 2)
-    assert [one["location"]["path"] for one in said["findings"]] == ["services/mail/schedules/bad.yaml"]
+    assert (done.code, done.err) == (1, "2 schedules in 3 files, 1 error\n")
+    assert [(one["directory"], one["files"], one["schedules"], one["failure_reason"]) for one in said["sets"]] == [
+        ("services/mail", 2, 1, "invalid"), ("services/shop", 1, 1, None),
+    ]  # fmt: skip
+    assert [finding["location"]["path"] for one in said["sets"] for finding in one["findings"]] == [
+        "services/mail/schedules/bad.yaml"
+    ]
     assert monorepo.command("validate", "--all", "services/shop").err == "1 schedule in 1 file, no errors\n"
 
 
@@ -72,6 +79,56 @@ def test_only_the_sets_of_the_files_that_changed_are_checked(
     done = monorepo.command("validate", "--changed", *changed)
 
     assert (done.code, done.err) == (0, f"{counts}, no errors\n")
+
+
+@pytest.mark.parametrize(
+    "words", [["--all"], ["--changed", "services/mail/x.yaml", "services/shop/schedules/jobs.yaml"]]
+)
+def test_a_set_with_a_bad_configuration_hides_no_other(monorepo: Project, words: list[str]) -> None:
+    monorepo.write('[tool.schedsync]\nsett = "mail"\n', "services/mail/pyproject.toml")
+    monorepo.write("version: 1\nschedules: {bad: {task: t, every: 0s}}\n", "services/shop/schedules/jobs.yaml")
+    done = monorepo.command("validate", *words, "--report", "junit=junit.xml", "--report", "github=log")
+    said = json.loads(monorepo.command("validate", *words, "--format", "json").out)
+
+    assert done.code == 1
+    assert done.out.startswith("services/shop/schedules/jobs.yaml:2:")
+    assert "== services/mail ==\nerror: services/mail/pyproject.toml: unknown key `sett`\n" in done.err
+    assert done.err.splitlines()[-1] == "0 schedules in 1 file, 1 error; 1 set could not be checked"
+    assert 'failures="2"' in Path("junit.xml").read_text()
+    assert "file=services/mail/pyproject.toml" in Path("log").read_text()
+    assert [(one["directory"], one["failure_reason"]) for one in said["sets"]] == [
+        ("services/mail", "invalid_configuration"), ("services/shop", "invalid"),
+    ]  # fmt: skip
+
+
+def test_an_environment_that_one_set_lacks_hides_no_other(monorepo: Project) -> None:
+    monorepo.write('set = "shop"\nenvironments = ["production"]\n', "services/shop/schedsync.toml")
+    done = monorepo.command("validate", "--all", "-e", "production")
+
+    assert (done.code, done.err.splitlines()[-1]) == (
+        64, "1 schedule in 1 file, no errors; 1 set could not be checked",
+    )  # fmt: skip
+
+
+def test_a_changed_file_is_found_however_its_path_is_written(
+    monorepo: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monorepo.write("version: 1\nschedules: {bad: {task: t, every: 0s}}\n", "services/mail/schedules/bad.yaml")
+    here = "services/mail/schedules/bad.yaml"
+    codes = [
+        monorepo.command("validate", "--changed", path).code for path in (f"services/shop/../../{here}", f"./{here}")
+    ]
+    monkeypatch.chdir(monorepo.root / "services/shop")
+    paths = (str(monorepo.root / here), "../mail/schedules/bad.yaml", "schedules/../../mail/schedules/bad.yaml")
+    codes += [monorepo.command("validate", "--changed", path).code for path in paths]
+
+    assert codes == [1] * 5
+
+
+def test_a_directory_is_no_changed_file(monorepo: Project) -> None:
+    done = monorepo.command("validate", "--changed", "services/mail")
+
+    assert (done.code, "`services/mail` is a directory" in done.err, "`--all`" in done.err) == (64, True, True)
 
 
 def test_without_a_configuration_a_changed_file_belongs_to_the_default_set(files: Project) -> None:
@@ -171,3 +228,29 @@ def test_the_hook_checks_the_sets_of_the_files_that_changed(monorepo: Project) -
     assert (program, hook.get("pass_filenames", True)) == ("schedsync", True)
     assert (results["shop"].code, results["mail"].code) == (0, 1)
     assert "services/mail/schedules/bad.yaml:2:" in results["mail"].out
+
+
+def test_a_pyproject_with_an_error_is_a_set_that_fails(monorepo: Project) -> None:
+    monorepo.write('name = "x\n[tool.schedsync]\nset = "mail"\n', "services/mail/pyproject.toml")
+    done = monorepo.command("validate", "--all")
+
+    assert (done.code, "services/mail/pyproject.toml: not TOML" in done.out + done.err) == (1, True), done.err
+
+
+def test_after_an_error_of_the_database_the_sets_that_had_no_turn_are_named(applied: Project) -> None:
+    connection = connections[applied.using]
+    statement = READ_ONLY[connection.vendor]
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(on=1, word="ONLY"))
+    code, _, err = on(applied, "apply", "--yes", "--report", "markdown=a.md")
+    said = json.loads(on(applied, "apply", "--yes", "--format", "json")[1])
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(on=0, word="WRITE"))
+
+    assert code == 69, err
+    assert "\nnot done: services/shop\n" in err
+    assert [(one["directory"], one["failure_reason"]) for one in said["sets"]] == [
+        ("services/mail", "unavailable"), ("services/shop", "unavailable"),
+    ]  # fmt: skip
+    report = Path("a.md").read_text().split("## `services/shop`\n")[1]
+    assert "    error: not done, because of the error in `services/mail`" in report

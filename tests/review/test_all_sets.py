@@ -73,7 +73,21 @@ def test_a_removed_set_is_named(monorepo: Checkout) -> None:
     assert monorepo.command("review", "--all", "--strict").code == 1
 
 
-@pytest.mark.parametrize("format_", ["sarif", "gitlab", "junit", "github", "markdown"])
+@pytest.mark.parametrize("format_", ["sarif", "gitlab", "junit", "github", "markdown", "summary"])
+def test_a_removed_set_is_in_every_format_at_its_own_file(monorepo: Checkout, format_: str) -> None:
+    monorepo.write('[tool.schedsync]\nset = "tool"\n', "services/tool/pyproject.toml")
+    monorepo.schedules(ONE.format("tool-job"), "services/tool/schedules/jobs.yaml")
+    monorepo.commit()
+    monorepo.repository.git.rm("-r", "services/mail", "services/tool")
+    done = monorepo.command("review", "--all", "HEAD", "--format", format_)
+
+    assert done.code == 0, done.err
+    assert "services/mail/schedsync.toml" in done.out
+    assert "services/tool/pyproject.toml" in done.out
+    assert "services/tool/schedsync.toml" not in done.out
+
+
+@pytest.mark.parametrize("format_", ["sarif", "gitlab", "junit", "github", "markdown", "summary"])
 def test_the_findings_of_all_sets_are_in_one_document(monorepo: Checkout, format_: str) -> None:
     for name in ("shop", "mail"):
         monorepo.schedules("  bad: {task: t, every: 0s}\n", f"services/{name}/schedules/bad.yaml")
@@ -84,6 +98,29 @@ def test_the_findings_of_all_sets_are_in_one_document(monorepo: Checkout, format
     if format_ == "sarif":
         (run,) = json.loads(done.out)["runs"]
         assert len(run["results"]) == 2
+
+
+@pytest.mark.parametrize("format_", ["sarif", "gitlab", "junit", "github"])
+def test_a_set_that_cannot_be_reviewed_is_a_failure_at_its_file(monorepo: Checkout, format_: str) -> None:
+    monorepo.write('sett = "mail"\n', "services/mail/schedsync.toml")
+    done = monorepo.command("review", "--all", "--format", format_)
+
+    assert done.code == 1
+    assert "SS179" in done.out
+    assert "services/mail/schedsync.toml" in done.out
+    assert "did you mean `set`?" in done.out
+    if format_ == "junit":
+        assert 'failures="1"' in done.out
+
+
+def test_verbose_names_all_schedules_of_each_set(monorepo: Checkout) -> None:
+    for name in ("shop", "mail"):
+        many = "".join(ONE.format(f"{name}-{number}") for number in range(30))
+        monorepo.schedules(ONE.format(f"{name}-job") + many, f"services/{name}/schedules/jobs.yaml")
+    brief, full = (monorepo.command("review", "--all", *words).out for words in ((), ("-v",)))
+
+    assert all(f"{name}-{number}" in full for name in ("shop", "mail") for number in range(30))
+    assert "mail-27" not in brief
 
 
 def test_a_page_is_of_one_set(monorepo: Checkout) -> None:
@@ -117,14 +154,79 @@ def test_the_markdown_of_many_sets_fits_a_comment_and_names_each(checkout: Check
     checkout.commit()
     checkout.branch()
     for number in range(12):
-        changed = (ONE.format(f"job-{n}").replace("every: 1h", f"every: {n + 2}h") for n in range(400))
+        changed = (ONE.format(f"job-{n}").replace("every: 1h", f"every: {n + 2}h") for n in range(4, 400))
         checkout.schedules("".join(changed), f"s{number:02}/schedules/jobs.yaml")
     checkout.schedules(ONE.format("small").replace("every: 1h", "every: 2h"), "s05/schedules/jobs.yaml")
     said = checkout.command("review", "--all", "--format", "markdown").out
 
-    assert len(said) <= 65_536
+    assert 45_000 < len(said) <= 65_000
     assert [line for line in said.splitlines() if line.startswith("## ")] == [f"## `s{n:02}`" for n in range(12)]
-    assert said.count("400 to update") == 11
+    assert said.count("396 to update, 4 to delete") == 11
     assert "`small`" in said
-    assert said.count("<details>") == said.count("</details>")
-    assert "more lines; run the verb for this set alone to see them." in said
+    assert said.count("<details>") == said.count("</details>") > 0
+    for part in said.split("## `s")[1:]:
+        if not part.startswith("05`"):
+            assert [n for n in range(4) if f"`job-{n}`" not in part] == []
+            assert "left out here, because not everything fits.** The job's summary lists all of it" in part
+
+
+def test_an_error_of_a_set_is_code_in_the_markdown_with_its_hint(monorepo: Checkout) -> None:
+    monorepo.write('"](x)@team<img src=x>" = 1\nset = "mail"\n', "services/mail/schedsync.toml")
+    done = monorepo.command("review", "--all", "--format", "markdown")
+    monorepo.write('sett = "mail"\n', "services/mail/schedsync.toml")
+    hinted = monorepo.command("review", "--all", "--format", "markdown").out
+
+    assert done.code == 1
+    assert "\n    error: services/mail/schedsync.toml: unknown key `](x)@team<img src=x>`\n" in done.out
+    assert "\n    hint: did you mean `set`?\n" in hinted
+    assert [line for line in done.out.splitlines() if "@team" in line and not line.startswith("    ")] == []
+
+
+def test_a_pyproject_with_an_error_is_no_removed_set(checkout: Checkout) -> None:
+    for name in ("shop", "mail"):
+        checkout.schedules(ONE.format(f"{name}-job"), f"{name}/schedules/jobs.yaml")
+        checkout.write(f'[tool.schedsync]\nset = "{name}"\n', f"{name}/pyproject.toml")
+    checkout.commit()
+    checkout.write('name = "x\n[tool.schedsync]\nset = "mail"\n', "mail/pyproject.toml")
+    code, sets = reviewed(checkout, "HEAD")
+
+    assert code == 1
+    assert sets["mail"]["failure_reason"] == "invalid_configuration"
+    assert sets["mail"]["message"].startswith("mail/pyproject.toml: not TOML")
+    assert sets["shop"]["failure_reason"] is None
+
+
+@pytest.mark.parametrize("commits", [False, True])
+def test_a_set_whose_directory_moves_is_compared_with_itself(monorepo: Checkout, commits: bool) -> None:
+    (monorepo.root / "teams").mkdir()
+    monorepo.repository.git.mv("services/mail", "teams/post")
+    monorepo.schedules(ONE.format("mail-job") + ONE.format("more"), "teams/post/schedules/jobs.yaml")
+    sides = ["main", monorepo.commit("move")] if commits else []
+    code, sets = reviewed(monorepo, *sides, "--allow-move")
+    refused = reviewed(monorepo, *sides)[1]["teams/post"]["findings"]
+    moved = sets["teams/post"]
+    (finding,) = (finding for finding in moved["findings"] if finding["code"] == "SS168")
+
+    assert (code, list(sets), names(moved)) == (0, ["services/shop", "teams/post"], [("create", "more")])
+    assert "the set is in `teams/post` now, and was in `services/mail`" in finding["message"]
+    assert (finding["new"], finding["hint"]) == (True, "after the merge apply it once with `--allow-move`")
+    assert [one["location"]["path"] for one in moved["findings"] if one["code"] == "SS168"] == [
+        "teams/post/schedsync.toml"
+    ]
+    assert "SS164" in [finding["code"] for finding in refused]
+
+
+def test_a_removed_directory_whose_set_may_live_is_not_to_be_emptied(monorepo: Checkout) -> None:
+    monorepo.write('set = "mail"\n', "services/shop/schedsync.toml")
+    monorepo.commit()
+    monorepo.repository.git.rm("-r", "services/mail")
+    twin = monorepo.command("review", "--all", "HEAD").out
+    monorepo.write("sett = 1\n", "services/shop/schedsync.toml")
+    unknown = monorepo.command("review", "--all", "HEAD").out
+    monorepo.repository.git.checkout("services/shop")
+    below = monorepo.command("review", "--all", "HEAD", "--path", "services/mail").out
+
+    assert "`services/shop` has a set of the same name" in twin
+    assert "if the set is in another directory now" in unknown
+    assert "if the set is in another directory now" in below
+    assert "--allow-empty" not in twin + unknown + below
