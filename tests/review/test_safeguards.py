@@ -117,6 +117,19 @@ def test_a_limit_of_starts_that_is_raised_counts_what_it_hides(checkout: Checkou
     assert safeguards(checkout) == ["`[lint] max_starts` changes from 3 to 9; that concerns 1 finding, 1 of them new"]
 
 
+def test_waits_of_queues_that_change_are_shown_by_queue_with_what_they_hide(checkout: Checkout) -> None:
+    checkout.write('[lint.queue_waits]\n"*" = "10m"\nmails = "1m"\nkept = "2m"\n', "schedsync.toml")
+    checkout.schedules("")
+    checkout.commit()
+    checkout.schedules("  a: {task: t, every: 1h, expires_after: 30s}\n")
+    checkout.write('[lint.queue_waits]\nkept = "2m"\nmails = "5s"\n', "schedsync.toml")
+
+    assert safeguards(checkout) == [
+        "`[lint.queue_waits]` of `*` changes from 600 s to none",
+        "`[lint.queue_waits]` of `mails` changes from 60 s to 5 s; that concerns 1 finding, 1 of them new",
+    ]
+
+
 def test_an_ignore_comment_beside_a_new_secret_is_shown(checkout: Checkout) -> None:
     checkout.schedules("")
     checkout.commit()
