@@ -37,7 +37,6 @@ from schedsync.render.words import (
     side_text,
     stops_of,
     summary_text,
-    value_text,
 )
 from schedsync.review.result import Review
 
@@ -150,10 +149,9 @@ def _written(blocks: Sequence[Block], extent: Extent) -> str:
 
 def _drifted(group: Group) -> Iterator[Row]:
     change = group.first
-    moved = [one for one in change.fields if one.cause != "files"]
+    moved = [(one.field, group.moved(one)) for one in change.fields if one.cause != "files"]
     what = "<br>".join(
-        f"{one.field} {code(value_text(one.field, one.after))} became {code(value_text(one.field, one.before))}"
-        for one in moved
+        f"{field} {code(after)} became {code(before)}" for field, (before, after) in moved
     )
     said = what if change.row else "the row was deleted"
     yield from names_rows(group, lambda names: f"| {names} | {code(edit_text(change.by))} | {said} |")

@@ -259,3 +259,23 @@ def test_folding_takes_time_by_the_number_of_changes() -> None:
         return time.process_time() - began
 
     assert any(seconds(8000) < 8 * seconds(2000) for _ in range(3))
+
+
+def test_drift_of_many_shows_the_value_of_none_as_that_of_all() -> None:
+    spec = Spec("t", Interval(3_600_000_000))
+    changes = tuple(
+        Update(
+            name=f"sync-{tenant}",
+            row=Row(number, f"sync-{tenant}", spec),
+            after=spec,
+            template=Template("sync-{tenant}", (("tenant", tenant),)),
+            fields=(FieldChange("queue", f"theirs-{tenant}", f"ours-{tenant}", "drift"),),
+            cause="drift",
+        )
+        for number, tenant in enumerate(("acme", "bolt", "corp", "dyna"))
+    )
+    value = Plan(set="shop", binding=Binding(None), changes=changes, observed=Observed({}, {}), now=NOW)
+
+    assert "ours-{tenant} became theirs-{tenant}" in text.drift(value)
+    assert "`ours-{tenant}` became `theirs-{tenant}`" in markdown.drift(value)
+    assert "theirs-acme" not in text.drift(value) + markdown.drift(value)
