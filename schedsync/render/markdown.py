@@ -30,6 +30,7 @@ from schedsync.render.words import (
     counted,
     drift_text,
     edit_text,
+    finding_text,
     held_text,
     pause_text,
     review_summary_text,
@@ -197,4 +198,4 @@ def _names_of(found: Iterable[Finding]) -> Iterator[Row]:
 def _finding(finding: Finding) -> str:
     place = f"{finding.location}: " if finding.location else ""
     hint = f"; {code(finding.hint)}" if finding.hint else ""
-    return f"- {finding.code} {finding.severity}: {code(f'{place}{finding.message}')}{hint}"
+    return f"- {finding.code} {finding.severity}: {code(f'{place}{finding_text(finding)}')}{hint}"

@@ -50,3 +50,15 @@ def test_a_review_names_the_environment(checkout: Checkout) -> None:
     assert [found[line] for line in sorted(found)] == [["staging"], None]
     assert list(problems(json.loads(done.out), REVIEW)) == []
     assert all(one["new"] for one in json.loads(done.out)["findings"])
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "summary", "html", "github", "sarif", "gitlab", "junit"])
+def test_each_format_of_a_review_names_the_environment(checkout: Checkout, format_: str) -> None:
+    checkout.write(CONFIG, "schedsync.toml")
+    checkout.schedules("  report: {task: t, every: 1d}\n")
+    checkout.commit()
+    checkout.schedules(BOTH_DAYS)
+    said = checkout.review("HEAD", "--format", format_).out
+
+    assert "(in staging)" in said
+    assert "(in production)" not in said
