@@ -54,7 +54,7 @@ def compare_environment(
     plan = replace(plan, changes=tuple(_with_crowds(plan.changes, load, after)))
     place = sides[1].place
     foretold = [*refused_by_celery(_compared(sides, desired, environment)[1])]
-    foretold += [*lifted, *_refused(plan.refusals, environment, place), *_renames(plan.changes)]
+    foretold += [*lifted, *_refused(plan.refusals, place), *_renames(plan.changes)]
     foretold += _not_allowed(request, sides, after, environment, plan)
     foretold += [*_not_compared(sides, desired, environment), *_takeovers(before, after)]
     return EnvironmentReview(environment, plan, earlier, load), foretold
@@ -237,11 +237,10 @@ def _with_crowd(change: Change, timing: Timing, worst: tuple[datetime, int] | No
     return replace(change, consequences=(*change.consequences, Consequence("collides", message, worst[0])))
 
 
-def _refused(refusals: Sequence[Refusal], environment: str | None, place: Location | None) -> Iterator[Finding]:
-    where = f" in {environment}" if environment else ""
+def _refused(refusals: Sequence[Refusal], place: Location | None) -> Iterator[Finding]:
     # What a control refuses has a finding at its own place.
     for refusal in (refusal for refusal in refusals if refusal.schedule is None):
-        yield Finding("SS164", f"an apply would be refused{where}: {refusal.message}", place, refusal.override)
+        yield Finding("SS164", f"an apply would be refused: {refusal.message}", place, refusal.override)
 
 
 def _renames(changes: Sequence[Change]) -> Iterator[Finding]:

@@ -62,3 +62,17 @@ def test_each_format_of_a_review_names_the_environment(checkout: Checkout, forma
 
     assert "(in staging)" in said
     assert "(in production)" not in said
+
+
+def test_a_refusal_and_a_lost_guarantee_name_their_environment_once(checkout: Checkout) -> None:
+    stops = "".join(f"  j{number}: {{task: t, every: 1h, args: [{number}]%s}}\n" for number in range(30))
+    checkout.write(CONFIG + "[safety]\nmax_stops = 2\n", "schedsync.toml")
+    checkout.schedules(stops.replace("%s", "") + "  kept: {task: k, every: 1d}\n")
+    checkout.commit()
+    kept = "  kept: {task: k, every: 1d, environments: {staging: {edit_may_fire: true}}}\n"
+    checkout.schedules(stops.replace("%s", ", environments: {production: {enabled: false}}") + kept)
+    found = {one["code"]: one for one in checkout.json()["findings"]}
+
+    assert (found["SS164"]["environments"], found["SS168"]["environments"]) == (["production"], ["staging"])
+    assert " in production" not in found["SS164"]["message"]
+    assert found["SS168"]["message"] == "an edit may make `kept` fire at once: `edit_may_fire: true`"

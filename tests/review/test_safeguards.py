@@ -57,7 +57,8 @@ def test_a_guarantee_that_many_give_up_is_one_finding_with_their_names(checkout:
     names = [f"s-{number}" for number in range(1, 8)]
 
     assert many["message"].startswith("Git no longer decides `queue` of 7 schedules: `ignore_changes`: s-1, s-2")
-    assert fire["message"].startswith("an edit may make 7 schedules fire at once: `edit_may_fire: true` in production")
+    assert fire["message"].startswith("an edit may make 7 schedules fire at once: `edit_may_fire: true`: s-1")
+    assert (many.get("environments"), fire["environments"]) == (None, ["production"])
     assert (many["names"], fire["names"]) == (names, names)
     for format_ in ("markdown", "html"):
         assert [name for name in names if name not in checkout.review("--format", format_).out] == []
