@@ -63,6 +63,9 @@ class EnvironmentReview:
         return [
             self.plan.summary(),
             self.not_compared,
+            self.plan.refusals,
+            self.before.total,
+            self.after.total,
             *((each.kind, each.name, each.fields, each.consequences) for each in changes),
         ]
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
+from schedsync.core.refusal import Refusal
+from schedsync.render import html
+from schedsync.review.result import Request
 from schedsync.schemas.validator import REVIEW, problems
-from tests.conftest import Project
+from schedsync.usecases.review import review
+from tests.conftest import NOW, Project
 from tests.review.repository import Checkout
 
 CONFIG = 'environments = ["staging", "production"]\n'
@@ -76,3 +82,28 @@ def test_a_refusal_and_a_lost_guarantee_name_their_environment_once(checkout: Ch
     assert (found["SS164"]["environments"], found["SS168"]["environments"]) == (["production"], ["staging"])
     assert " in production" not in found["SS164"]["message"]
     assert found["SS168"]["message"] == "an edit may make `kept` fire at once: `edit_may_fire: true`"
+
+
+def test_a_page_shows_a_load_and_refusals_beside_the_environment_that_has_them(checkout: Checkout) -> None:
+    often = '  often: {task: t, crontab: "*/30 * * * *", environments: {production: {crontab: "* * * * *"}}}\n'
+    checkout.write(CONFIG, "schedsync.toml")
+    checkout.schedules(often + '  x: {task: u, crontab: "0 1 * * *"}\n')
+    checkout.commit()
+    checkout.schedules(often + '  x: {task: u, crontab: "0 2 * * *"}\n')
+    page = checkout.review("--format", "html").out
+
+    assert re.findall("<h3>Load of a week: (.*?)</h3>", page) == ["staging", "production"]
+
+
+def test_environments_with_different_refusals_are_not_shown_as_one(checkout: Checkout) -> None:
+    checkout.write(CONFIG, "schedsync.toml")
+    checkout.schedules("  x: {task: u, every: 1d}\n")
+    checkout.commit()
+    checkout.schedules("  x: {task: u, every: 2d}\n")
+    value = review(Request(pictures=True), NOW)
+    staging, production = value.environments
+    refusal = Refusal("too_many_stops", "production is refused", "--allow-stops 9")
+    refused = replace(production, plan=replace(production.plan, refusals=(refusal,)))
+
+    assert staging.agrees(production)
+    assert "production is refused" in html.review(replace(value, environments=(staging, refused)))
