@@ -78,7 +78,7 @@ def review(value: Review) -> str:
         sections=sections,
         groups=in_order_of_danger(groups_across([(one.environment, one.plan) for one in value.environments])),
         environments=len([one for one in value.environments if one.environment]),
-        not_compared=any(one.not_compared for one in value.environments),
+        is_complete=all(one.is_complete for one in value.environments),
         findings=shown,
         new=value.new,
         old=len(value.findings) - len(shown),

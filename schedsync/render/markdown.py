@@ -83,7 +83,7 @@ def review(value: Review, extent: Extent = COMMENT) -> str:
     blocks += [*_refusals(_all_refusals(value)), *alarm_blocks(alarming)]
     blocks += _findings([one for one in new if one.code in _SAFEGUARDS], "**Changed safeguards:**")
     blocks += quiet_blocks(quiet, is_rest=bool(alarming))
-    if not found and not any(one.not_compared for one in value.environments):
+    if not found and all(one.is_complete for one in value.environments):
         blocks.append(lines("Nothing that runs is changed.", ""))
     others = [one for one in new if one.code not in _SAFEGUARDS]
     blocks += _findings(others, f"**{counted(len(others), 'new finding')}:**")
@@ -103,7 +103,7 @@ def _counts(value: Review) -> Iterator[str]:
     yield f"| environment | {' | '.join(['stop', *kinds, 'not compared'])} |"
     yield "|---" * (len(kinds) + 3) + "|"
     for one, summary in zip(value.environments, summaries, strict=True):
-        counts = [stops_of(one.plan), *(summary[kind] for kind in kinds), one.not_compared]
+        counts = [stops_of(one.plan), *(summary[kind] for kind in kinds), one.unknown]
         yield f"| {code(one.environment or '')} | {' | '.join(f'{count:,}' for count in counts)} |"
     yield ""
 
@@ -151,9 +151,7 @@ def _written(blocks: Sequence[Block], extent: Extent) -> str:
 def _drifted(group: Group) -> Iterator[Row]:
     change = group.first
     moved = [(one.field, group.moved(one)) for one in change.fields if one.cause != "files"]
-    what = "<br>".join(
-        f"{field} {code(after)} became {code(before)}" for field, (before, after) in moved
-    )
+    what = "<br>".join(f"{field} {code(after)} became {code(before)}" for field, (before, after) in moved)
     said = what if change.row else "the row was deleted"
     yield from names_rows(group, lambda names: f"| {names} | {code(edit_text(change.by))} | {said} |")
 
