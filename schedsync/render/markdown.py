@@ -79,6 +79,7 @@ def review(value: Review, extent: Extent = COMMENT) -> str:
     found = in_order_of_danger(groups_across([(one.environment, one.plan) for one in value.environments]))
     alarming, quiet = [each for each in found if each.alarming], [each for each in found if not each.alarming]
     new = [one for one in value.findings if one in value.new]
+    errors = [one for one in value.findings if value.shows(one) and one not in value.new]
     blocks = [lines(f"### Schedules: {code(value.base_text)} → {code(side_text(value.head))}", "", *_counts(value))]
     blocks += [*_refusals(_all_refusals(value)), *alarm_blocks(alarming)]
     blocks += _findings([one for one in new if one.code in _SAFEGUARDS], "**Changed safeguards:**")
@@ -87,7 +88,8 @@ def review(value: Review, extent: Extent = COMMENT) -> str:
         blocks.append(lines("Nothing that runs is changed.", ""))
     others = [one for one in new if one.code not in _SAFEGUARDS]
     blocks += _findings(others, f"**{counted(len(others), 'new finding')}:**")
-    if old := len(value.findings) - len(new):
+    blocks += _findings(errors, f"**{counted(len(errors), 'error')} from before:**")
+    if old := len(value.findings) - len(new) - len(errors):
         blocks.append(lines(f"{counted(old, 'finding')} from before, which `schedsync validate` lists.", ""))
     return _written(blocks, extent)
 

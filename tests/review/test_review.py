@@ -423,6 +423,19 @@ def test_a_base_with_errors_that_loses_a_schedule_is_never_green(checkout: Check
         assert "Nothing that runs is changed" not in said
 
 
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_review_that_fails_for_an_old_error_shows_it(checkout: Checkout, format_: str) -> None:
+    checkout.schedules("  a: {task: t, evry: 1h}\n", "schedules/old.yaml")
+    checkout.schedules("  b: {task: t, every: 1h}\n")
+    checkout.commit()
+    checkout.schedules("  b: {task: t, every: 2h}\n")
+    done = checkout.review("--format", format_)
+
+    assert done.code == 1
+    assert "evry" in done.out
+    assert "old.yaml" in done.out
+
+
 def test_what_the_configuration_changes_is_said(checkout: Checkout) -> None:
     checkout.write('environments = ["x", "y"]\n', "schedsync.toml")
     checkout.schedules(BEFORE)
