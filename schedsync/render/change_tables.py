@@ -92,7 +92,10 @@ def _line(group: Group, *cells: str) -> str:
 
 
 def _chunks(group: Group) -> Iterator[tuple[str, list[str]]]:
-    """Yield the text of the names for each row, and the names; those with the same timing of their own stand together behind it."""
+    """Yield the text of the names for each row, and the names.
+
+    Those with the same timing of their own stand together behind it.
+    """
     by_detail: dict[str, list[str]] = {}
     for change in group.members:
         by_detail.setdefault(group.detail(change), []).append(change.name)
