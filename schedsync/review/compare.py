@@ -99,7 +99,9 @@ def _not_compared(
             message = f"{count:,} of its schedules cannot be compared: the file has errors {when_}"
             if not count:
                 message = f"what it lost or gained is not known: the file has errors {when_}"
-            findings.append(Finding("SS167", message, Location(path, 1, 1), None, "info" if number else "warning"))
+            # Where nothing is left behind, the errors that the file has now say enough.
+            if count or number == 0:
+                findings.append(Finding("SS167", message, Location(path, 1, 1), None, "info" if number else "warning"))
     return counts, findings
 
 
