@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # The tests that start no server and no process that goes on: those of `make check` and of .ci/sdist.
 PURE := tests/test_house.py tests/cases/test_cases.py tests/core tests/calendar tests/planning tests/lint tests/files tests/git tests/schemas tests/render tests/review tests/importers
 
-.PHONY: help demo check pure test lint format benchmark build clean
+.PHONY: help demo check pure test coverage lint format benchmark build clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -19,7 +19,10 @@ pure: $(VENV)/dev.stamp  ## Run the tests that need no server
 	@$(BIN)/python -m pytest -q $(PURE)
 
 test: $(VENV)/dev.stamp  ## Run the tests on all servers that this machine can have
-	@$(BIN)/python -m tests.servers --cov --cov-report=term $(ARGS)
+	@$(BIN)/python -m tests.servers $(ARGS)
+
+coverage: $(VENV)/dev.stamp  ## Run the tests one after the other, and say which lines none of them reaches
+	@$(BIN)/python -m tests.servers --cov --cov-report=term tests
 
 lint: $(VENV)/dev.stamp  ## Check style, types, layers and schemas
 	$(BIN)/ruff check .

@@ -275,7 +275,6 @@ def _pytest(arguments: list[str], services: Services) -> int:
     environment = {**os.environ, **services.environment()}
     if any(not word.startswith("-") for word in arguments):
         return subprocess.run(command, env=environment, check=False).returncode
-    command = [word.replace("--cov-report=term", "--cov-report=") for word in command]
     others = [word for rooms in BESIDE.values() for path in rooms for word in ("--ignore", path)]
     with contextlib.ExitStack() as stack:
         runs = []
@@ -288,19 +287,16 @@ def _pytest(arguments: list[str], services: Services) -> int:
         for run in runs:
             codes.append(run.end())
             run.show()
-    if files := [str(run.coverage) for run in runs if run.coverage.exists()]:
-        for verb in (["combine", "--append", *files], ["report"]):
-            subprocess.run([sys.executable, "-m", "coverage", *verb], check=False)
-    return max(codes)
+    # A code below zero is the signal that ended a run.
+    return next((code for code in codes if code), 0)
 
 
 class _Run:
     """A run of pytest beside the main one; what it says is shown when it has ended."""
 
     def __init__(self, name: str, command: list[str], services: Services, output: IO[str]) -> None:
-        self.coverage = Path(f".coverage.{name}").resolve()
         self._name, self._output = name, output
-        environment = {**os.environ, **services.environment(name), "COVERAGE_FILE": str(self.coverage)}
+        environment = {**os.environ, **services.environment(name)}
         self._process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
 
     def end(self) -> int:
@@ -313,7 +309,7 @@ class _Run:
 
 
 #: Arguments that leave no test out.
-_OF_ALL = {"--cov", "--cov-report=term", "-q", "-v", "-x"}
+_OF_ALL = {"-q", "-v", "-x"}
 
 
 def _tell_duration(arguments: list[str]) -> None:

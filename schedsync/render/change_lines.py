@@ -8,7 +8,7 @@ from schedsync.core.change import Change
 from schedsync.core.finding import Finding
 from schedsync.render.folding import Group
 from schedsync.render.paint import Paint
-from schedsync.render.words import edit_text, printable, value_text
+from schedsync.render.words import edit_text, printable
 
 _SIGNS = {"create": "+", "update": "~", "delete": "-", "rename": ">", "adopt": "<", "release": "x"}
 _STYLES = {
@@ -51,7 +51,8 @@ def drift_lines(group: Group, paint: Paint) -> Iterator[str]:
     yield from _broken(change)
     for one in change.fields:
         if one.cause != "files" and (change.row.spec is not None or one.field == "name"):
-            yield f"      {one.field:<13} {value_text(one.field, one.after)} became {value_text(one.field, one.before)}"
+            before, after = group.moved(one)
+            yield f"      {one.field:<13} {after} became {before}"
 
 
 def name_lines(finding: Finding) -> Iterator[str]:

@@ -63,26 +63,23 @@ def _rows(group: Group, *, in_the_open: bool) -> Iterator[Row]:
     else:
         for number, row in enumerate(names_rows(group, lambda names: names)):
             rest = ("the same", "") if number else (what, follows)
-            yield Row(_line(group, row.text, *rest), row.count, kind)
+            yield Row(_line(group, row.text, *rest), row.count, kind, row.names)
     for effect in group.effects:
         for start in range(0, len(effect.names), NAMES_IN_ROW):
             names = effect.names[start : start + NAMES_IN_ROW]
             said = sentence(effect.message, quoted=effect.code in _QUOTED)
-            yield Row(_line(group, ", ".join(map(code, names)), f"of {code(group.title)}", said), len(names), kind)
+            line = _line(group, ", ".join(map(code, names)), f"of {code(group.title)}", said)
+            yield Row(line, kind=kind, names=names)
 
 
 def names_rows(group: Group, line: Callable[[str], str]) -> Iterator[Row]:
     """Yield rows that name each member of a group; ``line`` writes a row with the names in it."""
     if len(group.members) == 1:
-        yield Row(line(code(group.title)))
+        yield Row(line(code(group.title)), names=group.names)
         return
-    for number, chunk in enumerate(_chunks(group)):
+    for number, (chunk, names) in enumerate(_chunks(group)):
         title = f"{code(group.title)}<br>" if not number else ""
-        yield Row(line(f"{title}{chunk}"), _count(group, number))
-
-
-def _count(group: Group, chunk: int) -> int:
-    return min(len(group.members) - chunk * NAMES_IN_ROW, NAMES_IN_ROW)
+        yield Row(line(f"{title}{chunk}"), names=names)
 
 
 def _kind(group: Group) -> Hashable:
@@ -94,23 +91,27 @@ def _line(group: Group, *cells: str) -> str:
     return f"| {' | '.join([group.first.kind, *where, *cells])} |"
 
 
-def _chunks(group: Group) -> Iterator[str]:
-    """Yield the names for each row; those with the same timing of their own stand together behind it."""
+def _chunks(group: Group) -> Iterator[tuple[str, list[str]]]:
+    """Yield the text of the names for each row, and the names.
+
+    Those with the same timing of their own stand together behind it.
+    """
     by_detail: dict[str, list[str]] = {}
     for change in group.members:
-        by_detail.setdefault(group.detail(change), []).append(code(change.name))
+        by_detail.setdefault(group.detail(change), []).append(change.name)
     members = [(detail, name) for detail, names in by_detail.items() for name in names]
     for start in range(0, len(members), NAMES_IN_ROW):
         together: dict[str, list[str]] = {}
-        for detail, name in members[start : start + NAMES_IN_ROW]:
-            together.setdefault(detail, []).append(name)
+        chunk = members[start : start + NAMES_IN_ROW]
+        for detail, name in chunk:
+            together.setdefault(detail, []).append(code(name))
         parts = [(f"{code(detail)}: " if detail else "") + ", ".join(names) for detail, names in together.items()]
-        yield "; ".join(parts)
+        yield "; ".join(parts), [name for _, name in chunk]
 
 
 def _listed(group: Group) -> Iterator[Row]:
-    for number, chunk in enumerate(_chunks(group)):
-        yield Row(f"- {code(group.title)}: {chunk}", _count(group, number))
+    for text, names in _chunks(group):
+        yield Row(f"- {code(group.title)}: {text}", names=names)
 
 
 def _what(group: Group) -> str:

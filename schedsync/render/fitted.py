@@ -16,12 +16,14 @@ _NOTICE = 700
 class Row:
     """One line, and how many schedules or findings a reader misses without it.
 
-    Rows of one ``kind`` are alike: of each kind some are kept.
+    Where several rows may be about the same schedules, ``names`` tells which: each counts once. Rows of one ``kind``
+    are alike: of each kind some are kept.
     """
 
     text: str
     count: int = 1
     kind: Hashable = None
+    names: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class _Room:
     left: int
     size: Callable[[str], int]
     missing: Counter[str] = field(default_factory=Counter)
+    names: set[str] = field(default_factory=set)
 
     def need(self, texts: Sequence[str] | Iterator[str]) -> int:
         return sum(self.size(text) + 1 for text in texts)
@@ -87,12 +90,21 @@ def _cut(block: Block, room: _Room, available: int) -> list[str]:
         if left < 0:
             break
         rows.append(row)
-    missing = sum(row.count for row in block.rows) - sum(row.count for row in rows)
-    room.missing[block.unit] += missing
+    missing = _count_missing(block, rows, room)
     note = [f"… and {_counted(missing, block.unit)} more", ""] if missing else []
     if not rows:
         return note
     return [*replace(block, rows=rows, foot=()).lines(), "", *note, *block.foot]
+
+
+def _count_missing(block: Block, kept: Sequence[Row], room: _Room) -> int:
+    """Count what the rows of a block that are not kept are about, and add it to what is missing in all."""
+    left_out = _fair(block.rows)[len(kept) :]
+    names = {name for row in left_out for name in row.names}
+    count = sum(row.count for row in left_out if not row.names)
+    room.missing[block.unit] += count + len(names - room.names)
+    room.names |= names
+    return count + len(names)
 
 
 def _fair(rows: Sequence[Row]) -> list[Row]:

@@ -11,6 +11,7 @@ from schedsync.render.folding import groups_across, in_order_of_danger
 from schedsync.render.words import (
     counted,
     environments_text,
+    finding_text,
     printable,
     review_summary_text,
     side_text,
@@ -35,6 +36,7 @@ def _environment() -> Any:
     made.filters |= {"printable": printable}
     made.globals |= {
         "counted": counted,
+        "finding_text": finding_text,
         "first_names": first_names,
         "timing_words": timing_words,
         "heat_style": _safe(heatmap.STYLE),
@@ -76,7 +78,7 @@ def review(value: Review) -> str:
         sections=sections,
         groups=in_order_of_danger(groups_across([(one.environment, one.plan) for one in value.environments])),
         environments=len([one for one in value.environments if one.environment]),
-        not_compared=any(one.not_compared for one in value.environments),
+        is_complete=all(one.is_complete for one in value.environments),
         findings=shown,
         new=value.new,
         old=len(value.findings) - len(shown),

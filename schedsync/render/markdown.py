@@ -30,6 +30,7 @@ from schedsync.render.words import (
     counted,
     drift_text,
     edit_text,
+    finding_text,
     held_text,
     pause_text,
     review_summary_text,
@@ -37,7 +38,6 @@ from schedsync.render.words import (
     side_text,
     stops_of,
     summary_text,
-    value_text,
 )
 from schedsync.review.result import Review
 
@@ -79,15 +79,17 @@ def review(value: Review, extent: Extent = COMMENT) -> str:
     found = in_order_of_danger(groups_across([(one.environment, one.plan) for one in value.environments]))
     alarming, quiet = [each for each in found if each.alarming], [each for each in found if not each.alarming]
     new = [one for one in value.findings if one in value.new]
+    errors = [one for one in value.findings if value.shows(one) and one not in value.new]
     blocks = [lines(f"### Schedules: {code(value.base_text)} → {code(side_text(value.head))}", "", *_counts(value))]
     blocks += [*_refusals(_all_refusals(value)), *alarm_blocks(alarming)]
     blocks += _findings([one for one in new if one.code in _SAFEGUARDS], "**Changed safeguards:**")
     blocks += quiet_blocks(quiet, is_rest=bool(alarming))
-    if value.environments and not found and not any(one.not_compared for one in value.environments):
+    if value.environments and not found and all(one.is_complete for one in value.environments):
         blocks.append(lines("Nothing that runs is changed.", ""))
     others = [one for one in new if one.code not in _SAFEGUARDS]
     blocks += _findings(others, f"**{counted(len(others), 'new finding')}:**")
-    if old := len(value.findings) - len(new):
+    blocks += _findings(errors, f"**{counted(len(errors), 'error')} from before:**")
+    if old := len(value.findings) - len(new) - len(errors):
         blocks.append(lines(f"{counted(old, 'finding')} from before, which `schedsync validate` lists.", ""))
     return _written(blocks, extent)
 
@@ -105,7 +107,7 @@ def _counts(value: Review) -> Iterator[str]:
     yield f"| environment | {' | '.join(['stop', *kinds, 'not compared'])} |"
     yield "|---" * (len(kinds) + 3) + "|"
     for one, summary in zip(value.environments, summaries, strict=True):
-        counts = [stops_of(one.plan), *(summary[kind] for kind in kinds), one.not_compared]
+        counts = [stops_of(one.plan), *(summary[kind] for kind in kinds), one.unknown]
         yield f"| {code(one.environment or '')} | {' | '.join(f'{count:,}' for count in counts)} |"
     yield ""
 
@@ -152,11 +154,8 @@ def _written(blocks: Sequence[Block], extent: Extent) -> str:
 
 def _drifted(group: Group) -> Iterator[Row]:
     change = group.first
-    moved = [one for one in change.fields if one.cause != "files"]
-    what = "<br>".join(
-        f"{one.field} {code(value_text(one.field, one.after))} became {code(value_text(one.field, one.before))}"
-        for one in moved
-    )
+    moved = [(one.field, group.moved(one)) for one in change.fields if one.cause != "files"]
+    what = "<br>".join(f"{field} {code(after)} became {code(before)}" for field, (before, after) in moved)
     said = what if change.row else "the row was deleted"
     yield from names_rows(group, lambda names: f"| {names} | {code(edit_text(change.by))} | {said} |")
 
@@ -201,4 +200,4 @@ def _names_of(found: Iterable[Finding]) -> Iterator[Row]:
 def _finding(finding: Finding) -> str:
     place = f"{finding.location}: " if finding.location else ""
     hint = f"; {code(finding.hint)}" if finding.hint else ""
-    return f"- {finding.code} {finding.severity}: {code(f'{place}{finding.message}')}{hint}"
+    return f"- {finding.code} {finding.severity}: {code(f'{place}{finding_text(finding)}')}{hint}"

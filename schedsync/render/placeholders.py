@@ -5,8 +5,8 @@ Two values with the same text are the same value for each schedule: literal brac
 
 from __future__ import annotations
 
-import json
 import re
+from functools import lru_cache
 from typing import Any
 
 from schedsync.core.schedule import Template
@@ -16,18 +16,27 @@ _NUMBER = re.compile(r'"\{#([^{}"\\]*)\}"')
 #: A shorter text is not looked for within a word: it would be found in too many.
 _SHORTEST_PART = 3
 
+_Values = tuple[tuple[str, Any], ...]
+
 
 def put_back(value: Any, template: Template) -> Any:
     """Return a JSON value with the placeholders in place of their values; the same object if it contains none."""
-    texts = sorted(
-        ((str(filled), name) for name, filled in template.values if str(filled)),
-        key=lambda pair: len(pair[0]),
-        reverse=True,
-    )
-    numbers = {filled: name for name, filled in template.values if type(filled) is int}
+    texts, numbers = _sorted_values(template.values, tuple(type(filled) for _, filled in template.values))
     found = _Search(texts, numbers)
     result = found.within(value)
     return result if found.hits else value
+
+
+@lru_cache(maxsize=1024)
+def _sorted_values(values: _Values, _types: tuple[type, ...]) -> tuple[list[tuple[str, str]], dict[int, str]]:
+    """Return the texts of values with their names, the longest first, and the names of whole numbers.
+
+    The types are part of the cache's key: 1 and true are equal, but are not written alike.
+    """
+    texts = sorted(
+        ((str(filled), name) for name, filled in values if str(filled)), key=lambda pair: len(pair[0]), reverse=True
+    )
+    return texts, {filled: name for name, filled in values if type(filled) is int}
 
 
 class _Search:
@@ -89,8 +98,3 @@ def _divided(text: str, value: str) -> list[str]:
 def unquoted(text: str) -> str:
     """Return JSON text in which a placeholder in place of a number has no quotes."""
     return _NUMBER.sub(r"{\1}", text)
-
-
-def json_text(value: Any) -> str:
-    """Write a JSON value with placeholders in one line."""
-    return unquoted(json.dumps(value, ensure_ascii=False))

@@ -63,7 +63,8 @@ def printable(text: str) -> str:
 
 
 def _visible(character: str) -> str:
-    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
+    # XML cannot hold the last two characters of the basic plane.
+    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} or character in "\ufffe\uffff":
         return f"\\u{ord(character):04x}" if ord(character) <= 0xFFFF else f"\\U{ord(character):08x}"
     return character
 
@@ -139,8 +140,17 @@ def summary_text(plan: Plan) -> str:
 
 def review_summary_text(review: EnvironmentReview) -> str:
     """Write the counts of a review in one environment as one phrase."""
-    summary, unknown = summary_text(review.plan), review.not_compared
-    return f"{summary}; {counted(unknown, 'definition')} not compared" if unknown else summary
+    summary, schedules = summary_text(review.plan), sum(review.broken_files)
+    if review.is_complete:
+        return summary
+    # What was not compared may change all the same.
+    parts = [summary.replace("no changes", "no known changes", 1)]
+    if review.not_compared:
+        parts.append(f"{counted(review.not_compared, 'definition')} not compared")
+    if review.broken_files:
+        what = counted(schedules, "schedule") if schedules else counted(len(review.broken_files), "file")
+        parts.append(f"{what} not compared")
+    return "; ".join(parts)
 
 
 def stops_of(plan: Plan) -> int:

@@ -54,10 +54,11 @@ def compare_environment(
     plan = replace(plan, changes=tuple(_with_crowds(plan.changes, load, after)))
     place = sides[1].place
     foretold = [*refused_by_celery(_compared(sides, desired, environment)[1])]
-    foretold += [*lifted, *_refused(plan.refusals, environment, place), *_renames(plan.changes)]
+    foretold += [*lifted, *_refused(plan.refusals, place), *_renames(plan.changes)]
     foretold += _not_allowed(request, sides, after, environment, plan)
-    foretold += [*_not_compared(sides, desired, environment), *_takeovers(before, after)]
-    return EnvironmentReview(environment, plan, earlier, load), foretold
+    broken_files, unknown = _not_compared(sides, desired, environment)
+    foretold += [*unknown, *_takeovers(before, after)]
+    return EnvironmentReview(environment, plan, earlier, load, broken_files=tuple(broken_files)), foretold
 
 
 def _compared(
@@ -82,15 +83,32 @@ def _compared(
 
 def _not_compared(
     sides: tuple[Side, Side], desired: tuple[Desired, Desired], environment: str | None
-) -> Iterator[Finding]:
+) -> tuple[list[int], list[Finding]]:
+    """Return for each changed file with errors how many schedules are not compared, and findings that say so."""
+    counts: list[int] = []
+    findings: list[Finding] = []
+    changed = _changed_files(sides)
     for number, when_ in ((1, "now"), (0, "before the change")):
         others = desired[number].schedules
         for path in sorted(sides[number].broken(environment)):
             schedules = desired[1 - number].schedules.values()
             count = sum(each.location.path == path and each.name not in others for each in schedules)
-            if count:
-                message = f"{count:,} of its schedules cannot be compared: the file has errors {when_}"
-                yield Finding("SS167", message, Location(path, 1, 1), None, "warning" if number == 0 else "info")
+            if not count and path not in changed:
+                continue
+            counts.append(count)
+            message = f"{count:,} of its schedules cannot be compared: the file has errors {when_}"
+            if not count:
+                message = f"what it lost or gained is not known: the file has errors {when_}"
+            # Where nothing is left behind, the errors that the file has now say enough.
+            if count or number == 0:
+                findings.append(Finding("SS167", message, Location(path, 1, 1), None, "info" if number else "warning"))
+    return counts, findings
+
+
+def _changed_files(sides: tuple[Side, Side]) -> set[str]:
+    """Return the paths of the files that are not the same on both sides."""
+    before, after = ({file.path: file.blob for file in side.reading.files} for side in sides)
+    return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 
 def _takeovers(before: Desired, after: Desired) -> Iterator[Finding]:
@@ -237,11 +255,10 @@ def _with_crowd(change: Change, timing: Timing, worst: tuple[datetime, int] | No
     return replace(change, consequences=(*change.consequences, Consequence("collides", message, worst[0])))
 
 
-def _refused(refusals: Sequence[Refusal], environment: str | None, place: Location | None) -> Iterator[Finding]:
-    where = f" in {environment}" if environment else ""
+def _refused(refusals: Sequence[Refusal], place: Location | None) -> Iterator[Finding]:
     # What a control refuses has a finding at its own place.
     for refusal in (refusal for refusal in refusals if refusal.schedule is None):
-        yield Finding("SS164", f"an apply would be refused{where}: {refusal.message}", place, refusal.override)
+        yield Finding("SS164", f"an apply would be refused: {refusal.message}", place, refusal.override)
 
 
 def _renames(changes: Sequence[Change]) -> Iterator[Finding]:

@@ -46,7 +46,8 @@ class Request:
 class EnvironmentReview:
     """What the change does in one environment; ``before`` and ``after`` are the load pictures of a week.
 
-    ``not_compared`` is the number of definitions that differ, and whose schedules are not known.
+    ``not_compared`` is the number of definitions that differ, and whose schedules are not known. ``broken_files`` has
+    for each changed file with errors on one side how many schedules of the other are not compared.
     """
 
     environment: str | None
@@ -54,6 +55,17 @@ class EnvironmentReview:
     before: Load
     after: Load
     not_compared: int = 0
+    broken_files: tuple[int, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Say whether everything was compared."""
+        return not self.not_compared and not self.broken_files
+
+    @property
+    def unknown(self) -> int:
+        """How many definitions and schedules were not compared; of a file that hides how many, one."""
+        return self.not_compared + sum(max(count, 1) for count in self.broken_files)
 
     def agrees(self, other: EnvironmentReview) -> bool:
         """Say whether the same happens in both."""
@@ -64,6 +76,10 @@ class EnvironmentReview:
         return [
             self.plan.summary(),
             self.not_compared,
+            self.broken_files,
+            self.plan.refusals,
+            self.before.total,
+            self.after.total,
             *((each.kind, each.name, each.fields, each.consequences) for each in changes),
         ]
 

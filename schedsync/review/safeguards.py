@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from schedsync.core.controls import KEYS, controls_document
@@ -87,8 +88,8 @@ class Guarantees:
                 by_environments.setdefault(tuple(self._where[message, name]), []).append(name)
             for environments, names in by_environments.items():
                 is_everywhere = len(environments) == len(self._environments)
-                where = "" if is_everywhere else f" in {', '.join(filter(None, environments))}"
-                yield _finding(f"{message}{where}", names, [places[name] for name in names])
+                finding = _finding(message, names, [places[name] for name in names])
+                yield finding if is_everywhere else replace(finding, environments=tuple(filter(None, environments)))
 
 
 def _finding(message: str, names: Sequence[str], places: Sequence[Location]) -> Finding:

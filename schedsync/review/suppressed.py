@@ -10,7 +10,7 @@ from schedsync.core.application import Application
 from schedsync.core.finding import Finding, Severity
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.files.one_file import ReadFile
-from schedsync.lint import RULES, lint, lint_each, lint_whole
+from schedsync.lint import all_rules, lint, lint_each, lint_whole
 from schedsync.lint.rule import Context, Options, Rule
 from schedsync.review.novelty import Owners, new_findings
 from schedsync.review.safeguards import CODE
@@ -73,7 +73,8 @@ class Suppressed:
                 context = self._context(file.part(environment).schedules, self._options[1])
                 found += lint_each(context, {file.path: file.ignores}, ignored=True)
                 codes.update(*file.ignores.values())
-        if any(RULES[code].whole for code in codes & RULES.keys()):
+        rules = all_rules()
+        if any(rules[code].whole for code in codes & rules.keys()):
             context = self._context(desired.schedules.values(), self._options[1])
             found += lint_whole(context, side.reading.ignores, ignored=True)
         return found
@@ -123,7 +124,7 @@ def _plain(finding: Finding) -> Finding:
 
 def _option_changes(old: Options, new: Options) -> Iterator[tuple[str, Sequence[str]]]:
     """Yield messages about what changes in `[lint]`, and the codes of the rules."""
-    for code, rule in RULES.items():
+    for code, rule in all_rules().items():
         was, will = rule.chosen(old), rule.chosen(new)
         if was != will:
             yield f"rule {code} ({rule.name}) is switched {'on' if will else 'off'} in `[lint]`", (code,)
@@ -136,6 +137,20 @@ def _option_changes(old: Options, new: Options) -> Iterator[tuple[str, Sequence[
             _listed(sorted(names)) for names in (set(new.queues) - set(old.queues), set(old.queues) - set(new.queues))
         )
         yield f"`[lint] queues` changes: {added or 'none'} added, {removed or 'none'} removed", ("SS213",)
+    yield from _wait_changes(old.queue_waits, new.queue_waits)
+
+
+def _wait_changes(old: Mapping[str, int], new: Mapping[str, int]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield a message for each queue whose wait changes; the findings that all of them hide are counted at the last."""
+    changed = [queue for queue in sorted({*old, *new}) if old.get(queue) != new.get(queue)]
+    for queue in changed:
+        was, will = (_wait(waits.get(queue)) for waits in (old, new))
+        message = f"`[lint.queue_waits]` of `{queue}` changes from {was} to {will}"
+        yield message, ("SS226",) if queue == changed[-1] else ()
+
+
+def _wait(seconds: int | None) -> str:
+    return "none" if seconds is None else f"{seconds:,} s"
 
 
 def _severity(rule: Rule, options: Options) -> Severity:

@@ -26,10 +26,10 @@ else:
     import sre_parse as parser
 
 ROOT = Path(__file__).parents[2]
-SMALL, LARGE = 2**18, 2**20
+SMALL, LARGE = 2**16, 2**18
 #: Linear growth is 4, quadratic growth is 16.
 MOST_GROWTH = 8
-#: In seconds. A shorter time is noise; a quadratic pattern takes minutes for 1 MB.
+#: In seconds. A shorter time is noise; a quadratic pattern takes much longer for the small sizes already.
 NOISE = 0.1
 FUNCTIONS = {"compile", "search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
 

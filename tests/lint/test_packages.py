@@ -436,3 +436,47 @@ def test_a_rule_that_compares_with_the_application_gets_its_values(files: Projec
     assert [one.message for one in found(files, ONE, options)] == ["None"]
     assert [one.message for one in found(files, ONE, options, known=True)] == ["('celery', 'reports')"]
     assert "ACME001" in (_about_the_application(Config()).select or ())
+
+
+@pytest.mark.parametrize(
+    ("lint", "message"),
+    [
+        (
+            'ignore = ["ACME"]',
+            "rule ACME001 (there) is switched off in `[lint]`; that concerns 1 finding, 0 of them new",
+        ),
+        (
+            'severity = {ACME001 = "info"}',
+            "findings of ACME001 change from warning to info; that concerns 1 finding, 0 of them new",
+        ),
+    ],
+)
+def test_a_rule_of_a_package_that_a_change_weakens_is_shown(
+    checkout: Checkout,  # noqa: F811
+    install: Install,
+    lint: str,
+    message: str,
+) -> None:
+    install(RULE)
+    checkout.write("", "schedsync.toml")
+    checkout.schedules(ONE)
+    checkout.commit()
+    checkout.write(f"[lint]\n{lint}\n", "schedsync.toml")
+
+    assert [one["message"] for one in checkout.json()["findings"] if one["code"] == "SS168"] == [message]
+
+
+@pytest.mark.parametrize("kind", ["each", "whole"])
+def test_a_comment_over_a_rule_of_a_package_is_shown(
+    checkout: Checkout,  # noqa: F811
+    install: Install,
+    kind: str,
+) -> None:
+    whole = RULE.replace("each=each", "whole=lambda context: [Found(context.schedules[0], 'all of them', None, None)]")
+    install(whole if kind == "whole" else RULE)
+    checkout.schedules(ONE)
+    checkout.commit()
+    checkout.schedules(ONE.rstrip("\n") + "  # schedsync: ignore[ACME001]\n")
+    said = [one["message"] for one in checkout.json()["findings"] if one["code"] == "SS168"]
+
+    assert [message.partition(":")[0] for message in said] == ["a comment ignores ACME001"]

@@ -41,7 +41,7 @@ ATTACKS = [
     '\x1b[31mred', '\x1b]8;;https://evil.example\x07x', '\u202egnp.exe', 'a\u200bb', '\u2066x', '\ufeffx',
     ' ', '', '$x$', '{{ 7*7 }}', '{% raw %}', '<script>alert(1)</script>', '</script>', '</style>', ']]>',
     'javascript:alert(1)', '" onload="x', "' onload='x", '[x](1)', '\\', '***', '___', '~~x~~', '| --- |',
-    '# x', '- x',
+    '# x', '- x', 'a\ufffeb', 'a\uffffb',
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
@@ -21,6 +22,8 @@ from schedsync.planning.plan import Plan
 from schedsync.render import github, json_, markdown, text
 from schedsync.schemas.validator import PLAN, problems
 from tests.conftest import NOW
+
+SHORT = markdown.Extent(30_000, "The summary lists all of it.")
 
 SPEC = Spec("t", Interval(60_000_000))
 EVIL = "a|b`c<img src=x>@team\n::error::x\x1b[31m‮"
@@ -259,3 +262,48 @@ def test_folding_takes_time_by_the_number_of_changes() -> None:
         return time.process_time() - began
 
     assert any(seconds(8000) < 8 * seconds(2000) for _ in range(3))
+
+
+def test_drift_of_many_shows_the_value_of_none_as_that_of_all() -> None:
+    spec = Spec("t", Interval(3_600_000_000))
+    changes = tuple(
+        Update(
+            name=f"sync-{tenant}",
+            row=Row(number, f"sync-{tenant}", spec),
+            after=spec,
+            template=Template("sync-{tenant}", (("tenant", tenant),)),
+            fields=(FieldChange("queue", f"theirs-{tenant}", f"ours-{tenant}", "drift"),),
+            cause="drift",
+        )
+        for number, tenant in enumerate(("acme", "bolt", "corp", "dyna"))
+    )
+    value = Plan(set="shop", binding=Binding(None), changes=changes, observed=Observed({}, {}), now=NOW)
+
+    assert "ours-{tenant} became theirs-{tenant}" in text.drift(value)
+    assert "`ours-{tenant}` became `theirs-{tenant}`" in markdown.drift(value)
+    assert "theirs-acme" not in text.drift(value) + markdown.drift(value)
+
+
+def test_a_cut_counts_each_schedule_once() -> None:
+    """Every second of them stops: it is named in the open, and again among all names."""
+    names = [f"a-quite-long-name-of-a-schedule-{number:05}" for number in range(2000)]
+    spec, stops = Spec("t", Interval(3_600_000_000)), (Consequence("stops", "stops"),)
+    changes = tuple(
+        Update(
+            name=name,
+            row=Row(number, name, spec),
+            after=spec,
+            fields=(FieldChange("enabled", "true", "false", "files"),),
+            consequences=stops if number % 2 else (),
+        )
+        for number, name in enumerate(names)
+    )
+    value = Plan(set="shop", binding=Binding(None), changes=changes, observed=Observed({}, {}), now=NOW)
+    said, whole = (
+        Counter(re.findall(r"a-quite[\w-]+", markdown.plan(value, one))) for one in (SHORT, markdown.SUMMARY)
+    )
+    cut = sum(said[name] < whole[name] for name in names)
+
+    assert sum(whole.values()) == 3000
+    assert 0 < cut <= 2000
+    assert f"**{cut:,} schedules are left out here" in markdown.plan(value, SHORT)

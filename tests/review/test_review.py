@@ -382,6 +382,60 @@ def test_a_base_with_errors_is_said_to_be_unknown(checkout: Checkout) -> None:
     ]
 
 
+FORMATS = ("text", "markdown", "summary", "html")
+
+
+@pytest.mark.parametrize("config", ["", 'environments = ["x", "y"]\n'])
+def test_what_a_base_with_errors_hides_is_never_green(checkout: Checkout, config: str) -> None:
+    checkout.write(config, "schedsync.toml")
+    checkout.schedules("  a: {task: t, every: 1h}\n  b: {task: t2, evry: 1h}\n")
+    checkout.commit()
+    checkout.schedules("  a: {task: t, every: 1h}\n  b: {task: t2, every: 1h}\n  c: {task: t3, every: 1h}\n")
+    done = {format_: checkout.review("--format", format_) for format_ in (*FORMATS, "github", "sarif", "junit")}
+
+    assert {one.code for one in done.values()} == {0}
+    for one in done.values():
+        assert "2 of its schedules cannot be compared: the file has errors before the change" in one.out
+    for format_ in FORMATS:
+        assert "Nothing that runs is changed" not in done[format_].out
+        assert "no changes" not in done[format_].out
+    for format_ in ("text", "html", *(() if config else ("markdown", "summary"))):
+        assert "no known changes; 1 unchanged; 2 schedules not compared" in done[format_].out
+    if config:
+        assert "| `x` | 0 | 1 | 2 |" in done["markdown"].out
+
+
+def test_a_base_with_errors_that_loses_a_schedule_is_never_green(checkout: Checkout) -> None:
+    checkout.schedules("  a: {task: t, every: 1h}\n  b: {task: t2, evry: 1h}\n")
+    checkout.commit("broken")
+    checkout.branch()
+    checkout.schedules("  other: {task: o, every: 1h}\n", "schedules/other.yaml")
+    checkout.commit("beside it")
+    beside = checkout.json("main")
+    checkout.schedules("  a: {task: t, every: 1h}\n")
+    checkout.schedules("", "schedules/other.yaml")
+
+    assert "SS167" not in codes(beside)
+    for format_ in FORMATS:
+        said = checkout.review("main", "--format", format_).out
+        assert "what it lost or gained is not known: the file has errors before the change" in said
+        assert "1 file not compared" in said
+        assert "Nothing that runs is changed" not in said
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_review_that_fails_for_an_old_error_shows_it(checkout: Checkout, format_: str) -> None:
+    checkout.schedules("  a: {task: t, evry: 1h}\n", "schedules/old.yaml")
+    checkout.schedules("  b: {task: t, every: 1h}\n")
+    checkout.commit()
+    checkout.schedules("  b: {task: t, every: 2h}\n")
+    done = checkout.review("--format", format_)
+
+    assert done.code == 1
+    assert "evry" in done.out
+    assert "old.yaml" in done.out
+
+
 def test_what_the_configuration_changes_is_said(checkout: Checkout) -> None:
     checkout.write('environments = ["x", "y"]\n', "schedsync.toml")
     checkout.schedules(BEFORE)

@@ -57,7 +57,8 @@ def test_a_guarantee_that_many_give_up_is_one_finding_with_their_names(checkout:
     names = [f"s-{number}" for number in range(1, 8)]
 
     assert many["message"].startswith("Git no longer decides `queue` of 7 schedules: `ignore_changes`: s-1, s-2")
-    assert fire["message"].startswith("an edit may make 7 schedules fire at once: `edit_may_fire: true` in production")
+    assert fire["message"].startswith("an edit may make 7 schedules fire at once: `edit_may_fire: true`: s-1")
+    assert (many.get("environments"), fire["environments"]) == (None, ["production"])
     assert (many["names"], fire["names"]) == (names, names)
     for format_ in ("markdown", "html"):
         assert [name for name in names if name not in checkout.review("--format", format_).out] == []
@@ -115,6 +116,19 @@ def test_a_limit_of_starts_that_is_raised_counts_what_it_hides(checkout: Checkou
     checkout.write("[lint]\nmax_starts = 9\n", "schedsync.toml")
 
     assert safeguards(checkout) == ["`[lint] max_starts` changes from 3 to 9; that concerns 1 finding, 1 of them new"]
+
+
+def test_waits_of_queues_that_change_are_shown_by_queue_with_what_they_hide(checkout: Checkout) -> None:
+    checkout.write('[lint.queue_waits]\n"*" = "10m"\nmails = "1m"\nkept = "2m"\n', "schedsync.toml")
+    checkout.schedules("")
+    checkout.commit()
+    checkout.schedules("  a: {task: t, every: 1h, expires_after: 30s}\n")
+    checkout.write('[lint.queue_waits]\nkept = "2m"\nmails = "5s"\n', "schedsync.toml")
+
+    assert safeguards(checkout) == [
+        "`[lint.queue_waits]` of `*` changes from 600 s to none",
+        "`[lint.queue_waits]` of `mails` changes from 60 s to 5 s; that concerns 1 finding, 1 of them new",
+    ]
 
 
 def test_an_ignore_comment_beside_a_new_secret_is_shown(checkout: Checkout) -> None:
