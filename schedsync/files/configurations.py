@@ -15,7 +15,7 @@ from schedsync.errors import Failed, InvalidConfiguration, WrongUsage
 _PACKAGES = ("node_modules", "site-packages")
 #: A line that begins our table, in a pyproject.toml that may have an error elsewhere.
 _OUR_TABLE = re.compile(
-    rb"^[ \t]*(?:\[+[ \t]*tool[ \t]*\.[ \t]*schedsync[ \t]*[.\]]|\[tool\][^\[]*^[ \t]*schedsync[ \t]*=)", re.MULTILINE
+    rb"(?m)^[ \t]*(?:\[+[ \t]*tool[ \t]*\.[ \t]*schedsync[ \t]*[.\]]|\[tool\][^\[]*^[ \t]*schedsync[ \t]*=)"
 )
 
 

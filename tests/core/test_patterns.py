@@ -157,6 +157,9 @@ WORST: dict[str, Sequence[str]] = {
     r"\Acelery\.": ["celery", "celery.", "c"],
     r"[^\n]*\n|[^\n]+": ["\n", "a", "a\n", "\r\n"],
     r"[,\s]+": [",", " ", ", ", "a,", "a "],
+    r"(?m)^[ \t]*(?:\[": [
+        "[", " ", "[tool]", "[tool]\n", "[tool]\n ", "\n", "[tool.", "[ tool", "[tool]\nschedsync", "[tool]\n[", "\n ",
+    ],
     "[^A-Za-z0-9_.]+": ["-", "a", "a-", "é"],
     "[^a-z0-9._]+": ["A", "a", "A a", "-"],
     r"""\s*(["']?)""": [" ", "'", "'a", "'a' ", "a ", "a", "a=", " a = "],
