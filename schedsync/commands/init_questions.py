@@ -11,6 +11,7 @@ from typing import Final, cast
 
 import click
 
+from schedsync.core.adoption import is_glob
 from schedsync.core.names import set_name_problem
 from schedsync.core.setup import Choices, Ci, Found
 from schedsync.errors import WrongUsage
@@ -69,7 +70,10 @@ class Rules:
 
     def proposed_set(self, found: Found) -> str:
         """Return the name to propose: the project's, or else one that the Django settings allow."""
-        names = [found.project, f"{found.project}-schedules", *(self.allowed or ())]
+        names = [found.project, f"{found.project}-schedules"]
+        # A pattern such as `team-*` is no name, but leads to one.
+        names += [pattern.replace("*", found.project) for pattern in self.allowed or ()]
+        names = [name for name in names if not is_glob(name)]
         return next((name for name in names if name not in self.sets and self._allows(name)), found.project)
 
     def proposed_environments(self) -> tuple[str, ...]:

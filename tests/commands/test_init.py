@@ -188,6 +188,28 @@ def test_what_django_s_settings_allow_and_name_is_proposed(project: Project) -> 
 
 
 @pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("allowed", "name"),
+    [(["team-*"], "team-tests"), (["team-?", "team-*-x"], "team-tests-x"), (["[ab]-*", "shop"], "shop")],
+)
+def test_a_pattern_that_the_settings_allow_leads_to_a_name(project: Project, allowed: list[str], name: str) -> None:
+    with override_settings(SCHEDSYNC_ALLOWED_SETS=allowed):
+        done = init(project, "--yes")
+
+    assert done.code == 0, done.err
+    assert f'set = "{name}"\n' in (project.root / "schedsync.toml").read_text()
+
+
+@pytest.mark.one_database
+def test_patterns_that_lead_to_no_name_stop_init_before_it_writes(project: Project) -> None:
+    with override_settings(SCHEDSYNC_ALLOWED_SETS=["team-?"]):
+        done = init(project, "--yes")
+
+    assert (done.code, "SCHEDSYNC_ALLOWED_SETS allows only team-?\n" in done.err) == (64, True), done.err
+    assert [path.name for path in project.root.iterdir()] == ["schedules"]
+
+
+@pytest.mark.one_database
 def test_runs_that_differ_are_listed(project: Project) -> None:
     make_rows()
     existing = read_existing(project.using)
