@@ -106,14 +106,14 @@ def test_good_answers_are_proposed(project: Project, typed: Callable[[str], None
 def test_other_answers_count_and_wrong_ones_are_asked_again(project: Project, typed: Callable[[str], None]) -> None:
     (project.root / ".github").mkdir()
     (project.root / ".git").mkdir()
-    typed(f"default\nteam a\n{'x' * 65}\nstaging, eu us\nn\n")
+    typed(f"default\nteam a\n{'x' * 65}\nstaging, eu west,us,\nn\n")
     done = init(project)
 
     assert done.code == 0
     assert "Error: a set has a name of its own, other than `default`\n" in done.err
-    assert "Error: environments have printable names of 1 to 64 characters\n" in done.err
+    assert "Error: environments have printable names of 1 to 64 characters, " in done.err
     text = (project.root / "schedsync.toml").read_text()
-    assert ('set = "team a"\n' in text, 'environments = ["staging", "eu", "us"]\n' in text) == (True, True)
+    assert ('set = "team a"\n' in text, 'environments = ["staging", "eu west", "us"]\n' in text) == (True, True)
     assert not (project.root / ".github/workflows").exists()
     assert f"schedsync apply -e us --yes --database {project.using}" in done.out
 
@@ -138,6 +138,26 @@ def test_without_a_terminal_each_answer_can_be_given(project: Project) -> None:
 
 
 @pytest.mark.one_database
+def test_environments_that_are_given_or_found_are_not_split(
+    project: Project, typed: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = init(project, "--yes", "-e", "eu west", "-e", "a,b")
+    texts = [(project.root / "schedsync.toml").read_text()]
+    for number, words in enumerate((["--yes"], [])):
+        (tmp_path / f"again-{number}").mkdir()
+        monkeypatch.chdir(tmp_path / f"again-{number}")
+        typed("\n\nn\n")
+        with override_settings(SCHEDSYNC_ENVIRONMENT="eu west, 2"):
+            done = init(project, *words)
+        assert done.code == 0, done.err
+        texts.append(Path("schedsync.toml").read_text())
+
+    assert given.code == 0, given.err
+    found = [line for text in texts for line in text.splitlines() if line.startswith("environments")]
+    assert found == ['environments = ["eu west", "a,b"]', *['environments = ["eu west, 2", "production"]'] * 2]
+
+
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -146,6 +166,8 @@ def test_without_a_terminal_each_answer_can_be_given(project: Project) -> None:
         (["--set", " shop"], "other than `default`"),
         (["--set", "x" * 101], "takes at most 100 characters"),
         (["-e", ""], "environments have printable names"),
+        (["-e", " eu"], "environments have printable names"),
+        ([word for number in range(101) for word in ("-e", f"e{number}")], "101 environments are more than 100"),
         (["-e", "a\x07b"], "environments have printable names"),
         (["--ci", "github", "--no-ci"], "`--no-ci` contradicts `--ci github`"),
         (["--ci", "jenkins"], "'jenkins' is not one of"),
