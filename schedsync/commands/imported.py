@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +14,7 @@ from schedsync.commands.new_files import check_new, write_new
 from schedsync.commands.options import OUTPUT, gather, option
 from schedsync.commands.output import say, write
 from schedsync.core.names import first_names
+from schedsync.errors import WrongUsage
 from schedsync.render.words import printable
 
 if TYPE_CHECKING:
@@ -57,15 +59,26 @@ form_options = gather(
 
 
 def deliver(imported: Imported, out: Path | None, more: Mapping[Path, str] | None = None) -> None:
-    """Write the files of an import, and ``more`` files with them: all or none. Without a directory, print the YAML."""
+    """Write the files of an import, and ``more`` files with them: all or none. Without a directory, print the YAML.
+
+    Raises WrongUsage where one of ``more`` has the place of a file of the import.
+    """
     files = dict(more or {})
     if out is not None:
         texts = {out / name: text for name, text in imported.texts.items()}
         check_new(texts)
+        _check_apart(files, texts)
         files |= texts
     write_new(files)
     if out is None:
         write("\n".join(imported.texts.values()), None)
+
+
+def _check_apart(more: Iterable[Path], texts: Iterable[Path]) -> None:
+    places = {os.path.realpath(path) for path in texts}
+    for path in more:
+        if os.path.realpath(path) in places:
+            raise WrongUsage(f"`{path}` is also a file of `--out`", hint="give it another name; nothing was written")
 
 
 def tell_left_out(imported: Imported) -> None:

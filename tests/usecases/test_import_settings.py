@@ -168,6 +168,17 @@ def test_a_patch_that_exists_is_never_touched(shop: Project) -> None:
     assert (named.code, "next: git apply patches/often.patch, then" in named.err) == (0, True)
 
 
+@pytest.mark.parametrize("out", ["schedules", "./x/../schedules", "."])
+def test_a_patch_is_no_file_of_the_import(shop: Project, out: str) -> None:
+    patch = f"{Path(out).name}/schedules.yaml".lstrip("/")
+    done = imported(shop, "--no-database", "--out", out, "--patch", patch)
+
+    assert (done.code, done.err) == (
+        64, f"error: `{Path(patch)}` is also a file of `--out`\n  hint: give it another name; nothing was written\n",
+    )  # fmt: skip
+    assert not (shop.root / patch).exists()
+
+
 def test_a_patch_is_for_the_root_of_the_repository(shop: Project) -> None:
     (shop.root / "backend").mkdir()
     for name in ("settings.py", "shop"):
