@@ -124,7 +124,7 @@ def _steps(report: Report) -> Iterator[list[str]]:
     target = ENVIRONMENT if ENVIRONMENT in environments else environments[-1]
     alias = f" --database {quote(report.database)}" if report.database else ""
     if command := git_apply(patch, PATCH):
-        yield [f"{command} && rm {PATCH}"]
+        yield [command]
     if patch.by_hand:
         yield [f"delete {counted(len(patch.by_hand), 'entry', 'entries')} from the settings by hand, as said above"]
     yield [f"{report.program} plan{_flags(report)}{alias}"]
