@@ -94,8 +94,6 @@ def _pre_commit(layout: Layout) -> ProjectFile:
         "pre-commit.yaml",
         repository=REPOSITORY,
         version=__version__,
-        project=layout.project,
-        schedules=layout.schedules,
         pattern=rf"^{begin}({re.escape(FILE)}$|{re.escape(layout.schedules)}/)",
     )
     addition = f"repos:\n{indent(entry, '  ')}"
