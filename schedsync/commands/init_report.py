@@ -82,7 +82,7 @@ def _note(report: Report, path: Path) -> str:
 def _skipped(report: Report) -> Iterator[str]:
     for each in report.skipped:
         path = report.layout.root / each.path
-        if each.sign in _text(path):
+        if each.is_in(_text(path)):
             yield f"`{printable(path.as_posix())}` exists already and is left as it is"
         else:
             yield f"`{printable(path.as_posix())}` exists already; add to it:"

@@ -270,6 +270,25 @@ def test_files_of_the_repository_that_exist_are_left_as_they_are(project: Projec
 
 
 @pytest.mark.one_database
+def test_a_second_project_of_a_repository_gets_the_lines_to_add(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.root / ".git").mkdir()
+    project.write("ref: refs/heads/main\n", ".git/HEAD")
+    outputs = []
+    for name in ("one", "two"):
+        (project.root / "apps" / name).mkdir(parents=True)
+        monkeypatch.chdir(project.root / "apps" / name)
+        outputs.append(init(project, "--yes", "--ci", "github").out)
+
+    assert "exists already" not in outputs[0]
+    for name in (".github/workflows/schedules.yml", ".pre-commit-config.yaml", ".vscode/settings.json"):
+        assert f"`../../{name}` exists already; add to it:\n" in outputs[1]
+    assert '    - "apps/two/schedules/**"\n' in outputs[1]
+    assert "    (cd apps/two && schedsync validate && schedsync review)\n" in outputs[1]
+
+
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("prog", "argv", "words"),
     [
