@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from schedsync.commands.imported import (
+    Again,
     FormOptions,
     deliver,
     files_text,
@@ -20,7 +21,7 @@ from schedsync.commands.imported import (
     tell_next,
     tell_secrets,
 )
-from schedsync.commands.options import gather, option, verb
+from schedsync.commands.options import DatabaseOptions, gather, option, verb
 from schedsync.commands.output import say
 from schedsync.commands.parameters import Zone
 from schedsync.commands.terminal import progress_line
@@ -123,4 +124,4 @@ def _tell(result: CrontabImport, zone: str, out: Path | None) -> None:
     users = sorted({line.user for line in read.lines if line.user and line.name in imported.names})
     if users:
         say(f"the commands ran as {quoted(users)}: a task runs as the worker's user")
-    tell_next(imported, out)
+    tell_next(imported, Again.from_options(DatabaseOptions(None, None, None)), out)

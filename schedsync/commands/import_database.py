@@ -9,6 +9,7 @@ import click
 
 from schedsync.commands.django import set_up
 from schedsync.commands.imported import (
+    Again,
     FormOptions,
     deliver,
     files_text,
@@ -53,11 +54,11 @@ def database(patterns: tuple[str, ...], database: DatabaseOptions, form: FormOpt
     with progress_line() as progress:
         result = import_database(using, patterns, form.form(), progress)
     deliver(result.imported, form.out)
-    _tell(result, form.out)
+    _tell(result, Again.from_options(database), form.out)
     return 0
 
 
-def _tell(result: DatabaseImport, out: Path | None) -> None:
+def _tell(result: DatabaseImport, again: Again, out: Path | None) -> None:
     """Say on stderr what was taken, what was not, and how to go on."""
     imported = result.imported
     total = imported.taken + len(imported.left_out)
@@ -72,4 +73,4 @@ def _tell(result: DatabaseImport, out: Path | None) -> None:
     if result.dual_writers:
         say(f"also in CELERY_BEAT_SCHEDULE, remove them there before you apply: {quoted(result.dual_writers)}")
         say("  hint: `import settings` takes them from there instead, and writes a patch that deletes them")
-    tell_next(imported, out)
+    tell_next(imported, again, out)

@@ -12,6 +12,7 @@ import click
 from schedsync.commands.django import load_project, set_up
 from schedsync.commands.imported import (
     MOST_NAMES,
+    Again,
     FormOptions,
     deliver,
     files_text,
@@ -74,7 +75,11 @@ def settings(
         result = import_settings(using, patterns, form.form(), progress)
     deliver(result.imported, form.out, new_patch(patch, result.patch.text))
     _tell(result, form.out)
-    _tell_patch(result, patch, form.out)
+    _tell_patch(result, patch)
+    again = Again.from_options(database)
+    apply_patch = git_apply(result.patch, patch)
+    steps = [again.compare(form.out, patterns), *([apply_patch] if apply_patch else [])]
+    tell_next(result.imported, again, form.out, steps)
     return 0
 
 
@@ -118,14 +123,13 @@ def row_lines(result: SettingsImport) -> Iterator[str]:
         yield f"disabled, because the row is: {quoted(result.stopped)}"
 
 
-def _tell_patch(result: SettingsImport, file: Path, out: Path | None) -> None:
-    """Say on stderr what the patch deletes, what it does not delete, and how to go on."""
+def _tell_patch(result: SettingsImport, file: Path) -> None:
+    """Say on stderr what the patch deletes, and what it does not delete."""
     patch = result.patch
     if patch.text:
         say(f"wrote {file}, which {patch_text(patch)}")
     for line in by_hand_lines(patch):
         say(line)
-    tell_next(result.imported, out, git_apply(patch, file))
 
 
 def patch_text(patch: SettingsPatch) -> str:
@@ -147,9 +151,9 @@ def by_hand_lines(patch: SettingsPatch) -> Iterator[str]:
 
 
 def git_apply(patch: SettingsPatch, file: Path) -> str | None:
-    """Return the command that applies a patch; None if it is empty."""
+    """Return the command that applies a patch and removes its file; None if it is empty."""
     if not patch.text:
         return None
     if patch.root is None:
-        return f"git apply {quote(str(file))}"
-    return f"git -C {quote(str(patch.root))} apply {quote(str(file.resolve()))}"
+        return f"git apply {quote(str(file))} && rm {quote(str(file))}"
+    return f"git -C {quote(str(patch.root))} apply {quote(str(file.resolve()))} && rm {quote(str(file))}"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from schedsync.commands.new_files import check_new, write_new
-from schedsync.commands.options import OUTPUT, gather, option
+from schedsync.commands.options import OUTPUT, DatabaseOptions, gather, option
 from schedsync.commands.output import say, write
+from schedsync.commands.program import program
 from schedsync.core.names import first_names
+from schedsync.errors import WrongUsage
 from schedsync.render.words import printable
 
 if TYPE_CHECKING:
@@ -57,15 +61,26 @@ form_options = gather(
 
 
 def deliver(imported: Imported, out: Path | None, more: Mapping[Path, str] | None = None) -> None:
-    """Write the files of an import, and ``more`` files with them: all or none. Without a directory, print the YAML."""
+    """Write the files of an import, and ``more`` files with them: all or none. Without a directory, print the YAML.
+
+    Raises WrongUsage where one of ``more`` has the place of a file of the import.
+    """
     files = dict(more or {})
     if out is not None:
         texts = {out / name: text for name, text in imported.texts.items()}
         check_new(texts)
+        _check_apart(files, texts)
         files |= texts
     write_new(files)
     if out is None:
         write("\n".join(imported.texts.values()), None)
+
+
+def _check_apart(more: Iterable[Path], texts: Iterable[Path]) -> None:
+    places = {os.path.realpath(path) for path in texts}
+    for path in more:
+        if os.path.realpath(path) in places:
+            raise WrongUsage(f"`{path}` is also a file of `--out`", hint="give it another name; nothing was written")
 
 
 def tell_left_out(imported: Imported) -> None:
@@ -98,13 +113,39 @@ def secret_lines(imported: Imported) -> Iterator[str]:
         yield f"secret? `{printable(secret.name)}` {printable(secret.path)} looks like one (SS212)"
 
 
-def tell_next(imported: Imported, out: Path | None, step: str | None = None) -> None:
-    """Say on stderr how to go on; ``step`` is one more thing to do before the plan."""
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How to call the program again: the words before the verb, and the alias of the database or None."""
+
+    program: str
+    database: str | None
+
+    @classmethod
+    def from_options(cls, options: DatabaseOptions) -> Again:
+        """Return how the user has called it."""
+        return cls(program(options), options.database)
+
+    def plan(self, out: Path | None) -> str:
+        """Return the command that plans the files."""
+        alias = f" --database {quote(self.database)}" if self.database else ""
+        return f"{self.program} plan{_path_word(out)}{alias}"
+
+    def compare(self, out: Path | None, patterns: Sequence[str]) -> str:
+        """Return the command that compares the files with the settings."""
+        names = "".join(f" {quote(pattern)}" for pattern in patterns)
+        return f"{self.program} forecast{_path_word(out)}{names} --compare settings"
+
+
+def _path_word(out: Path | None) -> str:
+    return f" {quote(out.as_posix())}" if out else ""
+
+
+def tell_next(imported: Imported, again: Again, out: Path | None, steps: Sequence[str] = ()) -> None:
+    """Say on stderr how to go on: ``steps`` are commands before the plan. Several commands have a line each."""
     if imported.taken:
-        program = click.get_current_context().find_root().info_name
-        steps = [*([] if out else ["save it below schedules/"]), *([step] if step else [])]
-        plan = f"{program} plan {out}" if out else f"`{program} plan`"
-        say(f"next: {', '.join(steps)}{', then ' if steps else ''}{plan}")
+        begin = "next:" if out else "next: save it below schedules/, then:"
+        commands = [*steps, again.plan(out)]
+        say(f"{begin} {commands[0]}" if len(commands) == 1 else "\n  ".join([begin, *commands]))
 
 
 def quoted(names: Sequence[str]) -> str:

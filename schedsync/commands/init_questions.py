@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final, cast
 
 import click
 
+from schedsync.core.adoption import is_glob
 from schedsync.core.names import set_name_problem
 from schedsync.core.setup import Choices, Ci, Found
 from schedsync.errors import WrongUsage
@@ -18,7 +18,9 @@ from schedsync.render.setup import CI_NAMES
 from schedsync.render.words import printable
 
 ENVIRONMENT: Final = "production"
+#: The bounds of the configuration.
 _LONGEST_ENVIRONMENT: Final = 64
+_MOST_ENVIRONMENTS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,10 @@ class Rules:
 
     def proposed_set(self, found: Found) -> str:
         """Return the name to propose: the project's, or else one that the Django settings allow."""
-        names = [found.project, f"{found.project}-schedules", *(self.allowed or ())]
+        names = [found.project, f"{found.project}-schedules"]
+        # A pattern such as `team-*` is no name, but leads to one.
+        names += [pattern.replace("*", found.project) for pattern in self.allowed or ()]
+        names = [name for name in names if not is_glob(name)]
         return next((name for name in names if name not in self.sets and self._allows(name)), found.project)
 
     def proposed_environments(self) -> tuple[str, ...]:
@@ -78,11 +83,23 @@ class Rules:
 
 
 def environments_of(text: str) -> tuple[str, ...]:
-    """Return the names in a text, separated by commas or white space; raises UsageError where one cannot be used."""
-    names = tuple(dict.fromkeys(re.split(r"[,\s]+", text.strip(", \t\n"))))
-    if not all(name.isprintable() and 0 < len(name) <= _LONGEST_ENVIRONMENT for name in names):
-        raise click.UsageError(f"environments have printable names of 1 to {_LONGEST_ENVIRONMENT} characters")
-    return names
+    """Return the names in a text, separated by commas; raises UsageError where one cannot be used."""
+    return checked_environments(name.strip() for name in text.strip(", \t\n").split(","))
+
+
+def checked_environments(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names, each of them once; raises UsageError where the configuration cannot have them."""
+    unique = tuple(dict.fromkeys(names))
+    if not all(
+        name.isprintable() and name == name.strip() and 0 < len(name) <= _LONGEST_ENVIRONMENT for name in unique
+    ):
+        raise click.UsageError(
+            f"environments have printable names of 1 to {_LONGEST_ENVIRONMENT} characters, without white space at "
+            "their ends"
+        )
+    if len(unique) > _MOST_ENVIRONMENTS:
+        raise click.UsageError(f"{len(unique):,} environments are more than {_MOST_ENVIRONMENTS}")
+    return unique
 
 
 def choices(options: InitOptions, found: Found, rules: Rules) -> Choices:
@@ -110,8 +127,14 @@ def _set_name(options: InitOptions, found: Found, rules: Rules) -> str:
 def _environments(options: InitOptions, rules: Rules) -> tuple[str, ...]:
     proposal = options.environments or rules.proposed_environments()
     if options.environments or options.yes:
-        return environments_of(",".join(proposal))
-    names: tuple[str, ...] = click.prompt("Environments", ", ".join(proposal), value_proc=environments_of, err=True)
+        return checked_environments(proposal)
+    shown = ", ".join(proposal)
+
+    def answered(text: str) -> tuple[str, ...]:
+        # A name that was found may have a comma.
+        return checked_environments(proposal) if text == shown else environments_of(text)
+
+    names: tuple[str, ...] = click.prompt("Environments", shown, value_proc=answered, err=True)
     return names
 
 

@@ -82,7 +82,7 @@ def _note(report: Report, path: Path) -> str:
 def _skipped(report: Report) -> Iterator[str]:
     for each in report.skipped:
         path = report.layout.root / each.path
-        if each.sign in _text(path):
+        if each.is_in(_text(path)):
             yield f"`{printable(path.as_posix())}` exists already and is left as it is"
         else:
             yield f"`{printable(path.as_posix())}` exists already; add to it:"
@@ -124,7 +124,7 @@ def _steps(report: Report) -> Iterator[list[str]]:
     target = ENVIRONMENT if ENVIRONMENT in environments else environments[-1]
     alias = f" --database {quote(report.database)}" if report.database else ""
     if command := git_apply(patch, PATCH):
-        yield [f"{command} && rm {PATCH}"]
+        yield [command]
     if patch.by_hand:
         yield [f"delete {counted(len(patch.by_hand), 'entry', 'entries')} from the settings by hand, as said above"]
     yield [f"{report.program} plan{_flags(report)}{alias}"]

@@ -6,7 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from schedsync.core.secrets import is_secret_flag, masked
 
 if TYPE_CHECKING:
     from schedsync.importers.crontab_file import CronLine
@@ -25,21 +28,28 @@ _LONGEST = 60
 
 
 def name_of(command: str) -> str:
-    """Return the first words that say what a command does: `cd /srv && ./manage.py clearsessions` is clearsessions."""
+    """Return the first words that say what a command does: `cd /srv && ./manage.py clearsessions` is clearsessions.
+
+    A command with a value that looks like a secret is named by one word, because any other word may be the secret.
+    """
     # The shell takes the rest for a comment; cron does not.
     text = _REDIRECTION.sub(" ", command[:1_000].partition(" #")[0])
     parts = [words for part in _SEPARATOR.split(text) if (words := _words(part))]
     chosen = next((words for words in parts if words[0] not in ("cd", "test", "[")), parts[0] if parts else [])
-    slug = _OTHER.sub("-", "-".join(chosen[:_MOST_WORDS]).lower()).strip("-.")
+    slug = _OTHER.sub("-", "-".join(chosen[: 1 if masked(command) != command else _MOST_WORDS]).lower()).strip("-.")
     # Names that begin with `celery.` belong to Beat.
     return re.sub(r"\Acelery\.", "celery-", slug[:_LONGEST].rstrip("-.")) or "command"
 
 
 def _words(part: str) -> list[str]:
-    words = [word for word in part.split() if not word.startswith("-") and not _ASSIGNMENT.match(word)]
-    # The query of an URL may hold a token.
+    words = [
+        word
+        for before, word in pairwise(["", *part.split()])
+        if not (word.startswith("-") or _ASSIGNMENT.match(word) or is_secret_flag(before))
+    ]
+    # The query of an URL may hold a token, and a word such as `bob:secret` or `bob:secret@host` a password.
     plain = [word.partition("?")[0].rstrip("/").rpartition("/")[2] for word in words]
-    return [word for word in plain if word and not _RUNNERS.match(word)]
+    return [word for word in plain if word and not (":" in word or "@" in word or _RUNNERS.match(word))]
 
 
 def unique(lines: Iterable[CronLine]) -> Iterator[CronLine]:

@@ -29,14 +29,20 @@ EDITOR: Final = ".vscode/settings.json"
 class ProjectFile:
     """A file in the root of the repository, and what it needs if it is there already.
 
-    ``addition`` are the lines to add to another file of this name, and ``sign`` is a text that such a file has if they
-    are in it.
+    ``addition`` are the lines to add to another file of this name. Such a file has them if it has the text ``sign``,
+    and a text that fits ``place``, the directory of the project: it may be the file of another project.
     """
 
     path: str
     text: str
     addition: str
     sign: str
+    place: re.Pattern[str] | None = None
+
+    def is_in(self, text: str) -> bool:
+        """Say whether another file of this name has the lines already."""
+        # Quoted texts and regular expressions have backslashes before some characters.
+        return self.sign in text and (self.place is None or self.place.search(text.replace("\\", "")) is not None)
 
 
 def schema_url(which: str) -> str:
@@ -70,17 +76,36 @@ def project_files(choices: Choices, layout: Layout) -> list[ProjectFile]:
 def _ci(choices: Choices, layout: Layout) -> list[ProjectFile]:
     if choices.ci == "github":
         text = _rendered("github.yml", paths=_paths(layout, "**"), project=layout.project, version=__version__)
-        steps = f'pip install "schedsync=={__version__}"\nschedsync validate\nschedsync review'
-        return [ProjectFile(GITHUB, text, steps, "schedsync review")]
+        return [ProjectFile(GITHUB, text, _steps(layout, "**"), "schedsync review", _place(layout))]
     if choices.ci == "gitlab":
         text = _rendered("gitlab.yml", paths=_paths(layout, "**/*"), project=layout.project, version=__version__)
         include = f"include:\n  - local: {GITLAB}"
-        steps = f'pip install "schedsync=={__version__}"\nschedsync validate\nschedsync review'
         return [
-            ProjectFile(GITLAB, text, steps, "schedsync review"),
+            ProjectFile(GITLAB, text, _steps(layout, "**/*"), "schedsync review", _place(layout)),
             ProjectFile(_GITLAB_MAIN, f"{include}\n", include, GITLAB),
         ]
     return []
+
+
+def _steps(layout: Layout, below: str) -> str:
+    """Return the commands for the job of another file; below the root with the paths that must start the job."""
+    install, check = f'pip install "schedsync=={__version__}"', "schedsync validate\nschedsync review"
+    if not layout.project:
+        return f"{install}\n{check}"
+    paths = "".join(f"- {json.dumps(path, ensure_ascii=False)}\n" for path in _paths(layout, below))
+    return (
+        f"# to the paths that start the job\n{paths}# to its commands, from the root of the repository\n"
+        f"{install}\n(cd {shlex.quote(layout.project)} && schedsync validate && schedsync review)"
+    )
+
+
+def _place(layout: Layout) -> re.Pattern[str] | None:
+    """Return a pattern for the directory of the project, but not for one below it; None in the root."""
+    if not layout.project:
+        return None
+    project, schedules = (re.escape(path.replace("\\", "")) for path in (layout.project, layout.schedules))
+    files = rf"/(?:{re.escape(FILE)}|{schedules})(?![\w-])"
+    return re.compile(rf"(?<![\w./-])(?:\./)?{project}(?:/?(?:[\"'\s(*,\]}})]|\Z)|{files})")
 
 
 def _paths(layout: Layout, below: str) -> list[str]:
@@ -94,19 +119,17 @@ def _pre_commit(layout: Layout) -> ProjectFile:
         "pre-commit.yaml",
         repository=REPOSITORY,
         version=__version__,
-        project=layout.project,
-        schedules=layout.schedules,
         pattern=rf"^{begin}({re.escape(FILE)}$|{re.escape(layout.schedules)}/)",
     )
     addition = f"repos:\n{indent(entry, '  ')}"
-    return ProjectFile(_PRE_COMMIT, addition, addition.rstrip(), "schedsync-validate")
+    return ProjectFile(_PRE_COMMIT, addition, addition.rstrip(), "schedsync-validate", _place(layout))
 
 
 def _editor(layout: Layout) -> ProjectFile:
     schema, directory = schema_url("schedules"), layout.from_root(layout.schedules)
     value = {"yaml.schemas": {schema: [f"{directory}/**/*.yaml", f"{directory}/**/*.yml"]}}
     line = json.dumps(value, ensure_ascii=False)[1:-1]
-    return ProjectFile(EDITOR, f"{dump(value)}\n", line, "schedules.v1.schema.json")
+    return ProjectFile(EDITOR, f"{dump(value)}\n", line, "schedules.v1.schema.json", _place(layout))
 
 
 @lru_cache(maxsize=1)

@@ -113,13 +113,31 @@ def _unknown(patterns: Sequence[str], known: Sequence[str]) -> WrongUsage:
 
 
 def check_allowed(using: str, sets: Iterable[str], environment: str | None) -> None:
-    """Raise Refused where the database belongs to another environment, or a set must not be changed from here."""
-    controls = controls_in_settings()
+    """Raise Refused where the environment is another one, or a set must not be changed from here.
+
+    The environment must be the one that the database belongs to, and that each of the sets was last applied to.
+    """
+    controls, named = controls_in_settings(), environment or named_environment()
     refused = [refusal for name in dict.fromkeys(sets) for refusal in refused_sets(name, (), {}, controls)]
     with database_errors(using):
-        refused += refusals_of(using, environment or named_environment())
+        refused += refusals_of(using, named) or _applied_elsewhere(using, sets, named)
     if refused:
         raise Refused(refused)
+
+
+def _applied_elsewhere(using: str, sets: Iterable[str], environment: str | None) -> tuple[Refusal, ...]:
+    """Return a refusal for each set that was last applied to another environment than the call names."""
+    lasts = {name: audit.last_binding(using, name) for name in dict.fromkeys(sets)} if environment else {}
+    way_out = "give the `--database` of that environment, or the right `-e`"
+    return tuple(
+        Refusal(
+            "other_environment",
+            f"set `{name}` was last applied to environment `{last.environment}`, this is `{environment}`",
+            way_out,
+        )
+        for name, last in lasts.items()
+        if last is not None and last.environment and last.environment != environment
+    )
 
 
 def check_rename(sets: Mapping[str, int], old: str, new: str) -> None:
@@ -214,6 +232,8 @@ def _behind_lock(
         with transaction.atomic(using=using, durable=True):
             take(using, actor, at)
             require_environment(using, named)
+            if refused := _applied_elsewhere(using, sets, named):
+                raise Refused(refused)
             result = change(every_entry(using), actor, at)
             bump(using, at)
         return result

@@ -60,7 +60,7 @@ schedules:
         "took 2 of 3 rows that nobody manages\n"
         "left out 1:\n"
         "  `celery.backend_cleanup`: Beat makes this row itself\n"
-        "next: save it below schedules/, then `schedsync plan`\n"
+        f"next: save it below schedules/, then: schedsync plan --database {project.using}\n"
     )
 
 
@@ -74,7 +74,7 @@ def test_three_commands_take_a_database_over(project: Project) -> None:
     assert (done.code, done.out) == (0, "")
     assert done.err == (
         f"took 4 of 4 rows that nobody manages: {Path('schedules/schedules.yaml')} (4)\n"
-        "next: schedsync plan schedules\n"
+        f"next: schedsync plan schedules --database {project.using}\n"
     )
     assert (plan.code, "4 to adopt" in plan.out) == (2, True)
     assert (applied.code, list(PeriodicTask.objects.order_by("pk").values())) == (0, before)

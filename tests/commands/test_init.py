@@ -106,14 +106,14 @@ def test_good_answers_are_proposed(project: Project, typed: Callable[[str], None
 def test_other_answers_count_and_wrong_ones_are_asked_again(project: Project, typed: Callable[[str], None]) -> None:
     (project.root / ".github").mkdir()
     (project.root / ".git").mkdir()
-    typed(f"default\nteam a\n{'x' * 65}\nstaging, eu us\nn\n")
+    typed(f"default\nteam a\n{'x' * 65}\nstaging, eu west,us,\nn\n")
     done = init(project)
 
     assert done.code == 0
     assert "Error: a set has a name of its own, other than `default`\n" in done.err
-    assert "Error: environments have printable names of 1 to 64 characters\n" in done.err
+    assert "Error: environments have printable names of 1 to 64 characters, " in done.err
     text = (project.root / "schedsync.toml").read_text()
-    assert ('set = "team a"\n' in text, 'environments = ["staging", "eu", "us"]\n' in text) == (True, True)
+    assert ('set = "team a"\n' in text, 'environments = ["staging", "eu west", "us"]\n' in text) == (True, True)
     assert not (project.root / ".github/workflows").exists()
     assert f"schedsync apply -e us --yes --database {project.using}" in done.out
 
@@ -138,6 +138,26 @@ def test_without_a_terminal_each_answer_can_be_given(project: Project) -> None:
 
 
 @pytest.mark.one_database
+def test_environments_that_are_given_or_found_are_not_split(
+    project: Project, typed: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = init(project, "--yes", "-e", "eu west", "-e", "a,b")
+    texts = [(project.root / "schedsync.toml").read_text()]
+    for number, words in enumerate((["--yes"], [])):
+        (tmp_path / f"again-{number}").mkdir()
+        monkeypatch.chdir(tmp_path / f"again-{number}")
+        typed("\n\nn\n")
+        with override_settings(SCHEDSYNC_ENVIRONMENT="eu west, 2"):
+            done = init(project, *words)
+        assert done.code == 0, done.err
+        texts.append(Path("schedsync.toml").read_text())
+
+    assert given.code == 0, given.err
+    found = [line for text in texts for line in text.splitlines() if line.startswith("environments")]
+    assert found == ['environments = ["eu west", "a,b"]', *['environments = ["eu west, 2", "production"]'] * 2]
+
+
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -146,6 +166,8 @@ def test_without_a_terminal_each_answer_can_be_given(project: Project) -> None:
         (["--set", " shop"], "other than `default`"),
         (["--set", "x" * 101], "takes at most 100 characters"),
         (["-e", ""], "environments have printable names"),
+        (["-e", " eu"], "environments have printable names"),
+        ([word for number in range(101) for word in ("-e", f"e{number}")], "101 environments are more than 100"),
         (["-e", "a\x07b"], "environments have printable names"),
         (["--ci", "github", "--no-ci"], "`--no-ci` contradicts `--ci github`"),
         (["--ci", "jenkins"], "'jenkins' is not one of"),
@@ -188,6 +210,28 @@ def test_what_django_s_settings_allow_and_name_is_proposed(project: Project) -> 
 
 
 @pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("allowed", "name"),
+    [(["team-*"], "team-tests"), (["team-?", "team-*-x"], "team-tests-x"), (["[ab]-*", "shop"], "shop")],
+)
+def test_a_pattern_that_the_settings_allow_leads_to_a_name(project: Project, allowed: list[str], name: str) -> None:
+    with override_settings(SCHEDSYNC_ALLOWED_SETS=allowed):
+        done = init(project, "--yes")
+
+    assert done.code == 0, done.err
+    assert f'set = "{name}"\n' in (project.root / "schedsync.toml").read_text()
+
+
+@pytest.mark.one_database
+def test_patterns_that_lead_to_no_name_stop_init_before_it_writes(project: Project) -> None:
+    with override_settings(SCHEDSYNC_ALLOWED_SETS=["team-?"]):
+        done = init(project, "--yes")
+
+    assert (done.code, "SCHEDSYNC_ALLOWED_SETS allows only team-?\n" in done.err) == (64, True), done.err
+    assert [path.name for path in project.root.iterdir()] == ["schedules"]
+
+
+@pytest.mark.one_database
 def test_runs_that_differ_are_listed(project: Project) -> None:
     make_rows()
     existing = read_existing(project.using)
@@ -223,6 +267,25 @@ def test_files_of_the_repository_that_exist_are_left_as_they_are(project: Projec
     for name in (".github/workflows/schedules.yml", ".vscode/settings.json"):
         assert f"`{name}` exists already and is left as it is\n" in done.out
     assert "`.pre-commit-config.yaml` exists already; add to it:\n    repos:\n      - repo: https" in done.out
+
+
+@pytest.mark.one_database
+def test_a_second_project_of_a_repository_gets_the_lines_to_add(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project.root / ".git").mkdir()
+    project.write("ref: refs/heads/main\n", ".git/HEAD")
+    outputs = []
+    for name in ("one", "two"):
+        (project.root / "apps" / name).mkdir(parents=True)
+        monkeypatch.chdir(project.root / "apps" / name)
+        outputs.append(init(project, "--yes", "--ci", "github").out)
+
+    assert "exists already" not in outputs[0]
+    for name in (".github/workflows/schedules.yml", ".pre-commit-config.yaml", ".vscode/settings.json"):
+        assert f"`../../{name}` exists already; add to it:\n" in outputs[1]
+    assert '    - "apps/two/schedules/**"\n' in outputs[1]
+    assert "    (cd apps/two && schedsync validate && schedsync review)\n" in outputs[1]
 
 
 @pytest.mark.one_database

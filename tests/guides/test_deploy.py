@@ -150,6 +150,14 @@ def test_the_regions_are_the_directories_that_the_applications_name() -> None:
     assert spec["template"]["spec"]["source"]["path"] == "deploy/{{ .region }}"
 
 
+def test_a_job_ends_at_the_exit_codes_that_the_guide_names() -> None:
+    job = yaml.safe_load((DEPLOY / "kubernetes-job.yaml").read_text())
+    codes = job["spec"]["podFailurePolicy"]["rules"][0]["onExitCodes"]["values"]
+    guide = (DEPLOY.parents[1] / "docs/guides/images.md").read_text(encoding="utf-8")
+
+    assert f"stop for the exit codes {codes[0]}, {codes[1]} and {codes[2]}, which" in guide
+
+
 @pytest.mark.parametrize("manifest", MANIFESTS)
 def test_a_release_migrates_applies_and_starts_and_goes_back(manifest: str, images: tuple[Image, Image]) -> None:
     environment, commands = MANIFESTS[manifest]

@@ -101,7 +101,29 @@ def test_the_hook_runs_for_the_files_of_the_set() -> None:
     ]
 
     assert fits == [True, True, False, False, False]
-    assert (hook["id"], hook["args"]) == (known[0]["id"], ['apps/back "end"/beat-schedules'])
+    # The hook gets the files that changed, and takes no directory beside them.
+    assert (hook["id"], "args" in hook, known[0]["entry"]) == (known[0]["id"], False, "schedsync validate --changed")
+
+
+PROJECTS = ["apps/shop", "apps", "apps/shop2", "apps/my shop", 'apps/back "end"', "été-x"]
+
+
+@pytest.mark.parametrize("ci", ["github", "gitlab"])
+@pytest.mark.parametrize("project", PROJECTS)
+def test_a_file_of_another_project_does_not_have_the_lines_of_this_one(project: str, ci: Ci) -> None:
+    choices = Choices("shop", ("production",), ci)
+    mine = project_files(choices, Layout(Path(), project, "schedules"))
+    root = texts(ci, HERE)
+    for file in mine:
+        assert file.is_in(file.text), file.path
+        if file.path == ".gitlab-ci.yml":
+            continue
+        assert not file.is_in(root[file.path]), file.path
+        for other in PROJECTS:
+            text = texts(ci, Layout(Path(), other, "schedules"))[file.path]
+            assert file.is_in(text) == (other == project), (file.path, other)
+            if other != project:
+                assert file.is_in(f"{text}\n{file.addition}"), (file.path, other)
 
 
 def test_the_workflow_pins_what_this_repository_pins() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 
 from tests.conftest import Done, Project
 from tests.usecases import beat_settings
+from tests.usecases.init_project import MANAGE
 
 SETTINGS = """\
 from datetime import timedelta
@@ -105,7 +107,10 @@ def test_settings_become_files_and_a_patch(shop: Project) -> None:
         "to delete by hand, or an apply is refused:\n"
         "  `hourly`: settings.py:23 (an assignment)\n"
         "  `sunday`: shop/app.py:15 (`add_periodic_task`)\n"
-        "next: git apply schedsync-settings.patch, then schedsync plan schedules\n"
+        "next:\n"
+        "  schedsync forecast schedules --compare settings\n"
+        "  git apply schedsync-settings.patch && rm schedsync-settings.patch\n"
+        "  schedsync plan schedules\n"
     )
     assert (shop.root / "schedules/schedules.yaml").read_text() == (
         """\
@@ -155,9 +160,12 @@ def test_a_patch_that_exists_is_never_touched(shop: Project) -> None:
     other = imported(shop, "--no-database", "often", "--out", "schedules")
 
     assert (first.code, again.code) == (0, 0)
-    assert first.err.splitlines()[-1] == (
-        "next: save it below schedules/, git apply schedsync-settings.patch, then `schedsync plan`"
-    )
+    assert first.err.splitlines()[-4:] == [
+        "next: save it below schedules/, then:",
+        "  schedsync forecast nightly --compare settings",
+        "  git apply schedsync-settings.patch && rm schedsync-settings.patch",
+        "  schedsync plan",
+    ]
     assert (other.code, other.err) == (
         64,
         "error: `schedsync-settings.patch` exists already\n"
@@ -165,7 +173,18 @@ def test_a_patch_that_exists_is_never_touched(shop: Project) -> None:
     )
     assert not (shop.root / "schedules").exists()
     named = imported(shop, "--no-database", "often", "--out", "schedules", "--patch", "patches/often.patch")
-    assert (named.code, "next: git apply patches/often.patch, then" in named.err) == (0, True)
+    assert (named.code, "\n  git apply patches/often.patch && rm patches/often.patch\n" in named.err) == (0, True)
+
+
+@pytest.mark.parametrize("out", ["schedules", "./x/../schedules", "."])
+def test_a_patch_is_no_file_of_the_import(shop: Project, out: str) -> None:
+    patch = f"{Path(out).name}/schedules.yaml".lstrip("/")
+    done = imported(shop, "--no-database", "--out", out, "--patch", patch)
+
+    assert (done.code, done.err) == (
+        64, f"error: `{Path(patch)}` is also a file of `--out`\n  hint: give it another name; nothing was written\n",
+    )  # fmt: skip
+    assert not (shop.root / patch).exists()
 
 
 def test_a_patch_is_for_the_root_of_the_repository(shop: Project) -> None:
@@ -185,9 +204,26 @@ def test_a_patch_for_a_file_outside_the_working_directory_says_how_to_apply_it(s
     inner = Project(shop.root / "ops", shop.command)
     done = imported(inner, "--no-database", "--pythonpath", "..", "--out", "schedules")
 
-    words = done.err.splitlines()[-1].removeprefix("next: ").partition(", then ")[0].split()
-    assert words[:3] == ["git", "-C", str(shop.root)]
-    subprocess.run(words, check=True, cwd=inner.root)
+    command = done.err.splitlines()[-2].strip()
+    assert command.split()[:3] == ["git", "-C", str(shop.root)]
+    subprocess.run(command, shell=True, check=True, cwd=inner.root)
+    assert (shop.root / "settings.py").read_text() == PATCHED
+    assert not (inner.root / "schedsync-settings.patch").exists()
+
+
+def test_the_next_steps_can_be_copied(shop: Project) -> None:
+    shop.write(MANAGE, "manage.py")
+    words = ("import", "settings", "--no-database", "--settings", "settings", "--out", "my files")
+    done = run(shop, "manage.py", "schedsync", *words, "--patch", "my.patch")
+    steps = [line.strip() for line in done.err.split("next:\n")[1].splitlines()]
+
+    assert steps == [
+        "python manage.py schedsync --settings settings forecast 'my files' --compare settings",
+        "git apply my.patch && rm my.patch",
+        "python manage.py schedsync --settings settings plan 'my files'",
+    ]
+    results = [run(shop, *shlex.split(steps[0])[1:]), run(shop, "-c", f"import os; os.system({steps[1]!r})")]
+    assert [result.code for result in results] == [0, 0], results
     assert (shop.root / "settings.py").read_text() == PATCHED
 
 

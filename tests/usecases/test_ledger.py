@@ -333,6 +333,43 @@ def test_in_a_bound_database_another_environment_is_refused(teams: Teams, words:
     assert teams.ledger(*words, "-e", "production").code == 0
 
 
+def apply_to_production(teams: Teams) -> None:
+    teams.write("shop", SHOP + REPORT.replace("0 5", "0 6"))
+    done = teams.apply("shop", "-e", "production", "--allow-move")
+    assert done.code == 0, done.err
+
+
+@pytest.mark.parametrize("words", [*CALLS, ["move", "bill", "--to", "shop"], ["release", "--all"]])
+def test_a_set_that_was_last_applied_to_another_environment_is_refused(teams: Teams, words: list[str]) -> None:
+    apply_to_production(teams)
+    before = teams.written
+    refused = teams.ledger(*words, "-e", "staging")
+
+    assert refused.code == 3
+    assert (
+        "other_environment: set `shop` was last applied to environment `production`, this is `staging`\n"
+        "    way out: give the `--database` of that environment, or the right `-e`\n"
+    ) in refused.err
+    assert teams.written == before
+    assert teams.ledger(*words, "-e", "production").code == 0
+
+
+def test_an_apply_to_another_environment_while_the_call_waits_is_seen(teams: Teams) -> None:
+    chosen = usecase.choose(teams.using, ["report"], None)
+    wait = WaitOptions(lock=5, sleep=lambda _: None)
+    checked = usecase.check_allowed
+
+    def apply_after(using: str, sets: Any, environment: str | None) -> None:
+        checked(using, sets, environment)
+        apply_to_production(teams)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Refused) as caught:
+        patch.setattr(usecase, "check_allowed", apply_after)
+        usecase.release(teams.using, chosen, wait, "staging")
+    assert [refusal.code for refusal in caught.value.refusals] == ["other_environment"]
+    assert "report" in teams.sets
+
+
 @pytest.mark.parametrize("words", CALLS)
 def test_a_set_that_the_settings_do_not_allow_is_refused(teams: Teams, settings: Any, words: list[str]) -> None:
     settings.SCHEDSYNC_ALLOWED_SETS = ["billing", "store"]
