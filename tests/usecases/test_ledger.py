@@ -363,9 +363,10 @@ def test_an_apply_to_another_environment_while_the_call_waits_is_seen(teams: Tea
         checked(using, sets, environment)
         apply_to_production(teams)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Refused) as caught:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(usecase, "check_allowed", apply_after)
-        usecase.release(teams.using, chosen, wait, "staging")
+        with pytest.raises(Refused) as caught:
+            usecase.release(teams.using, chosen, wait, "staging")
     assert [refusal.code for refusal in caught.value.refusals] == ["other_environment"]
     assert "report" in teams.sets
 
