@@ -354,7 +354,9 @@ def test_a_set_that_was_last_applied_to_another_environment_is_refused(teams: Te
     assert teams.ledger(*words, "-e", "production").code == 0
 
 
-def test_an_apply_to_another_environment_while_the_call_waits_is_seen(teams: Teams) -> None:
+def test_an_apply_to_another_environment_while_the_call_waits_is_seen(
+    teams: Teams, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chosen = usecase.choose(teams.using, ["report"], None)
     wait = WaitOptions(lock=5, sleep=lambda _: None)
     checked = usecase.check_allowed
@@ -363,8 +365,8 @@ def test_an_apply_to_another_environment_while_the_call_waits_is_seen(teams: Tea
         checked(using, sets, environment)
         apply_to_production(teams)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Refused) as caught:
-        patch.setattr(usecase, "check_allowed", apply_after)
+    monkeypatch.setattr(usecase, "check_allowed", apply_after)
+    with pytest.raises(Refused) as caught:
         usecase.release(teams.using, chosen, wait, "staging")
     assert [refusal.code for refusal in caught.value.refusals] == ["other_environment"]
     assert "report" in teams.sets
