@@ -93,7 +93,7 @@ def _refuse_second(layout: Layout) -> None:
     files = (path for path in directory.rglob("*") if path.suffix in SUFFIXES and not path.name.startswith("."))
     check_new([Path(FILE), *sorted(files)], _MOVE)
     if (config := read_config(None, here)).file is not None:
-        name = config.file.relative_to(here).as_posix()
+        name = Path(os.path.relpath(config.file, here)).as_posix()
         raise WrongUsage(f"`{name}` configures schedsync already", hint=f"{_MOVE}; nothing was written")
 
 

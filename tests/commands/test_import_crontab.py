@@ -13,7 +13,6 @@ import pytest
 
 from tests.conftest import Done, Project
 
-GUIDE = Path(__file__).parents[2] / "docs/guides/from-cron.md"
 CRONTAB = """\
 PATH=/usr/local/bin:/usr/bin
 MAILTO=ops@example.org
@@ -87,22 +86,6 @@ def test_a_split_line_is_two_schedules_and_the_dates_with_two_runs_are_listed(cr
     assert soon.out.splitlines()[0].endswith(" runs, none differs; but 1 could not be compared.")
     assert "report: cron runs it once" not in soon.out
     assert "report: cron runs it once, and the files run it twice, on Fri 2027-01-01, Fri 2027-01-15" in year.out
-
-
-def test_the_guide_shows_what_is_printed(crontab: Project) -> None:
-    crontab.write(
-        "PATH=/bin\n\n*/15 * * * * shop /srv/bin/poll --all\n@reboot shop /srv/warm\n"
-        "30 3 1,15 * fri shop ./manage.py report\n",
-        "cron.d/shop",
-    )
-    import_, compare = (
-        block.split("```")[0] for block in GUIDE.read_text(encoding="utf-8").split("   $ schedsync ")[1:3]
-    )
-    for block, stream in ((import_, "err"), (compare, "out")):
-        words, *shown = [line.removeprefix("   ") for line in block.replace("/etc/", "").splitlines() if line.strip()]
-        printed = getattr(crontab.command(*words.split()), stream)
-
-        assert printed.splitlines()[: len(shown)] == shown
 
 
 def test_a_crontab_comes_from_the_standard_input_and_a_system_crontab_has_users(

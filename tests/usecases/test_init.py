@@ -16,7 +16,6 @@ from tests.conftest import Done, Project
 from tests.usecases.init_project import DATABASE, ROWS, SETTINGS, manage, run, script, shell, tables, write_project
 
 DJANGO = "Django {}.{}".format(*django.VERSION)
-GUIDE = Path(__file__).parents[2] / "docs/guides/existing-project.md"
 NO_ENTRIES = SETTINGS[: SETTINGS.index("CELERY_BEAT_SCHEDULE")]
 
 
@@ -126,20 +125,6 @@ def test_the_steps_that_init_prints_move_in_without_changing_a_row(busy: Project
     assert len(after["PeriodicTask"]) - len(before["PeriodicTask"]) == 1
     again = manage(busy, "schedsync", "plan", "-e", "production", "--exit-code")
     assert again.code == 0, again.out
-
-
-def test_the_guide_shows_what_init_prints(busy: Project) -> None:
-    (busy.root / ".github").mkdir()
-    with git.Repo(busy.root) as repository:
-        repository.create_remote("origin", "https://github.com/shop/shop")
-    printed = init(busy).out.replace(DJANGO, "Django 5.2").splitlines()
-    shown = GUIDE.read_text(encoding="utf-8").split("$ python manage.py schedsync init\n")[1].split("```")[0]
-    lines = [line for line in shown.splitlines() if not re.match(r"(Name|Environments|CI file|Compared)\b", line)]
-
-    assert lines == [line for line in printed if not line.startswith("Compared")]
-    # A run more or less is at the edge of the 30 days, or in the night in which the clocks change.
-    runs = [int(re.search(r"([\d,]+) runs, none", text)[1].replace(",", "")) for text in (shown, "\n".join(printed))]
-    assert abs(runs[0] - runs[1]) < 10
 
 
 def test_files_are_written_for_the_people_who_read_them(busy: Project) -> None:
