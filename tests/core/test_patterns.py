@@ -48,12 +48,20 @@ def calls() -> Iterator[tuple[str, str]]:
                 yield ".".join(file.relative_to(ROOT).with_suffix("").parts), ast.unparse(node.args[0])
 
 
+class Literals(dict[str, Any]):
+    """The names that a pattern uses: local ones are literals that the code escapes, such as a path."""
+
+    def __missing__(self, name: str) -> str:
+        return "a"
+
+
 def patterns() -> dict[str, re.Pattern[Any]]:
     """Return every pattern of the package and of the schemas by its text."""
     found: dict[str, re.Pattern[Any]] = {}
     for module, source in calls():
         # The scripts of the actions are no modules: their patterns are literals.
-        value = eval(source, {} if module.startswith(".") else vars(importlib.import_module(module)))
+        names = {} if module.startswith(".") else vars(importlib.import_module(module))
+        value = eval(source, dict(names), Literals(names))
         found[value if isinstance(value, str) else value.decode()] = re.compile(value)
     for file in (ROOT / "schemas").glob("*.json"):
         for text in schema_patterns(json.loads(file.read_text(encoding="utf-8"))):
@@ -156,10 +164,10 @@ WORST: dict[str, Sequence[str]] = {
     r"(?<!\\)(?:": ["%", "\\%", "\\", "\\\\", "\\\\%", "a%", "%%"],
     r"\Acelery\.": ["celery", "celery.", "c"],
     r"[^\n]*\n|[^\n]+": ["\n", "a", "a\n", "\r\n"],
-    r"[,\s]+": [",", " ", ", ", "a,", "a "],
     r"(?m)^[ \t]*(?:\[": [
         "[", " ", "[tool]", "[tool]\n", "[tool]\n ", "\n", "[tool.", "[ tool", "[tool]\nschedsync", "[tool]\n[", "\n ",
     ],
+    r"(?<![\w./-])(?:\./)?a": ["a", "./", "./a", "a/", " a/", '"a', " a ", "./a ", "/"],
     "[^A-Za-z0-9_.]+": ["-", "a", "a-", "é"],
     "[^a-z0-9._]+": ["A", "a", "A a", "-"],
     r"""\s*(["']?)""": [" ", "'", "'a", "'a' ", "a ", "a", "a=", " a = "],
