@@ -200,7 +200,7 @@ def commands_of_the_guide() -> list[list[str]]:
     """Return the commands below the heading about applying what was reviewed."""
     section = GUIDE.read_text().partition("## Apply what was reviewed\n")[2].partition("\n## ")[0]
     block = section.partition("```console\n")[2].partition("```")[0]
-    return [shlex.split(line)[2:] for line in block.splitlines()]
+    return [shlex.split(line.partition(" schedsync ")[2]) for line in block.splitlines()]
 
 
 def test_the_commands_of_the_guide_work(shop: Project) -> None:
