@@ -261,11 +261,10 @@ def _wait(port: int, log: Path) -> None:
     raise Missing(f"no server came up: {log.read_text(errors='replace')[-500:]}")
 
 
-#: The rooms of the runs beside the main one, by the names of the runs. One of them mostly waits for processes; on two
-#: cores the other two end at about the same time.
+#: The rooms of the runs beside the main one, by the names of the runs. The first mostly waits for processes.
 BESIDE = {
-    "waiting": ("tests/acceptance", "tests/faults", "tests/guides", "tests/ecosystem"),
-    "usecases": ("tests/usecases",),
+    "processes": ("tests/acceptance", "tests/faults", "tests/guides"),
+    "usecases": ("tests/usecases", "tests/ecosystem"),
 }
 
 
@@ -315,7 +314,7 @@ _OF_ALL = {"-q", "-v", "-x"}
 def _tell_duration(arguments: list[str]) -> None:
     if set(arguments) <= _OF_ALL:
         hint = "`make check` takes one minute and runs the linters and the tests that need no server"
-        print(f"all tests take about 15 minutes on two idle cores; {hint}", file=sys.stderr, flush=True)
+        print(f"all tests take about 25 minutes on two idle cores; {hint}", file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str]) -> int:
