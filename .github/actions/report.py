@@ -56,15 +56,17 @@ def outputs(json: str, exit_code: str, verb: str, path: str, environment: str) -
     """Write the counts, the checksum and the reason of a failure as outputs of the step."""
     said = read(json)
     sets = said.get("sets", [said])
-    values = {kind: sum(highest(one, lambda counts, kind=kind: counts.get(kind, 0)) for one in sets) for kind in KINDS}
-    findings = [finding for one in sets for finding in one.get("findings", [])]
-    reasons = [one["failure_reason"] for one in sets if one.get("failure_reason")]
+    values = {
+        kind: sum(highest(part, lambda counts, kind=kind: counts.get(kind, 0)) for part in sets) for kind in KINDS
+    }
+    findings = [finding for part in sets for finding in part.get("findings", [])]
+    reasons = [part["failure_reason"] for part in sets if part.get("failure_reason")]
     write_outputs(
         {kind: str(count) for kind, count in values.items()}
         | {
-            "changes": str(sum(highest(one, all_kinds) for one in sets)),
-            "held": str(sum(len(one.get("held", [])) for one in sets)),
-            "errors": str(sum(one["severity"] == "error" for one in findings)),
+            "changes": str(sum(highest(part, all_kinds) for part in sets)),
+            "held": str(sum(len(part.get("held", [])) for part in sets)),
+            "errors": str(sum(finding["severity"] == "error" for finding in findings)),
             "findings": str(len(findings)),
             "checksum": said.get("checksum") or "",
             "failure-reason": next(iter(reasons), None) or REASONS.get(exit_code, "failed"),
@@ -82,7 +84,8 @@ def all_kinds(counts: dict) -> int:
 
 def highest(said: dict, count: Callable[[dict], int]) -> int:
     """Return the highest count of the environments of one set."""
-    return max((count(one.get("summary", {})) for one in said.get("environments", [said])), default=0)
+    summaries = (part.get("summary", {}) for part in said.get("environments", [said]))
+    return max(map(count, summaries), default=0)
 
 
 def artifact_name(verb: str, path: str, environment: str) -> str:
@@ -166,7 +169,7 @@ def changes_something(json: str) -> bool:
     said = read(json)
     # A review has environments, a plan is of one; a set that could not be handled has a message.
     for part in said.get("sets", [said] if said else [{"message": "schedsync failed"}]):
-        changed = any(one.get("changes") or one.get("refusals") for one in part.get("environments", [part]))
+        changed = any(each.get("changes") or each.get("refusals") for each in part.get("environments", [part]))
         if changed or "message" in part or any(finding.get("new", True) for finding in part.get("findings", [])):
             return True
     return False

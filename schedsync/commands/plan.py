@@ -74,21 +74,19 @@ def plan(
     does. With --against the plan compares with a snapshot, and needs neither Django nor credentials. With --all each
     set below PATH is planned.
     """
+
+    def plan_set(chosen: FileOptions) -> Plan:
+        with progress_line() as progress:
+            if against is None:
+                return _plan_live(chosen, database, lifted, progress, commit)
+            return _plan_against(against, chosen, lifted, progress, commit)
+
     if files.all_sets:
         _check_all(out, against)
         shown, code = partial(_text, verbose=verbose), partial(_code, exit_code=exit_code)
         output = Output(json_.plan, shown, code, markdown.plan, _TOGETHER)
-
-        def plan_set(one_set: FileOptions) -> Plan:
-            with progress_line() as progress:
-                return _plan_live(one_set, database, lifted, progress, commit)
-
         return for_each_set(sets_to_run(files, plan_set), output, format_, reports=reports)
-    with progress_line() as progress:
-        if against is None:
-            current = _plan_live(files, database, lifted, progress, commit)
-        else:
-            current = _plan_against(against, files, lifted, progress, commit)
+    current = plan_set(files)
     if out is not None:
         save_plan(current, out)
     write_reports(RENDERINGS, current, reports)

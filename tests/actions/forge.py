@@ -35,6 +35,20 @@ class Forge:
         self.repository.index.commit("change")
         return self.repository.head.commit.hexsha
 
+    def push_from_fork(self, upstream: Path) -> tuple[str, str]:
+        """Make the upstream repository, and in it a pull request of a fork; returns its base and its head."""
+        self.write(BEFORE)
+        base = self.commit()
+        with git.Repo.clone_from(self.root.as_uri(), upstream, bare=True) as repository:
+            self.repository.git.checkout("-b", "fork")
+            self.write(AFTER)
+            head = self.commit()
+            self.repository.git.push(repository.git_dir, f"{head}:refs/pull/7/head")
+            repository.git.config("uploadpack.allowAnySHA1InWant", "true")
+        self.repository.git.checkout("main")
+        self.repository.git.branch("-D", "fork")
+        return base, head
+
     def runner(self, event: dict[str, Any] | None = None) -> Runner:
         return Runner(self.root, self.environment, EVENT if event is None else event, self.github)
 

@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
-import git
 import pytest
 
 from tests.actions.forge import AFTER, BEFORE, Forge
@@ -197,16 +196,7 @@ def test_drift_keeps_one_issue(forge: Forge, database: dict[str, str]) -> None:
 
 
 def test_a_forks_pull_request_is_found_and_read_as_data(forge: Forge, tmp_path: Path) -> None:
-    forge.write(BEFORE)
-    base = forge.commit()
-    with git.Repo.clone_from(forge.root.as_uri(), tmp_path / "acme/shop", bare=True) as upstream:
-        forge.repository.git.checkout("-b", "fork")
-        forge.write(AFTER)
-        head = forge.commit()
-        forge.repository.git.push(upstream.git_dir, f"{head}:refs/pull/7/head")
-        upstream.git.config("uploadpack.allowAnySHA1InWant", "true")
-        forge.repository.git.checkout("main")
-        forge.repository.git.branch("-D", "fork")
+    base, head = forge.push_from_fork(tmp_path / "acme/shop")
     fork = {"sha": head, "label": "mallory:x", "repo": {"full_name": "mallory/shop"}}
     forge.github.pulls += [
         {"number": 6, "head": fork | {"sha": base}, "base": {"sha": base}},

@@ -7,7 +7,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import git
 import pytest
 import yaml
 
@@ -239,16 +238,7 @@ def scripts() -> set[str]:
 
 def fork_of(forge: Forge, tmp_path: Path) -> dict[str, Any]:
     """Open pull request 7 of a fork, of which only GitHub has the commit; returns the event after the fork's run."""
-    forge.write(BEFORE)
-    base = forge.commit()
-    with git.Repo.clone_from(forge.root.as_uri(), tmp_path / "acme/shop", bare=True) as upstream:
-        forge.repository.git.checkout("-b", "fork")
-        forge.write(AFTER)
-        head = forge.commit()
-        forge.repository.git.push(upstream.git_dir, f"{head}:refs/pull/7/head")
-        upstream.git.config("uploadpack.allowAnySHA1InWant", "true")
-        forge.repository.git.checkout("main")
-        forge.repository.git.branch("-D", "fork")
+    base, head = forge.push_from_fork(tmp_path / "acme/shop")
     repository = {"id": 2, "full_name": "mallory/shop", "owner": {"login": "mallory"}}
     source = {"sha": head, "label": "mallory:x", "repo": {"full_name": "mallory/shop"}}
     forge.github.pulls.append({"number": 7, "merge_commit_sha": None, "head": source, "base": {"sha": base}})
