@@ -45,6 +45,6 @@ def _visible(character: str) -> str:
 
 
 def sentence(text: str, *, quoted: bool) -> str:
-    """Return a message that schedsync wrote; as code if it holds text from outside, or anything that Markdown could change."""
+    """Return a message; as code if it holds text from outside, or anything that Markdown could change."""
     harmless = _HARMLESS.match(text) and "www." not in text and "://" not in text
     return text if harmless and not quoted else code(text)
