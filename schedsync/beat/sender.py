@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
+from itertools import takewhile
 from typing import Any
 
 from amqp.exceptions import AMQPError, ContentTooLarge, IrrecoverableChannelError, MessageNacked
 from celery import Celery
 from celery import _state as _celery_state
-from kombu.exceptions import EncodeError, OperationalError
+from kombu.exceptions import EncodeError, KombuError, OperationalError
 
+from schedsync.beat.chunks import CHUNK, LONGEST, Confirms, confirms_of, together, waits_once
 from schedsync.beat.failures import Failures, reason_of
 from schedsync.beat.message import Message
 
@@ -77,12 +80,15 @@ class Sender:
         self._patience = patience
         self._connection: Any = None
         self._producer: Any = None
+        self._confirms: Confirms | None = None
         self.trouble = ""
         self.last_tick: datetime | None = None
         self.last_late: float | None = None
         self.failures = Failures()
         # The ids of rows whose message broke a connection, and was not sent since.
         self._broke_at: set[int] = set()
+        # The ids of rows in a chunk of which it is not known what has arrived: each is sent once more, alone.
+        self._alone: set[int] = set()
 
     def ready(self) -> bool:
         """Connect if needed; returns whether the broker can be reached."""
@@ -96,6 +102,7 @@ class Sender:
                 connected.settimeout(self._patience)
             if self._producer is None:
                 self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
+                self._confirms = confirms_of(self._producer)
         except Exception as error:
             # With any error, such as a refused login, nothing can be sent now.
             self._down(error)
@@ -134,25 +141,90 @@ class Sender:
     ) -> Sent:
         """Send messages in order, while ``go_on`` returns True; ``publish`` sends one by a producer.
 
-        A message that can never be sent is logged, as stock Beat does, and is done with.
+        Where the broker can be waited for once for many messages, they are sent in chunks. A message that can never be
+        sent is logged, as stock Beat does, and is done with.
         """
         done: list[Message] = []
         refused: list[Message] = []
+        at = 0
         with _without_results():
-            for number, message in enumerate(messages):
+            while at < len(messages):
                 if self._producer is None or not go_on():
-                    return Sent(done, refused, messages[number:])
-                fate = self._publish(message, publish, is_first=not refused)
-                if fate is Fate.BROKEN:
-                    return Sent(done, refused, messages[number:], unsure=True)
-                (refused if fate is Fate.REFUSED else done).append(message)
+                    return Sent(done, refused, messages[at:])
+                chunk = self._chunk(messages[at : at + CHUNK])
+                fates = self._publish_chunk(chunk, publish, is_first=not refused)
+                for message, fate in zip(chunk, fates, strict=False):
+                    if fate is Fate.BROKEN:
+                        return Sent(done, refused, messages[at:], unsure=True)
+                    (refused if fate is Fate.REFUSED else done).append(message)
+                    at += 1
         return Sent(done, refused)
 
+    def _chunk(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Return the first messages that are sent together: of those that must go alone, one."""
+        if not waits_once(self._producer, self._confirms):
+            return messages[:1]
+        return list(takewhile(lambda message: not self._goes_alone(message), messages)) or messages[:1]
+
+    def _goes_alone(self, message: Message) -> bool:
+        return message.loaded.at_most_once or message.row_id in self._alone
+
+    def _publish_chunk(
+        self, chunk: Sequence[Message], publish: Callable[[Message, Any], Any], *, is_first: bool
+    ) -> list[Fate]:
+        """Send a chunk; returns the fates of its first messages: those after an error are sent by the next chunk."""
+        if len(chunk) == 1:
+            return [self._publish(chunk[0], publish, is_first=is_first)]
+        numbers: list[range] = []
+        failure: Exception | None = None
+        until = time.monotonic() + LONGEST
+        try:
+            # An error that left the block would discard what is buffered.
+            with together(self._producer, self._confirms) as receipts:
+                while failure is None and len(numbers) < len(chunk) and time.monotonic() < until:
+                    before = receipts.last
+                    try:
+                        publish(chunk[len(numbers)], self._producer)
+                    except Exception as error:
+                        failure = error
+                    else:
+                        numbers.append(range(before + 1, receipts.last + 1))
+        except Exception as error:
+            return self._lost(chunk, error)
+        fates = [
+            self._fate_of(message, not receipts.refused.isdisjoint(own), is_first=is_first)
+            for message, own in zip(chunk, numbers, strict=False)
+        ]
+        if failure is not None:
+            fates.append(self._failed(chunk[len(fates)], failure, is_first=is_first))
+        return fates
+
+    def _lost(self, chunk: Sequence[Message], error: Exception) -> list[Fate]:
+        """Note that nobody knows what of a chunk has arrived: each message is sent again alone, under its id."""
+        self._alone |= {message.row_id for message in chunk}
+        # Kombu's own class hides the error of the transport.
+        cause = (error.__cause__ if isinstance(error, KombuError) else None) or error
+        if self._fate(cause) is Fate.BROKEN:
+            self._down(error)
+            return [Fate.BROKEN]
+        logger.warning("the broker refuses one of %d messages; each is sent again: %r", len(chunk), cause)
+        if isinstance(cause, AMQPError):
+            self._drop()
+            self.ready()
+        return []
+
     def _publish(self, message: Message, publish: Callable[[Message, Any], Any], *, is_first: bool) -> Fate:
+        self._alone.discard(message.row_id)
         try:
             publish(message, self._producer)
         except Exception as error:
             return self._failed(message, error, is_first=is_first)
+        return self._arrived(message)
+
+    def _fate_of(self, message: Message, is_refused: bool, *, is_first: bool) -> Fate:
+        return self._failed(message, MessageNacked(), is_first=is_first) if is_refused else self._arrived(message)
+
+    def _arrived(self, message: Message) -> Fate:
         self._broke_at.discard(message.row_id)
         self.failures.succeeded(message.row_id)
         self.last_tick = message.tick
@@ -174,8 +246,9 @@ class Sender:
         elif fate is not Fate.DONE and is_first and count:
             text = "the broker refuses `%s`, and perhaps others, which are tried again later: %r"
             logger.error(text, message.name, error, extra={"schedule": message.name})
-        if broke_again or isinstance(error.__cause__ or error, AMQPError):
-            # RabbitMQ closes the channel, or the connection, when it refuses a message.
+        cause = error.__cause__ or error
+        if broke_again or (isinstance(cause, AMQPError) and not isinstance(cause, MessageNacked)):
+            # RabbitMQ closes the channel, or the connection, when it refuses a message with another answer.
             self._drop()
             self.ready()
         # This message breaks every connection to a broker that is there: others must not wait for it.
@@ -207,7 +280,7 @@ class Sender:
         self._let_go("collect")
 
     def _let_go(self, how: str) -> None:
-        connection, self._connection, self._producer = self._connection, None, None
+        connection, self._connection, self._producer, self._confirms = self._connection, None, None, None
         if connection is not None:
             try:
                 getattr(connection, how)()

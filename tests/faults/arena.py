@@ -49,7 +49,10 @@ def read_sent(file: Path) -> list[dict[str, Any]]:
 
 
 class Proxy:
-    """A TCP proxy to a server; it can refuse, break what is open, break after something was said, and keep answers."""
+    """A TCP proxy to a server; it can refuse, break what is open, break after something was said, and keep answers.
+
+    ``cut_in`` is the number of bytes that the server still gets before the connection breaks; None for all of them.
+    """
 
     def __init__(self, target: Callable[[], socket.socket]) -> None:
         self._target = target
@@ -59,6 +62,7 @@ class Proxy:
         self.is_up = True
         self.is_mute = False
         self.cut_after: bytes | None = None
+        self.cut_in: int | None = None
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -86,7 +90,13 @@ class Proxy:
                 return False
             if self.is_mute and source is not client:
                 continue
+            if source is client and self.cut_in is not None and len(data) >= self.cut_in:
+                pair[source].sendall(data[: self.cut_in])
+                self.cut_in = None
+                return False
             pair[source].sendall(data)
+            if source is client and self.cut_in is not None:
+                self.cut_in -= len(data)
             if source is client and self.cut_after is not None and self.cut_after in data.upper():
                 self.cut_after = None
                 # The server has it; its answer finds nobody.

@@ -1,0 +1,104 @@
+"""Waits once for the broker after many messages, instead of once after each.
+
+Redis gets them in one pipeline, by kombu's batches. RabbitMQ has no batches in kombu: there the publisher confirms of a
+channel are counted here (https://www.rabbitmq.com/docs/confirms): the broker numbers the messages of a channel from 1,
+and acknowledges or refuses each number, or all numbers up to one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import amqp
+from amqp.exceptions import MessageNacked
+
+#: After how many messages the broker is waited for.
+CHUNK = 200
+#: A chunk ends earlier if it takes longer than this number of seconds: a lease must be renewed, a pause be seen.
+LONGEST = 0.25
+
+
+class Receipts:
+    """What is known of the messages of a chunk: ``last`` is the number of the last one, ``refused`` are numbers."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.refused: set[int] = set()
+
+
+class Confirms(Receipts):
+    """The confirms of one AMQP channel: takes the place of its ``basic_publish``, as py-amqp's own confirms do."""
+
+    def __init__(self, channel: Any) -> None:
+        super().__init__()
+        self._channel = channel
+        self._open: set[int] = set()
+        self._waits = True
+        self._channel.confirm_select()
+        self._channel.events["basic_ack"].add(self._acknowledged)
+        self._channel.events["basic_nack"].add(self._nacked)
+        self._channel.basic_publish = self._publish
+
+    def _publish(self, *args: Any, **kwargs: Any) -> Any:
+        result = type(self._channel).basic_publish(self._channel, *args, **kwargs)
+        self.last += 1
+        self._open.add(self.last)
+        if self._waits:
+            self.wait()
+            if self.last in self.refused:
+                raise MessageNacked
+        return result
+
+    def _acknowledged(self, number: int, multiple: bool) -> None:
+        self._open -= {each for each in self._open if each < number} if multiple else set()
+        self._open.discard(number)
+
+    def _nacked(self, number: int, multiple: bool) -> None:
+        self.refused |= {each for each in self._open if each == number or (multiple and each < number)}
+        self._acknowledged(number, multiple)
+
+    def wait(self) -> None:
+        """Wait until each message is confirmed or refused; raises what ends the channel or the connection."""
+        while self._open:
+            self._channel.connection.drain_events()
+
+    @contextmanager
+    def together(self) -> Iterator[Receipts]:
+        """Wait at the end of the block only."""
+        self.refused.clear()
+        self._waits = False
+        try:
+            yield self
+            self.wait()
+        finally:
+            self._waits = True
+
+
+def confirms_of(producer: Any) -> Confirms | None:
+    """Return the confirms of a producer's channel; None if it is no AMQP channel, or sends without confirms."""
+    channel = producer.channel
+    wanted = isinstance(channel, amqp.Channel) and channel.connection.confirm_publish
+    return Confirms(channel) if wanted else None
+
+
+def waits_once(producer: Any, confirms: Confirms | None) -> bool:
+    """Say whether messages can be sent together: RabbitMQ with confirms, or kombu 5.7 and Redis without retries."""
+    return confirms is not None or bool(getattr(producer, "supports_batch_publish", False))
+
+
+@contextmanager
+def together(producer: Any, confirms: Confirms | None) -> Iterator[Receipts]:
+    """Send what the block publishes together, and wait for the broker at its end.
+
+    Raises BatchPublishError, or an error of AMQP, if it is not known which messages have arrived.
+    """
+    if confirms is not None:
+        with confirms.together() as receipts:
+            yield receipts
+        return
+    # The size counts commands of Redis, of which one message may need several: only the end of the block sends.
+    with producer.batch(max_size=sys.maxsize):
+        yield Receipts()
