@@ -8,9 +8,9 @@ and acknowledges or refuses each number, or all numbers up to one.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import amqp
 from amqp.exceptions import MessageNacked
@@ -21,19 +21,51 @@ CHUNK = 200
 LONGEST = 0.25
 
 
-class Receipts:
-    """What is known of the messages of a chunk: ``last`` is the number of the last one, ``refused`` are numbers."""
+class Receipts(Protocol):
+    """What is known of a chunk: ``last`` is the number of what was sent last, ``refused`` are numbers."""
 
-    def __init__(self) -> None:
-        self.last = 0
-        self.refused: set[int] = set()
+    @property
+    def last(self) -> int:
+        """The number; the first is 1."""
+        ...
+
+    @property
+    def refused(self) -> Set[int]:
+        """The numbers that the broker refused."""
+        ...
+
+    def commands(self, numbers: range) -> Sequence[tuple[Any, ...]]:
+        """Return the commands of Redis with these numbers."""
+        ...
 
 
-class Confirms(Receipts):
+class _Pipeline:
+    """The commands of Redis that one of kombu's batches holds."""
+
+    refused: Set[int] = frozenset()
+
+    def __init__(self, batch: Any) -> None:
+        self._batch = batch
+
+    @property
+    def _stack(self) -> Sequence[Any]:
+        session = self._batch.state.session
+        return () if session is None else session.pipeline.command_stack
+
+    @property
+    def last(self) -> int:
+        return len(self._stack)
+
+    def commands(self, numbers: range) -> Sequence[tuple[Any, ...]]:
+        return [command for command, _ in self._stack[numbers.start - 1 : numbers.stop - 1]]
+
+
+class Confirms:
     """The confirms of one AMQP channel: takes the place of its ``basic_publish``, as py-amqp's own confirms do."""
 
     def __init__(self, channel: Any) -> None:
-        super().__init__()
+        self.last = 0
+        self.refused: set[int] = set()
         self._channel = channel
         self._open: set[int] = set()
         self._waits = True
@@ -59,6 +91,10 @@ class Confirms(Receipts):
     def _nacked(self, number: int, multiple: bool) -> None:
         self.refused |= {each for each in self._open if each == number or (multiple and each < number)}
         self._acknowledged(number, multiple)
+
+    def commands(self, numbers: range) -> Sequence[tuple[Any, ...]]:  # noqa: ARG002
+        """Return nothing: there is no Redis."""
+        return ()
 
     def wait(self) -> None:
         """Wait until each message is confirmed or refused; raises what ends the channel or the connection."""
@@ -100,5 +136,5 @@ def together(producer: Any, confirms: Confirms | None) -> Iterator[Receipts]:
             yield receipts
         return
     # The size counts commands of Redis, of which one message may need several: only the end of the block sends.
-    with producer.batch(max_size=sys.maxsize):
-        yield Receipts()
+    with producer.batch(max_size=sys.maxsize) as batch:
+        yield _Pipeline(batch)

@@ -21,6 +21,8 @@ from schedsync.database.bounded import bounded
 from schedsync.database.schedule_rows import TIMING_MODELS
 
 logger = logging.getLogger(__name__)
+#: The logger of Celery's Beat.
+_beat_logger = logging.getLogger("celery.beat")
 
 #: The entry that is being sent, of which Celery's Beat writes log lines.
 current: ContextVar[DueEntry | None] = ContextVar("current", default=None)
@@ -86,6 +88,16 @@ def _schedule(using: str, row: TimingRow, _timing: Timing) -> Any:
     with bounded(using, timedelta(seconds=1)):
         timing_row: Any = TIMING_MODELS[kind]._default_manager.using(using).get(pk=row_id)
         return timing_row.schedule
+
+
+def say_sending(message: Message, app: Any, using: str) -> None:
+    """Write the line that Celery's ``apply_entry`` writes before it sends."""
+    if _beat_logger.isEnabledFor(logging.INFO):
+        token = current.set(DueEntry(message, app, using))
+        try:
+            _beat_logger.info("Scheduler: Sending due task %s (%s)", message.name, message.task)
+        finally:
+            current.reset(token)
 
 
 def fill_record(record: logging.LogRecord) -> bool:

@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import logging
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from enum import Enum
 from itertools import takewhile
 from typing import Any
 
-from amqp.exceptions import AMQPError, ContentTooLarge, IrrecoverableChannelError, MessageNacked
+from amqp.exceptions import AMQPError, MessageNacked
 from celery import Celery
 from celery import _state as _celery_state
-from kombu.exceptions import EncodeError, KombuError, OperationalError
 
-from schedsync.beat.chunks import CHUNK, LONGEST, Confirms, confirms_of, together, waits_once
-from schedsync.beat.failures import Failures, reason_of
+from schedsync.beat.broker import Broker, Fate, cause_of
+from schedsync.beat.chunks import CHUNK, LONGEST, together, waits_once
+from schedsync.beat.failures import Failures
 from schedsync.beat.message import Message
+from schedsync.beat.prebuilt import Prebuilt, Push
 
 logger = logging.getLogger(__name__)
-
-#: Errors that a message meets at every attempt: its exchange is missing or is of another kind, its queue is forbidden
-#: to this user, its body cannot be encoded or is too large.
-_ITS_OWN = (KeyError, EncodeError, IrrecoverableChannelError, ContentTooLarge)
-#: Seconds to listen to a connection before it is used.
-_GLANCE = 0.001
-
-
-class Fate(Enum):
-    """What became of a message: it is done with, refused for now by a broker that answers, or possibly lost."""
-
-    DONE = "done"
-    REFUSED = "refused"
-    BROKEN = "broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +53,14 @@ def _without_results() -> Iterator[None]:
 
 
 class Sender:
-    """Its own connection to the broker, on which no attempt takes long: a tick can wait, but Beat must not hang.
+    """Sends by a connection of its own; ``patience`` is in seconds, and bounds the wait for an answer.
 
-    ``patience`` is in seconds, and bounds the wait for an answer: RabbitMQ gives none while memory or disk run out.
-    ``trouble`` says why the broker cannot be reached, or is empty. ``last_tick`` is the tick of the last message that
-    was sent, and ``last_late`` how many seconds late it was.
+    ``last_tick`` is the tick of the last message that was sent, and ``last_late`` how many seconds late it was.
     """
 
     def __init__(self, app: Celery, patience: float) -> None:
-        self._app: Any = app
-        self._patience = patience
-        self._connection: Any = None
-        self._producer: Any = None
-        self._confirms: Confirms | None = None
-        self.trouble = ""
+        self.broker = Broker(app, patience)
+        self._prebuilt = Prebuilt(app)
         self.last_tick: datetime | None = None
         self.last_late: float | None = None
         self.failures = Failures()
@@ -90,51 +69,18 @@ class Sender:
         # The ids of rows in a chunk of which it is not known what has arrived: each is sent once more, alone.
         self._alone: set[int] = set()
 
+    @property
+    def trouble(self) -> str:
+        """Why the broker cannot be reached; empty if it can be."""
+        return self.broker.trouble
+
     def ready(self) -> bool:
         """Connect if needed; returns whether the broker can be reached."""
-        try:
-            if self._connection is not None and not self._is_alive():
-                self._drop()
-            if self._connection is None:
-                self._connection = self._connect()
-            self._connection.ensure_connection(max_retries=1, interval_start=0)
-            if (connected := getattr(self._connection.connection, "sock", None)) is not None:
-                connected.settimeout(self._patience)
-            if self._producer is None:
-                self._producer = self._app.amqp.Producer(self._connection, auto_declare=False)
-                self._confirms = confirms_of(self._producer)
-        except Exception as error:
-            # With any error, such as a refused login, nothing can be sent now.
-            self._down(error)
-            return False
-        if self.trouble:
-            logger.warning("the broker is back")
-        self.trouble = ""
-        return True
+        return self.broker.ready()
 
-    def _connect(self) -> Any:
-        connection = self._app.connection_for_write()
-        by_driver: dict[str, dict[str, Any]] = {
-            # Without confirms a message for a broker that has gone away is lost silently.
-            "amqp": {"confirm_publish": True},
-            "redis": {"socket_timeout": self._patience},
-        }
-        options = by_driver.get(connection.transport.driver_type, {})
-        connection.transport_options = {**options, **(connection.transport_options or {})}
-        return connection
-
-    def _is_alive(self) -> bool:
-        """Read what RabbitMQ has sent: only then it is noticed that it has closed an idle connection."""
-        if not (self._connection.connected and self._connection.supports_heartbeats):
-            return True
-        try:
-            self._connection.drain_events(timeout=_GLANCE)
-        except socket.timeout:  # noqa: UP041 - on Python 3.10 it is no TimeoutError
-            return True
-        except Exception as error:
-            logger.info("the broker has closed the connection: %s", error)
-            return False
-        return True
+    def close(self) -> None:
+        """Give the connection back."""
+        self.broker.close()
 
     def send(
         self, messages: Sequence[Message], publish: Callable[[Message, Any], Any], go_on: Callable[[], bool]
@@ -149,7 +95,7 @@ class Sender:
         at = 0
         with _without_results():
             while at < len(messages):
-                if self._producer is None or not go_on():
+                if self.broker.producer is None or not go_on():
                     return Sent(done, refused, messages[at:])
                 chunk = self._chunk(messages[at : at + CHUNK])
                 fates = self._publish_chunk(chunk, publish, is_first=not refused)
@@ -162,7 +108,7 @@ class Sender:
 
     def _chunk(self, messages: Sequence[Message]) -> Sequence[Message]:
         """Return the first messages that are sent together: of those that must go alone, one."""
-        if not waits_once(self._producer, self._confirms):
+        if not waits_once(self.broker.producer, self.broker.confirms):
             return messages[:1]
         return list(takewhile(lambda message: not self._goes_alone(message), messages)) or messages[:1]
 
@@ -175,20 +121,23 @@ class Sender:
         """Send a chunk; returns the fates of its first messages: those after an error are sent by the next chunk."""
         if len(chunk) == 1:
             return [self._publish(chunk[0], publish, is_first=is_first)]
+        if pushes := self._prebuilt.pushes(chunk, publish, self.broker.producer):
+            return self._push(chunk[: len(pushes)], pushes, is_first=is_first)
         numbers: list[range] = []
         failure: Exception | None = None
         until = time.monotonic() + LONGEST
         try:
             # An error that left the block would discard what is buffered.
-            with together(self._producer, self._confirms) as receipts:
+            with together(self.broker.producer, self.broker.confirms) as receipts:
                 while failure is None and len(numbers) < len(chunk) and time.monotonic() < until:
                     before = receipts.last
                     try:
-                        publish(chunk[len(numbers)], self._producer)
+                        publish(chunk[len(numbers)], self.broker.producer)
                     except Exception as error:
                         failure = error
                     else:
-                        numbers.append(range(before + 1, receipts.last + 1))
+                        numbers.append(own := range(before + 1, receipts.last + 1))
+                        self._prebuilt.learn(chunk[len(numbers) - 1], receipts.commands(own))
         except Exception as error:
             return self._lost(chunk, error)
         fates = [
@@ -199,24 +148,49 @@ class Sender:
             fates.append(self._failed(chunk[len(fates)], failure, is_first=is_first))
         return fates
 
+    def _push(self, chunk: Sequence[Message], pushes: Sequence[Push], *, is_first: bool) -> list[Fate]:
+        """Send messages that are built already: Redis answers for each list."""
+        lists: dict[str, list[str]] = {}
+        for push in pushes:
+            lists.setdefault(push.mold.key, []).append(push.text)
+        after = {command: None for push in pushes for command in push.mold.after}
+        try:
+            with (
+                self.broker.producer.channel.conn_or_acquire() as client,
+                client.pipeline(transaction=False) as pipeline,
+            ):
+                for key, texts in lists.items():
+                    pipeline.lpush(key, *texts)
+                for command in after:
+                    pipeline.execute_command(*command)
+                answers = dict(zip(lists, pipeline.execute(raise_on_error=False), strict=False))
+        except Exception as error:
+            return self._lost(chunk, error)
+        given = (answers[push.mold.key] for push in pushes)
+        return [
+            self._failed(message, answer, is_first=is_first)
+            if isinstance(answer, Exception)
+            else self._arrived(message)
+            for message, answer in zip(chunk, given, strict=True)
+        ]
+
     def _lost(self, chunk: Sequence[Message], error: Exception) -> list[Fate]:
         """Note that nobody knows what of a chunk has arrived: each message is sent again alone, under its id."""
         self._alone |= {message.row_id for message in chunk}
-        # Kombu's own class hides the error of the transport.
-        cause = (error.__cause__ if isinstance(error, KombuError) else None) or error
-        if self._fate(cause) is Fate.BROKEN:
-            self._down(error)
+        cause = cause_of(error)
+        if self.broker.fate_of(cause) is Fate.BROKEN:
+            self.broker.down(error)
             return [Fate.BROKEN]
         logger.warning("the broker refuses one of %d messages; each is sent again: %r", len(chunk), cause)
         if isinstance(cause, AMQPError):
-            self._drop()
-            self.ready()
+            self.broker.drop()
+            self.broker.ready()
         return []
 
     def _publish(self, message: Message, publish: Callable[[Message, Any], Any], *, is_first: bool) -> Fate:
         self._alone.discard(message.row_id)
         try:
-            publish(message, self._producer)
+            publish(message, self.broker.producer)
         except Exception as error:
             return self._failed(message, error, is_first=is_first)
         return self._arrived(message)
@@ -232,11 +206,11 @@ class Sender:
         return Fate.DONE
 
     def _failed(self, message: Message, error: Exception, *, is_first: bool) -> Fate:
-        fate, row_id = self._fate(error), message.row_id
+        fate, row_id = self.broker.fate_of(error), message.row_id
         broke_again = fate is Fate.BROKEN and row_id in self._broke_at
         if fate is Fate.BROKEN and not broke_again:
             self._broke_at.add(row_id)
-            self._down(error)
+            self.broker.down(error)
             return fate
         count = self.failures.note(message, error, given_up=fate is Fate.DONE)
         if fate is Fate.DONE and count:
@@ -249,40 +223,7 @@ class Sender:
         cause = error.__cause__ or error
         if broke_again or (isinstance(cause, AMQPError) and not isinstance(cause, MessageNacked)):
             # RabbitMQ closes the channel, or the connection, when it refuses a message with another answer.
-            self._drop()
-            self.ready()
+            self.broker.drop()
+            self.broker.ready()
         # This message breaks every connection to a broker that is there: others must not wait for it.
         return Fate.REFUSED if broke_again else fate
-
-    def _fate(self, error: BaseException) -> Fate:
-        if isinstance(error, OperationalError) and error.__cause__ is not None:
-            # Kombu's own class hides the error of the transport.
-            return self._fate(error.__cause__)
-        if isinstance(error, _ITS_OWN):
-            return Fate.DONE
-        if isinstance(error, (MessageNacked, *self._connection.channel_errors)):
-            return Fate.REFUSED
-        lost = (*self._connection.connection_errors, OperationalError, OSError)
-        return Fate.BROKEN if isinstance(error, lost) else Fate.DONE
-
-    def _down(self, error: Exception) -> None:
-        if not self.trouble:
-            logger.error("the broker cannot be reached, ticks wait for it: %s", error)
-        self.trouble = reason_of(error)
-        self._drop()
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._let_go("release")
-
-    def _drop(self) -> None:
-        """Forget the connection without closing it properly: the broker may not answer."""
-        self._let_go("collect")
-
-    def _let_go(self, how: str) -> None:
-        connection, self._connection, self._producer, self._confirms = self._connection, None, None, None
-        if connection is not None:
-            try:
-                getattr(connection, how)()
-            except Exception as error:
-                logger.debug("closing the broker's connection: %s", error)
