@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from schedsync.core.change import Change, Consequence
-from schedsync.core.timing import clock_text
+from schedsync.core.timing import moment
 from schedsync.render.alarms import ALARMING
 
 #: Consequences that a terminal paints red.
@@ -64,11 +63,8 @@ def _summed_up(code: str, concerned: Sequence[tuple[str | None, str, Consequence
     instants = [each.at for *_, each in concerned if each.at is not None]
     if not instants:
         return _SUMMED_UP[code].partition(";")[0]
-    return _SUMMED_UP[code].format(first=_text(min(instants)), last=_text(max(instants)))
-
-
-def _text(instant: datetime) -> str:
-    return f"{clock_text(instant)} UTC"
+    first, last = min(instants), max(instants)
+    return _SUMMED_UP[code].format(first=f"{moment(first, now=last)} UTC", last=f"{moment(last, now=first)} UTC")
 
 
 def _effect(

@@ -14,7 +14,7 @@ from schedsync.core.crontab import FIELDS_BY_NAME, Field, expand
 from schedsync.core.finding import Finding
 from schedsync.core.observed import Paused
 from schedsync.core.secrets import changed_secrets, masked
-from schedsync.core.timing import Crontab, Timing, clock_text
+from schedsync.core.timing import Crontab, Timing, moment
 from schedsync.planning.plan import Plan
 from schedsync.review.result import EnvironmentReview
 
@@ -206,30 +206,28 @@ def scope_text(plan: Plan) -> str:
     return f"set {plan.set}{environment}{commit}"
 
 
-def time_text(value: datetime | None) -> str:
-    """Write an instant in UTC, to the minute or to the second where it has some."""
-    if value is None:
-        return "an unknown time"
-    return f"{clock_text(value)} UTC"
+def time_text(value: datetime | None, now: datetime | None = None) -> str:
+    """Write an instant in UTC; without its year where it is near ``now``."""
+    return f"{moment(value, now=now)} UTC" if value is not None else "an unknown time"
 
 
-def edit_text(edit: Edit | None) -> str:
+def edit_text(edit: Edit | None, now: datetime | None = None) -> str:
     """Write who edited a row, and when."""
     if edit is None:
         return "by an unknown user (nothing in Django's admin log)"
-    return f"by {printable(edit.user)} at {time_text(edit.time)}"
+    return f"by {printable(edit.user)} at {time_text(edit.time, now)}"
 
 
-def held_text(held: Held) -> str:
+def held_text(held: Held, now: datetime | None = None) -> str:
     """Write who holds a schedule, and since when."""
     if held.by is None:
         return f"{printable(held.name)}: disabled since our last apply"
-    return f"{printable(held.name)}: disabled by {printable(held.by.user)} since {time_text(held.since)}"
+    return f"{printable(held.name)}: disabled by {printable(held.by.user)} since {time_text(held.since, now)}"
 
 
 def pause_text(pause: Paused, now: datetime) -> str:
     """Write who paused a schedule, why, and until when."""
-    until = f"until {time_text(pause.until)}" if pause.until else "until it is resumed"
+    until = f"until {time_text(pause.until, now)}" if pause.until else "until it is resumed"
     ended = ", its time is over" if pause.ended(now) else ""
     return f"{printable(pause.name)}: paused by {printable(pause.who)} {until}{ended}: {printable(pause.reason)}"
 

@@ -42,7 +42,7 @@ def create(name: str, line: int = 3, template: Template | None = None) -> Create
         fields=(FieldChange("task", None, "t"), FieldChange("timing", None, {"every": "1m"})),
         location=Location("s/a.yaml", line, 3),
         template=template,
-        consequences=(Consequence("first_run", "first run at 2026-11-23 10:01 UTC", NOW),),
+        consequences=(Consequence("first_run", "first run at Mon 23 Nov 10:01 UTC", NOW),),
     )
 
 
@@ -87,7 +87,7 @@ def test_a_plan_reads_from_top_to_bottom() -> None:
         "      → fires at once, for a slot of the past",
         "",
         "Held by a human, left alone; `schedsync resume NAME` releases:",
-        "  ! h: disabled by sam since 2026-11-23 10:00 UTC",
+        "  ! h: disabled by sam since Mon 23 Nov 2026 10:00 UTC",
         "",
         "Refused:",
         "  x empty_set: the files hold no schedule",
@@ -221,7 +221,7 @@ def test_markdown_says_what_is_held_paused_refused_and_found() -> None:
         "",
         "| change | schedule | what | what follows |",
         "|---|---|---|---|",
-        "| create | `c` | task `t`<br>timing `every 1m` | first run at 2026-11-23 10:01 UTC |",
+        "| create | `c` | task `t`<br>timing `every 1m` | first run at Mon 23 Nov 10:01 UTC |",
         "",
         "</details>",
         "",
@@ -231,7 +231,7 @@ def test_markdown_says_what_is_held_paused_refused_and_found() -> None:
         "",
         "**Paused:**",
         "",
-        "- `p: paused by who until 2026-11-23 10:00 UTC, its time is over: why`",
+        "- `p: paused by who until Mon 23 Nov 10:00 UTC, its time is over: why`",
         "",
         "- SS160 warning: `a:1:1: done`",
         "",
@@ -241,8 +241,8 @@ def test_markdown_says_what_is_held_paused_refused_and_found() -> None:
 
 
 def test_the_end_of_a_pause_is_told_to_the_second() -> None:
-    assert "until 2026-11-23 10:00 UTC;" in text.paused("p", NOW)
-    assert "until 2026-11-23 10:00:05 UTC;" in text.paused("p", NOW + timedelta(seconds=5))
+    assert "until Mon 23 Nov 2026 10:00 UTC;" in text.paused("p", NOW)
+    assert "until Mon 23 Nov 2026 10:00:05 UTC;" in text.paused("p", NOW + timedelta(seconds=5))
 
 
 def test_folding_takes_time_by_the_number_of_changes() -> None:

@@ -100,7 +100,7 @@ def test_hashed_timings_are_shown_as_they_are_written_with_each_minute(checkout:
     for said in (text, markdown, page):
         assert "sync-{tenant}: 102 schedules" in said
         assert "H/15 * * * * UTC" in said
-        assert "between 2026-11-23 10:01 UTC and 2026-11-23 10:15 UTC" in said
+        assert "between Mon 23 Nov 10:01 UTC and Mon 23 Nov 10:15 UTC" in said
     for minutes, name in timings.items():
         assert re.search(rf"`{re.escape(minutes)} UTC`: [^;|]*`{name}`", markdown)
         for said in (page, verbose):

@@ -74,10 +74,10 @@ def test_it_says_what_follows(changed: Checkout) -> None:
     }
 
     assert follows == {
-        "old": ["stops; its run at 2026-11-24 05:00 UTC will not happen"],
-        "fresh": ["first run at 2026-11-24 10:00 UTC", "runs once a day"],
+        "old": ["stops; its run at Tue 24 Nov 05:00 UTC will not happen"],
+        "fresh": ["first run at Tue 24 Nov 10:00 UTC", "runs once a day"],
         "nightly": [
-            "next run moves from 2026-11-24 02:00 UTC to 2026-11-23 10:02 UTC",
+            "next run moves from Tue 24 Nov 02:00 to Mon 23 Nov 10:02 UTC",
             "does not catch up on the run that it has missed (`edit_may_fire: false`)",
             "runs 720 times as often: 720 times a day instead of once a day (SS222)",
         ],
@@ -268,7 +268,7 @@ def test_one_of_many_is_found_to_collide(checkout: Checkout) -> None:
 
     assert said[-1] == {
         "code": "collides",
-        "message": "starts together with 11 others at 2026-11-24 02:00 UTC",
+        "message": "starts together with 11 others at Tue 24 Nov 02:00 UTC",
         "at": "2026-11-24T02:00:00Z",
     }
 
@@ -570,7 +570,7 @@ def test_a_refusal_that_the_configuration_lifts_is_shown_as_a_change(checkout: C
     checkout.schedules(BEFORE)
     checkout.commit()
     checkout.write("[safety]\nminimum_period = '1m'\nallowed_tasks = []\n" + entry("9990-01-01", 3), "schedsync.toml")
-    said, end = checkout.json(), "until 9990-01-02 00:00 UTC: the shop closes"
+    said, end = checkout.json(), "until Tue 2 Jan 9990 00:00 UTC: the shop closes"
 
     assert [(one["severity"], one["message"]) for one in said["findings"] if one["code"] == "SS168"] == [
         ("warning", "`[safety] allowed_tasks` changes from no limit to nothing"),

@@ -46,7 +46,7 @@ def test_an_entry_lifts_its_rule_and_the_plan_says_which_and_until_when(shop: Pr
     assert [(each["severity"], each["message"]) for each in document["findings"] if each["code"] == "SS170"] == [
         (
             "warning",
-            "`[[safety.allow]]` lifts `too_many_stops` up to 2 until 2026-11-24 00:00 UTC: the old shop closes; "
+            "`[[safety.allow]]` lifts `too_many_stops` up to 2 until Tue 24 Nov 2026 00:00 UTC: the old shop closes; "
             "without it, an apply would be refused: 2 stops are 33 % of 6 managed schedules, "
             "more than max_stop_percent = 30: job-4, job-5",
         )
@@ -124,6 +124,6 @@ def test_several_refusals_that_one_entry_lifts_are_one_line() -> None:
 
     assert left == ()
     assert [notice.message for notice in notices] == [
-        "`[[safety.allow]]` lifts `dual_writer` until 2027-01-01 00:00 UTC: r; "
+        "`[[safety.allow]]` lifts `dual_writer` until Fri 1 Jan 2027 00:00 UTC: r; "
         "without it, an apply would be refused: `a` is defined twice (and 2 more)"
     ]

@@ -301,7 +301,7 @@ def test_a_pause_outlasts_deploys_and_ends_by_itself(project: Project, clock: An
     done = project.command(*pause, "--settle", "0")
 
     assert (done.code, rows(project)["one"].enabled) == (0, False)
-    assert "until 2026-11-23 12:00 UTC; schedsync's own Beat ends it then. Stock Beat cannot" in done.out
+    assert "until Mon 23 Nov 2026 12:00 UTC; schedsync's own Beat ends it then. Stock Beat cannot" in done.out
     project.schedules(TWO.replace("30s", "31s"))
     assert project.apply().code == 0
     assert (rows(project)["one"].interval.every, rows(project)["one"].enabled) == (31, False)

@@ -27,7 +27,7 @@ SCHEDULES = """\
 ASSUMED = (
     "Assumed:\n"
     "  Beat runs all the time, and sends each run in its second; no run is overdue at the start\n"
-    "  the last runs are not known: intervals are counted from 2026-11-23 10:00 UTC\n"
+    "  the last runs are not known: intervals are counted from Mon 23 Nov 10:00 UTC\n"
 )
 
 
@@ -248,7 +248,7 @@ def test_rows_that_were_applied_run_as_the_files_say(applied: Project) -> None:
     snapshot(applied)
     said = compared(applied, "snapshot.json", code=0)
 
-    assert said["source"] == "the snapshot of 2026-11-23 10:00 UTC"
+    assert said["source"] == "the snapshot of Mon 23 Nov 2026 10:00 UTC"
     assert said["runs"] == {"files": 86_434, "source": 86_434, "differing": 0}
     assert said["assumptions"][1] == "1 of 1 intervals are counted from the last runs that the snapshot knows"
 
