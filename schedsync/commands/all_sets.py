@@ -162,7 +162,7 @@ def _why(result: _Result[T]) -> list[str]:
     if isinstance(error, InvalidSet):
         lines += [_finding_line(finding) for finding in error.findings]
     if isinstance(error, Refused):
-        lines += [f"{refusal.message}; way out: {refusal.override}" for refusal in error.refusals]
+        lines += [f"{refusal.message}; hint: {refusal.override}" for refusal in error.refusals]
     return lines
 
 

@@ -18,6 +18,7 @@ from schedsync.errors import Failed, InvalidSet, Refused, SchedsyncError, WrongU
 from schedsync.planning.converter import finding_document, refusal_document
 from schedsync.render import json_, text
 from schedsync.render.paint import Paint, plain
+from schedsync.render.plan_sections import refusals
 from schedsync.render.words import printable
 
 T = TypeVar("T")
@@ -32,7 +33,11 @@ def paint(stream: Any) -> Paint:
     """Return the function that colours text for a stream; it does nothing without a terminal, or with NO_COLOR."""
     if os.environ.get("NO_COLOR") or not is_terminal(stream):
         return plain
-    return lambda words, style: click.style(words, bold=True) if style == "bold" else click.style(words, fg=style)
+    return _styled
+
+
+def _styled(words: str, style: str) -> str:
+    return click.style(words, **{style: True}) if style in ("bold", "dim") else click.style(words, fg=style)
 
 
 def show(render: Callable[[Paint], str], out: Path | None = None) -> None:
@@ -132,7 +137,8 @@ def report(error: SchedsyncError, format_: str) -> None:
     if isinstance(error, InvalidSet):
         say(text.findings(error.findings, paint(sys.stderr)))
     if isinstance(error, Refused):
-        say("\n".join(text.refusals(error.refusals, paint(sys.stderr))).lstrip())
+        say("\n".join(refusals(error.refusals, paint(sys.stderr))))
+        return
     say(f"error: {printable(error.message)}")
     if error.hint:
         say(f"  hint: {printable(error.hint)}")

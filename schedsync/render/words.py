@@ -140,17 +140,21 @@ def summary_text(plan: Plan) -> str:
 
 def review_summary_text(review: EnvironmentReview) -> str:
     """Write the counts of a review in one environment as one phrase."""
-    summary, schedules = summary_text(review.plan), sum(review.broken_files)
-    if review.is_complete:
-        return summary
+    summary = summary_text(review.plan)
     # What was not compared may change all the same.
-    parts = [summary.replace("no changes", "no known changes", 1)]
+    known = summary if review.is_complete else summary.replace("no changes", "no known changes", 1)
+    return "; ".join([known, *not_compared_texts(review)])
+
+
+def not_compared_texts(review: EnvironmentReview) -> Sequence[str]:
+    """Write how much of a review was not compared."""
+    parts, schedules = [], sum(review.broken_files)
     if review.not_compared:
         parts.append(f"{counted(review.not_compared, 'definition')} not compared")
     if review.broken_files:
         what = counted(schedules, "schedule") if schedules else counted(len(review.broken_files), "file")
         parts.append(f"{what} not compared")
-    return "; ".join(parts)
+    return parts
 
 
 def stops_of(plan: Plan) -> int:

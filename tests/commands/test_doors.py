@@ -34,7 +34,7 @@ def test_the_management_command_writes_to_the_streams_it_is_given(project: Proje
     out, err = io.StringIO(), io.StringIO()
     words = ["schedules", "--database", project.using]
     call_command("schedsync", "apply", *words, "--yes", "--settle", "0", stdout=out, stderr=err)
-    assert "Applied: 1 created" in out.getvalue()
+    assert ": 1 created" in out.getvalue()
     project.schedules(ONE.replace("1m", "2m"))
     with pytest.raises(SystemExit) as caught:
         call_command("schedsync", "plan", *words, "--exit-code", stdout=out, stderr=err)

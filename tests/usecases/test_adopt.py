@@ -74,7 +74,7 @@ def test_a_row_moves_to_the_set_that_names_its_holder(two_sets: Project, where: 
     assert (done.code, PeriodicTask.objects.get(name="one").pk) == (0, before)
     assert ledger() == {"one": "other", "mine": "default"}
     assert (theirs.code, "set `other` manages it" in theirs.err) == (3, True)
-    assert "way out: remove it from these files; or take it over: --adopt-from 'other'" in theirs.err
+    assert "→ remove it from these files; or take it over: --adopt-from 'other'" in theirs.err
     two_sets.schedules("  mine: {task: t.mine, every: 1h}\n")
     assert two_sets.plan("--exit-code").code == 0
     assert PeriodicTask.objects.get(name="one").task == "t.other"
@@ -139,7 +139,7 @@ def test_a_released_row_stays_and_is_managed_by_nobody(project: Project) -> None
     assert "Refused" not in plan.out
     assert "stops" not in plan.out
     assert list(problems(json.loads(saved.out), PLAN)) == []
-    assert (done.code, "Applied: 1 no longer managed" in done.out, "confirmed" in done.out) == (0, True, False)
+    assert (done.code, ": 1 no longer managed" in done.out, "confirmed" in done.out) == (0, True, False)
     assert PeriodicTask.objects.filter(name="one").values().get() == before
     assert ledger() == {"two": "default"}
     assert json.loads(SyncRun.objects.latest("at").summary) == {"release": 1}

@@ -112,7 +112,7 @@ def test_each_difference_has_its_cause(project: Project) -> None:
     project.schedules("  a: {task: t, every: 2m}\n  b: {task: t, every: 1m}\n  c: {task: t, every: 1m, queue: here}\n")
 
     assert kinds(project) == [("update", "a", "files"), ("update", "b", "drift"), ("update", "c", "both")]
-    assert "queue         none became elsewhere" in project.drift().out
+    assert "queue   Git: none   now: elsewhere" in project.drift().out
 
 
 def test_a_row_that_somebody_deleted_is_drift_and_made_again(project: Project) -> None:
@@ -205,7 +205,7 @@ def test_a_name_that_nobody_manages_is_refused_until_it_is_adopted(project: Proj
 
     assert refused.code == 3
     assert "a row `one` exists already, and no set manages it" in refused.err
-    assert "way out: --adopt 'one', or `adopt: true` in the file" in refused.err
+    assert "→ --adopt 'one', or `adopt: true` in the file" in refused.err
     assert list(rows(project)) == ["one"]
     assert project.apply("--adopt", "one").code == 0
     assert rows(project)["one"].pk == before
@@ -399,8 +399,8 @@ def test_more_stops_than_allowed_are_refused_and_say_how_to_go_on(project: Proje
     refused = project.apply()
 
     assert refused.code == 3
-    assert "2 stops are 33 % of 6 managed schedules, more than max_stop_percent = 30" in refused.err
-    assert "way out: --allow-stops 2, or announce the deletes under `removed`" in refused.err
+    assert "2 schedules would stop, 33 % of 6 managed; 30 % may (max_stop_percent)" in refused.err
+    assert "→ name deleted ones under `removed`, or allow it once: --allow-stops 2, or in Git" in refused.err
     assert project.plan().code == 3
     assert project.apply("--allow-stops", "1").code == 3
     project.write("version: 1\nremoved: [job-4, job-5]\n", "schedules/removed.yaml")
