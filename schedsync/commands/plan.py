@@ -70,7 +70,7 @@ def plan(
 ) -> int:
     """Compare the files below PATH with the database, and show every change and its consequences.
 
-    Nothing is written. A change that a safety rule refuses is shown with the way out; `plan` then exits 3, as `apply`
+    Nothing is written. A change that a safety rule refuses is shown with a hint; `plan` then exits 3, as `apply`
     does. With --against the plan compares with a snapshot, and needs neither Django nor credentials. With --all each
     set below PATH is planned.
     """

@@ -40,7 +40,7 @@ def test_the_management_command_writes_to_the_streams_it_is_given(project: Proje
         call_command("schedsync", "plan", *words, "--exit-code", stdout=out, stderr=err)
 
     assert caught.value.code == 2
-    assert "1 to update" in out.getvalue()
+    assert "~1 update" in out.getvalue()
 
 
 def test_an_apply_without_a_terminal_needs_yes(project: Project) -> None:

@@ -166,8 +166,8 @@ def test_a_release_migrates_applies_and_starts_and_goes_back(manifest: str, imag
     back = old.release(manifest)
 
     assert [code for code, _ in done] == [0] * len(commands), done
-    assert "1 to create" in "".join(output for _, output in done)
-    assert ("1 to update" in back, "SS162" in back) == (True, False)
+    assert "+1 create" in "".join(output for _, output in done)
+    assert ("~1 update" in back, "SS162" in back) == (True, False)
     assert old.shell(ROW) == "2"
     assert old.shell(RUNS) == f"{(environment, new.commit)} {(environment, old.commit)}"
 

@@ -262,7 +262,7 @@ def test_a_held_schedule_is_left_alone_until_it_is_released(project: Project) ->
     PeriodicTask.objects.filter(name="one").update(enabled=False, last_run_at=None)
     drift = project.drift()
 
-    assert (drift.code, "Held by a human" in drift.out, "one: disabled since" in drift.out) == (2, True, True)
+    assert (drift.code, "HELD  disabled by a human" in drift.out, "one: disabled since" in drift.out) == (2, True, True)
     project.schedules("  one: {task: t.one, every: 40s}\n  two: {task: t.two, crontab: '0 2 * * *'}\n")
     assert project.apply().code == 0
     assert (rows(project)["one"].interval.every, rows(project)["one"].enabled) == (40, False)

@@ -237,7 +237,7 @@ def test_a_review_of_many_schedules_of_one_timing_looks_at_the_timing_once(
     repository(tmp_path, {"schedules/a.yaml": f"{HEAD}{schedules}"})
     done = run(("review",), tmp_path, database)
 
-    assert (done.returncode, "10,000 to create" in done.stdout) == (0, True), done.stderr
+    assert (done.returncode, "+10,000 create" in done.stdout) == (0, True), done.stderr
 
 
 def tree_of(repo: git.Repo, entries: list[tuple[str, str, str]]) -> str:

@@ -43,7 +43,7 @@ def test_uncommitted_changes_are_refused_where_an_environment_is_chosen(checkout
     run = SyncRun.objects.latest("at")
 
     assert f"at {head[:12]} + uncommitted changes" in plan.out
-    assert f"dirty_files: 1 file differs from commit {head[:12]}: schedules/shop.yaml" in refused.err
+    assert f"  1 file differs from commit {head[:12]}: schedules/shop.yaml" in refused.err
     assert (refused.code, "--allow-dirty" in refused.err) == (3, True)
     assert (said["dirty"], list(problems(said, PLAN))) == (True, [])
     assert (allowed.code, "SS178 warning: 1 file differs" in allowed.out) == (0, True)

@@ -275,7 +275,7 @@ def test_no_entry_in_git_takes_the_set_of_another_directory(project: Project) ->
     shutil.rmtree(project.root / "b")
 
     assert (refused.code, kept) == (3, ["b1"])
-    assert "x set_in_two_places: set `b` was last applied from `b/schedules`, whose configuration still" in refused.err
+    assert "  set `b` was last applied from `b/schedules`, whose configuration still" in refused.err
     assert list(problems(document, PLAN)) == []
     assert project.apply().code == 0
     assert names(project.using) == ["good"]

@@ -99,7 +99,7 @@ def test_the_limits_for_stops_hold_for_tenants(project: Project) -> None:
     TENANTS[:] = [1]
     done = project.apply()
 
-    assert (done.code, "x too_many_stops: " in done.err) == (3, True), done.err
+    assert (done.code, "  too_many_stops\n" in done.err) == (3, True), done.err
     assert len(names(project.using)) == 10
 
 
