@@ -188,7 +188,7 @@ def _summary(group: Group) -> Iterator[str]:
     if people := _people(group):
         said.append(people)
     if said:
-        yield f"{_INDENT}{_in_line(' · '.join(said))}"
+        yield f"{_INDENT}{_at_line_start(' · '.join(said))}"
 
 
 def _people(group: Group) -> str:
@@ -267,6 +267,9 @@ def in_lines(words: Sequence[str], indent: str) -> Iterator[str]:
 
 
 def _in_line(word: str) -> str:
-    """Return a word as it may begin a line: GitHub's runner takes two colons there for a command."""
-    text = printable(word)
+    return _at_line_start(printable(word))
+
+
+def _at_line_start(text: str) -> str:
+    """Return text as it may begin a line: GitHub's runner takes two colons there for a command."""
     return text.replace(":", "\\u003a", 1) if text.lstrip().startswith("::") else text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from schedsync.core.change import Change, Consequence
@@ -64,7 +64,7 @@ def effects_of(
             yield _effect(code, message, all_of_them, size, environments)
         else:
             for message, concerned in by_message.items():
-                yield replace(_effect(code, message, concerned, size, environments), consequence=concerned[0][2])
+                yield _effect(code, message, concerned, size, environments, concerned[0][2])
 
 
 def _moved_alike(concerned: Sequence[_Concerned]) -> str:
@@ -100,10 +100,11 @@ def _effect(
     concerned: Sequence[_Concerned],
     size: int,
     environments: Sequence[str],
+    consequence: Consequence | None = None,
 ) -> Effect:
     names = tuple(dict.fromkeys(name for _, name, _ in concerned))
     where = list(dict.fromkeys(environment for environment, *_ in concerned if environment))
     scope = [f"{len(names):,} of {size:,}"] if len(names) < size else []
     if len(where) < len(environments):
         scope.append(f"in {', '.join(where)}")
-    return Effect(code, message, ", ".join(scope), names if code in ALARMING and len(names) < size else ())
+    return Effect(code, message, ", ".join(scope), names if code in ALARMING and len(names) < size else (), consequence)

@@ -57,9 +57,9 @@ def printable(text: str) -> str:
 
     So is what GitHub's runner takes for a command wherever it stands in a line of a log.
     """
-    if not (text.isascii() and text.isprintable()):
+    if not text.isprintable():
         text = "".join(_visible(character) for character in text)
-    return RUNNER.sub("#\\\\u0023", text)
+    return RUNNER.sub("#\\\\u0023", text) if "##" in text else text
 
 
 def _visible(character: str) -> str:
