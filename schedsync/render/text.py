@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from schedsync.core.change import Change
-from schedsync.core.finding import Finding
 from schedsync.core.names import first_names
 from schedsync.core.refusal import Refusal
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
-from schedsync.render.change_lines import change_lines, drift_lines, name_lines
+from schedsync.render.change_lines import change_lines, drift_lines
+from schedsync.render.findings import findings
 from schedsync.render.folding import FOLD_FROM, groups, groups_across, in_order_of_danger
 from schedsync.render.paint import Paint, plain
 from schedsync.render.words import (
@@ -19,7 +19,6 @@ from schedsync.render.words import (
     counted,
     drift_text,
     environments_text,
-    finding_text,
     held_text,
     pause_text,
     printable,
@@ -33,28 +32,6 @@ from schedsync.review.result import Review
 
 #: What the workers do not know yet heads a plan.
 _HEADING = "SS219"
-
-
-def findings(found: Iterable[Finding], paint: Paint = plain, *, verbose: bool = False) -> str:
-    """Write findings as ``path:line:col: CODE message``, with their hints below; ``verbose`` lists all names too."""
-    lines: list[str] = []
-    for finding in found:
-        lines += [*_finding(finding, paint), *(name_lines(finding) if verbose else ())]
-    return "\n".join(lines)
-
-
-def _finding(finding: Finding, paint: Paint, mark: str = "") -> Iterator[str]:
-    place = f"{_at_line_start(printable(str(finding.location)))}: " if finding.location else ""
-    word = "" if finding.severity == "error" else f"{finding.severity}: "
-    style = {"error": "red", "warning": "yellow", "info": "blue"}[finding.severity]
-    yield f"{place}{paint(finding.code, style)} {word}{finding_text(finding)}{mark}"
-    if finding.hint:
-        yield f"  hint: {printable(finding.hint)}"
-
-
-def _at_line_start(path: str) -> str:
-    """Return a path as it may begin a line: GitHub's runner takes two colons there for a command."""
-    return f"./{path}" if path.lstrip().startswith("::") else path
 
 
 def plan(value: Plan, paint: Paint = plain, *, verbose: bool = False) -> str:
@@ -137,10 +114,7 @@ def _review_findings(value: Review, paint: Paint, *, verbose: bool) -> Iterator[
     if shown:
         before = f", {counted(len(shown) - new, 'error')} from before" if len(shown) > new else ""
         yield from ("", paint(f"{counted(new, 'new finding')}{before}:", "bold"))
-        for one in shown:
-            yield from _finding(one, paint, " (new)" if one in value.new else "")
-            if verbose:
-                yield from name_lines(one)
+        yield findings(shown, paint, verbose=verbose, mark=lambda each: " (new)" if each in value.new else "")
     if rest := len(value.findings) - len(shown):
         yield from (
             "",

@@ -105,7 +105,7 @@ def test_a_set_with_errors_is_neither_planned_nor_applied(project: Project) -> N
 
     answer = json.loads(planned.out)
     assert (planned.code, answer["failure_reason"], answer["findings"][0]["code"]) == (1, "invalid", "SS133")
-    assert (applied.code, "schedules/shop.yaml:3:25: SS133" in applied.err) == (1, True)
+    assert (applied.code, "schedules/shop.yaml:3:25: error  SS133" in applied.err) == (1, True)
 
 
 def test_strict_lets_warnings_fail(files: Project) -> None:
@@ -184,13 +184,13 @@ def test_the_example_of_the_format_s_page_is_right(files: Project) -> None:
     done = files.validate()
 
     assert done.code == 0
-    assert [line for line in done.out.splitlines() if not line.startswith("  ") and "SS202 info" not in line] == []
+    assert [line for line in done.out.splitlines() if not line.startswith("  ") and "info  SS202  " not in line] == []
 
 
 def test_our_own_schedules_are_right(files: Project) -> None:
     done = files.command("validate", str(ROOT / "schedules"))
 
-    assert (done.code, done.out, done.err) == (0, "", "9 schedules in 2 files, no errors\n")
+    assert (done.code, done.out, done.err) == (0, "", "No findings · 9 schedules in 2 files\n")
 
 
 def test_git_tells_where_the_files_come_from_and_old_commits_are_refused(project: Project) -> None:
@@ -306,7 +306,7 @@ def test_whoever_reads_our_output_may_stop_reading(files: Project) -> None:
     command = f"{sys.executable} -m schedsync validate | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
 
-    assert done.stdout.startswith("schedules/shop.yaml:3:24: SS133")
+    assert done.stdout.startswith("schedules/shop.yaml:3:24: error  SS133")
     assert "Traceback" not in done.stderr
 
 

@@ -255,7 +255,7 @@ def test_a_comment_that_ignores_no_rule_is_named(files: Project) -> None:
     files.schedules("  a: {task: t, every: 1h}  # schedsync: ignore[SS999, SS101, SS20]\n")
     done = files.validate()
 
-    assert [line.split(" warning: ")[1] for line in done.out.splitlines() if "SS112" in line] == [
+    assert [line.split("  SS112  ")[1] for line in done.out.splitlines() if "SS112" in line] == [
         "no rule `SS101` to ignore", "no rule `SS20` to ignore", "no rule `SS999` to ignore",
     ]  # fmt: skip
 
