@@ -35,7 +35,7 @@ report:
   task: shop.tasks.report
   crontab: "0 4 * * *"
   enabled: false
-  disabled_reason: until the new warehouse is there
+  disabled_reason: until the warehouse opens
 """,
     each=_each,
 )

@@ -104,13 +104,13 @@ def test_the_documented_package_does_what_its_page_says(tmp_path: Path) -> None:
 
     assert f"$ schedsync validate\n{run('validate')}" == blocks("console")[1]
     page = run("rules", "ACME001")
-    assert page.startswith("# ACME001: runbook\n\nA schedule of team `data` without a runbook. Severity: warning.\n")
-    assert "This rule is from the package acme-rules 1.0.\n" in page
+    assert page.startswith("ACME001  runbook  warning\nA schedule of team `data` without a runbook.\n")
+    assert "\nFrom the package acme-rules 1.0.\n" in page
     assert run("rules").splitlines()[-1].split() == (
         [
             "ACME001",
-            "warning",
             "runbook",
+            "warning",
             "a",
             "schedule",
             "of",
