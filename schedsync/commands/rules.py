@@ -26,8 +26,8 @@ from schedsync.render.paint import Paint
 def rules(code: str | None, format_: str) -> int:
     """List the rules that `validate` and `review` check, or explain the rule CODE with examples.
 
-    `[lint]` in schedsync.toml turns rules on and off and sets their severities. The comment `# schedsync: ignore[SS206]`
-    at the end of a line turns a rule off for that line.
+    `[lint]` in schedsync.toml turns rules on and off, and sets their severities. To turn a rule off for one line, end
+    the line with the comment `# schedsync: ignore[SS206]`.
     """
     known, problems = all_rules(), package_rules().problems
     for problem in problems:

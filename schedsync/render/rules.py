@@ -14,7 +14,7 @@ _STYLES = {"error": "red", "warning": "yellow", "info": "cyan", "off": "dim"}
 _NARROW = 40
 _LABEL = 11
 _NEEDS_APPLICATION = (
-    "Compares with the application: give it a snapshot with --against. For queues the configuration is enough."
+    "Compares with the application: needs `--against FILE`, a snapshot. For queues the configuration is enough."
 )
 
 

@@ -54,7 +54,9 @@ def test_a_good_example_offends_no_other_rule(files: Project, code: str) -> None
 def test_a_rule_has_its_page(code: str) -> None:
     page = PAGES / f"{code}.md"
 
-    assert page.read_text() == "\n".join(explained(RULES[code])) + "\n", f"schedsync rules {code} --format markdown > {page}"
+    assert page.read_text() == "\n".join(explained(RULES[code])) + "\n", (
+        f"schedsync rules {code} --format markdown > {page}"
+    )
     assert CODES[code] == RULES[code].summary
 
 

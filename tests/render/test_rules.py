@@ -39,7 +39,11 @@ def test_a_rule_says_what_it_finds_and_what_it_passes() -> None:
 
 def test_a_rule_says_when_it_is_checked() -> None:
     assert rule(RULES["SS215"]).splitlines()[2] == 'Off by default: extend_select = ["SS215"] under [lint] turns it on.'
-    assert rule(RULES["SS219"]).splitlines()[2].startswith("Compares with the application: give it a snapshot")
+    assert (
+        rule(RULES["SS219"])
+        .splitlines()[2]
+        .startswith("Compares with the application: needs `--against FILE`, a snapshot.")
+    )
     assert rule(replace(RULES["SS201"], package="acme 1.0")).splitlines()[2] == "From the package acme 1.0."
 
 
