@@ -175,7 +175,7 @@ def _why(result: _Result[T]) -> list[str]:
 
 def _finding_line(finding: Finding) -> str:
     place = f"{finding.location}: " if finding.location else ""
-    return f"{place}{finding.code} {finding.severity}: {finding_text(finding)}"
+    return f"{place}{finding.severity}  {finding.code}  {finding_text(finding)}"
 
 
 def _combined(results: Sequence[_Result[T]], output: Output[T], format_: str) -> str:

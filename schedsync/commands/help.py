@@ -16,8 +16,6 @@ WHERE = "Where"
 LIFT = "Lift a rule for this call"
 OUTPUT = "Output"
 _HEADINGS = (GENERAL, WHERE, OUTPUT, LIFT)
-#: What click adds to the text of an option.
-_EXTRA = re.compile(r"  \[(?:(required)|default: ([^\]]*))\]\Z")
 #: A word of a command line, or an option and the word after it.
 _WORDS = re.compile(r"(?:--?[a-z-]+ (?!-))?(?:'[^']*'|\S+)")
 
@@ -32,9 +30,12 @@ class Option(click.Option):
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return the option and its text, with the default as a sentence."""
         record = super().get_help_record(ctx)
-        if record is None or (extra := _EXTRA.search(record[1])) is None:
+        if record is None or not record[1].endswith("]"):
             return record
-        return record[0], f"{record[1][: extra.start()]} {'Required.' if extra[1] else f'Default: {extra[2]}.'}"
+        text, _, extra = record[1][:-1].rpartition("  [")
+        if extra == "required":
+            return record[0], f"{text} Required."
+        return (record[0], f"{text} Default: {extra[9:]}.") if extra.startswith("default: ") else record
 
 
 class Verb(click.Command):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import click
 
 from schedsync.commands.options import format_option, verb
-from schedsync.commands.output import show
+from schedsync.commands.output import paint, say, show
 from schedsync.commands.terminal import columns, is_terminal
 from schedsync.core.finding import did_you_mean
 from schedsync.errors import WrongUsage
@@ -17,6 +17,7 @@ from schedsync.lint.packages import package_rules
 from schedsync.lint.rule import Rule
 from schedsync.render import json_
 from schedsync.render import rules as text
+from schedsync.render.findings import findings
 from schedsync.render.paint import Paint
 
 
@@ -30,8 +31,8 @@ def rules(code: str | None, format_: str) -> int:
     the line with the comment `# schedsync: ignore[SS206]`.
     """
     known, problems = all_rules(), package_rules().problems
-    for problem in problems:
-        click.echo(f"{problem.severity}: {problem.message}", err=True)
+    if problems:
+        say(findings(problems, paint(sys.stderr)))
     if code is not None and code.upper() not in known:
         raise WrongUsage(f"no rule `{code}`", hint=did_you_mean(code.upper(), known) or "`schedsync rules` lists them")
     chosen = list(known.values()) if code is None else [known[code.upper()]]

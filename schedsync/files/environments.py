@@ -70,11 +70,11 @@ def part_of(document: Document, environment: str | None) -> Part:
     invalid = list(document.misshapen)
     try:
         schedules += _schedules(document, environment, findings.add, unexpanded, invalid)
-    except Halt:
+    except (Halt, TooLarge) as error:
         schedules = []
-    except TooLarge:
-        schedules = []
-        findings.found.append(text_finding(document.path))
+        invalid = [*document.misshapen, *(name for name, _, _ in document.schedules)]
+        if isinstance(error, TooLarge):
+            findings.found.append(text_finding(document.path))
     removed = list(_removed(document))
     return Part(
         tuple(schedules),

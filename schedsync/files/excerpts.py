@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from schedsync.core.finding import Finding
-from schedsync.core.secrets import is_secret_key, is_secret_value
+from schedsync.core.secrets import is_secret_flag, is_secret_key, is_secret_value
 from schedsync.files.discover import is_source
 from schedsync.files.line_breaks import each_line
 from schedsync.files.yaml import MAX_BYTES
@@ -24,6 +24,8 @@ _MOST_SHOWN, _MOST_ABOVE = 50, 20_000
 _ARGUMENTS = frozenset({"args", "kwargs", "headers"})
 #: A line begins with one of these if a key and its value are in different lines.
 _APART = (":", "?")
+#: An option of a command, in a list of words.
+_FLAG = re.compile(r"(?<![\w-])--?[\w-]{1,80}")
 _KEY = re.compile(r"(?<![\w-])([\w-]{1,80})[\"']?\s{0,8}[:=]")
 
 
@@ -69,9 +71,9 @@ def may_hold_secret(lines: Sequence[str], index: int) -> bool:
     before = next((line for line in reversed(lines[:index]) if line.strip()), "")
     if index > _MOST_ABOVE or lines[index].lstrip().startswith(_APART) or before.lstrip().startswith(_APART):
         return True
-    return is_secret_value(lines[index]) or any(
-        name in _ARGUMENTS or is_secret_key(name) for name in _keys_at(lines, index)
-    )
+    if is_secret_value(lines[index]) or any(map(is_secret_flag, _FLAG.findall(f"{before} {lines[index]}"))):
+        return True
+    return any(name in _ARGUMENTS or is_secret_key(name) for name in _keys_at(lines, index))
 
 
 def _keys_at(lines: Sequence[str], index: int) -> Collection[str]:

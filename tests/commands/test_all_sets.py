@@ -53,7 +53,7 @@ def test_validate_checks_every_set(monorepo: Project) -> None:
     done = monorepo.command("validate", "--all", "--format", "json")
     said = json.loads(done.out)
 
-    assert (done.code, done.err) == (1, "1 error · 2 schedules in 3 files\n")
+    assert (done.code, done.err) == (1, "1 error · 3 schedules in 3 files\n")
     assert [(one["directory"], one["files"], one["schedules"], one["failure_reason"]) for one in said["sets"]] == [
         ("services/mail", 2, 1, "invalid"), ("services/shop", 1, 1, None),
     ]  # fmt: skip
@@ -93,7 +93,7 @@ def test_a_set_with_a_bad_configuration_hides_no_other(monorepo: Project, words:
     assert done.code == 1
     assert done.out.startswith("services/shop/schedules/jobs.yaml:2:")
     assert "== services/mail ==\nerror: services/mail/pyproject.toml: unknown key `sett`\n" in done.err
-    assert done.err.splitlines()[-1] == "1 error · 0 schedules in 1 file; 1 set could not be checked"
+    assert done.err.splitlines()[-1] == "1 error · 1 schedule in 1 file; 1 set could not be checked"
     assert 'failures="2"' in Path("junit.xml").read_text()
     assert "file=services/mail/pyproject.toml" in Path("log").read_text()
     assert [(one["directory"], one["failure_reason"]) for one in said["sets"]] == [

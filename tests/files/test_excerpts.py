@@ -32,6 +32,7 @@ def shown(path: Path, *lines: int) -> list[str | None]:
         "note: ghp_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
         "kwargs: {customer: 5}",
         "args: [5]",
+        'x-words: [login, "--password", "hunter22"]',
         "headers: {a: b}",
     ],
 )
@@ -47,6 +48,7 @@ def test_a_line_with_arguments_or_with_a_secret_is_not_shown(line: str) -> None:
         "args:\n- 5",
         "a:\n  args:\n  - --password\n  - hunter22",
         "password:\n  - hunter22",
+        "x-words: &words\n  - --password\n  - hunter22",
         "password: |\n  hunter22",
         "x: {password:\nhunter22}",
         "{\n password:\n hunter22",
