@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from schedsync.commands.options import WHERE, FileOptions, environment_option, gather, option, path_argument
+from schedsync.commands.help import WHERE
+from schedsync.commands.options import FileOptions, environment_option, gather, option, path_argument
 from schedsync.commands.output import failure_json, report, say, show, write
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
@@ -31,7 +32,13 @@ set_options = gather(
     FileOptions,
     path_argument,
     environment_option,
-    option("--all", "all_sets", heading=WHERE, is_flag=True, help="Each set below PATH that has a schedsync.toml."),
+    option(
+        "--all",
+        "all_sets",
+        heading=WHERE,
+        is_flag=True,
+        help="Do this for each set below PATH that has a schedsync.toml.",
+    ),
     without=("directory",),
 )
 #: The exit codes of single sets; the first of them that occurs is the exit code of all.
@@ -168,7 +175,7 @@ def _why(result: _Result[T]) -> list[str]:
 
 def _finding_line(finding: Finding) -> str:
     place = f"{finding.location}: " if finding.location else ""
-    return f"{place}{finding.code} {finding.severity}: {finding_text(finding)}"
+    return f"{place}{finding.severity}  {finding.code}  {finding_text(finding)}"
 
 
 def _combined(results: Sequence[_Result[T]], output: Output[T], format_: str) -> str:

@@ -127,7 +127,7 @@ _RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
     option(
         "--wait",
         is_flag=True,
-        help="Return when every running Beat of schedsync has loaded the change; exit 6 if one has not.",
+        help="Wait until every running Beat of schedsync has loaded the change; exit 6 if one has not in time.",
     ),
     option(
         "--timeout",

@@ -16,7 +16,8 @@ import click
 from schedsync.commands.terminal import is_terminal, wrapped
 from schedsync.errors import Failed, InvalidSet, Refused, SchedsyncError, WrongUsage
 from schedsync.planning.converter import finding_document, refusal_document
-from schedsync.render import json_, text
+from schedsync.render import json_
+from schedsync.render.findings import findings
 from schedsync.render.paint import Paint, plain
 from schedsync.render.plan_sections import refusals
 from schedsync.render.words import printable
@@ -29,15 +30,15 @@ def say(message: str) -> None:
     click.echo(wrapped(message, sys.stderr), err=True)
 
 
+#: The styles that are no colours.
+_STYLES: Mapping[str, dict[str, Any]] = {"bold": {"bold": True}, "dim": {"dim": True}}
+
+
 def paint(stream: Any) -> Paint:
     """Return the function that colours text for a stream; it does nothing without a terminal, or with NO_COLOR."""
     if os.environ.get("NO_COLOR") or not is_terminal(stream):
         return plain
-    return _styled
-
-
-def _styled(words: str, style: str) -> str:
-    return click.style(words, **{style: True}) if style in ("bold", "dim") else click.style(words, fg=style)
+    return lambda words, style: click.style(words, **_STYLES.get(style, {"fg": style}))
 
 
 def show(render: Callable[[Paint], str], out: Path | None = None) -> None:
@@ -135,7 +136,7 @@ def report(error: SchedsyncError, format_: str) -> None:
         click.echo(failure_json(error))
         return
     if isinstance(error, InvalidSet):
-        say(text.findings(error.findings, paint(sys.stderr)))
+        say(findings(error.findings, paint(sys.stderr)))
     if isinstance(error, Refused):
         say("\n".join(refusals(error.refusals, paint(sys.stderr))))
         return

@@ -12,8 +12,8 @@ import click
 from schedsync.commands.all_sets import Output, Together, for_each_set, set_options, sets_to_run
 from schedsync.commands.django import target, target_without_database
 from schedsync.commands.documents import load_snapshot, save_plan
+from schedsync.commands.help import OUTPUT
 from schedsync.commands.options import (
-    OUTPUT,
     DatabaseOptions,
     FileOptions,
     LiftedRules,

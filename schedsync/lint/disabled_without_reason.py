@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from schedsync.core.finding import nearest
 from schedsync.core.schedule import Schedule
 from schedsync.lint.rule import Context, Found, Rule
 
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
-    if not schedule.spec.enabled and not schedule.people.disabled_reason:
+    if schedule.spec.enabled or schedule.people.disabled_reason:
+        return
+    # A misspelt key is an error already.
+    if not any(nearest(key, ("disabled_reason",)) for key in schedule.positions):
         yield Found(schedule, "disabled without a reason", "enabled", "add `disabled_reason: …`")
 
 
@@ -31,7 +35,7 @@ report:
   task: shop.tasks.report
   crontab: "0 4 * * *"
   enabled: false
-  disabled_reason: until the new warehouse is there
+  disabled_reason: until the warehouse opens
 """,
     each=_each,
 )

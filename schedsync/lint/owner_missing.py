@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from schedsync.core.finding import nearest
 from schedsync.core.schedule import Schedule
 from schedsync.lint.rule import Context, Found, Rule
 
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
-    if not schedule.people.owner:
+    # A misspelt key is an error already.
+    if not schedule.people.owner and not any(nearest(key, ("owner",)) for key in schedule.positions):
         yield Found(schedule, "no `owner`", None, "name the team to ask when it fails")
 
 

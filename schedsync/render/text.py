@@ -1,16 +1,16 @@
-"""Findings, plans and reviews as text for a terminal; readable without colour."""
+"""Plans and reviews as text for a terminal; readable without colour."""
 
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timezone
 
 from schedsync.core.change import Change
-from schedsync.core.finding import Finding
 from schedsync.planning.plan import Plan
 from schedsync.render.alarms import headline
-from schedsync.render.change_lines import View, name_lines
+from schedsync.render.change_lines import View
+from schedsync.render.findings import findings
 from schedsync.render.folding import FOLD_FROM, Group, groups, groups_across
 from schedsync.render.paint import Paint, plain
 from schedsync.render.plan_sections import (
@@ -25,7 +25,6 @@ from schedsync.render.plan_sections import (
 from schedsync.render.words import (
     counted,
     environments_text,
-    finding_text,
     not_compared_texts,
     printable,
     side_text,
@@ -34,29 +33,9 @@ from schedsync.review.result import Review
 
 #: What the workers do not know yet heads a plan.
 _HEADING = "SS219"
+#: A refusal as a finding.
+_REFUSED = "SS164"
 _NEVER = datetime.min.replace(tzinfo=timezone.utc)
-
-
-def findings(found: Iterable[Finding], paint: Paint = plain, *, verbose: bool = False) -> str:
-    """Write findings as ``path:line:col: CODE message``, with their hints below; ``verbose`` lists all names too."""
-    lines: list[str] = []
-    for finding in found:
-        lines += [*_finding(finding, paint), *(name_lines(finding) if verbose else ())]
-    return "\n".join(lines)
-
-
-def _finding(finding: Finding, paint: Paint, mark: str = "") -> Iterator[str]:
-    place = f"{_at_line_start(printable(str(finding.location)))}: " if finding.location else ""
-    word = "" if finding.severity == "error" else f"{finding.severity}: "
-    style = {"error": "red", "warning": "yellow", "info": "blue"}[finding.severity]
-    yield f"{place}{paint(finding.code, style)} {word}{finding_text(finding)}{mark}"
-    if finding.hint:
-        yield f"  hint: {printable(finding.hint)}"
-
-
-def _at_line_start(path: str) -> str:
-    """Return a path as it may begin a line: GitHub's runner takes two colons there for a command."""
-    return f"./{path}" if path.lstrip().startswith("::") else path
 
 
 def plan(value: Plan, paint: Paint = plain, *, verbose: bool = False) -> str:
@@ -148,16 +127,15 @@ def _counts(value: Review, paint: Paint) -> Iterator[str]:
 
 
 def _review_findings(value: Review, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    shown = [one for one in value.findings if value.shows(one)]
+    # What an apply would be refused for stands above.
+    found = [one for one in value.findings if one.code != _REFUSED]
+    shown = [one for one in found if value.shows(one)]
     new = sum(one in value.new for one in shown)
     if shown:
         before = f", {counted(len(shown) - new, 'error')} from before" if len(shown) > new else ""
         yield from ("", paint(f"{counted(new, 'new finding')}{before}:", "bold"))
-        for one in shown:
-            yield from _finding(one, paint, " (new)" if one in value.new else "")
-            if verbose:
-                yield from name_lines(one)
-    if rest := len(value.findings) - len(shown):
+        yield findings(shown, paint, verbose=verbose, mark=lambda each: " (new)" if each in value.new else "")
+    if rest := len(found) - len(shown):
         yield from (
             "",
             f"{counted(rest, 'warning or info', 'warnings and infos')} from before: see `schedsync validate`",

@@ -78,10 +78,10 @@ def test_a_forecast_leaves_django_s_settings_alone(files: Project) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nothing"], "No such command 'nothing'"),
-        (["plan", "--nothing"], "No such option"),
+        (["nothing"], "no such verb `nothing`"),
+        (["plan", "--nothing"], "no such option `--nothing`"),
         (["plan", "schedules", "--database", "nowhere"], "no database `nowhere` in DATABASES"),
-        (["pause", "x"], "Missing option '--reason'"),
+        (["pause", "x"], "missing option `--reason`"),
         (["pause", "x", "--reason", "y", "--for", "soon"], "`soon` is not a duration"),
         (["pause", "x", "--reason", "y", "--for", "5"], "`5` is not a duration"),
         (["pause", "x", "--reason", "y", "--for", "0s"], "`0s` is out of range: more than 0, at most ten years"),
@@ -105,7 +105,7 @@ def test_a_set_with_errors_is_neither_planned_nor_applied(project: Project) -> N
 
     answer = json.loads(planned.out)
     assert (planned.code, answer["failure_reason"], answer["findings"][0]["code"]) == (1, "invalid", "SS133")
-    assert (applied.code, "schedules/shop.yaml:3:25: SS133" in applied.err) == (1, True)
+    assert (applied.code, "schedules/shop.yaml:3:25: error  SS133" in applied.err) == (1, True)
 
 
 def test_strict_lets_warnings_fail(files: Project) -> None:
@@ -184,13 +184,13 @@ def test_the_example_of_the_format_s_page_is_right(files: Project) -> None:
     done = files.validate()
 
     assert done.code == 0
-    assert [line for line in done.out.splitlines() if not line.startswith("  ") and "SS202 info" not in line] == []
+    assert [line for line in done.out.splitlines() if not line.startswith("  ") and "info  SS202  " not in line] == []
 
 
 def test_our_own_schedules_are_right(files: Project) -> None:
     done = files.command("validate", str(ROOT / "schedules"))
 
-    assert (done.code, done.out, done.err) == (0, "", "9 schedules in 2 files, no errors\n")
+    assert (done.code, done.out, done.err) == (0, "", "No findings · 9 schedules in 2 files\n")
 
 
 def test_git_tells_where_the_files_come_from_and_old_commits_are_refused(project: Project) -> None:
@@ -306,7 +306,8 @@ def test_whoever_reads_our_output_may_stop_reading(files: Project) -> None:
     command = f"{sys.executable} -m schedsync validate | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
 
-    assert done.stdout.startswith("schedules/shop.yaml:3:24: SS133")
+    assert re.match(r"schedules/shop\.yaml:3:24: +error  SS133  ", done.stdout)
+    assert "5,000 schedules in 1 file" in done.stderr
     assert "Traceback" not in done.stderr
 
 

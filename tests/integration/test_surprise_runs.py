@@ -159,7 +159,7 @@ def test_a_clocked_time_of_the_past_is_never_written(project: Project, clock: An
     done = project.apply()
 
     assert done.code == 0
-    assert "SS160 warning: `job` is completed" in done.out
+    assert "warning  SS160  `job` is completed" in done.out
     assert not PeriodicTask.objects.exists()
 
 

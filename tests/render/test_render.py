@@ -152,9 +152,9 @@ def test_findings_have_a_place_a_code_and_a_hint() -> None:
     ]
 
     assert text.findings(found).splitlines() == [
-        "a.yaml:1:2: SS101 broken",
+        "a.yaml:1:2: error    SS101  broken",
         "  hint: mend it",
-        "SS312 warning: missing",
+        "warning  SS312  missing",
     ]
     assert github.findings(found).splitlines() == [
         "::error title=SS101,file=a.yaml,line=1,col=2::broken%0Ahint: mend it",

@@ -43,7 +43,7 @@ def test_a_definition_that_did_not_change_is_named_and_passes(committed: Checkou
     assert done.out.splitlines()[1] == "~1 update"
     assert done.out.splitlines()[-3:] == [
         "1 new finding:",
-        "schedules/shop.yaml:4:3: SS153 info: `sync-{tenant}` did not change, and its schedules are not in this review"
+        "schedules/shop.yaml:4:3: info  SS153  `sync-{tenant}` did not change, and its schedules are not in this review"
         " (new)",
         f"  hint: {HINT}",
     ]

@@ -162,10 +162,10 @@ def test_removing_a_row_that_the_set_does_not_manage_says_that_it_stays(two_sets
     two_sets.write("version: 1\nremoved: [one, nobodys, gone]\n", "other/schedules/a.yaml")
     plan = other(two_sets, "plan")
 
-    assert "SS177 warning: `one` is under `removed`, but its row stays as it is: set `default` manages it" in plan.out
-    assert "SS177 warning: `nobodys` is under `removed`, but its row stays as it is: no set manages it" in plan.out
+    assert "warning  SS177  `one` is under `removed`, but its row stays as it is: set `default` manages it" in plan.out
+    assert "warning  SS177  `nobodys` is under `removed`, but its row stays as it is: no set manages it" in plan.out
     assert "adopt it by `adopt: true` first" in plan.out
-    assert "SS161 info: `gone` under `removed` is done" in plan.out
+    assert "info  SS161  `gone` under `removed` is done" in plan.out
 
 
 def test_a_rename_of_a_row_that_the_set_does_not_manage_says_that_the_row_stays(two_sets: Project) -> None:
@@ -177,8 +177,8 @@ def test_a_rename_of_a_row_that_the_set_does_not_manage_says_that_the_row_stays(
     after = other(two_sets, "plan")
 
     for plan in (before, after):
-        assert "SS177 warning: `one` is under `renamed_from`, but its row stays as it is: set `default`" in plan.out
-        assert "SS177 warning: `nobodys` is under `renamed_from`, but its row stays as it is: no set" in plan.out
+        assert "warning  SS177  `one` is under `renamed_from`, but its row stays as it is: set `default`" in plan.out
+        assert "warning  SS177  `nobodys` is under `renamed_from`, but its row stays as it is: no set" in plan.out
         assert "SS161" not in plan.out
     two_sets.schedules(text.replace("}", ", adopt: {from: default}}").replace("x:", "z:"), "other/schedules/a.yaml")
     assert "`one` is under `renamed_from`" not in other(two_sets, "plan").out
@@ -209,7 +209,7 @@ def test_what_is_done_is_one_line_with_a_count(project: Project) -> None:
     project.write((project.root / "schedules/shop.yaml").read_text() + "removed: [x, y]\n")
     plan, document = project.plan(), json.loads(project.plan("--format", "json").out)
 
-    assert "SS161 info: 6 `adopt` and 2 `removed` are done and can be removed" in plan.out
+    assert "info  SS161  6 `adopt` and 2 `removed` are done and can be removed" in plan.out
     assert plan.out.count("SS161") == 1
     assert list(problems(document, PLAN)) == []
     assert [finding["names"] for finding in document["findings"]] == [

@@ -163,7 +163,7 @@ def test_a_rename_keeps_the_row_and_its_history(project: Project) -> None:
     project.apply()
     row = rows(project)["new"]
     assert (row.pk, row.total_run_count, list(rows(project))) == (before, 7, ["new"])
-    assert "SS161 info: `renamed_from` of `new` is done" in project.plan().out
+    assert "info  SS161  `renamed_from` of `new` is done" in project.plan().out
 
 
 def test_two_names_can_be_swapped(project: Project) -> None:
@@ -555,4 +555,4 @@ def test_a_name_in_the_settings_warns_also_where_nothing_changes(project: Projec
     project.apply()
     settings.CELERY_BEAT_SCHEDULE = {"one": {"task": "t", "schedule": 5}}
 
-    assert "SS306 warning: `one` is also defined in CELERY_BEAT_SCHEDULE" in project.plan().out
+    assert "warning  SS306  `one` is also defined in CELERY_BEAT_SCHEDULE" in project.plan().out

@@ -114,7 +114,7 @@ def test_what_was_applied_before_a_setting_is_named_and_refuses_nothing_else(pro
     project.schedules(GOOD + old + "  more: {task: shop.report, every: 1h}\n")
     shown = project.plan()
 
-    assert "schedules/shop.yaml:4:15: SS171 warning: 1 managed schedule breaks SCHEDSYNC_ALLOWED_TASKS" in shown.out
+    assert "schedules/shop.yaml:4:15: warning  SS171  1 managed schedule breaks SCHEDSYNC_ALLOWED_TASKS" in shown.out
     assert "old\n" in shown.out
     assert project.apply().code == 0
     assert names(project.using) == ["good", "more", "old"]
@@ -206,7 +206,7 @@ def test_validate_and_plan_check_by_a_snapshot(project: Project, snapshot: Path,
     assert checked.code == 1
     assert "shop.yaml:5:" in lines[1]
     assert f"{finding} `bad` " in lines[1]
-    assert "SS171 warning: 1 managed schedule breaks SCHEDSYNC_ALLOWED_TASKS" in lines[0]
+    assert "warning  SS171  1 managed schedule breaks SCHEDSYNC_ALLOWED_TASKS" in lines[0]
     assert [each["code"] for each in json.loads(planned.out)["refusals"]] == [code]
     assert finding not in project.validate().out
 
@@ -224,7 +224,7 @@ def test_validate_checks_the_controls_of_the_files_without_a_snapshot(files: Pro
 
     assert done.code == 1
     assert (
-        "schedules/shop.yaml:3:36: SS172 `bad` is sent by the queue `b`; `[safety] allowed_queues` allows `a`"
+        "schedules/shop.yaml:3:36: error  SS172  `bad` is sent by the queue `b`; `[safety] allowed_queues` allows `a`"
         in done.out
     )
 

@@ -141,7 +141,7 @@ def test_a_source_that_fails_is_named_with_its_place(
     project.schedules(SYNC)
     done = project.plan()
 
-    assert (done.code, f"schedules/shop.yaml:3:97: SS152 {message}" in done.out + done.err) == (1, True), done
+    assert (done.code, f"schedules/shop.yaml:3:97: error  SS152  {message}" in done.out + done.err) == (1, True), done
     assert (
         f"hint: `SCHEDSYNC_SOURCES` names its function `{__name__}.{function}`; correct it there" in done.out + done.err
     )
@@ -241,10 +241,10 @@ def test_validate_and_forecast_say_what_they_cannot_expand(project: Project) -> 
     message = "`sync-{tenant}` is not expanded: only the application knows the values of `tenants`"
     assert (alone.code, strict.code, known.code) == (0, 1, 0), known
     assert alone.out.splitlines() == [
-        f"schedules/shop.yaml:3:3: SS153 warning: {message}",
+        f"schedules/shop.yaml:3:3: warning  SS153  {message}",
         "  hint: give `--against FILE`, a snapshot that was taken in this environment",
     ]
-    assert known.err == "4 schedules in 1 file, no errors\n"
+    assert known.err == "No findings · 4 schedules in 1 file\n"
     assert (forecast.code, f"SS153 {message}" in forecast.out + forecast.err) == (1, True)
     assert [each["name"] for each in json.loads(forecast_known.out)["schedules"]] == [
         "other", "sync-acme", "sync-globex", "sync-hooli",
