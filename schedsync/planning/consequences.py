@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from schedsync.calendar.slots import runs_a_day
-from schedsync.calendar.stock_beat import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot
+from schedsync.calendar.stock_beat import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot, sun_slot
 from schedsync.calendar.words import times, when
 from schedsync.core.change import Change, Consequence, Delete, Release, Rename
 from schedsync.core.observed import Observed, Row
 from schedsync.core.schedule import Spec, differing
-from schedsync.core.timing import Clocked, Interval
+from schedsync.core.timing import Clocked, Interval, Solar
 from schedsync.planning.plan import names_of
 
 #: Edits of these can make Beat fire for a slot of the past.
@@ -113,6 +113,30 @@ def _run_after(change: Change, moved: datetime | None, now: datetime) -> Run | N
         row = replace(row, total_run_count=0)
     same_timing = row.spec is not None and row.spec.timing == after.timing
     return next_run(after, row, now, hour=row.hour if same_timing else None)
+
+
+def runs_around(change: Change, now: datetime, count: int = 3) -> tuple[tuple[datetime, ...], tuple[datetime, ...]]:
+    """Return the next runs by the row as it is, and after the change if it is applied at ``now``; in UTC.
+
+    Each has at most ``count`` runs, and none if the schedule is disabled, is not there, or never runs.
+    """
+    before = _run_before(change, now)
+    spec = change.after if change.after is not None and change.after.enabled else None
+    after = _run_after(change, last_run_for(change, now), now) if spec is not None else None
+    return _from_run(change.row.spec if change.row else None, before, count), _from_run(spec, after, count)
+
+
+def _from_run(spec: Spec | None, first: Run | None, count: int) -> tuple[datetime, ...]:
+    if spec is None or first is None:
+        return ()
+    runs = [first.at]
+    while len(runs) < count and not (spec.one_off or isinstance(spec.timing, Clocked)):
+        solar = isinstance(spec.timing, Solar)
+        following = sun_slot(spec.timing, runs[-1]) if solar else next_slot(spec.timing, runs[-1])
+        if following is None or (spec.expires_at is not None and following >= spec.expires_at):
+            break
+        runs.append(following)
+    return tuple(runs)
 
 
 def _stopping(change: Change, before: Run | None) -> Iterator[Consequence]:

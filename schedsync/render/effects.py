@@ -8,9 +8,8 @@ from datetime import datetime
 
 from schedsync.core.change import Change, Consequence
 from schedsync.core.timing import clock_text
+from schedsync.render.alarms import ALARMING
 
-#: Consequences that a reviewer must see in the open.
-ALARMING = frozenset({"fires_at_once", "fires_late", "stops", "never_runs", "more_often", "taken_over"})
 #: Consequences that a terminal paints red.
 LOUD = ALARMING | {"may_restore_run"}
 #: More different messages of one code are summed up, if there are words for that.
