@@ -32,11 +32,12 @@ from schedsync.core.sources import no_sources
 from schedsync.core.timing import TimingError, duration, instant
 from schedsync.errors import WrongUsage
 from schedsync.render import forecast as render
+from schedsync.render import forecast_page
 
 if TYPE_CHECKING:
     from schedsync.usecases.forecast import Horizon
 
-RENDERINGS = {"json": render.json_, "svg": render.svg, "html": render.html}
+RENDERINGS = {"json": render.json_, "svg": forecast_page.svg, "html": forecast_page.html}
 #: Runs of each schedule, if neither --count nor --until is given.
 _SHOWN = 5
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)

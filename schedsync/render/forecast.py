@@ -1,4 +1,4 @@
-"""A forecast as text, JSON, SVG and HTML."""
+"""A forecast as text and JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from schedsync.calendar.load import Load
 from schedsync.core.names import first_names
 from schedsync.core.timing import Crontab, Interval, clock_text, instant_text, zone_of
 from schedsync.render import heatmap
-from schedsync.render.html import rendered
 from schedsync.render.json_ import escaped
 from schedsync.render.paint import Paint, plain
 from schedsync.render.words import counted, printable, timing_words
@@ -122,21 +121,3 @@ def _outlook_document(one: Outlook) -> dict[str, object]:
         "runs": [instant_text(run) for run in one.runs],
         "more": one.more,
     }
-
-
-def svg(value: Forecast) -> str:
-    """Write the load picture of the week as SVG."""
-    return heatmap.svg(heatmap.week(value.load)) + "\n"
-
-
-def html(value: Forecast) -> str:
-    """Write a forecast as one page that loads nothing."""
-    pictures = [heatmap.week(value.load), heatmap.worst_day(value.load)]
-    return rendered(
-        "forecast.html",
-        forecast=value,
-        span=heatmap.span(value.load),
-        pictures=[(one.title, heatmap.svg(one, styled=False)) for one in pictures],
-        run_text=run_text,
-        unplaced=unplaced_text(value.load),
-    )
