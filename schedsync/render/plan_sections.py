@@ -16,6 +16,8 @@ from schedsync.render.words import COUNTED, held_text, pause_text, printable
 _LINE = 100
 _COLOURS = {"create": "green", "rename": "cyan", "adopt": "cyan", "release": "cyan", "delete": "red"}
 
+_WORDS = {"release": "no longer managed"}
+
 
 def alarms_text(found: Iterable[Group], drifted: int, paint: Paint) -> str:
     """Write how many schedules raise each alarm: ``2 stop · 1 runs far more often · 1 drifted``; empty if none does."""
@@ -27,7 +29,8 @@ def alarms_text(found: Iterable[Group], drifted: int, paint: Paint) -> str:
 def counts_text(value: Plan, paint: Paint, nothing: str = "no changes") -> str:
     """Write the counts of a plan, each with the sign of its changes, and what does not change."""
     counts = value.summary()
-    signed = [(f"{SIGNS[kind]}{counts[kind]:,} {kind}", _COLOURS.get(kind)) for kind in COUNTED if counts[kind]]
+    kinds = [kind for kind in COUNTED if counts[kind]]
+    signed = [(f"{SIGNS[kind]}{counts[kind]:,} {_WORDS.get(kind, kind)}", _COLOURS.get(kind)) for kind in kinds]
     parts = [paint(text, style) if style else text for text, style in signed] or [nothing]
     quiet = [f"{counts[state]:,} {state}" for state in ("unchanged", "held", "completed") if counts[state]]
     if value.paused:

@@ -336,3 +336,19 @@ def test_a_disk_that_is_full_is_no_traceback(files: Project, monkeypatch: pytest
     done = files.validate()
 
     assert (done.code, done.err.strip()) == (1, "error: cannot write: No space left on device")
+
+
+def test_a_refusal_is_said_before_that_nobody_can_be_asked(project: Project) -> None:
+    project.schedules(ONE)
+    project.apply()
+    project.schedules("  two: {task: t.two, every: 1m}\n")
+    done = project.command("apply", "schedules", "--database", project.using, "--allow-stops", "0")
+
+    assert done.code == 3
+    assert done.err.splitlines() == [
+        "REFUSED  nothing was written",
+        "  1 schedule would stop, 0 may (--allow-stops): one  too_many_stops",
+        "  → name deleted ones under `removed`, or allow it once: --allow-stops 1, "
+        'or in Git `[[safety.allow]]` with `rule = "too_many_stops"`',
+    ]
+    assert "REFUSED" not in done.out

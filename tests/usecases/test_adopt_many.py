@@ -37,8 +37,8 @@ def test_many_adoptions_that_change_nothing_are_one_line(files: Project) -> None
 
     assert "\n\n6 to adopt, no field changes (--verbose lists them)\n" in plan.out
     assert [name for name in NAMES if name in plan.out] == []
-    assert "< 6 schedules  schedules/shop.yaml" in verbose.out
-    assert [name for name in NAMES if not re.search(rf"^      .*\b{name}\b", verbose.out, re.MULTILINE)] == []
+    assert "< 6 schedules   schedules/shop.yaml" in verbose.out
+    assert [name for name in NAMES if not re.search(rf"^    .*\b{name}\b", verbose.out, re.MULTILINE)] == []
     assert "--verbose lists them" not in verbose.out
     assert "6 to adopt, no field changes (--verbose lists them)" in applied.out
     assert ": 6 adopted" in applied.out
@@ -49,7 +49,7 @@ def test_an_adoption_that_changes_a_field_is_always_listed(files: Project) -> No
     plan = files.plan()
 
     assert "5 to adopt, no field changes" in plan.out
-    assert "< job-3  schedules/shop.yaml" in plan.out
+    assert "< job-3   schedules/shop.yaml" in plan.out
     assert "old → none" in plan.out
 
 

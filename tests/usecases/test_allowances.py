@@ -61,7 +61,7 @@ def test_more_stops_than_the_entry_allows_are_refused(shop: Project) -> None:
     done = shop.apply()
 
     assert done.code == 3
-    assert "more than max_stop_percent = 30: job-4, job-5; `[[safety.allow]]` allows 1" in done.err
+    assert "30 % may (max_stop_percent): job-4, job-5; `[[safety.allow]]` allows 1" in done.err
     assert 'or in Git `[[safety.allow]]` with `rule = "too_many_stops"`' in done.err
 
 

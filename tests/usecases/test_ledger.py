@@ -130,7 +130,7 @@ def test_no_set_takes_the_name_of_another_set(teams: Teams) -> None:
     done = teams.ledger("rename", "shop", "billing")
 
     assert done.code == 3
-    assert "set_exists: a set `billing` exists already, and manages 1 schedule" in done.err
+    assert "  a set `billing` exists already, and manages 1 schedule  set_exists\n" in done.err
     assert "`schedsync ledger move --set shop --to billing` joins them" in done.err
     assert teams.written == before
 

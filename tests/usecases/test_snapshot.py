@@ -94,7 +94,7 @@ def test_what_the_workers_do_not_know_heads_the_plan(shop: Project) -> None:
     text = shop.command("plan", "schedules", "--against", "snapshot.json").out
     markdown = shop.command("plan", "schedules", "--against", "snapshot.json", "--format", "markdown").out
 
-    assert text.splitlines()[2:5] == [
+    assert text.splitlines()[3:6] == [
         "Deploy the workers first:",
         "schedules/shop.yaml:5:17: warning  SS219  the application does not register the task `shop.repotr`",
         "  hint: did you mean `shop.report`?",
@@ -129,7 +129,7 @@ def test_a_plan_against_a_snapshot_needs_no_django(shop: Project) -> None:
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
-    assert "no changes; 2 unchanged" in done.stdout
+    assert "no changes  2 unchanged" in done.stdout
 
 
 def test_an_interval_is_forecast_from_its_last_run(shop: Project, clock: Any) -> None:
