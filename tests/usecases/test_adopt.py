@@ -165,7 +165,7 @@ def test_removing_a_row_that_the_set_does_not_manage_says_that_it_stays(two_sets
     assert "warning  SS177  `one` is under `removed`, but its row stays as it is: set `default` manages it" in plan.out
     assert "warning  SS177  `nobodys` is under `removed`, but its row stays as it is: no set manages it" in plan.out
     assert "adopt it by `adopt: true` first" in plan.out
-    assert "info  SS161  `gone` under `removed` is done" in plan.out
+    assert "info     SS161  `gone` under `removed` is done" in plan.out
 
 
 def test_a_rename_of_a_row_that_the_set_does_not_manage_says_that_the_row_stays(two_sets: Project) -> None:

@@ -77,8 +77,8 @@ def test_what_is_done_is_one_line_for_each_file(files: Project) -> None:
     document = json.loads(files.plan("--format", "json").out)
 
     assert [line for line in plan.out.splitlines() if "SS161" in line] == [
-        "schedules/one.yaml:3:34: info  SS161  `adopt` of `y` is done, remove the line",
+        "schedules/one.yaml:3:34:  info  SS161  `adopt` of `y` is done, remove the line",
         "schedules/shop.yaml:2:19: info  SS161  `adopt` is done for 6 schedules, remove the line",
-        "schedules/two.yaml:3:36: info  SS161  2 `adopt` are done and can be removed",
+        "schedules/two.yaml:3:36:  info  SS161  2 `adopt` are done and can be removed",
     ]
     assert [len(finding.get("names", ())) for finding in document["findings"]] == [0, 6, 2]

@@ -62,7 +62,7 @@ def test_without_an_environment_the_apply_names_and_records_them(checkout: Proje
     checkout.schedules(ONE)
     commit(checkout.root)
 
-    assert (done.code, "SS178 warning" in done.out) == (0, True)
+    assert (done.code, "warning  SS178  " in done.out) == (0, True)
     assert SyncRun.objects.latest("at").commit.endswith("+dirty")
     assert checkout.apply().code == 0
     assert not SyncRun.objects.latest("at").commit.endswith("+dirty")

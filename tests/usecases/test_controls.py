@@ -166,7 +166,7 @@ def test_an_invalid_setting_is_an_error_everywhere(
 
     assert done.code == 64
     assert f"SCHEDSYNC_{setting} takes " in done.err
-    assert (doctor.code, f"SS174 SCHEDSYNC_{setting} takes " in doctor.out) == (1, True)
+    assert (doctor.code, f"SS174  SCHEDSYNC_{setting} takes " in doctor.out) == (1, True)
     assert "schedsync.SS174" in [message.id for message in checks.run_checks()]
     assert names(project.using) == []
 
@@ -205,9 +205,9 @@ def test_validate_and_plan_check_by_a_snapshot(project: Project, snapshot: Path,
     lines = [line for line in checked.out.splitlines() if " SS17" in line]
 
     assert checked.code == 1
-    assert "shop.yaml:5:" in lines[1]
-    assert f"{finding} `bad` " in lines[1]
-    assert "warning  SS171  1 managed schedule breaks SCHEDSYNC_ALLOWED_TASKS" in lines[0]
+    assert "shop.yaml:5:" in lines[0]
+    assert f"error    {finding}  `bad` " in lines[0]
+    assert "warning  SS171  1 managed schedule breaks SCHEDSYNC_ALLOWED_TASKS" in lines[1]
     assert [each["code"] for each in json.loads(planned.out)["refusals"]] == [code]
     assert finding not in project.validate().out
 
