@@ -83,7 +83,7 @@ def pause(request: PauseRequest, database: DatabaseOptions, format_: str) -> int
     if format_ == "json":
         click.echo(json_.pause(paused))
     else:
-        show(lambda _paint: outcome_text.paused(paused.name, paused.until))
+        show(lambda _paint: outcome_text.paused(paused.name, paused.until, paused.since))
     return 0
 
 

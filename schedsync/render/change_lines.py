@@ -145,15 +145,16 @@ def _place(group: Group, view: View) -> list[str]:
 def _place_of(change: Change, view: View) -> str:
     entry = view.managed.get(change.name) if change.kind == "delete" else None
     if entry is None:
-        return _line_of(change.location)
+        return line_of(change.location)
     commit = recorded_text(entry.commit or view.base)
     at = f" at {commit}" if commit else ""
-    was = f"was {_line_of(entry.location)}{at}" if entry.location else ""
-    named = f"`removed` {_line_of(change.location)}" if change.announced else ""
+    was = f"was {line_of(entry.location)}{at}" if entry.location else ""
+    named = f"`removed` {line_of(change.location)}" if change.announced else ""
     return ", ".join(filter(None, [was, named]))
 
 
-def _line_of(place: Location | None) -> str:
+def line_of(place: Location | None) -> str:
+    """Write a place without its column; empty where it is not known."""
     return f"{place.path}:{place.line}" if place else ""
 
 

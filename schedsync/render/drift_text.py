@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from schedsync.core.names import first_names
 from schedsync.planning.plan import Plan
-from schedsync.render.change_lines import SIGNS, in_lines
+from schedsync.render.change_lines import SIGNS, in_lines, line_of
 from schedsync.render.folding import Group, groups
 from schedsync.render.paint import Paint, plain
 from schedsync.render.plan_sections import states
@@ -13,6 +14,7 @@ from schedsync.render.words import drift_text, edit_text, printable, scope_text
 
 #: In characters. A longer value does not move the column of the others.
 _WIDEST = 40
+_PLACES = 3
 
 
 def drift(value: Plan, paint: Paint = plain) -> str:
@@ -32,13 +34,13 @@ def drift(value: Plan, paint: Paint = plain) -> str:
 
 def _lines(group: Group, value: Plan, paint: Paint) -> Iterator[str]:
     change = group.first
-    place = paint(printable(f"  {group.places}"), "dim") if group.places else ""
-    who = f"edited {edit_text(change.by, value.now)}"
-    yield f"{paint(SIGNS[change.kind], 'yellow')} {printable(group.title)}  {who}{place}"
+    places = list(dict.fromkeys(line_of(member.location) for member in group.members if member.location))
+    place = paint(printable(f"   {first_names(places, _PLACES)}"), "dim") if places else ""
+    sign, done = ("-", "the row was deleted") if change.row is None else (SIGNS[change.kind], "edited")
+    yield f"{paint(sign, 'yellow')} {printable(group.title)}  {done} {edit_text(change.by, value.now)}{place}"
     if len(group.members) > 1:
         yield from in_lines(group.names, "    ")
     if change.row is None:
-        yield f"    Git: {'the schedule' if len(group.members) == 1 else 'the schedules'}   now: the row was deleted"
         return
     yield from (
         f"    the row is broken: {printable(problem.message)}" for problem in change.row.problems if not change.row.spec

@@ -42,11 +42,11 @@ def _some(names: Sequence[str]) -> str:
     return printable(first_names(names, _NAMED))
 
 
-def paused(name: str, until: datetime | None) -> str:
+def paused(name: str, until: datetime | None, now: datetime | None = None) -> str:
     """Say that a schedule is paused, and what ends it."""
     if until is None:
         return f"Paused {printable(name)} until `schedsync resume`"
     return (
-        f"Paused {printable(name)} until {time_text(until)}; schedsync's own Beat ends it then. "
+        f"Paused {printable(name)} until {time_text(until, now)}; schedsync's own Beat ends it then. "
         "Stock Beat cannot: the next apply after that lets it run again"
     )

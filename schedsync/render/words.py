@@ -199,7 +199,7 @@ def edit_text(edit: Edit | None, now: datetime | None = None) -> str:
 def held_text(held: Held, now: datetime | None = None) -> str:
     """Write who holds a schedule, and since when."""
     if held.by is None:
-        return f"{printable(held.name)}: disabled since our last apply"
+        return f"{printable(held.name)}: disabled since the last apply"
     return f"{printable(held.name)}: disabled by {printable(held.by.user)} since {time_text(held.since, now)}"
 
 

@@ -231,7 +231,7 @@ def test_markdown_says_what_is_held_paused_refused_and_found() -> None:
         "",
         "**Held by a human, left alone:**",
         "",
-        "- `h: disabled since our last apply`",
+        "- `h: disabled since the last apply`",
         "",
         "**Paused:**",
         "",
