@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +25,8 @@ DIRECTORY = Path(__file__).parent / "pull_requests"
 KINDS = ("in_the_open", "anywhere", "nowhere")
 _FOLDOUT = re.compile(r"<details>.*?</details>", re.DOTALL)
 _SUMMARY = re.compile(r"<summary>.*?</summary>", re.DOTALL)
+#: A line that says that a schedule fires at once, and not that none does.
+_FIRES = re.compile(r"^(?!.*\b(?:no|not|none|nothing|never|0)\b).*\b(?:run|fire|start)s? at once", re.I | re.M)
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,12 @@ class PullRequest:
         return {kind: self.answers["facts"].get(kind, []) for kind in KINDS}
 
     @property
+    def fires_at_once(self) -> bool | None:
+        """Whether the comment has to say that a schedule fires at once; None if that is not a question here."""
+        fires: bool | None = self.answers["facts"].get("fires_at_once")
+        return fires
+
+    @property
     def longest(self) -> int | None:
         """How many characters the comment may have; None if that is not a matter of this change."""
         longest: int | None = self.answers["facts"].get("longest")
@@ -65,7 +75,8 @@ class PullRequest:
             self._commit(repository, "before")
             repository.git.checkout("-b", "feature")
             self._commit(repository, "after")
-        return review(Request(base="main", head="feature", directory=root, pictures=True), self.now)
+        with _working_in(root):
+            return review(Request(base="main", head="feature", pictures=True), self.now)
 
     def comment(self, root: Path) -> str:
         """Return the comment on the pull request, made in a new repository."""
@@ -80,10 +91,22 @@ class PullRequest:
                 shutil.rmtree(path)
             else:
                 path.unlink()
-        shutil.copytree(self.directory / side, root, dirs_exist_ok=True)
+        # With the times of the sources, Git takes a file of the same length for unchanged.
+        shutil.copytree(self.directory / side, root, dirs_exist_ok=True, copy_function=shutil.copyfile)
         repository.git.add(all=True)
         author = git.Actor("Sam", "sam@example.org")
         repository.index.commit(side, author=author, committer=author, author_date=self.now, commit_date=self.now)
+
+
+@contextmanager
+def _working_in(directory: Path) -> Iterator[None]:
+    """Make a directory the working directory for a time: findings name files as they are seen from there."""
+    before = Path.cwd()
+    os.chdir(directory)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def pull_requests() -> list[PullRequest]:
@@ -124,5 +147,7 @@ def failures(pull_request: PullRequest, comment: str) -> Iterator[str]:
     )
     for kind, text, expected in texts:
         yield from (f"{kind}: {fact}" for fact in pull_request.facts[kind] if is_in(fact, text) is not expected)
+    if pull_request.fires_at_once not in (None, _FIRES.search(whole) is not None):
+        yield f"fires at once: {pull_request.fires_at_once}"
     if pull_request.longest is not None and len(comment) > pull_request.longest:
         yield f"{len(comment):,} characters, where {pull_request.longest:,} are enough"
