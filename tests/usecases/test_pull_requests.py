@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.render.test_hostile import gfm
-from tests.usecases.prepared import KINDS, PullRequest, failures, pull_requests
+from tests.usecases.prepared import KINDS, PullRequest, as_read, failures, in_the_open, is_in, pull_requests
 
 #: What the comment does not say yet, by the directory of the pull request.
 MISSING = {
@@ -48,6 +48,37 @@ def test_a_prepared_pull_request_can_be_compared(pull_request: PullRequest, tmp_
     assert [each.is_complete for each in reviewed.environments] == [True] * len(reviewed.environments)
     assert [each for each in reviewed.findings if each.severity == "error"] == []
     assert gfm(comment).stack == []
+
+
+@pytest.mark.parametrize("pull_request", prepared({}))
+def test_an_empty_comment_tells_none_of_the_facts(pull_request: PullRequest) -> None:
+    facts = [f"{kind}: {fact}" for kind in ("in_the_open", "anywhere") for fact in pull_request.facts[kind]]
+
+    assert list(failures(pull_request, "")) == facts
+
+
+def test_a_fact_is_read_as_a_reader_of_the_comment_does() -> None:
+    comment = "**Moved** `a\\|b` <br>[c](x.yaml#L3)\n<details><summary>d</summary>\n\n`e-f` 10 \\* &lt;\n</details>\n"
+    whole, shown = as_read(comment), as_read(in_the_open(comment))
+
+    assert (whole, shown) == ("Moved a|b  c\nd\n\ne-f 10 * <\n\n", "Moved a|b  c\nd\n")
+    assert [is_in(fact, whole) for fact in ("e-f", "e", "/E.F/", "1", "/moved.*10/")] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fires"),
+    [("x fires at once", True), ("nothing runs at once\nno", False), ("none moves\ny runs at once", True), ("", False)],
+)
+def test_a_run_at_once_is_told_from_none(text: str, fires: bool) -> None:
+    pull_request = PullRequest(Path("x"), {"facts": {"fires_at_once": False}})
+
+    assert list(failures(pull_request, text)) == (["fires at once: False"] if fires else [])
 
 
 @pytest.mark.parametrize("pull_request", prepared({}))
