@@ -90,7 +90,7 @@ def test_the_comment_on_5000_changed_tenants_is_of_one_change(tenants: Callable[
     assert "sync-{tenant}" in comment
     assert 1 <= comment.count("H/15 * * * *") <= 3
     assert 1 <= comment.count(crontab) <= 3
-    assert re.search(r"staging[^\n]*production", comment)
+    assert {"staging", "production"} <= set(re.findall(r"\w+", comment))
 
 
 @pytest.mark.xfail(strict=False, reason="names fill the comment up to its limit")
