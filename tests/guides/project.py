@@ -82,6 +82,12 @@ class Project:
             process.wait()
         return begun
 
+    def end_processes(self) -> None:
+        """End the programs that a page has started and that still run; each has written its process id to a file."""
+        for file in self.root.glob("*.pid"):
+            with contextlib.suppress(ProcessLookupError, ValueError):
+                os.kill(int(file.read_text()), signal.SIGKILL)
+
     def do(self, step: File | Command) -> str | None:
         """Do one step of a page, and return what went wrong, or None."""
         if isinstance(step, File):
