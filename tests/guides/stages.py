@@ -180,6 +180,6 @@ def _do(project: Project, command: str) -> None:
 
 #: By the name that a page gives in a comment.
 STAGES: dict[str, Callable[[Project], None]] = {
-    "admin": admin, "copy": copy, "cron": cron, "empty": empty, "image": image, "new": new, "rows": rows, "set": one_set,
-    "settings": settings,
+    "admin": admin, "copy": copy, "cron": cron, "empty": empty, "image": image, "new": new, "rows": rows,
+    "set": one_set, "settings": settings,
 }  # fmt: skip

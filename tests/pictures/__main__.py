@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from tests.pictures.shop import COLUMNS, PICTURES, pictures
+from tests.pictures.shop import COLUMNS, PICTURES, ROOT, pictures
 from tests.pictures.svg import svg
 
 if __name__ == "__main__":
@@ -14,4 +14,4 @@ if __name__ == "__main__":
             file = PICTURES / f"{name}.svg"
             file.parent.mkdir(exist_ok=True)
             file.write_text(svg(name, shown, COLUMNS), encoding="utf-8")
-            print(f"wrote {file.relative_to(Path.cwd())}")
+            print(f"wrote {file.relative_to(ROOT)}")
