@@ -89,6 +89,8 @@ def test_a_page_is_read_in_its_order(tmp_path: Path) -> None:
         ("a\n…\nd", "a\nd", True),
         ("at … now", "at 12 now", True),
         ("run 8dcb990c on 2026-11-27 02:00", "run 7aaa12bc on 2027-01-01 03:00", True),
+        ("until Fri 27 Nov 2026 19:10 UTC", "until Sat 2 Jan 04:05:06 UTC", True),
+        ("next 2026-11-27 02:00 UTC", "next Fri 27 Nov 02:00 UTC", True),
         ("12 runs", "14,000 runs", True),
         ("a", "a\nb", False),
         ("a.c", "abc", False),

@@ -30,10 +30,11 @@ PeriodicTask.objects.filter(name="nightly-report").update(
 )
 """
 
-#: A stop, a timing that runs more often, an hour that moves, and a new schedule: file, text, and the text after it.
+#: A stop, a slip that makes a report of the month a daily one, an hour that moves, and a new schedule: file, text, and
+#: what takes its place.
 CHANGES = (
     ("shop.yaml", "    solar:", "    enabled: false\n    disabled_reason: closed for works\n    solar:"),
-    ("shop.yaml", '"H/15 * * * *"', '"H/5 * * * *"'),
+    ("finance/reports.yaml", ", day_of_month: 1}", "}"),
     ("finance/reports.yaml", '"30 2 * * mon-fri"', '"30 3 * * mon-fri"'),
     (
         "finance/reports.yaml",
@@ -44,6 +45,7 @@ CHANGES = (
 )
 MISTAKES = (
     ("shop.yaml", "    every:", "    evry:"),
+    ("shop.yaml", "expires_after: 10m", "expires_after: 20m"),
     ("finance/reports.yaml", '"30 3 * * mon-fri"', '"30 25 * * mon-fri"'),
     ("finance/reports.yaml", "  timezone: Europe/Berlin", "  timezone: Europe/Berlim"),
 )
@@ -89,8 +91,8 @@ class Shop:
 
     def shows(self, command: str) -> str:
         """Return what a terminal shows after a command: the command, and its output with colours."""
-        # A busy machine shows a line of progress on stderr.
-        without_progress = f"{_at_now(command)} 2>../stderr"
+        # A busy machine would show a line of progress on stderr if that were a terminal.
+        without_progress = f"{_at_now(command)} 2>../stderr; cat ../stderr"
         _, output = in_terminal(["bash", "-c", without_progress], self.root, self._environment)
         return f"$ {command}\n{output}"
 
@@ -119,7 +121,7 @@ def pictures(base: Path) -> dict[str, str]:
     """Return what the terminal shows in each picture, by the name of its file."""
     shop = Shop(base)
     shop.edit(CHANGES)
-    shop.commit("Sync more often")
+    shop.commit("Report each week")
     shown = {
         "plan": shop.shows("python manage.py schedsync plan"),
         "forecast": shop.shows("python manage.py schedsync forecast"),

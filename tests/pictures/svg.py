@@ -41,7 +41,8 @@ FORMAT = """\
 def svg(name: str, shown: str, columns: int) -> str:
     """Return the picture of a terminal that shows a text with colours."""
     console = Console(record=True, width=columns, file=StringIO(), force_terminal=True, color_system="standard")
-    console.print(Text.from_ansi(shown.rstrip()), highlight=False)
+    # Rich cuts letters such as `g` off at the end of the last line.
+    console.print(Text.from_ansi(f"{shown.rstrip()}\n"), highlight=False)
     title = escape(shown.partition("\n")[0].removeprefix("$ "))
     drawn = console.export_svg(title="", code_format=FORMAT.replace("TITLE", title), unique_id=name)
     return "".join(f"{line.strip()}\n" for line in drawn.replace("</text><text", "</text>\n<text").splitlines())
