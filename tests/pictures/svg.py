@@ -8,10 +8,16 @@ from itertools import groupby
 from xml.etree import ElementTree
 
 from rich.console import Console
+from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
+#: The background is part of the picture, so the colours are the same on every page.
+_BACKGROUND, _FOREGROUND, _GREY = (22, 24, 29), (222, 224, 228), (145, 151, 163)
+_COLOURS = [(255, 110, 103), (126, 202, 110), (229, 192, 90), (97, 175, 239), (198, 140, 232), (86, 196, 208)]
+THEME = TerminalTheme(
+    _BACKGROUND, _FOREGROUND, [_BACKGROUND, *_COLOURS, _FOREGROUND], [_GREY, *_COLOURS, (255, 255, 255)]
+)
 #: As rich's own format, but with fonts that readers have, and with a title for people who cannot see the picture.
-#: Rich draws a dark background, so the colours are the same on every page.
 FORMAT = """\
 <svg role="img" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <title>TITLE</title>
@@ -44,7 +50,7 @@ def svg(name: str, shown: str, columns: int) -> str:
     # Rich cuts letters such as `g` off at the end of the last line.
     console.print(Text.from_ansi(f"{shown.rstrip()}\n"), highlight=False)
     title = escape(shown.partition("\n")[0].removeprefix("$ "))
-    drawn = console.export_svg(title="", code_format=FORMAT.replace("TITLE", title), unique_id=name)
+    drawn = console.export_svg(title="", theme=THEME, code_format=FORMAT.replace("TITLE", title), unique_id=name)
     return "".join(f"{line.strip()}\n" for line in drawn.replace("</text><text", "</text>\n<text").splitlines())
 
 

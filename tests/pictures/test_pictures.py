@@ -36,6 +36,24 @@ def test_a_picture_asks_the_net_for_nothing(file: Path) -> None:
     assert re.findall(r"href|src|url\((?!#)|@font-face|@import|<script|<image|<foreignObject", text) == []
 
 
+def brightness(colour: str) -> float:
+    """Return the relative luminance of a colour, as WCAG defines it."""
+    parts = (int(colour[index : index + 2], 16) / 255 for index in (1, 3, 5))
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_all_text_of_a_picture_can_be_read_on_its_background(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    background = re.search(r'<rect fill="(#\w{6})"', text)
+    assert background
+    dark = brightness(background[1])
+    ratios = {colour: (brightness(colour) + 0.05) / (dark + 0.05) for colour in re.findall(r"fill: (#\w{6})", text)}
+
+    assert {colour: ratio for colour, ratio in ratios.items() if ratio < 4.5} == {}
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_every_picture_is_on_a_page_with_words_for_those_who_cannot_see_it(file: Path) -> None:
     pages = [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]
