@@ -34,12 +34,15 @@ class Setting:
     """What the items of a document share.
 
     ``environments`` are all that are looked at, ``web`` is where people can read the files, and ``now`` is the instant
-    from which on runs are foretold, None where the change is already done.
+    from which on runs are foretold, None where the change is already done. A change of more than ``most_names``
+    schedules that is no alarm names the first of them; ``where`` says where all names are.
     """
 
     environments: Sequence[str] = ()
     web: Web | None = None
     now: datetime | None = None
+    most_names: int | None = None
+    where: str = ""
 
 
 def item(group: Group, setting: Setting, *names: str) -> str:

@@ -16,7 +16,6 @@ NAMES_IN_ROW = 40
 #: So many names of a change that is no alarm are in the open, and so many of these changes.
 _NAMES_OPEN = 10
 _GROUPS_OPEN = 20
-_ALL_NAMES = ["<details><summary>All names</summary>", ""]
 _END = ["", "</details>", ""]
 
 
@@ -35,8 +34,7 @@ def alarm_blocks(found: Sequence[Group], setting: Setting) -> Iterator[Block]:
             rows = [row for group in groups for row in _alarm_rows(group, setting)]
             yield Block(rows, [f"**{alarm.title}**", ""], [""])
     partly = [group for group in alarming if _is_partly(group)]
-    if partly:
-        yield Block([row for group in partly for row in _listed(group)], _ALL_NAMES, _END)
+    yield from _names_foldout(partly, setting)
 
 
 def quiet_blocks(found: Sequence[Group], setting: Setting) -> Iterator[Block]:
@@ -49,11 +47,10 @@ def quiet_blocks(found: Sequence[Group], setting: Setting) -> Iterator[Block]:
     shown, folded = groups[:_GROUPS_OPEN], groups[_GROUPS_OPEN:]
     yield Block([_open_row(group, setting) for group in shown], [f"**{title}**", ""], [""])
     long = [group for group in shown if len(group.names) > _NAMES_OPEN]
-    if long:
-        yield Block([row for group in long for row in _listed(group)], _ALL_NAMES, _END)
+    yield from _names_foldout(long, setting)
     if folded:
         head = [f"<details><summary>{sum(len(group.names) for group in folded):,} of them</summary>", ""]
-        yield Block([row for group in folded for row in _named_rows(group, setting)], head, _END)
+        yield Block([row for group in folded for row in _folded_rows(group, setting)], head, _END)
 
 
 def _is_partly(group: Group) -> bool:
@@ -88,9 +85,34 @@ def _named_rows(group: Group, setting: Setting) -> Iterator[Row]:
         yield Row(line, kind=_kind(group), names=names)
 
 
-def _listed(group: Group) -> Iterator[Row]:
+def _folded_rows(group: Group, setting: Setting) -> Iterator[Row]:
+    if not _has_too_many(group, setting):
+        yield from _named_rows(group, setting)
+    else:
+        yield Row(item(group, setting), 0, _kind(group))
+        yield from _listed(group, setting)
+
+
+def _names_foldout(groups: Sequence[Group], setting: Setting) -> Iterator[Block]:
+    if groups:
+        title = "First names" if any(_has_too_many(group, setting) for group in groups) else "All names"
+        head = [f"<details><summary>{title}</summary>", ""]
+        yield Block([row for group in groups for row in _listed(group, setting)], head, _END)
+
+
+def _has_too_many(group: Group, setting: Setting) -> bool:
+    return setting.most_names is not None and len(group.names) > setting.most_names
+
+
+def _listed(group: Group, setting: Setting) -> Iterator[Row]:
+    """Yield rows with all names, or with the first of too many for a comment."""
+    shown = 0
     for text, names in member_texts(group, NAMES_IN_ROW):
         yield Row(f"- {code(group.title)}: {text}", names=names)
+        shown += len(names)
+        if _has_too_many(group, setting):
+            yield Row(f"- and {len(group.names) - shown:,} more of {code(group.title)}. {setting.where}", 0)
+            return
 
 
 def _kind(group: Group) -> Hashable:

@@ -47,15 +47,21 @@ _APPROVALS_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How long Markdown may become, how that is measured, and where a reader finds what does not fit."""
+    """How long Markdown may become, how that is measured, and where a reader finds what does not fit.
+
+    A change of more than ``most_names`` schedules that is no alarm names the first of them only.
+    """
 
     limit: int
     where: str
     size: Callable[[str], int] = len
+    most_names: int | None = None
 
 
 #: GitHub refuses a comment of more than 65,536 characters; a marker of who wrote it has to fit too.
-COMMENT = Extent(65_000, "The job's summary lists all of it; `--format summary` and `--format json` do so too.")
+COMMENT = Extent(
+    65_000, "The job's summary lists all of it; `--format summary` and `--format json` do so too.", most_names=200
+)
 #: GitHub drops a summary of more than one MiB.
 SUMMARY = Extent(1_000_000, "`--format json` lists all of it.", lambda text: len(text.encode("utf-8", "replace")))
 
@@ -66,7 +72,7 @@ def plan(value: Plan, extent: Extent = COMMENT) -> str:
     found = groups(value.changes)
     verdict = _verdict(found, (), value.refusals)
     head = f"### Plan for {code(scope_text(value))}{f': {verdict}' if verdict else ''}"
-    setting = Setting(now=value.now)
+    setting = Setting(now=value.now, most_names=extent.most_names, where=extent.where)
     blocks = [lines(head, "")]
     blocks += _findings(first, "**Deploy the workers first:**")
     blocks += [*_refusals([(refusal, "") for refusal in value.refusals]), *alarm_blocks(found, setting)]
@@ -81,7 +87,8 @@ def review(value: Review, extent: Extent = COMMENT) -> str:
     """Write a review as Markdown: what needs a look in any environment first, then the changes, each once."""
     found = groups_across([(one.environment, one.plan) for one in value.environments])
     names = [one.environment for one in value.environments if one.environment]
-    setting = Setting(names, value.web, value.environments[0].plan.now if value.environments else None)
+    now = value.environments[0].plan.now if value.environments else None
+    setting = Setting(names, value.web, now, extent.most_names, extent.where)
     refused = any(one.plan.refusals for one in value.environments)
     # The refusals are a list of their own.
     new = [one for one in value.findings if one in value.new and not (refused and one.code == _REFUSED)]
@@ -198,7 +205,7 @@ def outcome(value: Outcome, set_name: str, environment: str | None, extent: Exte
         blocks.append(lines(f"**Committed, but not loaded by Beat** {behind}", ""))
     if value.run:
         blocks.append(lines(f"run {code(str(value.run))}{f': {counts}' if counts else ''}", ""))
-    return _written([*blocks, *change_blocks(found, Setting())], extent)
+    return _written([*blocks, *change_blocks(found, Setting(most_names=extent.most_names, where=extent.where))], extent)
 
 
 def _written(blocks: Sequence[Block], extent: Extent) -> str:
