@@ -53,8 +53,9 @@ def item(group: Group, setting: Setting, *names: str) -> str:
         _places(group, setting.web),
         _owner(group),
     ]
-    details = [*names, *_disabled(group), *_values(group), *_runs(group, setting)]
-    if follows := "; ".join(map(effect_text, _told(group, setting))):
+    runs = _runs(group, setting)
+    details = [*names, *_disabled(group), *_values(group), *runs]
+    if follows := "; ".join(map(effect_text, _told(group, has_runs=bool(runs)))):
         details.append(follows)
     return "\n".join([f"- {' · '.join(filter(None, facts))}", *(f"  - {detail}" for detail in details if detail)])
 
@@ -90,8 +91,8 @@ def effect_text(effect: Effect) -> str:
     return f"{text} ({sentence(effect.scope, quoted=False)})" if effect.scope else text
 
 
-def _told(group: Group, setting: Setting) -> Iterator[Effect]:
-    hidden = _DEFAULT | (_TOLD_BY_RUNS if any(_runs(group, setting)) else frozenset())
+def _told(group: Group, *, has_runs: bool) -> Iterator[Effect]:
+    hidden = _DEFAULT | (_TOLD_BY_RUNS if has_runs else frozenset())
     yield from (effect for effect in group.effects if effect.code not in hidden)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 
 from schedsync.render.alarms import ALARMS, DELETED, alarm_of
 from schedsync.render.change_item import Setting, effect_text, item, member_texts
@@ -16,6 +17,8 @@ NAMES_IN_ROW = 40
 #: So many names of a change that is no alarm are in the open, and so many of these changes.
 _NAMES_OPEN = 10
 _GROUPS_OPEN = 20
+#: Runs are foretold for so many groups with one kind of alarm: thousands would take too long, and fill the comment.
+_GROUPS_WITH_RUNS = 50
 _END = ["", "</details>", ""]
 
 
@@ -28,10 +31,15 @@ def change_blocks(found: Sequence[Group], setting: Setting) -> Iterator[Block]:
 def alarm_blocks(found: Sequence[Group], setting: Setting) -> Iterator[Block]:
     """Yield a list for each kind of alarm, the most dangerous first, and the names of the members without one."""
     alarming = [group for group in in_order_of_danger(found) if group.alarming]
+    without_runs = replace(setting, now=None)
     for alarm in (*ALARMS, DELETED):
         groups = [group for group in alarming if alarm_of(group) is alarm]
         if groups:
-            rows = [row for group in groups for row in _alarm_rows(group, setting)]
+            rows = [
+                row
+                for number, group in enumerate(groups)
+                for row in _alarm_rows(group, setting if number < _GROUPS_WITH_RUNS else without_runs)
+            ]
             yield Block(rows, [f"**{alarm.title}**", ""], [""])
     partly = [group for group in alarming if _is_partly(group)]
     yield from _names_foldout(partly, setting)
@@ -50,7 +58,8 @@ def quiet_blocks(found: Sequence[Group], setting: Setting) -> Iterator[Block]:
     yield from _names_foldout(long, setting)
     if folded:
         head = [f"<details><summary>{sum(len(group.names) for group in folded):,} of them</summary>", ""]
-        yield Block([row for group in folded for row in _folded_rows(group, setting)], head, _END)
+        without_runs = replace(setting, now=None)
+        yield Block([row for group in folded for row in _folded_rows(group, without_runs)], head, _END)
 
 
 def _is_partly(group: Group) -> bool:

@@ -11,6 +11,8 @@ from schedsync.render.words import counted
 #: At most this many queues are shown, those that change most first.
 _QUEUES_SHOWN = 5
 _DAYS = 7
+#: Fewer starts a day are counted by the week, because their average would be too rough.
+_MANY = 10
 
 
 def load_lines(before: Load, after: Load, name: Callable[[str], str]) -> Iterator[str]:
@@ -44,7 +46,7 @@ def _starts(was: int, will: int) -> str:
     if was == will:
         return ""
     a_day = round(was / _DAYS), round(will / _DAYS)
-    if a_day[0] != a_day[1]:
+    if a_day[0] != a_day[1] and max(a_day) >= _MANY:
         about = "" if was % _DAYS == will % _DAYS == 0 else "about "
         return f"{about}{a_day[0]:,} → {a_day[1]:,} starts a day"
     return f"{was:,} → {will:,} starts a week"
