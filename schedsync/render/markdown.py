@@ -74,8 +74,8 @@ def plan(value: Plan, extent: Extent = COMMENT) -> str:
     head = f"### Plan for {code(scope_text(value))}{f': {verdict}' if verdict else ''}"
     setting = Setting(now=value.now, most_names=extent.most_names, where=extent.where)
     blocks = [lines(head, "")]
-    blocks += _findings(first, "**Deploy the workers first:**")
-    blocks += [*_refusals([(refusal, "") for refusal in value.refusals]), *alarm_blocks(found, setting)]
+    blocks += _refusals([(refusal, "") for refusal in value.refusals])
+    blocks += [*_findings(first, "**Deploy the workers first:**"), *alarm_blocks(found, setting)]
     blocks += [_kept(summary_text(value), ""), *quiet_blocks(found, setting), *_states(value)]
     blocks += _findings([one for one in value.notices if one not in first])
     if value.changes:
