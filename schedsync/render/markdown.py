@@ -42,7 +42,8 @@ _HEADING = "SS219"
 #: Findings about what protects a set: a reviewer reads them before the changes.
 _SAFEGUARDS = frozenset({"SS168", "SS170", "SS176"})
 _REFUSED = "SS164"
-_APPROVALS_SHOWN = 10
+#: In characters: the first lines are shown in any case, and must leave room.
+_APPROVALS_LENGTH = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +128,12 @@ def _approvals(value: Review) -> Iterator[str]:
         f"{', '.join(map(code, by))} ({counted(count, 'change')} of {code(owner)})"
         for owner, by, count in value.approvals_needed()
     ]
+    shown = 0
+    while shown < len(needed) and sum(map(len, needed[:shown])) < _APPROVALS_LENGTH:
+        shown += 1
     if needed:
-        more = f", and {len(needed) - _APPROVALS_SHOWN:,} more owners" if len(needed) > _APPROVALS_SHOWN else ""
-        yield from (f"Needs approval by {'; '.join(needed[:_APPROVALS_SHOWN])}{more}", "")
+        more = f"; and {counted(len(needed) - shown, 'more owner')}" if shown < len(needed) else ""
+        yield from (f"Needs approval by {'; '.join(needed[:shown])}{more}", "")
 
 
 def _counts(value: Review) -> Iterator[str]:

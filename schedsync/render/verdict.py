@@ -55,9 +55,11 @@ def environments_phrase(names: Sequence[str], environments: Sequence[str]) -> st
         return ""
     if len(names) <= _ENVIRONMENTS_NAMED:
         return ", ".join(map(code, names))
-    if len(names) == len(environments):
+    missing = [name for name in environments if name not in names]
+    if not missing:
         return f"all {len(names):,} environments"
-    # Some are missing, so that each name tells something.
+    if len(missing) <= _ENVIRONMENTS_NAMED:
+        return f"all {len(environments):,} environments but {', '.join(map(code, missing))}"
     return ", ".join(map(code, names))
 
 

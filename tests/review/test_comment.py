@@ -103,6 +103,19 @@ def test_who_must_approve_is_decided_by_the_base(checkout: Checkout) -> None:
     ]
 
 
+def test_many_approvals_leave_room_for_the_rest(checkout: Checkout) -> None:
+    people = ", ".join(f'"@acme/{"x" * 180}-{number}"' for number in range(20))
+    checkout.write("[approvals]\n" + "".join(f"team-{n} = [{people}]\n" for n in range(30)), "schedsync.toml")
+    checkout.schedules("".join(owned(f"j{n:02}", "0 2 * * *").replace("data", str(n)) for n in range(30)))
+    checkout.commit()
+    checkout.schedules("".join(owned(f"j{n:02}", "0 3 * * *").replace("data", str(n)) for n in range(30)))
+    line = comment(checkout).splitlines()[2]
+
+    assert len(line) < 10_000
+    assert line.startswith("Needs approval by `@acme/xxx")
+    assert line.endswith("; and 28 more owners")
+
+
 def test_a_new_approval_is_no_weakened_safeguard(checkout: Checkout) -> None:
     checkout.schedules(owned("a", "0 2 * * *"))
     checkout.commit()
