@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
 from schedsync.calendar.slots import fields_of, runs_a_day
 from schedsync.core.timing import Crontab, Timing, clock_text, zone_of
 
 _WHOLE, _MANY = 0.05, 100
+#: From this distance on, an instant is written with its year.
+_FAR = timedelta(days=300)
+#: Not strftime's names, which depend on the locale of the process.
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def moment(instant: datetime, zone: tzinfo = timezone.utc, now: datetime | None = None) -> str:
+    """Write an instant as the clocks of a zone show it, such as ``Fri 27 Nov 02:30``.
+
+    The year is written where the instant is 300 days or more from ``now``, or without ``now``. Seconds are written
+    where they are not 0, fractions of a second never.
+    """
+    local = instant.astimezone(zone)
+    year = f" {local.year}" if now is None or abs(instant - now) >= _FAR else ""
+    seconds = f":{local.second:02}" if local.second else ""
+    date = f"{WEEKDAYS[local.weekday()]} {local.day} {MONTHS[local.month - 1]}{year}"
+    return f"{date} {local.hour:02}:{local.minute:02}{seconds}"
 
 
 def frequency(timing: Timing) -> str:
