@@ -18,6 +18,7 @@ from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, combine
 from schedsync.git.range import range_of
 from schedsync.git.repository import open_repository
+from schedsync.git.web import web_of
 from schedsync.lint import lint_each, lint_packages, lint_whole
 from schedsync.lint.rule import Context
 from schedsync.review.novelty import Owners, new_findings
@@ -44,6 +45,7 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
             )
         earlier = request.base_directory or request.directory
         before = read_revision(repository, base, request.path, sources, after, progress, earlier)
+        web = web_of(repository, before.config.repository_url if before.config_known else None, base, head)
     if not before.there and not after.there:
         raise _nothing_there(before, after)
     environment = after.config.chosen(request.environment)
@@ -63,7 +65,9 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     named = naming_environments(comparison.by_environment)
     findings = in_order(named.get(finding, finding) for finding in comparison.findings)
     new = frozenset(named.get(finding, finding) for finding in comparison.new)
-    return Review(base, head, tuple(comparison.reviews), tuple(findings), new, compared.base_name)
+    # The base decides who must approve, so that a change cannot remove them.
+    approvals = {**after.config.approvals, **(before.config.approvals if before.there else {})}
+    return Review(base, head, tuple(comparison.reviews), tuple(findings), new, compared.base_name, approvals, web)
 
 
 def _nothing_there(before: Side, after: Side) -> WrongUsage:
