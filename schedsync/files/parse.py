@@ -63,7 +63,7 @@ def read_schedule(
 
 def _task(fields: Mapping[str, Node], shown: str, place: Location, reporter: Reporter) -> str | None:
     if "task" not in fields:
-        if is_misspelt(("task",), fields):
+        if is_misspelt(("task",), fields, reporter.lookups):
             return None
         reporter.finding("SS122", f"`{shown}` has no `task`", place, "the task's name, as the worker registers it")
         return None

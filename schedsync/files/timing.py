@@ -28,7 +28,7 @@ def read_timing(
     """
     zone = _zone(fields.get("timezone"), reporter)
     keys = [key for key in TIMINGS if key in fields]
-    if not keys and is_misspelt(TIMINGS, fields):
+    if not keys and is_misspelt(TIMINGS, fields, reporter.lookups):
         return None
     if len(keys) != 1:
         problem = "has no timing" if not keys else f"has {len(keys)} timings: {', '.join(keys)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from schedsync.core.finding import nearest
 from schedsync.core.schedule import Schedule
 from schedsync.lint.rule import Context, Found, Rule
 
@@ -12,9 +11,13 @@ from schedsync.lint.rule import Context, Found, Rule
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     if schedule.spec.enabled or schedule.people.disabled_reason:
         return
-    # A misspelt key is an error already.
-    if not any(nearest(key, ("disabled_reason",)) for key in schedule.positions):
+    if not any(map(_is_misspelt, schedule.positions)):
         yield Found(schedule, "disabled without a reason", "enabled", "add `disabled_reason: …`")
+
+
+def _is_misspelt(key: str) -> bool:
+    """Say whether an unknown key, which is an error already, was meant to be the reason."""
+    return key != "disabled_reason" and (key.startswith("disab") or key.endswith("reason"))
 
 
 RULE = Rule(

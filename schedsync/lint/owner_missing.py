@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from schedsync.core.finding import nearest
 from schedsync.core.schedule import Schedule
 from schedsync.lint.rule import Context, Found, Rule
 
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
-    # A misspelt key is an error already.
-    if not schedule.people.owner and not any(nearest(key, ("owner",)) for key in schedule.positions):
+    if not schedule.people.owner and not any(map(_is_misspelt, schedule.positions)):
         yield Found(schedule, "no `owner`", None, "name the team to ask when it fails")
+
+
+def _is_misspelt(key: str) -> bool:
+    """Say whether an unknown key, which is an error already, was meant to be the owner: it has the same letters."""
+    return key != "owner" and len(key) in range(4, 7) and set("owners").issuperset(key)
 
 
 RULE = Rule(

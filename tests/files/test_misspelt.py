@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.conftest import Project
@@ -60,6 +62,27 @@ def test_two_mistakes_are_two_findings(files: Project, fields: str, codes: list[
     assert sorted(line.split()[2] for line in found(files) if "error" in line) == sorted(codes)
 
 
+@pytest.mark.parametrize(
+    ("key", "codes"),
+    [("ownr: a", []), ("onwer: a", []), ("owners: a", []), ('owner: ""', ["SS215"]), ("own: 5", ["SS215"])],
+)
+def test_a_misspelt_owner_is_one_mistake(files: Project, key: str, codes: list[str]) -> None:
+    files.write("[lint]\nselect = ['SS215']\n", "schedsync.toml")
+    files.schedules(f"  a: {{task: t, every: 5m, {key}}}\n")
+
+    assert [line.split()[2] for line in files.validate().out.splitlines() if "SS215" in line] == codes
+
+
+@pytest.mark.parametrize(
+    ("key", "codes"),
+    [("disabled_reasn: x", []), ("disable_reason: x", []), ("reason: x", []), ('disabled_reason: ""', ["SS214"])],
+)
+def test_a_misspelt_reason_is_one_mistake(files: Project, key: str, codes: list[str]) -> None:
+    files.schedules(f"  a: {{task: t, every: 5m, enabled: false, {key}}}\n")
+
+    assert [line.split()[2] for line in files.validate().out.splitlines() if "SS214" in line] == codes
+
+
 def test_a_misspelt_version_is_one_mistake(files: Project) -> None:
     files.write("verson: 1\nschedules:\n  a: {task: t, every: 5m}\n", "schedules/shop.yaml")
 
@@ -80,6 +103,17 @@ def test_a_misspelt_default_is_one_mistake_for_all(files: Project) -> None:
     files.write("version: 1\ndefaults: {evry: 5m}\nschedules:\n  a: {task: t}\n  b: {task: t}\n", "schedules/shop.yaml")
 
     assert found(files) == ["2:12: error SS120 unknown key `evry`", "hint: did you mean `every`?"]
+
+
+def test_many_schedules_with_misspelt_keys_end_soon(files: Project) -> None:
+    """Each key is another one: comparing all of them with the known keys would take a minute."""
+    files.schedules("".join(f"  a{number}: {{task: t, evry{number}: 5m}}\n" for number in range(50_000)))
+    begin = time.process_time()
+    done = files.validate()
+
+    assert done.err.endswith(" · 50,000 schedules in 1 file\n")
+    assert "SS130" in done.out
+    assert time.process_time() - begin < 40
 
 
 def test_schedules_with_errors_are_counted(files: Project) -> None:
