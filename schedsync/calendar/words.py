@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timezone
 from functools import lru_cache
 
 from schedsync.calendar.slots import fields_of, runs_a_day
-from schedsync.core.timing import Crontab, Timing, clock_text, zone_of
+from schedsync.core.timing import MONTHS as MONTHS
+from schedsync.core.timing import WEEKDAYS as WEEKDAYS
+from schedsync.core.timing import Crontab, Timing, zone_of
+from schedsync.core.timing import moment as moment
 
 _WHOLE, _MANY = 0.05, 100
-#: From this distance on, an instant is written with its year.
-_FAR = timedelta(days=300)
-#: Not strftime's names, which depend on the locale of the process.
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-def moment(instant: datetime, zone: tzinfo = timezone.utc, now: datetime | None = None) -> str:
-    """Write an instant as the clocks of a zone show it, such as ``Fri 27 Nov 02:30``.
-
-    The year is written where the instant is 300 days or more from ``now``, or without ``now``. Seconds are written
-    where they are not 0, fractions of a second never.
-    """
-    local = instant.astimezone(zone)
-    year = f" {local.year}" if now is None or abs(instant - now) >= _FAR else ""
-    seconds = f":{local.second:02}" if local.second else ""
-    date = f"{WEEKDAYS[local.weekday()]} {local.day} {MONTHS[local.month - 1]}{year}"
-    return f"{date} {local.hour:02}:{local.minute:02}{seconds}"
 
 
 def frequency(timing: Timing) -> str:
@@ -74,9 +59,22 @@ def _same_every_day(timing: Timing) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def when(instant: datetime, timing: Timing) -> str:
-    """Write an instant in UTC; for a crontab with another zone, in that zone too."""
-    text = f"{clock_text(instant)} UTC"
-    if not isinstance(timing, Crontab) or timing.timezone == "UTC":
-        return text
-    return f"{text} ({clock_text(instant, zone_of(timing))} {timing.timezone})"
+def when(instant: datetime, timing: Timing, now: datetime | None = None) -> str:
+    """Write an instant as a schedule's own clocks show it, with the zone; in another zone than UTC in UTC too.
+
+    The year is left out where the instant is near ``now``.
+    """
+    text = f"{moment(instant, zone_of(timing), now)} {zone_name(timing)}"
+    return text if zone_name(timing) == "UTC" else f"{text} ({in_utc(instant, timing, now)} UTC)"
+
+
+def zone_name(timing: Timing) -> str:
+    """Return the name of the zone in which people read the instants of a timing."""
+    return timing.timezone if isinstance(timing, Crontab) else "UTC"
+
+
+def in_utc(instant: datetime, timing: Timing, now: datetime | None = None) -> str:
+    """Write an instant in UTC, to stand beside the clocks of a zone: with its date only where that is another."""
+    text = moment(instant, timezone.utc, now)
+    is_same_day = instant.astimezone(zone_of(timing)).date() == instant.astimezone(timezone.utc).date()
+    return text.rpartition(" ")[2] if is_same_day else text

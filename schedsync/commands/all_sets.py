@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from schedsync.commands.options import WHERE, FileOptions, environment_option, gather, option, path_argument
+from schedsync.commands.help import WHERE
+from schedsync.commands.options import FileOptions, environment_option, gather, option, path_argument
 from schedsync.commands.output import failure_json, report, say, show, write
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
@@ -31,7 +32,13 @@ set_options = gather(
     FileOptions,
     path_argument,
     environment_option,
-    option("--all", "all_sets", heading=WHERE, is_flag=True, help="Each set below PATH that has a schedsync.toml."),
+    option(
+        "--all",
+        "all_sets",
+        heading=WHERE,
+        is_flag=True,
+        help="Do this for each set below PATH that has a schedsync.toml.",
+    ),
     without=("directory",),
 )
 #: The exit codes of single sets; the first of them that occurs is the exit code of all.
@@ -162,13 +169,13 @@ def _why(result: _Result[T]) -> list[str]:
     if isinstance(error, InvalidSet):
         lines += [_finding_line(finding) for finding in error.findings]
     if isinstance(error, Refused):
-        lines += [f"{refusal.message}; way out: {refusal.override}" for refusal in error.refusals]
+        lines += [f"{refusal.message}; hint: {refusal.override}" for refusal in error.refusals]
     return lines
 
 
 def _finding_line(finding: Finding) -> str:
     place = f"{finding.location}: " if finding.location else ""
-    return f"{place}{finding.code} {finding.severity}: {finding_text(finding)}"
+    return f"{place}{finding.severity}  {finding.code}  {finding_text(finding)}"
 
 
 def _combined(results: Sequence[_Result[T]], output: Output[T], format_: str) -> str:

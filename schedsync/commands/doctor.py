@@ -17,7 +17,9 @@ from schedsync.commands.output import say, show
 from schedsync.commands.terminal import progress_line
 from schedsync.core.finding import has_errors
 from schedsync.planning.converter import finding_document
-from schedsync.render import github, json_, text
+from schedsync.render import github, json_
+from schedsync.render.findings import findings as findings_text
+from schedsync.render.findings import severities_text
 
 
 @verb("Find settings, versions and rows that would stop Beat.")
@@ -46,7 +48,6 @@ def doctor(database: DatabaseOptions, fix: bool, lock_timeout: float, format_: s
     if findings and format_ == "github":
         click.echo(github.findings(findings))
     else:
-        show(lambda paint: text.findings(findings, paint))
-    count = len(findings)
-    say(f"{count} finding{'s' * (count != 1)}" if count else "all is well")
+        show(lambda paint: findings_text(findings, paint))
+    say(severities_text(findings) if findings else "all is well")
     return int(has_errors(findings))

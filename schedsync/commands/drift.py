@@ -21,7 +21,8 @@ from schedsync.commands.options import (
 from schedsync.commands.output import show, write_reports
 from schedsync.commands.terminal import progress_line
 from schedsync.planning.plan import Plan
-from schedsync.render import json_, markdown, text
+from schedsync.render import drift_text as text
+from schedsync.render import json_, markdown
 
 _RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
     "json": json_.plan,

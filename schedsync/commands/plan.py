@@ -12,8 +12,8 @@ import click
 from schedsync.commands.all_sets import Output, Together, for_each_set, set_options, sets_to_run
 from schedsync.commands.django import target, target_without_database
 from schedsync.commands.documents import load_snapshot, save_plan
+from schedsync.commands.help import OUTPUT
 from schedsync.commands.options import (
-    OUTPUT,
     DatabaseOptions,
     FileOptions,
     LiftedRules,
@@ -70,7 +70,7 @@ def plan(
 ) -> int:
     """Compare the files below PATH with the database, and show every change and its consequences.
 
-    Nothing is written. A change that a safety rule refuses is shown with the way out; `plan` then exits 3, as `apply`
+    Nothing is written. A change that a safety rule refuses is shown with a hint; `plan` then exits 3, as `apply`
     does. With --against the plan compares with a snapshot, and needs neither Django nor credentials. With --all each
     set below PATH is planned.
     """

@@ -22,7 +22,9 @@ from schedsync.render.words import printable
 @verb("Let a paused or held schedule run again, or everything.")
 @click.argument("name", required=False)
 @option("--all", "everything", is_flag=True, help="End the pause of everything; pauses of single schedules go on.")
-@option("--catch-up", is_flag=True, help="Let `missed_runs` decide about the runs that fell due meanwhile.")
+@option(
+    "--catch-up", is_flag=True, help="Send the runs that fell due meanwhile, as each schedule's `missed_runs` says."
+)
 @lock_timeout_option
 @environment_option
 @database_options

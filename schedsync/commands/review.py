@@ -12,8 +12,8 @@ import click
 
 from schedsync.commands.all_sets import Output, Together, for_each_set
 from schedsync.commands.documents import load_snapshot
+from schedsync.commands.help import WHERE
 from schedsync.commands.options import (
-    WHERE,
     FileOptions,
     LiftedRules,
     environment_option,
@@ -105,7 +105,7 @@ class ReviewOptions:
         "all_sets",
         heading=WHERE,
         is_flag=True,
-        help="Each set of the repository, or below `--path`, that has a schedsync.toml.",
+        help="Do this for each set of the repository, or below --path, that has a schedsync.toml.",
     ),
     without=("directory",),
 )

@@ -42,7 +42,7 @@ class StatusRequest:
         "--expect-beats",
         type=WholeNumber(),
         metavar="N",
-        help="NOT OK if fewer Beats of schedsync's own are live; 0 says that none is wanted any more.",
+        help="Say NOT OK if fewer than N Beats of schedsync's own are live; 0: none is expected.",
     ),
     option("--self", "self_", is_flag=True, help="Only say whether a Beat is live on this host or in this pod."),
     option("--watch", is_flag=True, help="Look again every two seconds, in a terminal; Ctrl-C ends it with 0."),

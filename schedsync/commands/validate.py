@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
@@ -21,14 +22,18 @@ from schedsync.commands.options import (
     verb,
 )
 from schedsync.commands.output import say, show, write, write_reports
-from schedsync.commands.terminal import progress_line
+from schedsync.commands.terminal import columns, is_terminal, progress_line
 from schedsync.config import Config
 from schedsync.core.finding import Finding, has_errors
 from schedsync.errors import InvalidConfiguration, SchedsyncError, WrongUsage
 from schedsync.files.configurations import sets_below, sets_of
+from schedsync.files.excerpts import Excerpts
 from schedsync.planning.snapshot import Snapshot
-from schedsync.render import github, gitlab, json_, junit, sarif, text
+from schedsync.render import github, gitlab, json_, junit, sarif
+from schedsync.render.findings import findings as findings_text
+from schedsync.render.findings import severities_text
 from schedsync.render.paint import Paint
+from schedsync.render.words import counted
 from schedsync.usecases.validate import Validation, together
 from schedsync.usecases.validate import validate as check
 
@@ -88,7 +93,7 @@ def validate(
     if format_ in RENDERINGS:
         write(RENDERINGS[format_](result), out)
     else:
-        show(partial(_text, result), out)
+        show(partial(_text(out), result), out)
     write_reports(RENDERINGS, result, reports)
     say(_counts(result))
     return _code(result, strict=strict)
@@ -117,15 +122,25 @@ def _validate_sets(
             raise
         return results[-1]
 
-    output = Output(RENDERINGS["json"], _text, partial(_code, strict=strict), together=_TOGETHER, is_headed=False)
+    output = Output(
+        RENDERINGS["json"], _text(to[1]), partial(_code, strict=strict), together=_TOGETHER, is_headed=False
+    )
     code = for_each_set(((directory, partial(check_set, config)) for directory, config in sets), output, *to)
     not_checked = f"; {len(failed):,} set{'s' * (len(failed) != 1)} could not be checked" if failed else ""
     say(_counts(together(results)) + not_checked)
     return code
 
 
-def _text(result: Validation, paint: Paint) -> str:
-    return text.findings(result.findings, paint)
+def _text(out: Path | None) -> Callable[[Validation, Paint], str]:
+    """Return the function that writes a result for people; in a terminal it shows the lines of the files too."""
+    width = columns(sys.stdout) if out is None and is_terminal(sys.stdout) else None
+
+    def write_text(result: Validation, paint: Paint) -> str:
+        if width is None:
+            return findings_text(result.findings, paint)
+        return findings_text(result.findings, paint, excerpt=Excerpts(result.findings), width=width)
+
+    return write_text
 
 
 def _code(result: Validation, *, strict: bool) -> int:
@@ -133,11 +148,9 @@ def _code(result: Validation, *, strict: bool) -> int:
 
 
 def _counts(result: Validation) -> str:
-    errors = sum(finding.severity == "error" for finding in result.findings)
-    return (
-        f"{result.schedules:,} schedule{'s' * (result.schedules != 1)} in {result.files:,} "
-        f"file{'s' * (result.files != 1)}, {errors or 'no'} error{'s' * (errors != 1)}"
-    )
+    """Return the last line: how many findings of each severity, in how many schedules and files."""
+    of = f"{counted(result.schedules, 'schedule')} in {counted(result.files, 'file')}"
+    return f"{severities_text(result.findings)} · {of}"
 
 
 def _check_usage(files: FileOptions, more: tuple[str, ...], against: Path | None, *, changed: bool) -> None:

@@ -156,12 +156,17 @@ PACKAGE_CODE = re.compile(r"(?!SS)[A-Z]{2,10}[0-9]{1,4}\Z", re.ASCII)
 _LONGEST_WORD = 250
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Return a hint with the nearest known word, or None where none is near."""
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that a word is near to, or None where none is near."""
     if len(word) > _LONGEST_WORD:
         return None
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean `{near[0]}`?" if near else None
+    return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.6)), None)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Return a hint with the nearest known word, or None where none is near."""
+    near = nearest(word, known)
+    return f"did you mean `{near}`?" if near else None
 
 
 def has_errors(findings: Iterable[Finding], *, strict: bool = False) -> bool:

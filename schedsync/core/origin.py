@@ -80,6 +80,12 @@ def commit_from(recorded: str | None) -> tuple[str | None, bool]:
     return recorded.removesuffix(_DIRTY), recorded.endswith(_DIRTY)
 
 
+def recorded_text(recorded: str | None) -> str:
+    """Return a recorded commit as people read it; empty where it is not known."""
+    commit, dirty = commit_from(recorded)
+    return Binding(commit=commit, dirty=dirty).commit_text or ""
+
+
 @dataclass(frozen=True, slots=True)
 class Ancestry:
     """Whether one commit descends from another.

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from schedsync.core.finding import Finding, Severity
 from schedsync.core.location import Location
-from schedsync.files.bounds import TextBudget
+from schedsync.files.bounds import MAX_FINDINGS, TextBudget
 
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Reports findings about the file at ``path``; ``budget`` is the text that the set may still have."""
+    """Reports findings about the file at ``path``; ``budget`` is the text that the set may still have.
+
+    ``lookups`` has an item for each time that the keys of a schedule may still be compared with the known keys.
+    """
 
     path: str
     report: Callable[[Finding], None]
     budget: TextBudget = field(default_factory=TextBudget)
+    lookups: Iterator[int] = field(default_factory=lambda: iter(range(MAX_FINDINGS)), repr=False)
 
     def finding(
         self, code: str, message: str, place: Location, hint: str | None = None, severity: Severity = "error"

@@ -173,7 +173,7 @@ def explained(rule: Rule) -> Iterator[str]:
         yield from (_NEEDS_APPLICATION, "")
     for text in filter(None, (rule.why, rule.remedy)):
         yield from (text, "")
-    for words, example in (("This rule finds a problem in", rule.bad), ("and none in", rule.good)):
+    for words, example in (("Finds:", rule.bad), ("Passes:", rule.good)):
         if example:
             yield from (words, "", "```yaml", *example.strip().splitlines(), "```", "")
     yield f"To ignore this rule in one place, write `# schedsync: ignore[{rule.code}]` at the end of that line."

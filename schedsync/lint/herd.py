@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from schedsync.calendar.load import Window, load_of
+from schedsync.calendar.load import load_of
+from schedsync.calendar.window import Window
 from schedsync.core.crontab import FIELDS_BY_NAME, expand
 from schedsync.core.names import first_names
 from schedsync.core.schedule import Schedule
@@ -88,16 +89,20 @@ sync-{n}:
   task: shop.tasks.sync
   crontab: "0 * * * *"
   kwargs: {n: "{n}"}
-  for_each: {n: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27,
-                 28, 29, 30, 31, 32]}
+  for_each:
+    n: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+        13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
+        23, 24, 25, 26, 27, 28, 29, 30, 31, 32]
 """,
     good="""
 sync-{n}:
   task: shop.tasks.sync
   crontab: "H * * * *"
   kwargs: {n: "{n}"}
-  for_each: {n: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27,
-                 28, 29, 30, 31, 32]}
+  for_each:
+    n: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+        13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
+        23, 24, 25, 26, 27, 28, 29, 30, 31, 32]
 """,
     whole=_whole,
 )

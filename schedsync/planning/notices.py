@@ -115,8 +115,8 @@ def _old_names_that_stay(desired: Desired, observed: Observed) -> Iterator[tuple
 
 def _rows_left(desired: Desired, observed: Observed) -> Iterator[Finding]:
     for key, left, way_out in (
-        ("removed", _rows_that_stay(desired, observed), _way_out),
-        ("renamed_from", _old_names_that_stay(desired, observed), _way_out_of_rename),
+        ("removed", _rows_that_stay(desired, observed), _remedy),
+        ("renamed_from", _old_names_that_stay(desired, observed), _remedy_of_rename),
     ):
         by_holder: dict[str | None, list[Named]] = {}
         for name, place, holder in left:
@@ -133,12 +133,12 @@ def _rows_left(desired: Desired, observed: Observed) -> Iterator[Finding]:
             )
 
 
-def _way_out_of_rename(holder: str | None) -> str:
+def _remedy_of_rename(holder: str | None) -> str:
     adopt = f"`adopt: {{from: {holder}}}`" if holder else "`adopt: true`"
     return f"the new schedule runs beside it; to rename the row, add {adopt} before the new name has a row"
 
 
-def _way_out(holder: str | None) -> str:
+def _remedy(holder: str | None) -> str:
     if holder is None:
         return "to delete the row, adopt it by `adopt: true` first, or delete it in the admin; else remove the line"
     return f"if it belongs to set `{holder}` now, remove the line; to delete the row, remove it in that set's files"

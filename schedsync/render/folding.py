@@ -11,12 +11,12 @@ from functools import cached_property
 
 from schedsync.core.change import Change, FieldChange, Rename
 from schedsync.core.names import first_names
+from schedsync.core.placeholders import put_back, unquoted
 from schedsync.core.schedule import Template, canonical_json
 from schedsync.core.secrets import changed_secrets, masked
 from schedsync.planning.plan import Plan
 from schedsync.render.alarms import ALARMING
 from schedsync.render.effects import Effect, effects_of
-from schedsync.render.placeholders import put_back, unquoted
 from schedsync.render.words import ARGUMENTS, moved_text, people_text, printable, value_text
 
 #: Fewer equal changes are shown one by one.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from schedsync.core.names import and_more
 from schedsync.core.status import (
@@ -21,7 +22,7 @@ from schedsync.core.status import (
 )
 from schedsync.core.verdict import nobody_leads, wrong_clocks
 from schedsync.render.paint import Paint, plain
-from schedsync.render.words import DONE, counted, printable
+from schedsync.render.words import DONE, counted, printable, time_text
 
 _MOST = 20
 _DONE = {**DONE, "rename_set": "under the set's new name"}
@@ -40,7 +41,7 @@ def status_text(value: Status, paint: Paint = plain) -> str:
         "Stopped": _stopped(value, paint),
         "Drift": _drift(value.management, paint),
         "Overdue": _some(value.schedules.overdue, lambda late: _overdue(late, value), paint, "red"),
-        "Failed": _some(value.failed, _failed, paint, "red"),
+        "Failed": _some(value.failed, partial(_failed, now=value.at), paint, "red"),
         "Broken": _some(value.schedules.broken, _broken, paint, "red"),
         "Managed": _managed(value),
         "Note": _notes(value),
@@ -73,7 +74,9 @@ def _beats(value: Status, paint: Paint) -> Iterator[str]:
     if not value.beats:
         last = value.last_beat
         if last is not None:
-            ended = "did not end in good order" if last.ended_at is None else f"ended {_time(last.ended_at)}"
+            ended = (
+                "did not end in good order" if last.ended_at is None else f"ended {time_text(last.ended_at, value.at)}"
+            )
             yield paint("none is live", "red") + (f"; {printable(last.name)} {ended}" if last.name else "")
         return
     if nobody_leads(value):
@@ -92,7 +95,7 @@ def _environment(value: Status) -> Iterator[str]:
 def _beat(beat: BeatStatus, value: Status, paint: Paint) -> str:
     parts = [_role(beat, paint)]
     if beat.leads and beat.leads_since:
-        parts[0] += f" since {_time(beat.leads_since)}"
+        parts[0] += f" since {time_text(beat.leads_since, value.at)}"
     if beat.leads and beat.election == "none":
         parts.append("without an election")
     elif beat.leads:
@@ -129,7 +132,7 @@ def _surroundings(value: Status, paint: Paint) -> Iterator[str]:
         yield "clocks agree"
     for beat in value.beats:
         if beat.leads and beat.report is not None:
-            yield _broker(beat, paint)
+            yield _broker(beat, value.at, paint)
 
 
 def _clock(beat: BeatStatus) -> str:
@@ -137,11 +140,11 @@ def _clock(beat: BeatStatus) -> str:
     return f"the clock of {printable(beat.name)} is {abs(ahead):.1f} s {'ahead' if ahead > 0 else 'behind'}"
 
 
-def _broker(beat: BeatStatus, paint: Paint) -> str:
+def _broker(beat: BeatStatus, now: datetime, paint: Paint) -> str:
     report = beat.report
     if report is None or not report.broker_trouble:
         return "broker up"
-    since = f" since {_time(report.broker_trouble_since)}" if report.broker_trouble_since else ""
+    since = f" since {time_text(report.broker_trouble_since, now)}" if report.broker_trouble_since else ""
     return paint(f"broker away{since}: {printable(report.broker_trouble)}", "red")
 
 
@@ -158,18 +161,18 @@ def _apply(apply: LastApply, value: Status) -> str:
 def _stopped(value: Status, paint: Paint) -> Iterator[str]:
     if value.full_pause:
         yield paint(printable(value.full_pause.text(value.at)), "yellow")
-    yield from _some(value.management.paused, _pause, paint, "yellow")
+    yield from _some(value.management.paused, partial(_pause, now=value.at), paint, "yellow")
     if value.management.held is not None:
-        yield from _some(value.management.held, _held, paint, "yellow")
+        yield from _some(value.management.held, partial(_held, now=value.at), paint, "yellow")
 
 
-def _pause(pause: Stopped) -> str:
-    until = f"until {_time(pause.until)}" if pause.until else "until `schedsync resume`"
+def _pause(pause: Stopped, now: datetime) -> str:
+    until = f"until {time_text(pause.until, now)}" if pause.until else "until `schedsync resume`"
     return f"paused {printable(pause.name)} {until} by {printable(pause.who or '')}: {printable(pause.reason or '')}"
 
 
-def _held(held: Stopped) -> str:
-    since = f" since {_time(held.since)}" if held.since else ""
+def _held(held: Stopped, now: datetime) -> str:
+    since = f" since {time_text(held.since, now)}" if held.since else ""
     return f"held {printable(held.name)} by {printable(held.who) if held.who else 'an unknown user'}{since}"
 
 
@@ -181,14 +184,13 @@ def _drift(value: Management, paint: Paint) -> Iterator[str]:
 
 
 def _overdue(late: Late, value: Status) -> str:
-    return f"{printable(late.name)}, due {_time(late.tick)} ({_span(value.at - late.tick)})"
+    return f"{printable(late.name)}, due {time_text(late.tick, value.at)} ({_span(value.at - late.tick)})"
 
 
-def _failed(failed: Failed) -> str:
+def _failed(failed: Failed, now: datetime) -> str:
     what = "not sent" if failed.given_up else "refused, and tried again"
-    return (
-        f"{printable(failed.name)} {what}, tick {_time(failed.tick)}, at {_time(failed.at)}: {printable(failed.reason)}"
-    )
+    times = f"tick {time_text(failed.tick, now)}, at {time_text(failed.at, now)}"
+    return f"{printable(failed.name)} {what}, {times}: {printable(failed.reason)}"
 
 
 def _broken(broken: Broken) -> str:
@@ -225,10 +227,6 @@ def _some(values: Listed[T], text: Callable[[T], str], paint: Paint, colour: str
 
 def _names(names: Listed[str]) -> str:
     return ", ".join(map(printable, names.first[:_MOST])) + and_more(names.count, _MOST)
-
-
-def _time(value: datetime) -> str:
-    return f"{value:%a %d %b %H:%M:%S}".removesuffix(":00") + " UTC"
 
 
 def _span(value: timedelta) -> str:

@@ -1,82 +1,81 @@
-"""Findings, plans and outcomes as text for a terminal; readable without colour."""
+"""Plans and reviews as text for a terminal; readable without colour."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections import ChainMap
+from collections.abc import Iterator
+from datetime import datetime, timezone
 
 from schedsync.core.change import Change
-from schedsync.core.finding import Finding
-from schedsync.core.names import first_names
-from schedsync.core.refusal import Refusal
-from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
-from schedsync.render.change_lines import change_lines, drift_lines, name_lines
-from schedsync.render.folding import FOLD_FROM, groups, groups_across, in_order_of_danger
+from schedsync.render.alarms import headline
+from schedsync.render.change_lines import View
+from schedsync.render.findings import findings
+from schedsync.render.folding import FOLD_FROM, Group, groups, groups_across
 from schedsync.render.paint import Paint, plain
+from schedsync.render.plan_sections import (
+    alarms_text,
+    counts_text,
+    refusals,
+    refusals_by_environment,
+    sections,
+    states,
+    together,
+)
 from schedsync.render.words import (
-    DONE,
     counted,
-    drift_text,
     environments_text,
-    finding_text,
-    held_text,
-    pause_text,
+    not_compared_texts,
     printable,
-    review_summary_text,
-    scope_text,
     side_text,
-    summary_text,
-    time_text,
 )
 from schedsync.review.result import Review
 
 #: What the workers do not know yet heads a plan.
 _HEADING = "SS219"
-
-
-def findings(found: Iterable[Finding], paint: Paint = plain, *, verbose: bool = False) -> str:
-    """Write findings as ``path:line:col: CODE message``, with their hints below; ``verbose`` lists all names too."""
-    lines: list[str] = []
-    for finding in found:
-        lines += [*_finding(finding, paint), *(name_lines(finding) if verbose else ())]
-    return "\n".join(lines)
-
-
-def _finding(finding: Finding, paint: Paint, mark: str = "") -> Iterator[str]:
-    place = f"{_at_line_start(printable(str(finding.location)))}: " if finding.location else ""
-    word = "" if finding.severity == "error" else f"{finding.severity}: "
-    style = {"error": "red", "warning": "yellow", "info": "blue"}[finding.severity]
-    yield f"{place}{paint(finding.code, style)} {word}{finding_text(finding)}{mark}"
-    if finding.hint:
-        yield f"  hint: {printable(finding.hint)}"
-
-
-def _at_line_start(path: str) -> str:
-    """Return a path as it may begin a line: GitHub's runner takes two colons there for a command."""
-    return f"./{path}" if path.lstrip().startswith("::") else path
+#: A refusal as a finding.
+_REFUSED = "SS164"
+_NEVER = datetime.min.replace(tzinfo=timezone.utc)
 
 
 def plan(value: Plan, paint: Paint = plain, *, verbose: bool = False) -> str:
     """Write what an apply would do, and what refuses it; ``verbose`` lists adoptions that change nothing too."""
-    lines = [paint(f"Plan for {printable(scope_text(value))}: {summary_text(value)}", "bold")]
+    found = groups(value.changes)
+    counts = together(alarms_text(found, len(value.drifted), paint), counts_text(value, paint))
+    lines = [paint(f"Plan for {printable(_scope(value))}", "bold"), *counts]
     first = [one for one in value.notices if one.code == _HEADING and one.severity != "info"]
     if first:
         lines += ["", paint("Deploy the workers first:", "yellow"), findings(first, paint)]
-    plain_adoptions = [] if verbose else [change for change in value.changes if _only_adopts(change)]
-    folded = len(plain_adoptions) if len(plain_adoptions) >= FOLD_FROM else 0
-    shown = groups(change for change in value.changes if not (folded and _only_adopts(change)))
-    for group in in_order_of_danger(shown):
-        lines += ["", *change_lines(group, paint, verbose=verbose)]
+    if value.refusals:
+        lines += ["", *refusals(value.refusals, paint, effect="an apply would write nothing")]
+    plain_adoptions = sum(len(group.changes) for group in found if _only_adopts(group.first))
+    folded = plain_adoptions if plain_adoptions >= FOLD_FROM and not verbose else 0
+    view = View(value.now, paint, managed=value.observed.ledger, verbose=verbose)
+    lines += sections([group for group in found if not (folded and _only_adopts(group.first))], view)
     if folded:
         lines += ["", f"{folded:,} to adopt, no field changes (--verbose lists them)"]
-    lines += _states(value, paint)
-    lines += refusals(value.refusals, paint)
+    lines += states(value, paint)
     if rest := [one for one in value.notices if one not in first]:
         lines += ["", findings(rest, paint, verbose=verbose)]
-    if value.changes:
-        lines += ["", f"checksum {value.checksum}"]
+    if value.changes and verbose:
+        lines += ["", paint(f"checksum {value.checksum}", "dim")]
     return "\n".join(lines)
+
+
+def _scope(value: Plan) -> str:
+    """Write which set, environment, commit and database a plan is for."""
+    environment = f" in {value.binding.environment}" if value.binding.environment else ""
+    commit = f" at {text}" if (text := value.binding.commit_text) else ""
+    return f"{value.set}{environment}{commit}" + (f" on {value.database}" if value.database else "")
+
+
+def question(value: Plan) -> str:
+    """Ask whether to apply a plan; the most dangerous that it does stands before the question mark's answer."""
+    count = "1 change" if len(value.changes) == 1 else f"{len(value.changes):,} changes"
+    environment = f" in {value.binding.environment}" if value.binding.environment else ""
+    database = f" on {value.database}" if value.database else ""
+    danger = headline([Group(tuple((None, change) for change in value.changes))])
+    return printable(f"Apply {count} to {value.set}{environment}{database}?" + (f" {danger}." if danger else ""))
 
 
 def _only_adopts(change: Change) -> bool:
@@ -98,122 +97,46 @@ def review(value: Review, paint: Paint = plain, *, verbose: bool = False) -> str
 
     ``verbose`` lists all names.
     """
-    lines = [paint(f"Review: {printable(value.base_text)} → {printable(side_text(value.head))}", "bold"), ""]
-    lines += [paint(line, "bold") for line in _summaries(value)]
-    for where, refused in _refusals_by_environment(value).items():
-        lines += refusals(refused, paint, where)
-    names = [one.environment for one in value.environments if one.environment]
-    found = groups_across([(one.environment, one.plan) for one in value.environments])
-    for group in in_order_of_danger(found):
-        lines += ["", *change_lines(group, paint, names, verbose=verbose)]
+    plans = [(one.environment, one.plan) for one in value.environments]
+    found = groups_across(plans)
+    lines = [paint(f"Review: {printable(value.base_text)} → {printable(side_text(value.head))}", "bold")]
+    counts, alarms = list(_counts(value, paint)), alarms_text(found, 0, paint)
+    lines += together(alarms, counts[0]) if len(counts) == 1 else [*([alarms] if alarms else []), *counts]
+    for where, refused in refusals_by_environment(plans).items():
+        lines += ["", *refusals(refused, paint, where, "an apply would write nothing")]
+    lines += sections(found, _view(value, paint, verbose=verbose))
     return "\n".join([*lines, *_review_findings(value, paint, verbose=verbose)])
 
 
-def _summaries(value: Review) -> Iterator[str]:
+def _view(value: Review, paint: Paint, *, verbose: bool) -> View:
+    names = [one.environment for one in value.environments if one.environment]
+    now = next((one.plan.now for one in value.environments), _NEVER)
+    managed = ChainMap(*(dict(one.plan.observed.ledger) for one in value.environments))
+    return View(now, paint, names, managed, value.base, verbose)
+
+
+def _counts(value: Review, paint: Paint) -> Iterator[str]:
     """Yield the counts, once for all environments with the same."""
     same: dict[str, list[str | None]] = {}
     for one in value.environments:
-        same.setdefault(review_summary_text(one), []).append(one.environment)
-    for summary, names in same.items():
+        counts = counts_text(one.plan, paint, "no changes" if one.is_complete else "no known changes")
+        same.setdefault("; ".join([counts, *not_compared_texts(one)]), []).append(one.environment)
+    for text, names in same.items():
         where = environments_text(names)
-        yield f"In {printable(where)}: {summary}" if where else summary
-
-
-def _refusals_by_environment(value: Review) -> Mapping[str, Sequence[Refusal]]:
-    """Return the refusals by the environments in which they hold."""
-    found: dict[Refusal, list[str | None]] = {}
-    for one in value.environments:
-        for refusal in one.plan.refusals:
-            found.setdefault(refusal, []).append(one.environment)
-    by_environment: dict[str, list[Refusal]] = {}
-    for refusal, names in found.items():
-        by_environment.setdefault(environments_text(names), []).append(refusal)
-    return by_environment
+        yield f"In {printable(where)}: {text}" if where else text
 
 
 def _review_findings(value: Review, paint: Paint, *, verbose: bool) -> Iterator[str]:
-    shown = [one for one in value.findings if value.shows(one)]
+    # What an apply would be refused for stands above.
+    found = [one for one in value.findings if one.code != _REFUSED]
+    shown = [one for one in found if value.shows(one)]
     new = sum(one in value.new for one in shown)
     if shown:
         before = f", {counted(len(shown) - new, 'error')} from before" if len(shown) > new else ""
         yield from ("", paint(f"{counted(new, 'new finding')}{before}:", "bold"))
-        for one in shown:
-            yield from _finding(one, paint, " (new)" if one in value.new else "")
-            if verbose:
-                yield from name_lines(one)
-    if rest := len(value.findings) - len(shown):
+        yield findings(shown, paint, verbose=verbose, mark=lambda each: " (new)" if each in value.new else "")
+    if rest := len(found) - len(shown):
         yield from (
             "",
             f"{counted(rest, 'warning or info', 'warnings and infos')} from before: see `schedsync validate`",
         )
-
-
-def drift(value: Plan, paint: Paint = plain) -> str:
-    """Write what somebody else did to the tables."""
-    count = len(value.changes) + len(value.held)
-    if not count:
-        return "\n".join([f"No drift in {printable(scope_text(value))}", *_states(value, paint)])
-    lines = [paint(f"Drift in {printable(scope_text(value))}: {drift_text(value)}", "bold")]
-    for group in groups(value.changes):
-        lines += ["", *drift_lines(group, paint)]
-    lines += _states(value, paint)
-    if value.changes:
-        lines += ["", "`schedsync apply` puts back what the files say, but for what is held or paused"]
-    return "\n".join(lines)
-
-
-def _states(value: Plan, paint: Paint) -> Iterator[str]:
-    if value.full_pause:
-        yield ""
-        yield paint(printable(value.full_pause.text(value.now)), "yellow")
-    if value.held:
-        yield ""
-        yield paint("Held by a human, left alone; `schedsync resume NAME` releases:", "yellow")
-        yield from (f"  ! {held_text(held)}" for held in value.held)
-    if value.paused:
-        yield ""
-        yield paint("Paused:", "yellow")
-        yield from (f"  ! {pause_text(pause, value.now)}" for pause in value.paused)
-
-
-def refusals(found: Sequence[Refusal], paint: Paint = plain, where: str = "") -> Iterator[str]:
-    """Write why a plan is refused, in which environments, and how to go on."""
-    if not found:
-        return
-    yield ""
-    yield paint(f"Refused in {printable(where)}:" if where else "Refused:", "red")
-    for refusal in found:
-        yield f"  x {refusal.code}: {printable(refusal.message)}"
-        yield f"    way out: {printable(refusal.override)}"
-
-
-def outcome(value: Outcome, paint: Paint = plain) -> str:
-    """Write what an apply did."""
-    loaded = [f"loaded by {_some(value.loaded)}"] if value.loaded else []
-    if not value.changes:
-        done = "No row changed, the ledger was brought in step" if value.run else "Nothing to do, nothing was written"
-        return "\n".join([done, *loaded])
-    counts = value.summary()
-    done = ", ".join(f"{counts[kind]:,} {word}" for kind, word in DONE.items() if counts[kind])
-    lines = [paint(f"Applied: {done}", "green"), f"run {value.run}"]
-    if value.repaired:
-        lines.append(f"written back by somebody else and applied again: {_some(value.repaired)}")
-    if value.loaded and value.is_loaded and not value.unconfirmed:
-        return "\n".join([*lines, f"confirmed: {loaded[0]}"])
-    if not value.unconfirmed:
-        lines.append("read back" + (f" after {value.settled:g} s" if value.settled else ""))
-    return "\n".join(lines + loaded)
-
-
-def _some(names: Sequence[str]) -> str:
-    return printable(first_names(names, 5))
-
-
-def paused(name: str, until: datetime | None) -> str:
-    """Say that a schedule is paused, and what ends it."""
-    if until is None:
-        return f"Paused {printable(name)} until `schedsync resume`"
-    return (
-        f"Paused {printable(name)} until {time_text(until)}; schedsync's own Beat ends it then. "
-        "Stock Beat cannot: the next apply after that lets it run again"
-    )

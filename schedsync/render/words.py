@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from schedsync.core.change import Change, Edit, FieldChange, Held
-from schedsync.core.crontab import FIELDS_BY_NAME, Field, expand
 from schedsync.core.finding import Finding
 from schedsync.core.observed import Paused
 from schedsync.core.secrets import changed_secrets, masked
-from schedsync.core.timing import Crontab, Timing, clock_text
+from schedsync.core.timing import moment
 from schedsync.planning.plan import Plan
+from schedsync.render.timing_words import timing_words as timing_words
 from schedsync.review.result import EnvironmentReview
 
 #: In the order in which a summary names them.
@@ -57,9 +57,9 @@ def printable(text: str) -> str:
 
     So is what GitHub's runner takes for a command wherever it stands in a line of a log.
     """
-    if not (text.isascii() and text.isprintable()):
+    if not text.isprintable():
         text = "".join(_visible(character) for character in text)
-    return RUNNER.sub("#\\\\u0023", text)
+    return RUNNER.sub("#\\\\u0023", text) if "##" in text else text
 
 
 def _visible(character: str) -> str:
@@ -140,17 +140,21 @@ def summary_text(plan: Plan) -> str:
 
 def review_summary_text(review: EnvironmentReview) -> str:
     """Write the counts of a review in one environment as one phrase."""
-    summary, schedules = summary_text(review.plan), sum(review.broken_files)
-    if review.is_complete:
-        return summary
+    summary = summary_text(review.plan)
     # What was not compared may change all the same.
-    parts = [summary.replace("no changes", "no known changes", 1)]
+    known = summary if review.is_complete else summary.replace("no changes", "no known changes", 1)
+    return "; ".join([known, *not_compared_texts(review)])
+
+
+def not_compared_texts(review: EnvironmentReview) -> Sequence[str]:
+    """Write how much of a review was not compared."""
+    parts, schedules = [], sum(review.broken_files)
     if review.not_compared:
         parts.append(f"{counted(review.not_compared, 'definition')} not compared")
     if review.broken_files:
         what = counted(schedules, "schedule") if schedules else counted(len(review.broken_files), "file")
         parts.append(f"{what} not compared")
-    return "; ".join(parts)
+    return parts
 
 
 def stops_of(plan: Plan) -> int:
@@ -173,32 +177,6 @@ def counted(count: int, what: str, many: str | None = None) -> str:
     return f"{count:,} {what if count == 1 else many or f'{what}s'}"
 
 
-def timing_words(timing: Timing) -> str:
-    """Write when a timing runs, in words: what cron-descriptor makes of a crontab."""
-    if not isinstance(timing, Crontab):
-        return str(timing)
-    from cron_descriptor import Options, get_description
-
-    options = Options()
-    options.use_24hour_time_format = True
-    options.locale_code = "en_US"
-    return f"{get_description(_with_true_steps(timing), options)}, {timing.timezone}"
-
-
-def _with_true_steps(timing: Crontab) -> str:
-    """Return the five fields, with each step written out that is shorter at the end: `*/2` as a day of the week.
-
-    The words would otherwise say "every 2 days", though Saturday and Sunday follow each other.
-    """
-    return " ".join(_written_out(getattr(timing, name), field) for name, field in FIELDS_BY_NAME.items())
-
-
-def _written_out(text: str, field: Field) -> str:
-    _, slash, step = text.partition("/")
-    is_even = not slash or (field.name != "day_of_month" and (field.last - field.first + 1) % int(step) == 0)
-    return text if is_even else ",".join(map(str, sorted(expand(text, field))))
-
-
 def scope_text(plan: Plan) -> str:
     """Write which set, environment and commit a plan is for."""
     environment = f" in {plan.binding.environment}" if plan.binding.environment else ""
@@ -206,30 +184,28 @@ def scope_text(plan: Plan) -> str:
     return f"set {plan.set}{environment}{commit}"
 
 
-def time_text(value: datetime | None) -> str:
-    """Write an instant in UTC, to the minute or to the second where it has some."""
-    if value is None:
-        return "an unknown time"
-    return f"{clock_text(value)} UTC"
+def time_text(value: datetime | None, now: datetime | None = None) -> str:
+    """Write an instant in UTC; without its year where it is near ``now``."""
+    return f"{moment(value, now=now)} UTC" if value is not None else "an unknown time"
 
 
-def edit_text(edit: Edit | None) -> str:
+def edit_text(edit: Edit | None, now: datetime | None = None) -> str:
     """Write who edited a row, and when."""
     if edit is None:
         return "by an unknown user (nothing in Django's admin log)"
-    return f"by {printable(edit.user)} at {time_text(edit.time)}"
+    return f"by {printable(edit.user)} at {time_text(edit.time, now)}"
 
 
-def held_text(held: Held) -> str:
+def held_text(held: Held, now: datetime | None = None) -> str:
     """Write who holds a schedule, and since when."""
     if held.by is None:
-        return f"{printable(held.name)}: disabled since our last apply"
-    return f"{printable(held.name)}: disabled by {printable(held.by.user)} since {time_text(held.since)}"
+        return f"{printable(held.name)}: disabled since the last apply"
+    return f"{printable(held.name)}: disabled by {printable(held.by.user)} since {time_text(held.since, now)}"
 
 
 def pause_text(pause: Paused, now: datetime) -> str:
     """Write who paused a schedule, why, and until when."""
-    until = f"until {time_text(pause.until)}" if pause.until else "until it is resumed"
+    until = f"until {time_text(pause.until, now)}" if pause.until else "until it is resumed"
     ended = ", its time is over" if pause.ended(now) else ""
     return f"{printable(pause.name)}: paused by {printable(pause.who)} {until}{ended}: {printable(pause.reason)}"
 

@@ -267,7 +267,7 @@ def test_a_plan_that_would_be_refused_fails_the_job_after_its_comment(forge: For
 
     assert (ran.code, ran.outputs["failure-reason"], ran.outputs["exit-code"]) == (3, "refused", "3")
     assert (ran.outputs["delete"], "too_many_stops" in ran.summary) == ("2", True), ran.summary
-    assert "2 stops are" in ran.log
+    assert "2 schedules would stop" in ran.log
 
 
 def test_drift_keeps_one_issue(forge: Forge, database: dict[str, str]) -> None:

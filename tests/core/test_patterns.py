@@ -86,6 +86,14 @@ PATTERNS = patterns()
 
 #: The worst that somebody could think of for each pattern: texts that are repeated, by the pattern's beginning.
 WORST: dict[str, Sequence[str]] = {
+    r"(?<![\w-])([\w-]{1,80})[\"']?\s{0,8}[:=]": ("a", "a-", "a'", "a ", "a  :"),
+    r"\"[^\"]*\"|'[^']*'|(?:[^:#]|:": ("a", '"', "'", ":", ": ", " #", "\"'"),
+    r"\"[^\"]*\"|'[^']*'|(?:[^:#,": ("a", '"', "'", ":", ": ", " #", ",", "[", "\"'"),
+    r"(?<![\w-])--?[\w-]{1,80}": ("-", "--", "--a", " -a", "a-"),
+    r"'(--?[a-z-]{1,40}|[A-Z]{1,40})'": ("'", "'-", "'-a", "'A"),
+    r"No such command '": ("No such command '", "'", "a"),
+    r"(?:--?[a-z-]+ (?!-))?": ("-", "--", "--a", "--a -", "--a '", "'"),
+    r"[^\s\"',}]+": ("a", " ", "a ", ","),
     "-----BEGIN ": ["-----BEGIN ", "-----BEGIN A ", "-----BEGIN PRIVATE "],
     r"\b(?:AKIA": ["AKIA", "AKIAA", "AIza", "AIza-", "ya29.", "GOCSPX-", "-GOCSPX-a"],
     r"\bgh[pousr]": ["ghp_", "-ghp_a", "github_pat_", ".github_pat_a", "glpat-", "glpat-a."],

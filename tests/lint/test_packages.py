@@ -104,13 +104,13 @@ def test_the_documented_package_does_what_its_page_says(tmp_path: Path) -> None:
 
     assert f"$ schedsync validate\n{run('validate')}" == blocks("console")[1]
     page = run("rules", "ACME001")
-    assert page.startswith("# ACME001: runbook\n\nA schedule of team `data` without a runbook. Severity: warning.\n")
-    assert "This rule is from the package acme-rules 1.0.\n" in page
+    assert page.startswith("ACME001  runbook  warning\nA schedule of team `data` without a runbook.\n")
+    assert "\nFrom the package acme-rules 1.0.\n" in page
     assert run("rules").splitlines()[-1].split() == (
         [
             "ACME001",
-            "warning",
             "runbook",
+            "warning",
             "a",
             "schedule",
             "of",
@@ -140,7 +140,7 @@ def test_a_rule_of_a_package_is_checked_like_ours(files: Project, install: Insta
 
     assert said(files) == ["ACME001 warning it is there"]
     text = files.validate().out
-    assert "schedules/shop.yaml:3:19: ACME001 warning: it is there\n  hint: remove it\n" in text.replace(" :", ":")
+    assert "schedules/shop.yaml:3:19: warning  ACME001  it is there\n  hint: remove it\n" in text.replace(" :", ":")
 
 
 @pytest.mark.parametrize(
@@ -175,8 +175,8 @@ def test_a_code_that_no_package_has_is_named(files: Project) -> None:
     done = files.command("validate")
 
     assert done.code == 1
-    assert "schedsync.toml:1:1: SS191" in done.out
-    assert "SS112 warning: no rule `ACME002` to ignore" in done.out
+    assert "schedsync.toml:1:1:      error    SS191  " in done.out
+    assert "warning  SS112  no rule `ACME002` to ignore" in done.out
 
 
 def _package(body: str, **values: str) -> str:

@@ -218,12 +218,14 @@ def test_a_refusal_of_stops_names_the_schedules_and_only_ways_out_that_help() ->
     mostly_disabled = refusals((*stops(1), *disabled(4)), situation(), Limits())[0]
 
     assert refused[0].message == (
-        "6 stops are 60 % of 10 managed schedules, more than max_stop_percent = 30: d0, d1, d2, d3, d4 and 1 more"
+        "6 schedules would stop, 60 % of 10 managed; 30 % may (max_stop_percent): d0, d1, d2, d3, d4, d5"
     )
     assert [refusal.message.rpartition(": ")[2] for refusal in refused[1:]] == ["d0, d1, d2, d3, u1", "u1, u2, u3, u4"]
     assert ["`removed`" in refusal.override for refusal in (*refused, mostly_disabled)] == [True, True, False, False]
     assert ["--allow-stops 4" in refusal.override for refusal in refused] == [False, False, True]
-    assert refusals(deletes, situation(), Limits(allow_stops=5))[0].message.startswith("6 stops are more than the 5 of")
+    assert refusals(deletes, situation(), Limits(allow_stops=5))[0].message.startswith(
+        "6 schedules would stop, 5 may (--allow-stops): "
+    )
 
 
 RUNS = Spec("t", Interval(60_000_000))

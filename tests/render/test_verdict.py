@@ -60,7 +60,7 @@ def test_findings_are_counted_by_severity() -> None:
 def load(**starts: list[int]) -> Load:
     """Return the load of two minutes by queue."""
     total = [sum(minute) for minute in zip(*starts.values(), strict=True)] if starts else [0, 0]
-    return Load(Window.of(NOW, minutes=2), total, total, starts, {}, {})
+    return Load(Window.of(NOW, minutes=2), total, total, starts, {}, {}, {})
 
 
 def test_the_load_says_nothing_where_nothing_changes() -> None:

@@ -69,7 +69,7 @@ def test_a_removed_set_is_named(monorepo: Checkout) -> None:
     assert (code, finding["code"], finding["new"]) == (0, "SS168", True)
     assert "its rows stay and run" in finding["message"]
     assert "== services/mail ==\n" in text.out
-    assert "services/mail/schedsync.toml:1:1: SS168 warning: the configuration is removed" in text.out
+    assert "services/mail/schedsync.toml:1:1: warning  SS168  the configuration is removed" in text.out
     assert monorepo.command("review", "--all", "--strict").code == 1
 
 

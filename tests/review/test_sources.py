@@ -40,10 +40,10 @@ def test_a_definition_that_did_not_change_is_named_and_passes(committed: Checkou
     done = committed.review("HEAD")
 
     assert done.code == 0
-    assert done.out.splitlines()[2] == "1 to update"
+    assert done.out.splitlines()[1] == "~1 update"
     assert done.out.splitlines()[-3:] == [
         "1 new finding:",
-        "schedules/shop.yaml:4:3: SS153 info: `sync-{tenant}` did not change, and its schedules are not in this review"
+        "schedules/shop.yaml:4:3: info  SS153  `sync-{tenant}` did not change, and its schedules are not in this review"
         " (new)",
         f"  hint: {HINT}",
     ]
@@ -73,7 +73,7 @@ def test_a_definition_that_differs_is_an_error(committed: Checkout, after: str, 
     assert [(one["code"], one["severity"], one["message"], one["hint"]) for one in said["findings"] if one["new"]] == [
         ("SS153", "error", message, HINT)
     ]
-    assert done.out.splitlines()[2].endswith("; 1 definition not compared")
+    assert done.out.splitlines()[1].endswith("; 1 definition not compared")
     assert "; 1 definition not compared" in markdown
     assert "; 1 definition not compared" in page
     assert "Nothing that runs is changed" not in markdown + page
@@ -91,7 +91,7 @@ def test_a_snapshot_without_the_source_is_an_error(committed: Checkout) -> None:
     done = committed.review("HEAD", "--against", snapshot(committed, []))
 
     assert done.code == 1
-    assert "SS152 the snapshot has no source `tenants`" in done.out
+    assert "SS152  the snapshot has no source `tenants`" in done.out
     assert "hint: take the snapshot again where `SCHEDSYNC_SOURCES` names the source" in done.out
 
 
@@ -117,7 +117,7 @@ def test_a_review_does_not_count_what_it_does_not_know(committed: Checkout) -> N
     done = committed.review("HEAD")
 
     assert done.code == 0
-    assert "1 to delete" in done.out
+    assert "-1 delete" in done.out
     assert "refused" not in done.out
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from schedsync.core.placeholders import put_back
 from schedsync.core.schedule import Template
-from schedsync.render.placeholders import put_back
 
 
 class Written(str):
