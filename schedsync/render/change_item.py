@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
@@ -13,7 +12,6 @@ from schedsync.core.location import Location
 from schedsync.core.origin import Web
 from schedsync.core.schedule import Spec
 from schedsync.core.timing import Crontab, Interval, zone_of
-from schedsync.planning.consequences import runs_around
 from schedsync.render.code_spans import code, sentence
 from schedsync.render.effects import Effect
 from schedsync.render.folding import Group
@@ -23,10 +21,9 @@ from schedsync.render.words import DONE, printable, timing_words
 
 #: Consequences whose message holds text from outside.
 _QUOTED = frozenset({"pause_ends", "taken_over"})
-#: What every change has by default, and what the runs before and after it tell.
-_DEFAULT, _TOLD_BY_RUNS = frozenset({"past_slot_skipped"}), frozenset({"next_run_moves"})
+#: What the runs before and after a change tell.
+_TOLD_BY_RUNS = frozenset({"next_run_moves"})
 _PLACES_SHOWN, _OWNERS_SHOWN = 3, 5
-_RULE = re.compile(r" \((SS[0-9]{3})\)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +80,15 @@ def member_texts(group: Group, size: int) -> Iterator[tuple[str, list[str]]]:
 
 def effect_text(effect: Effect) -> str:
     """Write a consequence, and of how many members it is; the rule at its end links to its page."""
-    message, rule = effect.message, _RULE.search(effect.message)
-    if rule:
-        message = message[: rule.start()]
-    text = sentence(message, quoted=effect.code in _QUOTED)
-    text += f" ({code_link(rule[1])})" if rule else ""
+    message, _, rule = effect.message.removesuffix(")").rpartition(" (SS")
+    is_rule = len(rule) == len("222") and rule.isdigit() and effect.message.endswith(")")
+    text = sentence(message if is_rule else effect.message, quoted=effect.code in _QUOTED)
+    text += f" ({code_link(f'SS{rule}')})" if is_rule else ""
     return f"{text} ({sentence(effect.scope, quoted=False)})" if effect.scope else text
 
 
 def _told(group: Group, *, has_runs: bool) -> Iterator[Effect]:
-    hidden = _DEFAULT | (_TOLD_BY_RUNS if has_runs else frozenset())
+    hidden = _TOLD_BY_RUNS if has_runs else frozenset[str]()
     yield from (effect for effect in group.effects if effect.code not in hidden)
 
 
@@ -171,6 +167,9 @@ def _runs(group: Group, setting: Setting) -> list[str]:
     if any(isinstance(spec.timing, Interval) for spec in specs) and (not is_single or not change.row.last_run_at):
         # Nobody knows when an interval runs next that counts from a run which is not known.
         return []
+    # Loaded here: it computes by Celery, which takes half a second.
+    from schedsync.planning.consequences import runs_around
+
     runs = runs_around(change, setting.now)
     if not all(runs):
         return []

@@ -15,6 +15,8 @@ _Concerned = tuple[str | None, str, Consequence]
 _ZERO = timedelta()
 #: Consequences that a terminal paints red.
 LOUD = ALARMING | {"may_restore_run"}
+#: Told to programs only: it says that the default of ``edit_may_fire`` holds.
+_UNTOLD = frozenset({"past_slot_skipped"})
 #: More different messages of one code are summed up, if there are words for that.
 _MESSAGES_SHOWN = 3
 _SUMMED_UP: Mapping[str, str] = {
@@ -54,7 +56,7 @@ def effects_of(
     """Yield what follows from changes; ``size`` is the number of their names."""
     found: dict[str, dict[str, list[_Concerned]]] = {}
     for environment, change in changes:
-        for each in change.consequences:
+        for each in (each for each in change.consequences if each.code not in _UNTOLD):
             found.setdefault(each.code, {}).setdefault(each.message, []).append((environment, change.name, each))
     for code, by_message in found.items():
         all_of_them = [entry for entries in by_message.values() for entry in entries]
