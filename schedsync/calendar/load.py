@@ -4,35 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import NamedTuple
 
-from schedsync.calendar.slots import crontab_minutes, crontab_slots, interval_slots, runs
+from schedsync.calendar.slots import crontab_minutes, crontab_slots, fields_of, interval_slots, runs
+from schedsync.calendar.window import MINUTE, MINUTES_A_DAY, Shape, Window, shape_of
+from schedsync.calendar.zones import changes_on
 from schedsync.core.schedule import Schedule, Spec
-from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval, Timing
+from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval, Timing, zone_of
 
-MINUTES_A_DAY = 1440
-MINUTES_A_WEEK = 7 * MINUTES_A_DAY
-_MINUTE = timedelta(minutes=1)
 #: Stands for the queue of schedules without a queue.
 DEFAULT_QUEUE = "(default)"
 
 #: Yields a timing's slots after an instant; needed for solar timings, which only Celery can compute.
 Slots = Callable[[Timing, datetime], Iterator[datetime]]
-
-
-class Shape(NamedTuple):
-    """What decides in which minutes a schedule starts; ``base`` is the instant that an interval counts from.
-
-    ``is_placed`` is false for an interval of which that instant is only assumed.
-    """
-
-    timing: Timing
-    start_at: datetime | None
-    expires_at: datetime | None
-    one_off: bool
-    base: datetime | None
-    is_placed: bool = True
 
 
 class Unplaced(NamedTuple):
@@ -43,47 +29,19 @@ class Unplaced(NamedTuple):
     in_all: int
 
 
+class Steady(NamedTuple):
+    """The starts that each whole minute has at least, and the names of the schedules that make them, sorted."""
+
+    a_minute: int
+    names: tuple[str, ...]
+
+
 class Peak(NamedTuple):
     """One minute, the number of starts in it, and the names of the schedules that start, sorted."""
 
     at: datetime
     starts: int
     names: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A number of minutes from ``start``, which is a whole minute; starts before ``since`` do not count.
-
-    ``last_runs`` are the last runs of intervals by name, where they are known. The others count from ``since``: how
-    often they start is right, but not in which minutes.
-    """
-
-    start: datetime
-    since: datetime
-    minutes: int
-    last_runs: Mapping[str, datetime]
-
-    @classmethod
-    def of(
-        cls,
-        start: datetime,
-        since: datetime | None = None,
-        minutes: int = MINUTES_A_WEEK,
-        last_runs: Mapping[str, datetime] | None = None,
-    ) -> Window:
-        """Build a window; without ``since`` all of it counts."""
-        return cls(start, since or start, minutes, last_runs or {})
-
-    @property
-    def first(self) -> int:
-        """The first minute that counts."""
-        return -((self.start - self.since) // _MINUTE)
-
-    @property
-    def end(self) -> datetime:
-        """The instant after the last minute."""
-        return self.start + self.minutes * _MINUTE
 
 
 @dataclass(frozen=True)
@@ -101,6 +59,24 @@ class Load:
     members: Mapping[Shape, Sequence[str]]
     unplaced: Mapping[str, Unplaced]
 
+    @cached_property
+    def steady(self) -> Steady:
+        """What starts in every minute; a peak is what starts besides."""
+        rates = [(_each_minute(shape, self.window) * len(names), names) for shape, names in self.members.items()]
+        names = sorted(name for rate, names in rates if rate for name in names)
+        return Steady(sum(rate for rate, _ in rates), tuple(names))
+
+    @cached_property
+    def besides_steady(self) -> Sequence[int]:
+        """Starts per minute without any start of the steady schedules."""
+        if not self.steady.names:
+            return self.total
+        counts = _Counts(self.window.minutes)
+        for shape, names in self.members.items():
+            if _each_minute(shape, self.window):
+                _count(shape, len(names), self.window, counts, lambda *_: iter(()))
+        return [total - steady for total, steady in zip(self.total, counts.starts, strict=True)]
+
     @property
     def worst(self) -> int:
         """The most starts in any minute."""
@@ -108,7 +84,7 @@ class Load:
 
     def minute(self, index: int) -> datetime:
         """Return the instant at which a minute begins."""
-        return self.window.start + index * _MINUTE
+        return self.window.start + index * MINUTE
 
     def first_day(self) -> int:
         """Return the starts in the first 24 hours that count."""
@@ -150,38 +126,6 @@ class _Counts:
         self.again: dict[int, int] = {}
 
 
-def shape_of(schedule: Schedule, window: Window) -> Shape:
-    """Return the fields that decide in which minutes a schedule starts."""
-    spec = schedule.spec
-    base, is_placed = _base(schedule, window), _is_placed(schedule, window)
-    return Shape(spec.timing, spec.start_at, spec.expires_at, spec.one_off, base, is_placed)
-
-
-def _is_placed(schedule: Schedule, window: Window) -> bool:
-    """Say whether it is known in which minutes a schedule starts; one that starts in each minute needs no last run."""
-    spec = schedule.spec
-    if not isinstance(spec.timing, Interval) or timedelta(microseconds=spec.timing.microseconds) <= _MINUTE:
-        return True
-    return schedule.name in window.last_runs or _is_ahead(spec.start_at, window)
-
-
-def _is_ahead(start_at: datetime | None, window: Window) -> bool:
-    return start_at is not None and start_at >= window.since
-
-
-def _base(schedule: Schedule, window: Window) -> datetime | None:
-    spec = schedule.spec
-    if not isinstance(spec.timing, Interval):
-        return None
-    step = timedelta(microseconds=spec.timing.microseconds)
-    if spec.start_at is not None and _is_ahead(spec.start_at, window):
-        # Its first run is at its start.
-        return spec.start_at - step
-    last = window.last_runs.get(schedule.name, window.since)
-    # An overdue interval runs at once, and counts from then.
-    return max(last, window.since - step)
-
-
 def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load:
     """Count the starts in each minute of a window; schedules of the same shape are computed once."""
     groups: dict[tuple[str, Shape], list[str]] = {}
@@ -202,6 +146,27 @@ def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load
         for index, again in counts.again.items():
             busy[index] -= again
     return Load(window, total, busy, starts, members, _unplaced(groups, window, slots))
+
+
+def _each_minute(shape: Shape, window: Window) -> int:
+    """Return how often a shape starts in each minute of a window: 0 where one of them has no start."""
+    begins_later = shape.start_at is not None and shape.start_at > window.since
+    ends_earlier = shape.expires_at is not None and shape.expires_at < window.end
+    if shape.one_off or begins_later or ends_earlier:
+        return 0
+    if isinstance(shape.timing, Interval):
+        return MINUTE // timedelta(microseconds=shape.timing.microseconds)
+    return int(isinstance(shape.timing, Crontab) and _is_each_minute(shape.timing, window))
+
+
+def _is_each_minute(timing: Crontab, window: Window) -> bool:
+    """Say whether a crontab has a slot in each minute; it has none while daylight saving repeats an hour."""
+    fields, zone = fields_of(timing), zone_of(timing)
+    if len(fields.minutes) < MINUTES_A_DAY or not fields.every_day:
+        return False
+    first = window.since.astimezone(zone).date()
+    days = (window.end.astimezone(zone).date() - first).days
+    return not any(changes_on(zone, first + timedelta(days=day)) for day in range(days + 1))
 
 
 def _unplaced(groups: Mapping[tuple[str, Shape], Sequence[str]], window: Window, slots: Slots) -> dict[str, Unplaced]:
@@ -227,15 +192,15 @@ def _count(shape: Shape, weight: int, window: Window, counts: _Counts, slots: Sl
     end = window.end if shape.expires_at is None else min(window.end, shape.expires_at)
     if isinstance(shape.timing, Crontab) and not shape.one_off:
         since = window.since if shape.start_at is None else max(window.since, shape.start_at)
-        first, last = (-((window.start - at) // _MINUTE) for at in (since, end))
-        for day in crontab_minutes(shape.timing, window.start + first * _MINUTE, last - first):
+        first, last = (-((window.start - at) // MINUTE) for at in (since, end))
+        for day in crontab_minutes(shape.timing, window.start + first * MINUTE, last - first):
             for index in day:
                 counts.starts[first + index] += weight
     elif isinstance(shape.timing, Interval) and shape.base is not None and not shape.one_off:
         _count_interval(shape.timing, shape.base, end, weight, window, counts)
     else:
         for run in _runs(shape, window, slots):
-            counts.starts[(run - window.start) // _MINUTE] += weight
+            counts.starts[(run - window.start) // MINUTE] += weight
 
 
 def _count_interval(
@@ -279,7 +244,7 @@ def _slots(shape: Shape, window: Window, slots: Slots) -> Iterator[datetime]:
 
 def _starts(shape: Shape, window: Window, at: datetime, slots: Slots) -> bool:
     """Say whether a shape starts within the minute that begins at ``at``."""
-    first, end = max(at, window.since), at + _MINUTE
+    first, end = max(at, window.since), at + MINUTE
     if isinstance(shape.timing, Interval) and shape.base is not None:
         step = timedelta(microseconds=shape.timing.microseconds)
         number = (end - MICROSECOND - shape.base) // step
@@ -290,10 +255,3 @@ def _starts(shape: Shape, window: Window, at: datetime, slots: Slots) -> bool:
         waits = shape.start_at is not None and at < shape.start_at
         return near == at and not waits and (shape.expires_at is None or at < shape.expires_at)
     return any(at <= run < end for run in _runs(shape, window, slots))
-
-
-def week_of(since: datetime, last_runs: Mapping[str, datetime] | None = None) -> Window:
-    """Return a week from an instant on, shown from the beginning of that day in UTC."""
-    start = since.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
-    passed = -((start - since) // timedelta(minutes=1))
-    return Window.of(start, since, passed + MINUTES_A_WEEK, last_runs)

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from schedsync.calendar.load import Window, load_of
+from schedsync.calendar.load import load_of
+from schedsync.calendar.window import Window
 from schedsync.core.crontab import FIELDS_BY_NAME, expand
 from schedsync.core.names import first_names
 from schedsync.core.schedule import Schedule

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
-from schedsync.calendar.load import MINUTES_A_DAY, Load
+from schedsync.calendar.load import Load
+from schedsync.calendar.window import MINUTES_A_DAY
 
 _SHADES = " ·░▒▓█"
 _CELL, _GAP, _LEFT, _TOP, _BOTTOM = 14, 2, 56, 18, 24

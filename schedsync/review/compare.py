@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from schedsync.calendar.load import Load, Shape, load_of, shape_of, week_of
+from schedsync.calendar.load import Load, load_of
 from schedsync.calendar.slots import last_slot
 from schedsync.calendar.stock_beat import slots
+from schedsync.calendar.window import Shape, shape_of, week_of
 from schedsync.calendar.words import when
 from schedsync.core.change import Change, Consequence, Create, Delete, Rename
 from schedsync.core.finding import Finding

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schedsync.calendar.load import Window
 from schedsync.calendar.run_comparison import NotCompared
+from schedsync.calendar.window import Window
 from schedsync.calendar.zones import clock_changes
 from schedsync.config import DEFAULT_PATH
 from schedsync.core.finding import has_errors

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from itertools import chain, islice, takewhile
 
 from schedsync.calendar.forecast import Forecast, Outlook
-from schedsync.calendar.load import load_of, week_of
+from schedsync.calendar.load import load_of
 from schedsync.calendar.stock_beat import next_run, slots, sun_slot
+from schedsync.calendar.window import week_of
 from schedsync.calendar.words import frequency
 from schedsync.core.change import Create, Update
 from schedsync.core.observed import Row

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from schedsync.calendar.load import Window
 from schedsync.calendar.run_comparison import RunComparison, compare_runs
 from schedsync.calendar.run_sets import LAST
+from schedsync.calendar.window import Window
 from schedsync.core.schedule import Schedule, Spec, differing
 from schedsync.core.timing import Interval, clock_text
 from schedsync.planning.snapshot import Snapshot, masked_spec

@@ -16,7 +16,8 @@ from cmarkgfm.cmark import Options
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedsync.calendar.load import Window, load_of
+from schedsync.calendar.load import load_of
+from schedsync.calendar.window import Window
 from schedsync.core.change import Change, Consequence, Create, Delete, FieldChange, Update
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
