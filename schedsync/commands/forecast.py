@@ -28,7 +28,9 @@ from schedsync.commands.output import show, write
 from schedsync.commands.parameters import WholeNumber
 from schedsync.commands.terminal import progress_line
 from schedsync.config import SUFFIXES, is_pattern
-from schedsync.core.sources import no_sources
+from schedsync.core.origin import Binding
+from schedsync.core.schedule import Desired
+from schedsync.core.sources import Sources, no_sources
 from schedsync.core.timing import TimingError, duration, instant
 from schedsync.errors import WrongUsage
 from schedsync.render import forecast as render
@@ -36,8 +38,9 @@ from schedsync.render import forecast_page
 
 if TYPE_CHECKING:
     from schedsync.usecases.forecast import Horizon
+    from schedsync.usecases.target import Target
 
-RENDERINGS = {"json": render.json_, "svg": forecast_page.svg, "html": forecast_page.html}
+RENDERINGS = {"json": render.json_, "svg": forecast_page.svg}
 #: Runs of each schedule, if neither --count nor --until is given.
 _SHOWN = 5
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
@@ -175,17 +178,30 @@ def _forecast(
 ) -> int:
     from schedsync.planning.snapshot import check_set
     from schedsync.usecases.forecast import forecast as make_forecast
-    from schedsync.usecases.target import desired_of
 
     snapshot = load_snapshot(against) if against else None
     with progress_line() as progress:
         target = target_without_database(files, progress=progress)
         if snapshot is not None:
             check_set(snapshot, target.config.set)
-        _, desired, _ = desired_of(target, snapshot.source if snapshot else no_sources)
+        desired, binding = _files(target, snapshot.source if snapshot else no_sources, format_)
         result = make_forecast(desired, horizon, patterns, snapshot)
-    if format_ in RENDERINGS:
+    if format_ == "html":
+        write(forecast_page.html(result, target.config.set, binding, datetime.now(timezone.utc)), out)
+    elif format_ in RENDERINGS:
         write(RENDERINGS[format_](result), out)
     else:
         show(lambda paint: render.text(result, paint), out)
     return 0
+
+
+def _files(target: Target, sources: Sources, format_: str) -> tuple[Desired, Binding]:
+    """Return the schedules of the files, and for a page where they come from, by Git."""
+    from schedsync.git.origin import name_at
+    from schedsync.usecases.target import desired_of, files_of
+
+    if format_ != "html":
+        return desired_of(target, sources)[1], Binding()
+    files, config = files_of(target, sources), target.config
+    name = name_at(config.paths[0], config.repository_url)
+    return files.desired, replace(files.binding, environment=config.chosen(target.environment), repository=name)
