@@ -9,21 +9,21 @@ from schedsync.render.heatmap import Cell, Picture, Range, Scale
 
 #: By the class of a cell: its colour, and that of the number in it. Blue falls and orange rises, which people who
 #: confuse red with green can tell; what is paler is nearer to the ground in light and in dark.
-_LIGHT: Mapping[str, tuple[str, str]] = {
+LIGHT: Mapping[str, tuple[str, str]] = {
     "s0": ("#eef1f4", "#57606a"), "s1": ("#cfe3f5", "#1f2328"), "s2": ("#9cc7ea", "#1f2328"),
     "s3": ("#5b9fd4", "#0b1720"), "s4": ("#2a6fb0", "#ffffff"), "s5": ("#0b3d73", "#ffffff"),
     "f1": ("#b9d7f0", "#1f2328"), "f2": ("#5b9fd4", "#0b1720"), "f3": ("#0b4f96", "#ffffff"),
     "r1": ("#fbd9b0", "#1f2328"), "r2": ("#f0963c", "#1f1300"), "r3": ("#a34700", "#ffffff"),
     "moved": ("#d9d3ea", "#1f2328"),
 }  # fmt: skip
-_DARK: Mapping[str, tuple[str, str]] = {
+DARK: Mapping[str, tuple[str, str]] = {
     "s0": ("#20262d", "#9aa4af"), "s1": ("#173a5c", "#e6edf3"), "s2": ("#1f5a90", "#ffffff"),
     "s3": ("#3a86c8", "#0b1720"), "s4": ("#7db8e8", "#0b1720"), "s5": ("#d3eafc", "#0b1720"),
     "f1": ("#1d3f63", "#e6edf3"), "f2": ("#3a86c8", "#0b1720"), "f3": ("#a9d4f7", "#0b1720"),
     "r1": ("#5a3512", "#ffe9d1"), "r2": ("#c9741f", "#140b00"), "r3": ("#ffc58a", "#1f1300"),
     "moved": ("#463d5c", "#e6edf3"),
 }  # fmt: skip
-_GROUND = {False: ("#ffffff", "#57606a"), True: ("#0d1117", "#9aa4af")}
+GROUND = {False: ("#ffffff", "#57606a"), True: ("#0d1117", "#9aa4af")}
 _FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
 _LEFT, _TOP, _GAP, _HEIGHT = 76, 20, 2, 18
 #: The width of a cell: with room for a number, and without.
@@ -40,14 +40,14 @@ def style() -> str:
 
 
 def _rules(*, dark: bool) -> str:
-    ink = _GROUND[dark][1]
+    ink = GROUND[dark][1]
     lines = [
         f".heat text {{ font: 11px {_FONT}; fill: {ink}; }}",
         ".heat text.n { font-size: 10px; text-anchor: middle; }",
         f".heat .out {{ fill: none; stroke: {ink}; stroke-opacity: .45; stroke-dasharray: 2 2; }}",
         f".swatch.out {{ border: 1px dashed {ink}; }}",
     ]
-    for css, (ground, number) in (_DARK if dark else _LIGHT).items():
+    for css, (ground, number) in (DARK if dark else LIGHT).items():
         lines += [f".heat .{css} {{ fill: {ground}; }} .swatch.{css} {{ background: {ground}; }}"]
         lines += [f".heat text.n.n-{css} {{ fill: {number}; }}"]
     return "\n".join(lines)
@@ -76,7 +76,7 @@ def alone(picture: Picture, note: str = "") -> str:
 
 def _alone_style() -> str:
     light, dark = (
-        f".ground {{ fill: {_GROUND[is_dark][0]}; }}\n.heat .title {{ font-size: 14px; font-weight: 600; }}"
+        f".ground {{ fill: {GROUND[is_dark][0]}; }}\n.heat .title {{ font-size: 14px; font-weight: 600; }}"
         for is_dark in (False, True)
     )
     return f"\n{_rules(dark=False)}\n{light}\n@media (prefers-color-scheme: dark) {{\n{_rules(dark=True)}\n{dark}\n}}\n"
