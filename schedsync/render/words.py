@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from schedsync.core.change import Change, Edit, FieldChange, Held
-from schedsync.core.crontab import FIELDS_BY_NAME, Field, expand
 from schedsync.core.finding import Finding
 from schedsync.core.observed import Paused
 from schedsync.core.secrets import changed_secrets, masked
-from schedsync.core.timing import Crontab, Timing, clock_text
+from schedsync.core.timing import clock_text
 from schedsync.planning.plan import Plan
+from schedsync.render.timing_words import timing_words as timing_words
 from schedsync.review.result import EnvironmentReview
 
 #: In the order in which a summary names them.
@@ -171,32 +171,6 @@ def environments_text(names: Sequence[str | None]) -> str:
 def counted(count: int, what: str, many: str | None = None) -> str:
     """Write a number of things."""
     return f"{count:,} {what if count == 1 else many or f'{what}s'}"
-
-
-def timing_words(timing: Timing) -> str:
-    """Write when a timing runs, in words: what cron-descriptor makes of a crontab."""
-    if not isinstance(timing, Crontab):
-        return str(timing)
-    from cron_descriptor import Options, get_description
-
-    options = Options()
-    options.use_24hour_time_format = True
-    options.locale_code = "en_US"
-    return f"{get_description(_with_true_steps(timing), options)}, {timing.timezone}"
-
-
-def _with_true_steps(timing: Crontab) -> str:
-    """Return the five fields, with each step written out that is shorter at the end: `*/2` as a day of the week.
-
-    The words would otherwise say "every 2 days", though Saturday and Sunday follow each other.
-    """
-    return " ".join(_written_out(getattr(timing, name), field) for name, field in FIELDS_BY_NAME.items())
-
-
-def _written_out(text: str, field: Field) -> str:
-    _, slash, step = text.partition("/")
-    is_even = not slash or (field.name != "day_of_month" and (field.last - field.first + 1) % int(step) == 0)
-    return text if is_even else ",".join(map(str, sorted(expand(text, field))))
 
 
 def scope_text(plan: Plan) -> str:

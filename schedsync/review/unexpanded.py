@@ -7,7 +7,6 @@ can change any number of schedules, so the review must not pass without them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from schedsync.core.finding import Finding
 from schedsync.core.refusal import Refusal
@@ -16,29 +15,24 @@ from schedsync.planning.notices import folded
 from schedsync.review.side import Side
 
 
-def not_expanded(sides: tuple[Side, Side], environment: str | None, *, named: bool) -> Iterator[Finding]:
-    """Yield an error for each definition that differs, and one finding that counts those that do not.
-
-    With ``named`` the messages name the environment: a snapshot knows the values in another one.
-    """
+def not_expanded(sides: tuple[Side, Side], environment: str | None) -> Iterator[Finding]:
+    """Yield an error for each definition that differs, and one finding that counts those that do not."""
     before, after = (
         {(each.name, each.written): each for each in side.reading.unexpanded(environment)} for side in sides
     )
-    where = f" in {environment}" if named and environment else ""
     for key, definition in after.items():
         if key not in before:
-            finding = definition.finding()
-            yield replace(finding, message=f"{finding.message}{where}")
+            yield definition.finding()
     names = {name for name, _ in after}
     for definition in (each for key, each in before.items() if key[0] not in names):
-        message = f"`{definition.name}` is gone{where}, and the schedules that it made are not known here"
+        message = f"`{definition.name}` is gone, and the schedules that it made are not known here"
         yield Finding("SS153", message, sides[1].place, NOT_EXPANDED_HINT)
     unchanged = [(definition.name, definition.location) for key, definition in after.items() if key in before]
     yield from folded(
         "SS153",
         unchanged,
-        f"`{{name}}` did not change, and its schedules are not in this review{where}",
-        f"{{count}} definitions did not change, and their schedules are not in this review{where}",
+        "`{name}` did not change, and its schedules are not in this review",
+        "{count} definitions did not change, and their schedules are not in this review",
         NOT_EXPANDED_HINT,
         "info",
     )

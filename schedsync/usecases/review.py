@@ -138,7 +138,7 @@ class _Comparison:
         result, foretold = compare_environment(
             self.request, (self.before, self.after), (before, after), environment, self.now
         )
-        unknown = [*not_expanded((self.before, self.after), environment, named=self.request.snapshot is not None)]
+        unknown = [*not_expanded((self.before, self.after), environment)]
         self.reviews.append(replace(result, not_compared=sum(each.severity == "error" for each in unknown)))
         foretold += unknown
         self.guarantees.compare(before, after, environment)

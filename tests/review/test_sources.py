@@ -105,8 +105,8 @@ def test_a_snapshot_knows_the_values_of_its_own_environment_only(checkout: Check
 
     assert [(kind, name) for kind, name, _ in changes(said)] == [("update", "sync-acme")]
     assert changes(said, 1) == []
-    assert [one["message"] for one in said["findings"] if one["code"] == "SS153"] == [
-        "`sync-{tenant}` is not expanded: only the application knows the values of `tenants` in us"
+    assert [(one["message"], one["environments"]) for one in said["findings"] if one["code"] == "SS153"] == [
+        ("`sync-{tenant}` is not expanded: only the application knows the values of `tenants`", ["us"])
     ]
     assert (codes(there), there["failure_reason"]) == ([], None)
 
