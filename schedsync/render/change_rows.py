@@ -15,14 +15,15 @@ from schedsync.core.schedule import Spec
 from schedsync.core.timing import Interval, Timing, timing_from, zone_of
 from schedsync.planning.consequences import runs_around
 from schedsync.render.folding import Group
-from schedsync.render.words import printable, timing_words
+from schedsync.render.timing_words import timing_words
+from schedsync.render.words import printable
 
 _SIGNS = {"create": "+", "update": "~", "delete": "-", "rename": ">", "adopt": "<", "release": "x"}
 #: A row has at most this many fields, owners and places; its foldout has all of them.
 _FIELDS_SHOWN, _OWNERS_SHOWN, _PLACES_SHOWN = 3, 2, 1
 #: A longer value is cut in the row.
 _LONGEST = 90
-_SEPARATOR = " · "
+_SEPARATOR, _NO_BREAK = " · ", "\u00a0"
 #: Within it a weekday alone tells the date.
 _WEEK = timedelta(days=6)
 
@@ -110,15 +111,18 @@ def _cut(text: str) -> str:
 
 
 def _timings(before: Any, after: Any) -> tuple[str | None, str | None] | None:
-    """Return two timings in words, with a zone that both have once; None if they cannot be read."""
+    """Return two timings in words, with a zone that both have once; None if words cannot tell them apart."""
     try:
         timings = [None if form is None else timing_from(form) for form in (before, after)]
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    old, new = (None if timing is None else printable(timing_words(timing)) for timing in timings)
-    zones = [str(zone_of(timing)) for timing in timings if timing is not None]
-    if old is not None and new is not None and zones[0] == zones[1] and new.endswith(zones[0]):
-        old = old.removesuffix(zones[0]).rstrip(" ,")
+    zones = {str(zone_of(timing)) for timing in timings if timing is not None}
+    with_utc = len(zones) > 1
+    old, new = (None if each is None else printable(timing_words(each, with_utc=with_utc)) for each in timings)
+    if old == new:
+        return None
+    if old is not None and new is not None and len(zones) == 1:
+        old = old.removesuffix(f" {zones.pop()}")
     return old, new
 
 
@@ -132,6 +136,8 @@ def _runs(group: Group, now: datetime) -> Moved:
     label = f"{change.name}:" if group.detail(change) else ""
     if change.row is not None and before == after:
         return Moved(None, after, label)
+    if specs[0] and specs[1] and (zone := f" {zone_of(specs[1].timing)}") and after.endswith(zone):
+        before = before.removesuffix(zone)
     return Moved(before if specs[0] else None, after if specs[1] or change.row is not None else None, label)
 
 
@@ -160,7 +166,8 @@ def runs_text(runs: Sequence[datetime], timing: Timing, now: datetime | None) ->
             parts.append(f"{date[:3]} {clock}")
         else:
             parts.append(f"{date} {clock}")
-    return f"{_SEPARATOR.join(parts)} {zone}"
+    # A line breaks between two instants, not within one.
+    return f"{_SEPARATOR.join(part.replace(' ', _NO_BREAK) for part in parts)} {zone}"
 
 
 def _often(change: Change, each: str) -> Moved:

@@ -11,7 +11,8 @@ from schedsync.core.origin import Binding
 from schedsync.render import heatmap, heatmap_svg, page_load
 from schedsync.render.change_rows import runs_text
 from schedsync.render.html import made_at, rendered
-from schedsync.render.words import counted, printable, timing_words
+from schedsync.render.timing_words import timing_words
+from schedsync.render.words import counted, printable
 
 _NAMED = 10
 #: A row has at most this many runs; the others are in its foldout.
