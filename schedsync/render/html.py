@@ -29,6 +29,8 @@ from schedsync.review.result import Review
 
 #: Findings about what protects a set: a reviewer reads them before the changes.
 _SAFEGUARDS = frozenset({"SS168", "SS170", "SS176"})
+#: More changes than this that are no alarms are a list instead of rows: a browser needs long for many rows.
+_ROWS = 500
 _CODE = re.compile("`([^`]+)`")
 #: Alarms that are painted red; the others are yellow.
 _RED = frozenset({"Stops", "Never runs", "Fires at once", DELETED.title})
@@ -113,7 +115,8 @@ def review(value: Review) -> str:
             for same in value.groups()
         ],
         alarms=_alarms(groups, now),
-        quiet=rows(quiet, now),
+        quiet=rows(quiet[:_ROWS], now),
+        rest=quiet[_ROWS:],
         environments=len([one for one in value.environments if one.environment]),
         is_complete=all(one.is_complete for one in value.environments),
         **_findings(value),
