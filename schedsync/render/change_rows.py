@@ -20,7 +20,7 @@ from schedsync.render.words import printable
 
 _SIGNS = {"create": "+", "update": "~", "delete": "-", "rename": ">", "adopt": "<", "release": "x"}
 #: A row has at most this many fields, owners and places; its foldout has all of them.
-_FIELDS_SHOWN, _OWNERS_SHOWN, _PLACES_SHOWN = 3, 2, 1
+_FIELDS_SHOWN, _OWNERS_SHOWN, _PLACES_SHOWN = 4, 2, 1
 #: A longer value is cut in the row.
 _LONGEST = 90
 _SEPARATOR, _NO_BREAK = " · ", "\u00a0"
@@ -100,7 +100,7 @@ def _what(group: Group, field: FieldChange) -> Moved | None:
         words = _timings(field.before if has_before else None, field.after if has_after else None)
         if words is not None:
             return Moved(*words)
-    elif not has_before and field.after in (None, "", [], {}):
+    elif has_before != has_after and (field.after if has_after else field.before) in (None, "", [], {}):
         return None
     label = "" if field.field in ("timing", "task") else field.field
     return Moved(_cut(before) if has_before else None, _cut(after) if has_after else None, label, is_code=True)
