@@ -23,6 +23,8 @@ _SIGNS = {"create": "+", "update": "~", "delete": "-", "rename": ">", "adopt": "
 _FIELDS_SHOWN, _OWNERS_SHOWN, _PLACES_SHOWN = 4, 2, 1
 #: A longer value is cut in the row.
 _LONGEST = 90
+#: Only edits of these can change the next runs.
+_MOVING = frozenset({"timing", "enabled", "start_at", "expires_at", "one_off"})
 _SEPARATOR, _NO_BREAK = " · ", "\u00a0"
 #: Within it a weekday alone tells the date.
 _WEEK = timedelta(days=6)
@@ -80,7 +82,7 @@ def _row(group: Group, now: datetime | None) -> ChangeRow:
         what=what[:_FIELDS_SHOWN],
         more_fields=max(0, len(what) - _FIELDS_SHOWN),
         runs=_runs(group, now) if now is not None else Moved(),
-        often=_often(group.first, each=" each" if len(group.members) > 1 else ""),
+        often=_often(group),
         owner=_owners(group),
         place=_places(group),
     )
@@ -127,18 +129,25 @@ def _timings(before: Any, after: Any) -> tuple[str | None, str | None] | None:
 
 
 def _runs(group: Group, now: datetime) -> Moved:
-    """Return the next three runs before and after; of several schedules with minutes of their own, those of one."""
+    """Return the next three runs before and after; of several schedules with times of their own, those of one."""
     change = group.first
     specs = _specs(change)
     if specs == (None, None):
         return Moved()
+    label = "" if len({_timing_pair(each) for each in group.members}) == 1 else f"{change.name}:"
+    if label and change.row is not None and not _MOVING.intersection(field.field for field in change.fields):
+        return Moved(None, "as before, each at its own time")
     before, after = (_runs_text(spec, runs, now) for spec, runs in zip(specs, runs_around(change, now), strict=True))
-    label = f"{change.name}:" if group.detail(change) else ""
     if change.row is not None and before == after:
         return Moved(None, after, label)
     if specs[0] and specs[1] and (zone := f" {zone_of(specs[1].timing)}") and after.endswith(zone):
         before = before.removesuffix(zone)
     return Moved(before if specs[0] else None, after if specs[1] or change.row is not None else None, label)
+
+
+def _timing_pair(change: Change) -> tuple[Timing | None, Timing | None]:
+    before, after = _specs(change)
+    return before and before.timing, after and after.timing
 
 
 def _specs(change: Change) -> tuple[Spec | None, Spec | None]:
@@ -170,8 +179,14 @@ def runs_text(runs: Sequence[datetime], timing: Timing, now: datetime | None) ->
     return f"{_SEPARATOR.join(part.replace(' ', _NO_BREAK) for part in parts)} {zone}"
 
 
-def _often(change: Change, each: str) -> Moved:
-    before, after = map(_how_often, _specs(change))
+def _often(group: Group) -> Moved:
+    """Return how often a schedule runs before and after; of several only what all of them have in common."""
+    change = group.first
+    rates = {tuple(map(_how_often, _specs(each))) for each in group.members}
+    if len(rates) > 1:
+        return Moved(None, "each its own")
+    [(before, after)] = rates
+    each = " each" if len(group.members) > 1 else ""
     if change.row is None:
         return Moved(None, after and after + each)
     if change.kind == "release":

@@ -252,3 +252,17 @@ def test_a_timing_of_a_for_each_is_shown_as_written_with_the_runs_of_one() -> No
 
     assert row.what == [Moved("H * * * * UTC", "H(30-59) * * * * UTC", "", is_code=True)]
     assert (row.runs.label, row.often) == ("sync-acme:", Moved(None, "24 a day each"))
+
+
+def test_a_group_shows_no_runs_of_one_as_those_of_all() -> None:
+    """Their queue changes alike, but each runs at its own time."""
+    changes = [moved(f"job-{n}", spec(daily(f"{n}")), spec(daily(f"{n}"), queue="fast")) for n in range(5)]
+    [row] = rows(groups(changes), NOW)
+    often = [replace(changes[0], name="hourly", row=Row(1, "hourly", HOURLY), after=replace(HOURLY, queue="fast"))]
+    [mixed] = rows(groups([*changes, *often]), NOW)
+
+    assert (row.runs, row.often) == (Moved(None, "as before, each at its own time"), Moved(None, "1 a day each"))
+    assert mixed.often == Moved(None, "each its own")
+
+
+HOURLY = spec(crontab({"minute": "0"}, "UTC"))
