@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
-from schedsync.calendar.load import Load, Peak
+from schedsync.calendar.crowds import Crowd, crowds
+from schedsync.calendar.load import Load, Peak, Slots
 from schedsync.core.timing import Timing
+
+#: A forecast names this many of the busiest minutes.
+WORST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +30,21 @@ class Outlook:
     more: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Forecast:
-    """The next runs from an instant on, and the load picture of a week with its worst minutes."""
+    """The next runs from an instant on, and the load of a week; ``slots`` yields the slots of solar timings too."""
 
     start: datetime
     outlooks: Sequence[Outlook]
     load: Load
-    worst: Sequence[Peak]
+    slots: Slots
+
+    @cached_property
+    def worst(self) -> Sequence[Peak]:
+        """The busiest minutes."""
+        return self.load.peaks(WORST, self.slots)
+
+    @cached_property
+    def crowds(self) -> Sequence[Crowd]:
+        """The minutes that stand out, in groups of those in which the same schedules start."""
+        return crowds(self.load, self.slots)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
-from schedsync.calendar.slots import crontab_minutes, crontab_slots, fields_of, interval_slots, runs
+from schedsync.calendar.slots import crontab_minutes, crontab_slots, fields_of, interval_slots, is_slot, runs
 from schedsync.calendar.window import MINUTE, MINUTES_A_DAY, Shape, Window, shape_of
 from schedsync.calendar.zones import changes_on
 from schedsync.core.schedule import Schedule, Spec
@@ -49,7 +49,7 @@ class Load:
     """Starts per minute of a window: of all schedules, and by queue. ``members`` are names by their shape.
 
     ``busy`` counts each schedule once a minute, however often it starts in that minute. What is ``unplaced``, by
-    queue, is in none of the minutes.
+    queue, is in none of the minutes. ``steady_members``, by queue, are the members that start in every minute.
     """
 
     window: Window
@@ -58,24 +58,47 @@ class Load:
     queues: Mapping[str, Sequence[int]]
     members: Mapping[Shape, Sequence[str]]
     unplaced: Mapping[str, Unplaced]
+    steady_members: Mapping[str, Mapping[Shape, Sequence[str]]]
 
     @cached_property
     def steady(self) -> Steady:
         """What starts in every minute; a peak is what starts besides."""
-        rates = [(_each_minute(shape, self.window) * len(names), names) for shape, names in self.members.items()]
-        names = sorted(name for rate, names in rates if rate for name in names)
-        return Steady(sum(rate for rate, _ in rates), tuple(names))
+        return self.steady_of(*self.queues)
+
+    def steady_of(self, *queues: str) -> Steady:
+        """Return what starts in every minute, in some queues."""
+        names: list[str] = []
+        a_minute = 0
+        for shape, of_queue in self._steady_shapes(queues):
+            a_minute += _each_minute(shape, self.window) * len(of_queue)
+            names += of_queue
+        return Steady(a_minute, tuple(sorted(names)))
 
     @cached_property
     def besides_steady(self) -> Sequence[int]:
         """Starts per minute without any start of the steady schedules."""
-        if not self.steady.names:
-            return self.total
+        return self._without_steady(self.total, *self.queues)
+
+    def besides_steady_of(self, queue: str) -> Sequence[int]:
+        """Return the starts per minute in one queue without any start of the steady schedules."""
+        return self._without_steady(self.queues[queue], queue)
+
+    def _without_steady(self, starts: Sequence[int], *queues: str) -> Sequence[int]:
         counts = _Counts(self.window.minutes)
-        for shape, names in self.members.items():
-            if _each_minute(shape, self.window):
-                _count(shape, len(names), self.window, counts, lambda *_: iter(()))
-        return [total - steady for total, steady in zip(self.total, counts.starts, strict=True)]
+        shapes = list(self._steady_shapes(queues))
+        for shape, names in shapes:
+            _count(shape, len(names), self.window, counts, lambda *_: iter(()))
+        return [total - count for total, count in zip(starts, counts.starts, strict=True)] if shapes else starts
+
+    def _steady_shapes(self, queues: Iterable[str]) -> Iterator[tuple[Shape, Sequence[str]]]:
+        return ((shape, names) for queue in queues for shape, names in self.steady_members.get(queue, {}).items())
+
+    def starts_of(self, shapes: Iterable[Shape], slots: Slots) -> Sequence[int]:
+        """Return the starts per minute of the schedules with some shapes."""
+        counts = _Counts(self.window.minutes)
+        for shape in shapes:
+            _count(shape, len(self.members[shape]), self.window, counts, slots)
+        return counts.starts
 
     @property
     def worst(self) -> int:
@@ -113,9 +136,12 @@ class Load:
         return [Peak(self.minute(index), self.total[index], self._names(index, slots)) for index in chosen]
 
     def _names(self, index: int, slots: Slots) -> tuple[str, ...]:
+        return tuple(sorted(name for shape in self.starting(index, slots) for name in self.members[shape]))
+
+    def starting(self, index: int, slots: Slots) -> list[Shape]:
+        """Return the shapes of the schedules that start within a minute."""
         at = self.minute(index)
-        starting = (names for shape, names in self.members.items() if _starts(shape, self.window, at, slots))
-        return tuple(sorted(name for names in starting for name in names))
+        return [shape for shape in self.members if _starts(shape, self.window, at, slots)]
 
 
 class _Counts:
@@ -134,18 +160,21 @@ def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load
             key = (schedule.spec.queue or DEFAULT_QUEUE, shape_of(schedule, window))
             groups.setdefault(key, []).append(schedule.name)
     members: dict[Shape, list[str]] = {}
+    steady: dict[str, dict[Shape, list[str]]] = {}
     queues = {queue: _Counts(window.minutes) for queue in sorted({queue for queue, _ in groups})}
     for (queue, shape), names in groups.items():
         if shape.is_placed:
             _count(shape, len(names), window, queues[queue], slots)
             members.setdefault(shape, []).extend(names)
+            if _each_minute(shape, window):
+                steady.setdefault(queue, {})[shape] = names
     starts = {queue: counts.starts for queue, counts in queues.items()}
     total = [sum(minute) for minute in zip(*starts.values(), strict=True)] if starts else [0] * window.minutes
     busy = list(total)
     for counts in queues.values():
         for index, again in counts.again.items():
             busy[index] -= again
-    return Load(window, total, busy, starts, members, _unplaced(groups, window, slots))
+    return Load(window, total, busy, starts, members, _unplaced(groups, window, slots), steady)
 
 
 def _each_minute(shape: Shape, window: Window) -> int:
@@ -251,7 +280,6 @@ def _starts(shape: Shape, window: Window, at: datetime, slots: Slots) -> bool:
         last = shape.base + (min(number, 1) if shape.one_off else number) * step
         return number >= 1 and last >= first and (shape.expires_at is None or last < shape.expires_at)
     if isinstance(shape.timing, Crontab) and not shape.one_off:
-        near = next(crontab_slots(shape.timing, first - MICROSECOND), None)
-        waits = shape.start_at is not None and at < shape.start_at
-        return near == at and not waits and (shape.expires_at is None or at < shape.expires_at)
+        waits = first > at or (shape.start_at is not None and at < shape.start_at)
+        return not waits and (shape.expires_at is None or at < shape.expires_at) and is_slot(shape.timing, at)
     return any(at <= run < end for run in _runs(shape, window, slots))

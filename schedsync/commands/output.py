@@ -28,11 +28,15 @@ def say(message: str) -> None:
     click.echo(wrapped(message, sys.stderr), err=True)
 
 
+#: The styles that are no colours.
+_STYLES: Mapping[str, dict[str, Any]] = {"bold": {"bold": True}, "dim": {"dim": True}}
+
+
 def paint(stream: Any) -> Paint:
     """Return the function that colours text for a stream; it does nothing without a terminal, or with NO_COLOR."""
     if os.environ.get("NO_COLOR") or not is_terminal(stream):
         return plain
-    return lambda words, style: click.style(words, bold=True) if style == "bold" else click.style(words, fg=style)
+    return lambda words, style: click.style(words, **_STYLES.get(style, {"fg": style}))
 
 
 def show(render: Callable[[Paint], str], out: Path | None = None) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
 
-#: In columns. A narrower terminal breaks the lines itself.
+#: In columns.
 _NARROWEST = 60
 #: In columns. The rest of a line is indented by this more than its beginning.
 _HANG = 4
@@ -40,12 +40,19 @@ def wrapped(data: str, stream: Any) -> str:
     """Return text for people as a stream should show it: a terminal's lines break between words, at its width."""
     if not is_terminal(stream):
         return data
-    width = max(_NARROWEST, _columns(stream))
+    width = columns(stream)
     return "\n".join(part for line in data.split("\n") for part in _parts(line, width))
 
 
+def columns(stream: Any) -> int:
+    """Return the width of the terminal that the stream writes to: not always that of stdout, which may be a pipe.
+
+    A narrower terminal than the narrowest breaks the lines itself.
+    """
+    return max(_NARROWEST, _columns(stream))
+
+
 def _columns(stream: Any) -> int:
-    """Return the width of the terminal that the stream writes to: not always that of stdout, which may be a pipe."""
     if "COLUMNS" in os.environ:
         return shutil.get_terminal_size().columns
     try:

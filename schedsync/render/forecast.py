@@ -1,40 +1,18 @@
-"""A forecast as text and JSON."""
+"""A forecast as JSON, and an instant of it in words."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timezone, tzinfo
 
 from schedsync.calendar.forecast import Forecast, Outlook
 from schedsync.calendar.load import Load
 from schedsync.core.names import first_names
 from schedsync.core.timing import Crontab, Interval, clock_text, instant_text, zone_of
-from schedsync.render import heatmap
 from schedsync.render.json_ import escaped
-from schedsync.render.paint import Paint, plain
-from schedsync.render.words import counted, printable, timing_words
+from schedsync.render.words import counted, printable
 
 _NAMED = 5
-
-
-def text(value: Forecast, paint: Paint = plain) -> str:
-    """Write the next runs, each in UTC and in its own zone, and the load picture."""
-    lines: list[str] = []
-    for one in value.outlooks:
-        lines += [*_outlook(one, paint), ""]
-    if not value.outlooks:
-        return "the set holds no schedule"
-    return "\n".join([*lines, *_load(value, paint)])
-
-
-def _outlook(one: Outlook, paint: Paint) -> Iterator[str]:
-    yield f"- {paint(printable(one.name), 'bold')}  {timing_words(one.timing)}, {one.frequency}"
-    if one.counted_from is not None and one.runs:
-        yield f"  counted from {run_text(one, one.counted_from)}"
-    yield from (f"  {run_text(one, run)}" for run in one.runs)
-    if not one.runs:
-        yield "  no run"
 
 
 def run_text(one: Outlook, run: datetime) -> str:
@@ -49,26 +27,6 @@ def _clock(at: datetime, zone: tzinfo = timezone.utc) -> str:
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S.%f}".rstrip("0") if at.microsecond else clock_text(at, zone)
 
 
-def _load(value: Forecast, paint: Paint) -> Iterator[str]:
-    load = value.load
-    yield paint(
-        f"Load, {heatmap.span(load)}: {counted(load.in_all(), 'start')}, {load.first_day():,} within a day", "bold"
-    )
-    yield ""
-    yield from heatmap.text(heatmap.week(load))
-    yield ""
-    yield from heatmap.text(heatmap.worst_day(load))
-    yield ""
-    for queue, counts in load.queues.items():
-        starts, most = counted(load.in_all(queue), "start"), max(counts, default=0)
-        yield f"  queue {printable(queue)}: {starts}" + (f", at most {most:,} in a minute" if most else "")
-    if left_out := unplaced_text(load):
-        yield f"  {left_out}"
-    for peak in value.worst:
-        names = printable(first_names(peak.names, _NAMED))
-        yield f"  {peak.at:%a %Y-%m-%d %H:%M} UTC: {counted(peak.starts, 'start')} of {names}"
-
-
 def unplaced_text(load: Load) -> str:
     """Write which starts are in none of the minutes, and why; empty if all of them are."""
     names = sorted(name for each in load.unplaced.values() for name in each.names)
@@ -76,7 +34,7 @@ def unplaced_text(load: Load) -> str:
         return ""
     a_day = sum(each.a_day for each in load.unplaced.values())
     said = printable(first_names(names, _NAMED))
-    return f"{counted(a_day, 'start')} a day of {said} in no minute here: only the last run says in which (`--against`)"
+    return f"{counted(a_day, 'start')} a day in minutes that only the last runs tell (`--against`): {said}"
 
 
 def json_(value: Forecast) -> str:

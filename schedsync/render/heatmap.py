@@ -16,8 +16,6 @@ from schedsync.calendar.words import MONTHS, WEEKDAYS, moment
 from schedsync.core.names import first_names
 from schedsync.render.words import counted
 
-_TEXT_SHADES = "·░▒▓█"
-_OUTSIDE = " "
 #: How many shades a map of the load has, and how many each direction of a difference has.
 _SHADES, _SHADES_OF_CHANGE = 5, 3
 _HOURS = tuple(f"{hour:02}" for hour in range(24))
@@ -205,31 +203,3 @@ def steady_text(load: Load) -> str:
     if not load.steady.names:
         return ""
     return f"and {load.steady.a_minute:,} a minute, steadily: {first_names(load.steady.names, _NAMED)}"
-
-
-def text(picture: Picture) -> Iterator[str]:
-    """Yield a picture as lines for a terminal, and what its shades mean."""
-    yield picture.title
-    width = max((len(label) for label, _ in picture.rows), default=0)
-    twice = 2 if len(picture.columns) <= len(_HOURS) else 1
-    step = 3 if twice == 2 else 10
-    ticks = "".join(f"{name:<{step * twice}}" for name in picture.columns[::step])
-    yield f"  {'':>{width}}  {ticks}".rstrip()
-    shades = len(_TEXT_SHADES) - 1
-    for label, cells in picture.rows:
-        shown = "".join(
-            (_OUTSIDE if cell.value is None else _TEXT_SHADES[shade_of(cell.value, picture.most, shades)]) * twice
-            for cell in cells
-        )
-        yield f"  {label:>{width}}  {shown}".rstrip()
-    if picture.most:
-        said = "  ".join(
-            f"{_TEXT_SHADES[shade]} {_range_text(low, high)}" for shade, low, high in ranges(picture.most, shades)
-        )
-        yield f"  {'':>{width}}  {_TEXT_SHADES[0]} none  {said} {picture.unit}"
-
-
-def span(load: Load) -> str:
-    """Write from when to when a load picture reaches."""
-    since, end = load.window.since, load.window.end
-    return f"{moment(since)} to {moment(end)} UTC"

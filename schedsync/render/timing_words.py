@@ -46,7 +46,7 @@ def timing_words(timing: Timing, *, with_utc: bool = False) -> str:
     """Write when a timing runs, such as ``daily 20:00 Europe/Berlin``; a crontab in UTC names it if asked to."""
     if isinstance(timing, Crontab):
         zone = f" {timing.timezone}" if with_utc or timing.timezone != "UTC" else ""
-        return f"{_crontab_words(fields_of(timing))}{zone}"
+        return f"{fields_words(fields_of(timing))}{zone}"
     if isinstance(timing, Clocked):
         return f"once at {moment(timing.at)} UTC"
     if isinstance(timing, Solar):
@@ -60,7 +60,8 @@ def _degrees(text: str) -> str:
     return text.rstrip("0").rstrip(".")
 
 
-def _crontab_words(fields: Fields) -> str:
+def fields_words(fields: Fields) -> str:
+    """Write when a crontab with these fields runs; its minutes of the day may be any."""
     words = ""
     for limit in _LIMITS:
         words = _words(fields, limit)
@@ -121,9 +122,11 @@ def _step(numbers: Sequence[int], size: int) -> int:
 
 def _times(fields: Fields, limit: _Limit) -> _Times:
     minutes, hours = sorted({minute % 60 for minute in fields.minutes}), sorted(fields.hours)
+    clocks = [f"{minute // 60:02}:{minute % 60:02}" for minute in fields.minutes]
+    if len(clocks) < len(minutes) * len(hours):
+        return _Times(_listed(clocks, "times a day", limit), "list")
     if len(hours) == 24:
         return _Times(_in_each_hour(minutes, limit), "all day")
-    clocks = [f"{minute // 60:02}:{minute % 60:02}" for minute in fields.minutes]
     if len(clocks) > _FEW and hours[-1] - hours[0] + 1 == len(hours):
         rate = _rate(minutes, hours, limit)
         if rate:

@@ -22,8 +22,6 @@ from schedsync.usecases.selection import selected
 
 #: A forecast lists at most this many runs of one schedule.
 MOST_RUNS = 10_000
-#: A forecast names this many of the busiest minutes.
-WORST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def forecast(
     }
     load = load_of(chosen, week_of(horizon.start, last_runs), slots)
     outlooks = tuple(_outlook(each, rows.get(each.name), firsts[each.name], horizon) for each in chosen)
-    return Forecast(horizon.start, outlooks, load, load.peaks(WORST, slots))
+    return Forecast(horizon.start, outlooks, load, slots)
 
 
 def _outlook(schedule: Schedule, row: Row | None, first: datetime | None, horizon: Horizon) -> Outlook:

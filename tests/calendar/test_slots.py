@@ -191,6 +191,15 @@ def test_the_worst_minutes_name_who_starts_in_them() -> None:
     assert sum(load.queues["reports"]) == 7
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(CRONTABS, min_size=1, max_size=3, unique=True), INSTANTS)
+def test_who_starts_in_a_minute_is_who_is_counted_there(timings: list[Timing], start: datetime) -> None:
+    window = Window.of(start.replace(second=0, microsecond=0), minutes=1440)
+    load = load_of([schedule(f"s{number}", timing) for number, timing in enumerate(timings)], window, slots)
+
+    assert [len(load.starting(index, slots)) for index in range(1440)] == list(load.total)
+
+
 def test_what_starts_in_every_minute_is_steady_and_no_peak() -> None:
     second = 10**6
     later, earlier = START + timedelta(days=1), START + timedelta(days=3)
