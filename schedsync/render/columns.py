@@ -1,10 +1,15 @@
-"""Columns that line up in a terminal."""
+"""Columns that line up in a terminal, and the beginnings of their lines."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
 _GAP = 2
+
+
+def at_line_start(text: str) -> str:
+    """Return a text as it may begin a line: GitHub's runner takes two colons there for a command."""
+    return text.replace("::", "\\u003a:", 1) if text.lstrip().startswith("::") else text
 
 
 def width_of(text: str) -> int:

@@ -9,7 +9,7 @@ from datetime import datetime, timezone, tzinfo
 from schedsync.calendar.forecast import Forecast, Outlook
 from schedsync.calendar.words import moment
 from schedsync.core.timing import Crontab, Interval, zone_of
-from schedsync.render.columns import aligned, full_width
+from schedsync.render.columns import aligned, at_line_start, full_width
 from schedsync.render.forecast import unplaced_text
 from schedsync.render.load_text import crowd_text, load_sentence, queue_lines
 from schedsync.render.paint import Paint, plain
@@ -44,7 +44,7 @@ def text(value: Forecast, paint: Paint = plain, view: View = View()) -> str:  # 
     if not value.outlooks:
         return "the set holds no schedule"
     shown = value.outlooks if view.most is None else value.outlooks[: view.most]
-    if view.each_run or len(value.outlooks) == 1:
+    if view.each_run:
         lines = [line for outlook in shown for line in (*_each_run(outlook, value, view, paint), "")]
     else:
         lines = [*_table(shown, value, view, paint), ""]
@@ -57,7 +57,7 @@ def text(value: Forecast, paint: Paint = plain, view: View = View()) -> str:  # 
 
 
 def _each_run(outlook: Outlook, value: Forecast, view: View, paint: Paint) -> Iterator[str]:
-    yield f"{paint(printable(outlook.name), 'bold')}  {timing_words(outlook.timing)}, {printable(outlook.frequency)}"
+    yield f"{paint(_name(outlook), 'bold')}  {timing_words(outlook.timing)}, {printable(outlook.frequency)}"
     if outlook.counted_from is not None and outlook.runs:
         counted_from = f"{moment(outlook.counted_from, now=view.now)} UTC"
         unknown = ", because its last run is not known (--against)" if _is_assumed(outlook, value) else ""
@@ -100,16 +100,20 @@ def _table(shown: Sequence[Outlook], value: Forecast, view: View, paint: Paint) 
         yield f"    {frequency}, {runs}"
 
 
+def _name(outlook: Outlook) -> str:
+    return at_line_start(printable(outlook.name))
+
+
 def _row(outlook: Outlook, value: Forecast, zone: tzinfo | None, now: datetime | None) -> list[str]:
     timing = outlook.timing
     # The column of the runs has the zone.
     words = timing_words(replace(timing, timezone="UTC") if isinstance(timing, Crontab) else timing)
     frequency, _, reason = outlook.frequency.partition(": ")
     if _is_assumed(outlook, value) and outlook.runs:
-        return [printable(outlook.name), words, frequency, "from its last run"]
+        return [_name(outlook), words, frequency, "from its last run"]
     own = zone or zone_of(timing)
     runs = _runs(outlook.runs[:NEXT], own, now) or f"no run{reason and f': {printable(reason)}'}"
-    return [printable(outlook.name), words, frequency, runs if zone or not outlook.runs else f"{runs} {own}"]
+    return [_name(outlook), words, frequency, runs if zone or not outlook.runs else f"{runs} {own}"]
 
 
 def _runs(runs: Sequence[datetime], zone: tzinfo, now: datetime | None) -> str:

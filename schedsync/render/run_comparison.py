@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 
 from schedsync.calendar.run_comparison import Difference, Half, NotCompared, RunComparison
 from schedsync.calendar.run_sets import LAST
+from schedsync.calendar.words import moment
 from schedsync.core.names import first_names
-from schedsync.core.timing import clock_text, instant_text, zone_of
+from schedsync.core.timing import instant_text, zone_of
+from schedsync.render.columns import aligned, at_line_start
 from schedsync.render.json_ import dump
 from schedsync.render.paint import Paint, plain
 from schedsync.render.words import counted, printable
@@ -27,7 +29,7 @@ def text(value: RunComparison, paint: Paint = plain) -> str:
     """Write the verdict, each schedule that differs with its first and last runs, and what was assumed."""
     lines = [paint(verdict(value), "bold"), f"  {_window(value)}"]
     for difference in value.differences[:_SHOWN]:
-        lines += ["", *_difference(difference, paint)]
+        lines += ["", *_difference(difference, value.start, paint)]
     if others := [printable(each.name) for each in value.differences[_SHOWN:]]:
         lines += ["", f"and in {counted(len(others), 'more schedule')}: {first_names(others, _NAMED)}"]
     for block in (_messages(value), _not_compared(value), _assumed(value)):
@@ -61,11 +63,11 @@ def _length(length: timedelta) -> str:
 
 
 def _window(value: RunComparison) -> str:
-    span = f"from {clock_text(value.start)} UTC until before {clock_text(value.end)} UTC"
+    span = f"from {moment(value.start)} UTC until before {moment(value.end)} UTC"
     return f"source: {printable(value.source)}; {span}"
 
 
-def _difference(value: Difference, paint: Paint) -> Iterator[str]:
+def _difference(value: Difference, start: datetime, paint: Paint) -> Iterator[str]:
     states = {half.state for _, half in _sides(value)}
     counts = [
         f"{counted(half.only.count, 'run')} {_ONLY_HERE[side]}"
@@ -73,10 +75,10 @@ def _difference(value: Difference, paint: Paint) -> Iterator[str]:
         # A schedule that only one side has is named, though it may have no run in the window.
         if half.only.count or (half.state == "active" and len(states) > 1)
     ]
-    yield f"{paint(printable(value.name), 'bold')}  {', '.join(counts)}"
+    yield f"{paint(at_line_start(printable(value.name)), 'bold')}  {', '.join(counts)}"
     yield f"    {_timings(value)}"
     listed = sorted((at, side) for side, half in _sides(value) for at in (*half.only.first, *half.only.last))
-    rows = [f"    {_at(at, value, side)}  {_ONLY_HERE[side]}" for at, side in listed]
+    rows = [f"    {line}" for line in aligned([(_at(at, value, side, start), _ONLY_HERE[side]) for at, side in listed])]
     count = sum(half.only.count for _, half in _sides(value))
     if count == len(rows):
         yield from rows
@@ -96,10 +98,10 @@ def _timings(value: Difference) -> str:
     return f"{shown}; {', '.join(notes)}" if notes else shown
 
 
-def _at(at: datetime, value: Difference, side: str) -> str:
+def _at(at: datetime, value: Difference, side: str, start: datetime) -> str:
     timing = (value.files if side == "files" else value.source).timing
     zone = zone_of(timing) if timing is not None else ZoneInfo("UTC")
-    return f"{at.astimezone(zone):%a} {clock_text(at, zone)} {zone.key}"
+    return f"{moment(at, zone, start)} {zone.key}"
 
 
 def _messages(value: RunComparison) -> Iterator[str]:

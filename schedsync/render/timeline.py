@@ -11,7 +11,7 @@ from schedsync.calendar.words import WEEKDAYS, moment
 _SHADES = "░▒▓█"
 _NONE, _OUTSIDE = "·", " "
 #: The rows of a day by the minute are this wide; a narrower terminal gets two minutes in one character.
-_DAY_WIDTH = 66
+_DAY_WIDTH = 70
 
 
 def timeline(load: Load, width: int | None = None) -> Iterator[str]:
@@ -54,13 +54,13 @@ def _cell(load: Load, first: int, minutes: int, most: int) -> str:
 
 
 def _shade(count: int, most: int) -> str:
-    return _SHADES[len(_SHADES) * (count - 1) // most] if count else _NONE
+    return _SHADES[-(-len(_SHADES) * count // most) - 1] if count else _NONE
 
 
 def _legend(most: int) -> str:
     """Write the range of each shade; the last ends with the most starts."""
     size = len(_SHADES)
-    firsts = [1 + -(-number * most // size) for number in range(size + 1)]
+    firsts = [number * most // size + 1 for number in range(size + 1)]
     parts = [_range(shade, first, after - 1) for shade, first, after in zip(_SHADES, firsts, firsts[1:], strict=False)]
     return "  ".join([f"{_NONE} none", *filter(None, parts), "(blank: not in this week)"])
 

@@ -89,7 +89,7 @@ def test_a_row_says_what_changes_and_the_next_runs() -> None:
     ("before", "after", "what", "runs"),
     [
         (daily("2", "UTC"), daily("2"), ("daily 02:00 UTC", "daily 02:00 Europe/Berlin"), None),
-        (daily("2"), interval(5, 10**6), ("daily 02:00 Europe/Berlin", "every 5s"), "counted from its last run"),
+        (daily("2"), interval(5, 10**6), ("daily 02:00 Europe/Berlin", "every 5s"), "from its last run"),
         (daily("2"), Clocked(NOW + timedelta(days=2)), None, "Wed 25 Nov 10:00 UTC"),
         (daily("2"), solar("sunrise", 52.52, 13.405), None, None),
     ],
