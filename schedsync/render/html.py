@@ -29,7 +29,7 @@ from schedsync.review.result import Review
 
 #: Findings about what protects a set: a reviewer reads them before the changes.
 _SAFEGUARDS = frozenset({"SS168", "SS170", "SS176"})
-#: More changes than this that are no alarms are a list instead of rows: a browser needs long for many rows.
+#: A table has at most this many rows; further changes are lines of a list. A browser needs long for many rows.
 _ROWS = 500
 _CODE = re.compile("`([^`]+)`")
 #: Alarms that are painted red; the others are yellow.
@@ -87,11 +87,12 @@ def made_at(now: datetime | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AlarmSection:
-    """The rows of one kind of alarm, under its word."""
+    """The rows of one kind of alarm, under its word; the ``rest`` is brief, but in the open too."""
 
     title: str
     colour: str
     rows: Sequence[ChangeRow]
+    rest: Sequence[Group] = ()
 
 
 def review(value: Review) -> str:
@@ -128,7 +129,9 @@ def _alarms(groups: Sequence[Group], now: datetime | None) -> list[AlarmSection]
     sections = []
     for alarm in (*ALARMS, DELETED):
         if concerned := [group for group in groups if alarm_of(group) is alarm]:
-            sections.append(AlarmSection(alarm.title, "red" if alarm.title in _RED else "amber", rows(concerned, now)))
+            colour = "red" if alarm.title in _RED else "amber"
+            section = AlarmSection(alarm.title, colour, rows(concerned[:_ROWS], now), concerned[_ROWS:])
+            sections.append(section)
     return sections
 
 

@@ -239,6 +239,24 @@ def test_the_size_and_the_time_of_a_page_grow_with_its_changes_alone() -> None:
     assert any(measured(4000)[0] < 8 * measured(1000)[0] for _ in range(3))
 
 
+def test_many_different_deletes_are_all_in_the_open_and_take_little_room() -> None:
+    gone = [
+        Delete(
+            name=f"gone-{n}",
+            row=Row(n, f"gone-{n}", spec(daily("1"))),
+            fields=(FieldChange("task", f"shop.tasks.t{n}", None),),
+            consequences=STOPS,
+        )
+        for n in range(2000)
+    ]
+    page = html.review(reviewed(*gone))
+    shown = re.sub(r"<details.*?</details>", "", page, flags=re.DOTALL)
+
+    assert set(re.findall(r">gone-(\d+)<", shown)) == {str(n) for n in range(2000)}
+    assert set(re.findall(r"<code>shop\.tasks\.t(\d+)<", shown)) == {str(n) for n in range(2000)}
+    assert len(page) < 2_000_000
+
+
 def test_a_timing_of_a_for_each_is_shown_as_written_with_the_runs_of_one() -> None:
     changes = [
         replace(
