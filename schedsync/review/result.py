@@ -88,7 +88,8 @@ class EnvironmentReview:
 class Review:
     """Two revisions compared: ``head`` is None for the work tree; ``new`` are the findings that ``base`` had not.
 
-    ``base_name`` is how the user or CI named the base, None if nobody did.
+    ``base_name`` and ``head_name`` are how the user or CI named them, None if nobody did. ``repository`` is the name of
+    the repository: its URL without credentials, or its directory.
     """
 
     base: str
@@ -97,6 +98,8 @@ class Review:
     findings: Sequence[Finding]
     new: frozenset[Finding]
     base_name: str | None = None
+    head_name: str | None = None
+    repository: str | None = None
 
     @property
     def base_text(self) -> str:

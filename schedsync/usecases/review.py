@@ -16,6 +16,7 @@ from schedsync.files.discover import printable_path
 from schedsync.files.one_file import ReadFile
 from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, combine
+from schedsync.git.origin import name_of
 from schedsync.git.range import range_of
 from schedsync.git.repository import open_repository
 from schedsync.lint import lint_each, lint_packages, lint_whole
@@ -44,6 +45,7 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
             )
         earlier = request.base_directory or request.directory
         before = read_revision(repository, base, request.path, sources, after, progress, earlier)
+        repository_name = name_of(repository, after.config.repository_url)
     if not before.there and not after.there:
         raise _nothing_there(before, after)
     environment = after.config.chosen(request.environment)
@@ -63,7 +65,8 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     named = naming_environments(comparison.by_environment)
     findings = in_order(named.get(finding, finding) for finding in comparison.findings)
     new = frozenset(named.get(finding, finding) for finding in comparison.new)
-    return Review(base, head, tuple(comparison.reviews), tuple(findings), new, compared.base_name)
+    reviews = tuple(comparison.reviews)
+    return Review(base, head, reviews, tuple(findings), new, compared.base_name, compared.head_name, repository_name)
 
 
 def _nothing_there(before: Side, after: Side) -> WrongUsage:

@@ -1,0 +1,123 @@
+"""The load of a week as a part of a page: maps with their legends, and in words the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schedsync.calendar.load import Load
+from schedsync.calendar.window import MINUTES_A_DAY
+from schedsync.calendar.words import moment
+from schedsync.core.names import first_names
+from schedsync.render import heatmap, heatmap_svg
+from schedsync.render.heatmap import Picture, Range, Scale
+from schedsync.render.words import counted, printable
+
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """Maps of one scale side by side, each as its caption and markup; ``legend`` holds for all of them."""
+
+    maps: Sequence[tuple[str, Any]]
+    legend: Sequence[Range]
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSection:
+    """What a page says of a load: sentences, the maps to see at once, and the minutes of the worst day."""
+
+    sentences: Sequence[str]
+    maps: Sequence[Maps]
+    worst_day: Maps | None
+
+
+def before_and_after(before: Load, after: Load) -> LoadSection:
+    """Return the load before and after a change: first where it rises or falls, then both weeks by one scale."""
+    if not heatmap.differs(before, after):
+        return LoadSection(["The load of the week stays as it is.", *sentences(after)], [], _worst(after))
+    change, was, will = heatmap.difference(before, after), heatmap.week(before), heatmap.week(after)
+    old, new = _unseen(before), _unseen(after)
+    said = [_moved(before, after), *(f"Before: {text}" for text in old if text not in new)]
+    said += [text if text in old else f"After: {text}" for text in new]
+    return LoadSection(
+        said,
+        [
+            _maps([(f"Rises and falls: {change.title}", change)]),
+            _maps([(f"Before: {was.title}", was), (f"After: {will.title}", will)]),
+        ],
+        _worst(after),
+    )
+
+
+def of_a_week(load: Load) -> LoadSection:
+    """Return the load of a week."""
+    week = heatmap.week(load)
+    return LoadSection(sentences(load), [_maps([(week.title, week)])], _worst(load))
+
+
+def _maps(pictures: Sequence[tuple[str, Picture]]) -> Maps:
+    # markupsafe is loaded here: only who wants a page waits for it.
+    from markupsafe import Markup
+
+    only = [picture for _, picture in pictures]
+    scale = Scale.of(*only)
+    maps = [(caption, Markup(heatmap_svg.within_a_page(picture, scale))) for caption, picture in pictures]
+    return Maps(maps, scale.legend(*only), only[0].unit)
+
+
+def _worst(load: Load) -> Maps | None:
+    """Return the minutes of the worst day; None if no minute has a start."""
+    picture = heatmap.worst_day(load)
+    return _maps([(picture.title, picture)]) if picture.most else None
+
+
+def sentences(load: Load) -> list[str]:
+    """Write a load in words."""
+    most = max(load.besides_steady, default=0)
+    peak = f", at most {most:,} a minute" if most else ""
+    return [f"About {counted(_a_day(load), 'start')} a day{peak}.", *_unseen(load)]
+
+
+def _unseen(load: Load) -> list[str]:
+    """Write what no map shows."""
+    return [text for text in (_steady(load), _unplaced(load)) if text]
+
+
+def _steady(load: Load) -> str:
+    text = printable(heatmap.steady_text(load))
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _unplaced(load: Load) -> str:
+    names = sorted(name for each in load.unplaced.values() for name in each.names)
+    if not names:
+        return ""
+    a_day = counted(sum(each.a_day for each in load.unplaced.values()), "start")
+    said = printable(first_names(names, _NAMED))
+    return f"And {a_day} a day of {said}, in minutes that only their last runs decide: they are in no map."
+
+
+def _a_day(load: Load) -> int:
+    """Return the starts of the first 24 hours, without those of the steady schedules."""
+    first = load.window.first
+    seen = sum(load.besides_steady[first : first + MINUTES_A_DAY])
+    return seen + sum(each.a_day for each in load.unplaced.values())
+
+
+def _moved(before: Load, after: Load) -> str:
+    was, will = (max(load.besides_steady, default=0) for load in (before, after))
+    at = f" ({_at(after)})" if will else ""
+    worst = f"worst minute {was:,} → {will:,}" if was != will else f"worst minute {will:,} as before"
+    days = [_a_day(load) for load in (before, after)]
+    starts = f"{days[0]:,} → {counted(days[1], 'start')}" if days[0] != days[1] else counted(days[1], "start")
+    return f"{starts} a day; {worst}{at}."
+
+
+def _at(load: Load) -> str:
+    counts = load.besides_steady
+    index = max(range(len(counts)), key=counts.__getitem__)
+    return f"{moment(load.minute(index), now=load.window.since)} UTC"
