@@ -146,8 +146,8 @@ def _runs(group: Group, now: datetime) -> Moved:
 
 
 def _timing_pair(change: Change) -> tuple[Timing | None, Timing | None]:
-    before, after = _specs(change)
-    return before and before.timing, after and after.timing
+    before, after = (None if spec is None else spec.timing for spec in _specs(change))
+    return before, after
 
 
 def _specs(change: Change) -> tuple[Spec | None, Spec | None]:

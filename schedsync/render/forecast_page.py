@@ -10,11 +10,9 @@ from schedsync.core.origin import Binding
 from schedsync.render import heatmap, heatmap_svg, page_load
 from schedsync.render.change_rows import runs_text
 from schedsync.render.html import made_at, rendered
-from schedsync.render.load_text import crowd_text
 from schedsync.render.timing_words import timing_words
 from schedsync.render.words import printable
 
-_NAMED = 10
 #: A row has at most this many runs; the others are in its foldout.
 _RUNS = 5
 
@@ -32,7 +30,6 @@ def html(value: Forecast, set_: str = "", binding: Binding | None = None, now: d
         subject=printable(set_),
         start=moment(value.start),
         load=page_load.of_a_week(value.load),
-        worst=_worst(value),
         outlooks=[_row(one, value.start) for one in value.outlooks],
     )
 
@@ -47,11 +44,6 @@ def _facts(value: Forecast, set_: str, binding: Binding, now: datetime | None) -
         ("made", made_at(now)),
     )
     return [(label, text) for label, text in said if text]
-
-
-def _worst(value: Forecast) -> list[str]:
-    """Write the minutes that stand out, by their pattern, besides what starts in every minute."""
-    return [crowd_text(crowd, now=value.start) for crowd in value.crowds]
 
 
 def _row(one: Outlook, start: datetime) -> dict[str, str]:

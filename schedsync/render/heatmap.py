@@ -16,10 +16,6 @@ from schedsync.calendar.words import MONTHS, WEEKDAYS, moment
 from schedsync.core.names import first_names
 from schedsync.render.words import counted
 
-_TEXT_SHADES = "·░▒▓█"
-_OUTSIDE = " "
-#: In columns: what a row of a text has beside its label and its cells.
-_MARGINS = 4
 #: How many shades a map of the load has, and how many each direction of a difference has.
 _SHADES, _SHADES_OF_CHANGE = 5, 3
 _HOURS = tuple(f"{hour:02}" for hour in range(24))
@@ -207,42 +203,3 @@ def steady_text(load: Load) -> str:
     if not load.steady.names:
         return ""
     return f"and {load.steady.a_minute:,} a minute, steadily: {first_names(load.steady.names, _NAMED)}"
-
-
-def text(picture: Picture, width: int | None = None) -> Iterator[str]:
-    """Yield a picture as lines for a terminal, and what its shades mean; at a small width it has smaller cells."""
-    label = max((len(label) for label, _ in picture.rows), default=0)
-    columns = len(picture.columns)
-    room = 2 * columns if width is None else width - label - _MARGINS
-    twice = 2 if columns <= len(_HOURS) and 2 * columns <= room else 1
-    merged = 1 if columns <= room else 2
-    step = 3 if columns <= len(_HOURS) else 10
-    ticks = "".join(f"{name:<{step * twice // merged}}" for name in picture.columns[::step])
-    yield f"{picture.title}{' (two in one)' if merged > 1 else ''}"
-    yield f"  {'':>{label}}  {ticks}".rstrip()
-    for name, cells in picture.rows:
-        values = [cell.value for cell in cells]
-        together = [values[first : first + merged] for first in range(0, columns, merged)]
-        shown = "".join(_character(values, picture.most) * twice for values in together)
-        yield f"  {name:>{label}}  {shown}".rstrip()
-    if picture.most:
-        yield f"  {'':>{label}}  {_text_legend(picture)}"
-        if any(cell.value is None for cell in picture.cells):
-            yield f"  {'':>{label}}  blank: outside of the week"
-
-
-def _character(values: Sequence[int | None], most: int) -> str:
-    known = [value for value in values if value is not None]
-    return _TEXT_SHADES[shade_of(max(known), most, len(_TEXT_SHADES) - 1)] if known else _OUTSIDE
-
-
-def _text_legend(picture: Picture) -> str:
-    shades = ranges(picture.most, len(_TEXT_SHADES) - 1)
-    said = "  ".join(f"{_TEXT_SHADES[shade]} {_range_text(low, high)}" for shade, low, high in shades)
-    return f"{_TEXT_SHADES[0]} none  {said} {picture.unit}"
-
-
-def span(load: Load) -> str:
-    """Write from when to when a load picture reaches."""
-    since, end = load.window.since, load.window.end
-    return f"{moment(since)} to {moment(end)} UTC"

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from schedsync.calendar.crowds import crowds
 from schedsync.calendar.load import Load
+from schedsync.calendar.stock_beat import slots
 from schedsync.calendar.window import MINUTES_A_DAY
 from schedsync.calendar.words import moment
 from schedsync.core.names import first_names
 from schedsync.render import heatmap, heatmap_svg
 from schedsync.render.heatmap import Picture, Range, Scale
+from schedsync.render.load_text import crowd_text, load_sentence
 from schedsync.render.words import counted, printable
 
 _NAMED = 5
@@ -28,17 +31,19 @@ class Maps:
 
 @dataclass(frozen=True, slots=True)
 class LoadSection:
-    """What a page says of a load: sentences, the maps to see at once, and the minutes of the worst day."""
+    """What a page says of a load: sentences, the maps to see at once, the worst day, and the minutes that stand out."""
 
     sentences: Sequence[str]
     maps: Sequence[Maps]
     worst_day: Maps | None
+    crowds: Sequence[str] = ()
 
 
 def before_and_after(before: Load, after: Load) -> LoadSection:
     """Return the load before and after a change: first where it rises or falls, then both weeks by one scale."""
     if not heatmap.differs(before, after):
-        return LoadSection(["The load of the week stays as it is.", *sentences(after)], [], _worst(after))
+        same = ["The load of the week stays as it is.", *_sentences(after)]
+        return LoadSection(same, [], _worst(after), _crowds(after))
     change, was, will = heatmap.difference(before, after), heatmap.week(before), heatmap.week(after)
     old, new = _unseen(before), _unseen(after)
     said = [_moved(before, after), *(f"Before: {text}" for text in old if text not in new)]
@@ -50,13 +55,19 @@ def before_and_after(before: Load, after: Load) -> LoadSection:
             _maps([(f"Before: {was.title}", was), (f"After: {will.title}", will)]),
         ],
         _worst(after),
+        _crowds(after),
     )
 
 
 def of_a_week(load: Load) -> LoadSection:
     """Return the load of a week."""
     week = heatmap.week(load)
-    return LoadSection(sentences(load), [_maps([(week.title, week)])], _worst(load))
+    return LoadSection(_sentences(load), [_maps([(week.title, week)])], _worst(load), _crowds(load))
+
+
+def _crowds(load: Load) -> list[str]:
+    """Write the minutes that stand out, by their pattern."""
+    return [crowd_text(crowd, now=load.window.since) for crowd in crowds(load, slots)]
 
 
 def _maps(pictures: Sequence[tuple[str, Picture]]) -> Maps:
@@ -75,11 +86,9 @@ def _worst(load: Load) -> Maps | None:
     return _maps([(picture.title, picture)]) if picture.most else None
 
 
-def sentences(load: Load) -> list[str]:
+def _sentences(load: Load) -> list[str]:
     """Write a load in words."""
-    most = max(load.besides_steady, default=0)
-    peak = f", at most {most:,} a minute" if most else ""
-    return [f"About {counted(_a_day(load), 'start')} a day{peak}.", *_unseen(load)]
+    return [f"{load_sentence(load)}.", *filter(None, [_unplaced(load)])]
 
 
 def _unseen(load: Load) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from django.conf import settings
 from tests.browser.test_edit_in_a_browser import FLAGS
 from tests.conftest import Project
 
+#: The picture of the docs; it is taken again where SCHEDSYNC_KEEP_PICTURES is set.
 KEPT = Path(__file__).parents[2] / "docs/guides/review.png"
 BEFORE = """\
   nightly-report:
@@ -132,6 +134,8 @@ def test_a_review_shows_the_alarms_first_in_words(page: Path) -> None:
         shown = view.inner_text("body").replace("\u00a0", " ")
         titles = view.locator("h2, h3").all_inner_texts()
         maps = view.locator("figcaption:visible").all_inner_texts()
+        if os.environ.get("SCHEDSYNC_KEEP_PICTURES"):
+            view.screenshot(path=KEPT, full_page=True)
 
     assert titles[:4] == ["Stops", "Far more often", "Other changes", "Load of a week"]
     assert "git.example.org/acme/shop" in shown
@@ -208,19 +212,3 @@ def test_a_picture_as_a_file_has_a_ground_of_its_own(files: Project, clock: Any,
         context.close()
 
     assert ground in ([255, 255, 255, 255], [13, 17, 23, 255])
-
-
-def keep() -> None:
-    """Take the picture of the docs again: ``python -m tests.browser.test_review_page PAGE``."""
-    import sys
-
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        view = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS).new_page(viewport=SCREEN)
-        view.goto(Path(sys.argv[1]).resolve().as_uri())
-        view.screenshot(path=KEPT, full_page=True)
-
-
-if __name__ == "__main__":
-    keep()

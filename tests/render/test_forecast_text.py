@@ -221,6 +221,17 @@ def test_the_maps_fit_a_narrow_terminal(width: int | None, cells: int) -> None:
     assert max(len(line) for line in lines[first:]) <= (width or 100)
 
 
+def test_the_legend_of_a_map_has_ranges() -> None:
+    lines = shown(made({f"s{number}": cron("0 3 * * *") for number in range(9)}), with_timeline=True)
+    first = lines.index("Worst minute of each hour, UTC")
+
+    assert lines[first + 3] == "  Sat 28 Nov  ······██········································"
+    assert [line.strip() for line in lines[first + 10 : first + 12]] == [
+        "· none  ░ 1 to 3  ▒ 4 to 5  ▓ 6 to 7  █ 8 to 9 starts per minute",
+        "blank: outside of the week",
+    ]
+
+
 def minutes(*instants: str) -> list[datetime]:
     return [datetime.fromisoformat(f"2026-{instant}+00:00") for instant in instants]
 

@@ -150,12 +150,3 @@ def luminance(colour: str) -> float:
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def test_a_map_in_a_terminal_has_a_legend_of_ranges() -> None:
-    lines = list(heatmap.text(heatmap.week(load(*[cron("0", "3")] * 9))))
-
-    assert lines[0] == "Worst minute of each hour, UTC"
-    assert lines[3] == "  Tue 24 Nov  ······██········································"
-    assert lines[-2].strip() == "· none  ░ 1 to 3  ▒ 4 to 5  ▓ 6 to 7  █ 8 to 9 starts per minute"
-    assert lines[-1].strip() == "blank: outside of the week"
