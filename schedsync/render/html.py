@@ -140,7 +140,7 @@ def _verdict(value: Review, groups: Sequence[Group]) -> str:
     if text := headline(groups):
         return text
     if groups:
-        return f"{counted(len({name for group in groups for name in group.names}), 'change')}, none needs a look first"
+        return f"{counted(len({name for group in groups for name in group.names}), 'change')}, no alarm"
     is_complete = value.environments and all(one.is_complete for one in value.environments)
     return "nothing that runs is changed" if is_complete else "not everything could be compared"
 
