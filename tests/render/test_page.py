@@ -159,7 +159,7 @@ def test_alarms_come_first_each_under_its_word() -> None:
     page = html.review(value)
 
     assert re.findall(r"<h[123]>(.*?)</h[123]>", page) == [
-        "Schedules: 1 stops, 1 fires at once, 1 runs far more often", "Refused: an apply would write nothing",
+        "Schedules: refused; 1 stops, 1 fires at once, 1 runs far more often; 1 new error; 1 changed safeguard", "Refused: an apply would write nothing",
         "Stops", "Fires at once", "Far more often", "Changed safeguards", "Other changes", "Load of a week",
         "1 new finding",
     ]  # fmt: skip
@@ -212,8 +212,10 @@ def test_the_load_is_compared_in_words_and_the_difference_is_drawn_first() -> No
         "Before: Worst minute of each hour, UTC",
         "After: Worst minute of each hour, UTC",
     ]
-    assert "1 → 2 starts a day; worst minute 1 → 2 (Tue 24 Nov 04:00 UTC)." in page
-    assert page.count("And 12 a minute, steadily: s1.") == 1
+    assert (
+        "<p>Load: about 17,281 → 17,282 starts a day, worst minute 13 → 14 (Tue 04:00 UTC, queue default)</p>" in page
+    )
+    assert page.count("The maps leave out 12 a minute, steadily: s1.") == 1
 
 
 def test_a_load_that_stays_has_no_maps_to_compare() -> None:
