@@ -159,7 +159,8 @@ def test_alarms_come_first_each_under_its_word() -> None:
     page = html.review(value)
 
     assert re.findall(r"<h[123]>(.*?)</h[123]>", page) == [
-        "Schedules: refused; 1 stops, 1 fires at once, 1 runs far more often; 1 new error; 1 changed safeguard", "Refused: an apply would write nothing",
+        "Schedules: refused; 1 stops, 1 fires at once, 1 runs far more often; 1 new error; 1 changed safeguard",
+        "Refused: an apply would write nothing",
         "Stops", "Fires at once", "Far more often", "Changed safeguards", "Other changes", "Load of a week",
         "1 new finding",
     ]  # fmt: skip
