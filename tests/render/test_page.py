@@ -23,7 +23,7 @@ from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import People, Schedule, Spec, Template, value_form
 from schedsync.core.timing import Clocked, Timing, crontab, interval, solar
 from schedsync.planning.plan import Plan
-from schedsync.render import html
+from schedsync.render import html, markdown
 from schedsync.render.change_rows import Moved, rows, runs_text
 from schedsync.render.folding import Group, groups
 from schedsync.review.result import EnvironmentReview, Review
@@ -192,6 +192,23 @@ def test_a_page_says_what_it_is_of() -> None:
     title = re.search("<title>(.*?)</title>", page)
     assert title is not None
     assert title[1] == ("Schedules: nothing that runs is changed · main at c0ffeec0ffee → feature at beefbeefbeef")
+
+
+def test_a_page_says_who_must_approve() -> None:
+    change = moved("report", spec(daily("1")), spec(daily("2")), people=People("team-data"))
+    page = html.review(reviewed(change, approvals={"team-data": ("@ann", "@ben<i>"), "team-fx": ("@eve",)}))
+
+    assert "<dt>needs approval by</dt><dd>@ann, @ben&lt;i&gt; (1 change of team-data)</dd>" in page
+    assert "@eve" not in page
+
+
+def test_a_page_and_a_comment_have_the_same_verdict() -> None:
+    change = moved("report", spec(daily("1")), spec(daily("2"), enabled=False), consequences=STOPS)
+    value = reviewed(change, findings=(Finding("SS204", "x", severity="error"),))
+    comment, page = markdown.review(value).splitlines()[0], html.review(value)
+
+    assert comment.startswith("### Schedules: 1 stops; 1 new error · ")
+    assert "<h1>Schedules: 1 stops; 1 new error</h1>" in page
 
 
 def test_backticks_are_code_and_everything_else_is_text() -> None:
