@@ -8,7 +8,6 @@ from typing import Any
 
 from schedsync.calendar.crowds import crowds
 from schedsync.calendar.load import Load
-from schedsync.calendar.stock_beat import slots
 from schedsync.calendar.window import MINUTES_A_DAY
 from schedsync.calendar.words import moment
 from schedsync.core.names import first_names
@@ -67,6 +66,9 @@ def of_a_week(load: Load) -> LoadSection:
 
 def _crowds(load: Load) -> list[str]:
     """Write the minutes that stand out, by their pattern."""
+    # Imports Celery, which no other output needs.
+    from schedsync.calendar.stock_beat import slots
+
     return [crowd_text(crowd, now=load.window.since) for crowd in crowds(load, slots)]
 
 
