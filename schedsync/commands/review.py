@@ -49,6 +49,8 @@ RENDERINGS: Mapping[str, Callable[[Review], str]] = {
     "junit": lambda review: junit.findings(_shown(review), "review"),
     "html": html.review,
 }
+#: They compare the load before and after the change.
+_WITH_LOAD = frozenset({"html", "markdown", "summary"})
 _TOGETHER: Mapping[str, Together[Review]] = {
     "github": Together(_shown, github.findings),
     "sarif": Together(lambda review: review.findings, sarif.findings),
@@ -83,7 +85,7 @@ class ReviewOptions:
             limits=self.lifted.limits,
             adopt=self.lifted.adoption,
             snapshot=load_snapshot(self.against) if self.against else None,
-            pictures="html" in (self.format_, *(format_ for format_, _ in self.reports)),
+            pictures=not _WITH_LOAD.isdisjoint((self.format_, *(format_ for format_, _ in self.reports))),
         )
 
 

@@ -159,7 +159,7 @@ def _runs_text(spec: Spec | None, runs: Sequence[datetime], now: datetime) -> st
         return "no run"
     if isinstance(spec.timing, Interval) and (spec.start_at is None or spec.start_at <= now):
         # Only Beat knows the last run.
-        return "counted from its last run"
+        return "from its last run"
     return runs_text(runs, spec.timing, now)
 
 

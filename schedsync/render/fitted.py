@@ -28,12 +28,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows between lines that always stay; ``unit`` is the word for what the rows are about."""
+    """Rows between lines that always stay; ``unit`` is the word for what the rows are about.
+
+    A block with ``is_kept`` is shown as a whole, however little room there is.
+    """
 
     rows: Sequence[Row]
     head: Sequence[str] = ()
     foot: Sequence[str] = ()
     unit: str = "schedule"
+    is_kept: bool = False
 
     def lines(self) -> Iterator[str]:
         """Yield all lines."""
@@ -72,8 +76,11 @@ def fitted(blocks: Sequence[Block], limit: int, where: str, size: Callable[[str]
     needs = [room.need(block.lines()) for block in blocks]
     kept: list[list[str]] = []
     for number, block in enumerate(blocks):
-        later = sum(min(need, limit // _SHARE) for need in needs[number + 1 :])
-        fits = number == 0 or needs[number] <= room.left - later
+        later = sum(
+            need if each.is_kept else min(need, limit // _SHARE)
+            for each, need in zip(blocks[number + 1 :], needs[number + 1 :], strict=True)
+        )
+        fits = number == 0 or block.is_kept or needs[number] <= room.left - later
         shown = list(block.lines()) if fits else _cut(block, room, room.left - later)
         room.left -= room.need(shown)
         kept.append(shown)

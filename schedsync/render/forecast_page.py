@@ -62,5 +62,5 @@ def _first_runs(one: Outlook, start: datetime) -> str:
         return "no run"
     if one.counted_from == start:
         # The instants would be those of our own counting.
-        return "counted from its last run"
+        return "from its last run"
     return runs_text(one.runs[:_RUNS], one.timing, start)

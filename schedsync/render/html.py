@@ -14,9 +14,12 @@ from schedsync.calendar.words import moment
 from schedsync.core.finding import Finding
 from schedsync.core.names import first_names
 from schedsync.render import heatmap_svg, page_load
-from schedsync.render.alarms import ALARMS, DELETED, alarm_of, headline
+from schedsync.render.alarms import ALARMS, DELETED, alarm_of
 from schedsync.render.change_rows import ChangeRow, rows
 from schedsync.render.folding import Group, groups_across, in_order_of_danger
+from schedsync.render.load_change import load_lines
+from schedsync.render.markdown import REFUSED, SAFEGUARDS
+from schedsync.render.verdict import verdict_text
 from schedsync.render.words import (
     counted,
     environments_text,
@@ -27,9 +30,7 @@ from schedsync.render.words import (
 )
 from schedsync.review.result import Review
 
-#: Findings about what protects a set: a reviewer reads them before the changes.
-_SAFEGUARDS = frozenset({"SS168", "SS170", "SS176"})
-#: More changes than this that are no alarms are a list instead of rows: a browser needs long for many rows.
+#: A table has at most this many rows; further changes are lines of a list. A browser needs long for many rows.
 _ROWS = 500
 _CODE = re.compile("`([^`]+)`")
 #: Alarms that are painted red; the others are yellow.
@@ -87,11 +88,12 @@ def made_at(now: datetime | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AlarmSection:
-    """The rows of one kind of alarm, under its word."""
+    """The rows of one kind of alarm, under its word; the ``rest`` is brief, but in the open too."""
 
     title: str
     colour: str
     rows: Sequence[ChangeRow]
+    rest: Sequence[Group] = ()
 
 
 def review(value: Review) -> str:
@@ -101,7 +103,7 @@ def review(value: Review) -> str:
     quiet = [group for group in groups if alarm_of(group) is None]
     return rendered(
         "review.html",
-        verdict=_verdict(value, groups),
+        verdict=verdict_text(value, groups, *_counted_new(value), "refused"),
         facts=_facts(value, now),
         base=value.base_text,
         head=_head_text(value),
@@ -110,6 +112,9 @@ def review(value: Review) -> str:
                 "environments": environments_text([one.environment for one in same]),
                 "summary": review_summary_text(same[0]),
                 "refusals": same[0].plan.refusals,
+                "load_change": [
+                    line.removeprefix("- ") for line in load_lines(same[0].before, same[0].after, _as_code)
+                ],
                 "load": page_load.before_and_after(same[0].before, same[0].after),
             }
             for same in value.groups()
@@ -123,28 +128,27 @@ def review(value: Review) -> str:
     )
 
 
+def _as_code(text: str) -> str:
+    return f"`{text}`"
+
+
 def _alarms(groups: Sequence[Group], now: datetime | None) -> list[AlarmSection]:
     """Return the changes that need a look, by their most dangerous alarm."""
     sections = []
     for alarm in (*ALARMS, DELETED):
         if concerned := [group for group in groups if alarm_of(group) is alarm]:
-            sections.append(AlarmSection(alarm.title, "red" if alarm.title in _RED else "amber", rows(concerned, now)))
+            colour = "red" if alarm.title in _RED else "amber"
+            section = AlarmSection(alarm.title, colour, rows(concerned[:_ROWS], now), concerned[_ROWS:])
+            sections.append(section)
     return sections
-
-
-def _verdict(value: Review, groups: Sequence[Group]) -> str:
-    """Write the most important facts as one headline."""
-    if text := headline(groups):
-        return text
-    if groups:
-        return f"{counted(len({name for group in groups for name in group.names}), 'change')}, none needs a look first"
-    is_complete = value.environments and all(one.is_complete for one in value.environments)
-    return "nothing that runs is changed" if is_complete else "not everything could be compared"
 
 
 def _facts(value: Review, now: datetime | None) -> list[tuple[str, str]]:
     """Return what the page is of, as labels and texts."""
     environments = environments_text([one.environment for one in value.environments])
+    approvals = [
+        f"{', '.join(by)} ({counted(count, 'change')} of {owner})" for owner, by, count in value.approvals_needed()
+    ]
     said = (
         ("repository", value.repository),
         ("set", value.environments[0].plan.set if value.environments else None),
@@ -152,6 +156,7 @@ def _facts(value: Review, now: datetime | None) -> list[tuple[str, str]]:
         ("base", value.base_text),
         ("head", _head_text(value)),
         ("made", made_at(now)),
+        ("needs approval by", "; ".join(approvals)),
     )
     return [(label, text) for label, text in said if text]
 
@@ -162,15 +167,27 @@ def _head_text(value: Review) -> str:
     return short if value.head is None or not name or value.head.startswith(name) else f"{name} at {short}"
 
 
+def _counted_new(value: Review) -> tuple[int, int]:
+    """Return how many new findings are errors, and how many are about safeguards."""
+    new = _new(value)
+    return sum(one.severity == "error" for one in new), sum(one.code in SAFEGUARDS for one in new)
+
+
+def _new(value: Review) -> list[Finding]:
+    """Return the new findings; refusals are shown by themselves."""
+    refused = any(one.plan.refusals for one in value.environments)
+    return [one for one in value.findings if one in value.new and not (refused and one.code == REFUSED)]
+
+
 def _findings(value: Review) -> dict[str, Any]:
     """Return the findings of a page: those about safeguards, the other new ones, and errors from before."""
-    new = [one for one in value.findings if one in value.new]
+    new = _new(value)
     errors = [one for one in value.findings if value.shows(one) and one not in value.new]
     return {
-        "safeguards": [one for one in new if one.code in _SAFEGUARDS],
-        "new": _by_severity(one for one in new if one.code not in _SAFEGUARDS),
+        "safeguards": [one for one in new if one.code in SAFEGUARDS],
+        "new": _by_severity(one for one in new if one.code not in SAFEGUARDS),
         "errors": errors,
-        "old": len(value.findings) - len(new) - len(errors),
+        "old": sum(one not in value.new and not value.shows(one) for one in value.findings),
     }
 
 

@@ -88,6 +88,8 @@ def outcome(value: Outcome, set_name: str, environment: str | None) -> str:
             "environment": environment,
             "checksum": value.checksum,
             "run": str(value.run) if value.run else None,
+            "who": value.who,
+            "at": value.at.isoformat() if value.at else None,
             "summary": value.summary(),
             "changes": _without_secrets({"changes": [change_document(change) for change in value.changes]})["changes"],
             "verification": {

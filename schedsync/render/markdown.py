@@ -7,25 +7,30 @@ not everything fits. What came from outside is data, in code spans.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schedsync.core.finding import Finding
+from schedsync.core.origin import Web
 from schedsync.core.refusal import Refusal
 from schedsync.planning.notices import NAMES_SHOWN
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
-from schedsync.render.change_tables import (
-    NAMES_IN_ROW,
-    alarm_blocks,
-    change_blocks,
-    names_rows,
-    quiet_blocks,
-)
+from schedsync.render.change_item import Setting
+from schedsync.render.change_list import NAMES_IN_ROW, alarm_blocks, change_blocks, names_rows, quiet_blocks
 from schedsync.render.code_spans import code
 from schedsync.render.fitted import Block, Row, fitted, lines
-from schedsync.render.folding import Group, groups, groups_across, in_order_of_danger
+from schedsync.render.folding import Group, groups, groups_across
+from schedsync.render.links import code_link, place_link
+from schedsync.render.load_change import load_lines
+from schedsync.render.verdict import (
+    alarms_phrase,
+    by_severity,
+    counts_phrase,
+    counts_table,
+    environments_phrase,
+    verdict_text,
+)
 from schedsync.render.words import (
-    COUNTED,
     DONE,
     counted,
     drift_text,
@@ -36,38 +41,51 @@ from schedsync.render.words import (
     review_summary_text,
     scope_text,
     side_text,
-    stops_of,
     summary_text,
 )
 from schedsync.review.result import Review
 
 _HEADING = "SS219"
 #: Findings about what protects a set: a reviewer reads them before the changes.
-_SAFEGUARDS = frozenset({"SS168", "SS170", "SS176"})
+SAFEGUARDS = frozenset({"SS168", "SS170", "SS176"})
+#: The finding that an apply would be refused.
+REFUSED = "SS164"
+#: In characters: the first lines are shown in any case, and must leave room.
+_APPROVALS_LENGTH = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How long Markdown may become, how that is measured, and where a reader finds what does not fit."""
+    """How long Markdown may become, how that is measured, and where a reader finds what does not fit.
+
+    A change of more than ``most_names`` schedules that is no alarm names the first of them only.
+    """
 
     limit: int
     where: str
     size: Callable[[str], int] = len
+    most_names: int | None = None
 
 
 #: GitHub refuses a comment of more than 65,536 characters; a marker of who wrote it has to fit too.
-COMMENT = Extent(65_000, "The job's summary lists all of it; `--format summary` and `--format json` do so too.")
+COMMENT = Extent(
+    65_000, "The job's summary lists all of it; `--format summary` and `--format json` do so too.", most_names=200
+)
 #: GitHub drops a summary of more than one MiB.
 SUMMARY = Extent(1_000_000, "`--format json` lists all of it.", lambda text: len(text.encode("utf-8", "replace")))
 
 
 def plan(value: Plan, extent: Extent = COMMENT) -> str:
-    """Write a plan as Markdown: counts and refusals, then alarms, then the rest."""
+    """Write a plan as Markdown: the verdict and refusals, then alarms, counts, and the rest."""
     first = [one for one in value.notices if one.code == _HEADING and one.severity != "info"]
-    blocks = [lines(f"### Plan for {code(scope_text(value))}", "", summary_text(value), "")]
-    blocks += _findings(first, "**Deploy the workers first:**")
+    found = groups(value.changes)
+    verdict = _verdict(found, (), value.refusals)
+    head = f"### Plan for {code(scope_text(value))}{f': {verdict}' if verdict else ''}"
+    setting = Setting(now=value.now, most_names=extent.most_names, where=extent.where)
+    blocks = [lines(head, "")]
     blocks += _refusals([(refusal, "") for refusal in value.refusals])
-    blocks += [*change_blocks(groups(value.changes)), *_states(value)]
+    blocks += [*_findings(first, "**Deploy the workers first:**"), *alarm_blocks(found, setting)]
+    blocks += [_kept(summary_text(value), ""), *quiet_blocks(found, setting), *_states(value)]
     blocks += _findings([one for one in value.notices if one not in first])
     if value.changes:
         blocks.append(lines(f"checksum {code(value.checksum)}", ""))
@@ -76,22 +94,46 @@ def plan(value: Plan, extent: Extent = COMMENT) -> str:
 
 def review(value: Review, extent: Extent = COMMENT) -> str:
     """Write a review as Markdown: what needs a look in any environment first, then the changes, each once."""
-    found = in_order_of_danger(groups_across([(one.environment, one.plan) for one in value.environments]))
-    alarming, quiet = [each for each in found if each.alarming], [each for each in found if not each.alarming]
-    new = [one for one in value.findings if one in value.new]
-    errors = [one for one in value.findings if value.shows(one) and one not in value.new]
-    blocks = [lines(f"### Schedules: {code(value.base_text)} → {code(side_text(value.head))}", "", *_counts(value))]
-    blocks += [*_refusals(_all_refusals(value)), *alarm_blocks(alarming)]
-    blocks += _findings([one for one in new if one.code in _SAFEGUARDS], "**Changed safeguards:**")
-    blocks += quiet_blocks(quiet, is_rest=bool(alarming))
-    if value.environments and not found and all(one.is_complete for one in value.environments):
-        blocks.append(lines("Nothing that runs is changed.", ""))
-    others = [one for one in new if one.code not in _SAFEGUARDS]
-    blocks += _findings(others, f"**{counted(len(others), 'new finding')}:**")
-    blocks += _findings(errors, f"**{counted(len(errors), 'error')} from before:**")
-    if old := len(value.findings) - len(new) - len(errors):
-        blocks.append(lines(f"{counted(old, 'finding')} from before, which `schedsync validate` lists.", ""))
+    found = groups_across([(one.environment, one.plan) for one in value.environments])
+    names = [one.environment for one in value.environments if one.environment]
+    now = value.environments[0].plan.now if value.environments else None
+    setting = Setting(names, value.web, now, extent.most_names, extent.where)
+    refused = any(one.plan.refusals for one in value.environments)
+    # The refusals are a list of their own.
+    new = [one for one in value.findings if one in value.new and not (refused and one.code == REFUSED)]
+    safeguards = [one for one in new if one.code in SAFEGUARDS]
+    blocks = [lines(_headline(value, found, new), "", *_approvals(value))]
+    blocks += [*_refusals(_all_refusals(value)), *alarm_blocks(found, setting)]
+    blocks += _findings(safeguards, "**Changed safeguards**", value.web)
+    blocks += [_kept(*_counts(value)), *_load(value), *quiet_blocks(found, setting)]
+    blocks += _other_findings(value, [one for one in new if one.code not in SAFEGUARDS])
     return _written(blocks, extent)
+
+
+def _headline(value: Review, found: Sequence[Group], new: Sequence[Finding]) -> str:
+    errors = sum(one.severity == "error" for one in new)
+    safeguards = sum(one.code in SAFEGUARDS for one in new)
+    verdict = verdict_text(value, found, errors, safeguards, "**refused**")
+    return f"### Schedules: {verdict} · {code(value.base_text)} → {code(side_text(value.head))}"
+
+
+def _verdict(found: Sequence[Group], names: Sequence[str], refusals: Sequence[Refusal]) -> str:
+    """Return what a reader must know at once: that it is refused, and the alarms; without an alarm the counts."""
+    phrase = alarms_phrase(found, names) or counts_phrase(found)
+    return "; ".join(filter(None, ["**refused**" if refusals else "", phrase]))
+
+
+def _approvals(value: Review) -> Iterator[str]:
+    needed = [
+        f"{', '.join(map(code, by))} ({counted(count, 'change')} of {code(owner)})"
+        for owner, by, count in value.approvals_needed()
+    ]
+    shown = 0
+    while shown < len(needed) and sum(map(len, needed[:shown])) < _APPROVALS_LENGTH:
+        shown += 1
+    if needed:
+        more = f"; and {counted(len(needed) - shown, 'more owner')}" if shown < len(needed) else ""
+        yield from (f"Needs approval by {'; '.join(needed[:shown])}{more}", "")
 
 
 def _counts(value: Review) -> Iterator[str]:
@@ -101,15 +143,35 @@ def _counts(value: Review) -> Iterator[str]:
     first = value.environments[0]
     if first.environment is None:
         yield from (review_summary_text(first), "")
-        return
-    summaries = [one.plan.summary() for one in value.environments]
-    kinds = [kind for kind in (*COUNTED, "unchanged", "completed") if any(each[kind] for each in summaries)]
-    yield f"| environment | {' | '.join(['stop', *kinds, 'not compared'])} |"
-    yield "|---" * (len(kinds) + 3) + "|"
-    for one, summary in zip(value.environments, summaries, strict=True):
-        counts = [stops_of(one.plan), *(summary[kind] for kind in kinds), one.unknown]
-        yield f"| {code(one.environment or '')} | {' | '.join(f'{count:,}' for count in counts)} |"
-    yield ""
+    else:
+        yield from counts_table(value.environments)
+
+
+def _load(value: Review) -> Iterator[Block]:
+    """Yield what changes of the load, once for all environments in which the same changes."""
+    all_names = [one.environment or "" for one in value.environments]
+    texts: dict[tuple[str, ...], list[str]] = {}
+    for one in value.environments:
+        texts.setdefault(tuple(load_lines(one.before, one.after, code)), []).append(one.environment or "")
+    for said, names in texts.items():
+        if said:
+            where = f" in {environments_phrase(names, all_names)}" if len(all_names) > 1 else ""
+            yield lines(f"Load{where}: {said[0]}", "", *said[1:], *([""] if said[1:] else []))
+
+
+def _other_findings(value: Review, others: Sequence[Finding]) -> Iterator[Block]:
+    if others:
+        severities = [one.severity for one in others]
+        yield from _findings(others, f"**{by_severity(severities, 'new finding')}**", value.web)
+    errors = [one for one in value.findings if value.shows(one) and one not in value.new]
+    yield from _findings(errors, f"**{counted(len(errors), 'error')} from before**", value.web)
+    if old := sum(one not in value.new and not value.shows(one) for one in value.findings):
+        yield lines(f"{counted(old, 'finding')} from before, which `schedsync validate` lists.", "")
+
+
+def _kept(*texts: str) -> Block:
+    """Return lines that are shown however little room there is."""
+    return replace(lines(*texts), is_kept=True)
 
 
 def _all_refusals(value: Review) -> list[tuple[Refusal, str]]:
@@ -135,8 +197,10 @@ def drift(value: Plan, extent: Extent = COMMENT) -> str:
 def outcome(value: Outcome, set_name: str, environment: str | None, extent: Extent = COMMENT) -> str:
     """Write what an apply did as Markdown."""
     scope = f"set {set_name}" + (f" in {environment}" if environment else "")
-    counts = [f"{count:,} {DONE[kind]}" for kind, count in value.summary().items() if count]
-    blocks = [lines(f"### Applied {code(scope)}", "", ", ".join(counts) or "nothing to do", "")]
+    found = groups(value.changes)
+    counts = ", ".join(f"{count:,} {DONE[kind]}" for kind, count in value.summary().items() if count)
+    verdict = alarms_phrase(found, ()) or counts or "nothing to do"
+    blocks = [lines(f"### Applied {code(scope)}: {verdict}", "")]
     if value.unconfirmed:
         names = [Row(f"- {code(name)}") for name in value.unconfirmed]
         blocks.append(Block(names, ["**Committed, but not confirmed:**", ""], [""]))
@@ -144,8 +208,8 @@ def outcome(value: Outcome, set_name: str, environment: str | None, extent: Exte
         behind = ", ".join(map(code, value.behind)) or "(none runs)"
         blocks.append(lines(f"**Committed, but not loaded by Beat** {behind}", ""))
     if value.run:
-        blocks.append(lines(f"run {code(str(value.run))}", ""))
-    return _written([*blocks, *change_blocks(groups(value.changes))], extent)
+        blocks.append(lines(f"run {code(str(value.run))}{f': {counts}' if counts else ''}", ""))
+    return _written([*blocks, *change_blocks(found, Setting(most_names=extent.most_names, where=extent.where))], extent)
 
 
 def _written(blocks: Sequence[Block], extent: Extent) -> str:
@@ -174,16 +238,16 @@ def _states(value: Plan) -> Iterator[Block]:
 def _refusals(found: Sequence[tuple[Refusal, str]]) -> Iterator[Block]:
     if found:
         rows = [
-            Row(f"- {code(one.message)}{f' in {where}' if where else ''}; way out: {code(one.override)}", 1, one.code)
+            Row(f"- {code(one.message)}{f' in {where}' if where else ''}; hint: {code(one.override)}", 1, one.code)
             for one, where in found
         ]
         yield Block(rows, ["**Refused:**", ""], [""], "refusal")
 
 
-def _findings(found: Sequence[Finding], heading: str | None = None) -> Iterator[Block]:
+def _findings(found: Sequence[Finding], heading: str | None = None, web: Web | None = None) -> Iterator[Block]:
     if not found:
         return
-    rows = [Row(_finding(one), 1, (one.severity, one.code)) for one in found]
+    rows = [Row(_finding(one, web), 1, (one.severity, one.code)) for one in found]
     yield Block(rows, [heading, ""] if heading else [], [""], "finding")
     named = [one for one in found if len(one.names) > NAMES_SHOWN]
     if named:
@@ -197,7 +261,7 @@ def _names_of(found: Iterable[Finding]) -> Iterator[Row]:
             yield Row(f"- {one.code}: {', '.join(map(code, names))}", len(names))
 
 
-def _finding(finding: Finding) -> str:
-    place = f"{finding.location}: " if finding.location else ""
-    hint = f"; {code(finding.hint)}" if finding.hint else ""
-    return f"- {finding.code} {finding.severity}: {code(f'{place}{finding_text(finding)}')}{hint}"
+def _finding(finding: Finding, web: Web | None) -> str:
+    place = f" · {place_link(finding.location, web)}" if finding.location else ""
+    hint = f"; hint: {code(finding.hint)}" if finding.hint else ""
+    return f"- {code_link(finding.code)} {finding.severity}: {code(finding_text(finding))}{hint}{place}"

@@ -8,8 +8,6 @@ from typing import Any
 
 from schedsync.calendar.crowds import crowds
 from schedsync.calendar.load import Load
-from schedsync.calendar.window import MINUTES_A_DAY
-from schedsync.calendar.words import moment
 from schedsync.core.names import first_names
 from schedsync.render import heatmap, heatmap_svg
 from schedsync.render.heatmap import Picture, Range, Scale
@@ -45,7 +43,7 @@ def before_and_after(before: Load, after: Load) -> LoadSection:
         return LoadSection(same, [], _worst(after), _crowds(after))
     change, was, will = heatmap.difference(before, after), heatmap.week(before), heatmap.week(after)
     old, new = _unseen(before), _unseen(after)
-    said = [_moved(before, after), *(f"Before: {text}" for text in old if text not in new)]
+    said = [f"Before: {text}" for text in old if text not in new]
     said += [text if text in old else f"After: {text}" for text in new]
     return LoadSection(
         said,
@@ -100,7 +98,7 @@ def _unseen(load: Load) -> list[str]:
 
 def _steady(load: Load) -> str:
     text = printable(heatmap.steady_text(load))
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+    return f"The maps leave out {text.removeprefix('and ')}." if text else ""
 
 
 def _unplaced(load: Load) -> str:
@@ -110,25 +108,3 @@ def _unplaced(load: Load) -> str:
     a_day = counted(sum(each.a_day for each in load.unplaced.values()), "start")
     said = printable(first_names(names, _NAMED))
     return f"And {a_day} a day of {said}, in minutes that only their last runs decide: they are in no map."
-
-
-def _a_day(load: Load) -> int:
-    """Return the starts of the first 24 hours, without those of the steady schedules."""
-    first = load.window.first
-    seen = sum(load.besides_steady[first : first + MINUTES_A_DAY])
-    return seen + sum(each.a_day for each in load.unplaced.values())
-
-
-def _moved(before: Load, after: Load) -> str:
-    was, will = (max(load.besides_steady, default=0) for load in (before, after))
-    at = f" ({_at(after)})" if will else ""
-    worst = f"worst minute {was:,} → {will:,}" if was != will else f"worst minute {will:,} as before"
-    days = [_a_day(load) for load in (before, after)]
-    starts = f"{days[0]:,} → {counted(days[1], 'start')}" if days[0] != days[1] else counted(days[1], "start")
-    return f"{starts} a day; {worst}{at}."
-
-
-def _at(load: Load) -> str:
-    counts = load.besides_steady
-    index = max(range(len(counts)), key=counts.__getitem__)
-    return f"{moment(load.minute(index), now=load.window.since)} UTC"

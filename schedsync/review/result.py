@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from schedsync.calendar.load import Load
 from schedsync.core.adoption import Adoption
-from schedsync.core.change import Change
+from schedsync.core.change import Change, Rename
 from schedsync.core.finding import Finding, has_errors
+from schedsync.core.origin import Web
 from schedsync.core.refusal import Limits
 from schedsync.planning.converter import change_document, finding_document, refusal_document
 from schedsync.planning.plan import Plan
@@ -88,8 +89,9 @@ class EnvironmentReview:
 class Review:
     """Two revisions compared: ``head`` is None for the work tree; ``new`` are the findings that ``base`` had not.
 
-    ``base_name`` and ``head_name`` are how the user or CI named them, None if nobody did. ``repository`` is the name of
-    the repository: its URL without credentials, or its directory.
+    ``base_name`` and ``head_name`` are how the user or CI named them, None if nobody did. ``approvals`` says who must
+    approve changes of the schedules of an owner. ``web`` is where people can read the files, None if that is not known.
+    ``repository`` is the name of the repository: its URL without credentials, or its directory.
     """
 
     base: str
@@ -98,6 +100,8 @@ class Review:
     findings: Sequence[Finding]
     new: frozenset[Finding]
     base_name: str | None = None
+    approvals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    web: Web | None = None
     head_name: str | None = None
     repository: str | None = None
 
@@ -112,6 +116,17 @@ class Review:
     def shows(self, finding: Finding) -> bool:
         """Say whether a reviewer has to see a finding: it is new, or an error."""
         return finding in self.new or finding.severity == "error"
+
+    def approvals_needed(self) -> Iterator[tuple[str, tuple[str, ...], int]]:
+        """Yield each owner whose schedules change, who must approve that, and how many of the schedules change."""
+        names: dict[str, set[str]] = {}
+        for each in self.environments if self.approvals else ():
+            for change in each.plan.changes:
+                earlier = each.plan.observed.ledger.get(change.old_name if isinstance(change, Rename) else change.name)
+                for owner in {change.people.owner, earlier.people.owner if earlier else None} - {None}:
+                    names.setdefault(owner or "", set()).add(change.name)
+        for owner in sorted(names.keys() & self.approvals.keys()):
+            yield owner, self.approvals[owner], len(names[owner])
 
     def groups(self) -> list[list[EnvironmentReview]]:
         """Return the environments, those together in which the same happens."""
@@ -141,5 +156,8 @@ class Review:
                 for each in self.environments
             ],
             "findings": [finding_document(finding) | {"new": finding in self.new} for finding in self.findings],
+            "approvals": [
+                {"owner": owner, "by": list(by), "changes": count} for owner, by, count in self.approvals_needed()
+            ],
             "failure_reason": "invalid" if has_errors(self.findings) else None,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -37,6 +37,7 @@ def configuration(before: Side, after: Side, now: datetime) -> Iterator[Finding]
         for name in KEYS
         if values[name] != now_values[name]
     ]
+    messages += _approvals(old.approvals, new.approvals)
     messages += [f"environment `{name}` is new" for name in new.environments if name not in old.environments]
     messages += [f"environment `{name}` is removed" for name in old.environments if name not in new.environments]
     for message in messages:
@@ -53,6 +54,13 @@ def _allowances(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
     for text, entries in (("is new, it lifts", new - old), ("is removed, it lifted", old - new)):
         for entry in sorted((each for each in entries if not each.ended(now)), key=str):
             yield Finding(CODE, f"an entry of `[[safety.allow]]` {text} {entry}", after.place, None, "warning")
+
+
+def _approvals(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield what changes about who must approve; an owner that is named for the first time weakens nothing."""
+    for owner in (owner for owner in old if sorted(old[owner]) != sorted(new.get(owner, ()))):
+        now = _shown(new[owner]) if owner in new else "nobody"
+        yield f"`[approvals]`: changes of `{owner}` are approved by {now} instead of {_shown(old[owner])}"
 
 
 def _shown(value: str | Sequence[str] | None) -> str:

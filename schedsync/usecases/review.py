@@ -19,6 +19,7 @@ from schedsync.files.schedule_set import ScheduleSet, combine
 from schedsync.git.origin import name_of
 from schedsync.git.range import range_of
 from schedsync.git.repository import open_repository
+from schedsync.git.web import web_of
 from schedsync.lint import lint_each, lint_packages, lint_whole
 from schedsync.lint.rule import Context
 from schedsync.review.novelty import Owners, new_findings
@@ -46,6 +47,7 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
         earlier = request.base_directory or request.directory
         before = read_revision(repository, base, request.path, sources, after, progress, earlier)
         repository_name = name_of(repository, after.config.repository_url)
+        web = web_of(repository, before.config.repository_url if before.config_known else None, base, head)
     if not before.there and not after.there:
         raise _nothing_there(before, after)
     environment = after.config.chosen(request.environment)
@@ -65,8 +67,20 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     named = naming_environments(comparison.by_environment)
     findings = in_order(named.get(finding, finding) for finding in comparison.findings)
     new = frozenset(named.get(finding, finding) for finding in comparison.new)
-    reviews = tuple(comparison.reviews)
-    return Review(base, head, reviews, tuple(findings), new, compared.base_name, compared.head_name, repository_name)
+    # The base decides who must approve, so that a change cannot remove them.
+    approvals = {**after.config.approvals, **(before.config.approvals if before.there else {})}
+    return Review(
+        base,
+        head,
+        tuple(comparison.reviews),
+        tuple(findings),
+        new,
+        compared.base_name,
+        approvals,
+        web,
+        compared.head_name,
+        repository_name,
+    )
 
 
 def _nothing_there(before: Side, after: Side) -> WrongUsage:

@@ -145,7 +145,7 @@ def test_a_review_shows_the_alarms_first_in_words(page: Path) -> None:
     assert "daily 02:00 → daily 04:00 Europe/Berlin" in re.sub(r"\s+", " ", shown)
     assert "Tue 24 Nov 02:00 · Wed 02:00 · Thu 02:00\n→ Tue 24 Nov 04:00 · Wed 04:00 · Thu 04:00 Europe/Berlin" in shown
     assert "720 times a day instead of once a day" in shown
-    assert "And 12 a minute, steadily: heartbeat." in shown
+    assert "The maps leave out 12 a minute, steadily: heartbeat." in shown
     assert [caption.partition(":")[0] for caption in maps] == ["Rises and falls", "Before", "After"]
 
 

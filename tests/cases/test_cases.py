@@ -161,7 +161,7 @@ def test_a_tenfold_frequency_is_an_alarm_in_a_review(
     in_the_open = checkout.review("main", "--format", "markdown").out.partition("<details>")[0]
 
     assert alarms == ([said] if said else [])
-    assert ("(SS222)" in in_the_open) is (said is not None)
+    assert ("([SS222](" in in_the_open) is (said is not None)
 
 
 # The sun

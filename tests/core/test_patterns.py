@@ -86,6 +86,7 @@ PATTERNS = patterns()
 
 #: The worst that somebody could think of for each pattern: texts that are repeated, by the pattern's beginning.
 WORST: dict[str, Sequence[str]] = {
+    "`([^`]+)`": ["`", "`a", "``", "a`", "a"],
     "-----BEGIN ": ["-----BEGIN ", "-----BEGIN A ", "-----BEGIN PRIVATE "],
     r"\b(?:AKIA": ["AKIA", "AKIAA", "AIza", "AIza-", "ya29.", "GOCSPX-", "-GOCSPX-a"],
     r"\bgh[pousr]": ["ghp_", "-ghp_a", "github_pat_", ".github_pat_a", "glpat-", "glpat-a."],

@@ -89,7 +89,7 @@ def test_a_row_says_what_changes_and_the_next_runs() -> None:
     ("before", "after", "what", "runs"),
     [
         (daily("2", "UTC"), daily("2"), ("daily 02:00 UTC", "daily 02:00 Europe/Berlin"), None),
-        (daily("2"), interval(5, 10**6), ("daily 02:00 Europe/Berlin", "every 5s"), "counted from its last run"),
+        (daily("2"), interval(5, 10**6), ("daily 02:00 Europe/Berlin", "every 5s"), "from its last run"),
         (daily("2"), Clocked(NOW + timedelta(days=2)), None, "Wed 25 Nov 10:00 UTC"),
         (daily("2"), solar("sunrise", 52.52, 13.405), None, None),
     ],
@@ -159,7 +159,7 @@ def test_alarms_come_first_each_under_its_word() -> None:
     page = html.review(value)
 
     assert re.findall(r"<h[123]>(.*?)</h[123]>", page) == [
-        "Schedules: 1 stops, 1 fires at once, 1 runs far more often", "Refused: an apply would write nothing",
+        "Schedules: refused; 1 stops, 1 fires at once, 1 runs far more often; 1 new error; 1 changed safeguard", "Refused: an apply would write nothing",
         "Stops", "Fires at once", "Far more often", "Changed safeguards", "Other changes", "Load of a week",
         "1 new finding",
     ]  # fmt: skip
@@ -212,8 +212,10 @@ def test_the_load_is_compared_in_words_and_the_difference_is_drawn_first() -> No
         "Before: Worst minute of each hour, UTC",
         "After: Worst minute of each hour, UTC",
     ]
-    assert "1 → 2 starts a day; worst minute 1 → 2 (Tue 24 Nov 04:00 UTC)." in page
-    assert page.count("And 12 a minute, steadily: s1.") == 1
+    assert (
+        "<p>Load: about 17,281 → 17,282 starts a day, worst minute 13 → 14 (Tue 04:00 UTC, queue default)</p>" in page
+    )
+    assert page.count("The maps leave out 12 a minute, steadily: s1.") == 1
 
 
 def test_a_load_that_stays_has_no_maps_to_compare() -> None:
@@ -237,6 +239,24 @@ def test_the_size_and_the_time_of_a_page_grow_with_its_changes_alone() -> None:
     small, large = measured(1000), measured(4000)
     assert large[1] < 5 * small[1] < 5 * 2_000_000
     assert any(measured(4000)[0] < 8 * measured(1000)[0] for _ in range(3))
+
+
+def test_many_different_deletes_are_all_in_the_open_and_take_little_room() -> None:
+    gone = [
+        Delete(
+            name=f"gone-{n}",
+            row=Row(n, f"gone-{n}", spec(daily("1"))),
+            fields=(FieldChange("task", f"shop.tasks.t{n}", None),),
+            consequences=STOPS,
+        )
+        for n in range(2000)
+    ]
+    page = html.review(reviewed(*gone))
+    shown = re.sub(r"<details.*?</details>", "", page, flags=re.DOTALL)
+
+    assert set(re.findall(r">gone-(\d+)<", shown)) == {str(n) for n in range(2000)}
+    assert set(re.findall(r"<code>shop\.tasks\.t(\d+)<", shown)) == {str(n) for n in range(2000)}
+    assert len(page) < 2_000_000
 
 
 def test_a_timing_of_a_for_each_is_shown_as_written_with_the_runs_of_one() -> None:

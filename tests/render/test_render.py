@@ -20,6 +20,7 @@ from schedsync.core.timing import Interval
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.render import github, json_, markdown, text
+from schedsync.render.sarif import help_uri
 from schedsync.schemas.validator import PLAN, problems
 from tests.conftest import NOW
 
@@ -205,25 +206,24 @@ def test_markdown_says_what_is_held_paused_refused_and_found() -> None:
     )
 
     assert markdown.plan(value).splitlines() == [
-        "### Plan for `set shop in production at c0ffeec0ffee`",
-        "",
-        "1 to create, 1 to delete; 1 held, 1 paused",
+        "### Plan for `set shop in production at c0ffeec0ffee`: **refused**; 1 created, 1 deleted",
         "",
         "**Refused:**",
         "",
-        "- `the files hold no schedule`; way out: `--allow-empty`",
+        "- `the files hold no schedule`; hint: `--allow-empty`",
         "",
-        "| change | schedule | what | what follows |",
-        "|---|---|---|---|",
-        "| delete | `d` | task `t` |  |",
+        "**Deleted, did not run**",
         "",
-        "<details><summary>1 other change</summary>",
+        "- `d` deleted",
+        "  - task `t`",
         "",
-        "| change | schedule | what | what follows |",
-        "|---|---|---|---|",
-        "| create | `c` | task `t`<br>timing `every 1m` | first run at 2026-11-23 10:01 UTC |",
+        "1 to create, 1 to delete; 1 held, 1 paused",
         "",
-        "</details>",
+        "**1 other change**",
+        "",
+        "- `c` created · `s/a.yaml:3`",
+        "  - task `t` · timing `every 1m`",
+        "  - first run at 2026-11-23 10:01 UTC",
         "",
         "**Held by a human, left alone:**",
         "",
@@ -233,7 +233,7 @@ def test_markdown_says_what_is_held_paused_refused_and_found() -> None:
         "",
         "- `p: paused by who until 2026-11-23 10:00 UTC, its time is over: why`",
         "",
-        "- SS160 warning: `a:1:1: done`",
+        f"- [SS160]({help_uri('SS160')}) warning: `done` · `a:1`",
         "",
         f"checksum `{value.checksum}`",
     ]

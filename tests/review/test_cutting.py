@@ -45,7 +45,9 @@ def test_a_delete_in_one_environment_is_not_lost_among_600_updates(two: Checkout
     head = said.partition("<details>")[0]
 
     assert 55_000 < len(said) <= markdown.COMMENT.limit
-    assert re.search(r"\| delete \| `production` \| `gone` \|", head)
+    assert "- `gone` deleted · `production` · " in head
+    assert said.startswith("### Schedules: 1 stops in `production` · ")
+    assert said.index("`gone` deleted") < said.index("| `production` |") < said.index("`job-0` updated")
     assert "| `staging` | 0 | 600 | 0 |" in head
     assert "| `production` | 1 | 600 | 1 |" in head
     missing = 600 - len(rows(said))
@@ -75,9 +77,9 @@ def test_stops_of_one_environment_leave_room_for_those_of_another(two: Checkout)
     said = two.review("--format", "markdown").out
 
     assert len(said) <= markdown.COMMENT.limit
-    assert re.search(r"\| delete \| `production` \| `gone` \|", said)
-    assert re.search(r"\| update \| `production` \| `pay` \|.*stops", said)
-    assert re.search(r"\| create \| `staging`, `production` \| `new` \|", said)
+    assert "- `gone` deleted · `production` · " in said
+    assert re.search(r"- `pay` updated · `production` · .*\n.*\n.*stops", said)
+    assert "- `new` created · `staging`, `production` · " in said
     assert f"**{900 - len(rows(said))} schedules are left out here" in said
 
 
@@ -93,7 +95,7 @@ def test_thousands_of_equal_stops_are_named_as_far_as_they_fit(two: Checkout) ->
     assert len(said) <= markdown.COMMENT.limit
     assert f"**{5000 - shown:,} schedules are left out here" in said
     assert "`sync-{t}: 5,000 schedules`" in said
-    assert re.search(r"\| delete \| `production` \| `gone` \|", said)
+    assert "- `gone` deleted · `production` · " in said
     assert len(set(re.findall(r"`(sync-tenant-number-\d+)`", summary))) == 5000
 
 
@@ -106,7 +108,7 @@ def test_new_errors_are_not_lost_among_warnings_and_changes(two: Checkout) -> No
     said = two.review("--format", "markdown").out
 
     assert len(said) <= markdown.COMMENT.limit
-    assert "SS131 error" in said
+    assert re.search(r"\[SS131\]\(\S+\) error: ", said)
     assert re.search(r"\*\*\d+ schedules and \d+ findings are left out here", said)
 
 

@@ -116,7 +116,7 @@ def test_groups_do_not_depend_on_the_clock(checkout: Checkout, clock: Any) -> No
     titles = set()
     for _ in range(24):
         said = checkout.review("--format", "markdown").out
-        titles.add(tuple(re.findall(r"^\| \w+ \| (`[^`]+`)", said, flags=re.MULTILINE)))
+        titles.add(tuple(re.findall(r"^- (`[^`]+`) \w+ · ", said, flags=re.MULTILINE)))
         clock.shift(timedelta(minutes=67))
 
     assert titles == {("`sync-{tenant}: 5 schedules`",)}
@@ -167,9 +167,9 @@ def test_one_change_is_shown_once_for_all_environments_that_have_it(checkout: Ch
     for said in (text, markdown, page):
         assert len(re.findall("sync-{tenant}: 5 schedules", said)) == 2
     assert "[staging, production]" in text
-    assert re.search(r"\| delete \| `production` \| `gone` \|", markdown)
+    assert "- `gone` deleted · `production` · " in markdown
     assert re.search(
-        r"\| update \| `staging`, `production` \| `sync-\{tenant\}: 5 schedules`<br>`sync-acme`, ", markdown
+        r"- `sync-\{tenant\}: 5 schedules` updated · `staging`, `production` · .*\n  - `sync-acme`, ", markdown
     )
 
 

@@ -92,7 +92,7 @@ def test_it_says_what_follows(changed: Checkout) -> None:
             "text",
             ["- old", "+ fresh", "~ nightly", "> digest → weekly-digest", "720 times a day instead of once a day"],
         ),
-        ("markdown", ["| delete | `old` |", "| create | `fresh` |", "`0 2 * * * UTC` → `*/2 * * * * UTC`"]),
+        ("markdown", ["- `old` deleted", "- `fresh` created", "`0 2 * * * UTC` → `*/2 * * * * UTC`"]),
         ("html", ["digest → weekly-digest", "720 times a day instead of once a day", "<svg", "Before"]),
     ],
 )

@@ -74,7 +74,6 @@ def named(text: str) -> set[str]:
     return set(re.findall(r"\bsync-tenant-\d{4}\b", text))
 
 
-@pytest.mark.xfail(strict=False, reason="names fill the comment up to its limit")
 @pytest.mark.parametrize("crontab", NEW_TIMINGS)
 def test_the_comment_on_5000_changed_tenants_is_short(tenants: Callable[[str], Review], crontab: str) -> None:
     comment = markdown.review(tenants(crontab))
@@ -93,7 +92,6 @@ def test_the_comment_on_5000_changed_tenants_is_of_one_change(tenants: Callable[
     assert {"staging", "production"} <= set(re.findall(r"\w+", comment))
 
 
-@pytest.mark.xfail(strict=False, reason="names fill the comment up to its limit")
 @pytest.mark.parametrize("crontab", NEW_TIMINGS)
 def test_the_comment_names_the_first_tenants_and_where_all_are(tenants: Callable[[str], Review], crontab: str) -> None:
     value = tenants(crontab)

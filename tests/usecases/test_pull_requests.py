@@ -9,38 +9,19 @@ import pytest
 from tests.render.test_hostile import gfm
 from tests.usecases.prepared import KINDS, PullRequest, as_read, failures, in_the_open, is_in, pull_requests
 
-#: What the comment does not say yet, by the directory of the pull request.
-MISSING = {
-    "02-one-anchor": "few changes are in a foldout, and the file is not named",
-    "03-two-renames": "the rename is in a foldout",
-    "04-over-daylight-saving": "a moved time is in a foldout, without its next three runs and its owner",
-    "05-secret-beside-an-ignore": "new schedules are in a foldout",
-    "07-each-minute-of-an-hour": "the owner is not named",
-    "08-hidden-among-equals": "few changes are in a foldout, and the file is not named",
-    "09-tenants-come-and-go": "the owner is not named",
-    "10-disabled-and-past": "the reason of the disabled schedules is not named",
-}
+
+def prepared() -> list[object]:
+    return [pytest.param(each, id=each.name) for each in pull_requests()]
 
 
-def prepared(missing: dict[str, str]) -> list[object]:
-    return [
-        pytest.param(
-            each,
-            id=each.name,
-            marks=[pytest.mark.xfail(strict=False, reason=missing[each.name])] if each.name in missing else [],
-        )
-        for each in pull_requests()
-    ]
-
-
-@pytest.mark.parametrize("pull_request", prepared(MISSING))
+@pytest.mark.parametrize("pull_request", prepared())
 def test_the_comment_tells_what_a_reviewer_has_to_know(pull_request: PullRequest, tmp_path: Path) -> None:
     comment = pull_request.comment(tmp_path / "shop")
 
     assert "\n".join(failures(pull_request, comment)) == ""
 
 
-@pytest.mark.parametrize("pull_request", prepared({}))
+@pytest.mark.parametrize("pull_request", prepared())
 def test_a_prepared_pull_request_can_be_compared(pull_request: PullRequest, tmp_path: Path) -> None:
     reviewed = pull_request.review(tmp_path / "shop")
     comment = pull_request.comment(tmp_path / "again")
@@ -50,7 +31,7 @@ def test_a_prepared_pull_request_can_be_compared(pull_request: PullRequest, tmp_
     assert gfm(comment).stack == []
 
 
-@pytest.mark.parametrize("pull_request", prepared({}))
+@pytest.mark.parametrize("pull_request", prepared())
 def test_an_empty_comment_tells_none_of_the_facts(pull_request: PullRequest) -> None:
     facts = [f"{kind}: {fact}" for kind in ("in_the_open", "anywhere") for fact in pull_request.facts[kind]]
 
@@ -81,7 +62,7 @@ def test_a_run_at_once_is_told_from_none(text: str, fires: bool) -> None:
     assert list(failures(pull_request, text)) == (["fires at once: False"] if fires else [])
 
 
-@pytest.mark.parametrize("pull_request", prepared({}))
+@pytest.mark.parametrize("pull_request", prepared())
 def test_each_question_has_an_answer(pull_request: PullRequest) -> None:
     assert len(pull_request.questions) >= 2
     assert all(each.keys() == {"question", "answer"} and all(each.values()) for each in pull_request.questions)

@@ -99,7 +99,7 @@ def test_what_the_workers_do_not_know_heads_the_plan(shop: Project) -> None:
         "schedules/shop.yaml:5:17: SS219 warning: the application does not register the task `shop.repotr`",
         "  hint: did you mean `shop.report`?",
     ]
-    assert markdown.index("Deploy the workers first") < markdown.index("| create |")
+    assert markdown.index("Deploy the workers first") < markdown.index("`fresh` created")
 
 
 def test_arguments_that_do_not_fit_are_found(shop: Project) -> None:

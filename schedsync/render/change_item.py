@@ -1,0 +1,190 @@
+"""One group of changes as an item of a list of Markdown: what changes, where, whose it is, and what follows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone, tzinfo
+
+from schedsync.calendar.words import moment
+from schedsync.core.change import FieldChange
+from schedsync.core.location import Location
+from schedsync.core.origin import Web
+from schedsync.core.schedule import Spec
+from schedsync.core.timing import Crontab, Interval, zone_of
+from schedsync.planning.consequences import runs_around
+from schedsync.render.code_spans import code, sentence
+from schedsync.render.effects import Effect
+from schedsync.render.folding import Group
+from schedsync.render.links import code_link, place_link
+from schedsync.render.verdict import environments_phrase
+from schedsync.render.words import DONE, printable, timing_words
+
+#: Consequences whose message holds text from outside.
+_QUOTED = frozenset({"pause_ends", "taken_over"})
+#: What every change has by default, and what the runs before and after it tell.
+_DEFAULT, _TOLD_BY_RUNS = frozenset({"past_slot_skipped"}), frozenset({"next_run_moves"})
+_PLACES_SHOWN, _OWNERS_SHOWN = 3, 5
+_RULE = re.compile(r" \((SS[0-9]{3})\)\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the items of a document share.
+
+    ``environments`` are all that are looked at, ``web`` is where people can read the files, and ``now`` is the instant
+    from which on runs are foretold, None where the change is already done. A change of more than ``most_names``
+    schedules that is no alarm names the first of them; ``where`` says where all names are.
+    """
+
+    environments: Sequence[str] = ()
+    web: Web | None = None
+    now: datetime | None = None
+    most_names: int | None = None
+    where: str = ""
+
+
+def item(group: Group, setting: Setting, *names: str) -> str:
+    """Write a group; ``names`` are the texts that name its members."""
+    facts = [
+        f"{code(group.title)} {DONE[group.first.kind]}",
+        environments_phrase(group.environments, setting.environments),
+        _places(group, setting.web),
+        _owner(group),
+    ]
+    runs = _runs(group, setting)
+    details = [*names, *_disabled(group), *_values(group), *runs]
+    if follows := "; ".join(map(effect_text, _told(group, has_runs=bool(runs)))):
+        details.append(follows)
+    return "\n".join([f"- {' · '.join(filter(None, facts))}", *(f"  - {detail}" for detail in details if detail)])
+
+
+def member_texts(group: Group, size: int) -> Iterator[tuple[str, list[str]]]:
+    """Yield texts that name all members, ``size`` in each, and their names; the text of a single one is empty.
+
+    Members with the same timing of their own stand together behind it.
+    """
+    if len(group.members) == 1:
+        yield "", list(group.names)
+        return
+    by_detail: dict[str, list[str]] = {}
+    for change in group.members:
+        by_detail.setdefault(group.detail(change), []).append(change.name)
+    members = [(detail, name) for detail, names in by_detail.items() for name in names]
+    for start in range(0, len(members), size):
+        together: dict[str, list[str]] = {}
+        chunk = members[start : start + size]
+        for detail, name in chunk:
+            together.setdefault(detail, []).append(code(name))
+        parts = [(f"{code(detail)}: " if detail else "") + ", ".join(names) for detail, names in together.items()]
+        yield "; ".join(parts), [name for _, name in chunk]
+
+
+def effect_text(effect: Effect) -> str:
+    """Write a consequence, and of how many members it is; the rule at its end links to its page."""
+    message, rule = effect.message, _RULE.search(effect.message)
+    if rule:
+        message = message[: rule.start()]
+    text = sentence(message, quoted=effect.code in _QUOTED)
+    text += f" ({code_link(rule[1])})" if rule else ""
+    return f"{text} ({sentence(effect.scope, quoted=False)})" if effect.scope else text
+
+
+def _told(group: Group, *, has_runs: bool) -> Iterator[Effect]:
+    hidden = _DEFAULT | (_TOLD_BY_RUNS if has_runs else frozenset())
+    yield from (effect for effect in group.effects if effect.code not in hidden)
+
+
+def _places(group: Group, web: Web | None) -> str:
+    is_gone = group.first.kind == "delete" and not group.first.announced
+    places: list[Location] = list(dict.fromkeys(each.location for each in group.members if each.location))
+    # Schedules of one definition are all at one line.
+    lines = {(place.path, place.line): place for place in places}
+    shown = [place_link(place, web, at_base=is_gone) for place in list(lines.values())[:_PLACES_SHOWN]]
+    more = [f"{len(lines) - _PLACES_SHOWN:,} more places"] if len(lines) > _PLACES_SHOWN else []
+    return ", ".join([*shown, *more])
+
+
+def _owner(group: Group) -> str:
+    owners = sorted({change.people.owner or "" for change in group.members})
+    if owners == [""]:
+        return ""
+    names = [code(owner) if owner else "none" for owner in owners[:_OWNERS_SHOWN]]
+    more = [f"and {len(owners) - _OWNERS_SHOWN:,} more"] if len(owners) > _OWNERS_SHOWN else []
+    return f"owner{'s' if len(owners) > 1 else ''} {', '.join([*names, *more])}"
+
+
+def _disabled(group: Group) -> Iterator[str]:
+    change = group.first
+    if change.after is not None and not change.after.enabled and change.people.disabled_reason:
+        yield f"disabled because {code(printable(change.people.disabled_reason))}"
+
+
+def _values(group: Group) -> Iterator[str]:
+    """Yield the fields: of what is new or gone in one line, else before and after, a line for each."""
+    values = []
+    for field in group.fields:
+        before, after = map(code, group.moved(field))
+        words = _in_words(group, field)
+        if group.first.row is None:
+            values.append(f"{field.field} {_explained(words[1], after)}")
+        elif group.first.after is None:
+            values.append(f"{field.field} {_explained(words[0], before)}")
+        elif all(words):
+            yield f"{field.field} {words[0]} → {words[1]} ({before} → {after})"
+        else:
+            yield f"{field.field} {before} → {after}"
+    if values:
+        yield " · ".join(values)
+
+
+def _explained(words: str, value: str) -> str:
+    return f"{words} ({value})" if words else value
+
+
+def _in_words(group: Group, field: FieldChange) -> tuple[str, str]:
+    """Return a crontab before and after in words; empty for other values, and where each member has one of its own."""
+    if field.field != "timing" or any(group.detail(change) for change in group.members):
+        return "", ""
+    change = group.first
+    before, after = _spec_words(change.row.spec if change.row else None), _spec_words(change.after)
+    return before, after
+
+
+def _spec_words(spec: Spec | None) -> str:
+    if spec is None or not isinstance(spec.timing, Crontab):
+        return ""
+    return sentence(timing_words(spec.timing), quoted=False)
+
+
+def _runs(group: Group, setting: Setting) -> list[str]:
+    """Return the next runs before and after, where the timing moves; nothing if they are not the same for all."""
+    change = group.first
+    moves = any(field.field == "timing" for field in change.fields)
+    if setting.now is None or not moves or change.row is None or change.row.spec is None or change.after is None:
+        return []
+    is_single = len(group.members) == 1
+    specs = (change.row.spec, change.after)
+    if not is_single and any(group.detail(each) for each in group.members):
+        return []
+    if any(isinstance(spec.timing, Interval) for spec in specs) and (not is_single or not change.row.last_run_at):
+        # Nobody knows when an interval runs next that counts from a run which is not known.
+        return []
+    runs = runs_around(change, setting.now)
+    if not all(runs):
+        return []
+    zones = [_zone(spec) for spec in specs]
+    before, after = (
+        ", ".join(moment(run, zone, setting.now) for run in each) for each, (zone, _) in zip(runs, zones, strict=True)
+    )
+    names = [sentence(name, quoted=False) for _, name in zones]
+    if zones[0] == zones[1]:
+        return [f"next runs {before} → {after} ({names[1]})"]
+    return [f"next runs {before} ({names[0]}) → {after} ({names[1]})"]
+
+
+def _zone(spec: Spec) -> tuple[tzinfo, str]:
+    if isinstance(spec.timing, Crontab):
+        return zone_of(spec.timing), str(spec.timing.timezone)
+    return timezone.utc, "UTC"

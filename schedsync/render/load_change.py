@@ -1,0 +1,69 @@
+"""What a change does to the load, in a few lines: starts a day, the worst minute, and the queues that change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from schedsync.calendar.load import DEFAULT_QUEUE, Load
+from schedsync.calendar.words import moment
+from schedsync.render.words import counted
+
+#: At most this many queues are shown, those that change most first.
+_QUEUES_SHOWN = 5
+_DAYS = 7
+#: Fewer starts a day are counted by the week, because their average would be too rough.
+_MANY = 10
+
+
+def load_lines(before: Load, after: Load, name: Callable[[str], str]) -> Iterator[str]:
+    """Yield what changes, nothing if nothing does; ``name`` writes the name of a queue."""
+    queues = sorted({*before.queues, *after.queues})
+    starts = _starts(before.in_all(), after.in_all())
+    worst = _worst(before, after, name)
+    moved = [
+        (queue, was, will) for queue in queues if (was := _of_queue(before, queue)) != (will := _of_queue(after, queue))
+    ]
+    if starts or worst or moved:
+        yield ", ".join(filter(None, [starts, worst])) or "as many starts as before, in other queues"
+    if len(queues) > 1:
+        moved.sort(key=lambda each: -abs(each[2] - each[1]))
+        for queue, was, will in moved[:_QUEUES_SHOWN]:
+            yield f"- queue {_queue(queue, name)}: {_starts(was, will)}"
+        if (rest := len(moved) - _QUEUES_SHOWN) > 0:
+            yield f"- and {counted(rest, 'more queue')}"
+
+
+def _of_queue(load: Load, queue: str) -> int:
+    return load.in_all(queue) if queue in load.queues else 0
+
+
+def _queue(queue: str, name: Callable[[str], str]) -> str:
+    return "default" if queue == DEFAULT_QUEUE else name(queue)
+
+
+def _starts(was: int, will: int) -> str:
+    """Write how often schedules start, by the week where a day's average would not show the difference."""
+    if was == will:
+        return ""
+    a_day = round(was / _DAYS), round(will / _DAYS)
+    if a_day[0] != a_day[1] and max(a_day) >= _MANY:
+        about = "" if was % _DAYS == will % _DAYS == 0 else "about "
+        return f"{about}{a_day[0]:,} → {a_day[1]:,} starts a day"
+    return f"{was:,} → {will:,} starts a week"
+
+
+def _worst(before: Load, after: Load, name: Callable[[str], str]) -> str:
+    """Write the worst minute before and after, and when the worse of both is; nothing if that is as bad as before.
+
+    An interval that has never run is in no minute, so that its next run is not known either.
+    """
+    if before.worst == after.worst:
+        return ""
+    load = max(before, after, key=lambda each: each.worst)
+    index = max(range(len(load.total)), key=load.total.__getitem__)
+    queue = max(load.queues, key=lambda each: load.queues[each][index])
+    at = moment(load.minute(index), now=load.window.since)
+    day, clock = at.split(" ")[0], at.split(" ")[-1]
+    where = f"{day} {clock} UTC, queue {_queue(queue, name)}"
+    unknown = " without intervals, whose minutes are not known" if before.unplaced or after.unplaced else ""
+    return f"worst minute {before.worst:,} → {after.worst:,} ({where}){unknown}"

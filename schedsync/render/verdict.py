@@ -1,0 +1,107 @@
+"""The headline of a review or a plan: a verdict in one phrase, and the table of counts by environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from schedsync.render.alarms import ALARMS, alarm_of, headline
+from schedsync.render.code_spans import code
+from schedsync.render.folding import Group
+from schedsync.render.words import COUNTED, counted, stops_of
+from schedsync.review.result import EnvironmentReview, Review
+
+#: The headline names at most this many environments, and tells apart what happens in as many groups of them.
+_ENVIRONMENTS_NAMED = 3
+_KINDS = {
+    "create": "created",
+    "update": "updated",
+    "rename": "renamed",
+    "adopt": "adopted",
+    "release": "no longer managed",
+    "delete": "deleted",
+}
+
+
+def verdict_text(value: Review, found: Sequence[Group], new_errors: int, safeguards: int, refused: str) -> str:
+    """Return the verdict on a review; ``refused`` is the word for a change that an apply would refuse."""
+    names = [one.environment for one in value.environments if one.environment]
+    phrase = alarms_phrase(found, names) or counts_phrase(found)
+    said = [refused if any(one.plan.refusals for one in value.environments) else "", phrase]
+    said.append(counted(new_errors, "new error") if new_errors else "")
+    said.append(counted(safeguards, "changed safeguard") if safeguards else "")
+    is_complete = bool(value.environments) and all(one.is_complete for one in value.environments)
+    if not found and is_complete:
+        said.append("nothing that runs is changed")
+    elif not is_complete:
+        said.append("not everything is compared")
+    return "; ".join(filter(None, said))
+
+
+def alarms_phrase(found: Sequence[Group], environments: Sequence[str]) -> str:
+    """Return how many schedules raise each alarm, and in which of several environments; empty if none does."""
+    where: dict[tuple[str, ...], list[Group]] = {}
+    alarming = [group for group in found if _alarms(group)]
+    for group in sorted(alarming, key=_danger):
+        where.setdefault(group.environments, []).append(group)
+    if len(where) > _ENVIRONMENTS_NAMED:
+        everywhere = {name for names in where for name in names}
+        where = {tuple(name for name in environments if name in everywhere): [g for gs in where.values() for g in gs]}
+    phrases = [f"{headline(groups)}{_where(names, environments)}" for names, groups in where.items()]
+    return "; ".join(phrases)
+
+
+def _alarms(group: Group) -> bool:
+    return any(alarm.concerns(change) for _, change in group.changes for alarm in ALARMS)
+
+
+def _danger(group: Group) -> int:
+    alarm = alarm_of(group)
+    return ALARMS.index(alarm) if alarm in ALARMS else len(ALARMS)
+
+
+def _where(names: Sequence[str], environments: Sequence[str]) -> str:
+    text = environments_phrase(names, environments)
+    return f" in {text}" if text else ""
+
+
+def environments_phrase(names: Sequence[str], environments: Sequence[str]) -> str:
+    """Write environments by their names, or how many they are; empty if the set has none."""
+    if not names:
+        return ""
+    if len(names) <= _ENVIRONMENTS_NAMED:
+        return ", ".join(map(code, names))
+    missing = [name for name in environments if name not in names]
+    if not missing:
+        return f"all {len(names):,} environments"
+    if len(missing) <= _ENVIRONMENTS_NAMED:
+        return f"all {len(environments):,} environments but {', '.join(map(code, missing))}"
+    return ", ".join(map(code, names))
+
+
+def counts_phrase(found: Iterable[Group]) -> str:
+    """Return how many schedules are created, updated and so on; each counts once, in however many environments."""
+    names: dict[str, set[str]] = {kind: set() for kind in COUNTED}
+    for group in found:
+        names[group.first.kind].update(group.names)
+    return ", ".join(f"{len(names[kind]):,} {_KINDS[kind]}" for kind in COUNTED if names[kind])
+
+
+def counts_table(found: Sequence[EnvironmentReview]) -> Iterator[str]:
+    """Yield a table of counts, one row for each environment."""
+    summaries = [each.plan.summary() for each in found]
+    kinds = [kind for kind in (*COUNTED, "unchanged", "completed") if any(each[kind] for each in summaries)]
+    unknown = ["not compared"] if any(each.unknown for each in found) else []
+    yield f"| environment | {' | '.join(['stop', *kinds, *unknown])} |"
+    yield "|---" * (len(kinds) + len(unknown) + 2) + "|"
+    for each, summary in zip(found, summaries, strict=True):
+        counts = [stops_of(each.plan), *(summary[kind] for kind in kinds), *([each.unknown] if unknown else [])]
+        yield f"| {code(each.environment or '')} | {' | '.join(f'{count:,}' for count in counts)} |"
+    yield ""
+
+
+def by_severity(severities: Sequence[str], what: str) -> str:
+    """Write how many findings there are: "3 new findings: 1 error, 2 warnings"."""
+    named = {"error": ("error", "errors"), "warning": ("warning", "warnings"), "info": ("info", "infos")}
+    counts = [(severities.count(name), words) for name, words in named.items()]
+    parts = ", ".join(counted(count, *words) for count, words in counts if count)
+    return f"{counted(len(severities), what)}: {parts}"
