@@ -8,7 +8,6 @@ from typing import Any
 
 from schedsync.calendar.crowds import crowds
 from schedsync.calendar.load import Load
-from schedsync.calendar.stock_beat import slots
 from schedsync.core.names import first_names
 from schedsync.render import heatmap, heatmap_svg
 from schedsync.render.heatmap import Picture, Range, Scale
@@ -65,6 +64,9 @@ def of_a_week(load: Load) -> LoadSection:
 
 def _crowds(load: Load) -> list[str]:
     """Write the minutes that stand out, by their pattern."""
+    # Imports Celery, which no other output needs.
+    from schedsync.calendar.stock_beat import slots
+
     return [crowd_text(crowd, now=load.window.since) for crowd in crowds(load, slots)]
 
 
