@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
@@ -58,7 +58,7 @@ class Load:
     queues: Mapping[str, Sequence[int]]
     members: Mapping[Shape, Sequence[str]]
     unplaced: Mapping[str, Unplaced]
-    steady_members: Mapping[str, Mapping[Shape, Sequence[str]]]
+    steady_members: Mapping[str, Mapping[Shape, Sequence[str]]] = field(default_factory=dict)
 
     @cached_property
     def steady(self) -> Steady:

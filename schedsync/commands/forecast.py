@@ -30,7 +30,9 @@ from schedsync.commands.output import show, write
 from schedsync.commands.parameters import WholeNumber
 from schedsync.commands.terminal import columns, is_terminal, progress_line
 from schedsync.config import SUFFIXES, is_pattern
-from schedsync.core.sources import no_sources
+from schedsync.core.origin import Binding
+from schedsync.core.schedule import Desired
+from schedsync.core.sources import Sources, no_sources
 from schedsync.core.timing import TimingError, duration, instant
 from schedsync.errors import WrongUsage
 from schedsync.render import forecast as render
@@ -38,8 +40,9 @@ from schedsync.render import forecast_page, forecast_text
 
 if TYPE_CHECKING:
     from schedsync.usecases.forecast import Horizon
+    from schedsync.usecases.target import Target
 
-RENDERINGS = {"json": render.json_, "svg": forecast_page.svg, "html": forecast_page.html}
+RENDERINGS = {"json": render.json_, "svg": forecast_page.svg}
 #: Runs of each schedule, if neither --count nor --until is given: in documents, and in the text of a few schedules.
 _SHOWN, _OF_FEW = 5, 10
 #: The text lists all runs of at most this many named schedules; more become a table.
@@ -119,7 +122,7 @@ class Request:
     @property
     def runs(self) -> int:
         """The number of runs to compute for each schedule, unless the user gives it."""
-        if self.format_ in RENDERINGS:
+        if self.format_ != "text":
             return _SHOWN
         return _OF_FEW if self.patterns else forecast_text.NEXT
 
@@ -218,7 +221,6 @@ def _is_path(text: str) -> bool:
 def _forecast(request: Request, now: datetime) -> int:
     from schedsync.planning.snapshot import check_set
     from schedsync.usecases.forecast import forecast as make_forecast
-    from schedsync.usecases.target import desired_of
 
     horizon = request.span.horizon(now, request.runs)
     snapshot = load_snapshot(request.against) if request.against else None
@@ -226,11 +228,25 @@ def _forecast(request: Request, now: datetime) -> int:
         target = target_without_database(request.files, progress=progress)
         if snapshot is not None:
             check_set(snapshot, target.config.set)
-        _, desired, _ = desired_of(target, snapshot.source if snapshot else no_sources)
+        desired, binding = _files(target, snapshot.source if snapshot else no_sources, request.format_)
         result = make_forecast(desired, horizon, request.patterns, snapshot)
-    if request.format_ in RENDERINGS:
+    if request.format_ == "html":
+        write(forecast_page.html(result, target.config.set, binding, now), request.out)
+    elif request.format_ in RENDERINGS:
         write(RENDERINGS[request.format_](result), request.out)
     else:
         view = request.view(len(result.outlooks), now)
         show(lambda paint: forecast_text.text(result, paint, view), request.out)
     return 0
+
+
+def _files(target: Target, sources: Sources, format_: str) -> tuple[Desired, Binding]:
+    """Return the schedules of the files, and for a page where they come from, by Git."""
+    from schedsync.git.origin import name_at
+    from schedsync.usecases.target import desired_of, files_of
+
+    if format_ != "html":
+        return desired_of(target, sources)[1], Binding()
+    files, config = files_of(target, sources), target.config
+    name = name_at(config.paths[0], config.repository_url)
+    return files.desired, replace(files.binding, environment=config.chosen(target.environment), repository=name)

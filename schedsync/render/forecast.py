@@ -1,40 +1,12 @@
-"""A forecast as JSON, and an instant of it in words."""
+"""A forecast as JSON."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone, tzinfo
 
 from schedsync.calendar.forecast import Forecast, Outlook
-from schedsync.calendar.load import Load
-from schedsync.core.names import first_names
-from schedsync.core.timing import Crontab, Interval, clock_text, instant_text, zone_of
+from schedsync.core.timing import Crontab, instant_text
 from schedsync.render.json_ import escaped
-from schedsync.render.words import counted, printable
-
-_NAMED = 5
-
-
-def run_text(one: Outlook, run: datetime) -> str:
-    """Write an instant in UTC, and in the schedule's own zone where that is another."""
-    said = _clock(run if isinstance(one.timing, Interval) else run.replace(microsecond=0))
-    if not isinstance(one.timing, Crontab) or one.timing.timezone == "UTC":
-        return f"{said} UTC"
-    return f"{said} UTC  {_clock(run, zone_of(one.timing))} {one.timing.timezone}"
-
-
-def _clock(at: datetime, zone: tzinfo = timezone.utc) -> str:
-    return f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S.%f}".rstrip("0") if at.microsecond else clock_text(at, zone)
-
-
-def unplaced_text(load: Load) -> str:
-    """Write which starts are in none of the minutes, and why; empty if all of them are."""
-    names = sorted(name for each in load.unplaced.values() for name in each.names)
-    if not names:
-        return ""
-    a_day = sum(each.a_day for each in load.unplaced.values())
-    said = printable(first_names(names, _NAMED))
-    return f"{counted(a_day, 'start')} a day in minutes that only the last runs tell (`--against`): {said}"
 
 
 def json_(value: Forecast) -> str:

@@ -2,25 +2,65 @@
 
 from __future__ import annotations
 
-from schedsync.calendar.forecast import Forecast
-from schedsync.render import heatmap
-from schedsync.render.forecast import run_text, unplaced_text
-from schedsync.render.html import rendered
+from datetime import datetime
+
+from schedsync.calendar.forecast import Forecast, Outlook
+from schedsync.calendar.words import moment
+from schedsync.core.origin import Binding
+from schedsync.render import heatmap, heatmap_svg, page_load
+from schedsync.render.html import made_at, rendered
+from schedsync.render.table_rows import runs_text
+from schedsync.render.timing_words import timing_words
+from schedsync.render.words import printable
+
+#: A row has at most this many runs; the others are in its foldout.
+_RUNS = 5
 
 
 def svg(value: Forecast) -> str:
     """Write the load picture of the week as SVG."""
-    return heatmap.svg(heatmap.week(value.load)) + "\n"
+    return heatmap_svg.alone(heatmap.week(value.load), heatmap.steady_text(value.load)) + "\n"
 
 
-def html(value: Forecast) -> str:
-    """Write a forecast as one page that loads nothing."""
-    pictures = [heatmap.week(value.load), heatmap.worst_day(value.load)]
+def html(value: Forecast, set_: str = "", binding: Binding | None = None, now: datetime | None = None) -> str:
+    """Write a forecast as one page that loads nothing; ``set_`` and ``binding`` say which files it is of."""
     return rendered(
         "forecast.html",
-        forecast=value,
-        span=heatmap.span(value.load),
-        pictures=[(one.title, heatmap.svg(one, styled=False)) for one in pictures],
-        run_text=run_text,
-        unplaced=unplaced_text(value.load),
+        facts=_facts(value, set_, binding or Binding(), now),
+        subject=printable(set_),
+        start=moment(value.start),
+        load=page_load.of_a_week(value.load),
+        outlooks=[_row(one, value.start) for one in value.outlooks],
     )
+
+
+def _facts(value: Forecast, set_: str, binding: Binding, now: datetime | None) -> list[tuple[str, str]]:
+    said = (
+        ("set", set_),
+        ("environment", binding.environment),
+        ("from", f"{moment(value.start)} UTC"),
+        ("repository", binding.repository),
+        ("files at", binding.commit_text),
+        ("made", made_at(now)),
+    )
+    return [(label, text) for label, text in said if text]
+
+
+def _row(one: Outlook, start: datetime) -> dict[str, str]:
+    """Return the cells of a schedule; ``more`` are the runs that its row has no room for."""
+    return {
+        "name": one.name,
+        "timing": timing_words(one.timing),
+        "often": one.frequency,
+        "runs": _first_runs(one, start),
+        "more": runs_text(one.runs[_RUNS:], one.timing, start) if len(one.runs) > _RUNS else "",
+    }
+
+
+def _first_runs(one: Outlook, start: datetime) -> str:
+    if not one.runs:
+        return "no run"
+    if one.counted_from == start:
+        # The instants would be those of our own counting.
+        return "from its last run"
+    return runs_text(one.runs[:_RUNS], one.timing, start)

@@ -10,8 +10,7 @@ from schedsync.calendar.forecast import Forecast, Outlook
 from schedsync.calendar.words import moment
 from schedsync.core.timing import Crontab, Interval, zone_of
 from schedsync.render.columns import aligned, at_line_start, full_width
-from schedsync.render.forecast import unplaced_text
-from schedsync.render.load_text import crowd_text, load_sentence, queue_lines
+from schedsync.render.load_text import crowd_text, load_sentence, queue_lines, unplaced_text
 from schedsync.render.paint import Paint, plain
 from schedsync.render.timeline import timeline
 from schedsync.render.timing_words import timing_words
@@ -136,7 +135,7 @@ def _load(value: Forecast, view: View, paint: Paint) -> Iterator[str]:
         yield f"  {unplaced}"
     yield from (f"  {crowd_text(crowd, zone, view.now)}" for crowd in value.crowds)
     yield from (f"  {line}" for line in queue_lines(value.load))
-    if view.with_timeline:
+    if view.with_timeline and any(value.load.besides_steady):
         yield ""
         yield from timeline(value.load, view.width)
     elif any(value.load.besides_steady):

@@ -1,144 +1,205 @@
-"""The load picture: a week by the hour and its worst day by the minute, for terminals and as SVG."""
+"""Maps of the load: a week by the hour, its worst day by the minute, and the difference of two weeks.
+
+What starts in every minute is left out: it would hide the peaks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import escape, quoteattr
+from datetime import datetime
+from typing import NamedTuple
 
 from schedsync.calendar.load import Load
 from schedsync.calendar.window import MINUTES_A_DAY
+from schedsync.calendar.words import MONTHS, WEEKDAYS, moment
+from schedsync.core.names import first_names
+from schedsync.render.words import counted
 
-_SHADES = " ·░▒▓█"
-_CELL, _GAP, _LEFT, _TOP, _BOTTOM = 14, 2, 56, 18, 24
+#: How many shades a map of the load has, and how many each direction of a difference has.
+_SHADES, _SHADES_OF_CHANGE = 5, 3
+_HOURS = tuple(f"{hour:02}" for hour in range(24))
+_NAMED = 5
+
+
+class Cell(NamedTuple):
+    """A number, None outside of the window, and words that say when and what it is.
+
+    ``moved`` marks an hour with as many starts as before, in other minutes.
+    """
+
+    value: int | None
+    words: str
+    moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Cells in rows: each the starts of its time, and the words that say when that is."""
+    """Cells in rows, each row a whole day or hour; ``unit`` is what their numbers count."""
 
     title: str
+    unit: str
     columns: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[tuple[int, str]]]]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
+    is_change: bool = False
+
+    @property
+    def cells(self) -> Iterator[Cell]:
+        """All cells."""
+        return (cell for _, row in self.rows for cell in row)
 
     @property
     def most(self) -> int:
-        """The fullest cell."""
-        return max((count for _, cells in self.rows for count, _ in cells), default=0)
+        """The fullest cell; of a difference the largest one in either direction."""
+        return max((abs(cell.value or 0) for cell in self.cells), default=0)
+
+
+class Range(NamedTuple):
+    """One entry of a legend: the class of its cells, and what they have in common."""
+
+    css: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Which numbers have one shade; pictures with the same scale can be compared."""
+
+    most: int
+    is_change: bool = False
+
+    @classmethod
+    def of(cls, *pictures: Picture) -> Scale:
+        """Return a scale that reaches to the fullest cell of all pictures."""
+        return cls(max(picture.most for picture in pictures), pictures[0].is_change)
+
+    @property
+    def _shades(self) -> int:
+        return _SHADES_OF_CHANGE if self.is_change else _SHADES
+
+    def css(self, cell: Cell) -> str:
+        """Return the class of a cell."""
+        if cell.value is None:
+            return "out"
+        if not cell.value:
+            return "moved" if cell.moved else "s0"
+        shade = shade_of(abs(cell.value), self.most, self._shades)
+        return f"{'s' if not self.is_change else 'r' if cell.value > 0 else 'f'}{shade}"
+
+    def legend(self, *pictures: Picture) -> list[Range]:
+        """Return what the shades stand for; of those without a number only what the pictures contain."""
+        found = ranges(self.most, self._shades)
+        used = {self.css(cell) for picture in pictures for cell in picture.cells}
+        if self.is_change:
+            falls = [Range(f"f{shade}", _range_text(-high, -low)) for shade, low, high in reversed(found)]
+            rises = [Range(f"r{shade}", _range_text(low, high, sign="+")) for shade, low, high in found]
+            falls, rises = ([each for each in side if used & {end.css for end in side}] for side in (falls, rises))
+            shades = [*falls, Range("s0", "no change"), *rises]
+        else:
+            shades = [Range("s0", "none"), *(Range(f"s{shade}", _range_text(low, high)) for shade, low, high in found)]
+        others = [Range("moved", "other minutes of the hour"), Range("out", "outside of the week")]
+        return [*shades, *(each for each in others if each.css in used)]
+
+
+def ranges(most: int, shades: int) -> list[tuple[int, int, int]]:
+    """Return the shades with the least and the largest number of each: together they are 1 to the most."""
+    found = [
+        (shade, -(-(shade - 1) * most // shades) + 1, -(-shade * most // shades)) for shade in range(1, shades + 1)
+    ]
+    return [(shade, low, high) for shade, low, high in found if low <= high]
+
+
+def shade_of(count: int, most: int, shades: int) -> int:
+    """Return 0 for none, else the shade whose range has a number."""
+    return min(shades, 1 + shades * (count - 1) // most) if count and most else 0
+
+
+def _range_text(low: int, high: int, sign: str = "") -> str:
+    least, largest = (f"{number:{sign},}".replace("-", "−") for number in (low, high))
+    return least if low == high else f"{least} to {largest}"
 
 
 def week(load: Load) -> Picture:
     """Return the week: a row for each day, a cell for the worst minute of each hour."""
-    days = [load.minute(index) for index in range(0, len(load.total), MINUTES_A_DAY)]
-    rows = []
-    for number, day in enumerate(days):
-        cells = []
-        for hour in range(24):
-            first = number * MINUTES_A_DAY + 60 * hour
-            worst = max(load.total[first : first + 60], default=0)
-            starts = sum(load.total[first : first + 60])
-            cells.append((worst, f"{day:%a %d %b} {hour:02}:00 UTC: {starts:,} starts, {worst:,} in the worst minute"))
-        rows.append((f"{day:%a %d}", cells))
-    return Picture("Worst minute of each hour, UTC", [f"{hour:02}" for hour in range(24)], rows)
+    besides = " besides the steady ones" if load.steady.names else ""
+    return Picture(
+        "Worst minute of each hour, UTC",
+        "starts per minute",
+        _HOURS,
+        [(_day(day), [_hour(load, first, besides) for first in hours]) for day, hours in _days(load)],
+    )
+
+
+def _days(load: Load) -> Iterator[tuple[datetime, range]]:
+    """Yield the days that a window touches, each with the first minutes of its hours."""
+    for first in range(0, len(load.total), MINUTES_A_DAY):
+        yield load.minute(first), range(first, first + MINUTES_A_DAY, 60)
+
+
+def _inside(load: Load, first: int, counts: Sequence[int]) -> Sequence[int]:
+    """Return the numbers of the minutes of an hour that are inside of the window."""
+    return counts[max(first, load.window.first) : max(first + 60, load.window.first)]
+
+
+def _hour(load: Load, first: int, besides: str) -> Cell:
+    minutes, at = _inside(load, first, load.besides_steady), _at(load.minute(first))
+    if not minutes:
+        return Cell(None, f"{at}: outside of the week")
+    starts = counted(sum(minutes), "start")
+    return Cell(max(minutes), f"{at}: {starts}{besides}, {max(minutes):,} in the worst minute")
+
+
+def _at(instant: datetime) -> str:
+    return f"{moment(instant, now=instant)} UTC"
+
+
+def _day(day: datetime) -> str:
+    return f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]}"
 
 
 def worst_day(load: Load) -> Picture:
     """Return the day with the worst minute: a row for each hour, a cell for each minute."""
-    index = max(range(len(load.total)), key=lambda one: load.total[one], default=0)
+    counts = load.besides_steady
+    index = max(range(load.window.first, len(counts)), key=lambda one: counts[one], default=0)
     start = index // MINUTES_A_DAY * MINUTES_A_DAY
-    day = load.minute(start)
     rows = []
     for hour in range(24):
         at = start + 60 * hour
-        counts = [*load.total[at : at + 60], *[0] * 60][:60]
-        cells = [(count, f"{hour:02}:{minute:02} UTC: {count:,} starts") for minute, count in enumerate(counts)]
-        rows.append((f"{hour:02}", cells))
-    return Picture(f"Starts in each minute of {day:%a %d %b}, UTC", [f"{minute:02}" for minute in range(60)], rows)
+        rows.append((f"{hour:02}", [_minute(load, at + minute, f"{hour:02}:{minute:02} UTC") for minute in range(60)]))
+    title = f"Starts in each minute of {_day(load.minute(start))}, UTC"
+    return Picture(title, "starts per minute", [f"{minute:02}" for minute in range(60)], rows)
 
 
-def text(picture: Picture) -> Iterator[str]:
-    """Yield a picture as lines for a terminal, and what its shades mean."""
-    yield picture.title
-    width = len(picture.rows[0][0]) if picture.rows else 0
-    double = len(picture.columns) <= 24
-    step = 3 if double else 10
-    ticks = "".join(f"{name:<{step * (2 if double else 1)}}" for name in picture.columns[::step])
-    yield f"  {'':>{width}}  {ticks}".rstrip()
-    most = picture.most
-    for label, cells in picture.rows:
-        said = "".join(_SHADES[_shade(count, most)] * (2 if double else 1) for count, _ in cells)
-        yield f"  {label:>{width}}  {said}".rstrip()
-    if most:
-        steps = [(shade, _least(shade, most)) for shade in range(1, len(_SHADES))]
-        legend = "  ".join(f"{_SHADES[shade]} {least:,}" for shade, least in steps if _shade(least, most) == shade)
-        yield f"  {'':>{width}}  from {legend}"
+def _minute(load: Load, index: int, at: str) -> Cell:
+    if not load.window.first <= index < len(load.total):
+        return Cell(None, f"{at}: outside of the week")
+    count = load.besides_steady[index]
+    return Cell(count, f"{at}: {counted(count, 'start')}")
 
 
-def _shade(count: int, most: int) -> int:
-    """Return 0 for none, and 1 to 5 for a share of the most."""
-    return 0 if not count else min(5, 1 + (5 * (count - 1)) // max(most, 1))
+def difference(before: Load, after: Load) -> Picture:
+    """Return where the load of a week rises or falls: a cell for the starts of each hour."""
+    rows = [(_day(day), [_changed_hour(before, after, first) for first in hours]) for day, hours in _days(after)]
+    return Picture("Starts of each hour, after against before, UTC", "starts per hour", _HOURS, rows, is_change=True)
 
 
-def _least(shade: int, most: int) -> int:
-    """Return the least count of a shade; of a higher one where no count has this shade."""
-    return min(most, 1 - (1 - shade) * most // 5)
+def _changed_hour(before: Load, after: Load, first: int) -> Cell:
+    old, new = (_inside(load, first, load.besides_steady) for load in (before, after))
+    at = _at(after.minute(first))
+    if not new:
+        return Cell(None, f"{at}: outside of the week")
+    worst = f"worst minute {max(old, default=0):,} → {max(new):,}"
+    words = f"{at}: {sum(old):,} → {counted(sum(new), 'start')}, {worst}"
+    return Cell(sum(new) - sum(old), words, moved=list(old) != list(new))
 
 
-STYLE = """
-.heat text { font: 11px system-ui, sans-serif; fill: #57606a; }
-.heat .s0 { fill: #eef1f4; } .heat .s1 { fill: #cfe3f5; } .heat .s2 { fill: #9cc7ea; }
-.heat .s3 { fill: #5b9fd4; } .heat .s4 { fill: #2a6fb0; } .heat .s5 { fill: #0b3d73; }
-@media (prefers-color-scheme: dark) {
-  .heat text { fill: #9aa4af; }
-  .heat .s0 { fill: #20262d; } .heat .s1 { fill: #173a5c; } .heat .s2 { fill: #1f5a90; }
-  .heat .s3 { fill: #3a86c8; } .heat .s4 { fill: #7db8e8; } .heat .s5 { fill: #d3eafc; }
-}
-"""
+def differs(before: Load, after: Load) -> bool:
+    """Say whether the load of any minute differs, or what starts in every minute."""
+    return before.total != after.total or before.steady != after.steady
 
 
-def svg(picture: Picture, *, styled: bool = True, most: int | None = None) -> str:
-    """Write a picture as SVG that loads nothing; ``most`` makes two pictures comparable, by one scale."""
-    top = picture.most if most is None else most
-    width = _LEFT + len(picture.columns) * (_CELL + _GAP)
-    height = _TOP + len(picture.rows) * (_CELL + _GAP) + _BOTTOM
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="heat" viewBox="0 0 {width} {height}" '
-        f'width="{width}" height="{height}" role="img" '
-        f"aria-label={quoteattr(picture.title)}>",
-        f"<title>{escape(picture.title)}</title>",
-    ]
-    if styled:
-        parts.append(f"<style>{STYLE}</style>")
-    every = 3 if len(picture.columns) <= 24 else 5
-    for column, name in enumerate(picture.columns):
-        if column % every == 0:
-            parts.append(f'<text x="{_LEFT + column * (_CELL + _GAP)}" y="12">{escape(name)}</text>')
-    for row, (label, cells) in enumerate(picture.rows):
-        y = _TOP + row * (_CELL + _GAP)
-        parts.append(f'<text x="{_LEFT - 6}" y="{y + 11}" text-anchor="end">{escape(label)}</text>')
-        parts += [_cell(column, y, count, words, top) for column, (count, words) in enumerate(cells)]
-    return "\n".join([*parts, *_legend(top, height - _CELL), "</svg>"])
-
-
-def _legend(most: int, y: int) -> Iterator[str]:
-    """Yield what the colours stand for."""
-    x = _LEFT
-    for shade in range(len(_SHADES)):
-        least = _least(shade, most) if shade else 0
-        if _shade(least, most) == shade:
-            words = f"{least:,}" if shade in (0, 5) or most == least else f"from {least:,}"
-            yield f'<rect class="s{shade}" x="{x}" y="{y}" width="{_CELL}" height="{_CELL}" rx="2"/>'
-            yield f'<text x="{x + _CELL + 4}" y="{y + 11}">{words}</text>'
-            x += _CELL + 20 + 7 * len(words)
-
-
-def _cell(column: int, y: int, count: int, words: str, most: int) -> str:
-    x = _LEFT + column * (_CELL + _GAP)
-    place = f'x="{x}" y="{y}" width="{_CELL}" height="{_CELL}" rx="2"'
-    return f'<rect class="s{_shade(count, most)}" {place}><title>{escape(words)}</title></rect>'
-
-
-def span(load: Load) -> str:
-    """Write from when to when a load picture reaches."""
-    since, end = load.window.since, load.window.end
-    return f"{since:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
+def steady_text(load: Load) -> str:
+    """Write what starts in every minute, which no map shows; empty if nothing does."""
+    if not load.steady.names:
+        return ""
+    return f"and {load.steady.a_minute:,} a minute, steadily: {first_names(load.steady.names, _NAMED)}"

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from schedsync import __version__
+from schedsync.calendar.words import moment
+from schedsync.core.finding import Finding
 from schedsync.core.names import first_names
-from schedsync.render import heatmap
-from schedsync.render.folding import groups_across, in_order_of_danger
+from schedsync.render import heatmap_svg, page_load
+from schedsync.render.alarms import ALARMS, DELETED, alarm_of
+from schedsync.render.folding import Group, groups_across, in_order_of_danger
+from schedsync.render.load_change import load_lines
+from schedsync.render.markdown import REFUSED, SAFEGUARDS
+from schedsync.render.table_rows import ChangeRow, rows
+from schedsync.render.verdict import verdict_text
 from schedsync.render.words import (
     counted,
     environments_text,
@@ -15,9 +27,14 @@ from schedsync.render.words import (
     printable,
     review_summary_text,
     side_text,
-    timing_words,
 )
-from schedsync.review.result import EnvironmentReview, Review
+from schedsync.review.result import Review
+
+#: A table has at most this many rows; further changes are lines of a list. A browser needs long for many rows.
+_ROWS = 500
+_CODE = re.compile("`([^`]+)`")
+#: Alarms that are painted red; the others are yellow.
+_RED = frozenset({"Stops", "Never runs", "Fires at once", DELETED.title})
 
 
 @lru_cache(maxsize=1)
@@ -33,64 +50,147 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"printable": printable}
+    made.filters |= {"printable": printable, "prose": prose}
     made.globals |= {
         "counted": counted,
         "finding_text": finding_text,
         "first_names": first_names,
-        "timing_words": timing_words,
-        "heat_style": _safe(heatmap.STYLE),
+        "heat_style": safe(heatmap_svg.style()),
     }
     return made
 
 
-def _safe(text: str) -> Any:
+def safe(text: str) -> Any:
     """Mark a text of ours as markup."""
     from markupsafe import Markup
 
     return Markup(text)
 
 
+def prose(text: str) -> Any:
+    """Return a message as markup: escaped, and what is between backticks as code."""
+    from markupsafe import escape
+
+    return safe(_CODE.sub(r"<code>\1</code>", str(escape(printable(text)))))
+
+
 def rendered(template: str, **values: Any) -> str:
-    """Return a page; ``pictures`` are titles, and SVG texts of ours."""
-    if "pictures" in values:
-        values["pictures"] = [(title, _safe(one)) for title, one in values["pictures"]]
+    """Return a page."""
     page: str = _environment().get_template(template).render(**values)
     return page
 
 
+def made_at(now: datetime | None) -> str:
+    """Write when a page was made, and by which version."""
+    at = f"{moment(now)} UTC, " if now is not None else ""
+    return f"{at}by schedsync {__version__}"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmSection:
+    """The rows of one kind of alarm, under its word; the ``rest`` is brief, but in the open too."""
+
+    title: str
+    colour: str
+    rows: Sequence[ChangeRow]
+    rest: Sequence[Group] = ()
+
+
 def review(value: Review) -> str:
-    """Write a review as one page, with the load before and after."""
-    sections = [
-        {
-            "environments": environments_text([one.environment for one in group]),
-            "summary": review_summary_text(group[0]),
-            "refusals": group[0].plan.refusals,
-            "pictures": [(title, _safe(picture)) for title, picture in _pictures(group[0])],
-        }
-        for group in value.groups()
-    ]
-    shown = [one for one in value.findings if value.shows(one)]
+    """Write a review as one page: alarms first, then the other changes, the load before and after, and the findings."""
+    groups = in_order_of_danger(groups_across([(one.environment, one.plan) for one in value.environments]))
+    now = value.environments[0].plan.now if value.environments else None
+    quiet = [group for group in groups if alarm_of(group) is None]
     return rendered(
         "review.html",
+        verdict=verdict_text(value, groups, *_counted_new(value), "refused"),
+        facts=_facts(value, now),
         base=value.base_text,
-        head=side_text(value.head),
-        sections=sections,
-        groups=in_order_of_danger(groups_across([(one.environment, one.plan) for one in value.environments])),
+        head=_head_text(value),
+        sections=[
+            {
+                "environments": environments_text([one.environment for one in same]),
+                "summary": review_summary_text(same[0]),
+                "refusals": same[0].plan.refusals,
+                "load_change": [
+                    line.removeprefix("- ") for line in load_lines(same[0].before, same[0].after, _as_code)
+                ],
+                "load": page_load.before_and_after(same[0].before, same[0].after),
+            }
+            for same in value.groups()
+        ],
+        alarms=_alarms(groups, now),
+        quiet=rows(quiet[:_ROWS], now),
+        rest=quiet[_ROWS:],
         environments=len([one for one in value.environments if one.environment]),
         is_complete=all(one.is_complete for one in value.environments),
-        findings=shown,
-        new=value.new,
-        old=len(value.findings) - len(shown),
+        **_findings(value),
     )
 
 
-def _pictures(one: EnvironmentReview) -> list[tuple[str, str]]:
-    """Return the week before and after, by one scale, and the worst day after."""
-    before, after = heatmap.week(one.before), heatmap.week(one.after)
-    most, worst = max(before.most, after.most), heatmap.worst_day(one.after)
-    return [
-        (f"Before: {before.title}", heatmap.svg(before, styled=False, most=most)),
-        (f"After: {after.title}", heatmap.svg(after, styled=False, most=most)),
-        (f"After: {worst.title}", heatmap.svg(worst, styled=False)),
+def _as_code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _alarms(groups: Sequence[Group], now: datetime | None) -> list[AlarmSection]:
+    """Return the changes that need a look, by their most dangerous alarm."""
+    sections = []
+    for alarm in (*ALARMS, DELETED):
+        if concerned := [group for group in groups if alarm_of(group) is alarm]:
+            colour = "red" if alarm.title in _RED else "amber"
+            section = AlarmSection(alarm.title, colour, rows(concerned[:_ROWS], now), concerned[_ROWS:])
+            sections.append(section)
+    return sections
+
+
+def _facts(value: Review, now: datetime | None) -> list[tuple[str, str]]:
+    """Return what the page is of, as labels and texts."""
+    environments = environments_text([one.environment for one in value.environments])
+    approvals = [
+        f"{', '.join(by)} ({counted(count, 'change')} of {owner})" for owner, by, count in value.approvals_needed()
     ]
+    said = (
+        ("repository", value.repository),
+        ("set", value.environments[0].plan.set if value.environments else None),
+        ("environments" if "," in environments else "environment", environments),
+        ("base", value.base_text),
+        ("head", _head_text(value)),
+        ("made", made_at(now)),
+        ("needs approval by", "; ".join(approvals)),
+    )
+    return [(label, text) for label, text in said if text]
+
+
+def _head_text(value: Review) -> str:
+    short = side_text(value.head)
+    name = value.head_name
+    return short if value.head is None or not name or value.head.startswith(name) else f"{name} at {short}"
+
+
+def _counted_new(value: Review) -> tuple[int, int]:
+    """Return how many new findings are errors, and how many are about safeguards."""
+    new = _new(value)
+    return sum(one.severity == "error" for one in new), sum(one.code in SAFEGUARDS for one in new)
+
+
+def _new(value: Review) -> list[Finding]:
+    """Return the new findings; refusals are shown by themselves."""
+    refused = any(one.plan.refusals for one in value.environments)
+    return [one for one in value.findings if one in value.new and not (refused and one.code == REFUSED)]
+
+
+def _findings(value: Review) -> dict[str, Any]:
+    """Return the findings of a page: those about safeguards, the other new ones, and errors from before."""
+    new = _new(value)
+    errors = [one for one in value.findings if value.shows(one) and one not in value.new]
+    return {
+        "safeguards": [one for one in new if one.code in SAFEGUARDS],
+        "new": _by_severity(one for one in new if one.code not in SAFEGUARDS),
+        "errors": errors,
+        "old": sum(one not in value.new and not value.shows(one) for one in value.findings),
+    }
+
+
+def _by_severity(found: Any) -> list[Finding]:
+    order = {"error": 0, "warning": 1, "info": 2}
+    return sorted(found, key=lambda one: order[one.severity])

@@ -47,6 +47,15 @@ def _names(names: Sequence[str]) -> str:
     return printable(first_names(names, _NAMED))
 
 
+def unplaced_text(load: Load) -> str:
+    """Write which starts are in none of the minutes, and why; empty if all of them are."""
+    names = sorted(name for each in load.unplaced.values() for name in each.names)
+    if not names:
+        return ""
+    a_day = sum(each.a_day for each in load.unplaced.values())
+    return f"{counted(a_day, 'start')} a day in minutes that only the last runs tell (`--against`): {_names(names)}"
+
+
 def queue_lines(load: Load) -> Iterator[str]:
     """Yield the load of each queue, where there is more than one, the fullest first."""
     if len(load.queues) < 2:

@@ -22,7 +22,14 @@ from schedsync.render.fitted import Block, Row, fitted, lines
 from schedsync.render.folding import Group, groups, groups_across
 from schedsync.render.links import code_link, place_link
 from schedsync.render.load_change import load_lines
-from schedsync.render.verdict import alarms_phrase, by_severity, counts_phrase, counts_table, environments_phrase
+from schedsync.render.verdict import (
+    alarms_phrase,
+    by_severity,
+    counts_phrase,
+    counts_table,
+    environments_phrase,
+    verdict_text,
+)
 from schedsync.render.words import (
     DONE,
     counted,
@@ -40,8 +47,9 @@ from schedsync.review.result import Review
 
 _HEADING = "SS219"
 #: Findings about what protects a set: a reviewer reads them before the changes.
-_SAFEGUARDS = frozenset({"SS168", "SS170", "SS176"})
-_REFUSED = "SS164"
+SAFEGUARDS = frozenset({"SS168", "SS170", "SS176"})
+#: The finding that an apply would be refused.
+REFUSED = "SS164"
 #: In characters: the first lines are shown in any case, and must leave room.
 _APPROVALS_LENGTH = 4_000
 
@@ -92,28 +100,20 @@ def review(value: Review, extent: Extent = COMMENT) -> str:
     setting = Setting(names, value.web, now, extent.most_names, extent.where)
     refused = any(one.plan.refusals for one in value.environments)
     # The refusals are a list of their own.
-    new = [one for one in value.findings if one in value.new and not (refused and one.code == _REFUSED)]
-    safeguards = [one for one in new if one.code in _SAFEGUARDS]
-    blocks = [lines(_headline(value, found, names, new), "", *_approvals(value))]
+    new = [one for one in value.findings if one in value.new and not (refused and one.code == REFUSED)]
+    safeguards = [one for one in new if one.code in SAFEGUARDS]
+    blocks = [lines(_headline(value, found, new), "", *_approvals(value))]
     blocks += [*_refusals(_all_refusals(value)), *alarm_blocks(found, setting)]
     blocks += _findings(safeguards, "**Changed safeguards**", value.web)
     blocks += [_kept(*_counts(value)), *_load(value), *quiet_blocks(found, setting)]
-    blocks += _other_findings(value, [one for one in new if one.code not in _SAFEGUARDS])
+    blocks += _other_findings(value, [one for one in new if one.code not in SAFEGUARDS])
     return _written(blocks, extent)
 
 
-def _headline(value: Review, found: Sequence[Group], names: Sequence[str], new: Sequence[Finding]) -> str:
-    refusals = [refusal for one in value.environments for refusal in one.plan.refusals]
+def _headline(value: Review, found: Sequence[Group], new: Sequence[Finding]) -> str:
     errors = sum(one.severity == "error" for one in new)
-    safeguards = sum(one.code in _SAFEGUARDS for one in new)
-    said = [_verdict(found, names, refusals), counted(errors, "new error") if errors else ""]
-    said.append(counted(safeguards, "changed safeguard") if safeguards else "")
-    is_complete = bool(value.environments) and all(one.is_complete for one in value.environments)
-    if not found and is_complete:
-        said.append("nothing that runs is changed")
-    elif not is_complete:
-        said.append("not everything is compared")
-    verdict = "; ".join(filter(None, said))
+    safeguards = sum(one.code in SAFEGUARDS for one in new)
+    verdict = verdict_text(value, found, errors, safeguards, "**refused**")
     return f"### Schedules: {verdict} · {code(value.base_text)} → {code(side_text(value.head))}"
 
 

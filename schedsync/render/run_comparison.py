@@ -107,7 +107,7 @@ def _at(at: datetime, value: Difference, side: str, start: datetime) -> str:
 def _messages(value: RunComparison) -> Iterator[str]:
     if value.messages:
         yield "Other messages (at the same or other instants):"
-        rows = [f"  {printable(name)}: {', '.join(fields)}" for name, fields in value.messages.items()]
+        rows = [f"  {at_line_start(printable(name))}: {', '.join(fields)}" for name, fields in value.messages.items()]
         yield from rows[:_SHOWN]
         if len(rows) > _SHOWN:
             yield f"  and {len(rows) - _SHOWN:,} more"
@@ -124,7 +124,7 @@ def _not_compared(value: RunComparison) -> Iterator[str]:
 def _reason(value: NotCompared) -> str:
     place = f"{value.place}: " if value.place else ""
     hint = f" ({value.hint})" if value.hint else ""
-    return printable(f"{place}{value.name}: {value.reason}{hint}")
+    return at_line_start(printable(f"{place}{value.name}: {value.reason}{hint}"))
 
 
 def _assumed(value: RunComparison) -> Iterator[str]:

@@ -1,71 +1,57 @@
-"""The load as a map of characters: a week by the hour, and its worst day by the minute; steady load is left out."""
+"""The load as maps of characters: a week by the hour, and its worst day by the minute; steady load is left out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from schedsync.calendar.load import Load
-from schedsync.calendar.window import MINUTE, MINUTES_A_DAY
-from schedsync.calendar.words import WEEKDAYS, moment
+from schedsync.render import heatmap
+from schedsync.render.heatmap import Picture
 
-_SHADES = "░▒▓█"
-_NONE, _OUTSIDE = "·", " "
-#: The rows of a day by the minute are this wide; a narrower terminal gets two minutes in one character.
-_DAY_WIDTH = 70
+#: A character for none, and one for each shade.
+_CHARACTERS = "·░▒▓█"
+_SHADES = len(_CHARACTERS) - 1
+_OUTSIDE = " "
+#: In columns: what a row has beside its label and its cells.
+_MARGINS = 4
+_HOURS = 24
 
 
 def timeline(load: Load, width: int | None = None) -> Iterator[str]:
-    """Yield the lines of the map; nothing where no minute has a start besides steady load."""
-    most = max(load.besides_steady, default=0)
-    if not most:
-        return
-    steady = f", without the steady {load.steady.a_minute:,}" if load.steady.names else ""
-    yield f"Starts in the worst minute of each hour, UTC{steady}"
-    ticks = (f"{hour:02}".ljust(6) for hour in range(0, 24, 3))
-    yield f"  {'':6}  {''.join(ticks)}".rstrip()
-    for day in range(0, len(load.total), MINUTES_A_DAY):
-        at = load.minute(day)
-        cells = (_cell(load, day + 60 * hour, 60, most) * 2 for hour in range(24))
-        yield f"  {WEEKDAYS[at.weekday()]} {at.day:2}  {''.join(cells)}".rstrip()
-    yield f"  {'':6}  {_legend(most)}"
-    yield ""
-    yield from _worst_day(load, most, 1 if width is None or width >= _DAY_WIDTH else 2)
+    """Yield the lines of both maps for a terminal of some width; nothing where all load is steady."""
+    if any(load.besides_steady):
+        yield from picture_lines(heatmap.week(load), width)
+        yield ""
+        yield from picture_lines(heatmap.worst_day(load), width)
 
 
-def _worst_day(load: Load, most: int, minutes: int) -> Iterator[str]:
-    """Yield the day with the worst minute: a row for each hour, a character for each minute or two."""
-    start = load.besides_steady.index(most) // MINUTES_A_DAY * MINUTES_A_DAY
-    day = moment(load.minute(start), now=load.window.since).rpartition(" ")[0]
-    yield f"Starts in {'each minute' if minutes == 1 else 'the worst of two minutes'} of {day}, UTC"
-    ticks = (f":{minute:02}".ljust(10 // minutes) for minute in range(0, 60, 10))
-    yield f"  {'':6}  {''.join(ticks)}".rstrip()
-    for hour in range(24):
-        first = start + 60 * hour
-        cells = (_cell(load, first + minute, minutes, most) for minute in range(0, 60, minutes))
-        yield f"  {hour:02}:00   {''.join(cells)}".rstrip()
+def picture_lines(picture: Picture, width: int | None = None) -> Iterator[str]:
+    """Yield a picture as lines, and what its shades mean; at a small width its cells are smaller."""
+    label = max((len(label) for label, _ in picture.rows), default=0)
+    columns = len(picture.columns)
+    room = 2 * columns if width is None else width - label - _MARGINS
+    twice = 2 if columns <= _HOURS and 2 * columns <= room else 1
+    merged = 1 if columns <= room else 2
+    step = 3 if columns <= _HOURS else 10
+    ticks = "".join(f"{name:<{step * twice // merged}}" for name in picture.columns[::step])
+    yield f"{picture.title}{' (two in one)' if merged > 1 else ''}"
+    yield f"  {'':>{label}}  {ticks}".rstrip()
+    for name, cells in picture.rows:
+        values = [cell.value for cell in cells]
+        together = [values[first : first + merged] for first in range(0, columns, merged)]
+        shown = "".join(_character(values, picture.most) * twice for values in together)
+        yield f"  {name:>{label}}  {shown}".rstrip()
+    yield from (f"  {'':>{label}}  {line}" for line in _legend(picture))
 
 
-def _cell(load: Load, first: int, minutes: int, most: int) -> str:
-    since = (load.window.since - load.window.start) // MINUTE
-    begin, end = max(first, since), min(first + minutes, len(load.total))
-    if begin >= end:
-        return _OUTSIDE
-    return _shade(max(load.besides_steady[begin:end]), most)
+def _character(values: Sequence[int | None], most: int) -> str:
+    known = [value for value in values if value is not None]
+    return _CHARACTERS[heatmap.shade_of(max(known), most, _SHADES)] if known else _OUTSIDE
 
 
-def _shade(count: int, most: int) -> str:
-    return _SHADES[-(-len(_SHADES) * count // most) - 1] if count else _NONE
-
-
-def _legend(most: int) -> str:
-    """Write the range of each shade; the last ends with the most starts."""
-    size = len(_SHADES)
-    firsts = [number * most // size + 1 for number in range(size + 1)]
-    parts = [_range(shade, first, after - 1) for shade, first, after in zip(_SHADES, firsts, firsts[1:], strict=False)]
-    return "  ".join([f"{_NONE} none", *filter(None, parts), "(blank: not in this week)"])
-
-
-def _range(shade: str, first: int, last: int) -> str:
-    if first > last:
-        return ""
-    return f"{shade} {first:,}" if first == last else f"{shade} {first:,} to {last:,}"
+def _legend(picture: Picture) -> Iterator[str]:
+    shades = heatmap.ranges(picture.most, _SHADES)
+    said = (f"{_CHARACTERS[shade]} {low:,}{f' to {high:,}' if high > low else ''}" for shade, low, high in shades)
+    yield f"{_CHARACTERS[0]} none  {'  '.join(said)} {picture.unit}"
+    if any(cell.value is None for cell in picture.cells):
+        yield "blank: outside of the week"

@@ -8,7 +8,7 @@ from schedsync.render.alarms import ALARMS, alarm_of, headline
 from schedsync.render.code_spans import code
 from schedsync.render.folding import Group
 from schedsync.render.words import COUNTED, counted, stops_of
-from schedsync.review.result import EnvironmentReview
+from schedsync.review.result import EnvironmentReview, Review
 
 #: The headline names at most this many environments, and tells apart what happens in as many groups of them.
 _ENVIRONMENTS_NAMED = 3
@@ -20,6 +20,21 @@ _KINDS = {
     "release": "no longer managed",
     "delete": "deleted",
 }
+
+
+def verdict_text(value: Review, found: Sequence[Group], new_errors: int, safeguards: int, refused: str) -> str:
+    """Return the verdict on a review; ``refused`` is the word for a change that an apply would refuse."""
+    names = [one.environment for one in value.environments if one.environment]
+    phrase = alarms_phrase(found, names) or counts_phrase(found)
+    said = [refused if any(one.plan.refusals for one in value.environments) else "", phrase]
+    said.append(counted(new_errors, "new error") if new_errors else "")
+    said.append(counted(safeguards, "changed safeguard") if safeguards else "")
+    is_complete = bool(value.environments) and all(one.is_complete for one in value.environments)
+    if not found and is_complete:
+        said.append("nothing that runs is changed")
+    elif not is_complete:
+        said.append("not everything is compared")
+    return "; ".join(filter(None, said))
 
 
 def alarms_phrase(found: Sequence[Group], environments: Sequence[str]) -> str:

@@ -89,8 +89,9 @@ class EnvironmentReview:
 class Review:
     """Two revisions compared: ``head`` is None for the work tree; ``new`` are the findings that ``base`` had not.
 
-    ``base_name`` is how the user or CI named the base, None if nobody did. ``approvals`` says who must approve changes
-    of the schedules of an owner. ``web`` is where people can read the files, None if that is not known.
+    ``base_name`` and ``head_name`` are how the user or CI named them, None if nobody did. ``approvals`` says who must
+    approve changes of the schedules of an owner. ``web`` is where people can read the files, None if that is not known.
+    ``repository`` is the name of the repository: its URL without credentials, or its directory.
     """
 
     base: str
@@ -101,6 +102,8 @@ class Review:
     base_name: str | None = None
     approvals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     web: Web | None = None
+    head_name: str | None = None
+    repository: str | None = None
 
     @property
     def base_text(self) -> str:

@@ -16,6 +16,7 @@ from schedsync.files.discover import printable_path
 from schedsync.files.one_file import ReadFile
 from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, combine
+from schedsync.git.origin import name_of
 from schedsync.git.range import range_of
 from schedsync.git.repository import open_repository
 from schedsync.git.web import web_of
@@ -45,6 +46,7 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
             )
         earlier = request.base_directory or request.directory
         before = read_revision(repository, base, request.path, sources, after, progress, earlier)
+        repository_name = name_of(repository, after.config.repository_url)
         web = web_of(repository, before.config.repository_url if before.config_known else None, base, head)
     if not before.there and not after.there:
         raise _nothing_there(before, after)
@@ -67,7 +69,18 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     new = frozenset(named.get(finding, finding) for finding in comparison.new)
     # The base decides who must approve, so that a change cannot remove them.
     approvals = {**after.config.approvals, **(before.config.approvals if before.there else {})}
-    return Review(base, head, tuple(comparison.reviews), tuple(findings), new, compared.base_name, approvals, web)
+    return Review(
+        base,
+        head,
+        tuple(comparison.reviews),
+        tuple(findings),
+        new,
+        compared.base_name,
+        approvals,
+        web,
+        compared.head_name,
+        repository_name,
+    )
 
 
 def _nothing_there(before: Side, after: Side) -> WrongUsage:

@@ -94,6 +94,7 @@ WORST: dict[str, Sequence[str]] = {
     r"No such command '": ("No such command '", "'", "a"),
     r"(?:--?[a-z-]+ (?!-))?": ("-", "--", "--a", "--a -", "--a '", "'"),
     r"[^\s\"',}]+": ("a", " ", "a ", ","),
+    "`([^`]+)`": ["`", "`a", "``", "a`", "a"],
     "-----BEGIN ": ["-----BEGIN ", "-----BEGIN A ", "-----BEGIN PRIVATE "],
     r"\b(?:AKIA": ["AKIA", "AKIAA", "AIza", "AIza-", "ya29.", "GOCSPX-", "-GOCSPX-a"],
     r"\bgh[pousr]": ["ghp_", "-ghp_a", "github_pat_", ".github_pat_a", "glpat-", "glpat-a."],

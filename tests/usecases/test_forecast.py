@@ -208,7 +208,7 @@ def test_pictures_are_whole_and_load_nothing(files_: Project) -> None:
     root = ElementTree.fromstring(svg)
 
     assert root.tag.endswith("svg")
-    assert len(root.findall("{http://www.w3.org/2000/svg}rect")) >= 8 * 24
+    assert len(root.findall(".//{http://www.w3.org/2000/svg}rect")) >= 8 * 24
     assert ("http" in svg.replace("http://www.w3.org/2000/svg", ""), "src=" in html, "<script" in html) == (False,) * 3
 
 
