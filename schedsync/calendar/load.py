@@ -16,6 +16,9 @@ from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval, Timin
 
 #: Stands for the queue of schedules without a queue.
 DEFAULT_QUEUE = "(default)"
+#: Stands for all queues together, where there are more than `MOST_QUEUES`: each costs a number for each minute.
+ALL_QUEUES = "(all queues)"
+MOST_QUEUES = 500
 
 #: Yields a timing's slots after an instant; needed for solar timings, which only Celery can compute.
 Slots = Callable[[Timing, datetime], Iterator[datetime]]
@@ -155,10 +158,11 @@ class _Counts:
 def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load:
     """Count the starts in each minute of a window; schedules of the same shape are computed once."""
     groups: dict[tuple[str, Shape], list[str]] = {}
-    for schedule in schedules:
-        if schedule.spec.enabled:
-            key = (schedule.spec.queue or DEFAULT_QUEUE, shape_of(schedule, window))
-            groups.setdefault(key, []).append(schedule.name)
+    enabled = [schedule for schedule in schedules if schedule.spec.enabled]
+    of_all = ALL_QUEUES if len({schedule.spec.queue for schedule in enabled}) > MOST_QUEUES else None
+    for schedule in enabled:
+        key = (of_all or schedule.spec.queue or DEFAULT_QUEUE, shape_of(schedule, window))
+        groups.setdefault(key, []).append(schedule.name)
     members: dict[Shape, list[str]] = {}
     steady: dict[str, dict[Shape, list[str]]] = {}
     queues = {queue: _Counts(window.minutes) for queue in sorted({queue for queue, _ in groups})}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from schedsync.calendar.load import DEFAULT_QUEUE, Load
+from schedsync.calendar.load import ALL_QUEUES, DEFAULT_QUEUE, Load
 from schedsync.calendar.words import moment
 from schedsync.render.words import counted
 
@@ -18,6 +18,9 @@ _MANY = 10
 def load_lines(before: Load, after: Load, name: Callable[[str], str]) -> Iterator[str]:
     """Yield what changes, nothing if nothing does; ``name`` writes the name of a queue."""
     queues = sorted({*before.queues, *after.queues})
+    if ALL_QUEUES in queues:
+        # One side or both have too many to be told apart.
+        queues = []
     starts = _starts(before.in_all(), after.in_all())
     worst = _worst(before, after, name)
     moved = [
@@ -64,6 +67,6 @@ def _worst(before: Load, after: Load, name: Callable[[str], str]) -> str:
     queue = max(load.queues, key=lambda each: load.queues[each][index])
     at = moment(load.minute(index), now=load.window.since)
     day, clock = at.split(" ")[0], at.split(" ")[-1]
-    where = f"{day} {clock} UTC, queue {_queue(queue, name)}"
+    where = f"{day} {clock} UTC" + ("" if queue == ALL_QUEUES else f", queue {_queue(queue, name)}")
     unknown = " without intervals, whose minutes are not known" if before.unplaced or after.unplaced else ""
     return f"worst minute {before.worst:,} → {after.worst:,} ({where}){unknown}"

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from schedsync.calendar.load import Load, Window
+from schedsync.calendar.load import ALL_QUEUES, Load, load_of
+from schedsync.calendar.stock_beat import slots
+from schedsync.calendar.window import Window
 from schedsync.core.change import Change, Consequence, Delete, Update
+from schedsync.core.location import Location
+from schedsync.core.schedule import Schedule, Spec
+from schedsync.core.timing import crontab
 from schedsync.render.code_spans import code
 from schedsync.render.folding import Group
 from schedsync.render.load_change import load_lines
@@ -79,6 +84,22 @@ def test_the_load_names_the_queues_that_change_most() -> None:
         *(f"- queue `{name}`: 10 → 20 starts a day" for name in "abcde"),
         "- and 2 more queues",
     ]
+
+
+def test_more_queues_than_can_be_kept_apart_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schedsync.calendar.load.MOST_QUEUES", 2)
+    daily = crontab({"minute": "0", "hour": "2"}, "UTC")
+    one, many = (
+        [
+            Schedule(f"s{number}", Spec("t", daily, queue=f"q{number}"), Location("a.yaml", 1, 1))
+            for number in range(count)
+        ]
+        for count in (1, 3)
+    )
+    before, after = (load_of(schedules, Window.of(NOW, minutes=1440), slots) for schedules in (one, many))
+
+    assert list(after.queues) == [ALL_QUEUES]
+    assert list(load_lines(before, after, code)) == ["1 → 3 starts a week, worst minute 1 → 3 (Tue 02:00 UTC)"]
 
 
 def test_the_worst_minute_is_where_the_worse_of_both_is() -> None:
