@@ -143,8 +143,17 @@ def _stopping(change: Change, before: Run | None, now: datetime) -> Iterator[Con
     row = change.row
     if row is None or row.spec is None or not row.spec.enabled:
         return
-    would = f"; its run at {when(before.at, row.spec.timing, now)} will not happen" if before else ""
-    yield Consequence("stops", f"stops{would}", before.at if before else None)
+    at = before.at if before and _is_known(row) else None
+    would = f"; its run at {when(at, row.spec.timing, now)} will not happen" if at else ""
+    yield Consequence("stops", f"stops{would}", at)
+
+
+def _is_known(row: Row | None) -> bool:
+    """Say whether the next run of a row is known: an interval counts from a run or from the row's last save."""
+    spec = row.spec if row is not None else None
+    if row is None or spec is None or not isinstance(spec.timing, Interval):
+        return True
+    return row.last_run_at is not None or row.date_changed is not None or spec.start_at is not None
 
 
 def _frequency(change: Change) -> Iterator[Consequence]:
@@ -172,7 +181,7 @@ def _next(change: Change, before: Run | None, after: Run | None, now: datetime) 
         yield _late(spec, after, now)
     elif before is None:
         yield Consequence("first_run", f"first run {_at(after, spec, now)}", after.at)
-    elif (was := before.at.replace(microsecond=0)) != after.at.replace(microsecond=0):
+    elif _is_known(change.row) and (was := before.at.replace(microsecond=0)) != after.at.replace(microsecond=0):
         message = f"next run moves from {_without_zone(was, after.at, spec, now)} to {when(after.at, spec.timing, now)}"
         yield Consequence("next_run_moves", message, after.at, before.at)
 

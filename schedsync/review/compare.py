@@ -230,7 +230,7 @@ def _as_applied(schedules: Mapping[str, Schedule], now: datetime) -> Observed:
     for number, (name, schedule) in enumerate(schedules.items(), 1):
         spec = schedule.spec
         last_run = None if spec.one_off else last_slots.get(spec.timing)
-        rows[name] = Row(number, name, spec, last_run_at=last_run, date_changed=now)
+        rows[name] = Row(number, name, spec, last_run_at=last_run)
         ledger[name] = Managed(name, "", number, spec_text(spec), schedule.location, schedule.people)
     return Observed(rows=rows, ledger=ledger)
 

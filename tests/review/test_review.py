@@ -85,6 +85,20 @@ def test_it_says_what_follows(changed: Checkout) -> None:
     }
 
 
+def test_an_interval_has_no_run_that_only_a_review_has_counted(checkout: Checkout) -> None:
+    checkout.schedules("  gone: {task: t, every: 1h}\n  slower: {task: t, every: 1h}\n")
+    checkout.commit("before")
+    checkout.branch()
+    checkout.schedules("  slower: {task: t, every: 2h}\n")
+    checkout.commit("after")
+    follows = {
+        one["name"]: [consequence["message"] for consequence in one["consequences"]]
+        for one in checkout.json()["environments"][0]["changes"]
+    }
+
+    assert follows == {"gone": ["stops"], "slower": ["runs 12 times a day instead of 24"]}
+
+
 @pytest.mark.parametrize(
     ("format_", "wanted"),
     [
