@@ -48,7 +48,7 @@ format: $(VENV)/dev.stamp  ## Put the code into its form
 benchmark: $(VENV)/dev.stamp  ## Measure the speeds of docs/benchmarks.md, and write it; ONLY=beat for Beat's part
 	@$(BIN)/python -m tests.benchmarks $(ONLY)
 
-pictures: $(VENV)/dev.stamp  ## Draw the pictures of the documentation from what the commands print today
+pictures: $(VENV)/dev.stamp  ## Draw the pictures of terminals in the documentation from what the commands print today
 	@$(BIN)/python -m tests.pictures
 
 build: $(VENV)/dev.stamp  ## Build the wheel and the source distribution

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from schedsync.calendar.crowds import Crowd, crowds
 from schedsync.calendar.load import Load, Peak, Slots
-from schedsync.core.timing import Timing
+from schedsync.core.timing import Interval, Timing, moment
 
 #: A forecast names this many of the busiest minutes.
 WORST = 5
@@ -32,12 +32,26 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Forecast:
-    """The next runs from an instant on, and the load of a week; ``slots`` yields the slots of solar timings too."""
+    """The next runs from an instant on, and the load of a week; ``slots`` yields the slots of solar timings too.
+
+    ``until`` is when the user lets the runs end, None if only their number is limited.
+    """
 
     start: datetime
     outlooks: Sequence[Outlook]
     load: Load
     slots: Slots
+    until: datetime | None = None
+
+    def is_assumed(self, outlook: Outlook) -> bool:
+        """Say whether an interval is counted from the start of the forecast, because its last run is not known."""
+        return isinstance(outlook.timing, Interval) and outlook.counted_from == self.start
+
+    def rest_text(self, outlook: Outlook) -> str:
+        """Write that a schedule has more runs than the forecast lists until its end; empty if it has not."""
+        if not outlook.more or self.until is None:
+            return ""
+        return f"and more until {moment(self.until, now=self.start)} UTC"
 
     @cached_property
     def worst(self) -> Sequence[Peak]:

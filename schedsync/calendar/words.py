@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from functools import lru_cache
 
 from schedsync.calendar.slots import fields_of, runs_a_day
+from schedsync.core.schedule import Spec
 from schedsync.core.timing import MONTHS as MONTHS
 from schedsync.core.timing import WEEKDAYS as WEEKDAYS
 from schedsync.core.timing import Crontab, Timing, zone_of
@@ -18,6 +19,21 @@ def frequency(timing: Timing) -> str:
     """Write how often a timing runs: a day, a week or a year, the first of them with one run or more."""
     number, unit = _rate(timing)
     return f"{number} {unit}" if number else unit
+
+
+def how_often(spec: Spec) -> str:
+    """Write how often a schedule runs while it is enabled."""
+    return "once" if spec.one_off or spec.timing.kind == "clocked" else frequency(spec.timing)
+
+
+def rates(before: Timing | None, after: Timing) -> str:
+    """Write how often a timing runs, and how often it ran before: ``96 → 288 a day``."""
+    will = frequency(after)
+    was = frequency(before) if before is not None else will
+    if was == will:
+        return will
+    (old, _, old_unit), (_, _, unit) = was.partition(" "), will.partition(" ")
+    return f"{old if unit == old_unit else was} → {will}"
 
 
 def times(timing: Timing, instead_of: Timing | None = None) -> str:

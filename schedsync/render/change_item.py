@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone, tzinfo
+from datetime import datetime
 
-from schedsync.calendar.words import moment
+from schedsync.calendar.words import moment, zone_name
 from schedsync.core.change import FieldChange
-from schedsync.core.location import Location
+from schedsync.core.names import and_more
 from schedsync.core.origin import Web
-from schedsync.core.schedule import Spec
 from schedsync.core.timing import Crontab, Interval, zone_of
+from schedsync.render.cells import next_runs, owners, places, run_alike, specs, timings
 from schedsync.render.code_spans import code, sentence
 from schedsync.render.effects import Effect
 from schedsync.render.folding import Group
 from schedsync.render.links import code_link, place_link
 from schedsync.render.verdict import environments_phrase
-from schedsync.render.words import DONE, printable, timing_words
+from schedsync.render.words import DONE, printable
 
 #: Consequences whose message holds text from outside.
 _QUOTED = frozenset({"pause_ends", "taken_over"})
@@ -93,22 +93,17 @@ def _told(group: Group, *, has_runs: bool) -> Iterator[Effect]:
 
 
 def _places(group: Group, web: Web | None) -> str:
-    is_gone = group.first.kind == "delete" and not group.first.announced
-    places: list[Location] = list(dict.fromkeys(each.location for each in group.members if each.location))
-    # Schedules of one definition are all at one line.
-    lines = {(place.path, place.line): place for place in places}
-    shown = [place_link(place, web, at_base=is_gone) for place in list(lines.values())[:_PLACES_SHOWN]]
-    more = [f"{len(lines) - _PLACES_SHOWN:,} more places"] if len(lines) > _PLACES_SHOWN else []
-    return ", ".join([*shown, *more])
+    found = places(group.all_changes)
+    shown = [place_link(place.location, web, at_base=place.is_gone) for place in found[:_PLACES_SHOWN]]
+    return ", ".join(shown) + and_more(len(found), _PLACES_SHOWN)
 
 
 def _owner(group: Group) -> str:
-    owners = sorted({change.people.owner or "" for change in group.members})
-    if owners == [""]:
+    found = owners(group.all_changes)
+    if not found:
         return ""
-    names = [code(owner) if owner else "none" for owner in owners[:_OWNERS_SHOWN]]
-    more = [f"and {len(owners) - _OWNERS_SHOWN:,} more"] if len(owners) > _OWNERS_SHOWN else []
-    return f"owner{'s' if len(owners) > 1 else ''} {', '.join([*names, *more])}"
+    names = ", ".join(code(owner) if owner else "none" for owner in found[:_OWNERS_SHOWN])
+    return f"owner{'s' if len(found) > 1 else ''} {names}{and_more(len(found), _OWNERS_SHOWN)}"
 
 
 def _disabled(group: Group) -> Iterator[str]:
@@ -143,47 +138,34 @@ def _in_words(group: Group, field: FieldChange) -> tuple[str, str]:
     """Return a crontab before and after in words; empty for other values, and where each member has one of its own."""
     if field.field != "timing" or any(group.detail(change) for change in group.members):
         return "", ""
-    change = group.first
-    before, after = _spec_words(change.row.spec if change.row else None), _spec_words(change.after)
-    return before, after
-
-
-def _spec_words(spec: Spec | None) -> str:
-    if spec is None or not isinstance(spec.timing, Crontab):
-        return ""
-    return sentence(timing_words(spec.timing), quoted=False)
+    known = [spec for spec in specs(group.first) if spec is not None]
+    if not all(isinstance(spec.timing, Crontab) for spec in known):
+        return "", ""
+    before, after = timings(field.before, field.after) or (None, None)
+    return sentence(before, quoted=False) if before else "", sentence(after, quoted=False) if after else ""
 
 
 def _runs(group: Group, setting: Setting) -> list[str]:
     """Return the next runs before and after, where the timing moves; nothing if they are not the same for all."""
-    change = group.first
+    change, (old, new) = group.first, specs(group.first)
     moves = any(field.field == "timing" for field in change.fields)
-    if setting.now is None or not moves or change.row is None or change.row.spec is None or change.after is None:
+    if setting.now is None or not moves or old is None or new is None or not run_alike(group.all_changes):
         return []
     is_single = len(group.members) == 1
-    specs = (change.row.spec, change.after)
-    if not is_single and any(group.detail(each) for each in group.members):
-        return []
-    if any(isinstance(spec.timing, Interval) for spec in specs) and (not is_single or not change.row.last_run_at):
+    if any(isinstance(spec.timing, Interval) for spec in (old, new)) and not (
+        is_single and change.row and change.row.last_run_at
+    ):
         # Nobody knows when an interval runs next that counts from a run which is not known.
         return []
-    # Loaded here: it computes by Celery, which takes half a second.
-    from schedsync.planning.consequences import runs_around
-
-    runs = runs_around(change, setting.now)
+    runs = next_runs(change, setting.now)
     if not all(runs):
         return []
-    zones = [_zone(spec) for spec in specs]
     before, after = (
-        ", ".join(moment(run, zone, setting.now) for run in each) for each, (zone, _) in zip(runs, zones, strict=True)
+        ", ".join(moment(run, zone_of(spec.timing), setting.now) for run in each)
+        for each, spec in zip(runs, (old, new), strict=True)
     )
-    names = [sentence(name, quoted=False) for _, name in zones]
+    zones = [zone_name(spec.timing) for spec in (old, new)]
+    names = [sentence(name, quoted=False) for name in zones]
     if zones[0] == zones[1]:
         return [f"next runs {before} → {after} ({names[1]})"]
     return [f"next runs {before} ({names[0]}) → {after} ({names[1]})"]
-
-
-def _zone(spec: Spec) -> tuple[tzinfo, str]:
-    if isinstance(spec.timing, Crontab):
-        return zone_of(spec.timing), str(spec.timing.timezone)
-    return timezone.utc, "UTC"

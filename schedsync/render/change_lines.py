@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from schedsync.calendar.words import moment, zone_name
+from schedsync.calendar.words import moment, rates, zone_name
 from schedsync.core.change import Change, Consequence
 from schedsync.core.finding import Finding
-from schedsync.core.location import Location
-from schedsync.core.names import and_more
+from schedsync.core.names import first_names
 from schedsync.core.observed import Managed
 from schedsync.core.origin import recorded_text
 from schedsync.core.schedule import NOBODY
 from schedsync.core.timing import zone_of
-from schedsync.render.change_rows import OF_DELETED, Row, consequence_row, field_rows, is_disabling, rates, timing_text
+from schedsync.render.cells import line_of
+from schedsync.render.change_rows import OF_DELETED, Row, consequence_row, field_rows, is_disabling, timing_text
 from schedsync.render.effects import Effect
 from schedsync.render.folding import Group
 from schedsync.render.paint import Paint, plain
@@ -138,8 +138,7 @@ def _place(group: Group, view: View) -> list[str]:
     known = list(dict.fromkeys(places))
     if not known:
         return []
-    text = ", ".join(known[:_PLACES_SHOWN]) + and_more(len(known), _PLACES_SHOWN)
-    return [view.paint(printable(f" {text}"), "dim")]
+    return [view.paint(printable(f" {first_names(known, _PLACES_SHOWN)}"), "dim")]
 
 
 def _place_of(change: Change, view: View) -> str:
@@ -151,11 +150,6 @@ def _place_of(change: Change, view: View) -> str:
     was = f"was {line_of(entry.location)}{at}" if entry.location else ""
     named = f"`removed` {line_of(change.location)}" if change.announced else ""
     return ", ".join(filter(None, [was, named]))
-
-
-def line_of(place: Location | None) -> str:
-    """Write a place without its column; empty where it is not known."""
-    return f"{place.path}:{place.line}" if place else ""
 
 
 def _names(group: Group, *, verbose: bool) -> Iterator[str]:

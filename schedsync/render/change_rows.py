@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from schedsync.calendar.words import frequency, in_utc, moment, zone_name
+from schedsync.calendar.words import in_utc, moment, rates, zone_name
 from schedsync.core.change import Change, Consequence, FieldChange
-from schedsync.core.timing import Timing, timing_from, zone_of
+from schedsync.core.timing import Timing, zone_of
+from schedsync.render.cells import timings
 from schedsync.render.folding import Group
 from schedsync.render.paint import Paint
-from schedsync.render.timing_words import timing_words
 from schedsync.render.words import printable, value_text
 
 #: Consequences that are written as a row, if they are the same for all members.
@@ -64,10 +64,10 @@ def timing_text(group: Group, paint: Paint) -> str:
 def _moved_timing(group: Group, field: FieldChange, paint: Paint) -> str:
     if _differs_by_member(group):
         return " → ".join(group.moved(field))
-    before, after = _words(field.before), _words(field.after)
-    zone = _zone(field.after)
-    if zone == _zone(field.before):
-        before = before.removesuffix(f" {zone}")
+    words = timings(field.before, field.after)
+    if words is None:
+        return " → ".join(group.moved(field))
+    before, after = words
     crons = [cron for written in (0, 1) if (cron := _crontab(group.first, field, written))]
     return f"{before} → {after}" + (f"   {paint('(' + ' → '.join(crons) + ')', 'dim')}" if crons else "")
 
@@ -78,19 +78,8 @@ def _differs_by_member(group: Group) -> bool:
 
 
 def _words(form: Any) -> str:
-    timing = _timing(form)
-    return printable(timing_words(timing)) if timing is not None else value_text("timing", form)
-
-
-def _timing(form: Any) -> Timing | None:
-    try:
-        return timing_from(form)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _zone(form: Any) -> str:
-    return str(form.get("timezone", "UTC")) if isinstance(form, dict) else ""
+    _, words = timings(None, form) or (None, None)
+    return words or value_text("timing", form)
 
 
 def _crontab(change: Change, field: FieldChange, written: int) -> str:
@@ -124,13 +113,3 @@ def _moved_run(was: datetime, will: datetime, timing: Timing, now: datetime, pai
         return f"{text} UTC"
     utc = paint(f"({in_utc(was, timing, now)} → {in_utc(will, timing, now)} UTC)", "dim")
     return f"{text}{'' if is_said else f' {name}'}   {utc}"
-
-
-def rates(before: Timing | None, after: Timing) -> str:
-    """Write how often a timing runs, and how often it ran before: ``96 → 288 a day``."""
-    will = frequency(after)
-    was = frequency(before) if before is not None else will
-    if was == will:
-        return will
-    (old, _, old_unit), (_, _, unit) = was.partition(" "), will.partition(" ")
-    return f"{old if unit == old_unit else was} → {will}"

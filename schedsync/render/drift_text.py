@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from schedsync.core.names import first_names
 from schedsync.planning.plan import Plan
-from schedsync.render.change_lines import SIGNS, in_lines, line_of
+from schedsync.render.cells import places_text
+from schedsync.render.change_lines import SIGNS, in_lines
 from schedsync.render.folding import Group, groups
 from schedsync.render.paint import Paint, plain
 from schedsync.render.plan_sections import states
@@ -34,8 +34,8 @@ def drift(value: Plan, paint: Paint = plain) -> str:
 
 def _lines(group: Group, value: Plan, paint: Paint) -> Iterator[str]:
     change = group.first
-    places = list(dict.fromkeys(line_of(member.location) for member in group.members if member.location))
-    place = paint(printable(f"   {first_names(places, _PLACES)}"), "dim") if places else ""
+    places = places_text(group.members, _PLACES)
+    place = paint(f"   {places}", "dim") if places else ""
     sign, done = ("-", "the row was deleted") if change.row is None else (SIGNS[change.kind], "edited")
     yield f"{paint(sign, 'yellow')} {printable(group.title)}  {done} {edit_text(change.by, value.now)}{place}"
     if len(group.members) > 1:

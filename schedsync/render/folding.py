@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from schedsync.core.change import Change, FieldChange, Rename
-from schedsync.core.names import first_names
 from schedsync.core.placeholders import put_back, unquoted
 from schedsync.core.schedule import Template, canonical_json
 from schedsync.core.secrets import changed_secrets, masked
 from schedsync.planning.plan import Plan
 from schedsync.render.alarms import ALARMING
+from schedsync.render.cells import owners_text, places_text
 from schedsync.render.effects import Effect, effects_of
-from schedsync.render.words import ARGUMENTS, moved_text, people_text, printable, value_text
+from schedsync.render.words import ARGUMENTS, LONGEST, moved_text, people_text, printable, value_text
 
 #: Fewer equal changes are shown one by one.
 FOLD_FROM = 4
@@ -44,6 +44,11 @@ class Group:
     def first(self) -> Change:
         """The change that stands for all."""
         return self.changes[0][1]
+
+    @property
+    def all_changes(self) -> tuple[Change, ...]:
+        """The changes of all environments."""
+        return tuple(change for _, change in self.changes)
 
     @cached_property
     def members(self) -> tuple[Change, ...]:
@@ -91,16 +96,14 @@ class Group:
     @property
     def places(self) -> str:
         """Where the members are defined: the first places, and how many more."""
-        places = list(dict.fromkeys(str(change.location) for change in self.members if change.location))
-        return first_names(places, _PLACES_SHOWN)
+        return places_text(self.all_changes, _PLACES_SHOWN)
 
     @property
     def people(self) -> str:
         """Whom to ask: of several members what is the same for all, or their owners."""
-        if len({change.people for change in self.members}) == 1:
+        if len({change.people for change in self.all_changes}) == 1:
             return people_text(self.first)
-        owners = sorted({change.people.owner or "none" for change in self.members})
-        return printable(f"owners {first_names(owners, _OWNERS_SHOWN)}")
+        return f"owners {owners_text(self.all_changes, _OWNERS_SHOWN) or 'none'}"
 
     @property
     def fields(self) -> tuple[FieldChange, ...]:
@@ -112,15 +115,15 @@ class Group:
             if field.field != "name" and (change.after is not None or field.field in _OF_DELETED)
         )
 
-    def moved(self, field: FieldChange) -> tuple[str, str]:
-        """Write a field's value before and after, as it is for all members."""
+    def moved(self, field: FieldChange, longest: int = LONGEST) -> tuple[str, str]:
+        """Write a field's value before and after, as it is for all members; a value longer than ``longest`` is cut."""
         if len(self.members) == 1:
-            return moved_text(field)
+            return moved_text(field, longest)
         template = self.first.template
         if field.field in _FILLED and template is not None and _is_put_back(field, template):
-            before, after = moved_text(_with_placeholders(field, template))
+            before, after = moved_text(_with_placeholders(field, template), longest)
             return unquoted(before), unquoted(after)
-        before, after = moved_text(field)
+        before, after = moved_text(field, longest)
         was, will = _hashed(self.first, field)
         return was or before, will or after
 

@@ -8,8 +8,9 @@ from schedsync.calendar.forecast import Forecast, Outlook
 from schedsync.calendar.words import moment
 from schedsync.core.origin import Binding
 from schedsync.render import heatmap, heatmap_svg, page_load
+from schedsync.render.cells import runs_text
 from schedsync.render.html import made_at, rendered
-from schedsync.render.table_rows import runs_text
+from schedsync.render.load_text import unplaced_text
 from schedsync.render.timing_words import timing_words
 from schedsync.render.words import printable
 
@@ -19,7 +20,8 @@ _RUNS = 5
 
 def svg(value: Forecast) -> str:
     """Write the load picture of the week as SVG."""
-    return heatmap_svg.alone(heatmap.week(value.load), heatmap.steady_text(value.load)) + "\n"
+    notes = (printable(heatmap.steady_text(value.load)), unplaced_text(value.load))
+    return heatmap_svg.alone(heatmap.week(value.load), *filter(None, notes)) + "\n"
 
 
 def html(value: Forecast, set_: str = "", binding: Binding | None = None, now: datetime | None = None) -> str:
@@ -30,7 +32,7 @@ def html(value: Forecast, set_: str = "", binding: Binding | None = None, now: d
         subject=printable(set_),
         start=moment(value.start),
         load=page_load.of_a_week(value.load),
-        outlooks=[_row(one, value.start) for one in value.outlooks],
+        outlooks=[_row(one, value) for one in value.outlooks],
     )
 
 
@@ -46,21 +48,23 @@ def _facts(value: Forecast, set_: str, binding: Binding, now: datetime | None) -
     return [(label, text) for label, text in said if text]
 
 
-def _row(one: Outlook, start: datetime) -> dict[str, str]:
+def _row(one: Outlook, value: Forecast) -> dict[str, str]:
     """Return the cells of a schedule; ``more`` are the runs that its row has no room for."""
+    is_known = bool(one.runs) and not value.is_assumed(one)
+    later = runs_text(one.runs[_RUNS:], one.timing, value.start) if is_known and len(one.runs) > _RUNS else ""
     return {
         "name": one.name,
         "timing": timing_words(one.timing),
         "often": one.frequency,
-        "runs": _first_runs(one, start),
-        "more": runs_text(one.runs[_RUNS:], one.timing, start) if len(one.runs) > _RUNS else "",
+        "runs": _first_runs(one, value),
+        "more": " ".join(filter(None, [later, value.rest_text(one) if is_known else ""])),
     }
 
 
-def _first_runs(one: Outlook, start: datetime) -> str:
+def _first_runs(one: Outlook, value: Forecast) -> str:
     if not one.runs:
         return "no run"
-    if one.counted_from == start:
+    if value.is_assumed(one):
         # The instants would be those of our own counting.
         return "from its last run"
-    return runs_text(one.runs[:_RUNS], one.timing, start)
+    return runs_text(one.runs[:_RUNS], one.timing, value.start)

@@ -8,7 +8,8 @@ from datetime import datetime, timezone, tzinfo
 
 from schedsync.calendar.forecast import Forecast, Outlook
 from schedsync.calendar.words import moment
-from schedsync.core.timing import Crontab, Interval, zone_of
+from schedsync.core.timing import Crontab, zone_of
+from schedsync.render.cells import SEPARATOR, instants
 from schedsync.render.columns import aligned, at_line_start, full_width
 from schedsync.render.load_text import crowd_text, load_sentence, queue_lines, unplaced_text
 from schedsync.render.paint import Paint, plain
@@ -59,7 +60,7 @@ def _each_run(outlook: Outlook, value: Forecast, view: View, paint: Paint) -> It
     yield f"{paint(_name(outlook), 'bold')}  {timing_words(outlook.timing)}, {printable(outlook.frequency)}"
     if outlook.counted_from is not None and outlook.runs:
         counted_from = f"{moment(outlook.counted_from, now=view.now)} UTC"
-        unknown = ", because its last run is not known (--against)" if _is_assumed(outlook, value) else ""
+        unknown = ", because its last run is not known (--against)" if value.is_assumed(outlook) else ""
         yield f"  counted from {counted_from}{unknown}"
     if not outlook.runs:
         yield "  no run"
@@ -68,11 +69,8 @@ def _each_run(outlook: Outlook, value: Forecast, view: View, paint: Paint) -> It
     zones: Sequence[tzinfo] = [timezone.utc] if str(zone) == "UTC" else [zone, timezone.utc]
     rows = [[str(each) for each in zones], *([moment(run, each, view.now) for each in zones] for run in outlook.runs)]
     yield from (f"  {line}" for line in aligned(rows))
-
-
-def _is_assumed(outlook: Outlook, value: Forecast) -> bool:
-    """Say whether an interval is counted from the start of the forecast, as its last run is not known."""
-    return isinstance(outlook.timing, Interval) and outlook.counted_from == value.start
+    if rest := value.rest_text(outlook):
+        yield f"  {rest}"
 
 
 def _common_zone(outlooks: Sequence[Outlook]) -> tzinfo | None:
@@ -108,24 +106,12 @@ def _row(outlook: Outlook, value: Forecast, zone: tzinfo | None, now: datetime |
     # The column of the runs has the zone.
     words = timing_words(replace(timing, timezone="UTC") if isinstance(timing, Crontab) else timing)
     frequency, _, reason = outlook.frequency.partition(": ")
-    if _is_assumed(outlook, value) and outlook.runs:
+    if value.is_assumed(outlook) and outlook.runs:
         return [_name(outlook), words, frequency, "from its last run"]
     own = zone or zone_of(timing)
-    runs = _runs(outlook.runs[:NEXT], own, now) or f"no run{reason and f': {printable(reason)}'}"
+    next_runs = SEPARATOR.join(instants(outlook.runs[:NEXT], own, now, with_dates=True))
+    runs = next_runs or f"no run{reason and f': {printable(reason)}'}"
     return [_name(outlook), words, frequency, runs if zone or not outlook.runs else f"{runs} {own}"]
-
-
-def _runs(runs: Sequence[datetime], zone: tzinfo, now: datetime | None) -> str:
-    """Write instants, the day of each only where it is another; empty where there are none."""
-    if not runs:
-        return ""
-    shown = [moment(run, zone, now) for run in runs]
-    days = [run.astimezone(zone).date() for run in runs]
-    later = (
-        text.rpartition(" ")[2] if day == before else text
-        for text, day, before in zip(shown[1:], days[1:], days, strict=False)
-    )
-    return " · ".join([shown[0], *later])
 
 
 def _load(value: Forecast, view: View, paint: Paint) -> Iterator[str]:

@@ -194,6 +194,11 @@ def _changed_hour(before: Load, after: Load, first: int) -> Cell:
 
 
 def differs(before: Load, after: Load) -> bool:
+    """Say whether the load differs: of any minute, of any queue, what starts in every minute or at an unknown one."""
+    return maps_differ(before, after) or before.queues != after.queues or before.unplaced != after.unplaced
+
+
+def maps_differ(before: Load, after: Load) -> bool:
     """Say whether the load of any minute differs, or what starts in every minute."""
     return before.total != after.total or before.steady != after.steady
 

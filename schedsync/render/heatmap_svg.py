@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from schedsync.render.heatmap import Cell, Picture, Range, Scale
@@ -59,19 +60,26 @@ def within_a_page(picture: Picture, scale: Scale | None = None) -> str:
     return _svg(picture, [], _cells(picture, scale or Scale.of(picture)), width, height)
 
 
-def alone(picture: Picture, note: str = "") -> str:
-    """Write a picture as a file: with its title, a ground, and a legend; ``note`` is one more line of words."""
+def alone(picture: Picture, *notes: str) -> str:
+    """Write a picture as a file: with its title, a ground, and a legend; ``notes`` are words below the title."""
     scale = Scale.of(picture)
     width, height = _size(picture)
-    legend, below = _legend(scale.legend(picture), picture.unit, width, height + 2 * _LINE)
+    lines = [line for note in notes for line in _in_lines(note, width)]
+    above = _LINE * (2 if len(lines) <= 1 else 1 + len(lines))
+    legend, below = _legend(scale.legend(picture), picture.unit, width, height + above)
     head = [
         f"<style>{_alone_style()}</style>",
         '<rect class="ground" width="100%" height="100%"/>',
         f'<text class="title" x="10" y="20">{escape(picture.title)}</text>',
-        *([f'<text x="10" y="38">{escape(note)}</text>'] if note else []),
-        f'<g transform="translate(0 {2 * _LINE})">',
+        *(f'<text x="10" y="{38 + number * _LINE}">{escape(line)}</text>' for number, line in enumerate(lines)),
+        f'<g transform="translate(0 {above})">',
     ]
-    return _svg(picture, head, [*_cells(picture, scale), "</g>", *legend], width, below)
+    return _svg(picture, head, [*_cells(picture, scale), "</g>", *legend], width, below, notes)
+
+
+def _in_lines(note: str, width: int) -> list[str]:
+    """Break a note into lines that a picture has room for, as far as its words let it."""
+    return textwrap.wrap(note, int((width - 20) / _LETTER), break_on_hyphens=False)
 
 
 def _alone_style() -> str:
@@ -91,8 +99,8 @@ def _width(picture: Picture) -> int:
     return _WIDE if len(picture.columns) <= _HOURS else _NARROW
 
 
-def _svg(picture: Picture, head: list[str], body: list[str], width: int, height: int) -> str:
-    says = f"{picture.title}. {_spoken(picture)}"
+def _svg(picture: Picture, head: list[str], body: list[str], width: int, height: int, notes: Sequence[str] = ()) -> str:
+    says = ". ".join([picture.title, _spoken(picture), *notes])
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="heat" viewBox="0 0 {width} {height}" '

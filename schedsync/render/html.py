@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from schedsync import __version__
+from schedsync.calendar.load import Load
 from schedsync.calendar.words import moment
 from schedsync.core.finding import Finding
 from schedsync.core.names import first_names
@@ -28,7 +29,7 @@ from schedsync.render.words import (
     review_summary_text,
     side_text,
 )
-from schedsync.review.result import Review
+from schedsync.review.result import EnvironmentReview, Review
 
 #: A table has at most this many rows; further changes are lines of a list. A browser needs long for many rows.
 _ROWS = 500
@@ -107,18 +108,7 @@ def review(value: Review) -> str:
         facts=_facts(value, now),
         base=value.base_text,
         head=_head_text(value),
-        sections=[
-            {
-                "environments": environments_text([one.environment for one in same]),
-                "summary": review_summary_text(same[0]),
-                "refusals": same[0].plan.refusals,
-                "load_change": [
-                    line.removeprefix("- ") for line in load_lines(same[0].before, same[0].after, _as_code)
-                ],
-                "load": page_load.before_and_after(same[0].before, same[0].after),
-            }
-            for same in value.groups()
-        ],
+        sections=_sections(value),
         alarms=_alarms(groups, now),
         quiet=rows(quiet[:_ROWS], now),
         rest=quiet[_ROWS:],
@@ -126,6 +116,32 @@ def review(value: Review) -> str:
         is_complete=all(one.is_complete for one in value.environments),
         **_findings(value),
     )
+
+
+def _sections(value: Review) -> list[dict[str, Any]]:
+    """Return what the page says of each environment; those of which it says the same are one section."""
+    shown: list[tuple[dict[str, Any], list[str | None]]] = []
+    loads: list[tuple[Load, Load, dict[str, Any]]] = []
+    for each in value.environments:
+        known = (said for before, after, said in loads if before == each.before and after == each.after)
+        if (load := next(known, None)) is None:
+            load = _load(each)
+            loads.append((each.before, each.after, load))
+        section = {"summary": review_summary_text(each), "refusals": each.plan.refusals, **load}
+        names = next((names for other, names in shown if other == section), None)
+        if names is None:
+            shown.append((section, [each.environment]))
+        else:
+            names.append(each.environment)
+    return [section | {"environments": environments_text(names)} for section, names in shown]
+
+
+def _load(each: EnvironmentReview) -> dict[str, Any]:
+    lines = load_lines(each.before, each.after, _as_code)
+    return {
+        "load_change": [line.removeprefix("- ") for line in lines],
+        "load": page_load.before_and_after(each.before, each.after),
+    }
 
 
 def _as_code(text: str) -> str:

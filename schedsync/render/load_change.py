@@ -26,8 +26,9 @@ def load_lines(before: Load, after: Load, name: Callable[[str], str]) -> Iterato
     moved = [
         (queue, was, will) for queue in queues if (was := _of_queue(before, queue)) != (will := _of_queue(after, queue))
     ]
-    if starts or worst or moved:
-        yield ", ".join(filter(None, [starts, worst])) or "as many starts as before, in other queues"
+    steady = _steady(before, after)
+    if starts or worst or steady or moved:
+        yield ", ".join(filter(None, [starts, worst, steady])) or "as many starts as before, in other queues"
     if len(queues) > 1:
         moved.sort(key=lambda each: -abs(each[2] - each[1]))
         for queue, was, will in moved[:_QUEUES_SHOWN]:
@@ -58,15 +59,23 @@ def _starts(was: int, will: int) -> str:
 def _worst(before: Load, after: Load, name: Callable[[str], str]) -> str:
     """Write the worst minute before and after, and when the worse of both is; nothing if that is as bad as before.
 
-    An interval that has never run is in no minute, so that its next run is not known either.
+    It leaves out what starts in every minute, as the maps do. An interval that has never run is in no minute, so that
+    its next run is not known either.
     """
-    if before.worst == after.worst:
+    was, will = (max(load.besides_steady, default=0) for load in (before, after))
+    if was == will:
         return ""
-    load = max(before, after, key=lambda each: each.worst)
-    index = max(range(len(load.total)), key=load.total.__getitem__)
-    queue = max(load.queues, key=lambda each: load.queues[each][index])
+    load = before if was > will else after
+    index = max(range(len(load.total)), key=load.besides_steady.__getitem__)
+    queue = max(load.queues, key=lambda each: load.besides_steady_of(each)[index])
     at = moment(load.minute(index), now=load.window.since)
     day, clock = at.split(" ")[0], at.split(" ")[-1]
     where = f"{day} {clock} UTC" + ("" if queue == ALL_QUEUES else f", queue {_queue(queue, name)}")
     unknown = " without intervals, whose minutes are not known" if before.unplaced or after.unplaced else ""
-    return f"worst minute {before.worst:,} → {after.worst:,} ({where}){unknown}"
+    return f"worst minute {was:,} → {will:,} ({where}){unknown}"
+
+
+def _steady(before: Load, after: Load) -> str:
+    """Write what starts in every minute before and after; nothing if that is as much as before."""
+    was, will = before.steady.a_minute, after.steady.a_minute
+    return "" if was == will else f"{was:,} → {will:,} a minute, steadily"

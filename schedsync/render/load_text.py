@@ -52,8 +52,12 @@ def unplaced_text(load: Load) -> str:
     names = sorted(name for each in load.unplaced.values() for name in each.names)
     if not names:
         return ""
-    a_day = sum(each.a_day for each in load.unplaced.values())
-    return f"{counted(a_day, 'start')} a day in minutes that only the last runs tell (`--against`): {_names(names)}"
+    return f"{unplaced_rate(load)} in minutes that only the last runs tell (`--against`): {_names(names)}"
+
+
+def unplaced_rate(load: Load) -> str:
+    """Write how often schedules start in minutes that nobody knows, by the rounding of all starts."""
+    return _rate(load, sum(each.in_all for each in load.unplaced.values()))
 
 
 def queue_lines(load: Load) -> Iterator[str]:

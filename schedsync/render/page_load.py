@@ -11,8 +11,8 @@ from schedsync.calendar.load import Load
 from schedsync.core.names import first_names
 from schedsync.render import heatmap, heatmap_svg
 from schedsync.render.heatmap import Picture, Range, Scale
-from schedsync.render.load_text import crowd_text, load_sentence
-from schedsync.render.words import counted, printable
+from schedsync.render.load_text import crowd_text, load_sentence, unplaced_rate
+from schedsync.render.words import printable
 
 _NAMED = 5
 
@@ -41,10 +41,13 @@ def before_and_after(before: Load, after: Load) -> LoadSection:
     if not heatmap.differs(before, after):
         same = ["The load of the week stays as it is.", *_sentences(after)]
         return LoadSection(same, [], _worst(after), _crowds(after))
-    change, was, will = heatmap.difference(before, after), heatmap.week(before), heatmap.week(after)
     old, new = _unseen(before), _unseen(after)
     said = [f"Before: {text}" for text in old if text not in new]
     said += [text if text in old else f"After: {text}" for text in new]
+    if not heatmap.maps_differ(before, after):
+        said = ["The maps stay as they are: each known minute has as many starts as before.", *said]
+        return LoadSection(said, [], _worst(after), _crowds(after))
+    change, was, will = heatmap.difference(before, after), heatmap.week(before), heatmap.week(after)
     return LoadSection(
         said,
         [
@@ -88,12 +91,12 @@ def _worst(load: Load) -> Maps | None:
 
 def _sentences(load: Load) -> list[str]:
     """Write a load in words."""
-    return [f"{load_sentence(load)}.", *filter(None, [_unplaced(load)])]
+    return [f"{load_sentence(load)}.", *filter(None, [_unplaced(load, "Of these,", "are in no map")])]
 
 
 def _unseen(load: Load) -> list[str]:
     """Write what no map shows."""
-    return [text for text in (_steady(load), _unplaced(load)) if text]
+    return [text for text in (_steady(load), _unplaced(load, "The maps leave out")) if text]
 
 
 def _steady(load: Load) -> str:
@@ -101,10 +104,10 @@ def _steady(load: Load) -> str:
     return f"The maps leave out {text.removeprefix('and ')}." if text else ""
 
 
-def _unplaced(load: Load) -> str:
+def _unplaced(load: Load, begin: str, end: str = "") -> str:
+    """Write which starts are in minutes that nobody knows, as a sentence with this begin and end; empty if none are."""
     names = sorted(name for each in load.unplaced.values() for name in each.names)
     if not names:
         return ""
-    a_day = counted(sum(each.a_day for each in load.unplaced.values()), "start")
-    said = printable(first_names(names, _NAMED))
-    return f"And {a_day} a day of {said}, in minutes that only their last runs decide: they are in no map."
+    what = f"{unplaced_rate(load)} of {printable(first_names(names, _NAMED))}"
+    return f"{begin} {what}{end and f' {end}'}: only the last runs decide their minutes."

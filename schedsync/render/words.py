@@ -37,7 +37,8 @@ DONE = {
     "adopt": "adopted",
     "release": "no longer managed",
 }
-_LONGEST = 200
+#: In characters. A longer value is cut.
+LONGEST = 200
 #: How much of a long value is shown before the first difference.
 _CONTEXT = 40
 #: Commands that the runners of GitHub and Azure find anywhere in a line.
@@ -93,22 +94,22 @@ def _full_text(field: str, value: Any) -> str:
     return printable(text)
 
 
-def _cut(text: str, start: int = 0) -> str:
+def _cut(text: str, start: int = 0, longest: int = LONGEST) -> str:
     """Return a text from a place on, short enough for one line; it says how much of its end is missing."""
-    end = start + _LONGEST
+    end = start + longest
     more = f"… ({len(text) - end:,} more characters)" if len(text) > end else ""
     return f"{'…' if start else ''}{text[start:end]}{more}"
 
 
-def moved_text(change: FieldChange) -> tuple[str, str]:
+def moved_text(change: FieldChange, longest: int = LONGEST) -> tuple[str, str]:
     """Write a field's values before and after; of a secret only that it changed, of long values where they differ."""
     before, after = _full_text(change.field, change.before), _full_text(change.field, change.after)
     if change.field in ARGUMENTS and change.after is not None:
         after = printable(json.dumps(changed_secrets(change.before, change.after), ensure_ascii=False))
-    if max(len(before), len(after)) <= _LONGEST or change.before is None or change.after is None:
-        return _cut(before), _cut(after)
+    if max(len(before), len(after)) <= longest or change.before is None or change.after is None:
+        return _cut(before, 0, longest), _cut(after, 0, longest)
     start = max(0, _common_length(before, after) - _CONTEXT)
-    return _cut(before, start), _cut(after, start)
+    return _cut(before, start, longest), _cut(after, start, longest)
 
 
 def _common_length(before: str, after: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from schedsync.calendar.load import Load
 from schedsync.core.adoption import Adoption
-from schedsync.core.change import Change, Rename
+from schedsync.core.change import Rename
 from schedsync.core.finding import Finding, has_errors
 from schedsync.core.origin import Web
 from schedsync.core.refusal import Limits
@@ -68,22 +68,6 @@ class EnvironmentReview:
         """How many definitions and schedules were not compared; of a file that hides how many, one."""
         return self.not_compared + sum(max(count, 1) for count in self.broken_files)
 
-    def agrees(self, other: EnvironmentReview) -> bool:
-        """Say whether the same happens in both."""
-        return self._effect() == other._effect()
-
-    def _effect(self) -> list[object]:
-        changes: list[Change] = list(self.plan.changes)
-        return [
-            self.plan.summary(),
-            self.not_compared,
-            self.broken_files,
-            self.plan.refusals,
-            self.before.total,
-            self.after.total,
-            *((each.kind, each.name, each.fields, each.consequences) for each in changes),
-        ]
-
 
 @dataclass(frozen=True)
 class Review:
@@ -127,17 +111,6 @@ class Review:
                     names.setdefault(owner or "", set()).add(change.name)
         for owner in sorted(names.keys() & self.approvals.keys()):
             yield owner, self.approvals[owner], len(names[owner])
-
-    def groups(self) -> list[list[EnvironmentReview]]:
-        """Return the environments, those together in which the same happens."""
-        groups: list[list[EnvironmentReview]] = []
-        for environment in self.environments:
-            group = next((group for group in groups if group[0].agrees(environment)), None)
-            if group is None:
-                groups.append([environment])
-            else:
-                group.append(environment)
-        return groups
 
     def document(self) -> dict[str, Any]:
         """Return the review as JSON values."""

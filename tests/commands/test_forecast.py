@@ -90,6 +90,16 @@ def test_only_a_text_has_a_timeline(shop: Project, words: tuple[str, ...]) -> No
     assert "`--timeline` belongs to the text of a forecast" in done.out + done.err
 
 
+def test_runs_that_are_cut_say_so(shop: Project) -> None:
+    cut = lines_of(shop, "heartbeat", "--until", "7d")
+    whole = lines_of(shop, "nightly", "--until", "7d")
+
+    assert len([line for line in cut if RUN.match(f"{line}  ")]) == 10_000
+    assert "  and more until Mon 30 Nov 10:00 UTC" in cut
+    assert not any("and more" in line for line in whole)
+    assert not any("and more" in line for line in lines_of(shop, "nightly", "--count", "3"))
+
+
 def test_of_many_schedules_some_are_shown(files: Project, clock: Any) -> None:
     files.schedules("  'sync-{n}': {task: t, crontab: '0 2 * * *', for_each: {n: " + str(list(range(60))) + "}}\n")
     some, every, named = (lines_of(files, *words) for words in ((), ("--verbose",), ("sync-*",)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import git
@@ -13,6 +13,8 @@ from schedsync.calendar.forecast import Forecast, Outlook
 from schedsync.calendar.load import load_of
 from schedsync.calendar.stock_beat import slots
 from schedsync.calendar.window import week_of
+from schedsync.core.location import Location
+from schedsync.core.schedule import Schedule, Spec
 from schedsync.core.timing import Timing, crontab, interval
 from schedsync.render import forecast_page
 from tests.conftest import NOW, Project
@@ -21,8 +23,9 @@ DAILY = crontab({"minute": "0", "hour": "2"}, "Europe/Berlin")
 HALF_HOURLY = interval(30, 60 * 10**6)
 
 
-def page_of(*outlooks: Outlook) -> str:
-    return forecast_page.html(Forecast(NOW, outlooks, load_of((), week_of(NOW), slots), slots), "shop", now=NOW)
+def page_of(*outlooks: Outlook, until: datetime | None = None) -> str:
+    load = load_of((), week_of(NOW), slots)
+    return forecast_page.html(Forecast(NOW, outlooks, load, slots, until), "shop", now=NOW)
 
 
 def outlook(timing: Timing, runs: int, **more: Any) -> Outlook:
@@ -67,6 +70,25 @@ def test_runs_that_only_our_own_counting_made_are_not_shown() -> None:
     known = next_runs(page_of(outlook(HALF_HOURLY, 1, counted_from=NOW - timedelta(minutes=5))))
     assert known == "Tue 24 Nov 10:00 UTC"
     assert next_runs(page_of(outlook(DAILY, 0))) == "no run"
+
+
+def test_no_run_of_an_interval_is_invented() -> None:
+    page = page_of(outlook(HALF_HOURLY, 7, counted_from=NOW, more=True), until=NOW + timedelta(days=7))
+
+    assert next_runs(page) == "from its last run"
+
+
+def test_a_foldout_says_that_not_all_runs_are_in_it() -> None:
+    page = page_of(outlook(DAILY, 6, more=True), until=NOW + timedelta(days=70))
+
+    assert "Sun 29 Nov 11:00 Europe/Berlin and more until Mon 1 Feb 10:00 UTC</div>" in next_runs(page)
+
+
+def test_a_picture_says_what_no_map_shows() -> None:
+    schedule = Schedule("sync", Spec("t", HALF_HOURLY), Location("a.yaml", 1, 1))
+    svg = forecast_page.svg(Forecast(NOW, (), load_of([schedule], week_of(NOW), slots), slots))
+
+    assert ">about 48 starts a day in minutes that only the last runs tell (`--against`): sync</text>" in svg
 
 
 def test_a_row_has_five_runs_and_its_foldout_the_others() -> None:

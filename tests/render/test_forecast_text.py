@@ -62,7 +62,7 @@ def test_schedules_are_a_table() -> None:
         "crm-push        every 30m                      48 a day      from its last run",
         "",
         "Load: about 145 starts a day, at most 1 a minute; and 12 a minute, steadily: heartbeat",
-        "  48 starts a day in minutes that only the last runs tell (`--against`): crm-push",
+        "  about 48 starts a day in minutes that only the last runs tell (`--against`): crm-push",
         "No minute stands out (--timeline draws the map)",
     ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from xml.etree import ElementTree
 
@@ -16,7 +17,7 @@ from schedsync.calendar.window import week_of
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule, Spec
 from schedsync.core.timing import Timing, crontab, interval
-from schedsync.render import heatmap, heatmap_svg
+from schedsync.render import heatmap, heatmap_svg, page_load
 from schedsync.render.heatmap import Scale
 from tests.conftest import NOW
 
@@ -94,6 +95,26 @@ def test_a_difference_says_where_the_load_rises_falls_or_moves() -> None:
     assert not heatmap.differs(before, before)
 
 
+def test_load_in_unknown_minutes_or_other_queues_is_a_difference_that_no_map_shows() -> None:
+    before, unknown = load(cron("0")), load(cron("0"), interval(5, 60 * 10**6))
+    for after in (unknown, replace(before, queues={"fast": before.total})):
+        assert heatmap.differs(before, after)
+        assert not heatmap.maps_differ(before, after)
+        section = page_load.before_and_after(before, after)
+        assert section.maps == []
+        assert section.sentences[0] == "The maps stay as they are: each known minute has as many starts as before."
+    assert page_load.before_and_after(before, unknown).sentences[1:] == [
+        "After: The maps leave out about 288 starts a day of s2: only the last runs decide their minutes."
+    ]
+
+
+def test_load_in_unknown_minutes_is_a_part_of_all_starts() -> None:
+    assert page_load.of_a_week(load(interval(5, 60 * 10**6))).sentences == [
+        "Load: about 288 starts a day.",
+        "Of these, about 288 starts a day of s1 are in no map: only the last runs decide their minutes.",
+    ]
+
+
 def test_steady_load_that_grows_is_a_difference() -> None:
     assert heatmap.differs(load(cron("0")), load(cron("0"), HEARTBEAT))
 
@@ -150,3 +171,19 @@ def luminance(colour: str) -> float:
     parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
     red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_a_picture_alone_breaks_its_notes_into_lines_within_it() -> None:
+    notes = [f"and 12 a minute, steadily: {', '.join(f'heartbeat-of-a-tenant-{n}' for n in range(12))}", "2 starts <a>"]
+    root = ElementTree.fromstring(heatmap_svg.alone(heatmap.week(load()), *notes))
+    width, rows = float(root.attrib["width"]), [each for each in root.findall(f"{SVG}text") if each.text]
+    group = root.find(f"{SVG}g")
+    said = [(float(each.attrib["y"]), str(each.text)) for each in rows if float(each.attrib["y"]) < 200][1:]
+
+    assert " ".join(words for _, words in said) == " ".join(notes)
+    assert len(said) > 2
+    assert len({y for y, _ in said}) == len(said)
+    assert max(len(words) for _, words in said) * 6.6 <= width - 20
+    assert group is not None
+    assert group.attrib["transform"] == f"translate(0 {22 * (len(said) + 1)})"
+    assert root.attrib["aria-label"].endswith(". No start. " + ". ".join(notes))

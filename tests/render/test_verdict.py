@@ -6,11 +6,11 @@ import pytest
 
 from schedsync.calendar.load import ALL_QUEUES, Load, load_of
 from schedsync.calendar.stock_beat import slots
-from schedsync.calendar.window import Window
+from schedsync.calendar.window import Window, week_of
 from schedsync.core.change import Change, Consequence, Delete, Update
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule, Spec
-from schedsync.core.timing import crontab
+from schedsync.core.timing import Timing, crontab, interval
 from schedsync.render.code_spans import code
 from schedsync.render.folding import Group
 from schedsync.render.load_change import load_lines
@@ -109,6 +109,24 @@ def test_the_worst_minute_is_where_the_worse_of_both_is() -> None:
     assert next(load_lines(load(a=[9, 0]), load(a=[1, 8], b=[0, 0]), code)) == (
         "worst minute 9 → 8 (Mon 10:00 UTC, queue `a`)"
     )
+
+
+def test_the_worst_minute_leaves_out_what_starts_in_every_minute() -> None:
+    heartbeat, often = interval(5, 10**6), interval(2, 10**6)
+    daily = crontab({"minute": "0", "hour": "2"}, "UTC")
+    before, more, steadier = (week(heartbeat), week(heartbeat, daily), week(often))
+
+    assert list(load_lines(before, more, code)) == [
+        "about 17,280 → 17,281 starts a day, worst minute 0 → 1 (Tue 02:00 UTC, queue default)"
+    ]
+    assert list(load_lines(before, steadier, code)) == [
+        "about 17,280 → 43,200 starts a day, 12 → 30 a minute, steadily"
+    ]
+
+
+def week(*timings: Timing) -> Load:
+    schedules = [Schedule(f"s{n}", Spec("t", timing), Location("a.yaml", n, 1)) for n, timing in enumerate(timings)]
+    return load_of(schedules, week_of(NOW), slots)
 
 
 def test_a_move_to_another_queue_is_told_although_as_much_starts() -> None:

@@ -105,5 +105,5 @@ def test_environments_with_different_refusals_are_not_shown_as_one(checkout: Che
     refusal = Refusal("too_many_stops", "production is refused", "--allow-stops 9")
     refused = replace(production, plan=replace(production.plan, refusals=(refusal,)))
 
-    assert staging.agrees(production)
+    assert "Load of a week: staging, production</h3>" in html.review(value)
     assert "production is refused" in html.review(replace(value, environments=(staging, refused)))
