@@ -77,7 +77,7 @@ def test_a_tenant_more_and_a_tenant_less_are_shown_by_name(regions: Callable[[st
     planned = eu.run("plan", "--exit-code")
 
     assert planned.returncode == 2, planned.stderr
-    assert re.findall(r"^  ([-+~>]) (\S+)", planned.stdout, re.MULTILINE) == [("-", "sync-eu00007"), ("+", "sync-acme")]
+    assert re.findall(r"^([-+~>]) (\S+)", planned.stdout, re.MULTILINE) == [("-", "sync-eu00007"), ("+", "sync-acme")]
     assert us.run("plan", "--exit-code").returncode == 0
     assert eu.run("apply", "--yes", "--settle", "0").returncode == 0
     assert eu.run("plan", "--exit-code").returncode == 0
