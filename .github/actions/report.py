@@ -180,12 +180,14 @@ def comment(body: str, json: str, key: str, number: str, author: str) -> int:
 
 
 def changes_something(json: str) -> bool:
-    """Say whether a review or a plan has changes, refusals or new findings, in any set; true if there is none."""
+    """Say whether any set has changes, refusals, new findings or approvals; true if no review and no plan is there."""
     said = read(json)
     # A review has environments, a plan is of one; a set that could not be handled has a message.
     for part in said.get("sets", [said] if said else [{"message": "schedsync failed"}]):
         changed = any(each.get("changes") or each.get("refusals") for each in part.get("environments", [part]))
-        if changed or "message" in part or any(finding.get("new", True) for finding in part.get("findings", [])):
+        # An approval is needed also for changes that change no row, such as another owner.
+        changed = changed or "message" in part or bool(part.get("approvals"))
+        if changed or any(finding.get("new", True) for finding in part.get("findings", [])):
             return True
     return False
 

@@ -154,6 +154,8 @@ def not_compared_texts(review: EnvironmentReview) -> Sequence[str]:
     if review.broken_files:
         what = counted(schedules, "schedule") if schedules else counted(len(review.broken_files), "file")
         parts.append(f"{what} not compared")
+    if review.moved_submodules:
+        parts.append(f"{counted(review.moved_submodules, 'submodule')} not compared")
     return parts
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -70,9 +70,13 @@ def _shown(value: str | Sequence[str] | None) -> str:
 
 
 class Guarantees:
-    """The guarantees of single schedules that a change takes away, each once for all environments."""
+    """The guarantees of single schedules that a change takes away, each once for all environments.
 
-    def __init__(self) -> None:
+    ``approvals`` are the owners whose schedules nobody may change without an approval.
+    """
+
+    def __init__(self, approvals: Collection[str] = ()) -> None:
+        self._approvals = approvals
         # By message: the places by name, and the environments by name.
         self._found: dict[str, dict[str, Location]] = {}
         self._where: dict[tuple[str, str], list[str | None]] = {}
@@ -84,7 +88,7 @@ class Guarantees:
         for name, new in after.schedules.items():
             old = before.schedules.get(name) or before.schedules.get(new.renamed_from or "")
             if old is not new:
-                for message, key in _weakened(old, new):
+                for message, key in (*_weakened(old, new), *_reowned(old, new, self._approvals)):
                     self._found.setdefault(message, {}).setdefault(name, new.at(key))
                     self._where.setdefault((message, name), []).append(environment)
 
@@ -98,6 +102,20 @@ class Guarantees:
                 is_everywhere = len(environments) == len(self._environments)
                 finding = _finding(message, names, [places[name] for name in names])
                 yield finding if is_everywhere else replace(finding, environments=tuple(filter(None, environments)))
+
+
+def reowned(before: Desired, after: Desired) -> dict[str, frozenset[str]]:
+    """Return the owners before and after of each schedule that differs in a key that makes no change of its row."""
+    owners: dict[str, frozenset[str]] = {}
+    for name, new in after.schedules.items():
+        old = before.schedules.get(name)
+        if old is not None and old is not new and _quiet(old) != _quiet(new):
+            owners[name] = frozenset(filter(None, (old.people.owner, new.people.owner)))
+    return owners
+
+
+def _quiet(schedule: Schedule) -> tuple[str | None, bool, frozenset[str]]:
+    return schedule.people.owner, schedule.edit_may_fire, schedule.ignore_changes
 
 
 def _finding(message: str, names: Sequence[str], places: Sequence[Location]) -> Finding:
@@ -118,6 +136,14 @@ def _weakened(old: Schedule | None, new: Schedule) -> Iterator[tuple[str, str]]:
     if gone := sorted(ignored_before - new.ignore_changes):
         message = f"Git decides {_listed(gone)} of {{names}} again, so an apply overwrites other values in the table"
         yield message, "ignore_changes"
+
+
+def _reowned(old: Schedule | None, new: Schedule, approvals: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield a message where a schedule leaves an owner who protects it."""
+    was, now = old.people.owner if old else None, new.people.owner
+    if was != now and was in approvals:
+        now_shown = f"`{now}`" if now is not None else "nobody"
+        yield f"{now_shown} owns {{names}} instead of `{was}`, whose approval changes of it need", "owner"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -103,6 +103,47 @@ def test_who_must_approve_is_decided_by_the_base(checkout: Checkout) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("more", "by"),
+    [
+        ("owner: me", [("team-data", 1)]),
+        ("owner: ops", [("ops", 1), ("team-data", 1)]),
+        ("owner: team-data, edit_may_fire: true", [("team-data", 1)]),
+        ("owner: team-data, ignore_changes: [queue]", [("team-data", 1)]),
+        ("owner: team-data, runbook: https://example.org/a", []),
+    ],
+)
+def test_what_changes_no_row_needs_an_approval_all_the_same(
+    checkout: Checkout, more: str, by: list[tuple[str, int]]
+) -> None:
+    checkout.write('[approvals]\nteam-data = ["@acme/data"]\nops = ["@acme/ops"]\n', "schedsync.toml")
+    checkout.schedules(owned("a", "0 2 * * *") + owned("b", "0 2 * * *"))
+    checkout.commit()
+    checkout.schedules(owned("a", "0 2 * * *").replace("owner: team-data", more) + owned("b", "0 2 * * *"))
+    said = checkout.json()
+
+    assert said["environments"][0]["changes"] == []
+    assert [(one["owner"], one["changes"]) for one in said["approvals"]] == by
+    assert ("Needs approval by" in comment(checkout)) is bool(by)
+
+
+def test_a_schedule_that_leaves_an_owner_who_approves_is_shown(checkout: Checkout) -> None:
+    checkout.write('[approvals]\nteam-data = ["@acme/data"]\n', "schedsync.toml")
+    checkout.schedules(owned("a", "0 2 * * *") + owned("b", "0 2 * * *") + "  c: {task: t, every: 1h, owner: x}\n")
+    checkout.commit()
+    checkout.schedules(
+        owned("a", "0 2 * * *").replace("team-data", "me")
+        + owned("b", "0 2 * * *").replace(", owner: team-data", "")
+        + "  c: {task: t, every: 1h, owner: team-data}\n"
+    )
+    messages = [one["message"] for one in checkout.json()["findings"] if one["code"] == "SS168"]
+
+    assert messages == [
+        "`me` owns `a` instead of `team-data`, whose approval changes of it need",
+        "nobody owns `b` instead of `team-data`, whose approval changes of it need",
+    ]
+
+
 def test_many_approvals_leave_room_for_the_rest(checkout: Checkout) -> None:
     people = ", ".join(f'"@acme/{"x" * 180}-{number}"' for number in range(20))
     checkout.write("[approvals]\n" + "".join(f"team-{n} = [{people}]\n" for n in range(30)), "schedsync.toml")
