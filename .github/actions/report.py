@@ -28,8 +28,8 @@ from urllib.parse import urlsplit
 KINDS = ("create", "update", "delete", "rename", "adopt", "release")
 #: In bytes. GitHub accepts one MiB for each step and drops a longer summary completely.
 LONGEST_SUMMARY = 1_000_000
-#: A report that is cut contains this.
-CUT = "left out here, because not everything fits"
+#: A report that does not name everything contains one of these.
+CUT = ("left out here, because not everything fits", "`--format summary` and `--format json` list all of it")
 #: In bytes. `apply --plan` accepts no larger file.
 LARGEST_PLAN = 256 * 2**20
 #: The reason by the exit code, where the JSON has none: a plan that is refused is still a plan.
@@ -222,7 +222,7 @@ def marked(body: str, json: str, marker: str) -> str:
     """Write the marker and the body to a file, and return its path."""
     file = Path(os.environ["RUNNER_TEMP"]) / f"schedsync-{secrets.token_hex(8)}.md"
     said = text(body, json)
-    file.write_text(f"{marker}\n{said}{link_to_run() if CUT in said else ''}", encoding="utf-8")
+    file.write_text(f"{marker}\n{said}{link_to_run() if any(words in said for words in CUT) else ''}", encoding="utf-8")
     return str(file)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
 
 from schedsync.calendar.words import moment
-from schedsync.core.change import FieldChange
+from schedsync.core.change import Change, FieldChange
 from schedsync.core.location import Location
 from schedsync.core.origin import Web
 from schedsync.core.schedule import Spec
@@ -17,7 +17,7 @@ from schedsync.render.effects import Effect
 from schedsync.render.folding import Group
 from schedsync.render.links import code_link, place_link
 from schedsync.render.verdict import environments_phrase
-from schedsync.render.words import DONE, printable, timing_words
+from schedsync.render.words import DONE, counted, edit_text, printable, timing_words
 
 #: Consequences whose message holds text from outside.
 _QUOTED = frozenset({"pause_ends", "taken_over"})
@@ -46,12 +46,13 @@ def item(group: Group, setting: Setting, *names: str) -> str:
     """Write a group; ``names`` are the texts that name its members."""
     facts = [
         f"{code(group.title)} {DONE[group.first.kind]}",
+        _cause(group.first),
         environments_phrase(group.environments, setting.environments),
         _places(group, setting.web),
         _owner(group),
     ]
     runs = _runs(group, setting)
-    details = [*names, *_disabled(group), *_values(group), *runs]
+    details = [*names, *_broken(group.first), *_disabled(group), *_values(group), *runs]
     if follows := "; ".join(map(effect_text, _told(group, has_runs=bool(runs)))):
         details.append(follows)
     return "\n".join([f"- {' · '.join(filter(None, facts))}", *(f"  - {detail}" for detail in details if detail)])
@@ -98,7 +99,7 @@ def _places(group: Group, web: Web | None) -> str:
     # Schedules of one definition are all at one line.
     lines = {(place.path, place.line): place for place in places}
     shown = [place_link(place, web, at_base=is_gone) for place in list(lines.values())[:_PLACES_SHOWN]]
-    more = [f"{len(lines) - _PLACES_SHOWN:,} more places"] if len(lines) > _PLACES_SHOWN else []
+    more = [counted(len(lines) - _PLACES_SHOWN, "more place")] if len(lines) > _PLACES_SHOWN else []
     return ", ".join([*shown, *more])
 
 
@@ -109,6 +110,18 @@ def _owner(group: Group) -> str:
     names = [code(owner) if owner else "none" for owner in owners[:_OWNERS_SHOWN]]
     more = [f"and {len(owners) - _OWNERS_SHOWN:,} more"] if len(owners) > _OWNERS_SHOWN else []
     return f"owner{'s' if len(owners) > 1 else ''} {', '.join([*names, *more])}"
+
+
+def _cause(change: Change) -> str:
+    """Say that a change undoes what somebody did to the row; empty where only the files changed."""
+    if change.cause == "files":
+        return ""
+    return f"{'also ' if change.cause == 'both' else ''}undoes an edit {code(edit_text(change.by))}"
+
+
+def _broken(change: Change) -> Iterator[str]:
+    if change.row is not None and change.row.spec is None:
+        yield from (f"the row is broken: {code(problem.message)}" for problem in change.row.problems)
 
 
 def _disabled(group: Group) -> Iterator[str]:
@@ -123,16 +136,24 @@ def _values(group: Group) -> Iterator[str]:
     for field in group.fields:
         before, after = map(code, group.moved(field))
         words = _in_words(group, field)
-        if group.first.row is None:
+        # Of a broken row no value is known.
+        if group.first.row is None or (group.first.row.spec is None and group.first.after is not None):
             values.append(f"{field.field} {_explained(words[1], after)}")
         elif group.first.after is None:
             values.append(f"{field.field} {_explained(words[0], before)}")
         elif all(words):
-            yield f"{field.field} {words[0]} → {words[1]} ({before} → {after})"
+            yield f"{field.field} {words[0]} → {words[1]} ({before} → {after}){_undone(group.first, field)}"
         else:
-            yield f"{field.field} {before} → {after}"
+            yield f"{field.field} {before} → {after}{_undone(group.first, field)}"
     if values:
         yield " · ".join(values)
+
+
+def _undone(change: Change, field: FieldChange) -> str:
+    """Say whose value a field had, where the files changed some fields and somebody else others."""
+    if change.cause != "both" or field.cause == "files":
+        return ""
+    return " (edited in the row)" if field.cause == "drift" else " (edited in the row, and changed in the files)"
 
 
 def _explained(words: str, value: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from schedsync.render.alarms import ALARMS, DELETED, alarm_of
 from schedsync.render.change_item import Setting, effect_text, item, member_texts
-from schedsync.render.code_spans import code
+from schedsync.render.code_spans import cell, code
 from schedsync.render.fitted import Block, Row
 from schedsync.render.folding import Group, in_order_of_danger
 from schedsync.render.words import counted
@@ -132,4 +132,4 @@ def names_rows(group: Group, line: Callable[[str], str]) -> Iterator[Row]:
     """Yield rows of a table that name each member of a group; ``line`` writes a row with the names in it."""
     for number, (text, names) in enumerate(member_texts(group, NAMES_IN_ROW)):
         parts = [code(group.title)] if not number else []
-        yield Row(line("<br>".join([*parts, *([text] if text else [])])), names=names)
+        yield Row(line(cell("<br>".join([*parts, *([text] if text else [])]))), names=names)

@@ -17,7 +17,7 @@ from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.render.change_item import Setting
 from schedsync.render.change_list import NAMES_IN_ROW, alarm_blocks, change_blocks, names_rows, quiet_blocks
-from schedsync.render.code_spans import code
+from schedsync.render.code_spans import cell, code
 from schedsync.render.fitted import Block, Row, fitted, lines
 from schedsync.render.folding import Group, groups, groups_across
 from schedsync.render.links import code_link, place_link
@@ -69,7 +69,9 @@ class Extent:
 
 #: GitHub refuses a comment of more than 65,536 characters; a marker of who wrote it has to fit too.
 COMMENT = Extent(
-    65_000, "The job's summary lists all of it; `--format summary` and `--format json` do so too.", most_names=200
+    65_000,
+    "`--format summary` and `--format json` list all of it; on GitHub, the job's summary does so too.",
+    most_names=200,
 )
 #: GitHub drops a summary of more than one MiB.
 SUMMARY = Extent(1_000_000, "`--format json` lists all of it.", lambda text: len(text.encode("utf-8", "replace")))
@@ -220,8 +222,8 @@ def _drifted(group: Group) -> Iterator[Row]:
     change = group.first
     moved = [(one.field, group.moved(one)) for one in change.fields if one.cause != "files"]
     what = "<br>".join(f"{field} {code(after)} became {code(before)}" for field, (before, after) in moved)
-    said = what if change.row else "the row was deleted"
-    yield from names_rows(group, lambda names: f"| {names} | {code(edit_text(change.by))} | {said} |")
+    said = cell(what) if change.row else "the row was deleted"
+    yield from names_rows(group, lambda names: f"| {names} | {cell(code(edit_text(change.by)))} | {said} |")
 
 
 def _states(value: Plan) -> Iterator[Block]:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from schedsync.render.alarms import ALARMS, alarm_of, headline
-from schedsync.render.code_spans import code
+from schedsync.render.alarms import ALARMS, Alarm, counts_text
+from schedsync.render.code_spans import cell, code
 from schedsync.render.folding import Group
-from schedsync.render.words import COUNTED, counted, stops_of
+from schedsync.render.words import COUNTED, DONE, counted, stops_of
 from schedsync.review.result import EnvironmentReview, Review
 
-#: The headline names at most this many environments, and tells apart what happens in as many groups of them.
+#: More environments are named by those that are missing, where these are no more.
 _ENVIRONMENTS_NAMED = 3
-_KINDS = {
-    "create": "created",
-    "update": "updated",
-    "rename": "renamed",
-    "adopt": "adopted",
-    "release": "no longer managed",
-    "delete": "deleted",
-}
+#: If alarms are raised in more different groups of environments, the headline counts them together.
+_GROUPS_NAMED = 3
 
 
 def verdict_text(value: Review, found: Sequence[Group], new_errors: int, safeguards: int, refused: str) -> str:
@@ -39,24 +34,24 @@ def verdict_text(value: Review, found: Sequence[Group], new_errors: int, safegua
 
 def alarms_phrase(found: Sequence[Group], environments: Sequence[str]) -> str:
     """Return how many schedules raise each alarm, and in which of several environments; empty if none does."""
-    where: dict[tuple[str, ...], list[Group]] = {}
-    alarming = [group for group in found if _alarms(group)]
-    for group in sorted(alarming, key=_danger):
-        where.setdefault(group.environments, []).append(group)
-    if len(where) > _ENVIRONMENTS_NAMED:
+    where: dict[tuple[str, ...], Counter[Alarm]] = {}
+    for (alarm, _), raised in _raised(found).items():
+        names = tuple(name for name in environments if name in raised) if len(environments) > 1 else ()
+        where.setdefault(names, Counter())[alarm] += 1
+    if len(where) > _GROUPS_NAMED:
         everywhere = {name for names in where for name in names}
-        where = {tuple(name for name in environments if name in everywhere): [g for gs in where.values() for g in gs]}
-    phrases = [f"{headline(groups)}{_where(names, environments)}" for names, groups in where.items()]
-    return "; ".join(phrases)
+        where = {tuple(name for name in environments if name in everywhere): sum(where.values(), Counter[Alarm]())}
+    return "; ".join(f"{counts_text(counts)}{_where(names, environments)}" for names, counts in where.items())
 
 
-def _alarms(group: Group) -> bool:
-    return any(alarm.concerns(change) for _, change in group.changes for alarm in ALARMS)
-
-
-def _danger(group: Group) -> int:
-    alarm = alarm_of(group)
-    return ALARMS.index(alarm) if alarm in ALARMS else len(ALARMS)
+def _raised(found: Sequence[Group]) -> dict[tuple[Alarm, str], set[str | None]]:
+    """Return for each alarm, the most dangerous first, and each schedule that raises it, in which environments."""
+    raised: dict[tuple[Alarm, str], set[str | None]] = {}
+    for alarm in ALARMS:
+        for environment, change in (each for group in found for each in group.changes):
+            if alarm.concerns(change):
+                raised.setdefault((alarm, change.name), set()).add(environment)
+    return raised
 
 
 def _where(names: Sequence[str], environments: Sequence[str]) -> str:
@@ -83,7 +78,7 @@ def counts_phrase(found: Iterable[Group]) -> str:
     names: dict[str, set[str]] = {kind: set() for kind in COUNTED}
     for group in found:
         names[group.first.kind].update(group.names)
-    return ", ".join(f"{len(names[kind]):,} {_KINDS[kind]}" for kind in COUNTED if names[kind])
+    return ", ".join(f"{len(names[kind]):,} {DONE[kind]}" for kind in COUNTED if names[kind])
 
 
 def counts_table(found: Sequence[EnvironmentReview]) -> Iterator[str]:
@@ -95,7 +90,7 @@ def counts_table(found: Sequence[EnvironmentReview]) -> Iterator[str]:
     yield "|---" * (len(kinds) + len(unknown) + 2) + "|"
     for each, summary in zip(found, summaries, strict=True):
         counts = [stops_of(each.plan), *(summary[kind] for kind in kinds), *([each.unknown] if unknown else [])]
-        yield f"| {code(each.environment or '')} | {' | '.join(f'{count:,}' for count in counts)} |"
+        yield f"| {cell(code(each.environment or ''))} | {' | '.join(f'{count:,}' for count in counts)} |"
     yield ""
 
 

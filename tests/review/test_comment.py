@@ -275,7 +275,9 @@ def test_one_edit_of_5000_tenants_is_one_that_a_person_can_approve(checkout: Che
     assert said.startswith("### Schedules: 5,000 updated · ")
     assert "- `sync-{t}: 5,000 schedules` updated · `schedules/shop.yaml:3`\n  - queue `old` → `new`\n" in said
     assert len(set(re.findall(r"`sync-tenant-\d+`", said))) == 40
-    assert "- and 4,960 more of `sync-{t}: 5,000 schedules`. The job's summary lists all of it" in said
+    assert (
+        "- and 4,960 more of `sync-{t}: 5,000 schedules`. `--format summary` and `--format json` list all of it" in said
+    )
     assert len(set(re.findall(r"`sync-tenant-\d+`", checkout.review("--format", "summary").out))) == 5000
 
 

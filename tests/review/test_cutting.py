@@ -51,7 +51,7 @@ def test_a_delete_in_one_environment_is_not_lost_among_600_updates(two: Checkout
     assert "| `staging` | 0 | 600 | 0 |" in head
     assert "| `production` | 1 | 600 | 1 |" in head
     missing = 600 - len(rows(said))
-    assert f"**{missing} schedules are left out here, because not everything fits.** The job's summary" in head
+    assert f"**{missing} schedules are left out here, because not everything fits.** `--format summary`" in head
     assert f"… and {missing} schedules more" in said
     assert gfm(said).stack == []
     assert (len(rows(summary)), "left out" in summary) == (600, False)
