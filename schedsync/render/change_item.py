@@ -32,7 +32,8 @@ class Setting:
 
     ``environments`` are all that are looked at, ``web`` is where people can read the files, and ``now`` is the instant
     from which on runs are foretold, None where the change is already done. A change of more than ``most_names``
-    schedules that is no alarm names the first of them; ``where`` says where all names are.
+    schedules that is no alarm names the first of them; ``where`` says where all names are. ``shared_titles`` are the
+    titles that several groups have.
     """
 
     environments: Sequence[str] = ()
@@ -40,6 +41,7 @@ class Setting:
     now: datetime | None = None
     most_names: int | None = None
     where: str = ""
+    shared_titles: frozenset[str] = frozenset()
 
 
 def item(group: Group, setting: Setting, *names: str) -> str:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 
+from schedsync.core.change import FieldChange
 from schedsync.render.alarms import ALARMS, DELETED, alarm_of
 from schedsync.render.change_item import Setting, effect_text, item, member_texts
 from schedsync.render.code_spans import cell, code
 from schedsync.render.fitted import Block, Row
 from schedsync.render.folding import Group, in_order_of_danger
-from schedsync.render.words import counted
+from schedsync.render.verdict import environments_phrase
+from schedsync.render.words import DONE, counted
 
 #: How many names one row holds. A row is shown as a whole or not at all.
 NAMES_IN_ROW = 40
-#: So many names of a change that is no alarm are in the open, and so many of these changes.
+#: At most this many names of a change that is no alarm are in the open, and this many of these changes.
 _NAMES_OPEN = 10
 _GROUPS_OPEN = 20
-#: Runs are foretold for so many groups with one kind of alarm: thousands would take too long, and fill the comment.
+#: Runs are foretold for at most this many groups with one kind of alarm: thousands take too long, and fill the comment.
 _GROUPS_WITH_RUNS = 50
 _END = ["", "</details>", ""]
 
@@ -30,6 +33,7 @@ def change_blocks(found: Sequence[Group], setting: Setting) -> Iterator[Block]:
 
 def alarm_blocks(found: Sequence[Group], setting: Setting) -> Iterator[Block]:
     """Yield a list for each kind of alarm, the most dangerous first, and the names of the members without one."""
+    setting = _with_titles(found, setting)
     alarming = [group for group in in_order_of_danger(found) if group.alarming]
     without_runs = replace(setting, now=None)
     for alarm in (*ALARMS, DELETED):
@@ -47,6 +51,7 @@ def alarm_blocks(found: Sequence[Group], setting: Setting) -> Iterator[Block]:
 
 def quiet_blocks(found: Sequence[Group], setting: Setting) -> Iterator[Block]:
     """Yield the other changes: the first in the open, the others and long lists of names in a foldout."""
+    setting = _with_titles(found, setting)
     groups = [group for group in in_order_of_danger(found) if not group.alarming]
     if not groups:
         return
@@ -60,6 +65,11 @@ def quiet_blocks(found: Sequence[Group], setting: Setting) -> Iterator[Block]:
         head = [f"<details><summary>{sum(len(group.names) for group in folded):,} of them</summary>", ""]
         without_runs = replace(setting, now=None)
         yield Block([row for group in folded for row in _folded_rows(group, without_runs)], head, _END)
+
+
+def _with_titles(found: Sequence[Group], setting: Setting) -> Setting:
+    titles = Counter(group.title for group in found)
+    return replace(setting, shared_titles=frozenset(title for title, count in titles.items() if count > 1))
 
 
 def _is_partly(group: Group) -> bool:
@@ -76,7 +86,7 @@ def _alarm_rows(group: Group, setting: Setting) -> Iterator[Row]:
     for effect in group.effects:
         for start in range(0, len(effect.names), NAMES_IN_ROW):
             names = effect.names[start : start + NAMES_IN_ROW]
-            text = f"- of {code(group.title)}: {', '.join(map(code, names))}: {effect_text(effect)}"
+            text = f"- of {_label(group, setting)}: {', '.join(map(code, names))}: {effect_text(effect)}"
             yield Row(text, kind=_kind(group), names=names)
 
 
@@ -90,7 +100,7 @@ def _open_row(group: Group, setting: Setting) -> Row:
 def _named_rows(group: Group, setting: Setting) -> Iterator[Row]:
     """Yield the change with the first names, and rows with the other names."""
     for number, (text, names) in enumerate(member_texts(group, NAMES_IN_ROW)):
-        line = item(group, setting, text) if not number else f"- {code(group.title)}: {text}"
+        line = item(group, setting, text) if not number else f"- {_label(group, setting)}: {text}"
         yield Row(line, kind=_kind(group), names=names)
 
 
@@ -117,11 +127,29 @@ def _listed(group: Group, setting: Setting) -> Iterator[Row]:
     """Yield rows with all names, or with the first of too many for a comment."""
     shown = 0
     for text, names in member_texts(group, NAMES_IN_ROW):
-        yield Row(f"- {code(group.title)}: {text}", names=names)
+        yield Row(f"- {_label(group, setting)}: {text}", names=names)
         shown += len(names)
         if _has_too_many(group, setting):
-            yield Row(f"- and {len(group.names) - shown:,} more of {code(group.title)}. {setting.where}", 0)
+            yield Row(f"- and {len(group.names) - shown:,} more of {_label(group, setting)}. {setting.where}", 0)
             return
+
+
+def _label(group: Group, setting: Setting) -> str:
+    """Name a group away from its change, which is repeated where several groups have the same title."""
+    if group.title not in setting.shared_titles:
+        return code(group.title)
+    where = environments_phrase(group.environments, setting.environments)
+    words = [code(group.title), DONE[group.first.kind], *([f"in {where}"] if where else [])]
+    if values := "; ".join(_value(group, field) for field in group.fields):
+        words.append(f"({code(values)})")
+    return " ".join(words)
+
+
+def _value(group: Group, field: FieldChange) -> str:
+    before, after = group.moved(field)
+    if group.first.row is None:
+        return f"{field.field} {after}"
+    return f"{field.field} {before}" if group.first.after is None else f"{field.field} {before} → {after}"
 
 
 def _kind(group: Group) -> Hashable:

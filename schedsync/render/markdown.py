@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from schedsync.core.finding import Finding
+from schedsync.core.finding import SEVERITIES, Finding
 from schedsync.core.origin import Web
 from schedsync.core.refusal import Refusal
 from schedsync.planning.notices import NAMES_SHOWN
@@ -17,7 +17,7 @@ from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.render.change_item import Setting
 from schedsync.render.change_list import NAMES_IN_ROW, alarm_blocks, change_blocks, names_rows, quiet_blocks
-from schedsync.render.code_spans import cell, code
+from schedsync.render.code_spans import LONGEST_CODE, cell, code
 from schedsync.render.fitted import Block, Row, fitted, lines
 from schedsync.render.folding import Group, groups, groups_across
 from schedsync.render.links import code_link, place_link
@@ -44,14 +44,9 @@ from schedsync.render.words import (
     summary_text,
 )
 from schedsync.review.result import Review
+from schedsync.review.shown import ShownFindings, shown_findings
 
 _HEADING = "SS219"
-#: Findings about what protects a set: a reviewer reads them before the changes.
-SAFEGUARDS = frozenset({"SS168", "SS170", "SS176"})
-#: The finding that an apply would be refused.
-REFUSED = "SS164"
-#: In characters: the first lines are shown in any case, and must leave room.
-_APPROVALS_LENGTH = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +60,11 @@ class Extent:
     where: str
     size: Callable[[str], int] = len
     most_names: int | None = None
+
+    @property
+    def approvals_limit(self) -> int:
+        """How long the line of approvals may become: it is shown in any case, and must leave room."""
+        return self.limit // (2 if self.most_names is None else 16)
 
 
 #: GitHub refuses a comment of more than 65,536 characters; a marker of who wrote it has to fit too.
@@ -100,22 +100,17 @@ def review(value: Review, extent: Extent = COMMENT) -> str:
     names = [one.environment for one in value.environments if one.environment]
     now = value.environments[0].plan.now if value.environments else None
     setting = Setting(names, value.web, now, extent.most_names, extent.where)
-    refused = any(one.plan.refusals for one in value.environments)
-    # The refusals are a list of their own.
-    new = [one for one in value.findings if one in value.new and not (refused and one.code == REFUSED)]
-    safeguards = [one for one in new if one.code in SAFEGUARDS]
-    blocks = [lines(_headline(value, found, new), "", *_approvals(value))]
+    findings = shown_findings(value)
+    blocks = [lines(_headline(value, found, findings), "", *_approvals(value, extent))]
     blocks += [*_refusals(_all_refusals(value)), *alarm_blocks(found, setting)]
-    blocks += _findings(safeguards, "**Changed safeguards**", value.web)
+    blocks += _findings(findings.safeguards, "**Safeguards**", value.web)
     blocks += [_kept(*_counts(value)), *_load(value), *quiet_blocks(found, setting)]
-    blocks += _other_findings(value, [one for one in new if one.code not in SAFEGUARDS])
+    blocks += _other_findings(findings, value.web)
     return _written(blocks, extent)
 
 
-def _headline(value: Review, found: Sequence[Group], new: Sequence[Finding]) -> str:
-    errors = sum(one.severity == "error" for one in new)
-    safeguards = sum(one.code in SAFEGUARDS for one in new)
-    verdict = verdict_text(value, found, errors, safeguards, "**refused**")
+def _headline(value: Review, found: Sequence[Group], findings: ShownFindings) -> str:
+    verdict = verdict_text(value, found, findings, "**refused**")
     return f"### Schedules: {verdict} · {code(value.base_text)} → {code(side_text(value.head))}"
 
 
@@ -125,16 +120,17 @@ def _verdict(found: Sequence[Group], names: Sequence[str], refusals: Sequence[Re
     return "; ".join(filter(None, ["**refused**" if refusals else "", phrase]))
 
 
-def _approvals(value: Review) -> Iterator[str]:
+def _approvals(value: Review, extent: Extent) -> Iterator[str]:
     needed = [
         f"{', '.join(map(code, by))} ({counted(count, 'change')} of {code(owner)})"
         for owner, by, count in value.approvals_needed()
     ]
     shown = 0
-    while shown < len(needed) and sum(map(len, needed[:shown])) < _APPROVALS_LENGTH:
+    while shown < len(needed) and sum(map(extent.size, needed[:shown])) < extent.approvals_limit:
         shown += 1
     if needed:
-        more = f"; and {counted(len(needed) - shown, 'more owner')}" if shown < len(needed) else ""
+        rest = counted(len(needed) - shown, "more owner")
+        more = f"; and {rest}. {extent.where}" if shown < len(needed) else ""
         yield from (f"Needs approval by {'; '.join(needed[:shown])}{more}", "")
 
 
@@ -161,14 +157,12 @@ def _load(value: Review) -> Iterator[Block]:
             yield lines(f"Load{where}: {said[0]}", "", *said[1:], *([""] if said[1:] else []))
 
 
-def _other_findings(value: Review, others: Sequence[Finding]) -> Iterator[Block]:
-    if others:
-        severities = [one.severity for one in others]
-        yield from _findings(others, f"**{by_severity(severities, 'new finding')}**", value.web)
-    errors = [one for one in value.findings if value.shows(one) and one not in value.new]
-    yield from _findings(errors, f"**{counted(len(errors), 'error')} from before**", value.web)
-    if old := sum(one not in value.new and not value.shows(one) for one in value.findings):
-        yield lines(f"{counted(old, 'finding')} from before, which `schedsync validate` lists.", "")
+def _other_findings(findings: ShownFindings, web: Web | None) -> Iterator[Block]:
+    severities = [finding.severity for finding in findings.new]
+    yield from _findings(findings.new, f"**{by_severity(severities, 'new finding')}**", web)
+    yield from _findings(findings.errors, f"**{counted(len(findings.errors), 'error')} from before**", web)
+    if findings.old:
+        yield lines(f"{counted(findings.old, 'finding')} from before, which `schedsync validate` lists.", "")
 
 
 def _kept(*texts: str) -> Block:
@@ -240,7 +234,9 @@ def _states(value: Plan) -> Iterator[Block]:
 def _refusals(found: Sequence[tuple[Refusal, str]]) -> Iterator[Block]:
     if found:
         rows = [
-            Row(f"- {code(one.message)}{f' in {where}' if where else ''}; hint: {code(one.override)}", 1, one.code)
+            Row(
+                f"- {code(one.message)}{f' in {where}' if where else ''}; hint: {code(one.override, None)}", 1, one.code
+            )
             for one, where in found
         ]
         yield Block(rows, ["**Refused:**", ""], [""], "refusal")
@@ -249,15 +245,18 @@ def _refusals(found: Sequence[tuple[Refusal, str]]) -> Iterator[Block]:
 def _findings(found: Sequence[Finding], heading: str | None = None, web: Web | None = None) -> Iterator[Block]:
     if not found:
         return
-    rows = [Row(_finding(one, web), 1, (one.severity, one.code)) for one in found]
+    rows = [Row(_finding(one, web), 1, (one.severity, one.code), rank=SEVERITIES.index(one.severity)) for one in found]
     yield Block(rows, [heading, ""] if heading else [], [""], "finding")
-    named = [one for one in found if len(one.names) > NAMES_SHOWN]
-    if named:
-        yield Block(list(_names_of(named)), ["<details><summary>All names</summary>", ""], ["", "</details>", ""])
+    if cut := [one for one in found if len(one.names) > NAMES_SHOWN or len(finding_text(one)) > LONGEST_CODE]:
+        title = "All names" if all(one.names for one in cut) else "All of what is cut"
+        yield Block(list(_whole(cut)), [f"<details><summary>{title}</summary>", ""], ["", "</details>", ""])
 
 
-def _names_of(found: Iterable[Finding]) -> Iterator[Row]:
+def _whole(found: Iterable[Finding]) -> Iterator[Row]:
+    """Yield all names of findings; of one that has none apart from its message, the whole message."""
     for one in found:
+        if not one.names:
+            yield Row(f"- {one.code}: {code(finding_text(one), None)}", 0)
         for start in range(0, len(one.names), NAMES_IN_ROW):
             names = one.names[start : start + NAMES_IN_ROW]
             yield Row(f"- {one.code}: {', '.join(map(code, names))}", len(names))
@@ -265,5 +264,5 @@ def _names_of(found: Iterable[Finding]) -> Iterator[Row]:
 
 def _finding(finding: Finding, web: Web | None) -> str:
     place = f" · {place_link(finding.location, web)}" if finding.location else ""
-    hint = f"; hint: {code(finding.hint)}" if finding.hint else ""
+    hint = f"; hint: {code(finding.hint, None)}" if finding.hint else ""
     return f"- {code_link(finding.code)} {finding.severity}: {code(finding_text(finding))}{hint}{place}"

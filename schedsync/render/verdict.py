@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from schedsync.core.finding import Finding
 from schedsync.render.alarms import ALARMS, Alarm, counts_text
 from schedsync.render.code_spans import cell, code
 from schedsync.render.folding import Group
 from schedsync.render.words import COUNTED, DONE, counted, stops_of
 from schedsync.review.result import EnvironmentReview, Review
+from schedsync.review.shown import ShownFindings
 
 #: More environments are named by those that are missing, where these are no more.
 _ENVIRONMENTS_NAMED = 3
@@ -17,19 +19,25 @@ _ENVIRONMENTS_NAMED = 3
 _GROUPS_NAMED = 3
 
 
-def verdict_text(value: Review, found: Sequence[Group], new_errors: int, safeguards: int, refused: str) -> str:
+def verdict_text(value: Review, found: Sequence[Group], findings: ShownFindings, refused: str) -> str:
     """Return the verdict on a review; ``refused`` is the word for a change that an apply would refuse."""
     names = [one.environment for one in value.environments if one.environment]
     phrase = alarms_phrase(found, names) or counts_phrase(found)
     said = [refused if any(one.plan.refusals for one in value.environments) else "", phrase]
-    said.append(counted(new_errors, "new error") if new_errors else "")
-    said.append(counted(safeguards, "changed safeguard") if safeguards else "")
+    said.append(counted(findings.other_errors, "new error") if findings.other_errors else "")
+    said.append(_safeguards_phrase(findings.changed_safeguards))
     is_complete = bool(value.environments) and all(one.is_complete for one in value.environments)
     if not found and is_complete:
         said.append("nothing that runs is changed")
     elif not is_complete:
         said.append("not everything is compared")
     return "; ".join(filter(None, said))
+
+
+def _safeguards_phrase(changed: Sequence[Finding]) -> str:
+    errors = sum(finding.severity == "error" for finding in changed)
+    within = f" ({counted(errors, 'error')})" if errors else ""
+    return f"{counted(len(changed), 'changed safeguard')}{within}" if changed else ""
 
 
 def alarms_phrase(found: Sequence[Group], environments: Sequence[str]) -> str:

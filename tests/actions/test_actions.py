@@ -242,6 +242,29 @@ def test_applies_gather_in_the_comment_each_environment_once(merged: Forge) -> N
     assert "<br />" in page
 
 
+@pytest.mark.parametrize(
+    ("problem", "says", "requests"),
+    [
+        ("no gh", "the command `gh` of GitHub cannot be run: No such file or directory", 0),
+        ("forbidden", "GitHub refused the request. The job needs `pull-requests: write` for a comment", 1),
+        ("broken", "GitHub did not do what was asked; the message of `gh` says why.", 1),
+    ],
+)
+def test_what_cannot_be_told_fails_no_apply(merged: Forge, problem: str, says: str, requests: int) -> None:
+    merged.github.asked.clear()
+    merged.github.forbidden, merged.github.broken = problem == "forbidden", problem == "broken"
+    if problem == "no gh":
+        python = shutil.which("python3", path=merged.environment["PATH"]) or ""
+        programs = merged.root.parent / "programs"
+        programs.mkdir()
+        (programs / "python3").symlink_to(python)
+        merged.environment["PATH"] = str(programs)
+    log = applied(merged, run_of("production", "1" * 32))
+
+    assert log.startswith(f"the pull request's comment stays as it is: {says}")
+    assert len(merged.github.asked) == requests
+
+
 def test_applies_of_many_sets_are_bounded_and_fit(merged: Forge) -> None:
     merged.github.comments[0]["body"] += "x\n" * 32_000
     applied(merged, *(run_of("production", "1" * 32, set=f"set-{number}") for number in range(30)))
