@@ -17,7 +17,7 @@ from schedsync.render.effects import Effect
 from schedsync.render.folding import Group
 from schedsync.render.links import code_link, place_link
 from schedsync.render.verdict import environments_phrase
-from schedsync.render.words import DONE, counted, edit_text, printable, timing_words
+from schedsync.render.words import DONE, edit_text, printable, timing_words
 
 #: Consequences whose message holds text from outside.
 _QUOTED = frozenset({"pause_ends", "taken_over"})
@@ -101,7 +101,7 @@ def _places(group: Group, web: Web | None) -> str:
     # Schedules of one definition are all at one line.
     lines = {(place.path, place.line): place for place in places}
     shown = [place_link(place, web, at_base=is_gone) for place in list(lines.values())[:_PLACES_SHOWN]]
-    more = [counted(len(lines) - _PLACES_SHOWN, "more place")] if len(lines) > _PLACES_SHOWN else []
+    more = [f"{len(lines) - _PLACES_SHOWN:,} more places"] if len(lines) > _PLACES_SHOWN else []
     return ", ".join([*shown, *more])
 
 

@@ -28,6 +28,8 @@ from schedsync.render.verdict import (
     counts_phrase,
     counts_table,
     environments_phrase,
+    notices_by_place,
+    refusals_by_environment,
     verdict_text,
 )
 from schedsync.render.words import (
@@ -45,8 +47,6 @@ from schedsync.render.words import (
 )
 from schedsync.review.result import Review
 from schedsync.review.shown import ShownFindings, shown_findings
-
-_HEADING = "SS219"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ SUMMARY = Extent(1_000_000, "`--format json` lists all of it.", lambda text: len
 
 def plan(value: Plan, extent: Extent = COMMENT) -> str:
     """Write a plan as Markdown: the verdict and refusals, then alarms, counts, and the rest."""
-    first = [one for one in value.notices if one.code == _HEADING and one.severity != "info"]
+    first, rest = notices_by_place(value)
     found = groups(value.changes)
     verdict = _verdict(found, (), value.refusals)
     head = f"### Plan for {code(scope_text(value))}{f': {verdict}' if verdict else ''}"
@@ -88,7 +88,7 @@ def plan(value: Plan, extent: Extent = COMMENT) -> str:
     blocks += _refusals([(refusal, "") for refusal in value.refusals])
     blocks += [*_findings(first, "**Deploy the workers first:**"), *alarm_blocks(found, setting)]
     blocks += [_kept(summary_text(value), ""), *quiet_blocks(found, setting), *_states(value)]
-    blocks += _findings([one for one in value.notices if one not in first])
+    blocks += _findings(rest)
     if value.changes:
         blocks.append(lines(f"checksum {code(value.checksum)}", ""))
     return _written(blocks, extent)
@@ -172,11 +172,8 @@ def _kept(*texts: str) -> Block:
 
 def _all_refusals(value: Review) -> list[tuple[Refusal, str]]:
     """Return each refusal with the environments in which it holds."""
-    found: dict[Refusal, list[str]] = {}
-    for one in value.environments:
-        for refusal in one.plan.refusals:
-            found.setdefault(refusal, []).append(one.environment or "")
-    return [(refusal, ", ".join(map(code, filter(None, names)))) for refusal, names in found.items()]
+    found = refusals_by_environment([(one.environment, one.plan) for one in value.environments])
+    return [(refusal, ", ".join(map(code, names))) for names, refusals in found.items() for refusal in refusals]
 
 
 def drift(value: Plan, extent: Extent = COMMENT) -> str:

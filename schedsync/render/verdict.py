@@ -1,11 +1,13 @@
-"""The headline of a review or a plan: a verdict in one phrase, and the table of counts by environment."""
+"""The headline of a review or a plan: a verdict in one phrase, a table of counts, and what is refused where."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from schedsync.core.finding import Finding
+from schedsync.core.refusal import Refusal
+from schedsync.planning.plan import Plan
 from schedsync.render.alarms import ALARMS, Alarm, counts_text
 from schedsync.render.code_spans import cell, code
 from schedsync.render.folding import Group
@@ -100,6 +102,24 @@ def counts_table(found: Sequence[EnvironmentReview]) -> Iterator[str]:
         counts = [stops_of(each.plan), *(summary[kind] for kind in kinds), *([each.unknown] if unknown else [])]
         yield f"| {cell(code(each.environment or ''))} | {' | '.join(f'{count:,}' for count in counts)} |"
     yield ""
+
+
+def notices_by_place(value: Plan) -> tuple[list[Finding], list[Finding]]:
+    """Return the notices that head a plan, because the workers have to be deployed first, and the others."""
+    first = [notice for notice in value.notices if notice.code == "SS219" and notice.severity != "info"]
+    return first, [notice for notice in value.notices if notice not in first]
+
+
+def refusals_by_environment(plans: Sequence[tuple[str | None, Plan]]) -> Mapping[tuple[str, ...], list[Refusal]]:
+    """Return the refusals by the environments in which they hold."""
+    found: dict[Refusal, list[str]] = {}
+    for environment, plan in plans:
+        for refusal in plan.refusals:
+            found.setdefault(refusal, []).extend([environment] if environment else [])
+    by_environment: dict[tuple[str, ...], list[Refusal]] = {}
+    for refusal, names in found.items():
+        by_environment.setdefault(tuple(names), []).append(refusal)
+    return by_environment
 
 
 def by_severity(severities: Sequence[str], what: str) -> str:

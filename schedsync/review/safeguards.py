@@ -12,9 +12,8 @@ from schedsync.core.location import Location
 from schedsync.core.names import first_names
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.planning.notices import NAMES_SHOWN
+from schedsync.review.shown import CHANGED_SAFEGUARD
 from schedsync.review.side import Side
-
-CODE = "SS168"
 
 
 def configuration(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
@@ -25,7 +24,7 @@ def configuration(before: Side, after: Side, now: datetime) -> Iterator[Finding]
     old, new, place = before.config, after.config, after.place
     if not before.config_known:
         message = "the configuration before the change cannot be read, so what protects the set is not compared"
-        yield Finding(CODE, message, place, None, "warning")
+        yield Finding(CHANGED_SAFEGUARD, message, place, None, "warning")
     values, now_values = controls_document(old.controls), controls_document(new.controls)
     messages = [
         f"`{name}` changes from {getattr(old, name)} to {getattr(new, name)}"
@@ -41,10 +40,10 @@ def configuration(before: Side, after: Side, now: datetime) -> Iterator[Finding]
     messages += [f"environment `{name}` is new" for name in new.environments if name not in old.environments]
     messages += [f"environment `{name}` is removed" for name in old.environments if name not in new.environments]
     for message in messages:
-        yield Finding(CODE, message, place, None, "warning")
+        yield Finding(CHANGED_SAFEGUARD, message, place, None, "warning")
     if old.set != new.set:
         message = f"the set is `{new.set}` now: set `{old.set}` manages what it applied, and an apply would be refused"
-        yield Finding(CODE, message, place, f"keep `{old.set}`; or adopt each name, and empty the old set")
+        yield Finding(CHANGED_SAFEGUARD, message, place, f"keep `{old.set}`; or adopt each name, and empty the old set")
 
 
 def _allowances(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
@@ -53,7 +52,9 @@ def _allowances(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
     new = set(after.config.allowances)
     for text, entries in (("is new, it lifts", new - old), ("is removed, it lifted", old - new)):
         for entry in sorted((each for each in entries if not each.ended(now)), key=str):
-            yield Finding(CODE, f"an entry of `[[safety.allow]]` {text} {entry}", after.place, None, "warning")
+            yield Finding(
+                CHANGED_SAFEGUARD, f"an entry of `[[safety.allow]]` {text} {entry}", after.place, None, "warning"
+            )
 
 
 def _approvals(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -120,10 +121,12 @@ def _quiet(schedule: Schedule) -> tuple[str | None, bool, frozenset[str]]:
 
 def _finding(message: str, names: Sequence[str], places: Sequence[Location]) -> Finding:
     if len(names) == 1:
-        return Finding(CODE, message.replace("{names}", f"`{names[0]}`", 1), places[0], None, "warning")
+        return Finding(CHANGED_SAFEGUARD, message.replace("{names}", f"`{names[0]}`", 1), places[0], None, "warning")
     place = places[0] if len(set(places)) == 1 else Location(places[0].path, 1, 1)
     shown = message.replace("{names}", f"{len(names):,} schedules", 1)
-    return Finding(CODE, f"{shown}: {first_names(names, NAMES_SHOWN)}", place, None, "warning", tuple(names))
+    return Finding(
+        CHANGED_SAFEGUARD, f"{shown}: {first_names(names, NAMES_SHOWN)}", place, None, "warning", tuple(names)
+    )
 
 
 def _weakened(old: Schedule | None, new: Schedule) -> Iterator[tuple[str, str]]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from schedsync.core.finding import Finding, most_severe_first
 from schedsync.review.result import Review
-from schedsync.review.safeguards import CODE as CHANGED_SAFEGUARD
 
+#: The finding that what protects a set changes.
+CHANGED_SAFEGUARD = "SS168"
 #: Findings about what protects a set: a reviewer reads them before the changes.
 SAFEGUARDS = frozenset({CHANGED_SAFEGUARD, "SS170", "SS176"})
 #: The finding that an apply would be refused.

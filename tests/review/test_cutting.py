@@ -121,3 +121,17 @@ def test_a_summary_has_a_limit_too_and_says_so(two: Checkout) -> None:
     assert 900_000 < len(said.encode()) <= 1_000_000
     assert f"**{9000 - len(rows(said)):,} schedules are left out here, because not everything fits.**" in said
     assert "`--format json` lists all of it" in said
+
+
+def test_new_errors_are_kept_before_other_findings(two: Checkout) -> None:
+    two.write((two.root / "schedsync.toml").read_text() + "[lint]\nextend_select = ['SS215']\n", "schedsync.toml")
+    two.schedules("")
+    two.commit()
+    two.schedules(jobs(400, "after"))
+    bad = "".join(f'  zz-{number}: {{task: t, crontab: "6{number % 10} * * * *"}}\n' for number in range(60))
+    two.write(f"version: 1\nschedules:\n{bad}", "schedules/zz.yaml")
+    said = two.review("--format", "markdown").out
+    severities = re.findall(r"^- \[SS\d+\]\(\S+\) (\w+): ", said, flags=re.MULTILINE)
+
+    assert "findings are left out here" in said
+    assert severities[:60].count("error") == len(severities[:60])
