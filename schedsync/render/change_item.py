@@ -27,7 +27,7 @@ _PLACES_SHOWN, _OWNERS_SHOWN = 3, 5
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class View:
     """What the items of a document share.
 
     ``environments`` are all that are looked at, ``web`` is where people can read the files, and ``now`` is the instant
@@ -44,16 +44,16 @@ class Setting:
     shared_titles: frozenset[str] = frozenset()
 
 
-def item(group: Group, setting: Setting, *names: str) -> str:
+def item(group: Group, view: View, *names: str) -> str:
     """Write a group; ``names`` are the texts that name its members."""
     facts = [
         f"{code(group.title)} {DONE[group.first.kind]}",
         _cause(group.first),
-        environments_phrase(group.environments, setting.environments),
-        _places(group, setting.web),
+        environments_phrase(group.environments, view.environments),
+        _places(group, view.web),
         _owner(group),
     ]
-    runs = _runs(group, setting)
+    runs = _runs(group, view)
     details = [*names, *_broken(group.first), *_disabled(group), *_values(group), *runs]
     if follows := "; ".join(map(effect_text, _told(group, has_runs=bool(runs)))):
         details.append(follows)
@@ -177,7 +177,7 @@ def _spec_words(spec: Spec | None) -> str:
     return sentence(timing_words(spec.timing), quoted=False)
 
 
-def _runs(group: Group, setting: Setting) -> list[str]:
+def _runs(group: Group, setting: View) -> list[str]:
     """Return the next runs before and after, where the timing moves; nothing if they are not the same for all."""
     change = group.first
     moves = any(field.field == "timing" for field in change.fields)

@@ -15,7 +15,7 @@ from schedsync.core.refusal import Refusal
 from schedsync.planning.notices import NAMES_SHOWN
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
-from schedsync.render.change_item import Setting
+from schedsync.render.change_item import View
 from schedsync.render.change_list import NAMES_IN_ROW, alarm_blocks, change_blocks, names_rows, quiet_blocks
 from schedsync.render.code_spans import LONGEST_CODE, cell, code
 from schedsync.render.fitted import Block, Row, fitted, lines
@@ -83,11 +83,11 @@ def plan(value: Plan, extent: Extent = COMMENT) -> str:
     found = groups(value.changes)
     verdict = _verdict(found, (), value.refusals)
     head = f"### Plan for {code(scope_text(value))}{f': {verdict}' if verdict else ''}"
-    setting = Setting(now=value.now, most_names=extent.most_names, where=extent.where)
+    view = View(now=value.now, most_names=extent.most_names, where=extent.where)
     blocks = [lines(head, "")]
     blocks += _refusals([(refusal, "") for refusal in value.refusals])
-    blocks += [*_findings(first, "**Deploy the workers first:**"), *alarm_blocks(found, setting)]
-    blocks += [_kept(summary_text(value), ""), *quiet_blocks(found, setting), *_states(value)]
+    blocks += [*_findings(first, "**Deploy the workers first:**"), *alarm_blocks(found, view)]
+    blocks += [_kept(summary_text(value), ""), *quiet_blocks(found, view), *_states(value)]
     blocks += _findings(rest)
     if value.changes:
         blocks.append(lines(f"checksum {code(value.checksum)}", ""))
@@ -99,12 +99,12 @@ def review(value: Review, extent: Extent = COMMENT) -> str:
     found = groups_across([(one.environment, one.plan) for one in value.environments])
     names = [one.environment for one in value.environments if one.environment]
     now = value.environments[0].plan.now if value.environments else None
-    setting = Setting(names, value.web, now, extent.most_names, extent.where)
+    view = View(names, value.web, now, extent.most_names, extent.where)
     findings = shown_findings(value)
     blocks = [lines(_headline(value, found, findings), "", *_approvals(value, extent))]
-    blocks += [*_refusals(_all_refusals(value)), *alarm_blocks(found, setting)]
+    blocks += [*_refusals(_all_refusals(value)), *alarm_blocks(found, view)]
     blocks += _findings(findings.safeguards, "**Safeguards**", value.web)
-    blocks += [_kept(*_counts(value)), *_load(value), *quiet_blocks(found, setting)]
+    blocks += [_kept(*_counts(value)), *_load(value), *quiet_blocks(found, view)]
     blocks += _other_findings(findings, value.web)
     return _written(blocks, extent)
 
@@ -202,7 +202,7 @@ def outcome(value: Outcome, set_name: str, environment: str | None, extent: Exte
         blocks.append(lines(f"**Committed, but not loaded by Beat** {behind}", ""))
     if value.run:
         blocks.append(lines(f"run {code(str(value.run))}{f': {counts}' if counts else ''}", ""))
-    return _written([*blocks, *change_blocks(found, Setting(most_names=extent.most_names, where=extent.where))], extent)
+    return _written([*blocks, *change_blocks(found, View(most_names=extent.most_names, where=extent.where))], extent)
 
 
 def _written(blocks: Sequence[Block], extent: Extent) -> str:

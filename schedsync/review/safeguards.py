@@ -145,8 +145,8 @@ def _reowned(old: Schedule | None, new: Schedule, approvals: Collection[str]) ->
     """Yield a message where a schedule leaves an owner who protects it."""
     was, now = old.people.owner if old else None, new.people.owner
     if was != now and was in approvals:
-        now_shown = f"`{now}`" if now is not None else "nobody"
-        yield f"{now_shown} owns {{names}} instead of `{was}`, whose approval changes of it need", "owner"
+        shown = f"`{now}`" if now is not None else "nobody"
+        yield f"the owner of {{names}} changes from `{was}` to {shown}: changes of `{was}` need an approval", "owner"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -139,8 +139,8 @@ def test_a_schedule_that_leaves_an_owner_who_approves_is_shown(checkout: Checkou
     messages = [one["message"] for one in checkout.json()["findings"] if one["code"] == "SS168"]
 
     assert messages == [
-        "`me` owns `a` instead of `team-data`, whose approval changes of it need",
-        "nobody owns `b` instead of `team-data`, whose approval changes of it need",
+        "the owner of `a` changes from `team-data` to `me`: changes of `team-data` need an approval",
+        "the owner of `b` changes from `team-data` to nobody: changes of `team-data` need an approval",
     ]
 
 
