@@ -56,10 +56,10 @@ def headline(found: Iterable[Group]) -> str:
             for alarm in ALARMS:
                 if alarm.concerns(change):
                     names[alarm.title].add(change.name)
-    return counts_text({alarm: len(names[alarm.title]) for alarm in ALARMS})
+    return raised_text({alarm: len(names[alarm.title]) for alarm in ALARMS})
 
 
-def counts_text(counts: Mapping[Alarm, int]) -> str:
+def raised_text(counts: Mapping[Alarm, int]) -> str:
     """Return how many schedules raise each alarm, as one phrase."""
     raised = ((counts.get(alarm, 0), alarm) for alarm in ALARMS)
     return ", ".join(f"{count:,} {alarm.one if count == 1 else alarm.many}" for count, alarm in raised if count)

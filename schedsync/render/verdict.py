@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from schedsync.core.finding import Finding
 from schedsync.core.refusal import Refusal
 from schedsync.planning.plan import Plan
-from schedsync.render.alarms import ALARMS, Alarm, counts_text
+from schedsync.render.alarms import ALARMS, Alarm, raised_text
 from schedsync.render.code_spans import cell, code
 from schedsync.render.folding import Group
 from schedsync.render.words import COUNTED, DONE, counted, stops_of
@@ -51,7 +51,7 @@ def alarms_phrase(found: Sequence[Group], environments: Sequence[str]) -> str:
     if len(where) > _GROUPS_NAMED:
         everywhere = {name for names in where for name in names}
         where = {tuple(name for name in environments if name in everywhere): sum(where.values(), Counter[Alarm]())}
-    return "; ".join(f"{counts_text(counts)}{_where(names, environments)}" for names, counts in where.items())
+    return "; ".join(f"{raised_text(counts)}{_where(names, environments)}" for names, counts in where.items())
 
 
 def _raised(found: Sequence[Group]) -> dict[tuple[Alarm, str], set[str | None]]:
