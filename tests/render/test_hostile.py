@@ -31,7 +31,7 @@ from schedsync.core.schedule import People, Spec, Template
 from schedsync.core.timing import Interval
 from schedsync.planning.plan import Plan
 from schedsync.render import github, html, json_, markdown, sarif, text
-from schedsync.render.code_spans import cell, code
+from schedsync.render.code_spans import LONGEST_CODE, cell, code
 from schedsync.render.links import place_link
 from schedsync.review.result import EnvironmentReview, Review
 from tests.conftest import NOW
@@ -129,9 +129,10 @@ def links(page: _Page) -> list[str]:
     return [attributes["href"] or "" for tag, attributes in page.tags if tag == "a"]
 
 
-def checked(page: _Page, rows: int, items: int) -> None:
+def checked(page: _Page, rows: int, items: int, foldouts: int = 0) -> None:
     tags = [tag for tag, _ in page.tags]
-    assert {"img", "script", "iframe", "b", "details"}.isdisjoint(tags)
+    assert {"img", "script", "iframe", "b"}.isdisjoint(tags)
+    assert (tags.count("details"), page.stack) == (foldouts, [])
     assert [link for link in links(page) if not OUR_LINK.fullmatch(link)] == []
     assert page.comments == []
     assert (tags.count("tr"), tags.count("li")) == (rows, items)
@@ -145,8 +146,9 @@ def test_markdown_shows_an_attack_and_does_nothing(attack: str) -> None:
 
     # The refusal, the delete, and the update with what stops have 1, 2 and 4 items, and the creates 3.
     checked(gfm(markdown.plan(review.environments[0].plan)), 0, 10)
-    # A review has a table of counts, and a finding.
-    checked(gfm(markdown.review(review)), 2, 11)
+    # A review has a table of counts, and a finding; a message that is too long follows in a foldout.
+    is_cut = len(attack) > LONGEST_CODE
+    checked(gfm(markdown.review(review)), 2, 11 + is_cut, int(is_cut))
 
 
 def test_a_link_leads_to_the_file_at_the_commit_that_has_it() -> None:
