@@ -28,12 +28,14 @@ from urllib.parse import urlsplit
 KINDS = ("create", "update", "delete", "rename", "adopt", "release")
 #: In bytes. GitHub accepts one MiB for each step and drops a longer summary completely.
 LONGEST_SUMMARY = 1_000_000
-#: A report that is cut contains this.
-CUT = "left out here, because not everything fits"
+#: A report that does not name everything contains one of these.
+CUT = ("left out here, because not everything fits", "`--format summary` and `--format json` list all of it")
 #: In bytes. `apply --plan` accepts no larger file.
 LARGEST_PLAN = 256 * 2**20
 #: The reason by the exit code, where the JSON has none: a plan that is refused is still a plan.
 REASONS = {"0": "", "2": "", "3": "refused"}
+#: What `gh` says where a right is missing; GitHub does not tell what may not be seen from what is not there.
+DENIED = ("HTTP 401", "HTTP 403", "HTTP 404")
 #: In characters. GitHub refuses a longer comment.
 LONGEST_COMMENT = 65_536
 #: A comment has at most this many lines about applies, the newest of them.
@@ -180,12 +182,14 @@ def comment(body: str, json: str, key: str, number: str, author: str) -> int:
 
 
 def changes_something(json: str) -> bool:
-    """Say whether a review or a plan has changes, refusals or new findings, in any set; true if there is none."""
+    """Say whether any set has changes, refusals, new findings or approvals; true if no review and no plan is there."""
     said = read(json)
     # A review has environments, a plan is of one; a set that could not be handled has a message.
     for part in said.get("sets", [said] if said else [{"message": "schedsync failed"}]):
         changed = any(each.get("changes") or each.get("refusals") for each in part.get("environments", [part]))
-        if changed or "message" in part or any(finding.get("new", True) for finding in part.get("findings", [])):
+        # An approval is needed also for changes that change no row, such as another owner.
+        changed = changed or "message" in part or bool(part.get("approvals"))
+        if changed or any(finding.get("new", True) for finding in part.get("findings", [])):
             return True
     return False
 
@@ -220,7 +224,7 @@ def marked(body: str, json: str, marker: str) -> str:
     """Write the marker and the body to a file, and return its path."""
     file = Path(os.environ["RUNNER_TEMP"]) / f"schedsync-{secrets.token_hex(8)}.md"
     said = text(body, json)
-    file.write_text(f"{marker}\n{said}{link_to_run() if CUT in said else ''}", encoding="utf-8")
+    file.write_text(f"{marker}\n{said}{link_to_run() if any(words in said for words in CUT) else ''}", encoding="utf-8")
     return str(file)
 
 
@@ -258,25 +262,35 @@ def reviewed(path: str, environment: str, commit: str) -> int:
 
 def applied(json: str, path: str, environment: str, commit: str, author: str) -> int:
     """Write into the comment of the merged pull request that its change was applied; never fails the job."""
+    try:
+        return tell_of_applies(json, path, environment, commit, author)
+    except (SystemExit, OSError, ValueError) as error:
+        # What was applied is applied.
+        print(f"the pull request's comment stays as it is: {error}")
+        return 0
+
+
+def tell_of_applies(json: str, path: str, environment: str, commit: str, author: str) -> int:
+    """Write into the comment of the merged pull request; ends the step where GitHub refuses."""
     lines = applied_lines(json)
     if not lines:
         print("the pull request's comment stays as it is: nothing was applied")
         return 0
     repository = os.environ["GITHUB_REPOSITORY"]
     query = ".[] | select(.merged_at != null and .merge_commit_sha == env.COMMIT) | .number"
-    numbers = try_gh(f"repos/{repository}/commits/{commit}/pulls?per_page=100", "--jq", query, COMMIT=commit).split()
+    numbers = gh(f"repos/{repository}/commits/{commit}/pulls?per_page=100", "--jq", query, COMMIT=commit).split()
     for number in numbers[:1]:
         # A review of one environment has a comment of its own; another comment is about all of them.
         keys = [f"{verb} {path} {name}" for verb in ("review", "plan") for name in dict.fromkeys((environment, ""))]
         query = ".[] | select(.user.login == env.AUTHOR) | {id, body}"
         words = (f"repos/{repository}/issues/{number}/comments?per_page=100", "--paginate", "--jq", query)
-        comments = [parsed(line) for line in try_gh(*words, AUTHOR=author).splitlines()]
+        comments = [parsed(line) for line in gh(*words, AUTHOR=author).splitlines()]
         ours = [one for key in keys for one in comments if one["body"].startswith(marker_of(key))]
         if ours:
             file = Path(os.environ["RUNNER_TEMP"]) / f"schedsync-{secrets.token_hex(8)}.md"
             file.write_text(with_applies(ours[0]["body"], lines), encoding="utf-8")
             address = f"repos/{repository}/issues/comments/{ours[0]['id']}"
-            try_gh(address, "-X", "PATCH", "-F", f"body=@{file}", "--silent")
+            gh(address, "-X", "PATCH", "-F", f"body=@{file}", "--silent")
             return 0
     print("no pull request has a comment to bring up to date")
     return 0
@@ -366,24 +380,22 @@ def gh(*words: str, **environment: str) -> str:
 def gh_bytes(*words: str, **environment: str) -> bytes:
     """Call GitHub and return its answer as bytes; if GitHub refuses, end the step with a message."""
     # Words from outside follow `-F` or `-f`, or are part of a path that we build.
-    done = subprocess.run(
-        ["gh", "api", *words], env=os.environ | host() | environment, stdout=subprocess.PIPE, check=False
-    )
-    if done.returncode:
+    try:
+        done = subprocess.run(
+            ["gh", "api", *words], env=os.environ | host() | environment, capture_output=True, check=False
+        )
+    except OSError as error:
+        sys.exit(f"the command `gh` of GitHub cannot be run: {error.strerror}")
+    said = done.stderr.decode(errors="replace")
+    sys.stderr.write(said)
+    if done.returncode and any(status in said for status in DENIED):
         sys.exit(
             "GitHub refused the request. The job needs `pull-requests: write` for a comment, `issues: write` for drift,"
             " and `actions: read` and `pull-requests: read` for a reviewed plan."
         )
+    if done.returncode:
+        sys.exit("GitHub did not do what was asked; the message of `gh` says why.")
     return done.stdout
-
-
-def try_gh(*words: str, **environment: str) -> str:
-    """Call GitHub and return its answer; if GitHub refuses, say so and return nothing: what was applied is applied."""
-    try:
-        return gh(*words, **environment)
-    except SystemExit:
-        print("the pull request's comment stays as it is: that needs `pull-requests: write`")
-        return ""
 
 
 def host() -> dict[str, str]:

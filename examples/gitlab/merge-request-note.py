@@ -120,7 +120,7 @@ def existing_note(notes: str, marker: str) -> dict[str, Any] | None:
 
 
 def changes_something(review: str) -> bool:
-    """Say whether the review has changes, refusals or new findings, in any set; true if there is no review of one."""
+    """Say whether the review of any set has changes, refusals, new findings or approvals; true if there is none."""
     try:
         document = json.loads(Path(review).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -128,7 +128,8 @@ def changes_something(review: str) -> bool:
     # With `--all` there is a review for each set, or the message why there is none.
     for part in document.get("sets", [document]):
         changed = any(each["changes"] or each["refusals"] for each in part.get("environments", []))
-        if changed or "message" in part or any(finding.get("new", True) for finding in part.get("findings", [])):
+        changed = changed or "message" in part or bool(part.get("approvals"))
+        if changed or any(finding.get("new", True) for finding in part.get("findings", [])):
             return True
     return False
 

@@ -169,6 +169,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     return f"did you mean `{near}`?" if near else None
 
 
+def most_severe_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings by severity; those of one severity keep their order."""
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
 def has_errors(findings: Iterable[Finding], *, strict: bool = False) -> bool:
     """Say whether any finding fails the command: an error, with ``strict`` also a warning."""
     failing = {"error", "warning"} if strict else {"error"}

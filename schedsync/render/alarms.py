@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,5 +56,10 @@ def headline(found: Iterable[Group]) -> str:
             for alarm in ALARMS:
                 if alarm.concerns(change):
                     names[alarm.title].add(change.name)
-    counts = ((len(names[alarm.title]), alarm) for alarm in ALARMS)
-    return ", ".join(f"{count:,} {alarm.one if count == 1 else alarm.many}" for count, alarm in counts if count)
+    return raised_text({alarm: len(names[alarm.title]) for alarm in ALARMS})
+
+
+def raised_text(counts: Mapping[Alarm, int]) -> str:
+    """Return how many schedules raise each alarm, as one phrase."""
+    raised = ((counts.get(alarm, 0), alarm) for alarm in ALARMS)
+    return ", ".join(f"{count:,} {alarm.one if count == 1 else alarm.many}" for count, alarm in raised if count)

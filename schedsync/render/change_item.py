@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schedsync.calendar.words import moment, zone_name
-from schedsync.core.change import FieldChange
+from schedsync.core.change import Change, FieldChange
 from schedsync.core.names import and_more
 from schedsync.core.origin import Web
 from schedsync.core.timing import Crontab, Interval, zone_of
@@ -17,7 +17,7 @@ from schedsync.render.effects import Effect
 from schedsync.render.folding import Group
 from schedsync.render.links import code_link, place_link
 from schedsync.render.verdict import environments_phrase
-from schedsync.render.words import DONE, printable
+from schedsync.render.words import DONE, edit_text, printable
 
 #: Consequences whose message holds text from outside.
 _QUOTED = frozenset({"pause_ends", "taken_over"})
@@ -27,12 +27,13 @@ _PLACES_SHOWN, _OWNERS_SHOWN = 3, 5
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class View:
     """What the items of a document share.
 
     ``environments`` are all that are looked at, ``web`` is where people can read the files, and ``now`` is the instant
     from which on runs are foretold, None where the change is already done. A change of more than ``most_names``
-    schedules that is no alarm names the first of them; ``where`` says where all names are.
+    schedules that is no alarm names the first of them; ``where`` says where all names are. ``shared_titles`` are the
+    titles that several groups have.
     """
 
     environments: Sequence[str] = ()
@@ -40,18 +41,20 @@ class Setting:
     now: datetime | None = None
     most_names: int | None = None
     where: str = ""
+    shared_titles: frozenset[str] = frozenset()
 
 
-def item(group: Group, setting: Setting, *names: str) -> str:
+def item(group: Group, view: View, *names: str) -> str:
     """Write a group; ``names`` are the texts that name its members."""
     facts = [
         f"{code(group.title)} {DONE[group.first.kind]}",
-        environments_phrase(group.environments, setting.environments),
-        _places(group, setting.web),
+        _cause(group.first),
+        environments_phrase(group.environments, view.environments),
+        _places(group, view.web),
         _owner(group),
     ]
-    runs = _runs(group, setting)
-    details = [*names, *_disabled(group), *_values(group), *runs]
+    runs = _runs(group, view)
+    details = [*names, *_broken(group.first), *_disabled(group), *_values(group), *runs]
     if follows := "; ".join(map(effect_text, _told(group, has_runs=bool(runs)))):
         details.append(follows)
     return "\n".join([f"- {' · '.join(filter(None, facts))}", *(f"  - {detail}" for detail in details if detail)])
@@ -106,6 +109,18 @@ def _owner(group: Group) -> str:
     return f"owner{'s' if len(found) > 1 else ''} {names}{and_more(len(found), _OWNERS_SHOWN)}"
 
 
+def _cause(change: Change) -> str:
+    """Say that a change undoes what somebody did to the row; empty where only the files changed."""
+    if change.cause == "files":
+        return ""
+    return f"{'also ' if change.cause == 'both' else ''}undoes an edit {code(edit_text(change.by))}"
+
+
+def _broken(change: Change) -> Iterator[str]:
+    if change.row is not None and change.row.spec is None:
+        yield from (f"the row is broken: {code(problem.message)}" for problem in change.row.problems)
+
+
 def _disabled(group: Group) -> Iterator[str]:
     change = group.first
     if change.after is not None and not change.after.enabled and change.people.disabled_reason:
@@ -118,16 +133,24 @@ def _values(group: Group) -> Iterator[str]:
     for field in group.fields:
         before, after = map(code, group.moved(field))
         words = _in_words(group, field)
-        if group.first.row is None:
+        # Of a broken row no value is known.
+        if group.first.row is None or (group.first.row.spec is None and group.first.after is not None):
             values.append(f"{field.field} {_explained(words[1], after)}")
         elif group.first.after is None:
             values.append(f"{field.field} {_explained(words[0], before)}")
         elif all(words):
-            yield f"{field.field} {words[0]} → {words[1]} ({before} → {after})"
+            yield f"{field.field} {words[0]} → {words[1]} ({before} → {after}){_undone(group.first, field)}"
         else:
-            yield f"{field.field} {before} → {after}"
+            yield f"{field.field} {before} → {after}{_undone(group.first, field)}"
     if values:
         yield " · ".join(values)
+
+
+def _undone(change: Change, field: FieldChange) -> str:
+    """Say whose value a field had, where the files changed some fields and somebody else others."""
+    if change.cause != "both" or field.cause == "files":
+        return ""
+    return " (edited in the row)" if field.cause == "drift" else " (edited in the row, and changed in the files)"
 
 
 def _explained(words: str, value: str) -> str:
@@ -145,11 +168,11 @@ def _in_words(group: Group, field: FieldChange) -> tuple[str, str]:
     return sentence(before, quoted=False) if before else "", sentence(after, quoted=False) if after else ""
 
 
-def _runs(group: Group, setting: Setting) -> list[str]:
+def _runs(group: Group, view: View) -> list[str]:
     """Return the next runs before and after, where the timing moves; nothing if they are not the same for all."""
     change, (old, new) = group.first, specs(group.first)
     moves = any(field.field == "timing" for field in change.fields)
-    if setting.now is None or not moves or old is None or new is None or not run_alike(group.all_changes):
+    if view.now is None or not moves or old is None or new is None or not run_alike(group.all_changes):
         return []
     is_single = len(group.members) == 1
     if any(isinstance(spec.timing, Interval) for spec in (old, new)) and not (
@@ -157,11 +180,11 @@ def _runs(group: Group, setting: Setting) -> list[str]:
     ):
         # Nobody knows when an interval runs next that counts from a run which is not known.
         return []
-    runs = next_runs(change, setting.now)
+    runs = next_runs(change, view.now)
     if not all(runs):
         return []
     before, after = (
-        ", ".join(moment(run, zone_of(spec.timing), setting.now) for run in each)
+        ", ".join(moment(run, zone_of(spec.timing), view.now) for run in each)
         for each, spec in zip(runs, (old, new), strict=True)
     )
     zones = [zone_name(spec.timing) for spec in (old, new)]

@@ -16,14 +16,15 @@ _NOTICE = 700
 class Row:
     """One line, and how many schedules or findings a reader misses without it.
 
-    Where several rows may be about the same schedules, ``names`` tells which: each counts once. Rows of one ``kind``
-    are alike: of each kind some are kept.
+    Where several rows may be about the same schedules, ``names`` tells which: each counts once. Rows of the lowest
+    ``rank`` are kept first. Rows of one ``kind`` are alike: of each kind some are kept.
     """
 
     text: str
     count: int = 1
     kind: Hashable = None
     names: Sequence[str] = ()
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +116,11 @@ def _count_missing(block: Block, kept: Sequence[Row], room: _Room) -> int:
 
 
 def _fair(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows so that the first of each kind come first, then the second of each, and so on."""
+    """Return the rows by rank, and so that the first of each kind come first, then the second of each, and so on."""
     seen: Counter[Hashable] = Counter()
-    ranked: list[tuple[int, Row]] = []
+    ranked: list[tuple[tuple[int, int], Row]] = []
     for row in rows:
-        ranked.append((seen[row.kind], row))
+        ranked.append(((row.rank, seen[row.kind]), row))
         seen[row.kind] += 1
     return [row for _, row in sorted(ranked, key=lambda pair: pair[0])]
 

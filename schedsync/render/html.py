@@ -12,13 +12,11 @@ from typing import Any
 from schedsync import __version__
 from schedsync.calendar.load import Load
 from schedsync.calendar.words import moment
-from schedsync.core.finding import Finding
 from schedsync.core.names import first_names
 from schedsync.render import heatmap_svg, page_load
 from schedsync.render.alarms import ALARMS, DELETED, alarm_of
 from schedsync.render.folding import Group, groups_across, in_order_of_danger
 from schedsync.render.load_change import load_lines
-from schedsync.render.markdown import REFUSED, SAFEGUARDS
 from schedsync.render.table_rows import ChangeRow, rows
 from schedsync.render.verdict import verdict_text
 from schedsync.render.words import (
@@ -30,6 +28,7 @@ from schedsync.render.words import (
     side_text,
 )
 from schedsync.review.result import EnvironmentReview, Review
+from schedsync.review.shown import shown_findings
 
 #: A table has at most this many rows; further changes are lines of a list. A browser needs long for many rows.
 _ROWS = 500
@@ -102,9 +101,10 @@ def review(value: Review) -> str:
     groups = in_order_of_danger(groups_across([(one.environment, one.plan) for one in value.environments]))
     now = value.environments[0].plan.now if value.environments else None
     quiet = [group for group in groups if alarm_of(group) is None]
+    findings = shown_findings(value)
     return rendered(
         "review.html",
-        verdict=verdict_text(value, groups, *_counted_new(value), "refused"),
+        verdict=verdict_text(value, groups, findings, "refused"),
         facts=_facts(value, now),
         base=value.base_text,
         head=_head_text(value),
@@ -114,7 +114,10 @@ def review(value: Review) -> str:
         rest=quiet[_ROWS:],
         environments=len([one for one in value.environments if one.environment]),
         is_complete=all(one.is_complete for one in value.environments),
-        **_findings(value),
+        safeguards=findings.safeguards,
+        new=findings.new,
+        errors=findings.errors,
+        old=findings.old,
     )
 
 
@@ -181,32 +184,3 @@ def _head_text(value: Review) -> str:
     short = side_text(value.head)
     name = value.head_name
     return short if value.head is None or not name or value.head.startswith(name) else f"{name} at {short}"
-
-
-def _counted_new(value: Review) -> tuple[int, int]:
-    """Return how many new findings are errors, and how many are about safeguards."""
-    new = _new(value)
-    return sum(one.severity == "error" for one in new), sum(one.code in SAFEGUARDS for one in new)
-
-
-def _new(value: Review) -> list[Finding]:
-    """Return the new findings; refusals are shown by themselves."""
-    refused = any(one.plan.refusals for one in value.environments)
-    return [one for one in value.findings if one in value.new and not (refused and one.code == REFUSED)]
-
-
-def _findings(value: Review) -> dict[str, Any]:
-    """Return the findings of a page: those about safeguards, the other new ones, and errors from before."""
-    new = _new(value)
-    errors = [one for one in value.findings if value.shows(one) and one not in value.new]
-    return {
-        "safeguards": [one for one in new if one.code in SAFEGUARDS],
-        "new": _by_severity(one for one in new if one.code not in SAFEGUARDS),
-        "errors": errors,
-        "old": sum(one not in value.new and not value.shows(one) for one in value.findings),
-    }
-
-
-def _by_severity(found: Any) -> list[Finding]:
-    order = {"error": 0, "warning": 1, "info": 2}
-    return sorted(found, key=lambda one: order[one.severity])

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from schedsync.core.finding import Finding
+from schedsync.core.finding import SEVERITIES, Finding
 from schedsync.core.origin import Web
 from schedsync.core.refusal import Refusal
 from schedsync.planning.notices import NAMES_SHOWN
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
-from schedsync.render.change_item import Setting
+from schedsync.render.change_item import View
 from schedsync.render.change_list import NAMES_IN_ROW, alarm_blocks, change_blocks, names_rows, quiet_blocks
-from schedsync.render.code_spans import code
+from schedsync.render.code_spans import LONGEST_CODE, cell, code
 from schedsync.render.fitted import Block, Row, fitted, lines
 from schedsync.render.folding import Group, groups, groups_across
 from schedsync.render.links import code_link, place_link
@@ -28,6 +28,8 @@ from schedsync.render.verdict import (
     counts_phrase,
     counts_table,
     environments_phrase,
+    notices_by_place,
+    refusals_by_environment,
     verdict_text,
 )
 from schedsync.render.words import (
@@ -44,14 +46,7 @@ from schedsync.render.words import (
     summary_text,
 )
 from schedsync.review.result import Review
-
-_HEADING = "SS219"
-#: Findings about what protects a set: a reviewer reads them before the changes.
-SAFEGUARDS = frozenset({"SS168", "SS170", "SS176"})
-#: The finding that an apply would be refused.
-REFUSED = "SS164"
-#: In characters: the first lines are shown in any case, and must leave room.
-_APPROVALS_LENGTH = 4_000
+from schedsync.review.shown import ShownFindings, shown_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +61,17 @@ class Extent:
     size: Callable[[str], int] = len
     most_names: int | None = None
 
+    @property
+    def approvals_limit(self) -> int:
+        """How long the line of approvals may become: it is shown in any case, and must leave room."""
+        return self.limit // (2 if self.most_names is None else 16)
+
 
 #: GitHub refuses a comment of more than 65,536 characters; a marker of who wrote it has to fit too.
 COMMENT = Extent(
-    65_000, "The job's summary lists all of it; `--format summary` and `--format json` do so too.", most_names=200
+    65_000,
+    "`--format summary` and `--format json` list all of it; on GitHub, the job's summary does so too.",
+    most_names=200,
 )
 #: GitHub drops a summary of more than one MiB.
 SUMMARY = Extent(1_000_000, "`--format json` lists all of it.", lambda text: len(text.encode("utf-8", "replace")))
@@ -77,16 +79,16 @@ SUMMARY = Extent(1_000_000, "`--format json` lists all of it.", lambda text: len
 
 def plan(value: Plan, extent: Extent = COMMENT) -> str:
     """Write a plan as Markdown: the verdict and refusals, then alarms, counts, and the rest."""
-    first = [one for one in value.notices if one.code == _HEADING and one.severity != "info"]
+    first, rest = notices_by_place(value)
     found = groups(value.changes)
     verdict = _verdict(found, (), value.refusals)
     head = f"### Plan for {code(scope_text(value))}{f': {verdict}' if verdict else ''}"
-    setting = Setting(now=value.now, most_names=extent.most_names, where=extent.where)
+    view = View(now=value.now, most_names=extent.most_names, where=extent.where)
     blocks = [lines(head, "")]
     blocks += _refusals([(refusal, "") for refusal in value.refusals])
-    blocks += [*_findings(first, "**Deploy the workers first:**"), *alarm_blocks(found, setting)]
-    blocks += [_kept(summary_text(value), ""), *quiet_blocks(found, setting), *_states(value)]
-    blocks += _findings([one for one in value.notices if one not in first])
+    blocks += [*_findings(first, "**Deploy the workers first:**"), *alarm_blocks(found, view)]
+    blocks += [_kept(summary_text(value), ""), *quiet_blocks(found, view), *_states(value)]
+    blocks += _findings(rest)
     if value.changes:
         blocks.append(lines(f"checksum {code(value.checksum)}", ""))
     return _written(blocks, extent)
@@ -97,23 +99,18 @@ def review(value: Review, extent: Extent = COMMENT) -> str:
     found = groups_across([(one.environment, one.plan) for one in value.environments])
     names = [one.environment for one in value.environments if one.environment]
     now = value.environments[0].plan.now if value.environments else None
-    setting = Setting(names, value.web, now, extent.most_names, extent.where)
-    refused = any(one.plan.refusals for one in value.environments)
-    # The refusals are a list of their own.
-    new = [one for one in value.findings if one in value.new and not (refused and one.code == REFUSED)]
-    safeguards = [one for one in new if one.code in SAFEGUARDS]
-    blocks = [lines(_headline(value, found, new), "", *_approvals(value))]
-    blocks += [*_refusals(_all_refusals(value)), *alarm_blocks(found, setting)]
-    blocks += _findings(safeguards, "**Changed safeguards**", value.web)
-    blocks += [_kept(*_counts(value)), *_load(value), *quiet_blocks(found, setting)]
-    blocks += _other_findings(value, [one for one in new if one.code not in SAFEGUARDS])
+    view = View(names, value.web, now, extent.most_names, extent.where)
+    findings = shown_findings(value)
+    blocks = [lines(_headline(value, found, findings), "", *_approvals(value, extent))]
+    blocks += [*_refusals(_all_refusals(value)), *alarm_blocks(found, view)]
+    blocks += _findings(findings.safeguards, "**Safeguards**", value.web)
+    blocks += [_kept(*_counts(value)), *_load(value), *quiet_blocks(found, view)]
+    blocks += _other_findings(findings, value.web)
     return _written(blocks, extent)
 
 
-def _headline(value: Review, found: Sequence[Group], new: Sequence[Finding]) -> str:
-    errors = sum(one.severity == "error" for one in new)
-    safeguards = sum(one.code in SAFEGUARDS for one in new)
-    verdict = verdict_text(value, found, errors, safeguards, "**refused**")
+def _headline(value: Review, found: Sequence[Group], findings: ShownFindings) -> str:
+    verdict = verdict_text(value, found, findings, "**refused**")
     return f"### Schedules: {verdict} · {code(value.base_text)} → {code(side_text(value.head))}"
 
 
@@ -123,16 +120,17 @@ def _verdict(found: Sequence[Group], names: Sequence[str], refusals: Sequence[Re
     return "; ".join(filter(None, ["**refused**" if refusals else "", phrase]))
 
 
-def _approvals(value: Review) -> Iterator[str]:
+def _approvals(value: Review, extent: Extent) -> Iterator[str]:
     needed = [
         f"{', '.join(map(code, by))} ({counted(count, 'change')} of {code(owner)})"
         for owner, by, count in value.approvals_needed()
     ]
     shown = 0
-    while shown < len(needed) and sum(map(len, needed[:shown])) < _APPROVALS_LENGTH:
+    while shown < len(needed) and sum(map(extent.size, needed[:shown])) < extent.approvals_limit:
         shown += 1
     if needed:
-        more = f"; and {counted(len(needed) - shown, 'more owner')}" if shown < len(needed) else ""
+        rest = counted(len(needed) - shown, "more owner")
+        more = f"; and {rest}. {extent.where}" if shown < len(needed) else ""
         yield from (f"Needs approval by {'; '.join(needed[:shown])}{more}", "")
 
 
@@ -159,14 +157,12 @@ def _load(value: Review) -> Iterator[Block]:
             yield lines(f"Load{where}: {said[0]}", "", *said[1:], *([""] if said[1:] else []))
 
 
-def _other_findings(value: Review, others: Sequence[Finding]) -> Iterator[Block]:
-    if others:
-        severities = [one.severity for one in others]
-        yield from _findings(others, f"**{by_severity(severities, 'new finding')}**", value.web)
-    errors = [one for one in value.findings if value.shows(one) and one not in value.new]
-    yield from _findings(errors, f"**{counted(len(errors), 'error')} from before**", value.web)
-    if old := sum(one not in value.new and not value.shows(one) for one in value.findings):
-        yield lines(f"{counted(old, 'finding')} from before, which `schedsync validate` lists.", "")
+def _other_findings(findings: ShownFindings, web: Web | None) -> Iterator[Block]:
+    severities = [finding.severity for finding in findings.new]
+    yield from _findings(findings.new, f"**{by_severity(severities, 'new finding')}**", web)
+    yield from _findings(findings.errors, f"**{counted(len(findings.errors), 'error')} from before**", web)
+    if findings.old:
+        yield lines(f"{counted(findings.old, 'finding')} from before, which `schedsync validate` lists.", "")
 
 
 def _kept(*texts: str) -> Block:
@@ -176,11 +172,8 @@ def _kept(*texts: str) -> Block:
 
 def _all_refusals(value: Review) -> list[tuple[Refusal, str]]:
     """Return each refusal with the environments in which it holds."""
-    found: dict[Refusal, list[str]] = {}
-    for one in value.environments:
-        for refusal in one.plan.refusals:
-            found.setdefault(refusal, []).append(one.environment or "")
-    return [(refusal, ", ".join(map(code, filter(None, names)))) for refusal, names in found.items()]
+    found = refusals_by_environment([(one.environment, one.plan) for one in value.environments])
+    return [(refusal, ", ".join(map(code, names))) for names, refusals in found.items() for refusal in refusals]
 
 
 def drift(value: Plan, extent: Extent = COMMENT) -> str:
@@ -209,7 +202,7 @@ def outcome(value: Outcome, set_name: str, environment: str | None, extent: Exte
         blocks.append(lines(f"**Committed, but not loaded by Beat** {behind}", ""))
     if value.run:
         blocks.append(lines(f"run {code(str(value.run))}{f': {counts}' if counts else ''}", ""))
-    return _written([*blocks, *change_blocks(found, Setting(most_names=extent.most_names, where=extent.where))], extent)
+    return _written([*blocks, *change_blocks(found, View(most_names=extent.most_names, where=extent.where))], extent)
 
 
 def _written(blocks: Sequence[Block], extent: Extent) -> str:
@@ -220,8 +213,8 @@ def _drifted(group: Group) -> Iterator[Row]:
     change = group.first
     moved = [(one.field, group.moved(one)) for one in change.fields if one.cause != "files"]
     what = "<br>".join(f"{field} {code(after)} became {code(before)}" for field, (before, after) in moved)
-    said = what if change.row else "the row was deleted"
-    yield from names_rows(group, lambda names: f"| {names} | {code(edit_text(change.by))} | {said} |")
+    said = cell(what) if change.row else "the row was deleted"
+    yield from names_rows(group, lambda names: f"| {names} | {cell(code(edit_text(change.by)))} | {said} |")
 
 
 def _states(value: Plan) -> Iterator[Block]:
@@ -238,7 +231,9 @@ def _states(value: Plan) -> Iterator[Block]:
 def _refusals(found: Sequence[tuple[Refusal, str]]) -> Iterator[Block]:
     if found:
         rows = [
-            Row(f"- {code(one.message)}{f' in {where}' if where else ''}; hint: {code(one.override)}", 1, one.code)
+            Row(
+                f"- {code(one.message)}{f' in {where}' if where else ''}; hint: {code(one.override, None)}", 1, one.code
+            )
             for one, where in found
         ]
         yield Block(rows, ["**Refused:**", ""], [""], "refusal")
@@ -247,15 +242,18 @@ def _refusals(found: Sequence[tuple[Refusal, str]]) -> Iterator[Block]:
 def _findings(found: Sequence[Finding], heading: str | None = None, web: Web | None = None) -> Iterator[Block]:
     if not found:
         return
-    rows = [Row(_finding(one, web), 1, (one.severity, one.code)) for one in found]
+    rows = [Row(_finding(one, web), 1, (one.severity, one.code), rank=SEVERITIES.index(one.severity)) for one in found]
     yield Block(rows, [heading, ""] if heading else [], [""], "finding")
-    named = [one for one in found if len(one.names) > NAMES_SHOWN]
-    if named:
-        yield Block(list(_names_of(named)), ["<details><summary>All names</summary>", ""], ["", "</details>", ""])
+    if cut := [one for one in found if len(one.names) > NAMES_SHOWN or len(finding_text(one)) > LONGEST_CODE]:
+        title = "All names" if all(one.names for one in cut) else "All of what is cut"
+        yield Block(list(_whole(cut)), [f"<details><summary>{title}</summary>", ""], ["", "</details>", ""])
 
 
-def _names_of(found: Iterable[Finding]) -> Iterator[Row]:
+def _whole(found: Iterable[Finding]) -> Iterator[Row]:
+    """Yield all names of findings; of one that has none apart from its message, the whole message."""
     for one in found:
+        if not one.names:
+            yield Row(f"- {one.code}: {code(finding_text(one), None)}", 0)
         for start in range(0, len(one.names), NAMES_IN_ROW):
             names = one.names[start : start + NAMES_IN_ROW]
             yield Row(f"- {one.code}: {', '.join(map(code, names))}", len(names))
@@ -263,5 +261,5 @@ def _names_of(found: Iterable[Finding]) -> Iterator[Row]:
 
 def _finding(finding: Finding, web: Web | None) -> str:
     place = f" · {place_link(finding.location, web)}" if finding.location else ""
-    hint = f"; hint: {code(finding.hint)}" if finding.hint else ""
+    hint = f"; hint: {code(finding.hint, None)}" if finding.hint else ""
     return f"- {code_link(finding.code)} {finding.severity}: {code(finding_text(finding))}{hint}{place}"

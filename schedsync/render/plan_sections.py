@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from schedsync.core.refusal import Refusal
 from schedsync.planning.plan import Plan
@@ -72,18 +72,6 @@ def refusals(
     for refusal in found:
         yield f"  {printable(refusal.message)}  {paint(refusal.code, 'dim')}"
         yield f"  {paint('→', 'cyan')} {printable(refusal.override)}"
-
-
-def refusals_by_environment(plans: Sequence[tuple[str | None, Plan]]) -> Mapping[str, list[Refusal]]:
-    """Return the refusals by the environments in which they hold, as one text."""
-    found: dict[Refusal, list[str]] = {}
-    for environment, plan in plans:
-        for refusal in plan.refusals:
-            found.setdefault(refusal, []).extend([environment] if environment else [])
-    by_environment: dict[str, list[Refusal]] = {}
-    for refusal, names in found.items():
-        by_environment.setdefault(", ".join(names), []).append(refusal)
-    return by_environment
 
 
 def states(value: Plan, paint: Paint) -> Iterator[str]:

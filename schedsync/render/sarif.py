@@ -14,7 +14,7 @@ from schedsync.render.json_ import dump
 from schedsync.render.words import finding_text, printable
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-#: GitHub takes so many results of a run, and keeps the first 5,000.
+#: GitHub takes at most this many results of a run, and keeps the first 5,000.
 MOST_RESULTS = 25_000
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 _SEVERITIES = {"error": "error", "warning": "warning", "info": "recommendation"}

@@ -17,24 +17,22 @@ from schedsync.render.plan_sections import (
     alarms_text,
     counts_text,
     refusals,
-    refusals_by_environment,
     sections,
     states,
     together,
 )
+from schedsync.render.verdict import notices_by_place, refusals_by_environment
 from schedsync.render.words import (
     counted,
     environments_text,
     not_compared_texts,
     printable,
+    scope_text,
     side_text,
 )
 from schedsync.review.result import Review
+from schedsync.review.shown import REFUSED
 
-#: What the workers do not know yet heads a plan.
-_HEADING = "SS219"
-#: A refusal as a finding.
-_REFUSED = "SS164"
 _NEVER = datetime.min.replace(tzinfo=timezone.utc)
 
 
@@ -43,7 +41,7 @@ def plan(value: Plan, paint: Paint = plain, *, verbose: bool = False) -> str:
     found = groups(value.changes)
     counts = together(alarms_text(found, len(value.drifted), paint), counts_text(value, paint))
     lines = [paint(f"Plan for {printable(_scope(value))}", "bold"), *counts]
-    first = [one for one in value.notices if one.code == _HEADING and one.severity != "info"]
+    first, rest = notices_by_place(value)
     if first:
         lines += ["", paint("Deploy the workers first:", "yellow"), findings(first, paint)]
     if value.refusals:
@@ -55,7 +53,7 @@ def plan(value: Plan, paint: Paint = plain, *, verbose: bool = False) -> str:
     if folded:
         lines += ["", f"{folded:,} to adopt, no field changes (--verbose lists them)"]
     lines += states(value, paint)
-    if rest := [one for one in value.notices if one not in first]:
+    if rest:
         lines += ["", findings(rest, paint, verbose=verbose)]
     if value.changes and verbose:
         lines += ["", paint(f"checksum {value.checksum}", "dim")]
@@ -64,9 +62,7 @@ def plan(value: Plan, paint: Paint = plain, *, verbose: bool = False) -> str:
 
 def _scope(value: Plan) -> str:
     """Write which set, environment, commit and database a plan is for."""
-    environment = f" in {value.binding.environment}" if value.binding.environment else ""
-    commit = f" at {text}" if (text := value.binding.commit_text) else ""
-    return f"{value.set}{environment}{commit}" + (f" on {value.database}" if value.database else "")
+    return scope_text(value).removeprefix("set ") + (f" on {value.database}" if value.database else "")
 
 
 def question(value: Plan) -> str:
@@ -103,7 +99,7 @@ def review(value: Review, paint: Paint = plain, *, verbose: bool = False) -> str
     counts, alarms = list(_counts(value, paint)), alarms_text(found, 0, paint)
     lines += together(alarms, counts[0]) if len(counts) == 1 else [*([alarms] if alarms else []), *counts]
     for where, refused in refusals_by_environment(plans).items():
-        lines += ["", *refusals(refused, paint, where, "an apply would write nothing")]
+        lines += ["", *refusals(refused, paint, environments_text(where), "an apply would write nothing")]
     lines += sections(found, _view(value, paint, verbose=verbose))
     return "\n".join([*lines, *_review_findings(value, paint, verbose=verbose)])
 
@@ -128,7 +124,7 @@ def _counts(value: Review, paint: Paint) -> Iterator[str]:
 
 def _review_findings(value: Review, paint: Paint, *, verbose: bool) -> Iterator[str]:
     # What an apply would be refused for stands above.
-    found = [one for one in value.findings if one.code != _REFUSED]
+    found = [one for one in value.findings if one.code != REFUSED]
     shown = [one for one in found if value.shows(one)]
     new = sum(one in value.new for one in shown)
     if shown:

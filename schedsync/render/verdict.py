@@ -1,34 +1,33 @@
-"""The headline of a review or a plan: a verdict in one phrase, and the table of counts by environment."""
+"""The headline of a review or a plan: a verdict in one phrase, a table of counts, and what is refused where."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from schedsync.render.alarms import ALARMS, alarm_of, headline
-from schedsync.render.code_spans import code
+from schedsync.core.finding import Finding
+from schedsync.core.refusal import Refusal
+from schedsync.planning.plan import Plan
+from schedsync.render.alarms import ALARMS, Alarm, raised_text
+from schedsync.render.code_spans import cell, code
 from schedsync.render.folding import Group
-from schedsync.render.words import COUNTED, counted, stops_of
+from schedsync.render.words import COUNTED, DONE, counted, stops_of
 from schedsync.review.result import EnvironmentReview, Review
+from schedsync.review.shown import ShownFindings
 
-#: The headline names at most this many environments, and tells apart what happens in as many groups of them.
+#: More environments are named by those that are missing, where these are no more.
 _ENVIRONMENTS_NAMED = 3
-_KINDS = {
-    "create": "created",
-    "update": "updated",
-    "rename": "renamed",
-    "adopt": "adopted",
-    "release": "no longer managed",
-    "delete": "deleted",
-}
+#: If alarms are raised in more different groups of environments, the headline counts them together.
+_GROUPS_NAMED = 3
 
 
-def verdict_text(value: Review, found: Sequence[Group], new_errors: int, safeguards: int, refused: str) -> str:
+def verdict_text(value: Review, found: Sequence[Group], findings: ShownFindings, refused: str) -> str:
     """Return the verdict on a review; ``refused`` is the word for a change that an apply would refuse."""
     names = [one.environment for one in value.environments if one.environment]
     phrase = alarms_phrase(found, names) or counts_phrase(found)
     said = [refused if any(one.plan.refusals for one in value.environments) else "", phrase]
-    said.append(counted(new_errors, "new error") if new_errors else "")
-    said.append(counted(safeguards, "changed safeguard") if safeguards else "")
+    said.append(counted(findings.other_errors, "new error") if findings.other_errors else "")
+    said.append(_safeguards_phrase(findings.changed_safeguards))
     is_complete = bool(value.environments) and all(one.is_complete for one in value.environments)
     if not found and is_complete:
         said.append("nothing that runs is changed")
@@ -37,26 +36,32 @@ def verdict_text(value: Review, found: Sequence[Group], new_errors: int, safegua
     return "; ".join(filter(None, said))
 
 
+def _safeguards_phrase(changed: Sequence[Finding]) -> str:
+    errors = sum(finding.severity == "error" for finding in changed)
+    within = f" ({counted(errors, 'error')})" if errors else ""
+    return f"{counted(len(changed), 'changed safeguard')}{within}" if changed else ""
+
+
 def alarms_phrase(found: Sequence[Group], environments: Sequence[str]) -> str:
     """Return how many schedules raise each alarm, and in which of several environments; empty if none does."""
-    where: dict[tuple[str, ...], list[Group]] = {}
-    alarming = [group for group in found if _alarms(group)]
-    for group in sorted(alarming, key=_danger):
-        where.setdefault(group.environments, []).append(group)
-    if len(where) > _ENVIRONMENTS_NAMED:
+    where: dict[tuple[str, ...], Counter[Alarm]] = {}
+    for (alarm, _), raised in _raised(found).items():
+        names = tuple(name for name in environments if name in raised) if len(environments) > 1 else ()
+        where.setdefault(names, Counter())[alarm] += 1
+    if len(where) > _GROUPS_NAMED:
         everywhere = {name for names in where for name in names}
-        where = {tuple(name for name in environments if name in everywhere): [g for gs in where.values() for g in gs]}
-    phrases = [f"{headline(groups)}{_where(names, environments)}" for names, groups in where.items()]
-    return "; ".join(phrases)
+        where = {tuple(name for name in environments if name in everywhere): sum(where.values(), Counter[Alarm]())}
+    return "; ".join(f"{raised_text(counts)}{_where(names, environments)}" for names, counts in where.items())
 
 
-def _alarms(group: Group) -> bool:
-    return any(alarm.concerns(change) for _, change in group.changes for alarm in ALARMS)
-
-
-def _danger(group: Group) -> int:
-    alarm = alarm_of(group)
-    return ALARMS.index(alarm) if alarm in ALARMS else len(ALARMS)
+def _raised(found: Sequence[Group]) -> dict[tuple[Alarm, str], set[str | None]]:
+    """Return for each alarm, the most dangerous first, and each schedule that raises it, in which environments."""
+    raised: dict[tuple[Alarm, str], set[str | None]] = {}
+    for alarm in ALARMS:
+        for environment, change in (each for group in found for each in group.changes):
+            if alarm.concerns(change):
+                raised.setdefault((alarm, change.name), set()).add(environment)
+    return raised
 
 
 def _where(names: Sequence[str], environments: Sequence[str]) -> str:
@@ -83,7 +88,7 @@ def counts_phrase(found: Iterable[Group]) -> str:
     names: dict[str, set[str]] = {kind: set() for kind in COUNTED}
     for group in found:
         names[group.first.kind].update(group.names)
-    return ", ".join(f"{len(names[kind]):,} {_KINDS[kind]}" for kind in COUNTED if names[kind])
+    return ", ".join(f"{len(names[kind]):,} {DONE[kind]}" for kind in COUNTED if names[kind])
 
 
 def counts_table(found: Sequence[EnvironmentReview]) -> Iterator[str]:
@@ -95,8 +100,26 @@ def counts_table(found: Sequence[EnvironmentReview]) -> Iterator[str]:
     yield "|---" * (len(kinds) + len(unknown) + 2) + "|"
     for each, summary in zip(found, summaries, strict=True):
         counts = [stops_of(each.plan), *(summary[kind] for kind in kinds), *([each.unknown] if unknown else [])]
-        yield f"| {code(each.environment or '')} | {' | '.join(f'{count:,}' for count in counts)} |"
+        yield f"| {cell(code(each.environment or ''))} | {' | '.join(f'{count:,}' for count in counts)} |"
     yield ""
+
+
+def notices_by_place(value: Plan) -> tuple[list[Finding], list[Finding]]:
+    """Return the notices that head a plan, because the workers have to be deployed first, and the others."""
+    first = [notice for notice in value.notices if notice.code == "SS219" and notice.severity != "info"]
+    return first, [notice for notice in value.notices if notice not in first]
+
+
+def refusals_by_environment(plans: Sequence[tuple[str | None, Plan]]) -> Mapping[tuple[str, ...], list[Refusal]]:
+    """Return the refusals by the environments in which they hold."""
+    found: dict[Refusal, list[str]] = {}
+    for environment, plan in plans:
+        for refusal in plan.refusals:
+            found.setdefault(refusal, []).extend([environment] if environment else [])
+    by_environment: dict[tuple[str, ...], list[Refusal]] = {}
+    for refusal, names in found.items():
+        by_environment.setdefault(tuple(names), []).append(refusal)
+    return by_environment
 
 
 def by_severity(severities: Sequence[str], what: str) -> str:

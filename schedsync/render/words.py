@@ -136,6 +136,8 @@ def summary_text(plan: Plan) -> str:
     quiet = [f"{counts[state]:,} {state}" for state in ("unchanged", "held", "completed") if counts[state]]
     if plan.paused:
         quiet.append(f"{len(plan.paused):,} paused")
+    if plan.drifted:
+        quiet.append(f"{len(plan.drifted):,} drifted")
     return ", ".join(parts) + ("; " + ", ".join(quiet) if quiet else "")
 
 
@@ -155,6 +157,8 @@ def not_compared_texts(review: EnvironmentReview) -> Sequence[str]:
     if review.broken_files:
         what = counted(schedules, "schedule") if schedules else counted(len(review.broken_files), "file")
         parts.append(f"{what} not compared")
+    if review.moved_submodules:
+        parts.append(f"{counted(review.moved_submodules, 'submodule')} not compared")
     return parts
 
 

@@ -48,7 +48,9 @@ class EnvironmentReview:
     """What the change does in one environment; ``before`` and ``after`` are the load pictures of a week.
 
     ``not_compared`` is the number of definitions that differ, and whose schedules are not known. ``broken_files`` has
-    for each changed file with errors on one side how many schedules of the other are not compared.
+    for each changed file with errors on one side how many schedules of the other are not compared, and
+    ``moved_submodules`` is the number of submodules at another commit. ``reowned`` has the owners before and after of
+    each schedule that differs in a key that makes no change of its row.
     """
 
     environment: str | None
@@ -57,16 +59,28 @@ class EnvironmentReview:
     after: Load
     not_compared: int = 0
     broken_files: tuple[int, ...] = ()
+    moved_submodules: int = 0
+    reowned: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
         """Say whether everything was compared."""
-        return not self.not_compared and not self.broken_files
+        return not self.unknown
 
     @property
     def unknown(self) -> int:
-        """How many definitions and schedules were not compared; of a file that hides how many, one."""
-        return self.not_compared + sum(max(count, 1) for count in self.broken_files)
+        """How many definitions, schedules and submodules were not compared; of a file that hides how many, one."""
+        return self.not_compared + self.moved_submodules + sum(max(count, 1) for count in self.broken_files)
+
+    def owners(self) -> Iterator[tuple[str, str]]:
+        """Yield an owner and a schedule for each that had or gets this owner, and that the files change."""
+        for change in self.plan.changes:
+            earlier = self.plan.observed.ledger.get(change.old_name if isinstance(change, Rename) else change.name)
+            for owner in (change.people.owner, earlier.people.owner if earlier else None):
+                if owner is not None:
+                    yield owner, change.name
+        for name, owners in self.reowned.items():
+            yield from ((owner, name) for owner in owners)
 
 
 @dataclass(frozen=True)
@@ -105,10 +119,8 @@ class Review:
         """Yield each owner whose schedules change, who must approve that, and how many of the schedules change."""
         names: dict[str, set[str]] = {}
         for each in self.environments if self.approvals else ():
-            for change in each.plan.changes:
-                earlier = each.plan.observed.ledger.get(change.old_name if isinstance(change, Rename) else change.name)
-                for owner in {change.people.owner, earlier.people.owner if earlier else None} - {None}:
-                    names.setdefault(owner or "", set()).add(change.name)
+            for owner, name in each.owners():
+                names.setdefault(owner, set()).add(name)
         for owner in sorted(names.keys() & self.approvals.keys()):
             yield owner, self.approvals[owner], len(names[owner])
 

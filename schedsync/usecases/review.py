@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from schedsync.lint import lint_each, lint_packages, lint_whole
 from schedsync.lint.rule import Context
 from schedsync.review.novelty import Owners, new_findings
 from schedsync.review.result import EnvironmentReview, Request, Review
-from schedsync.review.safeguards import Guarantees, configuration
+from schedsync.review.safeguards import Guarantees, configuration, reowned
 from schedsync.review.side import Side, read_revision, read_work_tree
 from schedsync.review.suppressed import Suppressed
 
@@ -56,9 +56,12 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
 
     if request.snapshot is not None:
         check_set(request.snapshot, after.config.set)
-    comparison = _Comparison(request, before, after, now)
+    # The base decides who must approve, so that a change cannot remove them.
+    approvals = {**after.config.approvals, **(before.config.approvals if before.there else {})}
+    moved_submodules = list(_moved_submodules(before, after))
+    comparison = _Comparison(request, before, after, now, approvals, len(moved_submodules))
     comparison.add(configuration(before, after, now))
-    comparison.add(_moved_submodules(before, after))
+    comparison.add(moved_submodules)
     comparison.add(_pointers(before, after))
     for name in chosen:
         progress(f"comparing {name}" if name else "comparing")
@@ -67,8 +70,6 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     named = naming_environments(comparison.by_environment)
     findings = in_order(named.get(finding, finding) for finding in comparison.findings)
     new = frozenset(named.get(finding, finding) for finding in comparison.new)
-    # The base decides who must approve, so that a change cannot remove them.
-    approvals = {**after.config.approvals, **(before.config.approvals if before.there else {})}
     return Review(
         base,
         head,
@@ -117,8 +118,17 @@ def _pointers(before: Side, after: Side) -> Iterator[Finding]:
 class _Comparison:
     """A review in progress: the two sides, and their findings so far."""
 
-    def __init__(self, request: Request, before: Side, after: Side, now: datetime) -> None:
+    def __init__(
+        self,
+        request: Request,
+        before: Side,
+        after: Side,
+        now: datetime,
+        approvals: Collection[str],
+        moved_submodules: int,
+    ) -> None:
         self.request, self.before, self.after, self.now = request, before, after, now
+        self.moved_submodules = moved_submodules
         # A file that did not change is the same object on both sides.
         kept = {id(file) for file in before.reading.files}
         self.shared = {file.path for file in after.reading.files if id(file) in kept}
@@ -128,7 +138,7 @@ class _Comparison:
         self.new: set[Finding] = set()
         self.by_environment: dict[str | None, list[Finding]] = {}
         self.suppressed = Suppressed(before, after, now, self.application)
-        self.guarantees = Guarantees()
+        self.guarantees = Guarantees(approvals)
 
     def add_safeguards(self) -> None:
         """Add the findings about what the change weakens, or hides from its reviewer."""
@@ -153,10 +163,19 @@ class _Comparison:
             self.request, (self.before, self.after), (before, after), environment, self.now
         )
         unknown = [*not_expanded((self.before, self.after), environment)]
-        self.reviews.append(replace(result, not_compared=sum(each.severity == "error" for each in unknown)))
-        foretold += unknown
+        errors = [each for each in unknown if each.severity == "error"]
+        self.reviews.append(
+            replace(
+                result,
+                not_compared=len(errors),
+                moved_submodules=self.moved_submodules,
+                reowned=reowned(before, after),
+            )
+        )
         self.guarantees.compare(before, after, environment)
-        self._judge(environment, before, after, between_before, [*between_after, *foretold])
+        self._judge(environment, before, after, between_before, [*between_after, *foretold, *errors])
+        # What did not change is not new.
+        self.findings += [each for each in unknown if each not in errors]
         self.by_environment[environment] = self.findings[first:]
 
     def _judge(

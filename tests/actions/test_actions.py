@@ -40,10 +40,33 @@ def test_a_comment_that_is_cut_points_to_a_summary_that_is_not(pull_request: For
     body = pull_request.github.comments[0]["body"]
 
     assert len(body) <= 65_536
-    assert "are left out here, because not everything fits.** The job's summary lists all of it" in body
+    assert "are left out here, because not everything fits.** `--format summary` and `--format json` list all" in body
     assert [number for number in range(600) if f"`job-{number}`" not in ran.summary] == []
     assert "left out" not in ran.summary
     assert body.endswith("\n[The job's summary](https://github.com/acme/shop/actions/runs/99)\n")
+
+
+def test_a_comment_that_does_not_name_all_points_to_a_summary_that_does(pull_request: Forge) -> None:
+    tenants = ", ".join(f"tenant-{number}" for number in range(300))
+    pull_request.write(AFTER + f"  sync-{{t}}: {{task: t, every: 1d, for_each: {{t: [{tenants}]}}}}\n")
+    ran = pull_request.run("plan")
+    body = pull_request.github.comments[0]["body"]
+
+    assert "- and 260 more of `sync-{t}: 300 schedules`. `--format summary` and `--format json` list all of it" in body
+    assert "left out here" not in body
+    assert body.endswith("\n[The job's summary](https://github.com/acme/shop/actions/runs/99)\n")
+    assert [number for number in range(300) if f"`sync-tenant-{number}`" not in ran.summary] == []
+
+
+def test_a_new_owner_that_needs_an_approval_is_commented(pull_request: Forge) -> None:
+    (pull_request.root / "schedsync.toml").write_text('[approvals]\nteam = ["@acme/data"]\n')
+    pull_request.write(BEFORE + "  z: {task: t, every: 1d, owner: me}\n")
+    pull_request.commit()
+    pull_request.repository.git.branch("--force", "main", "HEAD")
+    pull_request.write(BEFORE + "  z: {task: t, every: 1d, owner: team}\n")
+    pull_request.run("plan")
+
+    assert ["Needs approval by `@acme/data`" in one["body"] for one in pull_request.github.comments] == [True]
 
 
 def test_a_second_run_brings_the_comment_up_to_date_among_many(pull_request: Forge) -> None:
@@ -217,6 +240,29 @@ def test_applies_gather_in_the_comment_each_environment_once(merged: Forge) -> N
     page: str = cmarkgfm.github_flavored_markdown_to_html(merged.github.comments[0]["body"])
     assert page.count("<strong>✓</strong>") == 2
     assert "<br />" in page
+
+
+@pytest.mark.parametrize(
+    ("problem", "says", "requests"),
+    [
+        ("no gh", "the command `gh` of GitHub cannot be run: No such file or directory", 0),
+        ("forbidden", "GitHub refused the request. The job needs `pull-requests: write` for a comment", 1),
+        ("broken", "GitHub did not do what was asked; the message of `gh` says why.", 1),
+    ],
+)
+def test_what_cannot_be_told_fails_no_apply(merged: Forge, problem: str, says: str, requests: int) -> None:
+    merged.github.asked.clear()
+    merged.github.forbidden, merged.github.broken = problem == "forbidden", problem == "broken"
+    if problem == "no gh":
+        python = shutil.which("python3", path=merged.environment["PATH"]) or ""
+        programs = merged.root.parent / "programs"
+        programs.mkdir()
+        (programs / "python3").symlink_to(python)
+        merged.environment["PATH"] = str(programs)
+    log = applied(merged, run_of("production", "1" * 32))
+
+    assert log.startswith(f"the pull request's comment stays as it is: {says}")
+    assert len(merged.github.asked) == requests
 
 
 def test_applies_of_many_sets_are_bounded_and_fit(merged: Forge) -> None:

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from schedsync import __version__
-from tests.actions.forge import Forge
+from tests.actions.forge import AFTER, Forge
 from tests.actions.runner import ROOT, without_pip
 
 EXAMPLE = ROOT / "examples/gitlab"
@@ -126,6 +126,16 @@ def test_a_review_writes_one_note_and_a_code_quality_report(pull_request: Forge,
     assert all((pull_request.root / name).exists() for name in JOBS["schedules-review"]["artifacts"]["paths"])
 
 
+def test_a_note_names_all_schedules(pull_request: Forge, gitlab: GitLab) -> None:
+    tenants = ", ".join(f"tenant-{number}" for number in range(300))
+    pull_request.write(AFTER + f"  sync-{{t}}: {{task: t, every: 1d, for_each: {{t: [{tenants}]}}}}\n")
+    run(pull_request, gitlab, "schedules-review")
+    body = gitlab.notes[0]["body"]
+
+    assert "job's summary" not in body
+    assert [number for number in range(300) if f"`sync-tenant-{number}`" not in body] == []
+
+
 def test_errors_fail_the_job_after_the_note_is_written(pull_request: Forge, gitlab: GitLab) -> None:
     pull_request.write('  bad: {task: t, crontab: "61 * * * *"}\n', "schedules/bad.yaml")
     done = run(pull_request, gitlab, "schedules-review")
@@ -157,6 +167,7 @@ def test_a_first_note_needs_a_change_and_a_later_run_keeps_it_up_to_date(pull_re
         ({"environments": [{"changes": [], "refusals": []}], "findings": [{"new": True}]}, True),
         ({"environments": [{"changes": [{"kind": "delete"}], "refusals": []}], "findings": []}, True),
         ({"environments": [{"changes": [], "refusals": [{}]}], "findings": []}, True),
+        ({"environments": [{"changes": [], "refusals": []}], "findings": [], "approvals": [{}]}, True),
         ({"failure_reason": "invalid_configuration", "message": "unknown key", "hint": None}, True),
     ],
 )

@@ -7,6 +7,7 @@ import re
 import sqlite3
 from dataclasses import replace
 from functools import cache
+from html import escape
 from html.parser import HTMLParser
 from importlib import resources
 from typing import Any
@@ -30,6 +31,7 @@ from schedsync.core.schedule import People, Spec, Template
 from schedsync.core.timing import Interval
 from schedsync.planning.plan import Plan
 from schedsync.render import github, html, json_, markdown, sarif, text
+from schedsync.render.code_spans import LONGEST_CODE, cell, code
 from schedsync.render.links import place_link
 from schedsync.review.result import EnvironmentReview, Review
 from tests.conftest import NOW
@@ -127,9 +129,10 @@ def links(page: _Page) -> list[str]:
     return [attributes["href"] or "" for tag, attributes in page.tags if tag == "a"]
 
 
-def checked(page: _Page, rows: int, items: int) -> None:
+def checked(page: _Page, rows: int, items: int, foldouts: int = 0) -> None:
     tags = [tag for tag, _ in page.tags]
-    assert {"img", "script", "iframe", "b", "details"}.isdisjoint(tags)
+    assert {"img", "script", "iframe", "b"}.isdisjoint(tags)
+    assert (tags.count("details"), page.stack) == (foldouts, [])
     assert [link for link in links(page) if not OUR_LINK.fullmatch(link)] == []
     assert page.comments == []
     assert (tags.count("tr"), tags.count("li")) == (rows, items)
@@ -143,8 +146,9 @@ def test_markdown_shows_an_attack_and_does_nothing(attack: str) -> None:
 
     # The refusal, the delete, and the update with what stops have 1, 2 and 4 items, and the creates 3.
     checked(gfm(markdown.plan(review.environments[0].plan)), 0, 10)
-    # A review has a table of counts, and a finding.
-    checked(gfm(markdown.review(review)), 2, 11)
+    # A review has a table of counts, and a finding; a message that is too long follows in a foldout.
+    is_cut = len(attack) > LONGEST_CODE
+    checked(gfm(markdown.review(review)), 2, 11 + is_cut, int(is_cut))
 
 
 def test_a_link_leads_to_the_file_at_the_commit_that_has_it() -> None:
@@ -169,11 +173,24 @@ PIECES = st.lists(st.sampled_from([*ATTACKS, "`", "|", "\\", "<", ">", "@", "\n"
 
 @given(PIECES.map("".join))
 def test_a_code_span_holds_whatever_it_is_given(said: str) -> None:
-    page = gfm(f"| a | b | c |\n|---|---|---|\n| {markdown.code(said)} | mid | {markdown.code(said)} |\n\nafter\n")
+    span = cell(code(said))
+    page = gfm(f"| a | b | c |\n|---|---|---|\n| {span} | mid | {span} |\n\nafter\n")
 
     tags = [tag for tag, _ in page.tags if tag not in ("code", "em")]
     assert tags == ["table", "thead", "tr", "th", "th", "th", "tbody", "tr", "td", "td", "td", "p"]
-    assert page.outside.split()[:4] == ["a", "b", "c", "mid"] or "_(empty)_" in markdown.code(said)
+    assert page.outside.split()[:4] == ["a", "b", "c", "mid"] or "_(empty)_" in span
+
+
+@pytest.mark.parametrize("text_", ['{"q": "a | b"}', "a\\|b", "|", "a||b\\"])
+def test_a_bar_is_shown_as_it_is_outside_of_a_table(text_: str) -> None:
+    assert f"<code>{escape(text_)}</code>" in cmarkgfm.github_flavored_markdown_to_html(f"- {code(text_)}\n")
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_no_line_of_markdown_is_a_command_to_a_runner(attack: str) -> None:
+    said = markdown.review(hostile(attack)) + markdown.plan(hostile(attack).environments[0].plan)
+
+    assert [line for line in said.splitlines() if line.lstrip().startswith("::") or "##[" in line] == []
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -162,7 +162,7 @@ def test_alarms_come_first_each_under_its_word() -> None:
     assert re.findall(r"<h[123]>(.*?)</h[123]>", page) == [
         "Schedules: refused; 1 stops, 1 fires at once, 1 runs far more often; 1 new error; 1 changed safeguard",
         "Refused: an apply would write nothing",
-        "Stops", "Fires at once", "Far more often", "Changed safeguards", "Other changes", "Load of a week",
+        "Stops", "Fires at once", "Far more often", "Safeguards", "Other changes", "Load of a week",
         "1 new finding",
     ]  # fmt: skip
     assert re.findall(r'<section class="alarms (\w+)">', page) == ["red", "red", "red", "amber", "amber"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from schedsync.calendar.load import ALL_QUEUES, Load, load_of
@@ -40,6 +42,16 @@ def test_the_most_dangerous_alarm_is_first_and_what_is_none_is_not_said() -> Non
 
     assert alarms_phrase(found, FIVE) == "1 stops in `b`; 1 runs far more often in `a`"
     assert alarms_phrase([group("c", "frequency"), group("d", "d", kind=Delete)], ()) == ""
+
+
+def test_an_alarm_is_told_only_of_the_environments_in_which_it_holds() -> None:
+    stops, runs = Update(name="a", consequences=(Consequence("stops", "stops"),)), Update(name="a")
+    both = Group((("a", runs), ("b", stops), ("c", runs)), ("a", "b", "c"))
+    twice = [group("x", "stops", "a"), Group((("b", replace(stops, name="x")),), ("b",))]
+
+    assert alarms_phrase([both], FIVE) == "1 stops in `b`"
+    assert alarms_phrase(twice, FIVE) == "1 stops in `a`, `b`"
+    assert alarms_phrase([Group((("b", stops),))], ["b"]) == "1 stops"
 
 
 def test_each_schedule_counts_once_in_however_many_environments() -> None:

@@ -168,7 +168,9 @@ def test_the_markdown_of_many_sets_fits_a_comment_and_names_each(checkout: Check
     for part in said.split("## `s")[1:]:
         if not part.startswith("05`"):
             assert [n for n in range(4) if f"`job-{n}`" not in part] == []
-            assert "left out here, because not everything fits.** The job's summary lists all of it" in part
+            assert (
+                "left out here, because not everything fits.** `--format summary` and `--format json` list all" in part
+            )
 
 
 def test_an_error_of_a_set_is_code_in_the_markdown_with_its_hint(monorepo: Checkout) -> None:

@@ -103,6 +103,47 @@ def test_who_must_approve_is_decided_by_the_base(checkout: Checkout) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("more", "by"),
+    [
+        ("owner: me", [("team-data", 1)]),
+        ("owner: ops", [("ops", 1), ("team-data", 1)]),
+        ("owner: team-data, edit_may_fire: true", [("team-data", 1)]),
+        ("owner: team-data, ignore_changes: [queue]", [("team-data", 1)]),
+        ("owner: team-data, runbook: https://example.org/a", []),
+    ],
+)
+def test_what_changes_no_row_needs_an_approval_all_the_same(
+    checkout: Checkout, more: str, by: list[tuple[str, int]]
+) -> None:
+    checkout.write('[approvals]\nteam-data = ["@acme/data"]\nops = ["@acme/ops"]\n', "schedsync.toml")
+    checkout.schedules(owned("a", "0 2 * * *") + owned("b", "0 2 * * *"))
+    checkout.commit()
+    checkout.schedules(owned("a", "0 2 * * *").replace("owner: team-data", more) + owned("b", "0 2 * * *"))
+    said = checkout.json()
+
+    assert said["environments"][0]["changes"] == []
+    assert [(one["owner"], one["changes"]) for one in said["approvals"]] == by
+    assert ("Needs approval by" in comment(checkout)) is bool(by)
+
+
+def test_a_schedule_that_leaves_an_owner_who_approves_is_shown(checkout: Checkout) -> None:
+    checkout.write('[approvals]\nteam-data = ["@acme/data"]\n', "schedsync.toml")
+    checkout.schedules(owned("a", "0 2 * * *") + owned("b", "0 2 * * *") + "  c: {task: t, every: 1h, owner: x}\n")
+    checkout.commit()
+    checkout.schedules(
+        owned("a", "0 2 * * *").replace("team-data", "me")
+        + owned("b", "0 2 * * *").replace(", owner: team-data", "")
+        + "  c: {task: t, every: 1h, owner: team-data}\n"
+    )
+    messages = [one["message"] for one in checkout.json()["findings"] if one["code"] == "SS168"]
+
+    assert messages == [
+        "the owner of `a` changes from `team-data` to `me`: changes of `team-data` need an approval",
+        "the owner of `b` changes from `team-data` to nobody: changes of `team-data` need an approval",
+    ]
+
+
 def test_many_approvals_leave_room_for_the_rest(checkout: Checkout) -> None:
     people = ", ".join(f'"@acme/{"x" * 180}-{number}"' for number in range(20))
     checkout.write("[approvals]\n" + "".join(f"team-{n} = [{people}]\n" for n in range(30)), "schedsync.toml")
@@ -113,7 +154,8 @@ def test_many_approvals_leave_room_for_the_rest(checkout: Checkout) -> None:
 
     assert len(line) < 10_000
     assert line.startswith("Needs approval by `@acme/xxx")
-    assert line.endswith("; and 28 more owners")
+    assert "; and 28 more owners. `--format summary` and `--format json` list all of it" in line
+    assert "more owner" not in checkout.review("--format", "summary").out
 
 
 def test_a_new_approval_is_no_weakened_safeguard(checkout: Checkout) -> None:
@@ -234,8 +276,72 @@ def test_one_edit_of_5000_tenants_is_one_that_a_person_can_approve(checkout: Che
     assert said.startswith("### Schedules: 5,000 updated · ")
     assert "- `sync-{t}: 5,000 schedules` updated · `schedules/shop.yaml:3`\n  - queue `old` → `new`\n" in said
     assert len(set(re.findall(r"`sync-tenant-\d+`", said))) == 40
-    assert "- and 4,960 more of `sync-{t}: 5,000 schedules`. The job's summary lists all of it" in said
+    assert (
+        "- and 4,960 more of `sync-{t}: 5,000 schedules`. `--format summary` and `--format json` list all of it" in said
+    )
     assert len(set(re.findall(r"`sync-tenant-\d+`", checkout.review("--format", "summary").out))) == 5000
+
+
+def test_groups_that_cannot_be_told_apart_by_their_title_repeat_the_change(checkout: Checkout) -> None:
+    def write(*queues: str) -> None:
+        checkout.schedules(
+            "".join(f"  {queue}{n}: {{task: t, every: 1h, queue: {value}}}\n"
+                    for queue, value in zip("ab", queues, strict=True) for n in range(15))
+        )  # fmt: skip
+
+    write("old", "old")
+    checkout.commit()
+    write("new", "other")
+    said = comment(checkout)
+
+    assert "- `15 schedules` updated (`queue old → new`): `a0`, `a1`" in said
+    assert "- `15 schedules` updated (`queue old → other`): `b0`, `b1`" in said
+
+
+def test_long_names_and_hints_are_nowhere_cut(checkout: Checkout) -> None:
+    names = [f"{letter * 150}-end" for letter in "abcde"]
+    row = "  {}: {{task: t.{}, crontab: '0 2 * * *'{}}}\n"
+    checkout.schedules("".join(row.format(name, name[0], "") for name in names))
+    checkout.commit()
+    checkout.schedules("".join(row.format(name, name[0], ", edit_may_fire: true") for name in names))
+    many = comment(checkout)
+    checkout.schedules("".join(row.format(f"new-{name}", name[0], "") for name in names[:1]))
+    checkout.commit()
+    checkout.schedules("".join(row.format(name, name[0], "") for name in names[:1]))
+    renamed = comment(checkout)
+
+    assert [name for name in names if name not in many] == []
+    assert "<summary>All names</summary>" in many
+    assert f"hint: ``write `renamed_from: new-{names[0]}` to keep " in renamed
+    assert f"`new-{names[0]}` goes and `{names[0]}` comes, and" in renamed
+    assert "<summary>All of what is cut</summary>" in renamed
+
+
+def test_the_most_severe_new_findings_come_first(checkout: Checkout) -> None:
+    checkout.schedules("")
+    checkout.commit()
+    checkout.schedules('  a: {task: t, crontab: "0 2 * * *", timezone: Europe/Berlin}\n', "schedules/a.yaml")
+    checkout.schedules('  z: {task: t, crontab: "61 * * * *"}\n', "schedules/z.yaml")
+    said = comment(checkout)
+
+    order = re.findall(r"^- \[SS\d+\]\(\S+\) (\w+): ", said, flags=re.MULTILINE)
+    assert (order[0], order) == ("error", sorted(order, key=["error", "warning", "info"].index))
+    assert len(set(order)) > 1
+
+
+def test_a_changed_safeguard_that_is_an_error_counts_once(checkout: Checkout) -> None:
+    checkout.write('set = "shop"\n', "schedsync.toml")
+    checkout.schedules(owned("a", "0 2 * * *"))
+    checkout.commit()
+    checkout.write('set = "other"\n', "schedsync.toml")
+    said, page = comment(checkout), checkout.review("--format", "html").out
+    headline = said.splitlines()[0]
+
+    assert ": 1 changed safeguard (1 error); " in headline
+    assert "new error" not in headline
+    assert "\n**Safeguards**\n" in said
+    assert "<h1>Schedules: 1 changed safeguard (1 error); " in page
+    assert "<h2>Safeguards</h2>" in page
 
 
 def test_a_code_links_to_its_page_and_severities_are_counted(checkout: Checkout) -> None:

@@ -51,7 +51,7 @@ def test_a_delete_in_one_environment_is_not_lost_among_600_updates(two: Checkout
     assert "| `staging` | 0 | 600 | 0 |" in head
     assert "| `production` | 1 | 600 | 1 |" in head
     missing = 600 - len(rows(said))
-    assert f"**{missing} schedules are left out here, because not everything fits.** The job's summary" in head
+    assert f"**{missing} schedules are left out here, because not everything fits.** `--format summary`" in head
     assert f"… and {missing} schedules more" in said
     assert gfm(said).stack == []
     assert (len(rows(summary)), "left out" in summary) == (600, False)
@@ -121,3 +121,17 @@ def test_a_summary_has_a_limit_too_and_says_so(two: Checkout) -> None:
     assert 900_000 < len(said.encode()) <= 1_000_000
     assert f"**{9000 - len(rows(said)):,} schedules are left out here, because not everything fits.**" in said
     assert "`--format json` lists all of it" in said
+
+
+def test_new_errors_are_kept_before_other_findings(two: Checkout) -> None:
+    two.write((two.root / "schedsync.toml").read_text() + "[lint]\nextend_select = ['SS215']\n", "schedsync.toml")
+    two.schedules("")
+    two.commit()
+    two.schedules(jobs(400, "after"))
+    bad = "".join(f'  zz-{number}: {{task: t, crontab: "6{number % 10} * * * *"}}\n' for number in range(60))
+    two.write(f"version: 1\nschedules:\n{bad}", "schedules/zz.yaml")
+    said = two.review("--format", "markdown").out
+    severities = re.findall(r"^- \[SS\d+\]\(\S+\) (\w+): ", said, flags=re.MULTILINE)
+
+    assert "findings are left out here" in said
+    assert severities[:60].count("error") == len(severities[:60])

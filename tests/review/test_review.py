@@ -605,6 +605,7 @@ def test_a_review_says_which_refusal_the_configuration_lifts(checkout: Checkout)
 
     assert refused == ["SS164"]
     assert codes(checkout.json()) == ["SS168", "SS170"]
+    assert "; 1 changed safeguard ·" in checkout.review("--format", "markdown").out.splitlines()[0]
     assert checkout.review().code == 0
 
 

@@ -104,7 +104,7 @@ def test_what_the_lint_settings_hide_is_shown_and_counted(checkout: Checkout, li
     checkout.write(f"[lint]\n{lint}\n", "schedsync.toml")
 
     assert message.replace("%s", RULES["SS212"].severity) in safeguards(checkout)
-    assert "Changed safeguards" in checkout.review("--format", "markdown").out
+    assert "**Safeguards**" in checkout.review("--format", "markdown").out
 
 
 def test_a_limit_of_starts_that_is_raised_counts_what_it_hides(checkout: Checkout) -> None:

@@ -41,12 +41,20 @@ def test_a_definition_that_did_not_change_is_named_and_passes(committed: Checkou
 
     assert done.code == 0
     assert done.out.splitlines()[1] == "~1 update"
-    assert done.out.splitlines()[-3:] == [
-        "1 new finding:",
-        "schedules/shop.yaml:4:3: info  SS153  `sync-{tenant}` did not change, and its schedules are not in this review"
-        " (new)",
-        f"  hint: {HINT}",
+    assert done.out.splitlines()[-1] == "1 warning or info from before: see `schedsync validate`"
+    assert [(one["code"], one["severity"], one["message"], one["new"]) for one in committed.json()["findings"]] == [
+        ("SS153", "info", "`sync-{tenant}` did not change, and its schedules are not in this review", False)
     ]
+
+
+def test_definitions_that_did_not_change_are_nothing_new(committed: Checkout) -> None:
+    committed.schedules(SYNC + SYNC.replace("sync", "send") + "  other: {task: t, every: 2h}\n")
+    committed.commit()
+    committed.write("read me", "README.md")
+    said = committed.json("HEAD")
+
+    assert [(one["code"], one["severity"]) for one in said["findings"]] == [("SS153", "info")]
+    assert codes(said) == []
 
 
 @pytest.mark.parametrize(
@@ -129,4 +137,5 @@ def test_many_stops_are_refused_without_the_source_too(committed: Checkout) -> N
     said = committed.json("HEAD")
 
     assert [refusal["code"] for refusal in said["environments"][0]["refusals"]] == ["too_many_stops"]
-    assert codes(said) == ["SS164", "SS153"]
+    assert codes(said) == ["SS164"]
+    assert codes(said, new=False) == ["SS153"]
