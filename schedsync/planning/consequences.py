@@ -144,7 +144,7 @@ def _stopping(change: Change, before: Run | None, now: datetime) -> Iterator[Con
     if row is None or row.spec is None or not row.spec.enabled:
         return
     at = before.at if before and _is_known(row) else None
-    would = f"; its run at {when(at, row.spec.timing, now)} will not happen" if at else ""
+    would = f"; its next run at {when(at, row.spec.timing, now)} will not happen" if at else ""
     yield Consequence("stops", f"stops{would}", at)
 
 

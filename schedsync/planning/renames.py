@@ -49,7 +49,7 @@ def _finding(pairs: Sequence[_Pair]) -> Finding:
     kept = "their rows, their history and their last runs" if count > 1 else "its row, its history and its last run"
     hint = f"write `renamed_from: {old}` to keep {kept}"
     names = tuple(pair.coming.name for pair in pairs) if count > 1 else ()
-    message = f"`{old}` goes and `{new}` comes, and {same}{many}"
+    message = f"`{old}` is deleted and `{new}` is created, and {same}{many}"
     return Finding("SS163", message, first.coming.location, hint, "warning", names)
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schedsync.calendar.words import moment, zone_name
-from schedsync.core.change import Change, FieldChange
+from schedsync.core.change import Change, FieldChange, Rename
 from schedsync.core.names import and_more
 from schedsync.core.origin import Web
-from schedsync.core.timing import Crontab, Interval, zone_of
+from schedsync.core.timing import Clocked, Crontab, Interval, zone_of
 from schedsync.render.cells import next_runs, owners, places, run_alike, specs, timings
 from schedsync.render.code_spans import code, sentence
 from schedsync.render.effects import Effect
@@ -47,14 +47,14 @@ class View:
 def item(group: Group, view: View, *names: str) -> str:
     """Write a group; ``names`` are the texts that name its members."""
     facts = [
-        f"{code(group.title)} {DONE[group.first.kind]}",
+        f"{_title(group)} {DONE[group.first.kind]}",
         _cause(group.first),
         environments_phrase(group.environments, view.environments),
         _places(group, view.web),
         _owner(group),
     ]
     runs = _runs(group, view)
-    details = [*names, *_broken(group.first), *_disabled(group), *_values(group), *runs]
+    details = [*names, *_broken(group.first), *_renamed(group.first), *_disabled(group.first), *_values(group), *runs]
     if follows := "; ".join(map(effect_text, _told(group, has_runs=bool(runs)))):
         details.append(follows)
     return "\n".join([f"- {' · '.join(filter(None, facts))}", *(f"  - {detail}" for detail in details if detail)])
@@ -121,16 +121,38 @@ def _broken(change: Change) -> Iterator[str]:
         yield from (f"the row is broken: {code(problem.message)}" for problem in change.row.problems)
 
 
-def _disabled(group: Group) -> Iterator[str]:
-    change = group.first
-    if change.after is not None and not change.after.enabled and change.people.disabled_reason:
-        yield f"disabled because {code(printable(change.people.disabled_reason))}"
+def _title(group: Group) -> str:
+    """Write the name; of several members how many they are, which is no name and stands in no span."""
+    return group.title if len(group.members) > 1 and group.template is None else code(group.title)
+
+
+def _renamed(change: Change) -> Iterator[str]:
+    if isinstance(change, Rename):
+        yield "keeps its row, its history and its last run"
+
+
+def _disabled(change: Change) -> Iterator[str]:
+    if change.after is None or change.after.enabled:
+        return
+    if isinstance(change.after.timing, Clocked):
+        yield "its time has passed, so it never runs"
+    elif change.people.disabled_reason:
+        yield f"disabled: {code(printable(change.people.disabled_reason))}"
+    elif _is_disabled_now(change):
+        yield "disabled"
+
+
+def _is_disabled_now(change: Change) -> bool:
+    return any(field.field == "enabled" and field.after is False for field in change.fields)
 
 
 def _values(group: Group) -> Iterator[str]:
     """Yield the fields: of what is new or gone in one line, else before and after, a line for each."""
     values = []
     for field in group.fields:
+        if field.field == "enabled" and _is_disabled_now(group.first) and group.first.row is not None:
+            # Said above, with the reason.
+            continue
         before, after = map(code, group.moved(field))
         words = _in_words(group, field)
         # Of a broken row no value is known.

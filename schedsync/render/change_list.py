@@ -62,7 +62,7 @@ def quiet_blocks(found: Sequence[Group], view: View) -> Iterator[Block]:
     long = [group for group in shown if len(group.names) > _NAMES_OPEN]
     yield from _names_foldout(long, view)
     if folded:
-        head = [f"<details><summary>{sum(len(group.names) for group in folded):,} of them</summary>", ""]
+        head = [f"<details><summary>{sum(len(group.names) for group in folded):,} more</summary>", ""]
         without_runs = replace(view, now=None)
         yield Block([row for group in folded for row in _folded_rows(group, without_runs)], head, _END)
 

@@ -20,7 +20,7 @@ _UNTOLD = frozenset({"past_slot_skipped"})
 #: More different messages of one code are summed up, if there are words for that.
 _MESSAGES_SHOWN = 3
 _SUMMED_UP: Mapping[str, str] = {
-    "stops": "stop; their runs between {first} and {last} will not happen",
+    "stops": "stop; their next runs, between {first} and {last}, will not happen",
     "fires_at_once": "fire at once, for slots that have passed",
     "fires_late": "fire between {first} and {last} or up to 5 minutes later, for slots that have passed",
     "first_run": "first runs are between {first} and {last}",

@@ -162,7 +162,7 @@ def _other_findings(findings: ShownFindings, web: Web | None) -> Iterator[Block]
     yield from _findings(findings.new, f"**{by_severity(severities, 'new finding')}**", web)
     yield from _findings(findings.errors, f"**{counted(len(findings.errors), 'error')} from before**", web)
     if findings.old:
-        yield lines(f"{counted(findings.old, 'finding')} from before, which `schedsync validate` lists.", "")
+        yield lines(f"`schedsync validate` lists {counted(findings.old, 'older finding')}.", "")
 
 
 def _kept(*texts: str) -> Block:

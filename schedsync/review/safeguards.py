@@ -27,8 +27,8 @@ def configuration(before: Side, after: Side, now: datetime) -> Iterator[Finding]
         yield Finding(CHANGED_SAFEGUARD, message, place, None, "warning")
     values, now_values = controls_document(old.controls), controls_document(new.controls)
     messages = [
-        f"`{name}` changes from {getattr(old, name)} to {getattr(new, name)}"
-        for name in ("max_stops", "max_stop_percent")
+        f"`{name}` changes from {getattr(old, name)} to {getattr(new, name)}{what} that one apply may stop"
+        for name, what in (("max_stops", " schedules"), ("max_stop_percent", " % of the schedules"))
         if getattr(old, name) != getattr(new, name)
     ]
     messages += [

@@ -107,7 +107,7 @@ class Suppressed:
             by_code.setdefault(finding.code, []).append(finding)
         for code, found in by_code.items():
             for finding in found[:_SHOWN]:
-                message = f"a comment ignores {code}: {finding.message}"
+                message = f"a comment in the file ignores {code} ({all_rules()[code].name}): {finding.message}"
                 yield Finding(CHANGED_SAFEGUARD, message, finding.location, finding.hint, "warning")
             if len(found) > _SHOWN:
                 more = f"comments ignore {len(found) - _SHOWN:,} more findings of {code} that were not ignored before"
@@ -129,7 +129,8 @@ def _option_changes(old: Options, new: Options) -> Iterator[tuple[str, Sequence[
         if was != will:
             yield f"rule {code} ({rule.name}) is switched {'on' if will else 'off'} in `[lint]`", (code,)
         elif will and _severity(rule, old) != _severity(rule, new):
-            yield f"findings of {code} change from {_severity(rule, old)} to {_severity(rule, new)}", (code,)
+            severities = f"from {_severity(rule, old)} to {_severity(rule, new)}"
+            yield f"findings of {code} ({rule.name}) change {severities}", (code,)
     if old.max_starts != new.max_starts:
         yield f"`[lint] max_starts` changes from {old.max_starts} to {new.max_starts}", ("SS206",)
     if set(old.queues) != set(new.queues):

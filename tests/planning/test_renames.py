@@ -44,7 +44,7 @@ def test_what_does_the_same_at_another_time_looks_like_a_rename() -> None:
     assert list(renames([gone("digest"), come("weekly", later)])) == [
         Finding(
             "SS163",
-            "`digest` goes and `weekly` comes, and both do the same",
+            "`digest` is deleted and `weekly` is created, and both do the same",
             PLACE,
             "write `renamed_from: digest` to keep its row, its history and its last run",
             "warning",
@@ -56,7 +56,7 @@ def test_so_does_another_task_with_the_same_timing_arguments_and_queue() -> None
     moved = replace(SPEC, task="shop.reports.digest")
 
     assert messages(gone("digest"), come("weekly", moved)) == [
-        "`digest` goes and `weekly` comes, and only the task differs"
+        "`digest` is deleted and `weekly` is created, and only the task differs"
     ]
     assert messages(gone("digest"), come("weekly", replace(moved, queue="slow"))) == []
 
@@ -69,13 +69,18 @@ def test_two_candidates_are_not_guessed() -> None:
 def test_an_equal_one_is_preferred_to_one_at_another_time() -> None:
     other = replace(SPEC, timing=Interval(60_000_000))
 
-    assert messages(gone("a"), come("b", other), come("c")) == ["`a` goes and `c` comes, and both do the same"]
+    assert messages(gone("a"), come("b", other), come("c")) == [
+        "`a` is deleted and `c` is created, and both do the same"
+    ]
 
 
 def test_a_renamed_for_each_is_one_finding_with_its_template() -> None:
     (finding,) = renames(tenants(200))
 
-    assert finding.message == "`sync-{tenant}` goes and `pull-{tenant}` comes, and both do the same (200 schedules)"
+    assert (
+        finding.message
+        == "`sync-{tenant}` is deleted and `pull-{tenant}` is created, and both do the same (200 schedules)"
+    )
     assert finding.hint == "write `renamed_from: sync-{tenant}` to keep their rows, their history and their last runs"
     assert len(finding.names) == 200
 

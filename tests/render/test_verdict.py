@@ -111,15 +111,17 @@ def test_more_queues_than_can_be_kept_apart_count_together(monkeypatch: pytest.M
     before, after = (load_of(schedules, Window.of(NOW, minutes=1440), slots) for schedules in (one, many))
 
     assert list(after.queues) == [ALL_QUEUES]
-    assert list(load_lines(before, after, code)) == ["1 → 3 starts a week, worst minute 1 → 3 (Tue 02:00 UTC)"]
+    assert list(load_lines(before, after, code)) == [
+        "1 → 3 starts a week, most starts in one minute 1 → 3 (Tue 02:00 UTC)"
+    ]
 
 
 def test_the_worst_minute_is_where_the_worse_of_both_is() -> None:
     assert list(load_lines(load(a=[1, 0]), load(a=[1, 4]), code)) == [
-        "1 → 5 starts a week, worst minute 1 → 4 (Mon 10:01 UTC, queue `a`)"
+        "1 → 5 starts a week, most starts in one minute 1 → 4 (Mon 10:01 UTC, queue `a`)"
     ]
     assert next(load_lines(load(a=[9, 0]), load(a=[1, 8], b=[0, 0]), code)) == (
-        "worst minute 9 → 8 (Mon 10:00 UTC, queue `a`)"
+        "most starts in one minute 9 → 8 (Mon 10:00 UTC, queue `a`)"
     )
 
 
@@ -129,7 +131,7 @@ def test_the_worst_minute_leaves_out_what_starts_in_every_minute() -> None:
     before, more, steadier = (week(heartbeat), week(heartbeat, daily), week(often))
 
     assert list(load_lines(before, more, code)) == [
-        "about 17,280 → 17,281 starts a day, worst minute 0 → 1 (Tue 02:00 UTC, queue default)"
+        "about 17,280 → 17,281 starts a day, most starts in one minute 0 → 1 (Tue 02:00 UTC, the default queue)"
     ]
     assert list(load_lines(before, steadier, code)) == [
         "about 17,280 → 43,200 starts a day, 12 → 30 a minute, steadily"

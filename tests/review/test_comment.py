@@ -82,7 +82,7 @@ def test_a_disabled_schedule_says_why_and_a_deleted_one_what_it_was(checkout: Ch
     )
     said = comment(checkout, "--allow-stops", "2")
 
-    assert "disabled because `summer time`" in said
+    assert "disabled: `summer time`" in said
     assert "- `gone` deleted · `schedules/shop.yaml:5` · owner `team-data`\n" in said
     assert 'task `t.gone` · timing `every 1h` · kwargs `{"tenant": "acme", "token": "***"}`' in said
 
@@ -241,8 +241,8 @@ def test_the_load_is_compared_where_it_changes(checkout: Checkout) -> None:
 
     assert "\nLoad: 48 → 72 starts a day\n\n- queue `mails`: 24 → 48 starts a day\n" in more
     assert (
-        "\nLoad: about 48 → 72 starts a day, worst minute 2 → 1 (Mon 10:00 UTC, queue default)"
-        " without intervals, whose minutes are not known\n\n- queue default: about 24 → 48 starts a day\n"
+        "\nLoad: about 48 → 72 starts a day, most starts in one minute 2 → 1 (Mon 10:00 UTC, the default queue)"
+        " without intervals, whose minutes are not known\n\n- the default queue: about 24 → 48 starts a day\n"
     ) in moved
     assert "Load" not in comment(checkout)
 
@@ -257,7 +257,7 @@ def test_twenty_changes_are_open_and_the_others_folded(checkout: Checkout) -> No
     said = comment(checkout)
 
     assert len(re.findall(r"^- `j\d+` updated", in_the_open(said), flags=re.MULTILINE)) == 20
-    assert "<details><summary>10 of them</summary>" in said
+    assert "<details><summary>10 more</summary>" in said
     assert len(re.findall(r"^- `j\d+` updated", said, flags=re.MULTILINE)) == 30
 
 
@@ -313,7 +313,7 @@ def test_long_names_and_hints_are_nowhere_cut(checkout: Checkout) -> None:
     assert [name for name in names if name not in many] == []
     assert "<summary>All names</summary>" in many
     assert f"hint: ``write `renamed_from: new-{names[0]}` to keep " in renamed
-    assert f"`new-{names[0]}` goes and `{names[0]}` comes, and" in renamed
+    assert f"`new-{names[0]}` is deleted and `{names[0]}` is created, and" in renamed
     assert "<summary>All of what is cut</summary>" in renamed
 
 

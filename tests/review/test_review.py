@@ -74,7 +74,7 @@ def test_it_says_what_follows(changed: Checkout) -> None:
     }
 
     assert follows == {
-        "old": ["stops; its run at Tue 24 Nov 05:00 UTC will not happen"],
+        "old": ["stops; its next run at Tue 24 Nov 05:00 UTC will not happen"],
         "fresh": ["first run at Tue 24 Nov 10:00 UTC", "runs once a day"],
         "nightly": [
             "next run moves from Tue 24 Nov 02:00 to Mon 23 Nov 10:02 UTC",
@@ -459,7 +459,7 @@ def test_what_the_configuration_changes_is_said(checkout: Checkout) -> None:
     said = checkout.json()
 
     assert [(one["severity"], one["message"]) for one in said["findings"] if one["code"] == "SS168"] == [
-        ("warning", "`max_stop_percent` changes from 30 to 100"),
+        ("warning", "`max_stop_percent` changes from 30 to 100 % of the schedules that one apply may stop"),
         ("warning", "environment `y` is removed"),
         ("warning", "environment `z` is new"),
         ("error", "the set is `other` now: set `default` manages what it applied, and an apply would be refused"),

@@ -86,7 +86,7 @@ def test_a_new_schedule_that_gives_up_a_guarantee_is_shown(checkout: Checkout) -
         ),
         (
             "severity = {SS212 = 'info'}",
-            "findings of SS212 change from %s to info; that concerns 2 findings, 1 of them new",
+            "findings of SS212 (secret) change from %s to info; that concerns 2 findings, 1 of them new",
         ),
         ("max_starts = 99", "`[lint] max_starts` changes from 30 to 99"),
         ("extend_select = ['SS215']", "rule SS215 (owner-missing) is switched on in `[lint]`"),
@@ -139,7 +139,9 @@ def test_an_ignore_comment_beside_a_new_secret_is_shown(checkout: Checkout) -> N
     place = next(one["location"] for one in said["findings"] if one["code"] == "SS168")
 
     assert [one["code"] for one in said["findings"]] == ["SS168"]
-    assert [message.partition(":")[0] for message in safeguards(checkout)] == ["a comment ignores SS212"]
+    assert [message.partition(":")[0] for message in safeguards(checkout)] == [
+        "a comment in the file ignores SS212 (secret)"
+    ]
     assert (place["path"], place["line"]) == ("schedules/shop.yaml", 3)
     assert "hunter2" not in str(said)
 
@@ -171,7 +173,9 @@ def test_a_comment_over_a_rule_about_all_schedules_is_shown(checkout: Checkout) 
     twice = "".join(f'  {name}: {{task: t, crontab: "0 5 * * *"}}  # schedsync: ignore[SS216]\n' for name in "ab")
     checkout.schedules(twice)
 
-    assert {message.partition(":")[0] for message in safeguards(checkout)} == {"a comment ignores SS216"}
+    assert {message.partition(":")[0] for message in safeguards(checkout)} == {
+        "a comment in the file ignores SS216 (twice)"
+    }
 
 
 def test_limits_that_are_raised_are_shown(checkout: Checkout) -> None:
@@ -182,7 +186,7 @@ def test_limits_that_are_raised_are_shown(checkout: Checkout) -> None:
 
     assert safeguards(checkout) == [
         "`[safety] allowed_queues` changes from `celery` to no limit",
-        "`max_stops` changes from 1 to 500",
+        "`max_stops` changes from 1 to 500 schedules that one apply may stop",
     ]
 
 
