@@ -94,12 +94,12 @@ def _excess(stops: int, situation: Situation, limits: Limits) -> str | None:
         return more if stops > limits.allow_stops else None
     if not situation.desired and limits.allow_empty:
         return None
-    percent = 100 * stops / situation.managed if situation.managed else 0
     if stops > limits.max_stops:
         return f"{would}, {limits.max_stops:,} may (max_stops)"
-    if stops > 1 and percent > limits.max_stop_percent:
-        share = f"{percent:.0f} % of {situation.managed:,} managed"
-        return f"{would}, {share}; {limits.max_stop_percent} % may (max_stop_percent)"
+    # A single stop is never too large a share.
+    share = max(1, situation.managed * limits.max_stop_percent // 100)
+    if situation.managed and stops > share:
+        return f"{would}, {share:,} of {situation.managed:,} managed may (max_stop_percent: {limits.max_stop_percent})"
     return None
 
 
