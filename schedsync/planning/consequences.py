@@ -214,7 +214,10 @@ def _late(spec: Spec, after: Run, now: datetime) -> Consequence:
 def _following(spec: Spec, after: datetime, now: datetime) -> str:
     if isinstance(spec.timing, Clocked) or spec.one_off:
         return ""
-    return f"; then at {when(next_slot(spec.timing, after), spec.timing, now)}"
+    following = next_slot(spec.timing, after)
+    if spec.expires_at is not None and following >= spec.expires_at:
+        return ""
+    return f"; then at {when(following, spec.timing, now)}"
 
 
 def _at(run: Run, spec: Spec, now: datetime) -> str:
