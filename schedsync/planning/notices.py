@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from schedsync.core.adoption import Adoption
 from schedsync.core.finding import Finding, Severity
 from schedsync.core.location import Location
 from schedsync.core.names import first_names
 from schedsync.core.observed import Observed
+from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import Desired, Schedule
 
 #: A name and its place in the files.
@@ -35,6 +36,12 @@ def folded(
 
 def _common(places: Sequence[Location | None]) -> Location | None:
     return places[0] if len(set(places)) == 1 else None
+
+
+def refusal_findings(refusals: Iterable[Refusal], place: Location | None = None) -> Iterator[Finding]:
+    """Yield each refusal of an apply as an error at a place."""
+    for refusal in refusals:
+        yield Finding("SS164", f"an apply would be refused: {refusal.message}", place, refusal.override)
 
 
 def completed(desired: Desired, names: Sequence[str]) -> Iterator[Finding]:
