@@ -15,9 +15,9 @@ from schedsync.core.observed import Managed
 from schedsync.core.origin import recorded_text
 from schedsync.core.schedule import NOBODY
 from schedsync.core.timing import zone_of
-from schedsync.render.change_rows import OF_DELETED, Row, consequence_row, field_rows, is_disabling, rates, timing_text
+from schedsync.render.change_rows import Row, consequence_row, field_rows, is_disabling, rates, timing_text
 from schedsync.render.effects import Effect
-from schedsync.render.folding import Group
+from schedsync.render.folding import OF_DELETED, Group
 from schedsync.render.paint import Paint, plain
 from schedsync.render.words import people_text, printable
 
@@ -124,12 +124,19 @@ def _head_text(change: Change, each: Consequence, view: View) -> Iterator[str]:
         if spec is None or each.at is None or not each.message.startswith(prefix):
             yield printable(each.message)
             return
-        zone = "" if zone_name(spec.timing) != "UTC" else " UTC"
-        yield f"first {moment(each.at, zone_of(spec.timing), view.now)}{zone}" + (f", {said}" if said else "")
+        zone = zone_name(spec.timing)
+        if zone != "UTC" and _says_timing(change):
+            zone = ""
+        first = f"first {moment(each.at, zone_of(spec.timing), view.now)} {zone}".rstrip()
+        yield f"{first}, {said}" if said else first
     elif spec is not None and each.at is not None:
         yield f"no run {moment(each.at, zone_of(spec.timing), view.now)} {zone_name(spec.timing)}"
     else:
         yield view.paint("stops", "red")
+
+
+def _says_timing(change: Change) -> bool:
+    return change.kind == "create" or any(field.field == "timing" for field in change.fields)
 
 
 def _place(group: Group, view: View) -> list[str]:

@@ -16,8 +16,6 @@ from schedsync.render.words import printable, value_text
 
 #: Consequences that are written as a row, if they are the same for all members.
 ROWS = frozenset({"next_run_moves", "frequency", "more_often"})
-#: The fields of a deleted row that are shown.
-OF_DELETED = ("task", "timing", "queue", "args", "kwargs")
 
 
 class Row(NamedTuple):

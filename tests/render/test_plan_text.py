@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
-from schedsync.core.change import Change, Create, Delete, Edit, FieldChange, Held, Rename, Update
+from schedsync.commands.plan import RENDERINGS
+from schedsync.core.change import Adopt, Change, Consequence, Create, Delete, Edit, FieldChange, Held, Rename, Update
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.core.origin import Binding
@@ -19,6 +20,7 @@ from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.render import text
 from schedsync.render.drift_text import drift
+from schedsync.render.folding import groups
 from schedsync.render.outcome_text import outcome
 
 NOW = datetime(2026, 11, 27, 14, 30, tzinfo=timezone.utc)
@@ -140,6 +142,33 @@ def test_a_group_counts_what_follows_inside() -> None:
     assert "sync-acme (45 * * * * UTC → 35 * * * * UTC)" in said[1]
 
 
+def test_an_adoption_that_takes_over_is_shown_whichever_member_of_its_group_it_is() -> None:
+    adopts = [change(Adopt, f"a{number}", HOURLY, HOURLY) for number in range(5)]
+    taken = Consequence("taken_over", "set `billing` no longer manages it, and must remove it from its files")
+    adopts[3] = replace(adopts[3], consequences=(taken,))
+    found = lines(*adopts)
+
+    assert found[0] == "TAKEN OVER"
+    assert "a3" in found[-1]
+    assert not [line for line in found if "to adopt, no field changes" in line]
+
+
+def test_the_first_run_of_what_is_enabled_again_has_its_zone() -> None:
+    off = replace(berlin("0", "20"), enabled=False)
+
+    assert lines(change(Update, "a", off, berlin("0", "20")))[0] == (
+        "~ a  first Fri 27 Nov 20:00 Europe/Berlin   shop.yaml:10"
+    )
+    assert lines(change(Update, "a", off, berlin("0", "21")))[0] == "~ a  first Fri 27 Nov 21:00   shop.yaml:10"
+
+
+def test_what_is_deleted_is_shown_with_its_queue() -> None:
+    gone = replace(HOURLY, queue="reports")
+
+    assert lines(change(Delete, "d", gone, None))[2] == "    shop.tasks.lights · every 1h · queue reports"
+    assert [field.field for field in groups([change(Delete, "d", gone, None)])[0].fields] == ["task", "timing", "queue"]
+
+
 def test_a_question_names_the_danger_and_the_place() -> None:
     value = replace(plan(change(Delete, "d", HOURLY, None)), database="default")
 
@@ -158,6 +187,16 @@ def test_a_refusal_stands_before_what_it_refuses() -> None:
         "",
         "STOPS",
     ]
+
+
+def test_annotations_of_a_plan_hold_its_refusals() -> None:
+    refusal = Refusal("too_many_stops", "1 schedule would stop, 0 may: d", "allow it once: --allow-stops 1", 1)
+    value = plan(change(Delete, "d", HOURLY, None), refusals=(refusal,))
+
+    assert RENDERINGS["github"](value) == (
+        "::error title=SS164::an apply would be refused: 1 schedule would stop, 0 may: d"
+        "%0Ahint: allow it once: --allow-stops 1"
+    )
 
 
 def test_drift_says_what_git_has_what_is_there_now_and_how_to_go_on() -> None:
