@@ -208,6 +208,9 @@ verbose_option = _output(
     is_flag=True,
     help="List all names where equal changes are shown as one, and adoptions that change no field.",
 )
+all_findings_option = _output(
+    "-v", "--verbose", is_flag=True, help="List all schedules and places where equal findings are shown as one."
+)
 out_option = _output("--out", type=new_file, metavar="FILE", help="Write the data to a file.")
 settle_option = option("--settle", type=Seconds(), default="6s", metavar="DURATION", hidden=True)
 lock_timeout_option = option(

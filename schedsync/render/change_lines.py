@@ -16,6 +16,7 @@ from schedsync.core.origin import recorded_text
 from schedsync.core.schedule import NOBODY
 from schedsync.core.timing import zone_of
 from schedsync.render.change_rows import Row, consequence_row, field_rows, is_disabling, rates, timing_text
+from schedsync.render.columns import at_line_start
 from schedsync.render.effects import Effect
 from schedsync.render.folding import OF_DELETED, Group
 from schedsync.render.paint import Paint, plain
@@ -196,7 +197,7 @@ def _summary(group: Group) -> Iterator[str]:
     if people := _people(group):
         said.append(people)
     if said:
-        yield f"{_INDENT}{_at_line_start(' · '.join(said))}"
+        yield f"{_INDENT}{at_line_start(' · '.join(said))}"
 
 
 def _people(group: Group) -> str:
@@ -275,9 +276,4 @@ def in_lines(words: Sequence[str], indent: str) -> Iterator[str]:
 
 
 def _in_line(word: str) -> str:
-    return _at_line_start(printable(word))
-
-
-def _at_line_start(text: str) -> str:
-    """Return text as it may begin a line: GitHub's runner takes two colons there for a command."""
-    return text.replace(":", "\\u003a", 1) if text.lstrip().startswith("::") else text
+    return at_line_start(printable(word))

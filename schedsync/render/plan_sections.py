@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from schedsync.core.refusal import Refusal
 from schedsync.planning.plan import Plan
 from schedsync.render.alarms import ALARMS, DELETED, alarm_of, headline
 from schedsync.render.change_lines import SIGNS, View, change_lines
+from schedsync.render.columns import width_of
 from schedsync.render.folding import Group, in_order_of_danger
 from schedsync.render.paint import Paint, plain
 from schedsync.render.words import COUNTED, held_text, pause_text, printable
 
 #: In characters. Alarms and counts that are longer together are two lines.
 _LINE = 100
+#: What colours a text, and takes no column.
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 _COLOURS = {"create": "green", "rename": "cyan", "adopt": "cyan", "release": "cyan", "delete": "red"}
 
 _WORDS = {"release": "no longer managed"}
@@ -42,7 +46,11 @@ def together(alarms: str, counts: str) -> list[str]:
     """Return alarms and counts as one line where there is room, else as two."""
     if not alarms:
         return [counts]
-    return [f"{alarms}    {counts}"] if len(alarms) + len(counts) + 4 <= _LINE else [alarms, counts]
+    return [f"{alarms}    {counts}"] if _width(alarms) + _width(counts) + 4 <= _LINE else [alarms, counts]
+
+
+def _width(text: str) -> int:
+    return width_of(_STYLE.sub("", text))
 
 
 def sections(found: Sequence[Group], view: View) -> Iterator[str]:

@@ -103,11 +103,11 @@ def test_a_terminal_shows_the_line_of_an_error_but_no_argument(files: Project) -
     files.schedules("  one:\n    task: t\n    evry: 5m\n  two: {task: t, every: 1d, kwargs: {password: hunter22}}\n")
 
     assert on_terminal(schedsync("validate", "schedules"), 80, NO_COLOR="1").splitlines() == [
-        "schedules/shop.yaml:5:5:  error    SS120  unknown key `evry`",
+        "schedules/shop.yaml:5:5:  error    SS120  one: unknown key `evry`",
         "    5 |     evry: 5m",
         "      |     ^^^^",
         "  hint: did you mean `every`?",
-        "schedules/shop.yaml:6:37: warning  SS212  `password` looks like a secret",
+        "schedules/shop.yaml:6:37: warning  SS212  two: `password` looks like a secret",
         "  hint: pass the name of the secret, and let the task fetch it",
         "1 error, 1 warning · 2 schedules in 1 file",
     ]

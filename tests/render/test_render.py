@@ -219,7 +219,7 @@ def test_markdown_says_what_is_held_paused_refused_and_found() -> None:
         "**Deleted, did not run**",
         "",
         "- `d` deleted",
-        "  - task `t`",
+        "  - task `t` · queue `q`",
         "",
         "1 to create, 1 to delete; 1 held, 1 paused",
         "",
