@@ -58,10 +58,10 @@ def change_lines(group: Group, view: View) -> Iterator[str]:
     rows, rest = _rows_and_rest(group, view)
     yield from _broken(group.first)
     if group.first.kind == "create" or group.first.after is None:
-        yield from _summary(group)
+        yield from _summary(group, verbose=view.verbose)
     else:
         yield from _aligned([*field_rows(group, view.paint), *rows])
-        if people := _people(group):
+        if people := _people(group, verbose=view.verbose):
             yield f"{_INDENT}{view.paint(people, 'dim')}"
     for effect in rest:
         yield from _effect_lines(effect, view)
@@ -180,7 +180,7 @@ def _member(group: Group, change: Change) -> str:
     return f"{change.name} ({detail})" if detail else change.name
 
 
-def _summary(group: Group) -> Iterator[str]:
+def _summary(group: Group, *, verbose: bool) -> Iterator[str]:
     """Yield the values of what is created or deleted, in one line."""
     change = group.first
     said = []
@@ -194,13 +194,13 @@ def _summary(group: Group) -> Iterator[str]:
         before, after = group.moved(each)
         value = before if change.after is None else after
         said.append(value if each.field == "task" else f"{each.field} {value}")
-    if people := _people(group):
+    if people := _people(group, verbose=verbose):
         said.append(people)
     if said:
         yield f"{_INDENT}{at_line_start(' · '.join(said))}"
 
 
-def _people(group: Group) -> str:
+def _people(group: Group, *, verbose: bool) -> str:
     """Return whom to ask; why a schedule is disabled stands in the line of its name."""
     if len({change.people for change in group.members}) > 1:
         return group.people
@@ -208,7 +208,8 @@ def _people(group: Group) -> str:
     if people == NOBODY:
         return ""
     is_said = people.disabled_reason is not None and _says_disabled(group.first)
-    return people_text(replace(group.first, people=replace(people, disabled_reason=None)) if is_said else group.first)
+    shown = replace(people, disabled_reason=None) if is_said else people
+    return people_text(replace(group.first, people=shown), verbose=verbose)
 
 
 def _says_disabled(change: Change) -> bool:

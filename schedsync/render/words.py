@@ -11,6 +11,7 @@ from typing import Any
 
 from schedsync.core.change import Change, Edit, FieldChange, Held
 from schedsync.core.finding import Finding
+from schedsync.core.names import first_names
 from schedsync.core.observed import Paused
 from schedsync.core.secrets import changed_secrets, masked
 from schedsync.core.timing import moment
@@ -42,6 +43,8 @@ _LONGEST = 200
 _CONTEXT = 40
 #: Commands that the runners of GitHub and Azure find anywhere in a line.
 RUNNER = re.compile(r"##(?=[a-z]*\[)")
+#: How many labels of a schedule are shown.
+_LABELS = 10
 #: What can hold a secret.
 ARGUMENTS = frozenset({"args", "kwargs", "headers"})
 
@@ -210,13 +213,15 @@ def pause_text(pause: Paused, now: datetime) -> str:
     return f"{printable(pause.name)}: paused by {printable(pause.who)} {until}{ended}: {printable(pause.reason)}"
 
 
-def people_text(change: Change) -> str:
-    """Write whom to ask about a schedule; empty where the files don't say."""
+def people_text(change: Change, *, verbose: bool = False) -> str:
+    """Write whom to ask about a schedule; empty where the files don't say. ``verbose`` lists all labels."""
     people = change.people
+    labels = [f"label {key}={value}" for key, value in masked(dict(people.labels)).items()]
+    shown = len(labels) if verbose else _LABELS
     said: Sequence[str | None] = (
         people.owner and f"owner {people.owner}",
         people.runbook and f"runbook {masked(people.runbook)}",
-        *(f"label {key}={value}" for key, value in masked(dict(people.labels)).items()),
+        first_names(labels, shown) or None,
         people.disabled_reason and f"disabled: {people.disabled_reason}",
     )
     return printable(", ".join(filter(None, said)))

@@ -169,6 +169,14 @@ def test_what_is_deleted_is_shown_with_its_queue() -> None:
     assert [field.field for field in groups([change(Delete, "d", gone, None)])[0].fields] == ["task", "timing", "queue"]
 
 
+def test_the_first_labels_are_shown_and_all_of_them_to_the_verbose() -> None:
+    labelled = change(Create, "a", None, HOURLY, people=People(labels=tuple((f"k{n}", "v") for n in range(3000))))
+    shown, all_of_them = (lines(labelled, verbose=verbose)[1] for verbose in (False, True))
+
+    assert shown.endswith("label k8=v, label k9=v and 2,990 more")
+    assert all_of_them.count("label ") == 3000
+
+
 def test_a_question_names_the_danger_and_the_place() -> None:
     value = replace(plan(change(Delete, "d", HOURLY, None)), database="default")
 
