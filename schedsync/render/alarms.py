@@ -48,8 +48,11 @@ def alarm_of(group: Group) -> Alarm | None:
     return DELETED if group.first.kind == "delete" else None
 
 
-def headline(found: Iterable[Group]) -> str:
-    """Return how many schedules raise each alarm, as one phrase: "2 stop, 1 fires at once"; empty if none does."""
+def headline(found: Iterable[Group], *, whole: bool = False) -> str:
+    """Return how many schedules raise each alarm, as one phrase: "2 stop, 1 fires at once"; empty if none does.
+
+    ``whole`` makes it a sentence of its own: "2 schedules stop, 1 fires at once".
+    """
     names: dict[str, set[str]] = {alarm.title: set() for alarm in ALARMS}
     for group in found:
         for _, change in group.changes:
@@ -57,4 +60,9 @@ def headline(found: Iterable[Group]) -> str:
                 if alarm.concerns(change):
                     names[alarm.title].add(change.name)
     counts = ((len(names[alarm.title]), alarm) for alarm in ALARMS)
-    return ", ".join(f"{count:,} {alarm.one if count == 1 else alarm.many}" for count, alarm in counts if count)
+    parts = [(f"{count:,}", count, alarm) for count, alarm in counts if count]
+    phrases = [f"{number} {alarm.one if count == 1 else alarm.many}" for number, count, alarm in parts]
+    if whole and phrases:
+        number, count, _ = parts[0]
+        phrases[0] = phrases[0].replace(number, f"{number} schedule{'s' * (count != 1)}", 1)
+    return ", ".join(phrases)

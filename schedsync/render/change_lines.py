@@ -24,7 +24,8 @@ from schedsync.render.words import people_text, printable
 
 #: The sign of each kind of change.
 SIGNS = {"create": "+", "update": "~", "delete": "-", "rename": ">", "adopt": "<", "release": "x"}
-_STYLES = {"create": "green", "delete": "red", "rename": "cyan", "adopt": "cyan", "release": "cyan"}
+#: The colour of each sign; an update has one only in an alarm.
+STYLES = {"create": "green", "delete": "red", "rename": "cyan", "adopt": "cyan", "release": "cyan"}
 #: How many names are shown without `--verbose`, unless they are in an alarm.
 _NAMES_SHOWN = 20
 _PLACES_SHOWN = 3
@@ -84,7 +85,7 @@ def _title(group: Group, view: View) -> str:
 
 
 def _sign(group: Group, paint: Paint) -> str:
-    sign, style = SIGNS[group.first.kind], _STYLES.get(group.first.kind)
+    sign, style = SIGNS[group.first.kind], STYLES.get(group.first.kind)
     codes = {each.code for each in group.first.consequences}
     if codes & {"stops", "never_runs", "fires_at_once", "fires_late"}:
         style = "red"

@@ -70,6 +70,17 @@ def _moved_timing(group: Group, field: FieldChange, paint: Paint) -> str:
     return f"{before} → {after}" + (f"   {paint('(' + ' → '.join(crons) + ')', 'dim')}" if crons else "")
 
 
+def timing_values(group: Group, field: FieldChange) -> tuple[str, str]:
+    """Write the timing before and after: in words, with the crontab as it is written."""
+    if _differs_by_member(group):
+        return group.moved(field)
+    before, after = (
+        _words(form) + (f" ({cron})" if (cron := _crontab(group.first, field, written)) else "")
+        for written, form in enumerate((field.before, field.after))
+    )
+    return before, after
+
+
 def _differs_by_member(group: Group) -> bool:
     """Say whether an `H` gives each member a minute of its own."""
     return len(group.members) > 1 and any(group.first.hashed) and bool(group.detail(group.first))

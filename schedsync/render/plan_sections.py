@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from schedsync.core.refusal import Refusal
 from schedsync.planning.plan import Plan
 from schedsync.render.alarms import ALARMS, DELETED, alarm_of, headline
-from schedsync.render.change_lines import SIGNS, View, change_lines
+from schedsync.render.change_lines import SIGNS, STYLES, View, change_lines
 from schedsync.render.columns import width_of
 from schedsync.render.folding import Group, in_order_of_danger
 from schedsync.render.paint import Paint, plain
@@ -18,8 +18,9 @@ from schedsync.render.words import COUNTED, held_text, pause_text, printable
 _LINE = 100
 #: What colours a text, and takes no column.
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
-_COLOURS = {"create": "green", "rename": "cyan", "adopt": "cyan", "release": "cyan", "delete": "red"}
 
+#: An x before a number would read as a factor.
+_SIGNS = {**SIGNS, "release": "x "}
 _WORDS = {"release": "no longer managed"}
 
 
@@ -34,7 +35,7 @@ def counts_text(value: Plan, paint: Paint, nothing: str = "no changes") -> str:
     """Write the counts of a plan, each with the sign of its changes, and what does not change."""
     counts = value.summary()
     kinds = [kind for kind in COUNTED if counts[kind]]
-    signed = [(f"{SIGNS[kind]}{counts[kind]:,} {_WORDS.get(kind, kind)}", _COLOURS.get(kind)) for kind in kinds]
+    signed = [(f"{_SIGNS[kind]}{counts[kind]:,} {_WORDS.get(kind, kind)}", STYLES.get(kind)) for kind in kinds]
     parts = [paint(text, style) if style else text for text, style in signed] or [nothing]
     quiet = [f"{counts[state]:,} {state}" for state in ("unchanged", "held", "completed") if counts[state]]
     if value.paused:

@@ -73,7 +73,7 @@ def question(value: Plan) -> str:
     count = "1 change" if len(value.changes) == 1 else f"{len(value.changes):,} changes"
     environment = f" in {value.binding.environment}" if value.binding.environment else ""
     database = f" on {value.database}" if value.database else ""
-    danger = headline([Group(tuple((None, change) for change in value.changes))])
+    danger = headline([Group(tuple((None, change) for change in value.changes))], whole=True)
     return printable(f"Apply {count} to {value.set}{environment}{database}?" + (f" {danger}." if danger else ""))
 
 

@@ -41,8 +41,8 @@ def picture_lines(picture: Picture, width: int | None = None) -> Iterator[str]:
         together = [values[first : first + merged] for first in range(0, columns, merged)]
         shown = "".join(_character(values, picture.most) * twice for values in together)
         yield f"  {name:>{label}}  {shown}".rstrip()
-    room = None if width is None else width - label - _MARGINS
-    yield from (f"  {'':>{label}}  {line}" for line in _legend(picture, room))
+    beside = None if width is None else width - label - _MARGINS
+    yield from (f"  {'':>{label}}  {line}" for line in _legend(picture, beside))
 
 
 def _character(values: Sequence[int | None], most: int) -> str:

@@ -14,7 +14,7 @@ from schedsync.core.finding import Finding
 from schedsync.core.names import first_names
 from schedsync.core.observed import Paused
 from schedsync.core.secrets import changed_secrets, masked
-from schedsync.core.timing import moment
+from schedsync.core.timing import TimingError, instant, moment
 from schedsync.planning.plan import Plan
 from schedsync.render.timing_words import timing_words as timing_words
 from schedsync.review.result import EnvironmentReview
@@ -45,6 +45,7 @@ _CONTEXT = 40
 RUNNER = re.compile(r"##(?=[a-z]*\[)")
 #: How many labels of a schedule are shown.
 _LABELS = 10
+_INSTANTS = frozenset({"start_at", "expires_at"})
 #: What can hold a secret.
 ARGUMENTS = frozenset({"args", "kwargs", "headers"})
 
@@ -89,6 +90,8 @@ def _full_text(field: str, value: Any) -> str:
         text = "none"
     elif field == "timing":
         text = _timing_text(value)
+    elif field in _INSTANTS and isinstance(value, str):
+        text = _instant_text(value)
     elif isinstance(value, str):
         text = value or "empty"
     else:
@@ -128,7 +131,16 @@ def _timing_text(form: Mapping[str, Any]) -> str:
     if "solar" in form:
         solar = form["solar"]
         return f"{solar['event']} at {solar['latitude']}, {solar['longitude']}"
-    return f"at {form['at']}"
+    return f"at {_instant_text(str(form['at']))}"
+
+
+def _instant_text(text: str) -> str:
+    """Write an instant of a document for people; as it is where a moment would leave some of it out."""
+    try:
+        value = instant(text)
+    except TimingError:
+        return text
+    return text if value.microsecond else time_text(value)
 
 
 def summary_text(plan: Plan) -> str:

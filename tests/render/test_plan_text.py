@@ -7,7 +7,19 @@ from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
 from schedsync.commands.plan import RENDERINGS
-from schedsync.core.change import Adopt, Change, Consequence, Create, Delete, Edit, FieldChange, Held, Rename, Update
+from schedsync.core.change import (
+    Adopt,
+    Change,
+    Consequence,
+    Create,
+    Delete,
+    Edit,
+    FieldChange,
+    Held,
+    Release,
+    Rename,
+    Update,
+)
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.core.origin import Binding
@@ -22,6 +34,8 @@ from schedsync.render import text
 from schedsync.render.drift_text import drift
 from schedsync.render.folding import groups
 from schedsync.render.outcome_text import outcome
+from schedsync.render.plan_sections import together
+from schedsync.render.words import moved_text
 
 NOW = datetime(2026, 11, 27, 14, 30, tzinfo=timezone.utc)
 PLACE = Location("shop.yaml", 10, 3)
@@ -123,6 +137,18 @@ def test_the_counts_are_the_legend_and_the_checksum_is_for_the_verbose() -> None
     assert text.plan(value, verbose=True).splitlines()[-1] == f"checksum {value.checksum}"
 
 
+def test_a_count_of_releases_reads_as_no_factor() -> None:
+    released = change(Release, "r", HOURLY, None)
+
+    assert text.plan(plan(released)).splitlines()[1].startswith("x 1 no longer managed")
+
+
+def test_alarms_and_counts_share_a_line_where_they_fit_with_colour_too() -> None:
+    assert together("\x1b[1m" * 20 + "1 stops", "\x1b[1m" * 20 + "-1 delete") == [
+        "\x1b[1m" * 20 + "1 stops    " + "\x1b[1m" * 20 + "-1 delete"
+    ]
+
+
 def test_a_group_counts_what_follows_inside() -> None:
     moved = [
         change(
@@ -180,7 +206,7 @@ def test_the_first_labels_are_shown_and_all_of_them_to_the_verbose() -> None:
 def test_a_question_names_the_danger_and_the_place() -> None:
     value = replace(plan(change(Delete, "d", HOURLY, None)), database="default")
 
-    assert text.question(value) == "Apply 1 change to shop on default? 1 stops."
+    assert text.question(value) == "Apply 1 change to shop on default? 1 schedule stops."
     quiet = replace(plan(change(Create, "c", None, HOURLY)), binding=Binding("production"), database=None)
     assert text.question(quiet) == "Apply 1 change to shop in production?"
 
@@ -230,6 +256,24 @@ def test_drift_says_what_git_has_what_is_there_now_and_how_to_go_on() -> None:
         "HELD  disabled by a human, left alone; `schedsync resume NAME` releases",
         "! b: disabled by sam since Fri 27 Nov 14:30 UTC",
     ]
+
+
+def test_drift_of_a_timing_is_in_words_and_as_written() -> None:
+    timing = field_changes(berlin("0", "20"), Row(1, "a", berlin("0", "2")), None)
+    edited = Update(name="a", cause="drift", row=Row(1, "a", berlin("0", "2")), after=berlin("0", "20"), fields=timing)
+    drifted = replace(edited, fields=tuple(replace(field, cause="drift") for field in timing))
+
+    assert drift(plan(drifted)).splitlines()[3] == (
+        "    timing   Git: daily 20:00 Europe/Berlin (0 20 * * *)   now: daily 02:00 Europe/Berlin (0 2 * * *)"
+    )
+
+
+def test_an_instant_is_written_as_everywhere() -> None:
+    started = replace(HOURLY, start_at=datetime(2028, 1, 1, 14, 30, tzinfo=timezone.utc))
+    at = FieldChange("timing", {"at": "2028-01-01T14:30:00Z"}, {"at": "2028-01-01T14:30:00.5Z"})
+
+    assert "    start_at  none → Sat 1 Jan 2028 14:30 UTC" in lines(change(Update, "a", HOURLY, started))
+    assert moved_text(at) == ("at Sat 1 Jan 2028 14:30 UTC", "at 2028-01-01T14:30:00.5Z")
 
 
 def test_an_outcome_is_one_line_and_who_has_loaded_it() -> None:

@@ -134,7 +134,7 @@ def test_a_released_row_stays_and_is_managed_by_nobody(project: Project) -> None
     plan, saved = project.plan("--allow-stops", "0"), project.plan("--format", "json")
     done = project.apply("--allow-stops", "0")
 
-    assert "x1 no longer managed" in plan.out
+    assert "x 1 no longer managed" in plan.out
     assert "no longer managed, its row stays as it is" in plan.out
     assert "Refused" not in plan.out
     assert "stops" not in plan.out
