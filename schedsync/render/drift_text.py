@@ -29,7 +29,7 @@ def drift(value: Plan, paint: Paint = plain) -> str:
         lines += _lines(group, value, paint)
     lines += states(value, paint)
     if value.changes:
-        lines += ["", "→ `schedsync apply` puts back what Git says; to keep an edit, write it into the files"]
+        lines += ["", "hint: `schedsync apply` puts back what Git says; to keep an edit, write it into the files"]
     return "\n".join(lines)
 
 

@@ -80,7 +80,7 @@ def refusals(
     yield f"{paint('REFUSED', 'red')}{f' in {printable(where)}' if where else ''}  {effect}"
     for refusal in found:
         yield f"  {printable(refusal.message)}  {paint(refusal.code, 'dim')}"
-        yield f"  {paint('→', 'cyan')} {printable(refusal.override)}"
+        yield f"  {paint('hint:', 'cyan')} {printable(refusal.override)}"
 
 
 def refusals_by_environment(plans: Sequence[tuple[str | None, Plan]]) -> Mapping[str, list[Refusal]]:

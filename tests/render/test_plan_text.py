@@ -217,7 +217,7 @@ def test_a_refusal_stands_before_what_it_refuses() -> None:
     assert lines(change(Delete, "d", HOURLY, None), refusals=(refusal,))[:5] == [
         "REFUSED  an apply would write nothing",
         "  1 schedule would stop, 0 may: d  too_many_stops",
-        "  → allow it once: --allow-stops 1",
+        "  hint: allow it once: --allow-stops 1",
         "",
         "STOPS",
     ]
@@ -248,7 +248,7 @@ def test_drift_says_what_git_has_what_is_there_now_and_how_to_go_on() -> None:
         "~ a  edited by sam at Fri 27 Nov 14:30 UTC",
         "    queue   Git: none   now: sams-queue",
         "",
-        "→ `schedsync apply` puts back what Git says; to keep an edit, write it into the files",
+        "hint: `schedsync apply` puts back what Git says; to keep an edit, write it into the files",
     ]
     assert drift(plan(held=(Held("b", since=NOW, by=Edit("sam", NOW)),))).splitlines() == [
         "Drift in set shop at 760f8c0: 1 held by a human",

@@ -88,7 +88,7 @@ def test_a_plan_reads_from_top_to_bottom() -> None:
         "",
         "REFUSED  an apply would write nothing",
         "  the files hold no schedule  empty_set",
-        "  → --allow-empty",
+        "  hint: --allow-empty",
         "",
         "FIRES AT ONCE",
         "~ a  [both]   s/a.yaml:3",
