@@ -67,12 +67,13 @@ def findings(
 
 
 def _folded(found: Iterable[Finding], mark: Callable[[Finding], str]) -> list[list[Finding]]:
-    """Put findings together that say the same at different places; order is kept."""
+    """Put findings together that say the same at different places, errors of one file only; order is kept."""
     same: dict[Hashable, list[Finding]] = {}
     for finding in found:
         says = (finding.code, finding.severity, finding.message, finding.hint, finding.environments, mark(finding))
+        path = finding.location.path if finding.location and finding.severity == "error" else ""
         is_of_one = finding.location is not None and not finding.names
-        same.setdefault(says if is_of_one else finding, []).append(finding)
+        same.setdefault((*says, path) if is_of_one else finding, []).append(finding)
     return list(same.values())
 
 

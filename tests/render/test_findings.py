@@ -169,3 +169,9 @@ def test_equal_findings_without_names_are_counted_as_places() -> None:
         "a.yaml:1:3: error  SS122  2 places: `task` is missing",
         "  line 1, line 5",
     ]
+
+
+def test_equal_errors_of_two_files_are_two_lines() -> None:
+    found = [Finding("SS115", "a merge conflict", Location(path, 3, 1)) for path in ("a.yaml", "b.yaml")]
+
+    assert len(findings(found).splitlines()) == 2
