@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from schedsync.calendar.slots import runs_a_day
 from schedsync.calendar.stock_beat import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot, sun_slot
-from schedsync.calendar.words import moment, times, when
+from schedsync.calendar.words import times, when
 from schedsync.core.change import Change, Consequence, Delete, Release, Rename
 from schedsync.core.observed import Observed, Row
 from schedsync.core.schedule import Spec, differing
-from schedsync.core.timing import Clocked, Interval, Solar, zone_of
+from schedsync.core.timing import Clocked, Interval, Solar, moment, zone_of
 from schedsync.planning.plan import names_of
 
 #: Edits of these can make Beat fire for a slot of the past.

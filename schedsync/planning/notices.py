@@ -121,9 +121,9 @@ def _old_names_that_stay(desired: Desired, observed: Observed) -> Iterator[tuple
 
 
 def _rows_left(desired: Desired, observed: Observed) -> Iterator[Finding]:
-    for key, left, way_out in (
-        ("removed", _rows_that_stay(desired, observed), _remedy),
-        ("renamed_from", _old_names_that_stay(desired, observed), _remedy_of_rename),
+    for key, left, hint_of in (
+        ("removed", _rows_that_stay(desired, observed), _hint),
+        ("renamed_from", _old_names_that_stay(desired, observed), _hint_of_rename),
     ):
         by_holder: dict[str | None, list[Named]] = {}
         for name, place, holder in left:
@@ -136,16 +136,16 @@ def _rows_left(desired: Desired, observed: Observed) -> Iterator[Finding]:
                 named,
                 f"`{{name}}` is under `{key}`, but its row stays as it is: {manages}",
                 f"{{count}} names are under `{key}`, but their rows stay as they are, because {manage}",
-                way_out(holder),
+                hint_of(holder),
             )
 
 
-def _remedy_of_rename(holder: str | None) -> str:
+def _hint_of_rename(holder: str | None) -> str:
     adopt = f"`adopt: {{from: {holder}}}`" if holder else "`adopt: true`"
     return f"the new schedule runs beside it; to rename the row, add {adopt} before the new name has a row"
 
 
-def _remedy(holder: str | None) -> str:
+def _hint(holder: str | None) -> str:
     if holder is None:
         return "to delete the row, adopt it by `adopt: true` first, or delete it in the admin; else remove the line"
     return f"if it belongs to set `{holder}` now, remove the line; to delete the row, remove it in that set's files"
