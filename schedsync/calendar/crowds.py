@@ -6,20 +6,28 @@ from datetime import datetime
 from typing import NamedTuple
 
 from schedsync.calendar.load import Load, Slots
+from schedsync.calendar.slots import fields_of
 from schedsync.calendar.window import Shape
+from schedsync.core.timing import Crontab, Interval
 
 #: A minute stands out from this number of starts on, and above this multiple of the average; steady load left out.
 _LEAST, _ABOVE_AVERAGE = 3, 3
+#: In microseconds.
+_WEEK = 7 * 86_400 * 10**6
 #: A forecast shows this many crowds.
 MOST = 5
 
 
 class Crowd(NamedTuple):
-    """Minutes in which the same schedules start: the starts in each, and the names, sorted; without steady load."""
+    """Minutes in which the same schedules start: the starts in each, and the names, sorted; without steady load.
+
+    ``every_week`` says whether they start in the same minutes of every week.
+    """
 
     minutes: tuple[datetime, ...]
     starts: int
     names: tuple[str, ...]
+    every_week: bool = True
 
 
 def crowds(load: Load, slots: Slots, most: int = MOST) -> list[Crowd]:
@@ -33,9 +41,20 @@ def crowds(load: Load, slots: Slots, most: int = MOST) -> list[Crowd]:
         shapes = [each for each in load.starting(worst, slots) if steady.isdisjoint(load.members[each])]
         alike = _alike(load, worst, left, shapes, slots)
         names = sorted(name for shape in shapes for name in load.members[shape])
-        result.append(Crowd(tuple(map(load.minute, sorted(alike))), counts[worst], tuple(names)))
+        every_week = all(map(_is_weekly, shapes))
+        result.append(Crowd(tuple(map(load.minute, sorted(alike))), counts[worst], tuple(names), every_week))
         left = [index for index in left if index not in alike]
     return result
+
+
+def _is_weekly(shape: Shape) -> bool:
+    """Say whether all weeks of a shape are alike, but for changes of the clocks."""
+    timing = shape.timing
+    if shape.one_off or shape.expires_at is not None:
+        return False
+    if isinstance(timing, Crontab):
+        return fields_of(timing).every_week
+    return isinstance(timing, Interval) and not _WEEK % timing.microseconds
 
 
 def _standing_out(load: Load) -> list[int]:

@@ -18,9 +18,11 @@ from schedsync.errors import InvalidConfiguration, InvalidSet, Refused, Schedsyn
 from schedsync.files.configurations import configuration_in, sets_below
 from schedsync.render import json_, markdown, several_sets
 from schedsync.render.code_spans import code
+from schedsync.render.findings import findings
 from schedsync.render.markdown import Extent
 from schedsync.render.paint import Paint, plain
-from schedsync.render.words import finding_text, printable
+from schedsync.render.plan_sections import refusals
+from schedsync.render.words import printable
 
 T = TypeVar("T")
 #: The directory of a set, and what is done for it.
@@ -165,17 +167,10 @@ def _why(result: _Result[T]) -> list[str]:
     error = result.error
     if error is None:
         return ["not done"]
-    lines = [f"error: {error.message}", *([f"hint: {error.hint}"] if error.hint else [])]
-    if isinstance(error, InvalidSet):
-        lines += [_finding_line(finding) for finding in error.findings]
     if isinstance(error, Refused):
-        lines += [f"{refusal.message}; hint: {refusal.override}" for refusal in error.refusals]
-    return lines
-
-
-def _finding_line(finding: Finding) -> str:
-    place = f"{finding.location}: " if finding.location else ""
-    return f"{place}{finding.severity}  {finding.code}  {finding_text(finding)}"
+        return list(refusals(error.refusals))
+    lines = [f"error: {error.message}", *([f"hint: {error.hint}"] if error.hint else [])]
+    return lines + (findings(error.findings).splitlines() if isinstance(error, InvalidSet) else [])
 
 
 def _combined(results: Sequence[_Result[T]], output: Output[T], format_: str) -> str:

@@ -7,6 +7,7 @@ import click
 from schedsync.commands.django import set_up
 from schedsync.commands.options import (
     DatabaseOptions,
+    all_findings_option,
     database_options,
     format_option,
     lock_timeout_option,
@@ -27,7 +28,8 @@ from schedsync.render.findings import severities_text
 @lock_timeout_option
 @database_options
 @format_option("json", "github")
-def doctor(database: DatabaseOptions, fix: bool, lock_timeout: float, format_: str) -> int:
+@all_findings_option
+def doctor(database: DatabaseOptions, fix: bool, lock_timeout: float, format_: str, verbose: bool) -> int:
     """Check the settings, the installed versions, the migrations, the rights, and all rows, not only managed ones.
 
     Each finding comes with a remedy. Exits 1 if a finding is an error.
@@ -48,6 +50,6 @@ def doctor(database: DatabaseOptions, fix: bool, lock_timeout: float, format_: s
     if findings and format_ == "github":
         click.echo(github.findings(findings))
     else:
-        show(lambda paint: findings_text(findings, paint))
+        show(lambda paint: findings_text(findings, paint, verbose=verbose))
     say(severities_text(findings) if findings else "all is well")
     return int(has_errors(findings))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 Example = tuple[str, str]
 
-#: By the words after the program's name. A line with the program's name in it is shown as it is.
+#: By the words after the program's name. A line that begins with `git` is shown without the program's name.
 EXAMPLES: Mapping[str, Sequence[Example]] = {
     "init": (
         ("init", "answer three questions, and write the files"),

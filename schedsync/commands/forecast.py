@@ -214,7 +214,8 @@ def _told_apart(files: FileOptions, patterns: tuple[str, ...]) -> tuple[FileOpti
 
 
 def _is_path(text: str) -> bool:
-    looks_like_one = ("/" in text or text.endswith(SUFFIXES)) and not is_pattern(text)
+    # A name can have a slash too.
+    looks_like_one = (text.startswith(("/", "./", "../")) or text.endswith(("/", *SUFFIXES))) and not is_pattern(text)
     return looks_like_one or os.path.lexists(text)
 
 

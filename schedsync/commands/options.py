@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -208,6 +208,9 @@ verbose_option = _output(
     is_flag=True,
     help="List all names where equal changes are shown as one, and adoptions that change no field.",
 )
+all_findings_option = _output(
+    "-v", "--verbose", is_flag=True, help="List all schedules and places where equal findings are shown as one."
+)
 out_option = _output("--out", type=new_file, metavar="FILE", help="Write the data to a file.")
 settle_option = option("--settle", type=Seconds(), default="6s", metavar="DURATION", hidden=True)
 lock_timeout_option = option(
@@ -268,7 +271,12 @@ def format_option(*formats: str) -> Decorator:
     return _output("--format", "format_", type=choice, default="text", metavar="FORMAT", help=help_)
 
 
-def report_option(formats: Iterable[str]) -> Decorator:
+#: The first whose format a verb has is the example in its help.
+_REPORTS = ("markdown=report.md", "sarif=report.sarif", "html=report.html")
+
+
+def report_option(formats: Collection[str]) -> Decorator:
     """Return the decorator that adds ``--report``, which writes the data of the same run in further formats."""
-    help_ = "Write the data to a file too, for example markdown=plan.md; can be given several times."
+    example = next((example for example in _REPORTS if example.partition("=")[0] in formats), "json=report.json")
+    help_ = f"Write the data to a file too, for example {example}; can be given several times."
     return _output("--report", "reports", multiple=True, type=Report(formats), metavar="FORMAT=FILE", help=help_)

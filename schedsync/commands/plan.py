@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -31,18 +31,25 @@ from schedsync.commands.options import (
 )
 from schedsync.commands.output import show, write_reports
 from schedsync.commands.terminal import ProgressLine, progress_line
+from schedsync.core.finding import Finding
 from schedsync.errors import Refused, WrongUsage
+from schedsync.planning.notices import refusal_findings
 from schedsync.planning.plan import Plan
 from schedsync.render import github, json_, markdown, text
 from schedsync.render.paint import Paint
 
+
+def _findings(plan: Plan) -> Sequence[Finding]:
+    return (*refusal_findings(plan.refusals), *plan.notices)
+
+
+_TOGETHER: Mapping[str, Together[Plan]] = {"github": Together(_findings, github.findings)}
 RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
     "json": json_.plan,
     "markdown": markdown.plan,
     "summary": lambda plan: markdown.plan(plan, markdown.SUMMARY),
-    "github": lambda plan: github.findings(plan.notices),
+    "github": lambda plan: github.findings(_findings(plan)),
 }
-_TOGETHER: Mapping[str, Together[Plan]] = {"github": Together(lambda plan: plan.notices, github.findings)}
 
 
 @verb("Show what an apply would do, and what follows from it.")

@@ -10,7 +10,7 @@ import click
 from schedsync.commands.options import format_option, verb
 from schedsync.commands.output import paint, say, show
 from schedsync.commands.terminal import columns, is_terminal
-from schedsync.core.finding import did_you_mean
+from schedsync.core.finding import CODES, did_you_mean
 from schedsync.errors import WrongUsage
 from schedsync.lint import all_rules, explained
 from schedsync.lint.packages import package_rules
@@ -27,12 +27,17 @@ from schedsync.render.paint import Paint
 def rules(code: str | None, format_: str) -> int:
     """List the rules that `validate` and `review` check, or explain the rule CODE with examples.
 
+    Of a finding that is no rule it says what the CODE means.
+
     `[lint]` in schedsync.toml turns rules on and off, and sets their severities. To turn a rule off for one line, end
     the line with the comment `# schedsync: ignore[SS206]`.
     """
     known, problems = all_rules(), package_rules().problems
     if problems:
         say(findings(problems, paint(sys.stderr)))
+    if code is not None and format_ == "text" and code.upper() in CODES.keys() - known.keys():
+        click.echo(text.finding(code.upper(), CODES[code.upper()]))
+        return int(bool(problems))
     if code is not None and code.upper() not in known:
         raise WrongUsage(f"no rule `{code}`", hint=did_you_mean(code.upper(), known) or "`schedsync rules` lists them")
     chosen = list(known.values()) if code is None else [known[code.upper()]]

@@ -14,6 +14,7 @@ from schedsync.commands.all_sets import Output, Together, for_each_set, set_opti
 from schedsync.commands.documents import load_snapshot
 from schedsync.commands.options import (
     FileOptions,
+    all_findings_option,
     format_option,
     option,
     out_option,
@@ -64,6 +65,7 @@ _TOGETHER: Mapping[str, Together[Validation]] = {
 @format_option(*RENDERINGS)
 @out_option
 @report_option(RENDERINGS)
+@all_findings_option
 @option("--strict", is_flag=True, help="Exit 1 also if there are warnings.")
 @option(
     "--changed", is_flag=True, help="PATH and each FILE are files that changed: check the sets that they belong to."
@@ -77,6 +79,7 @@ def validate(
     reports: tuple[tuple[str, Path], ...],
     strict: bool,
     changed: bool,
+    verbose: bool,
 ) -> int:
     """Check the schedules below PATH, a directory or one file, and name every problem with its place.
 
@@ -87,13 +90,14 @@ def validate(
     """
     _check_usage(files, more, against, changed=changed)
     if changed or files.all_sets:
-        return _validate_sets(_sets(files, more, changed=changed), files.environment, (format_, out, reports), strict)
+        sets = _sets(files, more, changed=changed)
+        return _validate_sets(sets, files.environment, (format_, out, reports), strict, verbose=verbose)
     snapshot = load_snapshot(against) if against else None
     result = _checked(files.config(), files.environment, snapshot)
     if format_ in RENDERINGS:
         write(RENDERINGS[format_](result), out)
     else:
-        show(partial(_text(out), result), out)
+        show(partial(_text(out, verbose=verbose), result), out)
     write_reports(RENDERINGS, result, reports)
     say(_counts(result))
     return _code(result, strict=strict)
@@ -109,6 +113,8 @@ def _validate_sets(
     environment: str | None,
     to: tuple[str, Path | None, Sequence[tuple[str, Path]]],
     strict: bool,
+    *,
+    verbose: bool,
 ) -> int:
     """Check each set; ``to`` is the format, the file for it, and the reports."""
     results: list[Validation] = []
@@ -123,7 +129,11 @@ def _validate_sets(
         return results[-1]
 
     output = Output(
-        RENDERINGS["json"], _text(to[1]), partial(_code, strict=strict), together=_TOGETHER, is_headed=False
+        RENDERINGS["json"],
+        _text(to[1], verbose=verbose),
+        partial(_code, strict=strict),
+        together=_TOGETHER,
+        is_headed=False,
     )
     code = for_each_set(((directory, partial(check_set, config)) for directory, config in sets), output, *to)
     not_checked = f"; {len(failed):,} set{'s' * (len(failed) != 1)} could not be checked" if failed else ""
@@ -131,14 +141,15 @@ def _validate_sets(
     return code
 
 
-def _text(out: Path | None) -> Callable[[Validation, Paint], str]:
+def _text(out: Path | None, *, verbose: bool) -> Callable[[Validation, Paint], str]:
     """Return the function that writes a result for people; in a terminal it shows the lines of the files too."""
     width = columns(sys.stdout) if out is None and is_terminal(sys.stdout) else None
 
     def write_text(result: Validation, paint: Paint) -> str:
         if width is None:
-            return findings_text(result.findings, paint)
-        return findings_text(result.findings, paint, excerpt=Excerpts(result.findings), width=width)
+            return findings_text(result.findings, paint, verbose=verbose)
+        lines = Excerpts(result.findings)
+        return findings_text(result.findings, paint, verbose=verbose, excerpt=lines, width=width)
 
     return write_text
 

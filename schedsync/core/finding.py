@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -19,7 +19,8 @@ class Finding:
     """One problem: a stable code, a message of one line, the place, and the remedy where there is one.
 
     ``names`` are all schedules that it is about, where it is about several and the message only counts them.
-    ``environments`` are those that have it, where others that were checked have it not.
+    ``environments`` are those that have it, where others that were checked have it not. ``schedule`` is the name of the
+    only schedule that it is about, as the file has it, where that is known; findings that differ only there are equal.
     """
 
     code: str
@@ -29,6 +30,7 @@ class Finding:
     severity: Severity = "error"
     names: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
+    schedule: str | None = field(default=None, compare=False)
 
 
 #: Every code with its meaning. A code is never used again for another meaning.

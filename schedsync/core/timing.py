@@ -225,11 +225,6 @@ def moment(instant: datetime, zone: tzinfo = timezone.utc, now: datetime | None 
     return f"{date} {local.hour:02}:{local.minute:02}{seconds}"
 
 
-def clock_text(value: datetime, zone: tzinfo = timezone.utc) -> str:
-    """Write an instant as the clocks of a zone show it, without seconds where they are 0."""
-    return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
-
-
 @lru_cache(maxsize=4096)
 def canonical_zone(name: str) -> str:
     """Return the zone's name, with every alias of UTC as ``UTC``; raises TimingError where it is unknown."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from schedsync.core.finding import Finding, did_you_mean
@@ -101,8 +102,9 @@ def _schedules(
     if len(defaults) > _MOST_FIELDS:
         # Most of these keys are unknown, and reported already. They must not be copied for every schedule.
         defaults = {}
-    reporter = Reporter(document.path, report, document.budget)
+    of_file = Reporter(document.path, report, document.budget)
     for name, place, written in document.schedules:
+        reporter = replace(of_file, schedule=(name, place.line))
         if not _exists_in(written, environment):
             continue
         fields = _layered(defaults, _without_structure(written))

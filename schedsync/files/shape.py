@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from schedsync.core.finding import Finding
@@ -24,7 +25,9 @@ def shape_findings(root: Node, path: str) -> Iterator[Finding]:
     value = root.plain()
     if not conforms(value, SCHEDULES):
         for error in errors(value, SCHEDULES):
-            yield from _findings(error, root, path)
+            steps = error.absolute_path
+            name = str(steps[1]) if len(steps) > 1 and steps[0] == "schedules" else None
+            yield from (replace(finding, schedule=name) for finding in _findings(error, root, path))
 
 
 def _findings(error: Any, root: Node, path: str) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from schedsync.calendar.window import Window
 from schedsync.core.crontab import FIELDS_BY_NAME, expand
 from schedsync.core.names import first_names
 from schedsync.core.schedule import Schedule
-from schedsync.core.timing import Crontab, Solar
+from schedsync.core.timing import WEEKDAYS, Crontab, Solar
 from schedsync.lint.rule import Context, Found, Rule
 
 #: A worst minute below three times the average is no herd: where all minutes are busy, no offset helps.
@@ -53,7 +53,7 @@ def _monday(now: datetime) -> datetime:
 def _found(herd: _Herd, limit: int) -> Found:
     first = min(herd.members, key=lambda schedule: schedule.name)
     names = tuple(sorted(schedule.name for schedule in herd.members))
-    message = f"{herd.starts:,} schedules start at {herd.at:%a %H:%M} UTC, more than {limit}"
+    message = f"{herd.starts:,} schedules start at {WEEKDAYS[herd.at.weekday()]} {herd.at:%H:%M} UTC, more than {limit}"
     return Found(first, message, "crontab", f"{first_names(names, _NAMED)}; {_proposal(first)}", names)
 
 

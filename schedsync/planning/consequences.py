@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 from schedsync.calendar.slots import runs_a_day
 from schedsync.calendar.stock_beat import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot, sun_slot
-from schedsync.calendar.words import moment, times, when
+from schedsync.calendar.words import times, when
 from schedsync.core.change import Change, Consequence, Delete, Release, Rename
 from schedsync.core.observed import Observed, Row
 from schedsync.core.schedule import Spec, differing
-from schedsync.core.timing import Clocked, Interval, Solar, zone_of
+from schedsync.core.timing import Clocked, Interval, Solar, moment, zone_of
 from schedsync.planning.plan import names_of
 
 #: Edits of these can make Beat fire for a slot of the past.
@@ -214,7 +214,10 @@ def _late(spec: Spec, after: Run, now: datetime) -> Consequence:
 def _following(spec: Spec, after: datetime, now: datetime) -> str:
     if isinstance(spec.timing, Clocked) or spec.one_off:
         return ""
-    return f"; then at {when(next_slot(spec.timing, after), spec.timing, now)}"
+    following = next_slot(spec.timing, after)
+    if spec.expires_at is not None and following >= spec.expires_at:
+        return ""
+    return f"; then at {when(following, spec.timing, now)}"
 
 
 def _at(run: Run, spec: Spec, now: datetime) -> str:

@@ -1,4 +1,4 @@
-"""When a plan is refused: each rule names its number, its limit and the remedy. Pure."""
+"""When a plan is refused: each rule names its number, its limit and the hint. Pure."""
 
 from __future__ import annotations
 
@@ -78,12 +78,12 @@ def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> I
     if problem is None:
         return
     names = first_names([change.name for change in stops], _FEW_STOPS if len(stops) <= _FEW_STOPS else _NAMED)
-    remedy = f"allow it once: --allow-stops {len(stops)}"
+    hint = f"allow it once: --allow-stops {len(stops)}"
     lasting = sum(not isinstance(change, Delete) for change in stops)
     if lasting < len(stops) and _excess(lasting, situation, limits) is None:
         # Only a delete can be announced, so that it is no stop any more.
-        remedy = f"name deleted ones under `removed`, or {remedy}"
-    yield Refusal("too_many_stops", f"{problem}: {names}", _lifted_by("too_many_stops", remedy), len(stops))
+        hint = f"name deleted ones under `removed`, or {hint}"
+    yield Refusal("too_many_stops", f"{problem}: {names}", _lifted_by("too_many_stops", hint), len(stops))
 
 
 def _excess(stops: int, situation: Situation, limits: Limits) -> str | None:
@@ -94,18 +94,18 @@ def _excess(stops: int, situation: Situation, limits: Limits) -> str | None:
         return more if stops > limits.allow_stops else None
     if not situation.desired and limits.allow_empty:
         return None
-    percent = 100 * stops / situation.managed if situation.managed else 0
     if stops > limits.max_stops:
         return f"{would}, {limits.max_stops:,} may (max_stops)"
-    if stops > 1 and percent > limits.max_stop_percent:
-        share = f"{percent:.0f} % of {situation.managed:,} managed"
-        return f"{would}, {share}; {limits.max_stop_percent} % may (max_stop_percent)"
+    # A single stop is never too large a share.
+    share = max(1, situation.managed * limits.max_stop_percent // 100)
+    if situation.managed and stops > share:
+        return f"{would}, {share:,} of {situation.managed:,} managed may (max_stop_percent: {limits.max_stop_percent})"
     return None
 
 
-def _lifted_by(rule: str, remedy: str) -> str:
-    """Name the remedy, such as the flag that lifts a rule, and the entry in the configuration that does."""
-    return f'{remedy}, or in Git `[[safety.allow]]` with `rule = "{rule}"`'
+def _lifted_by(rule: str, hint: str) -> str:
+    """Name the hint, such as the flag that lifts a rule, and the entry in the configuration that does."""
+    return f'{hint}, or in Git `[[safety.allow]]` with `rule = "{rule}"`'
 
 
 def _name_conflicts(situation: Situation) -> Iterator[Refusal]:
@@ -120,8 +120,8 @@ def _name_taken(name: str, holder: str | None) -> Refusal:
         message = f"a row `{name}` exists already, and no set manages it"
         return Refusal("name_taken", message, f"--adopt {name!r}, or `adopt: true` in the file")
     message = f"a row `{name}` exists already, and set `{holder}` manages it"
-    remedy = f"remove it from these files; or take it over: --adopt-from {holder!r}, or `adopt: {{from: {holder}}}`"
-    return Refusal("name_taken", message, remedy)
+    hint = f"remove it from these files; or take it over: --adopt-from {holder!r}, or `adopt: {{from: {holder}}}`"
+    return Refusal("name_taken", message, hint)
 
 
 def _dual_writers(changes: Sequence[Change], situation: Situation, limits: Limits) -> Iterator[Refusal]:

@@ -48,18 +48,25 @@ def alarm_of(group: Group) -> Alarm | None:
     return DELETED if group.first.kind == "delete" else None
 
 
-def headline(found: Iterable[Group]) -> str:
-    """Return how many schedules raise each alarm, as one phrase: "2 stop, 1 fires at once"; empty if none does."""
+def headline(found: Iterable[Group], *, whole: bool = False) -> str:
+    """Return how many schedules raise each alarm, as one phrase: "2 stop, 1 fires at once"; empty if none does.
+
+    ``whole`` makes it a sentence of its own: "2 schedules stop, 1 fires at once".
+    """
     names: dict[str, set[str]] = {alarm.title: set() for alarm in ALARMS}
     for group in found:
         for _, change in group.changes:
             for alarm in ALARMS:
                 if alarm.concerns(change):
                     names[alarm.title].add(change.name)
-    return raised_text({alarm: len(names[alarm.title]) for alarm in ALARMS})
+    return raised_text({alarm: len(names[alarm.title]) for alarm in ALARMS}, whole=whole)
 
 
-def raised_text(counts: Mapping[Alarm, int]) -> str:
-    """Return how many schedules raise each alarm, as one phrase."""
-    raised = ((counts.get(alarm, 0), alarm) for alarm in ALARMS)
-    return ", ".join(f"{count:,} {alarm.one if count == 1 else alarm.many}" for count, alarm in raised if count)
+def raised_text(counts: Mapping[Alarm, int], *, whole: bool = False) -> str:
+    """Return how many schedules raise each alarm, as one phrase; see `headline`."""
+    phrases: list[str] = []
+    for alarm in (alarm for alarm in ALARMS if counts.get(alarm)):
+        count = counts[alarm]
+        what = f" schedule{'s' * (count != 1)}" if whole and not phrases else ""
+        phrases.append(f"{count:,}{what} {alarm.one if count == 1 else alarm.many}")
+    return ", ".join(phrases)

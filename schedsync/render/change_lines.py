@@ -15,15 +15,17 @@ from schedsync.core.origin import recorded_text
 from schedsync.core.schedule import NOBODY
 from schedsync.core.timing import zone_of
 from schedsync.render.cells import line_of
-from schedsync.render.change_rows import OF_DELETED, Row, consequence_row, field_rows, is_disabling, timing_text
+from schedsync.render.change_rows import Row, consequence_row, field_rows, is_disabling, timing_text
+from schedsync.render.columns import at_line_start
 from schedsync.render.effects import Effect
-from schedsync.render.folding import Group
+from schedsync.render.folding import OF_DELETED, Group
 from schedsync.render.paint import Paint, plain
 from schedsync.render.words import people_text, printable
 
 #: The sign of each kind of change.
 SIGNS = {"create": "+", "update": "~", "delete": "-", "rename": ">", "adopt": "<", "release": "x"}
-_STYLES = {"create": "green", "delete": "red", "rename": "cyan", "adopt": "cyan", "release": "cyan"}
+#: The colour of each sign; an update has one only in an alarm.
+STYLES = {"create": "green", "delete": "red", "rename": "cyan", "adopt": "cyan", "release": "cyan"}
 #: How many names are shown without `--verbose`, unless they are in an alarm.
 _NAMES_SHOWN = 20
 _PLACES_SHOWN = 3
@@ -57,10 +59,10 @@ def change_lines(group: Group, view: View) -> Iterator[str]:
     rows, rest = _rows_and_rest(group, view)
     yield from _broken(group.first)
     if group.first.kind == "create" or group.first.after is None:
-        yield from _summary(group)
+        yield from _summary(group, verbose=view.verbose)
     else:
         yield from _aligned([*field_rows(group, view.paint), *rows])
-        if people := _people(group):
+        if people := _people(group, verbose=view.verbose):
             yield f"{_INDENT}{view.paint(people, 'dim')}"
     for effect in rest:
         yield from _effect_lines(effect, view)
@@ -83,7 +85,7 @@ def _title(group: Group, view: View) -> str:
 
 
 def _sign(group: Group, paint: Paint) -> str:
-    sign, style = SIGNS[group.first.kind], _STYLES.get(group.first.kind)
+    sign, style = SIGNS[group.first.kind], STYLES.get(group.first.kind)
     codes = {each.code for each in group.first.consequences}
     if codes & {"stops", "never_runs", "fires_at_once", "fires_late"}:
         style = "red"
@@ -124,12 +126,19 @@ def _head_text(change: Change, each: Consequence, view: View) -> Iterator[str]:
         if spec is None or each.at is None or not each.message.startswith(prefix):
             yield printable(each.message)
             return
-        zone = "" if zone_name(spec.timing) != "UTC" else " UTC"
-        yield f"first {moment(each.at, zone_of(spec.timing), view.now)}{zone}" + (f", {said}" if said else "")
+        zone = zone_name(spec.timing)
+        if zone != "UTC" and _says_timing(change):
+            zone = ""
+        first = f"first {moment(each.at, zone_of(spec.timing), view.now)} {zone}".rstrip()
+        yield f"{first}, {said}" if said else first
     elif spec is not None and each.at is not None:
         yield f"no run {moment(each.at, zone_of(spec.timing), view.now)} {zone_name(spec.timing)}"
     else:
         yield view.paint("stops", "red")
+
+
+def _says_timing(change: Change) -> bool:
+    return change.kind == "create" or any(field.field == "timing" for field in change.fields)
 
 
 def _place(group: Group, view: View) -> list[str]:
@@ -166,7 +175,7 @@ def _member(group: Group, change: Change) -> str:
     return f"{change.name} ({detail})" if detail else change.name
 
 
-def _summary(group: Group) -> Iterator[str]:
+def _summary(group: Group, *, verbose: bool) -> Iterator[str]:
     """Yield the values of what is created or deleted, in one line."""
     change = group.first
     said = []
@@ -180,13 +189,13 @@ def _summary(group: Group) -> Iterator[str]:
         before, after = group.moved(each)
         value = before if change.after is None else after
         said.append(value if each.field == "task" else f"{each.field} {value}")
-    if people := _people(group):
+    if people := _people(group, verbose=verbose):
         said.append(people)
     if said:
-        yield f"{_INDENT}{_at_line_start(' · '.join(said))}"
+        yield f"{_INDENT}{at_line_start(' · '.join(said))}"
 
 
-def _people(group: Group) -> str:
+def _people(group: Group, *, verbose: bool) -> str:
     """Return whom to ask; why a schedule is disabled stands in the line of its name."""
     if len({change.people for change in group.members}) > 1:
         return group.people
@@ -194,7 +203,8 @@ def _people(group: Group) -> str:
     if people == NOBODY:
         return ""
     is_said = people.disabled_reason is not None and _says_disabled(group.first)
-    return people_text(replace(group.first, people=replace(people, disabled_reason=None)) if is_said else group.first)
+    shown = replace(people, disabled_reason=None) if is_said else people
+    return people_text(replace(group.first, people=shown), verbose=verbose)
 
 
 def _says_disabled(change: Change) -> bool:
@@ -262,9 +272,4 @@ def in_lines(words: Sequence[str], indent: str) -> Iterator[str]:
 
 
 def _in_line(word: str) -> str:
-    return _at_line_start(printable(word))
-
-
-def _at_line_start(text: str) -> str:
-    """Return text as it may begin a line: GitHub's runner takes two colons there for a command."""
-    return text.replace(":", "\\u003a", 1) if text.lstrip().startswith("::") else text
+    return at_line_start(printable(word))

@@ -16,8 +16,6 @@ from schedsync.render.words import printable, value_text
 
 #: Consequences that are written as a row, if they are the same for all members.
 ROWS = frozenset({"next_run_moves", "frequency", "more_often"})
-#: The fields of a deleted row that are shown.
-OF_DELETED = ("task", "timing", "queue", "args", "kwargs")
 
 
 class Row(NamedTuple):
@@ -70,6 +68,17 @@ def _moved_timing(group: Group, field: FieldChange, paint: Paint) -> str:
     before, after = words
     crons = [cron for written in (0, 1) if (cron := _crontab(group.first, field, written))]
     return f"{before} → {after}" + (f"   {paint('(' + ' → '.join(crons) + ')', 'dim')}" if crons else "")
+
+
+def timing_values(group: Group, field: FieldChange) -> tuple[str, str]:
+    """Write the timing before and after: in words, with the crontab as it is written."""
+    if _differs_by_member(group):
+        return group.moved(field)
+    before, after = (
+        _words(form) + (f" ({cron})" if (cron := _crontab(group.first, field, written)) else "")
+        for written, form in enumerate((field.before, field.after))
+    )
+    return before, after
 
 
 def _differs_by_member(group: Group) -> bool:

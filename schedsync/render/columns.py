@@ -22,6 +22,18 @@ def width_of(text: str) -> int:
     return cell_len(text)
 
 
+def cut(text: str, room: int) -> str:
+    """Return as much of a text as fits into a number of columns, with a mark where it is cut."""
+    if width_of(text) <= room:
+        return text
+    taken = 0
+    for index, character in enumerate(text):
+        taken += width_of(character)
+        if taken >= room:
+            return f"{text[:index]}…"
+    return text
+
+
 def padded(text: str, width: int) -> str:
     """Return a text with blanks at its end, so that it takes a number of columns."""
     return text + " " * (width - width_of(text))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from schedsync.planning.plan import Plan
 from schedsync.render.cells import places_text
 from schedsync.render.change_lines import SIGNS, in_lines
+from schedsync.render.change_rows import timing_values
 from schedsync.render.folding import Group, groups
 from schedsync.render.paint import Paint, plain
 from schedsync.render.plan_sections import states
@@ -28,7 +29,7 @@ def drift(value: Plan, paint: Paint = plain) -> str:
         lines += _lines(group, value, paint)
     lines += states(value, paint)
     if value.changes:
-        lines += ["", "→ `schedsync apply` puts back what Git says; to keep an edit, write it into the files"]
+        lines += ["", "hint: `schedsync apply` puts back what Git says; to keep an edit, write it into the files"]
     return "\n".join(lines)
 
 
@@ -48,7 +49,7 @@ def _lines(group: Group, value: Plan, paint: Paint) -> Iterator[str]:
     rows = []
     for field in change.fields:
         if field.cause != "files" and (change.row.spec is not None or field.field == "name"):
-            before, after = group.moved(field)
+            before, after = timing_values(group, field) if field.field == "timing" else group.moved(field)
             rows.append((field.field, f"Git: {after}", f"now: {before}"))
     label, git = (max((len(row[number]) for row in rows), default=0) for number in (0, 1))
     for field_name, in_git, now in rows:

@@ -6,11 +6,12 @@ In a terminal, the line of the file follows, with carets below the value that th
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from schedsync.core.finding import SEVERITIES, Finding
-from schedsync.render.change_lines import name_lines
+from schedsync.core.names import first_names
+from schedsync.render.change_lines import in_lines, name_lines
+from schedsync.render.columns import at_line_start, cut, width_of
 from schedsync.render.paint import Paint, plain
 from schedsync.render.words import counted, finding_text, printable
 
@@ -22,6 +23,9 @@ _STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
 _LONGEST_PLACE = 48
 #: The severities whose line of the file is shown.
 _EXCERPTED = ("error", "warning")
+#: How many names and places of equal findings are shown without `--verbose`.
+_NAMED = 5
+_INDENT = "      "
 #: In characters: how much of a long line is shown before the value.
 _BEFORE = 20
 #: A text in quotes, or everything up to a comment or to the colon of a key; between brackets, up to the next comma.
@@ -45,18 +49,52 @@ def findings(
     ``verbose`` lists all names too. ``mark`` returns what follows a message, ``excerpt`` the line of the file.
     ``width`` is that of the terminal, None for a pipe.
     """
-    ordered = by_severity(found)
-    columns = _columns(ordered, width)
+    folded = _folded(by_severity(found), mark)
+    columns = _columns([equal[0] for equal in folded], width)
     lines: list[str] = []
-    for finding in ordered:
-        lines.append(f"{_head(finding, columns, paint)}{finding_text(finding)}{mark(finding)}")
+    for equal in folded:
+        finding = equal[0]
+        lines.append(f"{_head(finding, columns, paint)}{_subject(equal)}{finding_text(finding)}{mark(finding)}")
         if finding.severity in _EXCERPTED and (text := excerpt(finding)) is not None:
             lines += _excerpt(finding, text, width or 100, paint)
+        if len(equal) > 1 and not verbose:
+            lines.append(f"  {at_line_start(printable(first_names(_each(equal), _NAMED)))}")
         if finding.hint:
             lines.append(f"  hint: {printable(finding.hint)}")
         if verbose:
-            lines += name_lines(finding)
+            lines += name_lines(finding) if len(equal) == 1 else in_lines(_each(equal), _INDENT)
     return "\n".join(lines)
+
+
+def _folded(found: Iterable[Finding], mark: Callable[[Finding], str]) -> list[list[Finding]]:
+    """Put findings together that say the same at different places, errors of one file only; order is kept."""
+    same: dict[Hashable, list[Finding]] = {}
+    for finding in found:
+        says = (finding.code, finding.severity, finding.message, finding.hint, finding.environments, mark(finding))
+        path = finding.location.path if finding.location and finding.severity == "error" else ""
+        is_of_one = finding.location is not None and not finding.names
+        same.setdefault((*says, path) if is_of_one else finding, []).append(finding)
+    return list(same.values())
+
+
+def _subject(equal: Sequence[Finding]) -> str:
+    """Return which schedule a message is about, or how many; empty where the message says it."""
+    names = {finding.schedule for finding in equal}
+    if len(equal) > 1:
+        return f"{len(equal):,} {'schedules' if len(names - {None}) == len(equal) else 'places'}: "
+    name = equal[0].schedule
+    return f"{printable(name)}: " if name and f"`{name}`" not in equal[0].message else ""
+
+
+def _each(equal: Sequence[Finding]) -> list[str]:
+    """Return the name and the line of each of some findings; the path too where it is not that of the first."""
+    texts = []
+    for finding in equal:
+        place, first = finding.location, equal[0].location
+        if place is not None and first is not None:
+            where = f"line {place.line}" if place.path == first.path else f"{place.path}:{place.line}"
+            texts.append(f"{finding.schedule} ({where})" if finding.schedule else where)
+    return texts
 
 
 def by_severity(found: Iterable[Finding]) -> list[Finding]:
@@ -87,10 +125,10 @@ def _head(finding: Finding, columns: tuple[int, int], paint: Paint) -> str:
 
 
 def _place(finding: Finding) -> str:
-    return f"{_at_line_start(printable(str(finding.location)))}:" if finding.location else ""
+    return f"{_as_relative(printable(str(finding.location)))}:" if finding.location else ""
 
 
-def _at_line_start(path: str) -> str:
+def _as_relative(path: str) -> str:
     """Return a path as it may begin a line: GitHub's runner takes two colons there for a command."""
     return f"./{path}" if path.lstrip().startswith("::") else path
 
@@ -103,13 +141,13 @@ def _excerpt(finding: Finding, text: str, width: int, paint: Paint) -> Iterator[
     end = _end_of_value(finding, text, start)
     number = f"{finding.location.line:>5} | "
     room = width - len(number)
-    first = 0 if _cells(text[:end]) <= room else max(0, start - _BEFORE)
+    first = 0 if width_of(text[:end]) <= room else max(0, start - _BEFORE)
     before = f"{'…' * bool(first)}{printable(text[first:start])}"
-    shown = _cut(f"{before}{printable(text[start:])}", room)
-    carets = min(_cells(printable(text[start:end])), room - _cells(before))
+    shown = cut(f"{before}{printable(text[start:])}", room)
+    carets = min(width_of(printable(text[start:end])), room - width_of(before))
     yield f"{paint(number, 'dim')}{shown}".rstrip()
     if carets > 0:
-        yield f"{paint('      | ', 'dim')}{' ' * _cells(before)}{paint('^' * carets, _STYLES[finding.severity])}"
+        yield f"{paint('      | ', 'dim')}{' ' * width_of(before)}{paint('^' * carets, _STYLES[finding.severity])}"
 
 
 def _end_of_value(finding: Finding, text: str, start: int) -> int:
@@ -119,21 +157,3 @@ def _end_of_value(finding: Finding, text: str, start: int) -> int:
         pattern = _FIELD
     value = pattern.match(text, start)
     return start + max(1, len(value[0].rstrip())) if value else start + 1
-
-
-def _cut(text: str, room: int) -> str:
-    """Return as much of a text as fits."""
-    if _cells(text) <= room:
-        return text
-    while text and _cells(text) >= room:
-        text = text[:-1]
-    return f"{text}…"
-
-
-def _cells(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(each) else 2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text
-    )

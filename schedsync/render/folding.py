@@ -22,7 +22,7 @@ from schedsync.render.words import ARGUMENTS, LONGEST, moved_text, people_text, 
 #: Fewer equal changes are shown one by one.
 FOLD_FROM = 4
 #: A delete shows these fields of the row.
-_OF_DELETED = ("task", "timing", "args", "kwargs")
+OF_DELETED = ("task", "timing", "queue", "args", "kwargs")
 #: Deletes come first.
 _ORDER = {"delete": 0, "release": 1, "adopt": 2, "rename": 3, "update": 4, "create": 5}
 #: The fields that a ``for_each`` fills.
@@ -112,7 +112,7 @@ class Group:
         return tuple(
             field
             for field in change.fields
-            if field.field != "name" and (change.after is not None or field.field in _OF_DELETED)
+            if field.field != "name" and (change.after is not None or field.field in OF_DELETED)
         )
 
     def moved(self, field: FieldChange, longest: int = LONGEST) -> tuple[str, str]:

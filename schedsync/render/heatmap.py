@@ -160,7 +160,13 @@ def _day(day: datetime) -> str:
 def worst_day(load: Load) -> Picture:
     """Return the day with the worst minute: a row for each hour, a cell for each minute."""
     counts = load.besides_steady
-    index = max(range(load.window.first, len(counts)), key=lambda one: counts[one], default=0)
+
+    def weight(index: int) -> tuple[int, bool]:
+        # Of equal minutes, one of a day that is wholly inside of the window: its picture says more.
+        first = index // MINUTES_A_DAY * MINUTES_A_DAY
+        return counts[index], load.window.first <= first <= len(counts) - MINUTES_A_DAY
+
+    index = max(range(load.window.first, len(counts)), key=weight, default=0)
     start = index // MINUTES_A_DAY * MINUTES_A_DAY
     rows = []
     for hour in range(24):

@@ -76,14 +76,23 @@ def queue_lines(load: Load) -> Iterator[str]:
 def crowd_text(crowd: Crowd, zone: tzinfo = timezone.utc, now: datetime | None = None) -> str:
     """Write how many schedules start together, when as the clocks of a zone show it, and which."""
     together = "start together" if len(crowd.names) >= crowd.starts else "starts"
-    return f"{crowd.starts:,} {together} {minutes_words(crowd.minutes, zone, now)}: {_names(crowd.names)}"
+    return f"{crowd.starts:,} {together} {_when(crowd, zone, now)}: {_names(crowd.names)}"
 
 
-def minutes_words(minutes: Sequence[datetime], zone: tzinfo = timezone.utc, now: datetime | None = None) -> str:
-    """Write when minutes of one week are: by their pattern, such as ``daily 02:00``, or the first of them."""
+def _when(crowd: Crowd, zone: tzinfo, now: datetime | None) -> str:
+    return minutes_words(crowd.minutes, zone, now, every_week=crowd.every_week)
+
+
+def minutes_words(
+    minutes: Sequence[datetime], zone: tzinfo = timezone.utc, now: datetime | None = None, *, every_week: bool = True
+) -> str:
+    """Write when minutes of one week are: by their pattern, such as ``daily 02:00``, or the first of them.
+
+    ``every_week`` is false if other weeks have other minutes.
+    """
     name = "UTC" if zone is timezone.utc else str(zone)
     if len(minutes) > 1 and (pattern := _pattern([each.astimezone(zone) for each in minutes])):
-        return f"{pattern} {name}"
+        return f"{pattern} {name}{'' if every_week else ' in this week'}"
     listed = [moment(each, zone, now) for each in minutes[:2]]
     if len(minutes) <= 2:
         return f"{' and '.join(listed)} {name}"

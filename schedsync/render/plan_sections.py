@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from schedsync.core.refusal import Refusal
 from schedsync.planning.plan import Plan
 from schedsync.render.alarms import ALARMS, DELETED, alarm_of, headline
-from schedsync.render.change_lines import SIGNS, View, change_lines
+from schedsync.render.change_lines import SIGNS, STYLES, View, change_lines
+from schedsync.render.columns import width_of
 from schedsync.render.folding import Group, in_order_of_danger
 from schedsync.render.paint import Paint, plain
 from schedsync.render.words import COUNTED, held_text, pause_text, printable
 
 #: In characters. Alarms and counts that are longer together are two lines.
 _LINE = 100
-_COLOURS = {"create": "green", "rename": "cyan", "adopt": "cyan", "release": "cyan", "delete": "red"}
+#: What colours a text, and takes no column.
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
+#: An x before a number would read as a factor.
+_SIGNS = {**SIGNS, "release": "x "}
 _WORDS = {"release": "no longer managed"}
 
 
@@ -30,7 +35,7 @@ def counts_text(value: Plan, paint: Paint, nothing: str = "no changes") -> str:
     """Write the counts of a plan, each with the sign of its changes, and what does not change."""
     counts = value.summary()
     kinds = [kind for kind in COUNTED if counts[kind]]
-    signed = [(f"{SIGNS[kind]}{counts[kind]:,} {_WORDS.get(kind, kind)}", _COLOURS.get(kind)) for kind in kinds]
+    signed = [(f"{_SIGNS[kind]}{counts[kind]:,} {_WORDS.get(kind, kind)}", STYLES.get(kind)) for kind in kinds]
     parts = [paint(text, style) if style else text for text, style in signed] or [nothing]
     quiet = [f"{counts[state]:,} {state}" for state in ("unchanged", "held", "completed") if counts[state]]
     if value.paused:
@@ -42,7 +47,11 @@ def together(alarms: str, counts: str) -> list[str]:
     """Return alarms and counts as one line where there is room, else as two."""
     if not alarms:
         return [counts]
-    return [f"{alarms}    {counts}"] if len(alarms) + len(counts) + 4 <= _LINE else [alarms, counts]
+    return [f"{alarms}    {counts}"] if _width(alarms) + _width(counts) + 4 <= _LINE else [alarms, counts]
+
+
+def _width(text: str) -> int:
+    return width_of(_STYLE.sub("", text))
 
 
 def sections(found: Sequence[Group], view: View) -> Iterator[str]:
@@ -71,7 +80,7 @@ def refusals(
     yield f"{paint('REFUSED', 'red')}{f' in {printable(where)}' if where else ''}  {effect}"
     for refusal in found:
         yield f"  {printable(refusal.message)}  {paint(refusal.code, 'dim')}"
-        yield f"  {paint('→', 'cyan')} {printable(refusal.override)}"
+        yield f"  {paint('hint:', 'cyan')} {printable(refusal.override)}"
 
 
 def states(value: Plan, paint: Paint) -> Iterator[str]:

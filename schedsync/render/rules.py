@@ -52,6 +52,11 @@ def rule(value: Rule, paint: Paint = plain, width: int | None = None) -> str:
     return "\n".join(lines)
 
 
+def finding(code: str, meaning: str) -> str:
+    """Write what the code of a finding means that is no rule."""
+    return f"{code}\n{_sentence(meaning)}\nThis is no rule: neither a comment nor the configuration turns it off."
+
+
 def _notes(value: Rule) -> Iterator[str]:
     if value.package:
         yield f"From the package {printable(value.package)}."

@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 
 from schedsync.calendar.run_comparison import Difference, Half, NotCompared, RunComparison
 from schedsync.calendar.run_sets import LAST
-from schedsync.calendar.words import moment
 from schedsync.core.names import first_names
-from schedsync.core.timing import instant_text, zone_of
+from schedsync.core.timing import instant_text, moment, zone_of
 from schedsync.render.columns import aligned, at_line_start
 from schedsync.render.json_ import dump
 from schedsync.render.paint import Paint, plain

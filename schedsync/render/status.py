@@ -21,6 +21,7 @@ from schedsync.core.status import (
     Verdict,
 )
 from schedsync.core.verdict import nobody_leads, wrong_clocks
+from schedsync.render.columns import at_line_start
 from schedsync.render.paint import Paint, plain
 from schedsync.render.words import DONE, counted, printable, time_text
 
@@ -66,7 +67,7 @@ def _verdict(value: Status, paint: Paint) -> str:
 
 def _block(label: str, lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
-        yield f"{label:<{_LABEL}}{line}"
+        yield f"{label:<{_LABEL}}{at_line_start(line)}"
         label = ""
 
 

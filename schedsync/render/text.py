@@ -6,7 +6,6 @@ from collections import ChainMap
 from collections.abc import Iterator
 from datetime import datetime, timezone
 
-from schedsync.core.change import Change
 from schedsync.planning.plan import Plan
 from schedsync.render.alarms import headline
 from schedsync.render.change_lines import View
@@ -46,10 +45,10 @@ def plan(value: Plan, paint: Paint = plain, *, verbose: bool = False) -> str:
         lines += ["", paint("Deploy the workers first:", "yellow"), findings(first, paint)]
     if value.refusals:
         lines += ["", *refusals(value.refusals, paint, effect="an apply would write nothing")]
-    plain_adoptions = sum(len(group.changes) for group in found if _only_adopts(group.first))
+    plain_adoptions = sum(len(group.changes) for group in found if _only_adopts(group))
     folded = plain_adoptions if plain_adoptions >= FOLD_FROM and not verbose else 0
     view = View(value.now, paint, managed=value.observed.ledger, verbose=verbose)
-    lines += sections([group for group in found if not (folded and _only_adopts(group.first))], view)
+    lines += sections([group for group in found if not (folded and _only_adopts(group))], view)
     if folded:
         lines += ["", f"{folded:,} to adopt, no field changes (--verbose lists them)"]
     lines += states(value, paint)
@@ -70,13 +69,15 @@ def question(value: Plan) -> str:
     count = "1 change" if len(value.changes) == 1 else f"{len(value.changes):,} changes"
     environment = f" in {value.binding.environment}" if value.binding.environment else ""
     database = f" on {value.database}" if value.database else ""
-    danger = headline([Group(tuple((None, change) for change in value.changes))])
+    danger = headline([Group(tuple((None, change) for change in value.changes))], whole=True)
     return printable(f"Apply {count} to {value.set}{environment}{database}?" + (f" {danger}." if danger else ""))
 
 
-def _only_adopts(change: Change) -> bool:
-    """Say whether a change takes a row over as it is, and from nobody."""
-    return change.kind == "adopt" and not change.fields and not change.consequences
+def _only_adopts(group: Group) -> bool:
+    """Say whether all changes of a group take a row over as it is, and from nobody."""
+    if group.first.kind != "adopt":
+        return False
+    return not any(change.fields or change.consequences for _, change in group.changes)
 
 
 def unmanaged(value: Plan) -> str:

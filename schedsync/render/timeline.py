@@ -41,7 +41,8 @@ def picture_lines(picture: Picture, width: int | None = None) -> Iterator[str]:
         together = [values[first : first + merged] for first in range(0, columns, merged)]
         shown = "".join(_character(values, picture.most) * twice for values in together)
         yield f"  {name:>{label}}  {shown}".rstrip()
-    yield from (f"  {'':>{label}}  {line}" for line in _legend(picture))
+    beside = None if width is None else width - label - _MARGINS
+    yield from (f"  {'':>{label}}  {line}" for line in _legend(picture, beside))
 
 
 def _character(values: Sequence[int | None], most: int) -> str:
@@ -49,9 +50,17 @@ def _character(values: Sequence[int | None], most: int) -> str:
     return _CHARACTERS[heatmap.shade_of(max(known), most, _SHADES)] if known else _OUTSIDE
 
 
-def _legend(picture: Picture) -> Iterator[str]:
+def _legend(picture: Picture, room: int | None) -> Iterator[str]:
+    """Yield the meaning of each shade, in lines that fit into a number of columns; None for any."""
     shades = heatmap.ranges(picture.most, _SHADES)
-    said = (f"{_CHARACTERS[shade]} {low:,}{f' to {high:,}' if high > low else ''}" for shade, low, high in shades)
-    yield f"{_CHARACTERS[0]} none  {'  '.join(said)} {picture.unit}"
+    said = [f"{_CHARACTERS[shade]} {low:,}{f' to {high:,}' if high > low else ''}" for shade, low, high in shades]
+    line = f"{_CHARACTERS[0]} none"
+    for part in [*said[:-1], " ".join([*said[-1:], picture.unit])]:
+        if room is not None and len(line) + 2 + len(part) > room:
+            yield line
+            line = part
+        else:
+            line = f"{line}  {part}"
+    yield line
     if any(cell.value is None for cell in picture.cells):
         yield "blank: outside of the week"

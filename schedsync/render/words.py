@@ -11,9 +11,10 @@ from typing import Any
 
 from schedsync.core.change import Change, Edit, FieldChange, Held
 from schedsync.core.finding import Finding
+from schedsync.core.names import first_names
 from schedsync.core.observed import Paused
 from schedsync.core.secrets import changed_secrets, masked
-from schedsync.core.timing import moment
+from schedsync.core.timing import TimingError, instant, moment
 from schedsync.planning.plan import Plan
 from schedsync.render.timing_words import timing_words as timing_words
 from schedsync.review.result import EnvironmentReview
@@ -43,6 +44,9 @@ LONGEST = 200
 _CONTEXT = 40
 #: Commands that the runners of GitHub and Azure find anywhere in a line.
 RUNNER = re.compile(r"##(?=[a-z]*\[)")
+#: How many labels of a schedule are shown.
+_LABELS = 10
+_INSTANTS = frozenset({"start_at", "expires_at"})
 #: What can hold a secret.
 ARGUMENTS = frozenset({"args", "kwargs", "headers"})
 
@@ -87,6 +91,8 @@ def _full_text(field: str, value: Any) -> str:
         text = "none"
     elif field == "timing":
         text = _timing_text(value)
+    elif field in _INSTANTS and isinstance(value, str):
+        text = _instant_text(value)
     elif isinstance(value, str):
         text = value or "empty"
     else:
@@ -126,7 +132,16 @@ def _timing_text(form: Mapping[str, Any]) -> str:
     if "solar" in form:
         solar = form["solar"]
         return f"{solar['event']} at {solar['latitude']}, {solar['longitude']}"
-    return f"at {form['at']}"
+    return f"at {_instant_text(str(form['at']))}"
+
+
+def _instant_text(text: str) -> str:
+    """Write an instant of a document for people; as it is where a moment would leave some of it out."""
+    try:
+        value = instant(text)
+    except TimingError:
+        return text
+    return text if value.microsecond else time_text(value)
 
 
 def summary_text(plan: Plan) -> str:
@@ -215,13 +230,15 @@ def pause_text(pause: Paused, now: datetime) -> str:
     return f"{printable(pause.name)}: paused by {printable(pause.who)} {until}{ended}: {printable(pause.reason)}"
 
 
-def people_text(change: Change) -> str:
-    """Write whom to ask about a schedule; empty where the files don't say."""
+def people_text(change: Change, *, verbose: bool = False) -> str:
+    """Write whom to ask about a schedule; empty where the files don't say. ``verbose`` lists all labels."""
     people = change.people
+    labels = [f"label {key}={value}" for key, value in masked(dict(people.labels)).items()]
+    shown = len(labels) if verbose else _LABELS
     said: Sequence[str | None] = (
         people.owner and f"owner {people.owner}",
         people.runbook and f"runbook {masked(people.runbook)}",
-        *(f"label {key}={value}" for key, value in masked(dict(people.labels)).items()),
+        first_names(labels, shown) or None,
         people.disabled_reason and f"disabled: {people.disabled_reason}",
     )
     return printable(", ".join(filter(None, said)))

@@ -27,7 +27,7 @@ from schedsync.planning.allowances import lift
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan, refused_by_celery
 from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import diff
-from schedsync.planning.notices import folded
+from schedsync.planning.notices import folded, refusal_findings
 from schedsync.planning.plan import Plan
 from schedsync.planning.renames import renames
 from schedsync.planning.safety import Situation, refusals
@@ -55,7 +55,9 @@ def compare_environment(
     plan = replace(plan, changes=tuple(_with_crowds(plan.changes, load, after)))
     place = sides[1].place
     foretold = [*refused_by_celery(_compared(sides, desired, environment)[1])]
-    foretold += [*lifted, *_refused(plan.refusals, place), *renames(plan.changes)]
+    # What a control refuses has a finding at its own place.
+    of_rules = (refusal for refusal in plan.refusals if refusal.schedule is None)
+    foretold += [*lifted, *refusal_findings(of_rules, place), *renames(plan.changes)]
     foretold += _not_allowed(request, sides, after, environment, plan)
     broken_files, unknown = _not_compared(sides, desired, environment)
     foretold += [*unknown, *_takeovers(before, after)]
@@ -254,9 +256,3 @@ def _with_crowd(change: Change, timing: Timing, worst: tuple[datetime, int] | No
         return change
     message = f"starts together with {worst[1] - 1:,} others at {when(worst[0], timing, now)}"
     return replace(change, consequences=(*change.consequences, Consequence("collides", message, worst[0])))
-
-
-def _refused(refusals: Sequence[Refusal], place: Location | None) -> Iterator[Finding]:
-    # What a control refuses has a finding at its own place.
-    for refusal in (refusal for refusal in refusals if refusal.schedule is None):
-        yield Finding("SS164", f"an apply would be refused: {refusal.message}", place, refusal.override)

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from schedsync.calendar.run_comparison import NotCompared
 from schedsync.calendar.window import Window
-from schedsync.calendar.words import moment
 from schedsync.calendar.zones import clock_changes
 from schedsync.config import DEFAULT_PATH
 from schedsync.core.finding import has_errors
@@ -20,6 +19,7 @@ from schedsync.core.location import Location
 from schedsync.core.names import first_names
 from schedsync.core.observed import Row
 from schedsync.core.schedule import Desired, Schedule, Spec
+from schedsync.core.timing import moment
 from schedsync.errors import Failed, WrongUsage
 from schedsync.files.schedule_set import resolve_set
 from schedsync.git.repository import open_repository

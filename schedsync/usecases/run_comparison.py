@@ -10,9 +10,8 @@ from typing import TypeVar
 from schedsync.calendar.run_comparison import RunComparison, compare_runs
 from schedsync.calendar.run_sets import LAST
 from schedsync.calendar.window import Window
-from schedsync.calendar.words import moment
 from schedsync.core.schedule import Schedule, Spec, differing
-from schedsync.core.timing import Interval
+from schedsync.core.timing import Interval, moment
 from schedsync.planning.snapshot import Snapshot, masked_spec
 from schedsync.usecases.compare_sources import Source
 from schedsync.usecases.selection import check_patterns, is_selected

@@ -127,7 +127,7 @@ def test_validate_says_what_is_right(command: Callable[..., Done], clock: Any, c
 )
 def test_an_open_field_below_a_narrow_one_is_found(files: Project, crontab: str, said: str | None) -> None:
     files.schedules(f'  a: {{task: t, crontab: "{crontab}"}}\n')
-    found = [line.split("warning  SS223  ")[1] for line in files.validate().out.splitlines() if "SS223" in line]
+    found = [line.split("warning  SS223  a: ")[1] for line in files.validate().out.splitlines() if "SS223" in line]
 
     assert found == ([said] if said else [])
 

@@ -9,6 +9,11 @@ import pytest
 import yaml
 from django.db import connections
 
+from schedsync.commands.all_sets import _Result, _why
+from schedsync.core.finding import Finding
+from schedsync.core.location import Location
+from schedsync.core.refusal import Refusal
+from schedsync.errors import InvalidSet, Refused
 from tests.conftest import Project
 from tests.database.test_faults import READ_ONLY
 
@@ -254,3 +259,18 @@ def test_after_an_error_of_the_database_the_sets_that_had_no_turn_are_named(appl
     ]  # fmt: skip
     report = Path("a.md").read_text().split("## `services/shop`\n")[1]
     assert "    error: not done, because of the error in `services/mail`" in report
+
+
+def test_why_a_set_was_not_done_is_written_as_for_one_set() -> None:
+    refusal = Refusal("too_many_stops", "1 schedule would stop, 0 may: d", "allow it once: --allow-stops 1")
+    finding = Finding("SS120", "unknown key `evry`", Location("a.yaml", 7, 5), "did you mean `every`?", schedule="job")
+
+    assert _why(_Result(Path("mail"), None, Refused([refusal]))) == [
+        "REFUSED  nothing was written",
+        "  1 schedule would stop, 0 may: d  too_many_stops",
+        "  hint: allow it once: --allow-stops 1",
+    ]
+    assert _why(_Result(Path("mail"), None, InvalidSet([finding])))[-2:] == [
+        "a.yaml:7:5: error  SS120  job: unknown key `evry`",
+        "  hint: did you mean `every`?",
+    ]

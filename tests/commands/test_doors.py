@@ -348,7 +348,7 @@ def test_a_refusal_is_said_before_that_nobody_can_be_asked(project: Project) -> 
     assert done.err.splitlines() == [
         "REFUSED  nothing was written",
         "  1 schedule would stop, 0 may (--allow-stops): one  too_many_stops",
-        "  → name deleted ones under `removed`, or allow it once: --allow-stops 1, "
+        "  hint: name deleted ones under `removed`, or allow it once: --allow-stops 1, "
         'or in Git `[[safety.allow]]` with `rule = "too_many_stops"`',
     ]
     assert "REFUSED" not in done.out

@@ -77,7 +77,7 @@ def test_the_map_is_drawn_where_it_is_asked_for(shop: Project) -> None:
     assert not [line for line in plain if line.endswith("UTC")]
     assert [line for line in drawn if line.endswith("UTC")] == [
         "Worst minute of each hour, UTC",
-        "Starts in each minute of Mon 23 Nov, UTC",
+        "Starts in each minute of Tue 24 Nov, UTC",
     ]
     assert "(--timeline draws the map)" not in drawn
 
@@ -122,3 +122,10 @@ def test_a_terminal_gets_what_fits_its_width(files: Project, width: int, head: s
 
     assert shown[0].startswith(head)
     assert max(map(len, shown)) <= width
+
+
+def test_a_name_with_a_slash_is_no_path_unless_there_is_one(files: Project, clock: Any) -> None:
+    files.schedules('  team/nightly: {task: t, crontab: "0 2 * * *"}\n  other: {task: t, every: 1h}\n')
+
+    assert lines_of(files, "team/nightly")[0].startswith("team/nightly")
+    assert files.command("forecast", "./team/nightly").code == 64

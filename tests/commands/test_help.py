@@ -247,3 +247,12 @@ def test_no_help_holds_a_formula_or_a_default_in_brackets() -> None:
     }
 
     assert [name for name, text in texts.items() if re.search(r"\[[^\]]*x[<>]=|\[default: \(", text)] == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "example"), [("plan", "markdown=report.md"), ("validate", "sarif=report.sarif"), ("review", "markdown=")]
+)
+def test_the_example_of_a_report_is_one_that_the_verb_writes(
+    verb: str, example: str, command: Callable[..., Done]
+) -> None:
+    assert f"for example {example}" in " ".join(command(verb, "--help").out.split())

@@ -10,11 +10,13 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from pathlib import Path
 
 import click
 import pytest
 
+from schedsync.commands.terminal import _wrapped_line
 from schedsync.config import read_config
 from schedsync.usecases.validate import validate
 from tests.conftest import NOW, Project
@@ -103,11 +105,11 @@ def test_a_terminal_shows_the_line_of_an_error_but_no_argument(files: Project) -
     files.schedules("  one:\n    task: t\n    evry: 5m\n  two: {task: t, every: 1d, kwargs: {password: hunter22}}\n")
 
     assert on_terminal(schedsync("validate", "schedules"), 80, NO_COLOR="1").splitlines() == [
-        "schedules/shop.yaml:5:5:  error    SS120  unknown key `evry`",
+        "schedules/shop.yaml:5:5:  error    SS120  one: unknown key `evry`",
         "    5 |     evry: 5m",
         "      |     ^^^^",
         "  hint: did you mean `every`?",
-        "schedules/shop.yaml:6:37: warning  SS212  `password` looks like a secret",
+        "schedules/shop.yaml:6:37: warning  SS212  two: `password` looks like a secret",
         "  hint: pass the name of the secret, and let the task fetch it",
         "1 error, 1 warning · 2 schedules in 1 file",
     ]
@@ -118,6 +120,15 @@ def test_no_color_leaves_no_escape_codes(files: Project) -> None:
 
     assert ESCAPE in on_terminal(schedsync("validate", "schedules"), 60)
     assert ESCAPE not in on_terminal(schedsync("validate", "schedules"), 60, NO_COLOR="1")
+
+
+def test_the_time_to_wrap_a_line_grows_with_its_length_only() -> None:
+    line = "  " + "\x1b[31mlabel key=value\x1b[0m, " * 6_000
+    begin = time.process_time()
+    parts = list(_wrapped_line(line, 80))
+
+    assert time.process_time() - begin < 4
+    assert " ".join(click.unstyle(part).strip() for part in parts) == click.unstyle(line).strip()
 
 
 def test_colour_goes_on_where_a_line_is_broken(files: Project) -> None:

@@ -140,7 +140,9 @@ def test_a_rule_of_a_package_is_checked_like_ours(files: Project, install: Insta
 
     assert said(files) == ["ACME001 warning it is there"]
     text = files.validate().out
-    assert "schedules/shop.yaml:3:19: warning  ACME001  it is there\n  hint: remove it\n" in text.replace(" :", ":")
+    assert "schedules/shop.yaml:3:19: warning  ACME001  nightly: it is there\n  hint: remove it\n" in text.replace(
+        " :", ":"
+    )
 
 
 @pytest.mark.parametrize(

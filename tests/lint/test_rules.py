@@ -314,6 +314,16 @@ def test_rules_are_listed_and_explained(files: Project) -> None:
     assert (unknown.code, "no rule `SS299`" in unknown.err) == (64, True)
 
 
+def test_a_finding_that_is_no_rule_is_explained_too(files: Project) -> None:
+    done = files.command("rules", "ss222")
+
+    assert (done.code, done.out) == (
+        0,
+        "SS222\nA change after which a schedule runs at least ten times as often.\n"
+        "This is no rule: neither a comment nor the configuration turns it off.\n",
+    )
+
+
 def test_the_next_change_of_the_clock_is_what_counts(files: Project) -> None:
     late = 'a: {task: t, crontab: "30 2 * * *", timezone: Europe/Berlin}'
     files.schedules(f"  {late}\n")

@@ -38,3 +38,8 @@ def test_the_headline_counts_schedules_by_their_names() -> None:
 
 def test_each_alarm_is_among_the_alarming_codes() -> None:
     assert {"stops", "fires_at_once", "fires_late", "never_runs", "more_often", "taken_over"} == ALARMING
+
+
+def test_a_headline_can_be_a_sentence_of_its_own() -> None:
+    assert headline([_group("stops")], whole=True) == "1 schedule stops"
+    assert headline([], whole=True) == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from schedsync.core.finding import Finding
@@ -124,3 +126,52 @@ def test_the_line_of_an_info_is_not_shown() -> None:
     assert findings([INFO], excerpt=lambda _: "text", width=100).splitlines() == [
         "a.yaml:2:3: info  SS202  an hour occurs twice"
     ]
+
+
+def of_schedule(name: str, line: int, path: str = "a.yaml") -> Finding:
+    return Finding("SS202", "an hour occurs twice", Location(path, line, 3), "use UTC", "info", schedule=name)
+
+
+def test_a_finding_names_its_schedule_unless_its_message_does() -> None:
+    named = Finding("SS130", "`nightly` has no timing", Location("a.yaml", 9, 3), schedule="nightly")
+
+    assert findings([of_schedule("\x1b[31m", 2)]).splitlines()[0].endswith("SS202  \\u001b[31m: an hour occurs twice")
+    assert findings([named]).endswith("SS130  `nightly` has no timing")
+
+
+def test_equal_findings_are_one_line_with_the_first_names_and_lines() -> None:
+    found = [of_schedule(f"job-{number}", number) for number in range(1, 7)] + [of_schedule("b", 8, "b.yaml")]
+
+    assert findings(found).splitlines() == [
+        "a.yaml:1:3: info  SS202  7 schedules: an hour occurs twice",
+        "  job-1 (line 1), job-2 (line 2), job-3 (line 3), job-4 (line 4), job-5 (line 5) and 2 more",
+        "  hint: use UTC",
+    ]
+    assert findings(found, verbose=True).splitlines()[1:] == [
+        "  hint: use UTC",
+        "      job-1 (line 1), job-2 (line 2), job-3 (line 3), job-4 (line 4),",
+        "      job-5 (line 5), job-6 (line 6), b (b.yaml:8)",
+    ]
+
+
+def test_findings_with_other_hints_marks_or_environments_stay_apart() -> None:
+    first, second = of_schedule("a", 1), of_schedule("b", 2)
+
+    assert len(findings([first, replace(second, hint=None)]).splitlines()) == 3
+    assert len(findings([first, replace(second, environments=("eu",))]).splitlines()) == 4
+    assert len(findings([first, second], mark=lambda each: "!" * (each.schedule == "a")).splitlines()) == 4
+
+
+def test_equal_findings_without_names_are_counted_as_places() -> None:
+    found = [Finding("SS122", "`task` is missing", Location("a.yaml", line, 3)) for line in (1, 5)]
+
+    assert findings(found).splitlines() == [
+        "a.yaml:1:3: error  SS122  2 places: `task` is missing",
+        "  line 1, line 5",
+    ]
+
+
+def test_equal_errors_of_two_files_are_two_lines() -> None:
+    found = [Finding("SS115", "a merge conflict", Location(path, 3, 1)) for path in ("a.yaml", "b.yaml")]
+
+    assert len(findings(found).splitlines()) == 2

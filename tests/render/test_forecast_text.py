@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from itertools import islice
@@ -232,6 +233,18 @@ def test_the_legend_of_a_map_has_ranges() -> None:
     ]
 
 
+@pytest.mark.parametrize(("width", "lines"), [(120, 1), (60, 2), (None, 1)])
+def test_a_legend_breaks_between_its_ranges(width: int | None, lines: int) -> None:
+    value = made({f"s{number}": cron("0 3 * * *") for number in range(200)})
+    found = shown(value, with_timeline=True, width=width)
+    first = next(number for number, line in enumerate(found) if "· none" in line)
+    legend = found[first : first + lines]
+
+    assert legend[-1].endswith(" to 200 starts per minute")
+    assert all(re.search(r"(\d|none|minute)$", line) for line in legend)
+    assert width is None or max(map(len, legend)) <= width
+
+
 def minutes(*instants: str) -> list[datetime]:
     return [datetime.fromisoformat(f"2026-{instant}+00:00") for instant in instants]
 
@@ -248,6 +261,16 @@ def minutes(*instants: str) -> list[datetime]:
 )
 def test_the_words_of_the_minutes_of_a_week(instants: list[str], words: str) -> None:
     assert minutes_words(minutes(*instants), now=NOW) == words
+
+
+def test_a_pattern_of_one_week_is_no_rule() -> None:
+    def crowd(timing: Timing) -> str:
+        lines = shown(made(dict.fromkeys("abc", timing)))
+        return next(line for line in lines if "3 start together" in line)
+
+    assert crowd(cron("0 2 * * *")) == "  3 start together daily 02:00 UTC: a, b, c"
+    assert crowd(cron("0 2 27-30,1-7 * *")) == "  3 start together daily 02:00 UTC in this week: a, b, c"
+    assert crowd(cron("30 5 * nov,dec *")) == "  3 start together daily 05:30 UTC in this week: a, b, c"
 
 
 def test_the_words_of_minutes_are_in_a_zone() -> None:

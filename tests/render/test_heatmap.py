@@ -47,6 +47,21 @@ def test_a_heartbeat_is_said_in_words_and_hides_no_peak() -> None:
     assert heatmap.worst_day(value).most == 2
 
 
+def test_of_equally_bad_days_a_whole_one_is_shown() -> None:
+    since = NOW + timedelta(minutes=5)
+    everywhere, at_the_beginning = (
+        heatmap.worst_day(load(*timings, since=since))
+        for timings in (
+            (cron("0", "12"), cron("0", "12")),
+            (cron("0", "12"), crontab({"minute": "0", "hour": "12", "day_of_week": "mon"}, "UTC")),
+        )
+    )
+
+    assert everywhere.title == "Starts in each minute of Tue 24 Nov, UTC"
+    assert {cell.value is None for cell in everywhere.cells} == {False}
+    assert at_the_beginning.title == "Starts in each minute of Mon 23 Nov, UTC"
+
+
 def test_a_map_has_whole_days_and_marks_what_is_outside() -> None:
     week = heatmap.week(load(cron("*/10"), since=NOW + timedelta(minutes=5)))
 

@@ -6,7 +6,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
-from schedsync.core.change import Change, Create, Delete, Edit, FieldChange, Held, Rename, Update
+from schedsync.commands.plan import RENDERINGS
+from schedsync.core.change import (
+    Adopt,
+    Change,
+    Consequence,
+    Create,
+    Delete,
+    Edit,
+    FieldChange,
+    Held,
+    Release,
+    Rename,
+    Update,
+)
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.core.origin import Binding
@@ -19,7 +32,10 @@ from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.render import text
 from schedsync.render.drift_text import drift
+from schedsync.render.folding import groups
 from schedsync.render.outcome_text import outcome
+from schedsync.render.plan_sections import together
+from schedsync.render.words import moved_text
 
 NOW = datetime(2026, 11, 27, 14, 30, tzinfo=timezone.utc)
 PLACE = Location("shop.yaml", 10, 3)
@@ -121,6 +137,18 @@ def test_the_counts_are_the_legend_and_the_checksum_is_for_the_verbose() -> None
     assert text.plan(value, verbose=True).splitlines()[-1] == f"checksum {value.checksum}"
 
 
+def test_a_count_of_releases_reads_as_no_factor() -> None:
+    released = change(Release, "r", HOURLY, None)
+
+    assert text.plan(plan(released)).splitlines()[1].startswith("x 1 no longer managed")
+
+
+def test_alarms_and_counts_share_a_line_where_they_fit_with_colour_too() -> None:
+    assert together("\x1b[1m" * 20 + "1 stops", "\x1b[1m" * 20 + "-1 delete") == [
+        "\x1b[1m" * 20 + "1 stops    " + "\x1b[1m" * 20 + "-1 delete"
+    ]
+
+
 def test_a_group_counts_what_follows_inside() -> None:
     moved = [
         change(
@@ -140,10 +168,45 @@ def test_a_group_counts_what_follows_inside() -> None:
     assert "sync-acme (45 * * * * UTC → 35 * * * * UTC)" in said[1]
 
 
+def test_an_adoption_that_takes_over_is_shown_whichever_member_of_its_group_it_is() -> None:
+    adopts = [change(Adopt, f"a{number}", HOURLY, HOURLY) for number in range(5)]
+    taken = Consequence("taken_over", "set `billing` no longer manages it, and must remove it from its files")
+    adopts[3] = replace(adopts[3], consequences=(taken,))
+    found = lines(*adopts)
+
+    assert found[0] == "TAKEN OVER"
+    assert "a3" in found[-1]
+    assert not [line for line in found if "to adopt, no field changes" in line]
+
+
+def test_the_first_run_of_what_is_enabled_again_has_its_zone() -> None:
+    off = replace(berlin("0", "20"), enabled=False)
+
+    assert lines(change(Update, "a", off, berlin("0", "20")))[0] == (
+        "~ a  first Fri 27 Nov 20:00 Europe/Berlin   shop.yaml:10"
+    )
+    assert lines(change(Update, "a", off, berlin("0", "21")))[0] == "~ a  first Fri 27 Nov 21:00   shop.yaml:10"
+
+
+def test_what_is_deleted_is_shown_with_its_queue() -> None:
+    gone = replace(HOURLY, queue="reports")
+
+    assert lines(change(Delete, "d", gone, None))[2] == "    shop.tasks.lights · every 1h · queue reports"
+    assert [field.field for field in groups([change(Delete, "d", gone, None)])[0].fields] == ["task", "timing", "queue"]
+
+
+def test_the_first_labels_are_shown_and_all_of_them_to_the_verbose() -> None:
+    labelled = change(Create, "a", None, HOURLY, people=People(labels=tuple((f"k{n}", "v") for n in range(3000))))
+    shown, all_of_them = (lines(labelled, verbose=verbose)[1] for verbose in (False, True))
+
+    assert shown.endswith("label k8=v, label k9=v and 2,990 more")
+    assert all_of_them.count("label ") == 3000
+
+
 def test_a_question_names_the_danger_and_the_place() -> None:
     value = replace(plan(change(Delete, "d", HOURLY, None)), database="default")
 
-    assert text.question(value) == "Apply 1 change to shop on default? 1 stops."
+    assert text.question(value) == "Apply 1 change to shop on default? 1 schedule stops."
     quiet = replace(plan(change(Create, "c", None, HOURLY)), binding=Binding("production"), database=None)
     assert text.question(quiet) == "Apply 1 change to shop in production?"
 
@@ -154,10 +217,20 @@ def test_a_refusal_stands_before_what_it_refuses() -> None:
     assert lines(change(Delete, "d", HOURLY, None), refusals=(refusal,))[:5] == [
         "REFUSED  an apply would write nothing",
         "  1 schedule would stop, 0 may: d  too_many_stops",
-        "  → allow it once: --allow-stops 1",
+        "  hint: allow it once: --allow-stops 1",
         "",
         "STOPS",
     ]
+
+
+def test_annotations_of_a_plan_hold_its_refusals() -> None:
+    refusal = Refusal("too_many_stops", "1 schedule would stop, 0 may: d", "allow it once: --allow-stops 1", 1)
+    value = plan(change(Delete, "d", HOURLY, None), refusals=(refusal,))
+
+    assert RENDERINGS["github"](value) == (
+        "::error title=SS164::an apply would be refused: 1 schedule would stop, 0 may: d"
+        "%0Ahint: allow it once: --allow-stops 1"
+    )
 
 
 def test_drift_says_what_git_has_what_is_there_now_and_how_to_go_on() -> None:
@@ -175,7 +248,7 @@ def test_drift_says_what_git_has_what_is_there_now_and_how_to_go_on() -> None:
         "~ a  edited by sam at Fri 27 Nov 14:30 UTC",
         "    queue   Git: none   now: sams-queue",
         "",
-        "→ `schedsync apply` puts back what Git says; to keep an edit, write it into the files",
+        "hint: `schedsync apply` puts back what Git says; to keep an edit, write it into the files",
     ]
     assert drift(plan(held=(Held("b", since=NOW, by=Edit("sam", NOW)),))).splitlines() == [
         "Drift in set shop at 760f8c0: 1 held by a human",
@@ -183,6 +256,24 @@ def test_drift_says_what_git_has_what_is_there_now_and_how_to_go_on() -> None:
         "HELD  disabled by a human, left alone; `schedsync resume NAME` releases",
         "! b: disabled by sam since Fri 27 Nov 14:30 UTC",
     ]
+
+
+def test_drift_of_a_timing_is_in_words_and_as_written() -> None:
+    timing = field_changes(berlin("0", "20"), Row(1, "a", berlin("0", "2")), None)
+    edited = Update(name="a", cause="drift", row=Row(1, "a", berlin("0", "2")), after=berlin("0", "20"), fields=timing)
+    drifted = replace(edited, fields=tuple(replace(field, cause="drift") for field in timing))
+
+    assert drift(plan(drifted)).splitlines()[3] == (
+        "    timing   Git: daily 20:00 Europe/Berlin (0 20 * * *)   now: daily 02:00 Europe/Berlin (0 2 * * *)"
+    )
+
+
+def test_an_instant_is_written_as_everywhere() -> None:
+    started = replace(HOURLY, start_at=datetime(2028, 1, 1, 14, 30, tzinfo=timezone.utc))
+    at = FieldChange("timing", {"at": "2028-01-01T14:30:00Z"}, {"at": "2028-01-01T14:30:00.5Z"})
+
+    assert "    start_at  none → Sat 1 Jan 2028 14:30 UTC" in lines(change(Update, "a", HOURLY, started))
+    assert moved_text(at) == ("at Sat 1 Jan 2028 14:30 UTC", "at 2028-01-01T14:30:00.5Z")
 
 
 def test_an_outcome_is_one_line_and_who_has_loaded_it() -> None:

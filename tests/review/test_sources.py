@@ -99,7 +99,7 @@ def test_a_snapshot_without_the_source_is_an_error(committed: Checkout) -> None:
     done = committed.review("HEAD", "--against", snapshot(committed, []))
 
     assert done.code == 1
-    assert "SS152  the snapshot has no source `tenants`" in done.out
+    assert "SS152  sync-{tenant}: the snapshot has no source `tenants`" in done.out
     assert "hint: take the snapshot again where `SCHEDSYNC_SOURCES` names the source" in done.out
 
 

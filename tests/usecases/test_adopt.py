@@ -74,7 +74,7 @@ def test_a_row_moves_to_the_set_that_names_its_holder(two_sets: Project, where: 
     assert (done.code, PeriodicTask.objects.get(name="one").pk) == (0, before)
     assert ledger() == {"one": "other", "mine": "default"}
     assert (theirs.code, "set `other` manages it" in theirs.err) == (3, True)
-    assert "→ remove it from these files; or take it over: --adopt-from 'other'" in theirs.err
+    assert "hint: remove it from these files; or take it over: --adopt-from 'other'" in theirs.err
     two_sets.schedules("  mine: {task: t.mine, every: 1h}\n")
     assert two_sets.plan("--exit-code").code == 0
     assert PeriodicTask.objects.get(name="one").task == "t.other"
@@ -134,7 +134,7 @@ def test_a_released_row_stays_and_is_managed_by_nobody(project: Project) -> None
     plan, saved = project.plan("--allow-stops", "0"), project.plan("--format", "json")
     done = project.apply("--allow-stops", "0")
 
-    assert "x1 no longer managed" in plan.out
+    assert "x 1 no longer managed" in plan.out
     assert "no longer managed, its row stays as it is" in plan.out
     assert "Refused" not in plan.out
     assert "stops" not in plan.out

@@ -47,8 +47,8 @@ def test_an_entry_lifts_its_rule_and_the_plan_says_which_and_until_when(shop: Pr
         (
             "warning",
             "`[[safety.allow]]` lifts `too_many_stops` up to 2 until Tue 24 Nov 2026 00:00 UTC: the old shop closes; "
-            "without it, an apply would be refused: 2 schedules would stop, 33 % of 6 managed; "
-            "30 % may (max_stop_percent): job-4, job-5",
+            "without it, an apply would be refused: 2 schedules would stop, 1 of 6 managed "
+            "may (max_stop_percent: 30): job-4, job-5",
         )
     ]
     assert shop.apply().code == 0
@@ -61,7 +61,7 @@ def test_more_stops_than_the_entry_allows_are_refused(shop: Project) -> None:
     done = shop.apply()
 
     assert done.code == 3
-    assert "30 % may (max_stop_percent): job-4, job-5; `[[safety.allow]]` allows 1" in done.err
+    assert "1 of 6 managed may (max_stop_percent: 30): job-4, job-5; `[[safety.allow]]` allows 1" in done.err
     assert 'or in Git `[[safety.allow]]` with `rule = "too_many_stops"`' in done.err
 
 

@@ -205,7 +205,7 @@ def test_a_name_that_nobody_manages_is_refused_until_it_is_adopted(project: Proj
 
     assert refused.code == 3
     assert "a row `one` exists already, and no set manages it" in refused.err
-    assert "→ --adopt 'one', or `adopt: true` in the file" in refused.err
+    assert "hint: --adopt 'one', or `adopt: true` in the file" in refused.err
     assert list(rows(project)) == ["one"]
     assert project.apply("--adopt", "one").code == 0
     assert rows(project)["one"].pk == before
@@ -399,9 +399,10 @@ def test_more_stops_than_allowed_are_refused_and_say_how_to_go_on(project: Proje
     refused = project.apply()
 
     assert refused.code == 3
-    assert "2 schedules would stop, 33 % of 6 managed; 30 % may (max_stop_percent)" in refused.err
-    assert "→ name deleted ones under `removed`, or allow it once: --allow-stops 2, or in Git" in refused.err
+    assert "2 schedules would stop, 1 of 6 managed may (max_stop_percent: 30)" in refused.err
+    assert "hint: name deleted ones under `removed`, or allow it once: --allow-stops 2, or in Git" in refused.err
     assert project.plan().code == 3
+    assert "::error title=SS164::an apply would be refused: 2 sch" in project.plan("--format", "github").out
     assert project.apply("--allow-stops", "1").code == 3
     project.write("version: 1\nremoved: [job-4, job-5]\n", "schedules/removed.yaml")
     assert project.apply().code == 0

@@ -348,7 +348,7 @@ def test_a_set_that_was_last_applied_to_another_environment_is_refused(teams: Te
     assert refused.code == 3
     assert (
         "  set `shop` was last applied to environment `production`, this is `staging`  other_environment\n"
-        "  → give the `--database` of that environment, or the right `-e`\n"
+        "  hint: give the `--database` of that environment, or the right `-e`\n"
     ) in refused.err
     assert teams.written == before
     assert teams.ledger(*words, "-e", "production").code == 0

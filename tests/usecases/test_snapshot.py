@@ -96,7 +96,7 @@ def test_what_the_workers_do_not_know_heads_the_plan(shop: Project) -> None:
 
     assert text.splitlines()[3:6] == [
         "Deploy the workers first:",
-        "schedules/shop.yaml:5:17: warning  SS219  the application does not register the task `shop.repotr`",
+        "schedules/shop.yaml:5:17: warning  SS219  fresh: the application does not register the task `shop.repotr`",
         "  hint: did you mean `shop.report`?",
     ]
     assert markdown.index("Deploy the workers first") < markdown.index("`fresh` created")
