@@ -195,8 +195,16 @@ def naming_environments(by_environment: Mapping[str | None, Iterable[Finding]]) 
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings, each once, sorted by place; those without a place come first."""
+    """Return the findings, each once, sorted by place; those without a place come first.
+
+    A finding of several schedules, as at an anchor, is of none of them alone.
+    """
+    once: dict[Finding, Finding] = {}
+    for finding in findings:
+        known = once.setdefault(finding, finding)
+        if known.schedule != finding.schedule:
+            once[finding] = replace(known, schedule=None)
     return sorted(
-        dict.fromkeys(findings),
+        once.values(),
         key=lambda finding: (finding.location or ("", 0, 0), finding.code, finding.message),
     )

@@ -94,6 +94,7 @@ WORST: dict[str, Sequence[str]] = {
     r"No such command '": ("No such command '", "'", "a"),
     r"(?:--?[a-z-]+ (?!-))?": ("-", "--", "--a", "--a -", "--a '", "'"),
     r"[^\s\"',}]+": ("a", " ", "a ", ","),
+    r"\x1b\[[0-9;]*m": ["\x1b", "\x1b[", "\x1b[0", "\x1b[0;"],
     "`([^`]+)`": ["`", "`a", "``", "a`", "a"],
     "-----BEGIN ": ["-----BEGIN ", "-----BEGIN A ", "-----BEGIN PRIVATE "],
     r"\b(?:AKIA": ["AKIA", "AKIAA", "AIza", "AIza-", "ya29.", "GOCSPX-", "-GOCSPX-a"],

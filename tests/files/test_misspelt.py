@@ -18,24 +18,24 @@ def found(files: Project, *words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("fields", "lines"),
     [
-        ("task: t, evry: 5m", ["3:16: error SS120 unknown key `evry`", "hint: did you mean `every`?"]),
-        ("task: t, Every: 5m", ["3:16: error SS120 unknown key `Every`", "hint: did you mean `every`?"]),
-        ("task: t, cron: '0 2 * * *'", ["3:16: error SS120 unknown key `cron`", "hint: did you mean `crontab`?"]),
-        ("task: t, schedule: x", ["3:16: error SS120 unknown key `schedule`", "hint: did you mean `crontab`?"]),
-        ("task: t, interval: x", ["3:16: error SS120 unknown key `interval`", "hint: did you mean `every`?"]),
-        ("tsk: t, every: 5m", ["3:7: error SS120 unknown key `tsk`", "hint: did you mean `task`?"]),
+        ("task: t, evry: 5m", ["3:16: error SS120 a: unknown key `evry`", "hint: did you mean `every`?"]),
+        ("task: t, Every: 5m", ["3:16: error SS120 a: unknown key `Every`", "hint: did you mean `every`?"]),
+        ("task: t, cron: '0 2 * * *'", ["3:16: error SS120 a: unknown key `cron`", "hint: did you mean `crontab`?"]),
+        ("task: t, schedule: x", ["3:16: error SS120 a: unknown key `schedule`", "hint: did you mean `crontab`?"]),
+        ("task: t, interval: x", ["3:16: error SS120 a: unknown key `interval`", "hint: did you mean `every`?"]),
+        ("tsk: t, every: 5m", ["3:7: error SS120 a: unknown key `tsk`", "hint: did you mean `task`?"]),
         (
             "task: t, solar: {event: sunset, lat: 5, longitude: 5}",
-            ["3:39: error SS120 unknown key `lat`", "hint: did you mean `latitude`?"],
+            ["3:39: error SS120 a: unknown key `lat`", "hint: did you mean `latitude`?"],
         ),
         ("task: t, every: 5m, enabled: false, disabled_reasn: x", [
-            "3:43: error SS120 unknown key `disabled_reasn`", "hint: did you mean `disabled_reason`?",
+            "3:43: error SS120 a: unknown key `disabled_reasn`", "hint: did you mean `disabled_reason`?",
         ]),
         ("task: t, every: 5", [
-            "3:23: error SS121 `every` takes text, not `5`", "hint: write `5s` for seconds, `5m` for minutes",
+            "3:23: error SS121 a: `every` takes text, not `5`", "hint: write `5s` for seconds, `5m` for minutes",
         ]),
         ("task: t, crontab: '0 2 * * *', timezone: Europe/Berln", [
-            "3:48: error SS137 unknown time zone `Europe/Berln`", "hint: did you mean `Europe/Berlin`?",
+            "3:48: error SS137 a: unknown time zone `Europe/Berln`", "hint: did you mean `Europe/Berlin`?",
         ]),
     ],
 )  # fmt: skip

@@ -449,7 +449,7 @@ def test_a_rule_that_compares_with_the_application_gets_its_values(files: Projec
         ),
         (
             'severity = {ACME001 = "info"}',
-            "findings of ACME001 change from warning to info; that concerns 1 finding, 0 of them new",
+            "findings of ACME001 (there) change from warning to info; that concerns 1 finding, 0 of them new",
         ),
     ],
 )
@@ -481,4 +481,4 @@ def test_a_comment_over_a_rule_of_a_package_is_shown(
     checkout.schedules(ONE.rstrip("\n") + "  # schedsync: ignore[ACME001]\n")
     said = [one["message"] for one in checkout.json()["findings"] if one["code"] == "SS168"]
 
-    assert [message.partition(":")[0] for message in said] == ["a comment ignores ACME001"]
+    assert [message.partition(":")[0] for message in said] == ["a comment in the file ignores ACME001 (there)"]
