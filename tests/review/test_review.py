@@ -229,7 +229,7 @@ def test_a_refusal_that_the_merge_would_meet_is_foretold(checkout: Checkout) -> 
     lifted = checkout.review("--allow-stops", "3")
 
     assert (done.code, codes(said)) == (1, ["SS164"])
-    assert said["findings"][0]["message"].startswith("an apply would be refused: 3 schedules would stop, 1 of 4 managed may")
+    assert said["findings"][0]["message"].startswith("an apply would be refused: 3 schedules would stop")
     assert "REFUSED  an apply would write nothing" in done.out
     assert said["findings"][0]["location"] == {"path": "schedules/shop.yaml", "line": 1, "column": 1}
     assert lifted.code == 0
