@@ -16,12 +16,13 @@ from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.errors import InvalidConfiguration, InvalidSet, Refused, SchedsyncError, Unavailable, WrongUsage
 from schedsync.files.configurations import configuration_in, sets_below
-from schedsync.render import json_, markdown, several_sets
 from schedsync.render.code_spans import code
-from schedsync.render.findings import findings
-from schedsync.render.markdown import Extent
-from schedsync.render.paint import Paint, plain
-from schedsync.render.plan_sections import refusals
+from schedsync.render.comment import markdown, several_sets
+from schedsync.render.comment.markdown import Extent
+from schedsync.render.programs import json_
+from schedsync.render.terminal.findings import findings
+from schedsync.render.terminal.paint import Paint, plain
+from schedsync.render.terminal.plan_sections import refusals
 from schedsync.render.words import printable
 
 T = TypeVar("T")

@@ -38,9 +38,11 @@ from schedsync.errors import Failed, NotConfirmed, NotLoaded, WrongUsage
 from schedsync.planning.approval import Assertion
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
-from schedsync.render import json_, markdown, text
-from schedsync.render.outcome_text import outcome as outcome_text
-from schedsync.render.paint import Paint
+from schedsync.render.comment import markdown
+from schedsync.render.programs import json_
+from schedsync.render.terminal import text
+from schedsync.render.terminal.outcome import outcome as outcome_text
+from schedsync.render.terminal.paint import Paint
 
 if TYPE_CHECKING:
     from schedsync.database.transaction import WaitOptions

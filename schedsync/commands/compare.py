@@ -153,7 +153,7 @@ def _source(
 
 def show_comparison(value: RunComparison, format_: str, out: Path | None) -> int:
     """Write a comparison; returns 2 if anything differs, else 0."""
-    from schedsync.render import run_comparison as render
+    from schedsync.render.terminal import run_comparison as render
 
     if format_ == "json":
         write(render.json_(value), out)

@@ -18,9 +18,9 @@ from schedsync.commands.output import say, show
 from schedsync.commands.terminal import progress_line
 from schedsync.core.finding import has_errors
 from schedsync.planning.converter import finding_document
-from schedsync.render import github, json_
-from schedsync.render.findings import findings as findings_text
-from schedsync.render.findings import severities_text
+from schedsync.render.programs import github, json_
+from schedsync.render.terminal.findings import findings as findings_text
+from schedsync.render.terminal.findings import severities_text
 
 
 @verb("Find settings, versions and rows that would stop Beat.")

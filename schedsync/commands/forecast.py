@@ -35,8 +35,9 @@ from schedsync.core.schedule import Desired
 from schedsync.core.sources import Sources, no_sources
 from schedsync.core.timing import TimingError, duration, instant
 from schedsync.errors import WrongUsage
-from schedsync.render import forecast as render
-from schedsync.render import forecast_page, forecast_text
+from schedsync.render.page import forecast as forecast_page
+from schedsync.render.programs import forecast as render
+from schedsync.render.terminal import forecast as forecast_text
 
 if TYPE_CHECKING:
     from schedsync.usecases.forecast import Horizon

@@ -15,7 +15,7 @@ from schedsync.core.adoption import is_glob
 from schedsync.core.names import set_name_problem
 from schedsync.core.setup import Choices, Ci, Found
 from schedsync.errors import WrongUsage
-from schedsync.render.setup import CI_NAMES
+from schedsync.render.terminal.setup import CI_NAMES
 from schedsync.render.words import printable
 
 T = TypeVar("T")

@@ -25,8 +25,8 @@ from schedsync.commands.options import (
 from schedsync.commands.output import say, show
 from schedsync.core.names import set_name_problem
 from schedsync.errors import WrongUsage
-from schedsync.render import ledger as texts
-from schedsync.render.binding import bound_text, intent_text
+from schedsync.render.terminal import ledger as texts
+from schedsync.render.terminal.binding import bound_text, intent_text
 
 if TYPE_CHECKING:
     from schedsync.database.transaction import WaitOptions

@@ -16,10 +16,10 @@ import click
 from schedsync.commands.terminal import is_terminal, wrapped
 from schedsync.errors import Failed, InvalidSet, Refused, SchedsyncError, WrongUsage
 from schedsync.planning.converter import finding_document, refusal_document
-from schedsync.render import json_
-from schedsync.render.findings import findings
-from schedsync.render.paint import Paint, plain
-from schedsync.render.plan_sections import refusals
+from schedsync.render.programs import json_
+from schedsync.render.terminal.findings import findings
+from schedsync.render.terminal.paint import Paint, plain
+from schedsync.render.terminal.plan_sections import refusals
 from schedsync.render.words import printable
 
 T = TypeVar("T")

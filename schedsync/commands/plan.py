@@ -35,8 +35,10 @@ from schedsync.core.finding import Finding
 from schedsync.errors import Refused, WrongUsage
 from schedsync.planning.notices import refusal_findings
 from schedsync.planning.plan import Plan
-from schedsync.render import github, json_, markdown, text
-from schedsync.render.paint import Paint
+from schedsync.render.comment import markdown
+from schedsync.render.programs import github, json_
+from schedsync.render.terminal import text
+from schedsync.render.terminal.paint import Paint
 
 
 def _findings(plan: Plan) -> Sequence[Finding]:

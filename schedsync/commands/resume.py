@@ -15,7 +15,7 @@ from schedsync.commands.options import (
 )
 from schedsync.commands.output import say, show
 from schedsync.errors import WrongUsage
-from schedsync.render.full_pause import resumed_text
+from schedsync.render.terminal.full_pause import resumed_text
 from schedsync.render.words import printable
 
 

@@ -31,7 +31,10 @@ from schedsync.commands.output import say, show, write, write_reports
 from schedsync.commands.terminal import progress_line
 from schedsync.core.finding import Finding, has_errors
 from schedsync.errors import WrongUsage
-from schedsync.render import github, gitlab, html, json_, junit, markdown, sarif, text
+from schedsync.render.comment import markdown
+from schedsync.render.page import review as html
+from schedsync.render.programs import github, gitlab, json_, junit, sarif
+from schedsync.render.terminal import text
 from schedsync.review.result import Request, Review
 
 

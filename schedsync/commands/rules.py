@@ -15,10 +15,10 @@ from schedsync.errors import WrongUsage
 from schedsync.lint import all_rules, explained
 from schedsync.lint.packages import package_rules
 from schedsync.lint.rule import Rule
-from schedsync.render import json_
-from schedsync.render import rules as text
-from schedsync.render.findings import findings
-from schedsync.render.paint import Paint
+from schedsync.render.programs import json_
+from schedsync.render.terminal import rules as text
+from schedsync.render.terminal.findings import findings
+from schedsync.render.terminal.paint import Paint
 
 
 @verb("List the rules, or explain one.")

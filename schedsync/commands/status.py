@@ -16,8 +16,8 @@ from schedsync.commands.parameters import WholeNumber
 from schedsync.commands.terminal import is_terminal
 from schedsync.core.status import Status, Verdict
 from schedsync.errors import WrongUsage
-from schedsync.render.status import host_text, status_text
-from schedsync.render.status_json import host_json, status_json
+from schedsync.render.programs.status import host_json, status_json
+from schedsync.render.terminal.status import host_text, status_text
 
 #: Seconds between two looks of ``--watch``.
 _PERIOD = 2.0

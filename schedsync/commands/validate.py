@@ -30,10 +30,10 @@ from schedsync.errors import InvalidConfiguration, SchedsyncError, WrongUsage
 from schedsync.files.configurations import sets_below, sets_of
 from schedsync.files.excerpts import Excerpts
 from schedsync.planning.snapshot import Snapshot
-from schedsync.render import github, gitlab, json_, junit, sarif
-from schedsync.render.findings import findings as findings_text
-from schedsync.render.findings import severities_text
-from schedsync.render.paint import Paint
+from schedsync.render.programs import github, gitlab, json_, junit, sarif
+from schedsync.render.terminal.findings import findings as findings_text
+from schedsync.render.terminal.findings import severities_text
+from schedsync.render.terminal.paint import Paint
 from schedsync.render.words import counted
 from schedsync.usecases.validate import Validation, together
 from schedsync.usecases.validate import validate as check

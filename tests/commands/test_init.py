@@ -24,7 +24,7 @@ from schedsync.core.schedule import Schedule, Spec
 from schedsync.core.setup import Choices, Found, Layout
 from schedsync.core.timing import Interval
 from schedsync.importers.celery_settings import BeatSchedule
-from schedsync.render.text import plain
+from schedsync.render.terminal.text import plain
 from schedsync.usecases.import_both import compare_written, import_both, read_existing
 from tests.conftest import Done, Project
 from tests.usecases.test_binding import live

@@ -20,7 +20,7 @@ from schedsync.core.finding import Finding
 from schedsync.lint import guard, packages
 from schedsync.lint.packages import package_rules
 from schedsync.lint.rule import Options
-from schedsync.render import sarif
+from schedsync.render.programs import sarif
 from schedsync.usecases.plan_against import _about_the_application
 from tests.conftest import Project
 from tests.lint.test_rules import found

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from schedsync.core.change import Change, Consequence, Delete, Update
-from schedsync.render.alarms import ALARMING, alarm_of, headline
-from schedsync.render.folding import Group
+from schedsync.render.changes.alarms import ALARMING, alarm_of, headline
+from schedsync.render.changes.folding import Group
 
 
 def _group(*codes: str, kind: type[Change] = Update, name: str = "report") -> Group:

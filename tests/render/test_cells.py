@@ -13,9 +13,10 @@ from schedsync.core.observed import Row
 from schedsync.core.origin import Binding
 from schedsync.core.schedule import People
 from schedsync.core.timing import interval
-from schedsync.render import html, markdown
-from schedsync.render.folding import Group, groups, groups_across
-from schedsync.render.table_rows import ChangeRow, Moved, rows
+from schedsync.render.changes.folding import Group, groups, groups_across
+from schedsync.render.comment import markdown
+from schedsync.render.page import review as html
+from schedsync.render.page.rows import ChangeRow, Moved, rows
 from tests.conftest import NOW
 from tests.render.test_page import daily, load, moved, reviewed, row_of, spec, text
 from tests.render.test_plan_text import lines

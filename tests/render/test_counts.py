@@ -6,8 +6,8 @@ import pytest
 
 from schedsync.core.observed import Managed
 from schedsync.core.status import LastApply, Late, Listed, Management, Schedules, Status
-from schedsync.render.ledger import release_intent
-from schedsync.render.status import status_text
+from schedsync.render.terminal.ledger import release_intent
+from schedsync.render.terminal.status import status_text
 from tests.conftest import NOW
 
 

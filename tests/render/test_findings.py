@@ -8,7 +8,7 @@ import pytest
 
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
-from schedsync.render.findings import findings, severities_text
+from schedsync.render.terminal.findings import findings, severities_text
 
 INFO = Finding("SS202", "an hour occurs twice", Location("a.yaml", 2, 3), severity="info")
 WARNING = Finding("SS214", "disabled without a reason", Location("a.yaml", 10, 14), "add one", "warning")

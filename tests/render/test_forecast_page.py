@@ -16,7 +16,7 @@ from schedsync.calendar.window import week_of
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule, Spec
 from schedsync.core.timing import Timing, crontab, interval
-from schedsync.render import forecast_page
+from schedsync.render.page import forecast as forecast_page
 from tests.conftest import NOW, Project
 
 DAILY = crontab({"minute": "0", "hour": "2"}, "Europe/Berlin")

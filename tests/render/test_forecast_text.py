@@ -17,8 +17,8 @@ from schedsync.calendar.window import week_of
 from schedsync.calendar.words import frequency
 from schedsync.core.schedule import Schedule
 from schedsync.core.timing import Clocked, Interval, Timing
-from schedsync.render.forecast_text import View, text
-from schedsync.render.load_text import minutes_words
+from schedsync.render.load.sentences import minutes_words
+from schedsync.render.terminal.forecast import View, text
 from tests.calendar.test_slots import cron, schedule
 
 #: A Friday evening.

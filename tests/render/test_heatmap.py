@@ -17,8 +17,10 @@ from schedsync.calendar.window import week_of
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule, Spec
 from schedsync.core.timing import Timing, crontab, interval
-from schedsync.render import heatmap, heatmap_svg, page_load
-from schedsync.render.heatmap import Scale
+from schedsync.render.load import maps
+from schedsync.render.load.maps import Scale
+from schedsync.render.page import load as page_load
+from schedsync.render.page import svg
 from tests.conftest import NOW
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -34,23 +36,23 @@ def load(*timings: Timing, since: datetime = NOW) -> Load:
     return load_of(schedules, week_of(since), slots)
 
 
-def values(picture: heatmap.Picture, day: int) -> list[int | None]:
+def values(picture: maps.Picture, day: int) -> list[int | None]:
     return [cell.value for cell in picture.rows[day][1]]
 
 
 def test_a_heartbeat_is_said_in_words_and_hides_no_peak() -> None:
     value = load(HEARTBEAT, cron("0", "3"), cron("0", "3"))
 
-    assert values(heatmap.week(value), 1) == [0, 0, 0, 2, *[0] * 20]
-    assert heatmap.steady_text(value) == "and 12 a minute, steadily: s1"
-    assert heatmap.steady_text(load(cron("0"))) == ""
-    assert heatmap.worst_day(value).most == 2
+    assert values(maps.week(value), 1) == [0, 0, 0, 2, *[0] * 20]
+    assert maps.steady_text(value) == "and 12 a minute, steadily: s1"
+    assert maps.steady_text(load(cron("0"))) == ""
+    assert maps.worst_day(value).most == 2
 
 
 def test_of_equally_bad_days_a_whole_one_is_shown() -> None:
     since = NOW + timedelta(minutes=5)
     everywhere, at_the_beginning = (
-        heatmap.worst_day(load(*timings, since=since))
+        maps.worst_day(load(*timings, since=since))
         for timings in (
             (cron("0", "12"), cron("0", "12")),
             (cron("0", "12"), crontab({"minute": "0", "hour": "12", "day_of_week": "mon"}, "UTC")),
@@ -63,7 +65,7 @@ def test_of_equally_bad_days_a_whole_one_is_shown() -> None:
 
 
 def test_a_map_has_whole_days_and_marks_what_is_outside() -> None:
-    week = heatmap.week(load(cron("*/10"), since=NOW + timedelta(minutes=5)))
+    week = maps.week(load(cron("*/10"), since=NOW + timedelta(minutes=5)))
 
     assert [label for label, _ in week.rows[:2]] == ["Mon 23 Nov", "Tue 24 Nov"]
     assert {len(cells) for _, cells in week.rows} == {24}
@@ -75,15 +77,15 @@ def test_a_map_has_whole_days_and_marks_what_is_outside() -> None:
 
 @given(st.integers(1, 3000), st.integers(1, 9))
 def test_the_ranges_of_a_legend_are_all_numbers_up_to_the_largest(most: int, shades: int) -> None:
-    found = heatmap.ranges(most, shades)
+    found = maps.ranges(most, shades)
 
     assert [number for _, low, high in found for number in range(low, high + 1)] == list(range(1, most + 1))
     for shade, low, high in found:
-        assert {heatmap.shade_of(number, most, shades) for number in (low, high)} == {shade}
+        assert {maps.shade_of(number, most, shades) for number in (low, high)} == {shade}
 
 
 def test_two_weeks_of_one_scale_have_one_legend() -> None:
-    before, after = heatmap.week(load(cron("0"))), heatmap.week(load(*[cron("0")] * 12))
+    before, after = maps.week(load(cron("0"))), maps.week(load(*[cron("0")] * 12))
     legend = Scale.of(before, after).legend(before, after)
 
     assert [entry.words for entry in legend] == [
@@ -96,7 +98,7 @@ def test_a_difference_says_where_the_load_rises_falls_or_moves() -> None:
         load(cron("0", "2"), cron("0", "5"), cron("7", "9")),
         load(cron("0", "3"), cron("30", "5"), cron("7", "9")),
     )
-    picture = heatmap.difference(before, after)
+    picture = maps.difference(before, after)
     cells = picture.rows[1][1]
     scale = Scale.of(picture)
 
@@ -106,15 +108,15 @@ def test_a_difference_says_where_the_load_rises_falls_or_moves() -> None:
     assert [entry.words for entry in scale.legend(picture)] == [
         "−1", "no change", "+1", "other minutes of the hour", "outside of the week",
     ]  # fmt: skip
-    assert heatmap.differs(before, after)
-    assert not heatmap.differs(before, before)
+    assert maps.differs(before, after)
+    assert not maps.differs(before, before)
 
 
 def test_load_in_unknown_minutes_or_other_queues_is_a_difference_that_no_map_shows() -> None:
     before, unknown = load(cron("0")), load(cron("0"), interval(5, 60 * 10**6))
     for after in (unknown, replace(before, queues={"fast": before.total})):
-        assert heatmap.differs(before, after)
-        assert not heatmap.maps_differ(before, after)
+        assert maps.differs(before, after)
+        assert not maps.maps_differ(before, after)
         section = page_load.before_and_after(before, after)
         assert section.maps == []
         assert section.sentences[0] == "The maps stay as they are: each known minute has as many starts as before."
@@ -131,13 +133,13 @@ def test_load_in_unknown_minutes_is_a_part_of_all_starts() -> None:
 
 
 def test_steady_load_that_grows_is_a_difference() -> None:
-    assert heatmap.differs(load(cron("0")), load(cron("0"), HEARTBEAT))
+    assert maps.differs(load(cron("0")), load(cron("0"), HEARTBEAT))
 
 
 def test_a_picture_alone_has_a_ground_a_title_and_a_legend_within_it() -> None:
     value = load(HEARTBEAT, *[cron("0")] * 300)
-    picture = heatmap.week(value)
-    root = ElementTree.fromstring(heatmap_svg.alone(picture, heatmap.steady_text(value)))
+    picture = maps.week(value)
+    root = ElementTree.fromstring(svg.alone(picture, maps.steady_text(value)))
     width, height = (float(root.attrib[side]) for side in ("width", "height"))
     texts = [element for element in root.iter(f"{SVG}text") if element.text]
     said = [element.text for element in texts]
@@ -147,11 +149,11 @@ def test_a_picture_alone_has_a_ground_a_title_and_a_legend_within_it() -> None:
     assert root.attrib["aria-label"].startswith("Worst minute of each hour, UTC. ")
     assert all(float(text.attrib["x"]) < width - 20 for text in texts if "to" in str(text.text))
     assert all(float(text.attrib["y"]) < height for text in texts)
-    assert "prefers-color-scheme: dark" in heatmap_svg.alone(picture)
+    assert "prefers-color-scheme: dark" in svg.alone(picture)
 
 
 def test_a_cell_has_its_number_where_it_fits_and_always_its_words() -> None:
-    few, many = (heatmap_svg.within_a_page(heatmap.week(load(*[cron("0")] * count))) for count in (7, 1200))
+    few, many = (svg.within_a_page(maps.week(load(*[cron("0")] * count))) for count in (7, 1200))
 
     assert few.count('pointer-events="none">7</text>') == 7 * 24
     assert "pointer-events" not in many
@@ -161,20 +163,20 @@ def test_a_cell_has_its_number_where_it_fits_and_always_its_words() -> None:
 
 def test_a_map_of_nothing_is_a_map() -> None:
     value = load()
-    picture = heatmap.week(value)
+    picture = maps.week(value)
 
     assert [entry.words for entry in Scale.of(picture).legend(picture)] == ["none", "outside of the week"]
-    assert "No start" in heatmap_svg.within_a_page(picture)
-    assert heatmap.difference(value, value).most == 0
+    assert "No start" in svg.within_a_page(picture)
+    assert maps.difference(value, value).most == 0
 
 
 @pytest.mark.parametrize(("dark", "ground"), [(False, "#ffffff"), (True, "#0d1117")])
 def test_numbers_can_be_read_in_their_cells(dark: bool, ground: str) -> None:
     """By the contrast that WCAG asks of text, and each shade differs from the ground or has a number in it."""
-    colours = heatmap_svg.DARK if dark else heatmap_svg.LIGHT
+    colours = svg.DARK if dark else svg.LIGHT
     for css, (fill, ink) in colours.items():
         assert contrast(fill, ink) >= 4.5, (css, contrast(fill, ink))
-    assert contrast(ground, heatmap_svg.GROUND[dark][1]) >= 4.5
+    assert contrast(ground, svg.GROUND[dark][1]) >= 4.5
 
 
 def contrast(one: str, other: str) -> float:
@@ -190,7 +192,7 @@ def luminance(colour: str) -> float:
 
 def test_a_picture_alone_breaks_its_notes_into_lines_within_it() -> None:
     notes = [f"and 12 a minute, steadily: {', '.join(f'heartbeat-of-a-tenant-{n}' for n in range(12))}", "2 starts <a>"]
-    root = ElementTree.fromstring(heatmap_svg.alone(heatmap.week(load()), *notes))
+    root = ElementTree.fromstring(svg.alone(maps.week(load()), *notes))
     width, rows = float(root.attrib["width"]), [each for each in root.findall(f"{SVG}text") if each.text]
     group = root.find(f"{SVG}g")
     said = [(float(each.attrib["y"]), str(each.text)) for each in rows if float(each.attrib["y"]) < 200][1:]

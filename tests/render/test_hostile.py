@@ -30,9 +30,12 @@ from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import People, Spec, Template
 from schedsync.core.timing import Interval
 from schedsync.planning.plan import Plan
-from schedsync.render import github, html, json_, markdown, sarif, text
 from schedsync.render.code_spans import LONGEST_CODE, cell, code
-from schedsync.render.links import place_link
+from schedsync.render.comment import markdown
+from schedsync.render.comment.links import place_link
+from schedsync.render.page import review as html
+from schedsync.render.programs import github, json_, sarif
+from schedsync.render.terminal import text
 from schedsync.review.result import EnvironmentReview, Review
 from tests.conftest import NOW
 

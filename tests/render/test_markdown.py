@@ -11,7 +11,7 @@ from schedsync.core.origin import Binding
 from schedsync.core.schedule import Spec
 from schedsync.core.timing import Interval
 from schedsync.planning.plan import Plan
-from schedsync.render import markdown
+from schedsync.render.comment import markdown
 from tests.conftest import NOW
 
 SPEC = Spec("t", Interval(60_000_000), queue="q")

@@ -23,10 +23,11 @@ from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import People, Schedule, Spec, Template, value_form
 from schedsync.core.timing import Clocked, Timing, crontab, interval, solar
 from schedsync.planning.plan import Plan
-from schedsync.render import html, markdown
-from schedsync.render.cells import runs_text
-from schedsync.render.folding import Group, groups
-from schedsync.render.table_rows import Moved, rows
+from schedsync.render.changes.cells import runs_text
+from schedsync.render.changes.folding import Group, groups
+from schedsync.render.comment import markdown
+from schedsync.render.page import review as html
+from schedsync.render.page.rows import Moved, rows
 from schedsync.review.result import EnvironmentReview, Review
 from tests.conftest import NOW
 

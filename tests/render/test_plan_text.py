@@ -30,11 +30,11 @@ from schedsync.planning.consequences import with_consequences
 from schedsync.planning.fields import field_changes
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
-from schedsync.render import text
-from schedsync.render.drift_text import drift
-from schedsync.render.folding import groups
-from schedsync.render.outcome_text import outcome
-from schedsync.render.plan_sections import together
+from schedsync.render.changes.folding import groups
+from schedsync.render.terminal import text
+from schedsync.render.terminal.drift import drift
+from schedsync.render.terminal.outcome import outcome
+from schedsync.render.terminal.plan_sections import together
 from schedsync.render.words import moved_text
 
 NOW = datetime(2026, 11, 27, 14, 30, tzinfo=timezone.utc)

@@ -19,11 +19,13 @@ from schedsync.core.schedule import Spec, Template
 from schedsync.core.timing import Interval
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
-from schedsync.render import github, json_, markdown, text
-from schedsync.render.drift_text import drift as drift_text
-from schedsync.render.outcome_text import outcome as outcome_text
-from schedsync.render.outcome_text import paused as paused_text
-from schedsync.render.sarif import help_uri
+from schedsync.render.comment import markdown
+from schedsync.render.programs import github, json_
+from schedsync.render.programs.sarif import help_uri
+from schedsync.render.terminal import text
+from schedsync.render.terminal.drift import drift as drift_text
+from schedsync.render.terminal.outcome import outcome as outcome_text
+from schedsync.render.terminal.outcome import paused as paused_text
 from schedsync.schemas.validator import PLAN, problems
 from tests.conftest import NOW
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from schedsync.lint import RULES
-from schedsync.render.rules import rule, rules
+from schedsync.render.terminal.rules import rule, rules
 
 CHOSEN = [RULES["SS201"], RULES["SS215"]]
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from schedsync.calendar.run_comparison import Difference, Half, NotCompared, RunComparison
 from schedsync.calendar.run_sets import Only
 from schedsync.core.timing import Timing
-from schedsync.render.run_comparison import text
+from schedsync.render.terminal.run_comparison import text
 from tests.calendar.test_slots import cron
 
 START = datetime(2026, 11, 27, 10, tzinfo=timezone.utc)

@@ -13,10 +13,10 @@ from schedsync.core.change import Change, Consequence, Delete, Update
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule, Spec
 from schedsync.core.timing import Timing, crontab, interval
+from schedsync.render.changes.folding import Group
+from schedsync.render.changes.verdict import alarms_phrase, by_severity, counts_phrase, environments_phrase
 from schedsync.render.code_spans import code
-from schedsync.render.folding import Group
-from schedsync.render.load_change import load_lines
-from schedsync.render.verdict import alarms_phrase, by_severity, counts_phrase, environments_phrase
+from schedsync.render.load.change import load_lines
 from tests.conftest import NOW
 
 FIVE = ("a", "b", "c", "d", "e")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from schedsync.render import markdown
+from schedsync.render.comment import markdown
 from tests.render.test_hostile import gfm
 from tests.review.repository import Checkout
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from schedsync.core.refusal import Refusal
-from schedsync.render import html
+from schedsync.render.page import review as html
 from schedsync.review.result import Request
 from schedsync.schemas.validator import REVIEW, problems
 from schedsync.usecases.review import review

@@ -16,7 +16,7 @@ from typing import Any
 import git
 import yaml
 
-from schedsync.render import markdown
+from schedsync.render.comment import markdown
 from schedsync.review.result import Request, Review
 from schedsync.usecases.review import review
 

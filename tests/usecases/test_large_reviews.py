@@ -12,7 +12,9 @@ from pathlib import Path
 import git
 import pytest
 
-from schedsync.render import html, json_, markdown
+from schedsync.render.comment import markdown
+from schedsync.render.page import review as html
+from schedsync.render.programs import json_
 from schedsync.review.result import Request, Review
 from schedsync.usecases.review import review
 from tests.usecases.prepared import as_read, in_the_open

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from schedsync.render import html
+from schedsync.render.page import review as html
 from tests.usecases.prepared import PullRequest, is_in, pull_requests
 
 
