@@ -80,6 +80,13 @@ def finding_text(finding: Finding) -> str:
     return printable(f"{finding.message}{where}")
 
 
+def named_text(finding: Finding) -> str:
+    """Return the text of a finding behind the name of its schedule, unless the message says it."""
+    name = finding.schedule
+    subject = "" if name is None or name in finding.message else f"{printable(name)}: "
+    return f"{subject}{finding_text(finding)}"
+
+
 def value_text(field: str, value: Any) -> str:
     """Write a field's value for people, in one line."""
     return _cut(_full_text(field, value))
@@ -94,7 +101,7 @@ def _full_text(field: str, value: Any) -> str:
     elif field in _INSTANTS and isinstance(value, str):
         text = _instant_text(value)
     elif isinstance(value, str):
-        text = value or "empty"
+        text = value or "none"
     else:
         text = json.dumps(value, ensure_ascii=False)
     return printable(text)

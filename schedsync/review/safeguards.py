@@ -132,7 +132,7 @@ def _finding(message: str, names: Sequence[str], places: Sequence[Location]) -> 
 def _weakened(old: Schedule | None, new: Schedule) -> Iterator[tuple[str, str]]:
     """Yield messages with `{names}` for the schedule, and the key at fault."""
     if new.edit_may_fire and not (old and old.edit_may_fire):
-        yield "an edit may make {names} fire at once: `edit_may_fire: true`", "edit_may_fire"
+        yield "from now on an edit may make {names} fire at once: `edit_may_fire: true`", "edit_may_fire"
     ignored_before = old.ignore_changes if old else frozenset()
     if added := sorted(new.ignore_changes - ignored_before):
         yield f"Git no longer decides {_listed(added)} of {{names}}: `ignore_changes`", "ignore_changes"

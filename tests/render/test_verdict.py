@@ -131,7 +131,7 @@ def test_the_worst_minute_leaves_out_what_starts_in_every_minute() -> None:
     before, more, steadier = (week(heartbeat), week(heartbeat, daily), week(often))
 
     assert list(load_lines(before, more, code)) == [
-        "about 17,280 → 17,281 starts a day, most starts in one minute 0 → 1 (Tue 02:00 UTC, the default queue)"
+        "about 17,280 → 17,281 starts a day, most starts in one minute 0 → 1 (Tue 02:00 UTC, without a queue)"
     ]
     assert list(load_lines(before, steadier, code)) == [
         "about 17,280 → 43,200 starts a day, 12 → 30 a minute, steadily"

@@ -82,7 +82,7 @@ def test_a_disabled_schedule_says_why_and_a_deleted_one_what_it_was(checkout: Ch
     )
     said = comment(checkout, "--allow-stops", "2")
 
-    assert "disabled: `summer time`" in said
+    assert "reason: `summer time`" in said
     assert "- `gone` deleted · `schedules/shop.yaml:5` · owner `team-data`\n" in said
     assert 'task `t.gone` · timing `every 1h` · kwargs `{"tenant": "acme", "token": "***"}`' in said
 
@@ -241,8 +241,8 @@ def test_the_load_is_compared_where_it_changes(checkout: Checkout) -> None:
 
     assert "\nLoad: 48 → 72 starts a day\n\n- queue `mails`: 24 → 48 starts a day\n" in more
     assert (
-        "\nLoad: about 48 → 72 starts a day, most starts in one minute 2 → 1 (Mon 10:00 UTC, the default queue)"
-        " without intervals, whose minutes are not known\n\n- the default queue: about 24 → 48 starts a day\n"
+        "\nLoad: about 48 → 72 starts a day, most starts in one minute 2 → 1 (Mon 10:00 UTC, without a queue)"
+        " without intervals, whose minutes are not known\n\n- without a queue: about 24 → 48 starts a day\n"
     ) in moved
     assert "Load" not in comment(checkout)
 

@@ -81,7 +81,7 @@ def test_a_refusal_and_a_lost_guarantee_name_their_environment_once(checkout: Ch
 
     assert (found["SS164"]["environments"], found["SS168"]["environments"]) == (["production"], ["staging"])
     assert " in production" not in found["SS164"]["message"]
-    assert found["SS168"]["message"] == "an edit may make `kept` fire at once: `edit_may_fire: true`"
+    assert found["SS168"]["message"] == "from now on an edit may make `kept` fire at once: `edit_may_fire: true`"
 
 
 def test_a_page_shows_a_load_and_refusals_beside_the_environment_that_has_them(checkout: Checkout) -> None:

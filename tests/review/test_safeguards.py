@@ -21,7 +21,7 @@ def safeguards(checkout: Checkout, *words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("", ", edit_may_fire: true", "an edit may make `a` fire at once: `edit_may_fire: true`"),
+        ("", ", edit_may_fire: true", "from now on an edit may make `a` fire at once: `edit_may_fire: true`"),
         (", edit_may_fire: true", "", None),
         ("", ", ignore_changes: [queue, args]", "Git no longer decides `args`, `queue` of `a`: `ignore_changes`"),
         (
@@ -57,7 +57,9 @@ def test_a_guarantee_that_many_give_up_is_one_finding_with_their_names(checkout:
     names = [f"s-{number}" for number in range(1, 8)]
 
     assert many["message"].startswith("Git no longer decides `queue` of 7 schedules: `ignore_changes`: s-1, s-2")
-    assert fire["message"].startswith("an edit may make 7 schedules fire at once: `edit_may_fire: true`: s-1")
+    assert fire["message"].startswith(
+        "from now on an edit may make 7 schedules fire at once: `edit_may_fire: true`: s-1"
+    )
     assert (many.get("environments"), fire["environments"]) == (None, ["production"])
     assert (many["names"], fire["names"]) == (names, names)
     for format_ in ("markdown", "html"):
@@ -70,7 +72,7 @@ def test_a_new_schedule_that_gives_up_a_guarantee_is_shown(checkout: Checkout) -
     checkout.commit()
     checkout.schedules(ONE % ", edit_may_fire: true")
 
-    assert safeguards(checkout) == ["an edit may make `a` fire at once: `edit_may_fire: true`"]
+    assert safeguards(checkout) == ["from now on an edit may make `a` fire at once: `edit_may_fire: true`"]
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ class View:
 def item(group: Group, view: View, *names: str) -> str:
     """Write a group; ``names`` are the texts that name its members."""
     facts = [
-        f"{_title(group)} {DONE[group.first.kind]}",
+        f"{_title(group)} {_done(group.first)}",
         _cause(group.first),
         environments_phrase(group.environments, view.environments),
         _places(group, view.web),
@@ -126,6 +126,12 @@ def _title(group: Group) -> str:
     return group.title if len(group.members) > 1 and group.template is None else code(group.title)
 
 
+def _done(change: Change) -> str:
+    """Write what an apply does in one word; a schedule that stays, and does not run, is disabled."""
+    is_past = change.after is not None and isinstance(change.after.timing, Clocked)
+    return "disabled" if change.kind == "update" and _is_disabled_now(change) and not is_past else DONE[change.kind]
+
+
 def _renamed(change: Change) -> Iterator[str]:
     if isinstance(change, Rename):
         yield "keeps its row, its history and its last run"
@@ -137,9 +143,7 @@ def _disabled(change: Change) -> Iterator[str]:
     if isinstance(change.after.timing, Clocked):
         yield "its time has passed, so it never runs"
     elif change.people.disabled_reason:
-        yield f"disabled: {code(printable(change.people.disabled_reason))}"
-    elif _is_disabled_now(change):
-        yield "disabled"
+        yield f"reason: {code(printable(change.people.disabled_reason))}"
 
 
 def _is_disabled_now(change: Change) -> bool:

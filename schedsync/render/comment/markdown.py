@@ -37,8 +37,8 @@ from schedsync.render.words import (
     counted,
     drift_text,
     edit_text,
-    finding_text,
     held_text,
+    named_text,
     pause_text,
     review_summary_text,
     scope_text,
@@ -140,7 +140,7 @@ def _counts(value: Review) -> Iterator[str]:
         return
     first = value.environments[0]
     if first.environment is None:
-        yield from (review_summary_text(first), "")
+        yield from (review_summary_text(first).replace("no changes", "no schedule changes", 1), "")
     else:
         yield from counts_table(value.environments)
 
@@ -244,7 +244,7 @@ def _findings(found: Sequence[Finding], heading: str | None = None, web: Web | N
         return
     rows = [Row(_finding(one, web), 1, (one.severity, one.code), rank=SEVERITIES.index(one.severity)) for one in found]
     yield Block(rows, [heading, ""] if heading else [], [""], "finding")
-    if cut := [one for one in found if len(one.names) > NAMES_SHOWN or len(finding_text(one)) > LONGEST_CODE]:
+    if cut := [one for one in found if len(one.names) > NAMES_SHOWN or len(named_text(one)) > LONGEST_CODE]:
         title = "All names" if all(one.names for one in cut) else "All of what is cut"
         yield Block(list(_whole(cut)), [f"<details><summary>{title}</summary>", ""], ["", "</details>", ""])
 
@@ -253,7 +253,7 @@ def _whole(found: Iterable[Finding]) -> Iterator[Row]:
     """Yield all names of findings; of one that has none apart from its message, the whole message."""
     for one in found:
         if not one.names:
-            yield Row(f"- {one.code}: {code(finding_text(one), None)}", 0)
+            yield Row(f"- {one.code}: {code(named_text(one), None)}", 0)
         for start in range(0, len(one.names), NAMES_IN_ROW):
             names = one.names[start : start + NAMES_IN_ROW]
             yield Row(f"- {one.code}: {', '.join(map(code, names))}", len(names))
@@ -262,4 +262,4 @@ def _whole(found: Iterable[Finding]) -> Iterator[Row]:
 def _finding(finding: Finding, web: Web | None) -> str:
     place = f" · {place_link(finding.location, web)}" if finding.location else ""
     hint = f"; hint: {code(finding.hint, None)}" if finding.hint else ""
-    return f"- {code_link(finding.code)} {finding.severity}: {code(finding_text(finding))}{hint}{place}"
+    return f"- {code_link(finding.code)} {finding.severity}: {code(named_text(finding))}{hint}{place}"

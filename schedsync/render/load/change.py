@@ -43,7 +43,7 @@ def _of_queue(load: Load, queue: str) -> int:
 
 
 def _queue(queue: str, name: Callable[[str], str]) -> str:
-    return "the default queue" if queue == DEFAULT_QUEUE else f"queue {name(queue)}"
+    return "without a queue" if queue == DEFAULT_QUEUE else f"queue {name(queue)}"
 
 
 def _fits_a_day(numbers: Iterable[tuple[int, int]]) -> bool:

@@ -23,7 +23,7 @@ from schedsync.render.page.rows import ChangeRow, rows
 from schedsync.render.words import (
     counted,
     environments_text,
-    finding_text,
+    named_text,
     printable,
     review_summary_text,
     side_text,
@@ -54,7 +54,7 @@ def _environment() -> Any:
     made.filters |= {"printable": printable, "prose": prose}
     made.globals |= {
         "counted": counted,
-        "finding_text": finding_text,
+        "named_text": named_text,
         "first_names": first_names,
         "heat_style": safe(svg.style()),
     }
