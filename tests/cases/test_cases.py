@@ -63,7 +63,7 @@ SAID: dict[str, list[str]] = {
     ],
     "neg-holds-dst": [
         "4:30 info SS202 2027-10-31 02:00 to 03:00 occurs twice in Europe/Belgrade: nothing runs the second time"
-        " -> where each hour must have its runs, set `timezone: UTC` or use `every`",
+        " -> if it must run in both of these hours, set `timezone: UTC` or use `every`",
     ],
     "dow-step-text": [
         "3:25 warning SS204 every 2 days does not divide the week: the last step lasts 1"
