@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from schedsync.core.finding import SEVERITIES, Finding
 from schedsync.core.origin import Web
@@ -125,9 +126,9 @@ def _approvals(value: Review, extent: Extent) -> Iterator[str]:
         f"{', '.join(map(code, by))} ({counted(count, 'change')} of {code(owner)})"
         for owner, by, count in value.approvals_needed()
     ]
-    shown = 0
-    while shown < len(needed) and sum(map(extent.size, needed[:shown])) < extent.approvals_limit:
-        shown += 1
+    lengths = accumulate(map(extent.size, needed))
+    # The first is shown in any case.
+    shown = min(len(needed), 1 + sum(length < extent.approvals_limit for length in lengths))
     if needed:
         rest = counted(len(needed) - shown, "more owner")
         more = f"; and {rest}. {extent.where}" if shown < len(needed) else ""
