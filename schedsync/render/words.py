@@ -11,8 +11,9 @@ from typing import Any
 
 from schedsync.core.change import Change, Edit, FieldChange, Held
 from schedsync.core.finding import Finding
-from schedsync.core.names import first_names
+from schedsync.core.names import first_names, shortened
 from schedsync.core.observed import Paused
+from schedsync.core.schedule import LONGEST_NAME
 from schedsync.core.secrets import changed_secrets, masked
 from schedsync.core.timing import TimingError, instant, moment
 from schedsync.planning.plan import Plan
@@ -83,7 +84,7 @@ def finding_text(finding: Finding) -> str:
 def named_text(finding: Finding) -> str:
     """Return the text of a finding behind the name of its schedule, unless the message says it."""
     name = finding.schedule
-    subject = "" if name is None or name in finding.message else f"{printable(name)}: "
+    subject = "" if name is None or name in finding.message else f"{printable(shortened(name, LONGEST_NAME))}: "
     return f"{subject}{finding_text(finding)}"
 
 

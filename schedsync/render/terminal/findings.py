@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
 from schedsync.core.finding import SEVERITIES, Finding
-from schedsync.core.names import first_names
+from schedsync.core.names import first_names, shortened
+from schedsync.core.schedule import LONGEST_NAME
 from schedsync.render.terminal.change_lines import in_lines, name_lines
 from schedsync.render.terminal.columns import at_line_start, cut, width_of
 from schedsync.render.terminal.paint import Paint, plain
@@ -83,7 +84,7 @@ def _subject(equal: Sequence[Finding]) -> str:
     if len(equal) > 1:
         return f"{len(equal):,} {'schedules' if len(names - {None}) == len(equal) else 'places'}: "
     name = equal[0].schedule
-    return f"{printable(name)}: " if name and f"`{name}`" not in equal[0].message else ""
+    return f"{printable(shortened(name, LONGEST_NAME))}: " if name and f"`{name}`" not in equal[0].message else ""
 
 
 def _each(equal: Sequence[Finding]) -> list[str]:
@@ -93,7 +94,7 @@ def _each(equal: Sequence[Finding]) -> list[str]:
         place, first = finding.location, equal[0].location
         if place is not None and first is not None:
             where = f"line {place.line}" if place.path == first.path else f"{place.path}:{place.line}"
-            texts.append(f"{finding.schedule} ({where})" if finding.schedule else where)
+            texts.append(f"{shortened(finding.schedule, LONGEST_NAME)} ({where})" if finding.schedule else where)
     return texts
 
 
