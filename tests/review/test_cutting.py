@@ -78,7 +78,7 @@ def test_stops_of_one_environment_leave_room_for_those_of_another(two: Checkout)
 
     assert len(said) <= markdown.COMMENT.limit
     assert "- `gone` deleted · `production` · " in said
-    assert re.search(r"- `pay` updated · `production` · .*\n.*\n.*stops", said)
+    assert re.search(r"- `pay` disabled · `production` · .*\n.*stops", said)
     assert "- `new` created · `staging`, `production` · " in said
     assert f"**{900 - len(rows(said))} schedules are left out here" in said
 
