@@ -144,7 +144,7 @@ def text(body: str, json: str) -> str:
         for finding in said.get("findings", [])[:50]:
             place = finding.get("location") or {}
             problems.append(f"{place.get('path', '')}:{place.get('line', '')}: {finding['code']} {finding['message']}")
-        problems += [f"{one['message']}; hint: {one['override']}" for one in said.get("refusals", [])[:50]]
+        problems += [f"{refusal['message']}; hint: {refusal['override']}" for refusal in said.get("refusals", [])[:50]]
         lines = "\n".join(f"    {line}" for one in problems if one for line in str(one).splitlines())
         return f"### schedsync could not finish\n\n{lines}\n"
 
@@ -285,7 +285,7 @@ def tell_of_applies(json: str, path: str, environment: str, commit: str, author:
         query = ".[] | select(.user.login == env.AUTHOR) | {id, body}"
         words = (f"repos/{repository}/issues/{number}/comments?per_page=100", "--paginate", "--jq", query)
         comments = [parsed(line) for line in gh(*words, AUTHOR=author).splitlines()]
-        ours = [one for key in keys for one in comments if one["body"].startswith(marker_of(key))]
+        ours = [comment for key in keys for comment in comments if comment["body"].startswith(marker_of(key))]
         if ours:
             file = Path(os.environ["RUNNER_TEMP"]) / f"schedsync-{secrets.token_hex(8)}.md"
             file.write_text(with_applies(ours[0]["body"], lines), encoding="utf-8")

@@ -18,7 +18,7 @@ from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, combine
 from schedsync.git.origin import name_of
 from schedsync.git.range import range_of
-from schedsync.git.repository import open_repository
+from schedsync.git.repository import Repository, open_repository
 from schedsync.git.web import web_of
 from schedsync.lint import lint_each, lint_packages, lint_whole
 from schedsync.lint.rule import Context
@@ -34,18 +34,10 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
 
     Raises WrongUsage where a revision cannot be found; its hint says what to fetch.
     """
-    sources = request.snapshot.source if request.snapshot else no_sources
     with open_repository(request.directory or Path(request.path or DEFAULT_PATH)) as repository:
         compared = range_of(repository, request.base, request.head)
         base, head = compared.base, compared.head
-        if head is None:
-            after = read_work_tree(repository, request.path, sources, progress, request.directory)
-        else:
-            after = read_revision(
-                repository, head, request.path, sources, progress=progress, directory=request.directory
-            )
-        earlier = request.base_directory or request.directory
-        before = read_revision(repository, base, request.path, sources, after, progress, earlier)
+        before, after = _read(repository, base, head, request, progress)
         repository_name = name_of(repository, after.config.repository_url)
         web = web_of(repository, before.config.repository_url if before.config_known else None, base, head)
     if not before.there and not after.there:
@@ -60,9 +52,8 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     approvals = {**after.config.approvals, **(before.config.approvals if before.there else {})}
     moved_submodules = list(_moved_submodules(before, after))
     comparison = _Comparison(request, before, after, now, approvals, len(moved_submodules))
-    comparison.add(configuration(before, after, now))
-    comparison.add(moved_submodules)
-    comparison.add(_pointers(before, after))
+    for found in (configuration(before, after, now), moved_submodules, _pointers(before, after)):
+        comparison.add(found)
     for name in chosen:
         progress(f"comparing {name}" if name else "comparing")
         comparison.compare(name)
@@ -71,17 +62,23 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     findings = in_order(named.get(finding, finding) for finding in comparison.findings)
     new = frozenset(named.get(finding, finding) for finding in comparison.new)
     return Review(
-        base,
-        head,
-        tuple(comparison.reviews),
-        tuple(findings),
-        new,
-        compared.base_name,
-        approvals,
-        web,
-        compared.head_name,
-        repository_name,
-    )
+        base, head, tuple(comparison.reviews), tuple(findings), new,
+        compared.base_name, approvals, web, compared.head_name, repository_name,
+    )  # fmt: skip
+
+
+def _read(
+    repository: Repository, base: str, head: str | None, request: Request, progress: Progress
+) -> tuple[Side, Side]:
+    """Return both sides; the files of the later side are read first, because the earlier side shares those alike."""
+    sources = request.snapshot.source if request.snapshot else no_sources
+    path, directory = request.path, request.directory
+    if head is None:
+        after = read_work_tree(repository, path, sources, progress, directory)
+    else:
+        after = read_revision(repository, head, path, sources, progress=progress, directory=directory)
+    before = read_revision(repository, base, path, sources, after, progress, request.base_directory or directory)
+    return before, after
 
 
 def _nothing_there(before: Side, after: Side) -> WrongUsage:

@@ -23,12 +23,12 @@ _GROUPS_NAMED = 3
 
 def verdict_text(value: Review, found: Sequence[Group], findings: ShownFindings, refused: str) -> str:
     """Return the verdict on a review; ``refused`` is the word for a change that an apply would refuse."""
-    names = [one.environment for one in value.environments if one.environment]
+    names = [each.environment for each in value.environments if each.environment]
     phrase = alarms_phrase(found, names) or counts_phrase(found)
-    said = [refused if any(one.plan.refusals for one in value.environments) else "", phrase]
+    said = [refused if any(each.plan.refusals for each in value.environments) else "", phrase]
     said.append(counted(findings.other_errors, "new error") if findings.other_errors else "")
     said.append(_safeguards_phrase(findings.changed_safeguards))
-    is_complete = bool(value.environments) and all(one.is_complete for one in value.environments)
+    is_complete = bool(value.environments) and all(each.is_complete for each in value.environments)
     if not found and is_complete:
         said.append("nothing that runs is changed")
     elif not is_complete:

@@ -97,8 +97,8 @@ def plan(value: Plan, extent: Extent = COMMENT) -> str:
 
 def review(value: Review, extent: Extent = COMMENT) -> str:
     """Write a review as Markdown: what needs a look in any environment first, then the changes, each once."""
-    found = groups_across([(one.environment, one.plan) for one in value.environments])
-    names = [one.environment for one in value.environments if one.environment]
+    found = groups_across([(each.environment, each.plan) for each in value.environments])
+    names = [each.environment for each in value.environments if each.environment]
     now = value.environments[0].plan.now if value.environments else None
     view = View(names, value.web, now, extent.most_names, extent.where)
     findings = shown_findings(value)
@@ -148,10 +148,10 @@ def _counts(value: Review) -> Iterator[str]:
 
 def _load(value: Review) -> Iterator[Block]:
     """Yield what changes of the load, once for all environments in which the same changes."""
-    all_names = [one.environment or "" for one in value.environments]
+    all_names = [each.environment or "" for each in value.environments]
     texts: dict[tuple[str, ...], list[str]] = {}
-    for one in value.environments:
-        texts.setdefault(tuple(load_lines(one.before, one.after, code)), []).append(one.environment or "")
+    for each in value.environments:
+        texts.setdefault(tuple(load_lines(each.before, each.after, code)), []).append(each.environment or "")
     for said, names in texts.items():
         if said:
             where = f" in {environments_phrase(names, all_names)}" if len(all_names) > 1 else ""
@@ -173,7 +173,7 @@ def _kept(*texts: str) -> Block:
 
 def _all_refusals(value: Review) -> list[tuple[Refusal, str]]:
     """Return each refusal with the environments in which it holds."""
-    found = refusals_by_environment([(one.environment, one.plan) for one in value.environments])
+    found = refusals_by_environment([(each.environment, each.plan) for each in value.environments])
     return [(refusal, ", ".join(map(code, names))) for names, refusals in found.items() for refusal in refusals]
 
 
