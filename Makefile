@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # The tests that start no server and no process that goes on: those of `make check` and of .ci/sdist.
 PURE := tests/test_house.py tests/cases/test_cases.py tests/core tests/calendar tests/planning tests/lint tests/files tests/git tests/schemas tests/render tests/review tests/importers
 
-.PHONY: help demo check pure test coverage lint format benchmark build clean
+.PHONY: help demo check pure test coverage lint format benchmark pictures build clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -47,6 +47,9 @@ format: $(VENV)/dev.stamp  ## Put the code into its form
 
 benchmark: $(VENV)/dev.stamp  ## Measure the speeds of docs/benchmarks.md, and write it; ONLY=beat for Beat's part
 	@$(BIN)/python -m tests.benchmarks $(ONLY)
+
+pictures: $(VENV)/dev.stamp  ## Draw the pictures of terminals in the documentation from what the commands print today
+	@$(BIN)/python -m tests.pictures
 
 build: $(VENV)/dev.stamp  ## Build the wheel and the source distribution
 	$(BIN)/python -m build

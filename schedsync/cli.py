@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from typing import Any
 
 import click
@@ -28,7 +28,9 @@ from schedsync.commands.schema import schema
 from schedsync.commands.snapshot import snapshot
 from schedsync.commands.status import status
 from schedsync.commands.validate import validate
+from schedsync.core.finding import did_you_mean
 from schedsync.errors import WrongUsage
+from schedsync.render.words import printable
 
 INTERRUPTED = 130
 #: Longer lines are hard to read, however wide the terminal is.
@@ -44,6 +46,11 @@ GROUPS: Mapping[str, Sequence[click.Command]] = {
     "Reference": (schema, rules),
     "Rare": (ledger,),
 }
+#: How newer versions of click ask for help where a group is called without a verb.
+_ONLY_HELP: tuple[type[Exception], ...] = tuple(filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)]))
+#: An option or an argument in a message of click's.
+_PARAMETER = re.compile(r"'(--?[a-z-]{1,40}|[A-Z]{1,40})'")
+_NO_COMMAND = re.compile(r"No such command '([^']*)'")
 _FIRST_STEPS = (
     ("doctor", "find what would stop Beat"),
     ("init", "set this project up, with the schedules that it has"),
@@ -124,9 +131,27 @@ for _verb in (verb for verbs in GROUPS.values() for verb in verbs):
 
 
 def _show(error: click.ClickException) -> None:
-    message = StringIO()
-    error.show(message)
-    say(message.getvalue().rstrip("\n"))
+    """Write what click found wrong, as all errors are written."""
+    if isinstance(error, _ONLY_HELP):
+        say(error.format_message())
+        return
+    message, hint = _in_our_words(error)
+    say(f"error: {printable(message)}")
+    if hint:
+        say(f"  hint: {printable(hint)}")
+
+
+def _in_our_words(error: click.ClickException) -> tuple[str, str]:
+    """Return the message and the hint of an error of click's."""
+    context = getattr(error, "ctx", None)
+    hint = f"`{context.command_path} --help` shows what it takes" if context else ""
+    if isinstance(error, click.NoSuchOption):
+        near = did_you_mean(error.option_name, error.possibilities or ())
+        return f"no such option `{error.option_name}`", near or hint
+    text = _PARAMETER.sub(r"`\1`", error.format_message().rstrip("."))
+    if context and (match := _NO_COMMAND.match(text)):
+        return f"no such verb `{match[1]}`", did_you_mean(match[1], getattr(context.command, "commands", ())) or hint
+    return f"{text[:1].lower()}{text[1:]}", hint
 
 
 def run(arguments: Sequence[str], prog: str = "schedsync") -> int:

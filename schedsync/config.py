@@ -60,6 +60,7 @@ class Config:
     allowances: tuple[Allowance, ...] = ()
     controls: Controls = NO_CONTROLS
     repository_url: str | None = None
+    approvals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lint: Options = field(default_factory=Options)
     within: Path | None = None
 
@@ -108,8 +109,7 @@ def read_config(path: str | None, top: Path | None = None, directory: Path | Non
 
 def _root(start: Path, paths: tuple[Path, ...]) -> Path | None:
     """Return the configured path that contains a file: the file may refer to everything below it."""
-    here = absolute(start)
-    return next((path for path in paths if here.is_relative_to(absolute(path))), None)
+    return next((path for path in paths if absolute(start).is_relative_to(absolute(path))), None)
 
 
 def absolute(path: Path) -> Path:
@@ -180,6 +180,7 @@ def config_of(file: Path, table: Mapping[str, Any], base: Path, matches: Callabl
         allowances=tuple(_allowance(file, entry) for entry in safety.get("allow", ())),
         controls=_controls(file, safety),
         repository_url=table.get("repository_url"),
+        approvals={owner: tuple(people) for owner, people in table.get("approvals", {}).items()},
         lint=_lint_options(table.get("lint", {}), Location(file.as_posix(), 1, 1)),
     )
 
@@ -288,8 +289,7 @@ def _matches(file: Path, base: Path, pattern: str) -> list[Path]:
         matching = sorted(base.glob(pattern))
     except (ValueError, OSError, NotImplementedError) as error:
         raise InvalidConfiguration(str(file), f"`paths`: `{pattern}` is not a pattern: {error}") from error
-    visible = (path for path in matching if not path.name.startswith("."))
-    return [path for path in visible if path.is_dir() or path.suffix in SUFFIXES]
+    return [path for path in matching if path.name[:1] != "." and (path.is_dir() or path.suffix in SUFFIXES)]
 
 
 def _as_shown(directory: Path) -> Path:

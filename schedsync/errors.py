@@ -14,7 +14,7 @@
     ├── WrongUsage                 64  usage                  the command line is wrong
     └── Unavailable                69  unavailable            the database or a part of the clone cannot be used
 
-An exception carries data and composes its own message; its ``hint`` names the way out.
+An exception carries data and composes its own message; its ``hint`` names the remedy.
 """
 
 from __future__ import annotations

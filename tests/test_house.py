@@ -111,10 +111,12 @@ def test_every_link_of_the_map_leads_somewhere() -> None:
 
 
 def test_every_room_is_on_the_map_and_says_what_it_is() -> None:
-    rooms = [
-        path.parent for path in PACKAGE.glob("*/__init__.py") if path.parent.name not in ("management", "migrations")
-    ]
-    described = {room.name: ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or "" for room in rooms}
+    rooms = [path.parent for pattern in ("*", "render/*") for path in PACKAGE.glob(f"{pattern}/__init__.py")]
+    described = {
+        room.relative_to(PACKAGE).as_posix(): ast.get_docstring(ast.parse((room / "__init__.py").read_text())) or ""
+        for room in rooms
+        if room.name not in ("management", "migrations")
+    }
 
     assert [name for name in described if f"`{name}/`" not in PAGE] == []
     assert [

@@ -1,5 +1,7 @@
 """Writes the outputs of the actions, the job's summary, a comment and an issue, and gets the plan that a review kept.
 
+After an apply it writes into the comment of the merged pull request where and when the change was applied.
+
 It uses the standard library only.
 
 It calls GitHub through `gh`, which GitHub's runners have. The output of schedsync is data here: it goes into files and
@@ -18,6 +20,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from datetime import datetime, timezone
 from io import BytesIO
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,12 +28,22 @@ from urllib.parse import urlsplit
 KINDS = ("create", "update", "delete", "rename", "adopt", "release")
 #: In bytes. GitHub accepts one MiB for each step and drops a longer summary completely.
 LONGEST_SUMMARY = 1_000_000
-#: A report that is cut contains this.
-CUT = "left out here, because not everything fits"
+#: A report that does not name everything contains one of these.
+CUT = ("left out here, because not everything fits", "`--format summary` and `--format json` list all of it")
 #: In bytes. `apply --plan` accepts no larger file.
 LARGEST_PLAN = 256 * 2**20
 #: The reason by the exit code, where the JSON has none: a plan that is refused is still a plan.
 REASONS = {"0": "", "2": "", "3": "refused"}
+#: What `gh` says where a right is missing; GitHub does not tell what may not be seen from what is not there.
+DENIED = ("HTTP 401", "HTTP 403", "HTTP 404")
+#: In characters. GitHub refuses a longer comment.
+LONGEST_COMMENT = 65_536
+#: A comment has at most this many lines about applies, the newest of them.
+MOST_APPLIES = 20
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+#: A line about an apply; the digits stand for the set and its environment. A line that began with them would be HTML.
+APPLIED = re.compile(r"\*\*✓\*\* .*<!-- schedsync applied ([0-9a-f]{16}) -->\\?\Z")
 
 
 def main() -> int:
@@ -43,12 +56,16 @@ def main() -> int:
         ("comment", ("body", "json", "key", "number", "author")),
         ("issue", ("body", "json", "key", "title", "label", "open")),
         ("reviewed", ("path", "environment", "commit")),
+        ("applied", ("json", "path", "environment", "commit", "author")),
     ):
         part = parts.add_parser(name)
         for option in options:
             part.add_argument(f"--{option}", required=True)
     given = vars(parser.parse_args())
-    chosen = {"outputs": outputs, "summary": summary, "comment": comment, "issue": issue, "reviewed": reviewed}
+    chosen = {
+        "outputs": outputs, "summary": summary, "comment": comment, "issue": issue, "reviewed": reviewed,
+        "applied": applied,
+    }  # fmt: skip
     return chosen[given.pop("part")](**given)
 
 
@@ -127,7 +144,7 @@ def text(body: str, json: str) -> str:
         for finding in said.get("findings", [])[:50]:
             place = finding.get("location") or {}
             problems.append(f"{place.get('path', '')}:{place.get('line', '')}: {finding['code']} {finding['message']}")
-        problems += [f"{one['message']}; way out: {one['override']}" for one in said.get("refusals", [])[:50]]
+        problems += [f"{refusal['message']}; hint: {refusal['override']}" for refusal in said.get("refusals", [])[:50]]
         lines = "\n".join(f"    {line}" for one in problems if one for line in str(one).splitlines())
         return f"### schedsync could not finish\n\n{lines}\n"
 
@@ -165,12 +182,14 @@ def comment(body: str, json: str, key: str, number: str, author: str) -> int:
 
 
 def changes_something(json: str) -> bool:
-    """Say whether a review or a plan has changes, refusals or new findings, in any set; true if there is none."""
+    """Say whether any set has changes, refusals, new findings or approvals; true if no review and no plan is there."""
     said = read(json)
     # A review has environments, a plan is of one; a set that could not be handled has a message.
     for part in said.get("sets", [said] if said else [{"message": "schedsync failed"}]):
         changed = any(each.get("changes") or each.get("refusals") for each in part.get("environments", [part]))
-        if changed or "message" in part or any(finding.get("new", True) for finding in part.get("findings", [])):
+        # An approval is needed also for changes that change no row, such as another owner.
+        changed = changed or "message" in part or bool(part.get("approvals"))
+        if changed or any(finding.get("new", True) for finding in part.get("findings", [])):
             return True
     return False
 
@@ -205,7 +224,7 @@ def marked(body: str, json: str, marker: str) -> str:
     """Write the marker and the body to a file, and return its path."""
     file = Path(os.environ["RUNNER_TEMP"]) / f"schedsync-{secrets.token_hex(8)}.md"
     said = text(body, json)
-    file.write_text(f"{marker}\n{said}{link_to_run() if CUT in said else ''}", encoding="utf-8")
+    file.write_text(f"{marker}\n{said}{link_to_run() if any(words in said for words in CUT) else ''}", encoding="utf-8")
     return str(file)
 
 
@@ -241,6 +260,98 @@ def reviewed(path: str, environment: str, commit: str) -> int:
     return 0
 
 
+def applied(json: str, path: str, environment: str, commit: str, author: str) -> int:
+    """Write into the comment of the merged pull request that its change was applied; never fails the job."""
+    try:
+        return tell_of_applies(json, path, environment, commit, author)
+    except (SystemExit, OSError, ValueError) as error:
+        # What was applied is applied.
+        print(f"the pull request's comment stays as it is: {error}")
+        return 0
+
+
+def tell_of_applies(json: str, path: str, environment: str, commit: str, author: str) -> int:
+    """Write into the comment of the merged pull request; ends the step where GitHub refuses."""
+    lines = applied_lines(json)
+    if not lines:
+        print("the pull request's comment stays as it is: nothing was applied")
+        return 0
+    repository = os.environ["GITHUB_REPOSITORY"]
+    query = ".[] | select(.merged_at != null and .merge_commit_sha == env.COMMIT) | .number"
+    numbers = gh(f"repos/{repository}/commits/{commit}/pulls?per_page=100", "--jq", query, COMMIT=commit).split()
+    for number in numbers[:1]:
+        # A review of one environment has a comment of its own; another comment is about all of them.
+        keys = [f"{verb} {path} {name}" for verb in ("review", "plan") for name in dict.fromkeys((environment, ""))]
+        query = ".[] | select(.user.login == env.AUTHOR) | {id, body}"
+        words = (f"repos/{repository}/issues/{number}/comments?per_page=100", "--paginate", "--jq", query)
+        comments = [parsed(line) for line in gh(*words, AUTHOR=author).splitlines()]
+        ours = [comment for key in keys for comment in comments if comment["body"].startswith(marker_of(key))]
+        if ours:
+            file = Path(os.environ["RUNNER_TEMP"]) / f"schedsync-{secrets.token_hex(8)}.md"
+            file.write_text(with_applies(ours[0]["body"], lines), encoding="utf-8")
+            address = f"repos/{repository}/issues/comments/{ours[0]['id']}"
+            gh(address, "-X", "PATCH", "-F", f"body=@{file}", "--silent")
+            return 0
+    print("no pull request has a comment to bring up to date")
+    return 0
+
+
+def parsed(line: str) -> dict:
+    """Return one JSON value of a line."""
+    return json.loads(line)
+
+
+def applied_lines(json: str) -> dict[str, str]:
+    """Return a line for each set that an apply wrote, by the digits for the set and its environment."""
+    said = read(json)
+    lines: dict[str, str] = {}
+    sets = said.get("sets", [said])
+    for part in sets:
+        if not part.get("run"):
+            continue
+        name, environment = str(part.get("set")), part.get("environment")
+        key = hashlib.sha256(f"{name}{chr(0)}{environment}".encode()).hexdigest()[:16]
+        words = [f"set {code(name)}"] if len(sets) > 1 else []
+        words += ["applied"]
+        words += [f"in {code(environment)}"] if environment else []
+        words += [f"at {time_text(part['at'])}"] if part.get("at") else []
+        words += [f"by {code(part['who'])}"] if part.get("who") else []
+        reason = part.get("failure_reason")
+        end = {"not_confirmed": ", **not confirmed**", "not_loaded": ", **not loaded by Beat**"}.get(reason, "")
+        run = code(part["run"][:8])
+        lines[key] = f"**✓** {' '.join(words)}, run {run}{end} <!-- schedsync applied {key} -->"
+    return lines
+
+
+def with_applies(body: str, lines: dict[str, str]) -> str:
+    """Return a comment with a line for each set and environment below its marker; the newest line of each counts."""
+    marker, _, rest = body.partition("\n")
+    known: dict[str, str] = {}
+    text = rest.splitlines()
+    while text and (match := APPLIED.match(text[0])):
+        known[match[1]] = text.pop(0).rstrip("\\")
+    kept = {key: line for key, line in known.items() if key not in lines} | lines
+    # A backslash at the end breaks the line.
+    head = [marker, "\\\n".join(list(kept.values())[-MOST_APPLIES:]), *([""] if text and text[0] else [])]
+    longest = LONGEST_COMMENT - len("\n".join(head)) - 100
+    whole = "\n".join(text)
+    if len(whole) > longest:
+        whole = whole[:longest].rpartition("\n")[0] + "\n\n… and more than fits here"
+    return "\n".join([*head, whole]) + "\n"
+
+
+def code(text: str) -> str:
+    """Return a text from outside as a code span, which nothing in it can end."""
+    shown = "".join(character if character.isprintable() and character != "`" else "?" for character in str(text))
+    return f"`{shown[:100].strip() or '?'}`"
+
+
+def time_text(instant: str) -> str:
+    """Write an instant as in "Fri 27 Nov 12:04 UTC"."""
+    at = datetime.fromisoformat(instant).astimezone(timezone.utc)
+    return f"{WEEKDAYS[at.weekday()]} {at.day} {MONTHS[at.month - 1]} {at:%H:%M} UTC"
+
+
 def newest_artifact(name: str, head: str) -> str | None:
     """Return the id of the newest artifact of a name that a run of this repository made for a commit."""
     query = (
@@ -269,14 +380,21 @@ def gh(*words: str, **environment: str) -> str:
 def gh_bytes(*words: str, **environment: str) -> bytes:
     """Call GitHub and return its answer as bytes; if GitHub refuses, end the step with a message."""
     # Words from outside follow `-F` or `-f`, or are part of a path that we build.
-    done = subprocess.run(
-        ["gh", "api", *words], env=os.environ | host() | environment, stdout=subprocess.PIPE, check=False
-    )
-    if done.returncode:
+    try:
+        done = subprocess.run(
+            ["gh", "api", *words], env=os.environ | host() | environment, capture_output=True, check=False
+        )
+    except OSError as error:
+        sys.exit(f"the command `gh` of GitHub cannot be run: {error.strerror}")
+    said = done.stderr.decode(errors="replace")
+    sys.stderr.write(said)
+    if done.returncode and any(status in said for status in DENIED):
         sys.exit(
             "GitHub refused the request. The job needs `pull-requests: write` for a comment, `issues: write` for drift,"
             " and `actions: read` and `pull-requests: read` for a reviewed plan."
         )
+    if done.returncode:
+        sys.exit("GitHub did not do what was asked; the message of `gh` says why.")
     return done.stdout
 
 

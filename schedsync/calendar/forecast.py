@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
-from schedsync.calendar.load import Load, Peak
-from schedsync.core.timing import Timing
+from schedsync.calendar.crowds import Crowd, crowds
+from schedsync.calendar.load import Load, Peak, Slots
+from schedsync.core.timing import Interval, Timing, moment
+
+#: A forecast names this many of the busiest minutes.
+WORST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +30,35 @@ class Outlook:
     more: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Forecast:
-    """The next runs from an instant on, and the load picture of a week with its worst minutes."""
+    """The next runs from an instant on, and the load of a week; ``slots`` yields the slots of solar timings too.
+
+    ``until`` is when the user lets the runs end, None if only their number is limited.
+    """
 
     start: datetime
     outlooks: Sequence[Outlook]
     load: Load
-    worst: Sequence[Peak]
+    slots: Slots
+    until: datetime | None = None
+
+    def is_assumed(self, outlook: Outlook) -> bool:
+        """Say whether an interval is counted from the start of the forecast, because its last run is not known."""
+        return isinstance(outlook.timing, Interval) and outlook.counted_from == self.start
+
+    def rest_text(self, outlook: Outlook) -> str:
+        """Write that a schedule has more runs than the forecast lists until its end; empty if it has not."""
+        if not outlook.more or self.until is None:
+            return ""
+        return f"and more until {moment(self.until, now=self.start)} UTC"
+
+    @cached_property
+    def worst(self) -> Sequence[Peak]:
+        """The busiest minutes."""
+        return self.load.peaks(WORST, self.slots)
+
+    @cached_property
+    def crowds(self) -> Sequence[Crowd]:
+        """The minutes that stand out, in groups of those in which the same schedules start."""
+        return crowds(self.load, self.slots)

@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import NamedTuple
 
-from schedsync.calendar.slots import crontab_minutes, crontab_slots, interval_slots, runs
+from schedsync.calendar.slots import crontab_minutes, crontab_slots, fields_of, interval_slots, is_slot, runs
+from schedsync.calendar.window import MINUTE, MINUTES_A_DAY, Shape, Window, shape_of
+from schedsync.calendar.zones import changes_on
 from schedsync.core.schedule import Schedule, Spec
-from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval, Timing
+from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval, Timing, zone_of
 
-MINUTES_A_DAY = 1440
-MINUTES_A_WEEK = 7 * MINUTES_A_DAY
-_MINUTE = timedelta(minutes=1)
 #: Stands for the queue of schedules without a queue.
 DEFAULT_QUEUE = "(default)"
+#: Stands for all queues together, where there are more than `MOST_QUEUES`: each costs a number for each minute.
+ALL_QUEUES = "(all queues)"
+MOST_QUEUES = 500
 
 #: Yields a timing's slots after an instant; needed for solar timings, which only Celery can compute.
 Slots = Callable[[Timing, datetime], Iterator[datetime]]
-
-
-class Shape(NamedTuple):
-    """What decides in which minutes a schedule starts; ``base`` is the instant that an interval counts from.
-
-    ``is_placed`` is false for an interval of which that instant is only assumed.
-    """
-
-    timing: Timing
-    start_at: datetime | None
-    expires_at: datetime | None
-    one_off: bool
-    base: datetime | None
-    is_placed: bool = True
 
 
 class Unplaced(NamedTuple):
@@ -43,6 +32,13 @@ class Unplaced(NamedTuple):
     in_all: int
 
 
+class Steady(NamedTuple):
+    """The starts that each whole minute has at least, and the names of the schedules that make them, sorted."""
+
+    a_minute: int
+    names: tuple[str, ...]
+
+
 class Peak(NamedTuple):
     """One minute, the number of starts in it, and the names of the schedules that start, sorted."""
 
@@ -51,47 +47,12 @@ class Peak(NamedTuple):
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A number of minutes from ``start``, which is a whole minute; starts before ``since`` do not count.
-
-    ``last_runs`` are the last runs of intervals by name, where they are known. The others count from ``since``: how
-    often they start is right, but not in which minutes.
-    """
-
-    start: datetime
-    since: datetime
-    minutes: int
-    last_runs: Mapping[str, datetime]
-
-    @classmethod
-    def of(
-        cls,
-        start: datetime,
-        since: datetime | None = None,
-        minutes: int = MINUTES_A_WEEK,
-        last_runs: Mapping[str, datetime] | None = None,
-    ) -> Window:
-        """Build a window; without ``since`` all of it counts."""
-        return cls(start, since or start, minutes, last_runs or {})
-
-    @property
-    def first(self) -> int:
-        """The first minute that counts."""
-        return -((self.start - self.since) // _MINUTE)
-
-    @property
-    def end(self) -> datetime:
-        """The instant after the last minute."""
-        return self.start + self.minutes * _MINUTE
-
-
 @dataclass(frozen=True)
 class Load:
     """Starts per minute of a window: of all schedules, and by queue. ``members`` are names by their shape.
 
     ``busy`` counts each schedule once a minute, however often it starts in that minute. What is ``unplaced``, by
-    queue, is in none of the minutes.
+    queue, is in none of the minutes. ``steady_members``, by queue, are the members that start in every minute.
     """
 
     window: Window
@@ -100,6 +61,47 @@ class Load:
     queues: Mapping[str, Sequence[int]]
     members: Mapping[Shape, Sequence[str]]
     unplaced: Mapping[str, Unplaced]
+    steady_members: Mapping[str, Mapping[Shape, Sequence[str]]] = field(default_factory=dict)
+
+    @cached_property
+    def steady(self) -> Steady:
+        """What starts in every minute; a peak is what starts besides."""
+        return self.steady_of(*self.queues)
+
+    def steady_of(self, *queues: str) -> Steady:
+        """Return what starts in every minute, in some queues."""
+        names: list[str] = []
+        a_minute = 0
+        for shape, of_queue in self._steady_shapes(queues):
+            a_minute += _each_minute(shape, self.window) * len(of_queue)
+            names += of_queue
+        return Steady(a_minute, tuple(sorted(names)))
+
+    @cached_property
+    def besides_steady(self) -> Sequence[int]:
+        """Starts per minute without any start of the steady schedules."""
+        return self._without_steady(self.total, *self.queues)
+
+    def besides_steady_of(self, queue: str) -> Sequence[int]:
+        """Return the starts per minute in one queue without any start of the steady schedules."""
+        return self._without_steady(self.queues[queue], queue)
+
+    def _without_steady(self, starts: Sequence[int], *queues: str) -> Sequence[int]:
+        counts = _Counts(self.window.minutes)
+        shapes = list(self._steady_shapes(queues))
+        for shape, names in shapes:
+            _count(shape, len(names), self.window, counts, lambda *_: iter(()))
+        return [total - count for total, count in zip(starts, counts.starts, strict=True)] if shapes else starts
+
+    def _steady_shapes(self, queues: Iterable[str]) -> Iterator[tuple[Shape, Sequence[str]]]:
+        return ((shape, names) for queue in queues for shape, names in self.steady_members.get(queue, {}).items())
+
+    def starts_of(self, shapes: Iterable[Shape], slots: Slots) -> Sequence[int]:
+        """Return the starts per minute of the schedules with some shapes."""
+        counts = _Counts(self.window.minutes)
+        for shape in shapes:
+            _count(shape, len(self.members[shape]), self.window, counts, slots)
+        return counts.starts
 
     @property
     def worst(self) -> int:
@@ -108,7 +110,7 @@ class Load:
 
     def minute(self, index: int) -> datetime:
         """Return the instant at which a minute begins."""
-        return self.window.start + index * _MINUTE
+        return self.window.start + index * MINUTE
 
     def first_day(self) -> int:
         """Return the starts in the first 24 hours that count."""
@@ -137,9 +139,12 @@ class Load:
         return [Peak(self.minute(index), self.total[index], self._names(index, slots)) for index in chosen]
 
     def _names(self, index: int, slots: Slots) -> tuple[str, ...]:
+        return tuple(sorted(name for shape in self.starting(index, slots) for name in self.members[shape]))
+
+    def starting(self, index: int, slots: Slots) -> list[Shape]:
+        """Return the shapes of the schedules that start within a minute."""
         at = self.minute(index)
-        starting = (names for shape, names in self.members.items() if _starts(shape, self.window, at, slots))
-        return tuple(sorted(name for names in starting for name in names))
+        return [shape for shape in self.members if _starts(shape, self.window, at, slots)]
 
 
 class _Counts:
@@ -150,58 +155,51 @@ class _Counts:
         self.again: dict[int, int] = {}
 
 
-def shape_of(schedule: Schedule, window: Window) -> Shape:
-    """Return the fields that decide in which minutes a schedule starts."""
-    spec = schedule.spec
-    base, is_placed = _base(schedule, window), _is_placed(schedule, window)
-    return Shape(spec.timing, spec.start_at, spec.expires_at, spec.one_off, base, is_placed)
-
-
-def _is_placed(schedule: Schedule, window: Window) -> bool:
-    """Say whether it is known in which minutes a schedule starts; one that starts in each minute needs no last run."""
-    spec = schedule.spec
-    if not isinstance(spec.timing, Interval) or timedelta(microseconds=spec.timing.microseconds) <= _MINUTE:
-        return True
-    return schedule.name in window.last_runs or _is_ahead(spec.start_at, window)
-
-
-def _is_ahead(start_at: datetime | None, window: Window) -> bool:
-    return start_at is not None and start_at >= window.since
-
-
-def _base(schedule: Schedule, window: Window) -> datetime | None:
-    spec = schedule.spec
-    if not isinstance(spec.timing, Interval):
-        return None
-    step = timedelta(microseconds=spec.timing.microseconds)
-    if spec.start_at is not None and _is_ahead(spec.start_at, window):
-        # Its first run is at its start.
-        return spec.start_at - step
-    last = window.last_runs.get(schedule.name, window.since)
-    # An overdue interval runs at once, and counts from then.
-    return max(last, window.since - step)
-
-
 def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load:
     """Count the starts in each minute of a window; schedules of the same shape are computed once."""
     groups: dict[tuple[str, Shape], list[str]] = {}
-    for schedule in schedules:
-        if schedule.spec.enabled:
-            key = (schedule.spec.queue or DEFAULT_QUEUE, shape_of(schedule, window))
-            groups.setdefault(key, []).append(schedule.name)
+    enabled = [schedule for schedule in schedules if schedule.spec.enabled]
+    of_all = ALL_QUEUES if len({schedule.spec.queue for schedule in enabled}) > MOST_QUEUES else None
+    for schedule in enabled:
+        key = (of_all or schedule.spec.queue or DEFAULT_QUEUE, shape_of(schedule, window))
+        groups.setdefault(key, []).append(schedule.name)
     members: dict[Shape, list[str]] = {}
+    steady: dict[str, dict[Shape, list[str]]] = {}
     queues = {queue: _Counts(window.minutes) for queue in sorted({queue for queue, _ in groups})}
     for (queue, shape), names in groups.items():
         if shape.is_placed:
             _count(shape, len(names), window, queues[queue], slots)
             members.setdefault(shape, []).extend(names)
+            if _each_minute(shape, window):
+                steady.setdefault(queue, {})[shape] = names
     starts = {queue: counts.starts for queue, counts in queues.items()}
     total = [sum(minute) for minute in zip(*starts.values(), strict=True)] if starts else [0] * window.minutes
     busy = list(total)
     for counts in queues.values():
         for index, again in counts.again.items():
             busy[index] -= again
-    return Load(window, total, busy, starts, members, _unplaced(groups, window, slots))
+    return Load(window, total, busy, starts, members, _unplaced(groups, window, slots), steady)
+
+
+def _each_minute(shape: Shape, window: Window) -> int:
+    """Return how often a shape starts in each minute of a window: 0 where one of them has no start."""
+    begins_later = shape.start_at is not None and shape.start_at > window.since
+    ends_earlier = shape.expires_at is not None and shape.expires_at < window.end
+    if shape.one_off or begins_later or ends_earlier:
+        return 0
+    if isinstance(shape.timing, Interval):
+        return MINUTE // timedelta(microseconds=shape.timing.microseconds)
+    return int(isinstance(shape.timing, Crontab) and _is_each_minute(shape.timing, window))
+
+
+def _is_each_minute(timing: Crontab, window: Window) -> bool:
+    """Say whether a crontab has a slot in each minute; it has none while daylight saving repeats an hour."""
+    fields, zone = fields_of(timing), zone_of(timing)
+    if len(fields.minutes) < MINUTES_A_DAY or not fields.every_day:
+        return False
+    first = window.since.astimezone(zone).date()
+    days = (window.end.astimezone(zone).date() - first).days
+    return not any(changes_on(zone, first + timedelta(days=day)) for day in range(days + 1))
 
 
 def _unplaced(groups: Mapping[tuple[str, Shape], Sequence[str]], window: Window, slots: Slots) -> dict[str, Unplaced]:
@@ -227,15 +225,15 @@ def _count(shape: Shape, weight: int, window: Window, counts: _Counts, slots: Sl
     end = window.end if shape.expires_at is None else min(window.end, shape.expires_at)
     if isinstance(shape.timing, Crontab) and not shape.one_off:
         since = window.since if shape.start_at is None else max(window.since, shape.start_at)
-        first, last = (-((window.start - at) // _MINUTE) for at in (since, end))
-        for day in crontab_minutes(shape.timing, window.start + first * _MINUTE, last - first):
+        first, last = (-((window.start - at) // MINUTE) for at in (since, end))
+        for day in crontab_minutes(shape.timing, window.start + first * MINUTE, last - first):
             for index in day:
                 counts.starts[first + index] += weight
     elif isinstance(shape.timing, Interval) and shape.base is not None and not shape.one_off:
         _count_interval(shape.timing, shape.base, end, weight, window, counts)
     else:
         for run in _runs(shape, window, slots):
-            counts.starts[(run - window.start) // _MINUTE] += weight
+            counts.starts[(run - window.start) // MINUTE] += weight
 
 
 def _count_interval(
@@ -279,21 +277,13 @@ def _slots(shape: Shape, window: Window, slots: Slots) -> Iterator[datetime]:
 
 def _starts(shape: Shape, window: Window, at: datetime, slots: Slots) -> bool:
     """Say whether a shape starts within the minute that begins at ``at``."""
-    first, end = max(at, window.since), at + _MINUTE
+    first, end = max(at, window.since), at + MINUTE
     if isinstance(shape.timing, Interval) and shape.base is not None:
         step = timedelta(microseconds=shape.timing.microseconds)
         number = (end - MICROSECOND - shape.base) // step
         last = shape.base + (min(number, 1) if shape.one_off else number) * step
         return number >= 1 and last >= first and (shape.expires_at is None or last < shape.expires_at)
     if isinstance(shape.timing, Crontab) and not shape.one_off:
-        near = next(crontab_slots(shape.timing, first - MICROSECOND), None)
-        waits = shape.start_at is not None and at < shape.start_at
-        return near == at and not waits and (shape.expires_at is None or at < shape.expires_at)
+        waits = first > at or (shape.start_at is not None and at < shape.start_at)
+        return not waits and (shape.expires_at is None or at < shape.expires_at) and is_slot(shape.timing, at)
     return any(at <= run < end for run in _runs(shape, window, slots))
-
-
-def week_of(since: datetime, last_runs: Mapping[str, datetime] | None = None) -> Window:
-    """Return a week from an instant on, shown from the beginning of that day in UTC."""
-    start = since.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0)
-    passed = -((start - since) // timedelta(minutes=1))
-    return Window.of(start, since, passed + MINUTES_A_WEEK, last_runs)

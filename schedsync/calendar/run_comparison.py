@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from schedsync.calendar.load import Shape, Window, shape_of
 from schedsync.calendar.run_sets import LAST, Only, only_in, runs_of
+from schedsync.calendar.window import Shape, Window, shape_of
 from schedsync.core.schedule import Schedule, completed_at
 from schedsync.core.timing import MICROSECOND, Timing
 

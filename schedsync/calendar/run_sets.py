@@ -13,9 +13,9 @@ from datetime import datetime, timedelta, timezone
 from itertools import chain, islice
 from math import gcd
 
-from schedsync.calendar.load import Shape, Window
 from schedsync.calendar.slots import crontab_minutes, runs
 from schedsync.calendar.stock_beat import slots
+from schedsync.calendar.window import Shape, Window
 from schedsync.core.schedule import Spec
 from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval
 

@@ -7,12 +7,13 @@ Of a wall time that daylight saving repeats, only the first one runs. This modul
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
 from itertools import pairwise, takewhile
+from zoneinfo import ZoneInfo
 
 from schedsync.calendar.zones import changes_on, midnight
 from schedsync.core.crontab import FIELDS_BY_NAME, expand
@@ -91,6 +92,18 @@ def crontab_slots(timing: Crontab, after: datetime) -> Iterator[datetime]:
         day, minute, empty = here.date(), 60 * here.hour + here.minute, 0
 
 
+def is_slot(timing: Crontab, at: datetime) -> bool:
+    """Say whether a crontab has a slot at an instant, which is a whole minute."""
+    fields, zone = fields_of(timing), zone_of(timing)
+    here = at.astimezone(zone)
+    day = here.date()
+    if _is_near_change(zone, day):
+        return any(crontab_minutes(timing, at, 1))
+    minute = 60 * here.hour + here.minute
+    index = bisect_left(fields.minutes, minute)
+    return fields.minutes[index : index + 1] == (minute,) and fields.on(day)
+
+
 def last_slot(timing: Crontab, before: datetime, days: int = 400) -> datetime | None:
     """Return a crontab's last slot at or before an instant, in UTC; None where the last ``days`` have none."""
     fields, zone = fields_of(timing), zone_of(timing)
@@ -123,13 +136,17 @@ def crontab_minutes(timing: Crontab, start: datetime, count: int) -> Iterator[li
     end = start + count * _MINUTE
     day = start.astimezone(zone).date()
     while midnight(zone, day) < end:
-        # A jump of the clock can skip slots of the next day.
-        if changes_on(zone, day - _DAY) or changes_on(zone, day) or changes_on(zone, day + _DAY):
+        if _is_near_change(zone, day):
             yield from _by_slots(timing, day, start, count)
         elif fields.on(day):
             base = round((midnight(zone, day) - start) / _MINUTE)
             yield [base + minute for minute in fields.minutes if 0 <= base + minute < count]
         day += _DAY
+
+
+def _is_near_change(zone: ZoneInfo, day: date) -> bool:
+    """Say whether the clock changes on a day or beside it: a jump can skip slots of the next day too."""
+    return changes_on(zone, day - _DAY) or changes_on(zone, day) or changes_on(zone, day + _DAY)
 
 
 def _by_slots(timing: Crontab, day: date, start: datetime, count: int) -> Iterator[list[int]]:

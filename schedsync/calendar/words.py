@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timezone
 from functools import lru_cache
 
 from schedsync.calendar.slots import fields_of, runs_a_day
-from schedsync.core.timing import Crontab, Timing, clock_text, zone_of
+from schedsync.core.schedule import Spec
+from schedsync.core.timing import MONTHS as MONTHS
+from schedsync.core.timing import WEEKDAYS as WEEKDAYS
+from schedsync.core.timing import Crontab, Timing, zone_of
+from schedsync.core.timing import moment as moment
 
 _WHOLE, _MANY = 0.05, 100
 
@@ -15,6 +19,21 @@ def frequency(timing: Timing) -> str:
     """Write how often a timing runs: a day, a week or a year, the first of them with one run or more."""
     number, unit = _rate(timing)
     return f"{number} {unit}" if number else unit
+
+
+def how_often(spec: Spec) -> str:
+    """Write how often a schedule runs while it is enabled."""
+    return "once" if spec.one_off or spec.timing.kind == "clocked" else frequency(spec.timing)
+
+
+def rates(before: Timing | None, after: Timing) -> str:
+    """Write how often a timing runs, and how often it ran before: ``96 → 288 a day``."""
+    will = frequency(after)
+    was = frequency(before) if before is not None else will
+    if was == will:
+        return will
+    (old, _, old_unit), (_, _, unit) = was.partition(" "), will.partition(" ")
+    return f"{old if unit == old_unit else was} → {will}"
 
 
 def times(timing: Timing, instead_of: Timing | None = None) -> str:
@@ -56,9 +75,22 @@ def _same_every_day(timing: Timing) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def when(instant: datetime, timing: Timing) -> str:
-    """Write an instant in UTC; for a crontab with another zone, in that zone too."""
-    text = f"{clock_text(instant)} UTC"
-    if not isinstance(timing, Crontab) or timing.timezone == "UTC":
-        return text
-    return f"{text} ({clock_text(instant, zone_of(timing))} {timing.timezone})"
+def when(instant: datetime, timing: Timing, now: datetime | None = None) -> str:
+    """Write an instant as a schedule's own clocks show it, with the zone; in another zone than UTC in UTC too.
+
+    The year is left out where the instant is near ``now``.
+    """
+    text = f"{moment(instant, zone_of(timing), now)} {zone_name(timing)}"
+    return text if zone_name(timing) == "UTC" else f"{text} ({in_utc(instant, timing, now)} UTC)"
+
+
+def zone_name(timing: Timing) -> str:
+    """Return the name of the zone in which people read the instants of a timing."""
+    return timing.timezone if isinstance(timing, Crontab) else "UTC"
+
+
+def in_utc(instant: datetime, timing: Timing, now: datetime | None = None) -> str:
+    """Write an instant in UTC, to stand beside the clocks of a zone: with its date only where that is another."""
+    text = moment(instant, timezone.utc, now)
+    is_same_day = instant.astimezone(zone_of(timing)).date() == instant.astimezone(timezone.utc).date()
+    return text.rpartition(" ")[2] if is_same_day else text

@@ -9,17 +9,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from schedsync.commands.options import WHERE, FileOptions, environment_option, gather, option, path_argument
+from schedsync.commands.help import WHERE
+from schedsync.commands.options import FileOptions, environment_option, gather, option, path_argument
 from schedsync.commands.output import failure_json, report, say, show, write
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.errors import InvalidConfiguration, InvalidSet, Refused, SchedsyncError, Unavailable, WrongUsage
 from schedsync.files.configurations import configuration_in, sets_below
-from schedsync.render import json_, markdown, several_sets
 from schedsync.render.code_spans import code
-from schedsync.render.markdown import Extent
-from schedsync.render.paint import Paint, plain
-from schedsync.render.words import finding_text, printable
+from schedsync.render.comment import markdown, several_sets
+from schedsync.render.comment.markdown import Extent
+from schedsync.render.programs import json_
+from schedsync.render.terminal.findings import findings
+from schedsync.render.terminal.paint import Paint, plain
+from schedsync.render.terminal.plan_sections import refusals
+from schedsync.render.words import printable
 
 T = TypeVar("T")
 #: The directory of a set, and what is done for it.
@@ -31,7 +35,13 @@ set_options = gather(
     FileOptions,
     path_argument,
     environment_option,
-    option("--all", "all_sets", heading=WHERE, is_flag=True, help="Each set below PATH that has a schedsync.toml."),
+    option(
+        "--all",
+        "all_sets",
+        heading=WHERE,
+        is_flag=True,
+        help="Do this for each set below PATH that has a schedsync.toml.",
+    ),
     without=("directory",),
 )
 #: The exit codes of single sets; the first of them that occurs is the exit code of all.
@@ -158,17 +168,10 @@ def _why(result: _Result[T]) -> list[str]:
     error = result.error
     if error is None:
         return ["not done"]
-    lines = [f"error: {error.message}", *([f"hint: {error.hint}"] if error.hint else [])]
-    if isinstance(error, InvalidSet):
-        lines += [_finding_line(finding) for finding in error.findings]
     if isinstance(error, Refused):
-        lines += [f"{refusal.message}; way out: {refusal.override}" for refusal in error.refusals]
-    return lines
-
-
-def _finding_line(finding: Finding) -> str:
-    place = f"{finding.location}: " if finding.location else ""
-    return f"{place}{finding.code} {finding.severity}: {finding_text(finding)}"
+        return list(refusals(error.refusals))
+    lines = [f"error: {error.message}", *([f"hint: {error.hint}"] if error.hint else [])]
+    return lines + (findings(error.findings).splitlines() if isinstance(error, InvalidSet) else [])
 
 
 def _combined(results: Sequence[_Result[T]], output: Output[T], format_: str) -> str:

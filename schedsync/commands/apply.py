@@ -38,8 +38,11 @@ from schedsync.errors import Failed, NotConfirmed, NotLoaded, WrongUsage
 from schedsync.planning.approval import Assertion
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
-from schedsync.render import json_, markdown, text
-from schedsync.render.paint import Paint
+from schedsync.render.comment import markdown
+from schedsync.render.programs import json_
+from schedsync.render.terminal import text
+from schedsync.render.terminal.outcome import outcome as outcome_text
+from schedsync.render.terminal.paint import Paint
 
 if TYPE_CHECKING:
     from schedsync.database.transaction import WaitOptions
@@ -126,7 +129,7 @@ _RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
     option(
         "--wait",
         is_flag=True,
-        help="Return when every running Beat of schedsync has loaded the change; exit 6 if one has not.",
+        help="Wait until every running Beat of schedsync has loaded the change; exit 6 if one has not in time.",
     ),
     option(
         "--timeout",
@@ -149,15 +152,12 @@ def apply(request: ApplyRequest) -> int:
     again: if Beat has undone a change by writing back an old row, the change is written again. With --all each set
     below PATH is applied, one after the other; a set that is refused does not stop the others.
     """
-    interactive = sys.stdin.isatty() and sys.stdout.isatty()
-    if not request.yes and not interactive:
-        raise WrongUsage("there is no terminal to ask on", hint="give `--yes`")
     if request.files.all_sets:
         return _apply_all(request)
     with progress_line() as progress:
         applied = _apply(request, progress)
     if applied is None:
-        say("not applied")
+        say("Nothing was written.")
         return 1
     try:
         code = _show(applied, request.format_)
@@ -191,11 +191,13 @@ def _apply(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:
 
     def agree(current: Plan) -> bool:
         progress.clear()
+        if not (request.yes or current.refusals or _has_terminal()):
+            raise WrongUsage("there is no terminal to ask on", hint="give `--yes`")
         if request.format_ == "text":
             # The error below the plan shows the refusals.
             show(lambda paint: text.plan(replace(current, refusals=()), paint, verbose=request.verbose))
         asked = not (request.yes or current.refusals or not current.changes)
-        if asked and not click.confirm("\nApply these changes?", default=False, err=True):
+        if asked and not click.confirm(f"\n{text.question(current)}", default=False, prompt_suffix=" ", err=True):
             return False
         progress(_writing(len(current.changes)))
         return True
@@ -206,6 +208,10 @@ def _apply(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:
 
     outcome = sync.apply(chosen, agree, request.waiting(progress), assertion, pinned=not request.yes, note=note)
     return None if outcome is None else _Applied(outcome, chosen.config.set, chosen.environment)
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _writing(count: int) -> str:
@@ -223,7 +229,7 @@ def _show(applied: _Applied, format_: str) -> int:
 
 def _text(applied: _Applied, paint: Paint) -> str:
     outcome = applied.outcome
-    return f"\n{text.outcome(outcome, paint)}" if outcome.changes else text.outcome(outcome)
+    return f"\n{outcome_text(outcome, paint)}" if outcome.changes else outcome_text(outcome)
 
 
 def _code(applied: _Applied, format_: str) -> int:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from schedsync.commands.django import load_project, target_without_database
 from schedsync.commands.documents import load_snapshot
-from schedsync.commands.options import WHERE, FileOptions, gather, option
+from schedsync.commands.help import WHERE
+from schedsync.commands.options import FileOptions, gather, option
 from schedsync.commands.output import show, write
 from schedsync.commands.parameters import Seconds, Source, SourceName, Zone
 from schedsync.commands.terminal import progress_line
@@ -152,7 +153,7 @@ def _source(
 
 def show_comparison(value: RunComparison, format_: str, out: Path | None) -> int:
     """Write a comparison; returns 2 if anything differs, else 0."""
-    from schedsync.render import run_comparison as render
+    from schedsync.render.terminal import run_comparison as render
 
     if format_ == "json":
         write(render.json_(value), out)

@@ -7,6 +7,7 @@ import click
 from schedsync.commands.django import set_up
 from schedsync.commands.options import (
     DatabaseOptions,
+    all_findings_option,
     database_options,
     format_option,
     lock_timeout_option,
@@ -17,7 +18,9 @@ from schedsync.commands.output import say, show
 from schedsync.commands.terminal import progress_line
 from schedsync.core.finding import has_errors
 from schedsync.planning.converter import finding_document
-from schedsync.render import github, json_, text
+from schedsync.render.programs import github, json_
+from schedsync.render.terminal.findings import findings as findings_text
+from schedsync.render.terminal.findings import severities_text
 
 
 @verb("Find settings, versions and rows that would stop Beat.")
@@ -25,7 +28,8 @@ from schedsync.render import github, json_, text
 @lock_timeout_option
 @database_options
 @format_option("json", "github")
-def doctor(database: DatabaseOptions, fix: bool, lock_timeout: float, format_: str) -> int:
+@all_findings_option
+def doctor(database: DatabaseOptions, fix: bool, lock_timeout: float, format_: str, verbose: bool) -> int:
     """Check the settings, the installed versions, the migrations, the rights, and all rows, not only managed ones.
 
     Each finding comes with a remedy. Exits 1 if a finding is an error.
@@ -46,7 +50,6 @@ def doctor(database: DatabaseOptions, fix: bool, lock_timeout: float, format_: s
     if findings and format_ == "github":
         click.echo(github.findings(findings))
     else:
-        show(lambda paint: text.findings(findings, paint))
-    count = len(findings)
-    say(f"{count} finding{'s' * (count != 1)}" if count else "all is well")
+        show(lambda paint: findings_text(findings, paint, verbose=verbose))
+    say(severities_text(findings) if findings else "all is well")
     return int(has_errors(findings))

@@ -17,7 +17,7 @@ from schedsync.core.names import shortened
 from schedsync.core.nesting import is_deeper
 from schedsync.core.secrets import masked
 from schedsync.errors import WrongUsage
-from schedsync.render import json_
+from schedsync.render.programs import json_
 
 if TYPE_CHECKING:
     from schedsync.planning.documents import SavedPlan

@@ -21,7 +21,9 @@ from schedsync.commands.options import (
 from schedsync.commands.output import show, write_reports
 from schedsync.commands.terminal import progress_line
 from schedsync.planning.plan import Plan
-from schedsync.render import json_, markdown, text
+from schedsync.render.comment import markdown
+from schedsync.render.programs import json_
+from schedsync.render.terminal import drift as text
 
 _RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
     "json": json_.plan,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -14,6 +15,7 @@ import click
 from schedsync.commands.compare import CompareOptions, compare_files, compare_options, show_comparison
 from schedsync.commands.django import target_without_database
 from schedsync.commands.documents import load_snapshot
+from schedsync.commands.help import OUTPUT
 from schedsync.commands.options import (
     FileOptions,
     file_options,
@@ -26,19 +28,26 @@ from schedsync.commands.options import (
 )
 from schedsync.commands.output import show, write
 from schedsync.commands.parameters import WholeNumber
-from schedsync.commands.terminal import progress_line
+from schedsync.commands.terminal import columns, is_terminal, progress_line
 from schedsync.config import SUFFIXES, is_pattern
-from schedsync.core.sources import no_sources
+from schedsync.core.origin import Binding
+from schedsync.core.schedule import Desired
+from schedsync.core.sources import Sources, no_sources
 from schedsync.core.timing import TimingError, duration, instant
 from schedsync.errors import WrongUsage
-from schedsync.render import forecast as render
+from schedsync.render.page import forecast as forecast_page
+from schedsync.render.programs import forecast as render
+from schedsync.render.terminal import forecast as forecast_text
 
 if TYPE_CHECKING:
     from schedsync.usecases.forecast import Horizon
+    from schedsync.usecases.target import Target
 
-RENDERINGS = {"json": render.json_, "svg": render.svg, "html": render.html}
-#: Runs of each schedule, if neither --count nor --until is given.
-_SHOWN = 5
+RENDERINGS = {"json": render.json_, "svg": forecast_page.svg}
+#: Runs of each schedule, if neither --count nor --until is given: in documents, and in the text of a few schedules.
+_SHOWN, _OF_FEW = 5, 10
+#: The text lists all runs of at most this many named schedules; more become a table.
+_FEW = 3
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 
 
@@ -69,15 +78,23 @@ class Span:
 
     def begin_of_comparison(self, now: datetime) -> datetime:
         """Return the start of a comparison, which has a length of its own; raises WrongUsage for other limits."""
-        if self.until is not None or self.count is not None:
+        if self.is_given:
             raise WrongUsage("`--compare` takes neither `--until` nor `--count`", hint="give its length as `--for`")
         try:
             return now if self.start is None else _after(self.start, now)
         except OverflowError:
             raise WrongUsage("the calendar ends before that instant") from None
 
-    def horizon(self, now: datetime) -> Horizon:
-        """Return the span as instants; raises WrongUsage if it ends before it begins, or beyond the calendar."""
+    @property
+    def is_given(self) -> bool:
+        """Whether the user says how many runs to show."""
+        return self.until is not None or self.count is not None
+
+    def horizon(self, now: datetime, count: int = _SHOWN) -> Horizon:
+        """Return the span as instants, with a number of runs unless it is given.
+
+        Raises WrongUsage if the span ends before it begins, or beyond the calendar.
+        """
         from schedsync.usecases.forecast import Horizon
 
         try:
@@ -87,7 +104,38 @@ class Span:
             raise WrongUsage("the calendar ends before that instant") from None
         if end is not None and end < begin:
             raise WrongUsage("`--until` is earlier than `--from`")
-        return Horizon(begin, end, self.count if self.count or end else _SHOWN, now)
+        return Horizon(begin, end, self.count if self.count or end else count, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Which schedules to forecast, and how to write them."""
+
+    files: FileOptions
+    patterns: tuple[str, ...]
+    span: Span
+    against: Path | None
+    format_: str
+    out: Path | None
+    verbose: bool
+    timeline: bool
+
+    @property
+    def runs(self) -> int:
+        """The number of runs to compute for each schedule, unless the user gives it."""
+        if self.format_ != "text":
+            return _SHOWN
+        return _OF_FEW if self.patterns else forecast_text.NEXT
+
+    def view(self, schedules: int, now: datetime) -> forecast_text.View:
+        """Return how the text shows a number of schedules."""
+        return forecast_text.View(
+            width=columns(sys.stdout) if self.out is None and is_terminal(sys.stdout) else None,
+            most=None if self.patterns or self.verbose else forecast_text.SHOWN,
+            each_run=self.span.is_given or (bool(self.patterns) and schedules <= _FEW),
+            with_timeline=self.timeline,
+            now=now,
+        )
 
 
 def _after(given: datetime | timedelta, base: datetime) -> datetime:
@@ -114,13 +162,15 @@ def _after(given: datetime | timedelta, base: datetime) -> datetime:
         "--count",
         type=WholeNumber(1, 10_000),
         metavar="N",
-        help="Show N runs of each schedule; without `--until` the default is 5.",
+        help="List N runs of each schedule.",
     ),
 )
 @compare_options
 @snapshot_option
 @format_option("json", "html", "svg")
 @out_option
+@option("-v", "--verbose", heading=OUTPUT, is_flag=True, help="Show all schedules, however many there are.")
+@option("--timeline", heading=OUTPUT, is_flag=True, help="Draw a map of the load: which hours and minutes are full.")
 def forecast(
     files: FileOptions,
     names: tuple[str, ...],
@@ -130,13 +180,16 @@ def forecast(
     against: Path | None,
     format_: str,
     out: Path | None,
+    verbose: bool,
+    timeline: bool,
 ) -> int:
-    """Show the next runs of the schedules below PATH as Beat would make them, in their own time zones and in UTC.
+    """Show the next runs of the schedules below PATH as Beat would make them, in their own time zones.
 
-    NAME selects schedules; PATH can then be left out, unless there is a file or a directory with the first NAME.
+    NAME selects schedules; PATH can then be left out, unless there is a file or a directory with the first NAME. Each
+    run is listed for up to three named schedules, and with --count or --until.
 
-    Below the runs is the load of one week: how many schedules start in each minute, and which start in the busiest
-    minutes. Intervals are counted from the last run if a snapshot knows it, else from --from.
+    Below is the load of one week: how many schedules start in a minute, and which minutes stand out. Intervals are
+    counted from the last run if a snapshot knows it, else from --from.
 
     With --compare, both the files and SOURCE are simulated, and each run that only one of them makes is listed. It is
     safe to switch if none differs. SOURCE is `settings` (CELERY_BEAT_SCHEDULE), `crontab:FILE`, a snapshot such as
@@ -144,11 +197,13 @@ def forecast(
     """
     now = datetime.now(timezone.utc)
     files, patterns = _told_apart(files, (*names, *([] if name is None else [name])))
+    if timeline and (comparison.compare is not None or format_ != "text"):
+        raise WrongUsage("`--timeline` belongs to the text of a forecast", hint="`--format svg` draws a map as a file")
     if comparison.compare is not None:
         result = compare_files(files, patterns, span.begin_of_comparison(now), comparison, against, format_)
         return show_comparison(result, format_, out)
     comparison.check_unused()
-    return _forecast(files, patterns, span.horizon(now), against, format_, out)
+    return _forecast(Request(files, patterns, span, against, format_, out, verbose, timeline), now)
 
 
 def _told_apart(files: FileOptions, patterns: tuple[str, ...]) -> tuple[FileOptions, tuple[str, ...]]:
@@ -160,31 +215,40 @@ def _told_apart(files: FileOptions, patterns: tuple[str, ...]) -> tuple[FileOpti
 
 
 def _is_path(text: str) -> bool:
-    looks_like_one = ("/" in text or text.endswith(SUFFIXES)) and not is_pattern(text)
+    # A name can have a slash too.
+    looks_like_one = (text.startswith(("/", "./", "../")) or text.endswith(("/", *SUFFIXES))) and not is_pattern(text)
     return looks_like_one or os.path.lexists(text)
 
 
-def _forecast(
-    files: FileOptions,
-    patterns: tuple[str, ...],
-    horizon: Horizon,
-    against: Path | None,
-    format_: str,
-    out: Path | None,
-) -> int:
+def _forecast(request: Request, now: datetime) -> int:
     from schedsync.planning.snapshot import check_set
     from schedsync.usecases.forecast import forecast as make_forecast
-    from schedsync.usecases.target import desired_of
 
-    snapshot = load_snapshot(against) if against else None
+    horizon = request.span.horizon(now, request.runs)
+    snapshot = load_snapshot(request.against) if request.against else None
     with progress_line() as progress:
-        target = target_without_database(files, progress=progress)
+        target = target_without_database(request.files, progress=progress)
         if snapshot is not None:
             check_set(snapshot, target.config.set)
-        _, desired, _ = desired_of(target, snapshot.source if snapshot else no_sources)
-        result = make_forecast(desired, horizon, patterns, snapshot)
-    if format_ in RENDERINGS:
-        write(RENDERINGS[format_](result), out)
+        desired, binding = _files(target, snapshot.source if snapshot else no_sources, request.format_)
+        result = make_forecast(desired, horizon, request.patterns, snapshot)
+    if request.format_ == "html":
+        write(forecast_page.html(result, target.config.set, binding, now), request.out)
+    elif request.format_ in RENDERINGS:
+        write(RENDERINGS[request.format_](result), request.out)
     else:
-        show(lambda paint: render.text(result, paint), out)
+        view = request.view(len(result.outlooks), now)
+        show(lambda paint: forecast_text.text(result, paint, view), request.out)
     return 0
+
+
+def _files(target: Target, sources: Sources, format_: str) -> tuple[Desired, Binding]:
+    """Return the schedules of the files, and for a page where they come from, by Git."""
+    from schedsync.git.origin import name_at
+    from schedsync.usecases.target import desired_of, files_of
+
+    if format_ != "html":
+        return desired_of(target, sources)[1], Binding()
+    files, config = files_of(target, sources), target.config
+    name = name_at(config.paths[0], config.repository_url)
+    return files.desired, replace(files.binding, environment=config.chosen(target.environment), repository=name)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import click
 
+from schedsync.commands.help import VerbGroup
 from schedsync.commands.import_crontab import crontab
 from schedsync.commands.import_database import database
 from schedsync.commands.import_settings import settings
 
 
-class Sources(click.Group):
+class Sources(VerbGroup):
     """The sources of an import, one command each."""
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the sources, with what each of them does."""
-        with formatter.section("Sources"):
-            formatter.write_dl([(name, str(command.short_help)) for name, command in self.commands.items()])
+    heading = "Sources"
 
 
 @click.group(

@@ -74,12 +74,6 @@ def crontab(file: Path, options: CrontabOptions, form: FormOptions) -> int:
     Lines that Celery cannot run as cron does are listed with the reason, on stderr and in comments of the files:
     `@reboot`, text for the standard input after `%`, and, without `--split`, lines that cron runs on days of the month
     and also on days of the week.
-
-    \b
-    Examples:
-      crontab -l | schedsync import crontab - --task shop.tasks.run_command
-      schedsync import crontab /etc/cron.d/shop --task shop.tasks.run_command --out schedules
-      schedsync forecast --compare crontab:/etc/cron.d/shop    # does any run differ?
     """
     from schedsync.usecases.import_crontab import CrontabRequest, import_crontab
 

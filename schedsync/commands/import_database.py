@@ -41,12 +41,6 @@ def database(patterns: tuple[str, ...], database: DatabaseOptions, form: FormOpt
     Values are written as they are. A value that looks like a secret is named on stderr. Rows that no file can have are
     listed with the reason, on stderr and in comments of the files: rows of Beat itself, completed and broken ones, and
     rows of another set.
-
-    \b
-    Examples:
-      schedsync import database > schedules/shop.yaml
-      schedsync import database --fold --out schedules
-      schedsync import database 'sync-*' 'report-*' --by queue --out schedules
     """
     using = set_up(database)
     from schedsync.usecases.import_database import import_database

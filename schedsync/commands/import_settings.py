@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from schedsync.commands.django import load_project, set_up
+from schedsync.commands.help import OUTPUT, WHERE
 from schedsync.commands.imported import (
     MOST_NAMES,
     Again,
@@ -23,7 +24,7 @@ from schedsync.commands.imported import (
     tell_secrets,
 )
 from schedsync.commands.new_files import check_new
-from schedsync.commands.options import OUTPUT, WHERE, DatabaseOptions, database_options, option, verb
+from schedsync.commands.options import DatabaseOptions, database_options, option, verb
 from schedsync.commands.output import say
 from schedsync.commands.terminal import progress_line
 from schedsync.core.names import and_more
@@ -57,12 +58,6 @@ def settings(
 
     As long as an entry is in the settings, Beat overwrites its row at each start. A patch deletes the entries from the
     literal dictionaries in the project's modules; entries that are made in another way are named.
-
-    \b
-    Examples:
-      schedsync import settings --out schedules
-      schedsync forecast --compare settings    # before the patch: does any run differ?
-      git apply schedsync-settings.patch && rm schedsync-settings.patch
     """
     using = None
     if no_database:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from schedsync.commands.help import OUTPUT
 from schedsync.commands.new_files import check_new, write_new
-from schedsync.commands.options import OUTPUT, DatabaseOptions, gather, option
+from schedsync.commands.options import DatabaseOptions, gather, option
 from schedsync.commands.output import say, write
 from schedsync.commands.program import program
 from schedsync.core.names import first_names

@@ -21,7 +21,7 @@ from schedsync.config import FILE, SUFFIXES, read_config
 from schedsync.core.setup import Choices, Found, Layout
 from schedsync.errors import WrongUsage
 from schedsync.render import setup_files
-from schedsync.render.setup import found_text
+from schedsync.render.terminal.setup import found_text
 
 if TYPE_CHECKING:
     from schedsync.usecases.import_both import BothImport, Existing

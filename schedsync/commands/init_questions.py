@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
 import click
 
+from schedsync.commands.output import say
 from schedsync.core.adoption import is_glob
 from schedsync.core.names import set_name_problem
 from schedsync.core.setup import Choices, Ci, Found
 from schedsync.errors import WrongUsage
-from schedsync.render.setup import CI_NAMES
+from schedsync.render.terminal.setup import CI_NAMES
 from schedsync.render.words import printable
 
+T = TypeVar("T")
 ENVIRONMENT: Final = "production"
 #: The bounds of the configuration.
 _LONGEST_ENVIRONMENT: Final = 64
@@ -120,8 +122,7 @@ def _set_name(options: InitOptions, found: Found, rules: Rules) -> str:
     proposal = rules.proposed_set(found)
     if options.yes:
         return rules.check_set(proposal)
-    name: str = click.prompt("Name of the set", proposal, value_proc=rules.check_set, err=True)
-    return name
+    return _asked("Name of the set", proposal, rules.check_set)
 
 
 def _environments(options: InitOptions, rules: Rules) -> tuple[str, ...]:
@@ -134,8 +135,16 @@ def _environments(options: InitOptions, rules: Rules) -> tuple[str, ...]:
         # A name that was found may have a comma.
         return checked_environments(proposal) if text == shown else environments_of(text)
 
-    names: tuple[str, ...] = click.prompt("Environments", shown, value_proc=answered, err=True)
-    return names
+    return _asked("Environments", shown, answered)
+
+
+def _asked(question: str, proposal: str, checked: Callable[[str], T]) -> T:
+    """Return the answer to a question; ask again while the answer cannot be used."""
+    while True:
+        try:
+            return checked(click.prompt(question, proposal, err=True))
+        except click.UsageError as error:
+            say(f"error: {error.message}")
 
 
 def _ci(options: InitOptions, found: Found) -> Ci | None:

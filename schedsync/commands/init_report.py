@@ -13,8 +13,8 @@ from schedsync.commands.import_settings import PATCH, by_hand_lines, git_apply, 
 from schedsync.commands.imported import left_out_lines, secret_lines
 from schedsync.commands.init_questions import ENVIRONMENT
 from schedsync.core.setup import Choices, Found, Layout
-from schedsync.render.paint import Paint
 from schedsync.render.setup_files import EDITOR, ProjectFile
+from schedsync.render.terminal.paint import Paint
 from schedsync.render.words import counted, printable
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _compared(report: Report, paint: Paint) -> Iterator[str]:
     value = report.comparison
     if value is not None:
         # Imports Celery, which `--help` must not wait for.
-        from schedsync.render.run_comparison import text, verdict
+        from schedsync.render.terminal.run_comparison import text, verdict
 
         yield text(value, paint) if value.differs else verdict(value)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from schedsync.commands.django import set_up
+from schedsync.commands.help import VerbGroup
 from schedsync.commands.options import (
     DatabaseOptions,
     database_options,
@@ -24,8 +25,8 @@ from schedsync.commands.options import (
 from schedsync.commands.output import say, show
 from schedsync.core.names import set_name_problem
 from schedsync.errors import WrongUsage
-from schedsync.render import ledger as texts
-from schedsync.render.binding import bound_text, intent_text
+from schedsync.render.terminal import ledger as texts
+from schedsync.render.terminal.binding import bound_text, intent_text
 
 if TYPE_CHECKING:
     from schedsync.database.transaction import WaitOptions
@@ -61,9 +62,9 @@ _selector_options = gather(
 )
 
 
-@click.group(short_help="Change which set manages a schedule, and the database's environment.")
+@click.group(cls=VerbGroup, short_help="Change which set manages a schedule, and the database's environment.")
 def ledger() -> None:
-    """Change what schedsync's own tables say; each verb has its own `--help`."""
+    """Change what schedsync's own tables say: which set manages which schedules, and whose the database is."""
 
 
 @verb("Give a set another name.")
@@ -73,7 +74,7 @@ def ledger() -> None:
 @database_options
 @format_option("json")
 def rename(old: str, new: str, answer: Answer, database: DatabaseOptions, format_: str) -> int:
-    """Let the set OLD have the name NEW, which no other set has. No row and no run changes.
+    """Give the set OLD the name NEW, which no other set may have. No row and no run changes.
 
     Write the new name into schedsync.toml before the next apply. The last apply of the set counts for the new name too.
     """
@@ -96,7 +97,7 @@ def rename(old: str, new: str, answer: Answer, database: DatabaseOptions, format
 
 @verb("Let another set manage schedules.")
 @_selector_options
-@option("--to", required=True, metavar="SET", help="The set that shall manage them; it may be a new one.")
+@option("--to", required=True, metavar="SET", help="The set that manages them from now on; a new name makes a new set.")
 @_answer_options
 @database_options
 @format_option("json")
@@ -105,11 +106,6 @@ def move(selector: Selector, to: str, answer: Answer, database: DatabaseOptions,
 
     Move their definitions to the files of that set, too, before either set is applied: a set deletes the rows that it
     manages and does not define. Once both are moved, the plans of both sets are empty.
-
-    \b
-    Examples:
-      schedsync ledger move 'search-*' --to search
-      schedsync ledger move --set billing --to shop
     """
     _check_name(to)
     _check(selector)
@@ -134,15 +130,10 @@ def move(selector: Selector, to: str, answer: Answer, database: DatabaseOptions,
 @database_options
 @format_option("json")
 def release(selector: Selector, answer: Answer, database: DatabaseOptions, format_: str) -> int:
-    """Let nobody manage schedules any more: those with these names, all of `--set`, or `--all`. Their rows stay.
+    """Stop managing schedules: those with these names, all of `--set`, or `--all`. Their rows stay.
 
     A pause ends with it, and its row stays disabled. Values that only schedsync's own Beat reads are lost. If the files
     keep the definition, `apply` is refused until the row is adopted again, which `adopt` in the files does.
-
-    \b
-    Examples:
-      schedsync ledger release 'report-*'
-      schedsync ledger release --all
     """
     _check(selector)
     using = set_up(database)

@@ -13,15 +13,13 @@ from schedsync.errors import Failed, WrongUsage
 _MOST_NAMES = 5
 
 
-def check_new(
-    files: Iterable[Path], way_out: str = "give another directory to `--out`, or move the files away"
-) -> None:
+def check_new(files: Iterable[Path], hint: str = "give another directory to `--out`, or move the files away") -> None:
     """Raise WrongUsage where a file exists."""
     present = [f"`{file}`" for file in files if os.path.lexists(file)]
     if present:
         exist = "exists" if len(present) == 1 else "exist"
         message = f"{first_names(present, _MOST_NAMES)} {exist} already"
-        raise WrongUsage(message, hint=f"{way_out}; nothing was written")
+        raise WrongUsage(message, hint=f"{hint}; nothing was written")
 
 
 def write_new(files: Mapping[Path, str]) -> None:

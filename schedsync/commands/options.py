@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from schedsync.commands.help import GENERAL, LIFT, OUTPUT, WHERE, Option, Verb
 from schedsync.commands.output import report, say
 from schedsync.commands.parameters import CommitId, Report, Seconds, WholeNumber
 from schedsync.config import Config, read_config
@@ -21,35 +22,6 @@ from schedsync.errors import Locked, SchedsyncError
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 T = TypeVar("T")
-
-#: The headings of ``--help``, in their order.
-GENERAL = "Options"
-WHERE = "Where"
-LIFT = "Lift a rule for this call"
-OUTPUT = "Output"
-_HEADINGS = (GENERAL, WHERE, LIFT, OUTPUT)
-
-
-class Option(click.Option):
-    """An option that ``--help`` lists under a heading."""
-
-    def __init__(self, *names: Any, heading: str = GENERAL, **attributes: Any) -> None:
-        super().__init__(*names, **attributes)
-        self.heading = heading
-
-
-class Verb(click.Command):
-    """A command whose ``--help`` lists the options under their headings."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, one section for each heading."""
-        for heading in _HEADINGS:
-            options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
-            here = [option for option in options if getattr(option, "heading", GENERAL) == heading]
-            records = [record for option in here if (record := option.get_help_record(ctx)) is not None]
-            if records:
-                with formatter.section(heading):
-                    formatter.write_dl(records)
 
 
 def verb(short_help: str) -> Callable[[Function], Verb]:
@@ -207,7 +179,7 @@ _output = functools.partial(option, heading=OUTPUT)
 path_argument = click.argument("path", required=False, metavar="[PATH]")
 environment_option = _where(
     "-e", "--environment", envvar="SCHEDSYNC_ENVIRONMENT", metavar="NAME",
-    help="The environment to use; also SCHEDSYNC_ENVIRONMENT.",
+    help="The environment, for example production; also SCHEDSYNC_ENVIRONMENT.",
 )  # fmt: skip
 commit_option = _where(
     "--commit", type=CommitId(), envvar="SCHEDSYNC_COMMIT", metavar="SHA",
@@ -218,16 +190,26 @@ file_options = gather("files", FileOptions, path_argument, environment_option, w
 database_options = gather(
     "database",
     DatabaseOptions,
-    _where("--settings", metavar="MODULE", help="Django's settings; also DJANGO_SETTINGS_MODULE."),
+    _where("--settings", metavar="MODULE", help="The module of Django's settings; also DJANGO_SETTINGS_MODULE."),
     _where("--pythonpath", metavar="DIRECTORY", help="A directory to import the settings from."),
-    _where("--database", metavar="ALIAS", help="The alias in DATABASES; default: where routers write PeriodicTask."),
+    _where(
+        "--database",
+        metavar="ALIAS",
+        help="The alias in DATABASES. Default: the one to which routers write PeriodicTask.",
+    ),
 )
 snapshot_option = _where(
     "--against", type=existing_file, metavar="FILE",
     help="A snapshot of the application and its database, made by `schedsync snapshot`.",
 )  # fmt: skip
 verbose_option = _output(
-    "-v", "--verbose", is_flag=True, help="List all names of equal changes, and adoptions that change no field."
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="List all names where equal changes are shown as one, and adoptions that change no field.",
+)
+all_findings_option = _output(
+    "-v", "--verbose", is_flag=True, help="List all schedules and places where equal findings are shown as one."
 )
 out_option = _output("--out", type=new_file, metavar="FILE", help="Write the data to a file.")
 settle_option = option("--settle", type=Seconds(), default="6s", metavar="DURATION", hidden=True)
@@ -251,7 +233,7 @@ _LIFTING = {
     ),
     "allow_stops": _lift("--allow-stops", type=_COUNT, metavar="N", help="Allow up to N schedules to stop."),
     "allow_empty": _lift(
-        "--allow-empty", is_flag=True, help="Allow a set without schedules to delete all that it manages."
+        "--allow-empty", is_flag=True, help="Allow files without any schedule to delete all schedules of the set."
     ),
     "allow_older": _lift(
         "--allow-older", is_flag=True, help="Allow a commit that does not descend from the commit applied last."
@@ -285,11 +267,16 @@ def lifting_options(*without: str) -> Decorator:
 def format_option(*formats: str) -> Decorator:
     """Return the decorator that adds ``--format``, with text and the given formats."""
     choice = click.Choice(["text", *formats])
-    help_ = "The format of the data on stdout."
-    return _output("--format", "format_", type=choice, default="text", show_default=True, help=help_)
+    help_ = f"How to write the data on stdout: {', '.join(['text (the default)', *formats[:-1]])} or {formats[-1]}."
+    return _output("--format", "format_", type=choice, default="text", metavar="FORMAT", help=help_)
 
 
-def report_option(formats: Iterable[str]) -> Decorator:
+#: The first whose format a verb has is the example in its help.
+_REPORTS = ("markdown=report.md", "sarif=report.sarif", "html=report.html")
+
+
+def report_option(formats: Collection[str]) -> Decorator:
     """Return the decorator that adds ``--report``, which writes the data of the same run in further formats."""
-    help_ = "Write the data to a file too, such as `markdown=plan.md`; can be given several times."
+    example = next((example for example in _REPORTS if example.partition("=")[0] in formats), "json=report.json")
+    help_ = f"Write the data to a file too, for example {example}; can be given several times."
     return _output("--report", "reports", multiple=True, type=Report(formats), metavar="FORMAT=FILE", help=help_)

@@ -16,8 +16,10 @@ import click
 from schedsync.commands.terminal import is_terminal, wrapped
 from schedsync.errors import Failed, InvalidSet, Refused, SchedsyncError, WrongUsage
 from schedsync.planning.converter import finding_document, refusal_document
-from schedsync.render import json_, text
-from schedsync.render.paint import Paint, plain
+from schedsync.render.programs import json_
+from schedsync.render.terminal.findings import findings
+from schedsync.render.terminal.paint import Paint, plain
+from schedsync.render.terminal.plan_sections import refusals
 from schedsync.render.words import printable
 
 T = TypeVar("T")
@@ -28,11 +30,15 @@ def say(message: str) -> None:
     click.echo(wrapped(message, sys.stderr), err=True)
 
 
+#: The styles that are no colours.
+_STYLES: Mapping[str, dict[str, Any]] = {"bold": {"bold": True}, "dim": {"dim": True}}
+
+
 def paint(stream: Any) -> Paint:
     """Return the function that colours text for a stream; it does nothing without a terminal, or with NO_COLOR."""
     if os.environ.get("NO_COLOR") or not is_terminal(stream):
         return plain
-    return lambda words, style: click.style(words, bold=True) if style == "bold" else click.style(words, fg=style)
+    return lambda words, style: click.style(words, **_STYLES.get(style, {"fg": style}))
 
 
 def show(render: Callable[[Paint], str], out: Path | None = None) -> None:
@@ -130,9 +136,10 @@ def report(error: SchedsyncError, format_: str) -> None:
         click.echo(failure_json(error))
         return
     if isinstance(error, InvalidSet):
-        say(text.findings(error.findings, paint(sys.stderr)))
+        say(findings(error.findings, paint(sys.stderr)))
     if isinstance(error, Refused):
-        say("\n".join(text.refusals(error.refusals, paint(sys.stderr))).lstrip())
+        say("\n".join(refusals(error.refusals, paint(sys.stderr))))
+        return
     say(f"error: {printable(error.message)}")
     if error.hint:
         say(f"  hint: {printable(error.hint)}")

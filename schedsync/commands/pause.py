@@ -23,7 +23,8 @@ from schedsync.commands.output import say, show
 from schedsync.commands.parameters import Seconds
 from schedsync.commands.terminal import progress_line
 from schedsync.errors import WrongUsage
-from schedsync.render import full_pause, json_, text
+from schedsync.render.programs import json_
+from schedsync.render.terminal import full_pause, outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def pause(request: PauseRequest, database: DatabaseOptions, format_: str) -> int
     if format_ == "json":
         click.echo(json_.pause(paused))
     else:
-        show(lambda _paint: text.paused(paused.name, paused.until))
+        show(lambda _paint: outcome.paused(paused.name, paused.until, paused.since))
     return 0
 
 

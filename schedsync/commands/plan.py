@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -12,8 +12,8 @@ import click
 from schedsync.commands.all_sets import Output, Together, for_each_set, set_options, sets_to_run
 from schedsync.commands.django import target, target_without_database
 from schedsync.commands.documents import load_snapshot, save_plan
+from schedsync.commands.help import OUTPUT
 from schedsync.commands.options import (
-    OUTPUT,
     DatabaseOptions,
     FileOptions,
     LiftedRules,
@@ -31,18 +31,27 @@ from schedsync.commands.options import (
 )
 from schedsync.commands.output import show, write_reports
 from schedsync.commands.terminal import ProgressLine, progress_line
+from schedsync.core.finding import Finding
 from schedsync.errors import Refused, WrongUsage
+from schedsync.planning.notices import refusal_findings
 from schedsync.planning.plan import Plan
-from schedsync.render import github, json_, markdown, text
-from schedsync.render.paint import Paint
+from schedsync.render.comment import markdown
+from schedsync.render.programs import github, json_
+from schedsync.render.terminal import text
+from schedsync.render.terminal.paint import Paint
 
+
+def _findings(plan: Plan) -> Sequence[Finding]:
+    return (*refusal_findings(plan.refusals), *plan.notices)
+
+
+_TOGETHER: Mapping[str, Together[Plan]] = {"github": Together(_findings, github.findings)}
 RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
     "json": json_.plan,
     "markdown": markdown.plan,
     "summary": lambda plan: markdown.plan(plan, markdown.SUMMARY),
-    "github": lambda plan: github.findings(plan.notices),
+    "github": lambda plan: github.findings(_findings(plan)),
 }
-_TOGETHER: Mapping[str, Together[Plan]] = {"github": Together(lambda plan: plan.notices, github.findings)}
 
 
 @verb("Show what an apply would do, and what follows from it.")
@@ -70,7 +79,7 @@ def plan(
 ) -> int:
     """Compare the files below PATH with the database, and show every change and its consequences.
 
-    Nothing is written. A change that a safety rule refuses is shown with the way out; `plan` then exits 3, as `apply`
+    Nothing is written. A change that a safety rule refuses is shown with a hint; `plan` then exits 3, as `apply`
     does. With --against the plan compares with a snapshot, and needs neither Django nor credentials. With --all each
     set below PATH is planned.
     """

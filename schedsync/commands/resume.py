@@ -15,14 +15,16 @@ from schedsync.commands.options import (
 )
 from schedsync.commands.output import say, show
 from schedsync.errors import WrongUsage
-from schedsync.render.full_pause import resumed_text
+from schedsync.render.terminal.full_pause import resumed_text
 from schedsync.render.words import printable
 
 
 @verb("Let a paused or held schedule run again, or everything.")
 @click.argument("name", required=False)
 @option("--all", "everything", is_flag=True, help="End the pause of everything; pauses of single schedules go on.")
-@option("--catch-up", is_flag=True, help="Let `missed_runs` decide about the runs that fell due meanwhile.")
+@option(
+    "--catch-up", is_flag=True, help="Send the runs that fell due meanwhile, as each schedule's `missed_runs` says."
+)
 @lock_timeout_option
 @environment_option
 @database_options

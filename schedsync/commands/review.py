@@ -12,8 +12,8 @@ import click
 
 from schedsync.commands.all_sets import Output, Together, for_each_set
 from schedsync.commands.documents import load_snapshot
+from schedsync.commands.help import WHERE
 from schedsync.commands.options import (
-    WHERE,
     FileOptions,
     LiftedRules,
     environment_option,
@@ -31,7 +31,10 @@ from schedsync.commands.output import say, show, write, write_reports
 from schedsync.commands.terminal import progress_line
 from schedsync.core.finding import Finding, has_errors
 from schedsync.errors import WrongUsage
-from schedsync.render import github, gitlab, html, json_, junit, markdown, sarif, text
+from schedsync.render.comment import markdown
+from schedsync.render.page import review as html
+from schedsync.render.programs import github, gitlab, json_, junit, sarif
+from schedsync.render.terminal import text
 from schedsync.review.result import Request, Review
 
 
@@ -49,6 +52,8 @@ RENDERINGS: Mapping[str, Callable[[Review], str]] = {
     "junit": lambda review: junit.findings(_shown(review), "review"),
     "html": html.review,
 }
+#: They compare the load before and after the change.
+_WITH_LOAD = frozenset({"html", "markdown", "summary"})
 _TOGETHER: Mapping[str, Together[Review]] = {
     "github": Together(_shown, github.findings),
     "sarif": Together(lambda review: review.findings, sarif.findings),
@@ -83,7 +88,7 @@ class ReviewOptions:
             limits=self.lifted.limits,
             adopt=self.lifted.adoption,
             snapshot=load_snapshot(self.against) if self.against else None,
-            pictures="html" in (self.format_, *(format_ for format_, _ in self.reports)),
+            pictures=not _WITH_LOAD.isdisjoint((self.format_, *(format_ for format_, _ in self.reports))),
         )
 
 
@@ -103,7 +108,7 @@ class ReviewOptions:
         "all_sets",
         heading=WHERE,
         is_flag=True,
-        help="Each set of the repository, or below `--path`, that has a schedsync.toml.",
+        help="Do this for each set of the repository, or below --path, that has a schedsync.toml.",
     ),
     without=("directory",),
 )

@@ -9,7 +9,7 @@ from schedsync.commands.options import DatabaseOptions, database_options, out_op
 from schedsync.commands.output import say, write
 from schedsync.config import read_config
 from schedsync.core.secrets import masked
-from schedsync.render import json_
+from schedsync.render.programs import json_
 
 
 @verb("Save what the application and its database know.")

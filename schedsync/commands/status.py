@@ -16,8 +16,8 @@ from schedsync.commands.parameters import WholeNumber
 from schedsync.commands.terminal import is_terminal
 from schedsync.core.status import Status, Verdict
 from schedsync.errors import WrongUsage
-from schedsync.render.status import host_text, status_text
-from schedsync.render.status_json import host_json, status_json
+from schedsync.render.programs.status import host_json, status_json
+from schedsync.render.terminal.status import host_text, status_text
 
 #: Seconds between two looks of ``--watch``.
 _PERIOD = 2.0
@@ -42,7 +42,7 @@ class StatusRequest:
         "--expect-beats",
         type=WholeNumber(),
         metavar="N",
-        help="NOT OK if fewer Beats of schedsync's own are live; 0 says that none is wanted any more.",
+        help="Say NOT OK if fewer than N Beats of schedsync's own are live; 0: none is expected.",
     ),
     option("--self", "self_", is_flag=True, help="Only say whether a Beat is live on this host or in this pod."),
     option("--watch", is_flag=True, help="Look again every two seconds, in a terminal; Ctrl-C ends it with 0."),

@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
 
-#: In columns. A narrower terminal breaks the lines itself.
+#: In columns.
 _NARROWEST = 60
 #: In columns. The rest of a line is indented by this more than its beginning.
 _HANG = 4
+#: In widths: how much of a long line is looked at to find its next break.
+_AHEAD = 3
 #: In seconds. Work that takes less shows no progress.
 _SLOW = 1.0
 #: The shades of a load picture; its rows cannot be wrapped.
@@ -40,12 +42,19 @@ def wrapped(data: str, stream: Any) -> str:
     """Return text for people as a stream should show it: a terminal's lines break between words, at its width."""
     if not is_terminal(stream):
         return data
-    width = max(_NARROWEST, _columns(stream))
+    width = columns(stream)
     return "\n".join(part for line in data.split("\n") for part in _parts(line, width))
 
 
+def columns(stream: Any) -> int:
+    """Return the width of the terminal that the stream writes to: not always that of stdout, which may be a pipe.
+
+    A narrower terminal than the narrowest breaks the lines itself.
+    """
+    return max(_NARROWEST, _columns(stream))
+
+
 def _columns(stream: Any) -> int:
-    """Return the width of the terminal that the stream writes to: not always that of stdout, which may be a pipe."""
     if "COLUMNS" in os.environ:
         return shutil.get_terminal_size().columns
     try:
@@ -68,20 +77,39 @@ def _wrapped_line(line: str, width: int) -> Iterator[str]:
     from rich.console import Console
     from rich.text import Text
 
-    console, rest = Console(file=StringIO()), Text.from_ansi(line)
-    indent = len(rest.plain) - len(rest.plain.lstrip()) + _HANG
-    margin = 0
-    while rest.plain:
-        end = _end_of_word(rest.plain, len(rest.wrap(console, width - margin)[0].plain.rstrip()))
-        yield " " * margin + _ansi(rest[:end], console)
-        after = rest.plain[end:]
-        rest = rest[end + len(after) - len(after.lstrip()) :]
-        margin = indent
+    console, text = Console(file=StringIO()), Text.from_ansi(line)
+    indent = len(text.plain) - len(text.plain.lstrip()) + _HANG
+    ends = list(_breaks(text.plain, width, indent))
+    # What is between the end of a line and the beginning of the next one are blanks.
+    parts = text.divide([index for pair in ends for index in pair])[::2]
+    for number, part in enumerate(parts):
+        if part.plain or not number:
+            yield " " * (indent if number else 0) + _ansi(part, console)
+
+
+def _breaks(plain: str, width: int, indent: int) -> Iterator[tuple[int, int]]:
+    """Yield where each line ends, and where the next one begins."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console, start = Console(file=StringIO()), 0
+    while start < len(plain):
+        room = width - (indent if start else 0)
+        # Only the beginning is wrapped: else the time would grow with the square of the length.
+        first = Text(plain[start : start + _AHEAD * width]).wrap(console, room)[0]
+        end = _end_of_word(plain, start + len(first.plain.rstrip()))
+        start = _next_word(plain, end)
+        yield end, start
 
 
 def _end_of_word(plain: str, index: int) -> int:
     """Return the index at which the word around an index ends."""
     return next((number for number in range(index, len(plain)) if plain[number].isspace()), len(plain))
+
+
+def _next_word(plain: str, index: int) -> int:
+    """Return the index at which the next word begins."""
+    return next((number for number in range(index, len(plain)) if not plain[number].isspace()), len(plain))
 
 
 def _ansi(text: Text, console: Console) -> str:

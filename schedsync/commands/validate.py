@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
@@ -13,6 +14,7 @@ from schedsync.commands.all_sets import Output, Together, for_each_set, set_opti
 from schedsync.commands.documents import load_snapshot
 from schedsync.commands.options import (
     FileOptions,
+    all_findings_option,
     format_option,
     option,
     out_option,
@@ -21,14 +23,18 @@ from schedsync.commands.options import (
     verb,
 )
 from schedsync.commands.output import say, show, write, write_reports
-from schedsync.commands.terminal import progress_line
+from schedsync.commands.terminal import columns, is_terminal, progress_line
 from schedsync.config import Config
 from schedsync.core.finding import Finding, has_errors
 from schedsync.errors import InvalidConfiguration, SchedsyncError, WrongUsage
 from schedsync.files.configurations import sets_below, sets_of
+from schedsync.files.excerpts import Excerpts
 from schedsync.planning.snapshot import Snapshot
-from schedsync.render import github, gitlab, json_, junit, sarif, text
-from schedsync.render.paint import Paint
+from schedsync.render.programs import github, gitlab, json_, junit, sarif
+from schedsync.render.terminal.findings import findings as findings_text
+from schedsync.render.terminal.findings import severities_text
+from schedsync.render.terminal.paint import Paint
+from schedsync.render.words import counted
 from schedsync.usecases.validate import Validation, together
 from schedsync.usecases.validate import validate as check
 
@@ -59,6 +65,7 @@ _TOGETHER: Mapping[str, Together[Validation]] = {
 @format_option(*RENDERINGS)
 @out_option
 @report_option(RENDERINGS)
+@all_findings_option
 @option("--strict", is_flag=True, help="Exit 1 also if there are warnings.")
 @option(
     "--changed", is_flag=True, help="PATH and each FILE are files that changed: check the sets that they belong to."
@@ -72,6 +79,7 @@ def validate(
     reports: tuple[tuple[str, Path], ...],
     strict: bool,
     changed: bool,
+    verbose: bool,
 ) -> int:
     """Check the schedules below PATH, a directory or one file, and name every problem with its place.
 
@@ -82,13 +90,14 @@ def validate(
     """
     _check_usage(files, more, against, changed=changed)
     if changed or files.all_sets:
-        return _validate_sets(_sets(files, more, changed=changed), files.environment, (format_, out, reports), strict)
+        sets = _sets(files, more, changed=changed)
+        return _validate_sets(sets, files.environment, (format_, out, reports), strict, verbose=verbose)
     snapshot = load_snapshot(against) if against else None
     result = _checked(files.config(), files.environment, snapshot)
     if format_ in RENDERINGS:
         write(RENDERINGS[format_](result), out)
     else:
-        show(partial(_text, result), out)
+        show(partial(_text(out, verbose=verbose), result), out)
     write_reports(RENDERINGS, result, reports)
     say(_counts(result))
     return _code(result, strict=strict)
@@ -104,6 +113,8 @@ def _validate_sets(
     environment: str | None,
     to: tuple[str, Path | None, Sequence[tuple[str, Path]]],
     strict: bool,
+    *,
+    verbose: bool,
 ) -> int:
     """Check each set; ``to`` is the format, the file for it, and the reports."""
     results: list[Validation] = []
@@ -117,15 +128,30 @@ def _validate_sets(
             raise
         return results[-1]
 
-    output = Output(RENDERINGS["json"], _text, partial(_code, strict=strict), together=_TOGETHER, is_headed=False)
+    output = Output(
+        RENDERINGS["json"],
+        _text(to[1], verbose=verbose),
+        partial(_code, strict=strict),
+        together=_TOGETHER,
+        is_headed=False,
+    )
     code = for_each_set(((directory, partial(check_set, config)) for directory, config in sets), output, *to)
     not_checked = f"; {len(failed):,} set{'s' * (len(failed) != 1)} could not be checked" if failed else ""
     say(_counts(together(results)) + not_checked)
     return code
 
 
-def _text(result: Validation, paint: Paint) -> str:
-    return text.findings(result.findings, paint)
+def _text(out: Path | None, *, verbose: bool) -> Callable[[Validation, Paint], str]:
+    """Return the function that writes a result for people; in a terminal it shows the lines of the files too."""
+    width = columns(sys.stdout) if out is None and is_terminal(sys.stdout) else None
+
+    def write_text(result: Validation, paint: Paint) -> str:
+        if width is None:
+            return findings_text(result.findings, paint, verbose=verbose)
+        lines = Excerpts(result.findings)
+        return findings_text(result.findings, paint, verbose=verbose, excerpt=lines, width=width)
+
+    return write_text
 
 
 def _code(result: Validation, *, strict: bool) -> int:
@@ -133,11 +159,9 @@ def _code(result: Validation, *, strict: bool) -> int:
 
 
 def _counts(result: Validation) -> str:
-    errors = sum(finding.severity == "error" for finding in result.findings)
-    return (
-        f"{result.schedules:,} schedule{'s' * (result.schedules != 1)} in {result.files:,} "
-        f"file{'s' * (result.files != 1)}, {errors or 'no'} error{'s' * (errors != 1)}"
-    )
+    """Return the last line: how many findings of each severity, in how many schedules and files."""
+    of = f"{counted(result.schedules, 'schedule')} in {counted(result.files, 'file')}"
+    return f"{severities_text(result.findings)} · {of}"
 
 
 def _check_usage(files: FileOptions, more: tuple[str, ...], against: Path | None, *, changed: bool) -> None:

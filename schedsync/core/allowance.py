@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
-from schedsync.core.timing import TimingError, clock_text, instant
+from schedsync.core.timing import TimingError, instant, moment
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 
@@ -29,7 +29,7 @@ class Allowance:
     @property
     def until_text(self) -> str:
         """The end, as a sentence names it."""
-        return f"{clock_text(self.until)} UTC"
+        return f"{moment(self.until)} UTC"
 
     def ended(self, now: datetime) -> bool:
         """Say whether its time is over."""

@@ -26,11 +26,15 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """One effect of a change on the running system; ``at`` is when, where that is known."""
+    """One effect of a change on the running system; ``at`` is when, where that is known.
+
+    ``instead_of`` is the instant of the run that a moved run takes the place of.
+    """
 
     code: str
     message: str
     at: datetime | None = None
+    instead_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

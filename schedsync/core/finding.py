@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -19,7 +19,8 @@ class Finding:
     """One problem: a stable code, a message of one line, the place, and the remedy where there is one.
 
     ``names`` are all schedules that it is about, where it is about several and the message only counts them.
-    ``environments`` are those that have it, where others that were checked have it not.
+    ``environments`` are those that have it, where others that were checked have it not. ``schedule`` is the name of the
+    only schedule that it is about, as the file has it, where that is known; findings that differ only there are equal.
     """
 
     code: str
@@ -29,6 +30,7 @@ class Finding:
     severity: Severity = "error"
     names: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
+    schedule: str | None = field(default=None, compare=False)
 
 
 #: Every code with its meaning. A code is never used again for another meaning.
@@ -156,12 +158,22 @@ PACKAGE_CODE = re.compile(r"(?!SS)[A-Z]{2,10}[0-9]{1,4}\Z", re.ASCII)
 _LONGEST_WORD = 250
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """Return a hint with the nearest known word, or None where none is near."""
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that a word is near to, or None where none is near."""
     if len(word) > _LONGEST_WORD:
         return None
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean `{near[0]}`?" if near else None
+    return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.6)), None)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """Return a hint with the nearest known word, or None where none is near."""
+    near = nearest(word, known)
+    return f"did you mean `{near}`?" if near else None
+
+
+def most_severe_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings by severity; those of one severity keep their order."""
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def has_errors(findings: Iterable[Finding], *, strict: bool = False) -> bool:
@@ -183,8 +195,16 @@ def naming_environments(by_environment: Mapping[str | None, Iterable[Finding]]) 
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings, each once, sorted by place; those without a place come first."""
+    """Return the findings, each once, sorted by place; those without a place come first.
+
+    A finding of several schedules, as at an anchor, is of none of them alone.
+    """
+    once: dict[Finding, Finding] = {}
+    for finding in findings:
+        known = once.setdefault(finding, finding)
+        if known.schedule != finding.schedule:
+            once[finding] = replace(known, schedule=None)
     return sorted(
-        dict.fromkeys(findings),
+        once.values(),
         key=lambda finding: (finding.location or ("", 0, 0), finding.code, finding.message),
     )

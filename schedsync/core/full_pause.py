@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from schedsync.core.timing import clock_text
+from schedsync.core.timing import moment
 
 _DAY = timedelta(days=1)
 
@@ -36,7 +36,7 @@ class FullyPaused:
         """Say it as users read it; a control character that somebody put into the reason is escaped."""
         if self.until is None:
             return "nothing is paused"
-        clock = f"{clock_text(self.until.replace(microsecond=0))} UTC"
+        clock = f"{moment(self.until, now=now)} UTC"
         if self.until - now < _DAY:
             clock = f"{self.until.astimezone(timezone.utc):%H:%M} UTC"
         return "".join(map(_visible, f"everything is paused by {self.who} until {clock}: {self.reason}"))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+Forge = Literal["github", "gitlab", "bitbucket"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,22 @@ class Revision:
     dirty_files: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Where people read the files of two commits in a browser.
+
+    ``url`` is the address of the repository, and ``forge`` says how the address of a file is made from it. ``head`` is
+    None if the work tree may differ from each commit. ``directory`` is the one that paths are relative to, seen from
+    the top of the repository.
+    """
+
+    url: str
+    forge: Forge
+    base: str
+    head: str | None
+    directory: str = ""
+
+
 #: A recorded commit ends with this where files differed from it. The columns hold 64 characters.
 _DIRTY = "+dirty"
 _LONGEST_RECORDED = 64
@@ -59,6 +78,12 @@ def commit_from(recorded: str | None) -> tuple[str | None, bool]:
     if recorded is None:
         return None, False
     return recorded.removesuffix(_DIRTY), recorded.endswith(_DIRTY)
+
+
+def recorded_text(recorded: str | None) -> str:
+    """Return a recorded commit as people read it; empty where it is not known."""
+    commit, dirty = commit_from(recorded)
+    return Binding(commit=commit, dirty=dirty).commit_text or ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,11 @@ class Schedule:
     positions: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
+    def name_in_file(self) -> str:
+        """Its name as the file has it, with the placeholders of a ``for_each``."""
+        return self.template.name if self.template else self.name
+
+    @property
     def hashed(self) -> str | None:
         """Its crontab as it is written, if that contains an ``H``; else None."""
         text = self.crontab_text

@@ -42,6 +42,11 @@ SOLAR_EVENTS = (
     "dusk_nautical", "solar_noon", "sunrise", "sunset",
 )  # fmt: skip
 _MICRODEGREE = Decimal("0.000001")
+#: From this distance on, an instant is written with its year.
+_FAR = timedelta(days=300)
+#: Not strftime's names, which depend on the locale of the process.
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 #: The smallest step between two instants: what comes after ``at - MICROSECOND`` includes ``at``.
 MICROSECOND = timedelta(microseconds=1)
 
@@ -207,9 +212,17 @@ def instant_text(value: datetime) -> str:
     return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
-def clock_text(value: datetime, zone: tzinfo = timezone.utc) -> str:
-    """Write an instant as the clocks of a zone show it, without seconds where they are 0."""
-    return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S}".removesuffix(":00")
+def moment(instant: datetime, zone: tzinfo = timezone.utc, now: datetime | None = None) -> str:
+    """Write an instant as the clocks of a zone show it, such as ``Fri 27 Nov 02:30``.
+
+    The year is written where the instant is 300 days or more from ``now``, or without ``now``. Seconds are written
+    where they are not 0, fractions of a second never.
+    """
+    local = instant.astimezone(zone)
+    year = f" {local.year}" if now is None or abs(instant - now) >= _FAR else ""
+    seconds = f":{local.second:02}" if local.second else ""
+    date = f"{WEEKDAYS[local.weekday()]} {local.day} {MONTHS[local.month - 1]}{year}"
+    return f"{date} {local.hour:02}:{local.minute:02}{seconds}"
 
 
 @lru_cache(maxsize=4096)

@@ -30,7 +30,9 @@ def write_and_confirm(request: WriteRequest, wait: WaitOptions) -> Outcome:
     outcome names the changes that could not be confirmed.
     """
     committed = commit(request, wait)
-    outcome = Outcome(changes=committed.changes, run=request.run, checksum=request.checksum)
+    outcome = Outcome(
+        changes=committed.changes, run=request.run, checksum=request.checksum, who=request.who, at=request.now
+    )
     publish()
     try:
         if wait.beats > 0:

@@ -61,8 +61,8 @@ def refusals_of(using: str, environment: str | None) -> tuple[Refusal, ...]:
         return ()
     named = f"names `{environment}`" if environment else "names none"
     message = f"this database belongs to the environment `{binding.environment}`, and this call {named}"
-    way_out = f"give `-e {binding.environment}`; if it is a copy: `schedsync ledger bind -e {environment or 'NAME'}`"
-    return (Refusal("wrong_environment", message, way_out),)
+    hint = f"give `-e {binding.environment}`; if it is a copy: `schedsync ledger bind -e {environment or 'NAME'}`"
+    return (Refusal("wrong_environment", message, hint),)
 
 
 def require_environment(using: str, environment: str | None) -> None:

@@ -43,6 +43,13 @@ class Document:
         """Each schedule's name, the place of the name, and its fields as they are written."""
         return tuple(self._schedules())
 
+    @property
+    def misshapen(self) -> Iterator[str]:
+        """The names of schedules that have no fields: a text, a list or nothing is in their place."""
+        for name, node in self.section("schedules", dict).items():
+            if not isinstance(node.value, dict) and not name.startswith("\0"):
+                yield name
+
     def _schedules(self) -> Iterator[tuple[str, Location, Mapping[str, Node]]]:
         if not isinstance(self.root.value, dict):
             return
@@ -75,6 +82,7 @@ class Unexpanded:
 class Part:
     """The part of a set that one file gives in one environment.
 
+    ``invalid`` are the names of definitions and schedules that have errors, so that they are not among ``schedules``.
     ``removed`` are the names under `removed` with their places, ``kept_rows`` those of them whose row stays.
     ``findings`` are those of this environment only. ``unexpanded`` are the definitions that could not be expanded.
     """
@@ -84,3 +92,4 @@ class Part:
     kept_rows: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     unexpanded: tuple[Unexpanded, ...] = ()
+    invalid: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from schedsync.core.finding import Finding, did_you_mean
@@ -67,13 +68,14 @@ def part_of(document: Document, environment: str | None) -> Part:
     findings = Findings(document.path)
     schedules: list[Schedule] = []
     unexpanded: list[Unexpanded] = []
+    invalid = list(document.misshapen)
     try:
-        schedules += _schedules(document, environment, findings.add, unexpanded)
-    except Halt:
+        schedules += _schedules(document, environment, findings.add, unexpanded, invalid)
+    except (Halt, TooLarge) as error:
         schedules = []
-    except TooLarge:
-        schedules = []
-        findings.found.append(text_finding(document.path))
+        invalid = [*document.misshapen, *(name for name, _, _ in document.schedules)]
+        if isinstance(error, TooLarge):
+            findings.found.append(text_finding(document.path))
     removed = list(_removed(document))
     return Part(
         tuple(schedules),
@@ -81,19 +83,28 @@ def part_of(document: Document, environment: str | None) -> Part:
         kept_rows=tuple(name for name, _, keeps_row in removed if keeps_row),
         findings=tuple(findings.found),
         unexpanded=tuple(unexpanded),
+        invalid=tuple(invalid),
     )
 
 
 def _schedules(
-    document: Document, environment: str | None, report: Callable[[Finding], None], unexpanded: list[Unexpanded]
+    document: Document,
+    environment: str | None,
+    report: Callable[[Finding], None],
+    unexpanded: list[Unexpanded],
+    invalid: list[str],
 ) -> Iterator[Schedule]:
-    """Yield the schedules in one environment; definitions that cannot be expanded go to ``unexpanded``."""
+    """Yield the schedules in one environment.
+
+    Definitions that cannot be expanded go to ``unexpanded``, the names of those that have errors to ``invalid``.
+    """
     defaults = document.section("defaults", dict)
     if len(defaults) > _MOST_FIELDS:
         # Most of these keys are unknown, and reported already. They must not be copied for every schedule.
         defaults = {}
-    reporter = Reporter(document.path, report, document.budget)
+    of_file = Reporter(document.path, report, document.budget)
     for name, place, written in document.schedules:
+        reporter = replace(of_file, schedule=(name, place.line))
         if not _exists_in(written, environment):
             continue
         fields = _layered(defaults, _without_structure(written))
@@ -102,14 +113,16 @@ def _schedules(
         if for_each := for_each_in(written, environment):
             values = placeholders_of(document, for_each, environment, reporter)
             if values is None or not check_templates(name, place, fields, values, reporter):
-                continue
-            if (known := _known(values)) is not None:
-                yield from expanded_schedules(name, place, fields, known, reporter)
+                invalid.append(name)
+            elif (known := _known(values)) is not None:
+                yield from expanded_schedules(name, place, fields, known, reporter, invalid)
             else:
                 text = _definition_text(fields, for_each, values)
                 unexpanded.append(Unexpanded(name, place, source_names(for_each), text))
         elif check_name(name, place, reporter) and (schedule := read_schedule(name, place, fields, reporter)):
             yield schedule
+        else:
+            invalid.append(name)
 
 
 def _known(placeholders: Placeholders) -> Mapping[str, Sequence[Any]] | None:

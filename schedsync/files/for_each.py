@@ -31,17 +31,24 @@ def expanded_schedules(
     fields: Mapping[str, Node],
     values: Mapping[str, Sequence[Any]],
     reporter: Reporter,
+    invalid: list[str],
 ) -> Iterator[Schedule]:
-    """Yield the schedules of one definition, whose templates are checked; report each that is not valid."""
+    """Yield the schedules of one definition, whose templates are checked; report each that is not valid.
+
+    The names of these go to ``invalid``.
+    """
     for combination in itertools.product(*values.values()):
         chosen = dict(zip(values, combination, strict=True))
         filled_name = str(_filled_text(name, chosen, whole=False))
         reporter.budget.spend((filled_name,))
-        if check_name(filled_name, place, reporter):
-            filled = {key: _filled_field(key, node, chosen) for key, node in fields.items()}
-            template = Template(name, tuple(chosen.items()))
-            if schedule := read_schedule(filled_name, place, filled, reporter, template):
-                yield schedule
+        filled = {key: _filled_field(key, node, chosen) for key, node in fields.items()}
+        template = Template(name, tuple(chosen.items()))
+        if check_name(filled_name, place, reporter) and (
+            schedule := read_schedule(filled_name, place, filled, reporter, template)
+        ):
+            yield schedule
+        else:
+            invalid.append(filled_name)
 
 
 def _filled_field(key: str, node: Node, chosen: Mapping[str, Any]) -> Node:

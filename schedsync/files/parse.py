@@ -10,6 +10,7 @@ from schedsync.core.location import Location
 from schedsync.core.schedule import NOBODY, People, Schedule, Spec, Template, canonical_json, with_plain_breaks
 from schedsync.core.timing import TimingError
 from schedsync.files.bounds import MAX_ARGUMENTS
+from schedsync.files.misspelt import is_misspelt
 from schedsync.files.names import message_text
 from schedsync.files.node import Node
 from schedsync.files.reporter import Reporter
@@ -62,6 +63,8 @@ def read_schedule(
 
 def _task(fields: Mapping[str, Node], shown: str, place: Location, reporter: Reporter) -> str | None:
     if "task" not in fields:
+        if is_misspelt(("task",), fields, reporter.lookups):
+            return None
         reporter.finding("SS122", f"`{shown}` has no `task`", place, "the task's name, as the worker registers it")
         return None
     return message_text(fields["task"], "task", reporter)

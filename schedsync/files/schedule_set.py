@@ -54,6 +54,10 @@ class ScheduleSet:
         """Return the definitions whose schedules are not known in one environment, because of their sources."""
         return [definition for file in self.files for definition in file.part(environment).unexpanded]
 
+    def invalid(self, environment: str | None) -> Iterator[str]:
+        """Return the names of the schedules that have errors in one environment."""
+        return (name for file in self.files for name in file.part(environment).invalid)
+
     def environments(self, config: Config, chosen: str | None) -> Sequence[str | None]:
         """Return the environments to look at: the chosen one, or all declared ones if schedules differ by them."""
         if chosen is not None or not self.by_environment:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.secrets import is_secret_key
 from schedsync.files.hints import type_hint, value_hint
+from schedsync.files.misspelt import stands_for
 from schedsync.files.node import Node
 from schedsync.schemas.validator import SCHEDULES, conforms, errors
 from schedsync.schemas.wording import described, predicate, type_predicate, unknown_key_hint
@@ -23,7 +25,9 @@ def shape_findings(root: Node, path: str) -> Iterator[Finding]:
     value = root.plain()
     if not conforms(value, SCHEDULES):
         for error in errors(value, SCHEDULES):
-            yield from _findings(error, root, path)
+            steps = error.absolute_path
+            name = str(steps[1]) if len(steps) > 1 and steps[0] == "schedules" else None
+            yield from (replace(finding, schedule=name) for finding in _findings(error, root, path))
 
 
 def _findings(error: Any, root: Node, path: str) -> Iterator[Finding]:
@@ -39,7 +43,9 @@ def _findings(error: Any, root: Node, path: str) -> Iterator[Finding]:
     elif rule == "type":
         yield _wrong_type(error, node, key_place)
     elif rule == "required":
-        for missing in (key for key in error.validator_value if key not in error.instance):
+        known = error.schema.get("properties", {})
+        absent = (key for key in error.validator_value if key not in error.instance)
+        for missing in (key for key in absent if not stands_for((key,), error.instance, known)):
             yield Finding("SS122", f"`{missing}` is missing", key_place, _MISSING_HINTS.get(missing))
     else:
         yield Finding("SS123", _not_allowed(error), _place(node, path, key_place), value_hint(error))

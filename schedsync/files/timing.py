@@ -10,6 +10,7 @@ from schedsync.core.crontab import FIELDS, FIELDS_BY_NAME, CrontabError, expand,
 from schedsync.core.finding import did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.timing import Timing, TimingError
+from schedsync.files.misspelt import is_misspelt
 from schedsync.files.node import Node
 from schedsync.files.reporter import Reporter
 
@@ -27,6 +28,8 @@ def read_timing(
     """
     zone = _zone(fields.get("timezone"), reporter)
     keys = [key for key in TIMINGS if key in fields]
+    if not keys and is_misspelt(TIMINGS, fields, reporter.lookups):
+        return None
     if len(keys) != 1:
         problem = "has no timing" if not keys else f"has {len(keys)} timings: {', '.join(keys)}"
         where = fields[keys[1]].at(reporter.path) if keys else place

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from schedsync.core.origin import Ancestry, Revision
 from schedsync.errors import WrongUsage
-from schedsync.git.repository import OBJECT_ID, open_repository
+from schedsync.git.repository import OBJECT_ID, Repository, open_repository
 from schedsync.git.work_tree import FilesRead, differing_files
 
 #: A full object id, or the first 58 digits of one, as a recorded commit may have them.
@@ -58,6 +58,26 @@ def ancestry(path: Path, last: str | None, now: str | None) -> Ancestry:
             return Ancestry(older=not descends)
     except WrongUsage:
         return Ancestry(unknown=True)
+
+
+def name_at(path: Path, url: str | None = None) -> str | None:
+    """Return the name of the repository that contains a path, None where there is none."""
+    try:
+        with open_repository(path) as repository:
+            return name_of(repository, url)
+    except WrongUsage:
+        return None
+
+
+def name_of(repository: Repository, url: str | None = None) -> str:
+    """Return the name of a repository for people: its URL without credentials, or its directory without one.
+
+    ``url`` is the one that the configuration gives. A path of this machine is no name: its directory is.
+    """
+    given = url or repository.origin() or ""
+    is_path = given.startswith((".", "/", "~", "file:")) or "\\" in given
+    name = None if is_path else canonical_url(given)
+    return name or repository.root.name
 
 
 def canonical_url(url: str) -> str | None:

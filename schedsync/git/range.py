@@ -29,11 +29,12 @@ _DEFAULT_BRANCHES = (
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Two commits by their ids, ``head`` None for the work tree; ``base_name`` is how the base was named."""
+    """Two commits by their ids, ``head`` None for the work tree; the names are how the user or CI named them."""
 
     base: str
     base_name: str
     head: str | None
+    head_name: str | None = None
 
 
 def range_of(repository: Repository, base: str | None, head: str | None) -> Range:
@@ -45,21 +46,24 @@ def range_of(repository: Repository, base: str | None, head: str | None) -> Rang
     left, dots, right = (base or "").partition("..")
     if not dots:
         tip = repository.commit(head) if head is not None else None
-        return Range(repository.commit(base), base, tip) if base is not None else _since_it_began(repository, tip)
+        if base is not None:
+            return Range(repository.commit(base), base, tip, head)
+        return _since_it_began(repository, tip, head)
     if head is not None:
         hint = "leave out HEAD, or give two names without dots"
         raise WrongUsage(f"`{printable_path(base or '')}` names both revisions, and HEAD names one more", hint=hint)
     left = left or "HEAD"
-    start, end = repository.commit(left), repository.commit(right.removeprefix(".") or "HEAD")
+    name = right.removeprefix(".") or "HEAD"
+    start, end = repository.commit(left), repository.commit(name)
     # Three dots mean: since HEAD left the other branch.
-    return Range(_merge_base(repository, start, end) if right.startswith(".") else start, left, end)
+    return Range(_merge_base(repository, start, end) if right.startswith(".") else start, left, end, name)
 
 
-def _since_it_began(repository: Repository, tip: str | None) -> Range:
+def _since_it_began(repository: Repository, tip: str | None, tip_name: str | None) -> Range:
     """Return the range from the commit at which a commit, None for the checked-out one, left its target."""
     commit = tip or repository.commit("HEAD")
     name, target = _target(repository)
-    return Range(_merge_base(repository, target, commit), name, tip)
+    return Range(_merge_base(repository, target, commit), name, tip, tip_name)
 
 
 def _merge_base(repository: Repository, target: str, tip: str) -> str:

@@ -11,6 +11,7 @@ from datetime import date, timedelta, timezone
 from schedsync.calendar.slots import fields_of as numbers_of
 from schedsync.core.names import first_names
 from schedsync.core.schedule import Spec, canonical_json
+from schedsync.core.timing import WEEKDAYS
 from schedsync.importers.crontab_file import CronLine, CrontabFile
 from schedsync.importers.draft import Draft, LeftOut
 from schedsync.importers.not_taken import CannotTakeError, NotTaken
@@ -101,4 +102,4 @@ def _notes(line: CronLine, double: DoubleRuns | None) -> Iterator[str]:
 
 def dates_text(dates: Sequence[date]) -> str:
     """Return the first dates, and the number of the others."""
-    return first_names([f"{day:%a %Y-%m-%d}" for day in dates], _MOST_DATES)
+    return first_names([f"{WEEKDAYS[day.weekday()]} {day}" for day in dates], _MOST_DATES)

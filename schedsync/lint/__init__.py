@@ -152,7 +152,10 @@ def _reporter(
             lines = ignores.get(place.path, {})
             at_lines = (place.line, problem.schedule.location.line)
             if any(rule.code in lines.get(line, ()) for line in at_lines) is ignored:
-                add(Finding(rule.code, problem.message, place, problem.hint, severity, problem.names))
+                # A value of the file's defaults is no schedule's own.
+                is_own = not problem.names and place.line >= problem.schedule.location.line
+                name = problem.schedule.name_in_file if is_own else None
+                add(Finding(rule.code, problem.message, place, problem.hint, severity, problem.names, schedule=name))
 
     return report
 
@@ -173,7 +176,7 @@ def explained(rule: Rule) -> Iterator[str]:
         yield from (_NEEDS_APPLICATION, "")
     for text in filter(None, (rule.why, rule.remedy)):
         yield from (text, "")
-    for words, example in (("This rule finds a problem in", rule.bad), ("and none in", rule.good)):
+    for words, example in (("Finds:", rule.bad), ("Passes:", rule.good)):
         if example:
             yield from (words, "", "```yaml", *example.strip().splitlines(), "```", "")
     yield f"To ignore this rule in one place, write `# schedsync: ignore[{rule.code}]` at the end of that line."

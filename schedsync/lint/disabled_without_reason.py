@@ -9,8 +9,15 @@ from schedsync.lint.rule import Context, Found, Rule
 
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
-    if not schedule.spec.enabled and not schedule.people.disabled_reason:
+    if schedule.spec.enabled or schedule.people.disabled_reason:
+        return
+    if not any(map(_is_misspelt, schedule.positions)):
         yield Found(schedule, "disabled without a reason", "enabled", "add `disabled_reason: …`")
+
+
+def _is_misspelt(key: str) -> bool:
+    """Say whether an unknown key, which is an error already, was meant to be the reason."""
+    return key != "disabled_reason" and (key.startswith("disab") or key.endswith("reason"))
 
 
 RULE = Rule(
@@ -31,7 +38,7 @@ report:
   task: shop.tasks.report
   crontab: "0 4 * * *"
   enabled: false
-  disabled_reason: until the new warehouse is there
+  disabled_reason: until the warehouse opens
 """,
     each=_each,
 )

@@ -18,7 +18,7 @@ def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
     timing = schedule.spec.timing
     if isinstance(timing, Crontab) and (message := _doubled(timing, context.now.date())):
         yield Found(
-            schedule, message, "crontab", "where each hour must have its runs, set `timezone: UTC` or use `every`"
+            schedule, message, "crontab", "if it must run in both of these hours, set `timezone: UTC` or use `every`"
         )
 
 

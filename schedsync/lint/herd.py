@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from schedsync.calendar.load import Window, load_of
+from schedsync.calendar.load import load_of
+from schedsync.calendar.window import Window
 from schedsync.core.crontab import FIELDS_BY_NAME, expand
 from schedsync.core.names import first_names
 from schedsync.core.schedule import Schedule
-from schedsync.core.timing import Crontab, Solar
+from schedsync.core.timing import WEEKDAYS, Crontab, Solar
 from schedsync.lint.rule import Context, Found, Rule
 
 #: A worst minute below three times the average is no herd: where all minutes are busy, no offset helps.
@@ -52,7 +53,7 @@ def _monday(now: datetime) -> datetime:
 def _found(herd: _Herd, limit: int) -> Found:
     first = min(herd.members, key=lambda schedule: schedule.name)
     names = tuple(sorted(schedule.name for schedule in herd.members))
-    message = f"{herd.starts:,} schedules start at {herd.at:%a %H:%M} UTC, more than {limit}"
+    message = f"{herd.starts:,} schedules start at {WEEKDAYS[herd.at.weekday()]} {herd.at:%H:%M} UTC, more than {limit}"
     return Found(first, message, "crontab", f"{first_names(names, _NAMED)}; {_proposal(first)}", names)
 
 
@@ -88,16 +89,20 @@ sync-{n}:
   task: shop.tasks.sync
   crontab: "0 * * * *"
   kwargs: {n: "{n}"}
-  for_each: {n: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27,
-                 28, 29, 30, 31, 32]}
+  for_each:
+    n: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+        13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
+        23, 24, 25, 26, 27, 28, 29, 30, 31, 32]
 """,
     good="""
 sync-{n}:
   task: shop.tasks.sync
   crontab: "H * * * *"
   kwargs: {n: "{n}"}
-  for_each: {n: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27,
-                 28, 29, 30, 31, 32]}
+  for_each:
+    n: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+        13, 14, 15, 16, 17, 18, 19, 20, 21, 22,
+        23, 24, 25, 26, 27, 28, 29, 30, 31, 32]
 """,
     whole=_whole,
 )

@@ -65,12 +65,18 @@ RULE = Rule(
     bad="""
 lights-on:
   task: shop.tasks.lights
-  solar: {event: sunset, latitude: -74.006, longitude: 40.7128}
+  solar:
+    event: sunset
+    latitude: -74.006
+    longitude: 40.7128
 """,
     good="""
 lights-on:
   task: shop.tasks.lights
-  solar: {event: sunset, latitude: 40.7128, longitude: -74.006}
+  solar:
+    event: sunset
+    latitude: 40.7128
+    longitude: -74.006
 """,
     each=_each,
 )

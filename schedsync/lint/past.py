@@ -17,7 +17,7 @@ def _whole(context: Context) -> Iterator[Found]:
             yield Found(schedule, f"`expires_at` has passed: {instant_text(spec.expires_at)}", "expires_at", _HINT)
 
 
-_HINT = "it never runs again: remove it, or give it a new instant"
+_HINT = "it never runs: remove it, or give it a new instant"
 
 RULE = Rule(
     code="SS211",

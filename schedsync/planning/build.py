@@ -23,6 +23,7 @@ from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import Difference, diff
 from schedsync.planning.notices import completed, folded
 from schedsync.planning.plan import Plan
+from schedsync.planning.renames import renames
 from schedsync.planning.safety import Situation, dirty_text, refusals
 from schedsync.planning.snapshot import Snapshot
 
@@ -139,6 +140,7 @@ def _judged(
         *tolerated,
         *completed(desired, difference.completed),
         *_unreadable_notices(observed, difference),
+        *renames(difference.changes),
         *difference.notices,
     )
     return (*refused, *not_allowed), notices

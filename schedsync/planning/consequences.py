@@ -15,7 +15,7 @@ from schedsync.calendar.words import times, when
 from schedsync.core.change import Change, Consequence, Delete, Release, Rename
 from schedsync.core.observed import Observed, Row
 from schedsync.core.schedule import Spec, differing
-from schedsync.core.timing import Clocked, Interval, Solar
+from schedsync.core.timing import Clocked, Interval, Solar, moment, zone_of
 from schedsync.planning.plan import names_of
 
 #: Edits of these can make Beat fire for a slot of the past.
@@ -80,7 +80,7 @@ def _consequences(change: Change, now: datetime) -> Iterator[Consequence]:
         return
     before = _run_before(change, now)
     if change.after is None or not change.after.enabled:
-        yield from _stopping(change, before)
+        yield from _stopping(change, before, now)
         return
     moved = last_run_for(change, now)
     after = _run_after(change, moved, now)
@@ -139,12 +139,21 @@ def _from_run(spec: Spec | None, first: Run | None, count: int) -> tuple[datetim
     return tuple(runs)
 
 
-def _stopping(change: Change, before: Run | None) -> Iterator[Consequence]:
+def _stopping(change: Change, before: Run | None, now: datetime) -> Iterator[Consequence]:
     row = change.row
     if row is None or row.spec is None or not row.spec.enabled:
         return
-    would = f"; its run at {when(before.at, row.spec.timing)} will not happen" if before else ""
-    yield Consequence("stops", f"stops{would}", before.at if before else None)
+    at = before.at if before and _is_known(row) else None
+    would = f"; its next run at {when(at, row.spec.timing, now)} will not happen" if at else ""
+    yield Consequence("stops", f"stops{would}", at)
+
+
+def _is_known(row: Row | None) -> bool:
+    """Say whether the next run of a row is known: an interval counts from a run or from the row's last save."""
+    spec = row.spec if row is not None else None
+    if row is None or spec is None or not isinstance(spec.timing, Interval):
+        return True
+    return row.last_run_at is not None or row.date_changed is not None or spec.start_at is not None
 
 
 def _frequency(change: Change) -> Iterator[Consequence]:
@@ -172,8 +181,16 @@ def _next(change: Change, before: Run | None, after: Run | None, now: datetime) 
         yield _late(spec, after, now)
     elif before is None:
         yield Consequence("first_run", f"first run {_at(after, spec, now)}", after.at)
-    elif (was := when(before.at, spec.timing)) != (will := when(after.at, spec.timing)):
-        yield Consequence("next_run_moves", f"next run moves from {was} to {will}", after.at)
+    elif _is_known(change.row) and (was := before.at.replace(microsecond=0)) != after.at.replace(microsecond=0):
+        message = f"next run moves from {_without_zone(was, after.at, spec, now)} to {when(after.at, spec.timing, now)}"
+        yield Consequence("next_run_moves", message, after.at, before.at)
+
+
+def _without_zone(was: datetime, will: datetime, spec: Spec, now: datetime) -> str:
+    """Write an instant that stands before another of the same zone; with the zone where both would look alike."""
+    zone = zone_of(spec.timing)
+    text = moment(was, zone, now)
+    return text if text != moment(will, zone, now) else when(was, spec.timing, now)
 
 
 def _was_due_anyway(change: Change, before: Run | None, after: Run) -> bool:
@@ -185,17 +202,22 @@ def _was_due_anyway(change: Change, before: Run | None, after: Run) -> bool:
 
 def _late(spec: Spec, after: Run, now: datetime) -> Consequence:
     if after.at <= now:
-        following = _following(spec, now)
+        following = _following(spec, now, now)
         return Consequence("fires_at_once", f"fires at once, for a slot that has passed{following}", after.at)
     minutes = int(RELOAD.total_seconds() // 60)
-    message = f"fires at {when(after.at, spec.timing)} or up to {minutes} minutes later, for a slot that has passed"
-    return Consequence("fires_late", message + _following(spec, after.at), after.at)
+    message = (
+        f"fires at {when(after.at, spec.timing, now)} or up to {minutes} minutes later, for a slot that has passed"
+    )
+    return Consequence("fires_late", message + _following(spec, after.at, now), after.at)
 
 
-def _following(spec: Spec, after: datetime) -> str:
+def _following(spec: Spec, after: datetime, now: datetime) -> str:
     if isinstance(spec.timing, Clocked) or spec.one_off:
         return ""
-    return f"; then at {when(next_slot(spec.timing, after), spec.timing)}"
+    following = next_slot(spec.timing, after)
+    if spec.expires_at is not None and following >= spec.expires_at:
+        return ""
+    return f"; then at {when(following, spec.timing, now)}"
 
 
 def _at(run: Run, spec: Spec, now: datetime) -> str:
@@ -203,7 +225,7 @@ def _at(run: Run, spec: Spec, now: datetime) -> str:
         return "at once"
     # Beat looks for the slot after the start; it finds the start itself when it next reads all rows.
     late = ", or up to 5 minutes later" if run.at == spec.start_at else ""
-    return f"at {when(run.at, spec.timing)}{late}"
+    return f"at {when(run.at, spec.timing, now)}{late}"
 
 
 def _restored(change: Change, now: datetime) -> Iterator[Consequence]:

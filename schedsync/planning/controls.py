@@ -33,7 +33,7 @@ class Violation(NamedTuple):
     does: str
     key: str
     control: str
-    way_out: str
+    hint: str
 
 
 def violations(spec: Spec, controls: Controls) -> Iterator[Violation]:
@@ -98,7 +98,7 @@ def refused_changes(changes: Iterable[Change], layers: Sequence[Controls]) -> It
         for controls in layers:
             for violation in violations(change.after, controls):
                 message = f"`{change.name}` {violation.does}"
-                yield Refusal(violation.code, message, violation.way_out, schedule=change.name)
+                yield Refusal(violation.code, message, violation.hint, schedule=change.name)
 
 
 def refused_sets(
@@ -116,8 +116,8 @@ def refused_sets(
         if name is not None and not _matches(name, patterns):
             control = controls.named("allowed_sets")
             message = f"set `{name}` must not be changed from here; {control} allows {_allowed(patterns)}"
-            way_out = f"change {control} in Django's settings; no flag lifts it"
-            yield Refusal("set_not_allowed", message, way_out)
+            hint = f"change {control} in Django's settings; no flag lifts it"
+            yield Refusal("set_not_allowed", message, hint)
 
 
 def _only_disables(change: Change) -> bool:
@@ -131,7 +131,7 @@ def errors(schedules: Iterable[Schedule], layers: Sequence[Controls]) -> Iterato
         for controls in layers:
             for violation in violations(schedule.spec, controls):
                 message = f"`{schedule.name}` {violation.does}"
-                yield Finding(CODES[violation.code], message, schedule.at(violation.key), violation.way_out)
+                yield Finding(CODES[violation.code], message, schedule.at(violation.key), violation.hint)
 
 
 def warnings(schedules: Iterable[Schedule], layers: Sequence[Controls]) -> Iterator[Finding]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from schedsync.core.adoption import Adoption
 from schedsync.core.finding import Finding, Severity
 from schedsync.core.location import Location
 from schedsync.core.names import first_names
 from schedsync.core.observed import Observed
+from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import Desired, Schedule
 
 #: A name and its place in the files.
@@ -35,6 +36,12 @@ def folded(
 
 def _common(places: Sequence[Location | None]) -> Location | None:
     return places[0] if len(set(places)) == 1 else None
+
+
+def refusal_findings(refusals: Iterable[Refusal], place: Location | None = None) -> Iterator[Finding]:
+    """Yield each refusal of an apply as an error at a place."""
+    for refusal in refusals:
+        yield Finding("SS164", f"an apply would be refused: {refusal.message}", place, refusal.override)
 
 
 def completed(desired: Desired, names: Sequence[str]) -> Iterator[Finding]:
@@ -114,9 +121,9 @@ def _old_names_that_stay(desired: Desired, observed: Observed) -> Iterator[tuple
 
 
 def _rows_left(desired: Desired, observed: Observed) -> Iterator[Finding]:
-    for key, left, way_out in (
-        ("removed", _rows_that_stay(desired, observed), _way_out),
-        ("renamed_from", _old_names_that_stay(desired, observed), _way_out_of_rename),
+    for key, left, hint_of in (
+        ("removed", _rows_that_stay(desired, observed), _hint),
+        ("renamed_from", _old_names_that_stay(desired, observed), _hint_of_rename),
     ):
         by_holder: dict[str | None, list[Named]] = {}
         for name, place, holder in left:
@@ -129,16 +136,16 @@ def _rows_left(desired: Desired, observed: Observed) -> Iterator[Finding]:
                 named,
                 f"`{{name}}` is under `{key}`, but its row stays as it is: {manages}",
                 f"{{count}} names are under `{key}`, but their rows stay as they are, because {manage}",
-                way_out(holder),
+                hint_of(holder),
             )
 
 
-def _way_out_of_rename(holder: str | None) -> str:
+def _hint_of_rename(holder: str | None) -> str:
     adopt = f"`adopt: {{from: {holder}}}`" if holder else "`adopt: true`"
     return f"the new schedule runs beside it; to rename the row, add {adopt} before the new name has a row"
 
 
-def _way_out(holder: str | None) -> str:
+def _hint(holder: str | None) -> str:
     if holder is None:
         return "to delete the row, adopt it by `adopt: true` first, or delete it in the admin; else remove the line"
     return f"if it belongs to set `{holder}` now, remove the line; to delete the row, remove it in that set's files"

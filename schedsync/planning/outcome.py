@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 
 from schedsync.core.change import KINDS, Change
 
@@ -15,7 +16,7 @@ class Outcome:
     ``settled`` is the number of seconds after which the tables were read again, when Beat had polled; 0 for never.
     ``repaired`` are names that somebody wrote back and that were applied again, ``unconfirmed`` those that the tables
     still do not hold. ``loaded`` are the Beats that have loaded the change, None where the apply did not wait;
-    ``behind`` are those that did not in time.
+    ``behind`` are those that did not in time. ``who`` applied it, at the instant ``at``.
     """
 
     changes: tuple[Change, ...] = ()
@@ -26,6 +27,8 @@ class Outcome:
     unconfirmed: tuple[str, ...] = ()
     loaded: tuple[str, ...] | None = None
     behind: tuple[str, ...] = ()
+    who: str | None = None
+    at: datetime | None = None
 
     @property
     def is_loaded(self) -> bool:

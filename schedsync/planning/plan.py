@@ -37,6 +37,8 @@ class Plan:
     notices: tuple[Finding, ...] = ()
     unchanged: int = 0
     locations: Mapping[str, tuple[Location, People]] = field(default_factory=dict)
+    #: The alias of the database that was compared; None for a snapshot or earlier files.
+    database: str | None = None
     #: The pause of everything, while it lasts.
     full_pause: FullyPaused | None = None
 

@@ -1,4 +1,4 @@
-"""When a plan is refused: each rule names its number, its limit and the way out. Pure."""
+"""When a plan is refused: each rule names its number, its limit and the hint. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from schedsync.core.origin import Binding
 from schedsync.core.refusal import Limits, Refusal
 from schedsync.core.schedule import completed_at
 
-#: A refusal lists this many names.
-_NAMED = 5
+#: A refusal lists this many names; of stops all, if they are few.
+_NAMED, _FEW_STOPS = 5, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def _empty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
         yield Refusal(
             "empty_set",
             f"the files hold no schedule, but set `{situation.set}` manages {situation.managed}",
-            _way_out("empty_set", "--allow-empty, to delete them all"),
+            _lifted_by("empty_set", "--allow-empty, to delete them all"),
         )
 
 
@@ -77,34 +77,35 @@ def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> I
     problem = _excess(len(stops), situation, limits)
     if problem is None:
         return
-    names = first_names([change.name for change in stops], _NAMED)
-    flag = f"--allow-stops {len(stops)}"
+    names = first_names([change.name for change in stops], _FEW_STOPS if len(stops) <= _FEW_STOPS else _NAMED)
+    hint = f"allow it once: --allow-stops {len(stops)}"
     lasting = sum(not isinstance(change, Delete) for change in stops)
     if lasting < len(stops) and _excess(lasting, situation, limits) is None:
         # Only a delete can be announced, so that it is no stop any more.
-        flag += ", or announce the deletes under `removed`"
-    yield Refusal("too_many_stops", f"{problem}: {names}", _way_out("too_many_stops", flag), len(stops))
+        hint = f"name deleted ones under `removed`, or {hint}"
+    yield Refusal("too_many_stops", f"{problem}: {names}", _lifted_by("too_many_stops", hint), len(stops))
 
 
 def _excess(stops: int, situation: Situation, limits: Limits) -> str | None:
     """Say why a number of stops is too high; None where it is not."""
+    would = f"{stops:,} schedule{'s' * (stops != 1)} would stop"
     if limits.allow_stops is not None:
-        more = f"{stops:,} stops are more than the {limits.allow_stops:,} of --allow-stops"
+        more = f"{would}, {limits.allow_stops:,} may (--allow-stops)"
         return more if stops > limits.allow_stops else None
     if not situation.desired and limits.allow_empty:
         return None
-    percent = 100 * stops / situation.managed if situation.managed else 0
     if stops > limits.max_stops:
-        return f"{stops:,} stops are more than max_stops = {limits.max_stops}"
-    if stops > 1 and percent > limits.max_stop_percent:
-        share = f"{stops:,} stops are {percent:.0f} % of {situation.managed:,} managed schedules"
-        return f"{share}, more than max_stop_percent = {limits.max_stop_percent}"
+        return f"{would}, {limits.max_stops:,} may (max_stops)"
+    # A single stop is never too large a share.
+    share = max(1, situation.managed * limits.max_stop_percent // 100)
+    if situation.managed and stops > share:
+        return f"{would}, {share:,} of {situation.managed:,} managed may (max_stop_percent: {limits.max_stop_percent})"
     return None
 
 
-def _way_out(rule: str, flag: str) -> str:
-    """Name the flag that lifts a rule, and the entry in the configuration that does."""
-    return f'{flag}, or in Git `[[safety.allow]]` with `rule = "{rule}"`'
+def _lifted_by(rule: str, hint: str) -> str:
+    """Name the hint, such as the flag that lifts a rule, and the entry in the configuration that does."""
+    return f'{hint}, or in Git `[[safety.allow]]` with `rule = "{rule}"`'
 
 
 def _name_conflicts(situation: Situation) -> Iterator[Refusal]:
@@ -119,8 +120,8 @@ def _name_taken(name: str, holder: str | None) -> Refusal:
         message = f"a row `{name}` exists already, and no set manages it"
         return Refusal("name_taken", message, f"--adopt {name!r}, or `adopt: true` in the file")
     message = f"a row `{name}` exists already, and set `{holder}` manages it"
-    way_out = f"remove it from these files; or take it over: --adopt-from {holder!r}, or `adopt: {{from: {holder}}}`"
-    return Refusal("name_taken", message, way_out)
+    hint = f"remove it from these files; or take it over: --adopt-from {holder!r}, or `adopt: {{from: {holder}}}`"
+    return Refusal("name_taken", message, hint)
 
 
 def _dual_writers(changes: Sequence[Change], situation: Situation, limits: Limits) -> Iterator[Refusal]:
@@ -136,7 +137,7 @@ def _dual_writers(changes: Sequence[Change], situation: Situation, limits: Limit
         message = f"{named} are also defined in CELERY_BEAT_SCHEDULE; Beat will overwrite these rows at its next start"
     them = "it" if len(names) == 1 else "them"
     remove = f"remove {them} there (`git apply schedsync-settings.patch`, if an import wrote it)"
-    yield Refusal("dual_writer", message, _way_out("dual_writer", f"{remove}; --allow-dual-writer"))
+    yield Refusal("dual_writer", message, _lifted_by("dual_writer", f"{remove}; --allow-dual-writer"))
 
 
 def _older(situation: Situation, limits: Limits) -> Iterator[Refusal]:
@@ -145,7 +146,7 @@ def _older(situation: Situation, limits: Limits) -> Iterator[Refusal]:
             "older_commit",
             f"commit {_short(situation.now.commit)} does not descend from {_short(situation.last.commit)}, "
             "which was applied last",
-            _way_out("older_commit", "--allow-older"),
+            _lifted_by("older_commit", "--allow-older"),
         )
 
 
@@ -157,7 +158,7 @@ def _moved(situation: Situation, limits: Limits) -> Iterator[Refusal]:
         yield Refusal(
             "other_environment",
             f"set `{situation.set}` was last applied to {_environment(last)}, this is {_environment(now)}",
-            _way_out("other_environment", "--allow-move, or another set for this environment"),
+            _lifted_by("other_environment", "--allow-move, or another set for this environment"),
         )
     if (last.repository and now.repository and last.repository != now.repository) or (
         last.path is not None and now.path is not None and last.path != now.path
@@ -174,7 +175,7 @@ def _elsewhere(situation: Situation, last: Binding) -> Refusal:
         )
         return Refusal("set_in_two_places", message, "give one of them another `set`; --allow-move")
     message = f"set `{situation.set}` was last applied from {was}, this is {here}"
-    return Refusal("moved_set", message, _way_out("moved_set", "--allow-move"))
+    return Refusal("moved_set", message, _lifted_by("moved_set", "--allow-move"))
 
 
 def _dirty(situation: Situation, limits: Limits) -> Iterator[Refusal]:

@@ -14,7 +14,7 @@ from schedsync import __version__
 from schedsync.config import FILE
 from schedsync.core.refusal import MAX_STOP_PERCENT, MAX_STOPS
 from schedsync.core.setup import Choices, Layout
-from schedsync.render.json_ import dump
+from schedsync.render.programs.json_ import dump
 
 REPOSITORY: Final = "https://github.com/schedsync/schedsync"
 _RAW: Final = "https://raw.githubusercontent.com/schedsync/schedsync"

@@ -10,12 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from schedsync.core.change import Change, Edit, FieldChange, Held
-from schedsync.core.crontab import FIELDS_BY_NAME, Field, expand
 from schedsync.core.finding import Finding
+from schedsync.core.names import first_names, shortened
 from schedsync.core.observed import Paused
+from schedsync.core.schedule import LONGEST_NAME
 from schedsync.core.secrets import changed_secrets, masked
-from schedsync.core.timing import Crontab, Timing, clock_text
+from schedsync.core.timing import TimingError, instant, moment
 from schedsync.planning.plan import Plan
+from schedsync.render.timing_words import timing_words as timing_words
 from schedsync.review.result import EnvironmentReview
 
 #: In the order in which a summary names them.
@@ -37,11 +39,15 @@ DONE = {
     "adopt": "adopted",
     "release": "no longer managed",
 }
-_LONGEST = 200
+#: In characters. A longer value is cut.
+LONGEST = 200
 #: How much of a long value is shown before the first difference.
 _CONTEXT = 40
 #: Commands that the runners of GitHub and Azure find anywhere in a line.
 RUNNER = re.compile(r"##(?=[a-z]*\[)")
+#: How many labels of a schedule are shown.
+_LABELS = 10
+_INSTANTS = frozenset({"start_at", "expires_at"})
 #: What can hold a secret.
 ARGUMENTS = frozenset({"args", "kwargs", "headers"})
 
@@ -57,9 +63,9 @@ def printable(text: str) -> str:
 
     So is what GitHub's runner takes for a command wherever it stands in a line of a log.
     """
-    if not (text.isascii() and text.isprintable()):
+    if not text.isprintable():
         text = "".join(_visible(character) for character in text)
-    return RUNNER.sub("#\\\\u0023", text)
+    return RUNNER.sub("#\\\\u0023", text) if "##" in text else text
 
 
 def _visible(character: str) -> str:
@@ -75,6 +81,13 @@ def finding_text(finding: Finding) -> str:
     return printable(f"{finding.message}{where}")
 
 
+def named_text(finding: Finding) -> str:
+    """Return the text of a finding behind the name of its schedule, unless the message says it."""
+    name = finding.schedule
+    subject = "" if name is None or name in finding.message else f"{printable(shortened(name, LONGEST_NAME))}: "
+    return f"{subject}{finding_text(finding)}"
+
+
 def value_text(field: str, value: Any) -> str:
     """Write a field's value for people, in one line."""
     return _cut(_full_text(field, value))
@@ -86,29 +99,31 @@ def _full_text(field: str, value: Any) -> str:
         text = "none"
     elif field == "timing":
         text = _timing_text(value)
+    elif field in _INSTANTS and isinstance(value, str):
+        text = _instant_text(value)
     elif isinstance(value, str):
-        text = value or "empty"
+        text = value or "none"
     else:
         text = json.dumps(value, ensure_ascii=False)
     return printable(text)
 
 
-def _cut(text: str, start: int = 0) -> str:
+def _cut(text: str, start: int = 0, longest: int = LONGEST) -> str:
     """Return a text from a place on, short enough for one line; it says how much of its end is missing."""
-    end = start + _LONGEST
+    end = start + longest
     more = f"… ({len(text) - end:,} more characters)" if len(text) > end else ""
     return f"{'…' if start else ''}{text[start:end]}{more}"
 
 
-def moved_text(change: FieldChange) -> tuple[str, str]:
+def moved_text(change: FieldChange, longest: int = LONGEST) -> tuple[str, str]:
     """Write a field's values before and after; of a secret only that it changed, of long values where they differ."""
     before, after = _full_text(change.field, change.before), _full_text(change.field, change.after)
     if change.field in ARGUMENTS and change.after is not None:
         after = printable(json.dumps(changed_secrets(change.before, change.after), ensure_ascii=False))
-    if max(len(before), len(after)) <= _LONGEST or change.before is None or change.after is None:
-        return _cut(before), _cut(after)
+    if max(len(before), len(after)) <= longest or change.before is None or change.after is None:
+        return _cut(before, 0, longest), _cut(after, 0, longest)
     start = max(0, _common_length(before, after) - _CONTEXT)
-    return _cut(before, start), _cut(after, start)
+    return _cut(before, start, longest), _cut(after, start, longest)
 
 
 def _common_length(before: str, after: str) -> int:
@@ -125,7 +140,16 @@ def _timing_text(form: Mapping[str, Any]) -> str:
     if "solar" in form:
         solar = form["solar"]
         return f"{solar['event']} at {solar['latitude']}, {solar['longitude']}"
-    return f"at {form['at']}"
+    return f"at {_instant_text(str(form['at']))}"
+
+
+def _instant_text(text: str) -> str:
+    """Write an instant of a document for people; as it is where a moment would leave some of it out."""
+    try:
+        value = instant(text)
+    except TimingError:
+        return text
+    return text if value.microsecond else time_text(value)
 
 
 def summary_text(plan: Plan) -> str:
@@ -135,22 +159,30 @@ def summary_text(plan: Plan) -> str:
     quiet = [f"{counts[state]:,} {state}" for state in ("unchanged", "held", "completed") if counts[state]]
     if plan.paused:
         quiet.append(f"{len(plan.paused):,} paused")
+    if plan.drifted:
+        quiet.append(f"{len(plan.drifted):,} drifted")
     return ", ".join(parts) + ("; " + ", ".join(quiet) if quiet else "")
 
 
 def review_summary_text(review: EnvironmentReview) -> str:
     """Write the counts of a review in one environment as one phrase."""
-    summary, schedules = summary_text(review.plan), sum(review.broken_files)
-    if review.is_complete:
-        return summary
+    summary = summary_text(review.plan)
     # What was not compared may change all the same.
-    parts = [summary.replace("no changes", "no known changes", 1)]
+    known = summary if review.is_complete else summary.replace("no changes", "no known changes", 1)
+    return "; ".join([known, *not_compared_texts(review)])
+
+
+def not_compared_texts(review: EnvironmentReview) -> Sequence[str]:
+    """Write how much of a review was not compared."""
+    parts, schedules = [], sum(review.broken_files)
     if review.not_compared:
         parts.append(f"{counted(review.not_compared, 'definition')} not compared")
     if review.broken_files:
         what = counted(schedules, "schedule") if schedules else counted(len(review.broken_files), "file")
         parts.append(f"{what} not compared")
-    return "; ".join(parts)
+    if review.moved_submodules:
+        parts.append(f"{counted(review.moved_submodules, 'submodule')} not compared")
+    return parts
 
 
 def stops_of(plan: Plan) -> int:
@@ -173,32 +205,6 @@ def counted(count: int, what: str, many: str | None = None) -> str:
     return f"{count:,} {what if count == 1 else many or f'{what}s'}"
 
 
-def timing_words(timing: Timing) -> str:
-    """Write when a timing runs, in words: what cron-descriptor makes of a crontab."""
-    if not isinstance(timing, Crontab):
-        return str(timing)
-    from cron_descriptor import Options, get_description
-
-    options = Options()
-    options.use_24hour_time_format = True
-    options.locale_code = "en_US"
-    return f"{get_description(_with_true_steps(timing), options)}, {timing.timezone}"
-
-
-def _with_true_steps(timing: Crontab) -> str:
-    """Return the five fields, with each step written out that is shorter at the end: `*/2` as a day of the week.
-
-    The words would otherwise say "every 2 days", though Saturday and Sunday follow each other.
-    """
-    return " ".join(_written_out(getattr(timing, name), field) for name, field in FIELDS_BY_NAME.items())
-
-
-def _written_out(text: str, field: Field) -> str:
-    _, slash, step = text.partition("/")
-    is_even = not slash or (field.name != "day_of_month" and (field.last - field.first + 1) % int(step) == 0)
-    return text if is_even else ",".join(map(str, sorted(expand(text, field))))
-
-
 def scope_text(plan: Plan) -> str:
     """Write which set, environment and commit a plan is for."""
     environment = f" in {plan.binding.environment}" if plan.binding.environment else ""
@@ -206,41 +212,41 @@ def scope_text(plan: Plan) -> str:
     return f"set {plan.set}{environment}{commit}"
 
 
-def time_text(value: datetime | None) -> str:
-    """Write an instant in UTC, to the minute or to the second where it has some."""
-    if value is None:
-        return "an unknown time"
-    return f"{clock_text(value)} UTC"
+def time_text(value: datetime | None, now: datetime | None = None) -> str:
+    """Write an instant in UTC; without its year where it is near ``now``."""
+    return f"{moment(value, now=now)} UTC" if value is not None else "an unknown time"
 
 
-def edit_text(edit: Edit | None) -> str:
+def edit_text(edit: Edit | None, now: datetime | None = None) -> str:
     """Write who edited a row, and when."""
     if edit is None:
         return "by an unknown user (nothing in Django's admin log)"
-    return f"by {printable(edit.user)} at {time_text(edit.time)}"
+    return f"by {printable(edit.user)} at {time_text(edit.time, now)}"
 
 
-def held_text(held: Held) -> str:
+def held_text(held: Held, now: datetime | None = None) -> str:
     """Write who holds a schedule, and since when."""
     if held.by is None:
-        return f"{printable(held.name)}: disabled since our last apply"
-    return f"{printable(held.name)}: disabled by {printable(held.by.user)} since {time_text(held.since)}"
+        return f"{printable(held.name)}: disabled since the last apply"
+    return f"{printable(held.name)}: disabled by {printable(held.by.user)} since {time_text(held.since, now)}"
 
 
 def pause_text(pause: Paused, now: datetime) -> str:
     """Write who paused a schedule, why, and until when."""
-    until = f"until {time_text(pause.until)}" if pause.until else "until it is resumed"
+    until = f"until {time_text(pause.until, now)}" if pause.until else "until it is resumed"
     ended = ", its time is over" if pause.ended(now) else ""
     return f"{printable(pause.name)}: paused by {printable(pause.who)} {until}{ended}: {printable(pause.reason)}"
 
 
-def people_text(change: Change) -> str:
-    """Write whom to ask about a schedule; empty where the files don't say."""
+def people_text(change: Change, *, verbose: bool = False) -> str:
+    """Write whom to ask about a schedule; empty where the files don't say. ``verbose`` lists all labels."""
     people = change.people
+    labels = [f"label {key}={value}" for key, value in masked(dict(people.labels)).items()]
+    shown = len(labels) if verbose else _LABELS
     said: Sequence[str | None] = (
         people.owner and f"owner {people.owner}",
         people.runbook and f"runbook {masked(people.runbook)}",
-        *(f"label {key}={value}" for key, value in masked(dict(people.labels)).items()),
+        first_names(labels, shown) or None,
         people.disabled_reason and f"disabled: {people.disabled_reason}",
     )
     return printable(", ".join(filter(None, said)))

@@ -9,25 +9,27 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from schedsync.calendar.load import Load, Shape, load_of, shape_of, week_of
+from schedsync.calendar.load import Load, load_of
 from schedsync.calendar.slots import last_slot
 from schedsync.calendar.stock_beat import slots
+from schedsync.calendar.window import Shape, shape_of, week_of
 from schedsync.calendar.words import when
-from schedsync.core.change import Change, Consequence, Create, Delete, Rename
+from schedsync.core.change import Change, Consequence, Rename
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Observed, Row
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
-from schedsync.core.schedule import Desired, Schedule, Spec, spec_text
+from schedsync.core.schedule import Desired, Schedule, spec_text
 from schedsync.core.timing import Crontab, Timing
 from schedsync.planning import controls
 from schedsync.planning.allowances import lift
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan, refused_by_celery
 from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import diff
-from schedsync.planning.notices import folded
+from schedsync.planning.notices import folded, refusal_findings
 from schedsync.planning.plan import Plan
+from schedsync.planning.renames import renames
 from schedsync.planning.safety import Situation, refusals
 from schedsync.planning.snapshot import Snapshot, masked_desired
 from schedsync.review.result import EnvironmentReview, Request
@@ -36,7 +38,6 @@ from schedsync.review.unexpanded import countable
 
 #: With fewer others in the same minute nothing is said.
 _CROWD = 5
-_RENAMES_LOOKED_AT = 500
 
 
 def compare_environment(
@@ -54,7 +55,9 @@ def compare_environment(
     plan = replace(plan, changes=tuple(_with_crowds(plan.changes, load, after)))
     place = sides[1].place
     foretold = [*refused_by_celery(_compared(sides, desired, environment)[1])]
-    foretold += [*lifted, *_refused(plan.refusals, place), *_renames(plan.changes)]
+    # What a control refuses has a finding at its own place.
+    of_rules = (refusal for refusal in plan.refusals if refusal.schedule is None)
+    foretold += [*lifted, *refusal_findings(of_rules, place), *renames(plan.changes)]
     foretold += _not_allowed(request, sides, after, environment, plan)
     broken_files, unknown = _not_compared(sides, desired, environment)
     foretold += [*unknown, *_takeovers(before, after)]
@@ -229,7 +232,7 @@ def _as_applied(schedules: Mapping[str, Schedule], now: datetime) -> Observed:
     for number, (name, schedule) in enumerate(schedules.items(), 1):
         spec = schedule.spec
         last_run = None if spec.one_off else last_slots.get(spec.timing)
-        rows[name] = Row(number, name, spec, last_run_at=last_run, date_changed=now)
+        rows[name] = Row(number, name, spec, last_run_at=last_run)
         ledger[name] = Managed(name, "", number, spec_text(spec), schedule.location, schedule.people)
     return Observed(rows=rows, ledger=ledger)
 
@@ -245,38 +248,11 @@ def _with_crowds(changes: Iterable[Change], load: Load, desired: Desired) -> Ite
         shape = shape_of(desired.schedules[change.name], load.window)
         if shape not in worst:
             worst[shape] = load.busiest(shape, slots)
-        yield _with_crowd(change, change.after.timing, worst[shape])
+        yield _with_crowd(change, change.after.timing, worst[shape], load.window.start)
 
 
-def _with_crowd(change: Change, timing: Timing, worst: tuple[datetime, int] | None) -> Change:
+def _with_crowd(change: Change, timing: Timing, worst: tuple[datetime, int] | None, now: datetime) -> Change:
     if worst is None or worst[1] - 1 < _CROWD:
         return change
-    message = f"starts together with {worst[1] - 1:,} others at {when(worst[0], timing)}"
+    message = f"starts together with {worst[1] - 1:,} others at {when(worst[0], timing, now)}"
     return replace(change, consequences=(*change.consequences, Consequence("collides", message, worst[0])))
-
-
-def _refused(refusals: Sequence[Refusal], place: Location | None) -> Iterator[Finding]:
-    # What a control refuses has a finding at its own place.
-    for refusal in (refusal for refusal in refusals if refusal.schedule is None):
-        yield Finding("SS164", f"an apply would be refused: {refusal.message}", place, refusal.override)
-
-
-def _renames(changes: Sequence[Change]) -> Iterator[Finding]:
-    """Suggest ``renamed_from`` where what goes and what comes are alike."""
-    going = [change for change in changes if isinstance(change, Delete) and change.row and change.row.spec]
-    coming = [change for change in changes if isinstance(change, Create)]
-    if len(going) + len(coming) > _RENAMES_LOOKED_AT:
-        return
-    for created in coming:
-        alike = [change for change in going if change.row and _alike(change.row.spec, created.after)]
-        if len(alike) == 1:
-            going.remove(alike[0])
-            message = f"`{alike[0].name}` goes and `{created.name}` comes, and both do the same"
-            hint = f"write `renamed_from: {alike[0].name}` to keep its row, its history and its last run"
-            yield Finding("SS163", message, created.location, hint, "warning")
-
-
-def _alike(before: Spec | None, after: Spec | None) -> bool:
-    if before is None or after is None:
-        return False
-    return (before.task, before.args, before.kwargs) == (after.task, after.args, after.kwargs)

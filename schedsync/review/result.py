@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from schedsync.calendar.load import Load
 from schedsync.core.adoption import Adoption
-from schedsync.core.change import Change
+from schedsync.core.change import Rename
 from schedsync.core.finding import Finding, has_errors
+from schedsync.core.origin import Web
 from schedsync.core.refusal import Limits
 from schedsync.planning.converter import change_document, finding_document, refusal_document
 from schedsync.planning.plan import Plan
@@ -47,7 +48,9 @@ class EnvironmentReview:
     """What the change does in one environment; ``before`` and ``after`` are the load pictures of a week.
 
     ``not_compared`` is the number of definitions that differ, and whose schedules are not known. ``broken_files`` has
-    for each changed file with errors on one side how many schedules of the other are not compared.
+    for each changed file with errors on one side how many schedules of the other are not compared, and
+    ``moved_submodules`` is the number of submodules at another commit. ``reowned`` has the owners before and after of
+    each schedule that differs in a key that makes no change of its row.
     """
 
     environment: str | None
@@ -56,39 +59,37 @@ class EnvironmentReview:
     after: Load
     not_compared: int = 0
     broken_files: tuple[int, ...] = ()
+    moved_submodules: int = 0
+    reowned: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def is_complete(self) -> bool:
         """Say whether everything was compared."""
-        return not self.not_compared and not self.broken_files
+        return not self.unknown
 
     @property
     def unknown(self) -> int:
-        """How many definitions and schedules were not compared; of a file that hides how many, one."""
-        return self.not_compared + sum(max(count, 1) for count in self.broken_files)
+        """How many definitions, schedules and submodules were not compared; of a file that hides how many, one."""
+        return self.not_compared + self.moved_submodules + sum(max(count, 1) for count in self.broken_files)
 
-    def agrees(self, other: EnvironmentReview) -> bool:
-        """Say whether the same happens in both."""
-        return self._effect() == other._effect()
-
-    def _effect(self) -> list[object]:
-        changes: list[Change] = list(self.plan.changes)
-        return [
-            self.plan.summary(),
-            self.not_compared,
-            self.broken_files,
-            self.plan.refusals,
-            self.before.total,
-            self.after.total,
-            *((each.kind, each.name, each.fields, each.consequences) for each in changes),
-        ]
+    def owners(self) -> Iterator[tuple[str, str]]:
+        """Yield an owner and a schedule for each that had or gets this owner, and that the files change."""
+        for change in self.plan.changes:
+            earlier = self.plan.observed.ledger.get(change.old_name if isinstance(change, Rename) else change.name)
+            for owner in (change.people.owner, earlier.people.owner if earlier else None):
+                if owner is not None:
+                    yield owner, change.name
+        for name, owners in self.reowned.items():
+            yield from ((owner, name) for owner in owners)
 
 
 @dataclass(frozen=True)
 class Review:
     """Two revisions compared: ``head`` is None for the work tree; ``new`` are the findings that ``base`` had not.
 
-    ``base_name`` is how the user or CI named the base, None if nobody did.
+    ``base_name`` and ``head_name`` are how the user or CI named them, None if nobody did. ``approvals`` says who must
+    approve changes of the schedules of an owner. ``web`` is where people can read the files, None if that is not known.
+    ``repository`` is the name of the repository: its URL without credentials, or its directory.
     """
 
     base: str
@@ -97,6 +98,10 @@ class Review:
     findings: Sequence[Finding]
     new: frozenset[Finding]
     base_name: str | None = None
+    approvals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    web: Web | None = None
+    head_name: str | None = None
+    repository: str | None = None
 
     @property
     def base_text(self) -> str:
@@ -110,16 +115,14 @@ class Review:
         """Say whether a reviewer has to see a finding: it is new, or an error."""
         return finding in self.new or finding.severity == "error"
 
-    def groups(self) -> list[list[EnvironmentReview]]:
-        """Return the environments, those together in which the same happens."""
-        groups: list[list[EnvironmentReview]] = []
-        for environment in self.environments:
-            group = next((group for group in groups if group[0].agrees(environment)), None)
-            if group is None:
-                groups.append([environment])
-            else:
-                group.append(environment)
-        return groups
+    def approvals_needed(self) -> Iterator[tuple[str, tuple[str, ...], int]]:
+        """Yield each owner whose schedules change, who must approve that, and how many of the schedules change."""
+        names: dict[str, set[str]] = {}
+        for each in self.environments if self.approvals else ():
+            for owner, name in each.owners():
+                names.setdefault(owner, set()).add(name)
+        for owner in sorted(names.keys() & self.approvals.keys()):
+            yield owner, self.approvals[owner], len(names[owner])
 
     def document(self) -> dict[str, Any]:
         """Return the review as JSON values."""
@@ -138,5 +141,8 @@ class Review:
                 for each in self.environments
             ],
             "findings": [finding_document(finding) | {"new": finding in self.new} for finding in self.findings],
+            "approvals": [
+                {"owner": owner, "by": list(by), "changes": count} for owner, by, count in self.approvals_needed()
+            ],
             "failure_reason": "invalid" if has_errors(self.findings) else None,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,9 +12,8 @@ from schedsync.core.location import Location
 from schedsync.core.names import first_names
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.planning.notices import NAMES_SHOWN
+from schedsync.review.shown import CHANGED_SAFEGUARD
 from schedsync.review.side import Side
-
-CODE = "SS168"
 
 
 def configuration(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
@@ -25,11 +24,11 @@ def configuration(before: Side, after: Side, now: datetime) -> Iterator[Finding]
     old, new, place = before.config, after.config, after.place
     if not before.config_known:
         message = "the configuration before the change cannot be read, so what protects the set is not compared"
-        yield Finding(CODE, message, place, None, "warning")
+        yield Finding(CHANGED_SAFEGUARD, message, place, None, "warning")
     values, now_values = controls_document(old.controls), controls_document(new.controls)
     messages = [
-        f"`{name}` changes from {getattr(old, name)} to {getattr(new, name)}"
-        for name in ("max_stops", "max_stop_percent")
+        f"`{name}` changes from {getattr(old, name)} to {getattr(new, name)}{what} that one apply may stop"
+        for name, what in (("max_stops", " schedules"), ("max_stop_percent", " % of the schedules"))
         if getattr(old, name) != getattr(new, name)
     ]
     messages += [
@@ -37,13 +36,14 @@ def configuration(before: Side, after: Side, now: datetime) -> Iterator[Finding]
         for name in KEYS
         if values[name] != now_values[name]
     ]
+    messages += _approvals(old.approvals, new.approvals)
     messages += [f"environment `{name}` is new" for name in new.environments if name not in old.environments]
     messages += [f"environment `{name}` is removed" for name in old.environments if name not in new.environments]
     for message in messages:
-        yield Finding(CODE, message, place, None, "warning")
+        yield Finding(CHANGED_SAFEGUARD, message, place, None, "warning")
     if old.set != new.set:
         message = f"the set is `{new.set}` now: set `{old.set}` manages what it applied, and an apply would be refused"
-        yield Finding(CODE, message, place, f"keep `{old.set}`; or adopt each name, and empty the old set")
+        yield Finding(CHANGED_SAFEGUARD, message, place, f"keep `{old.set}`; or adopt each name, and empty the old set")
 
 
 def _allowances(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
@@ -52,7 +52,16 @@ def _allowances(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
     new = set(after.config.allowances)
     for text, entries in (("is new, it lifts", new - old), ("is removed, it lifted", old - new)):
         for entry in sorted((each for each in entries if not each.ended(now)), key=str):
-            yield Finding(CODE, f"an entry of `[[safety.allow]]` {text} {entry}", after.place, None, "warning")
+            yield Finding(
+                CHANGED_SAFEGUARD, f"an entry of `[[safety.allow]]` {text} {entry}", after.place, None, "warning"
+            )
+
+
+def _approvals(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield what changes about who must approve; an owner that is named for the first time weakens nothing."""
+    for owner in (owner for owner in old if sorted(old[owner]) != sorted(new.get(owner, ()))):
+        now = _shown(new[owner]) if owner in new else "nobody"
+        yield f"`[approvals]`: changes of `{owner}` are approved by {now} instead of {_shown(old[owner])}"
 
 
 def _shown(value: str | Sequence[str] | None) -> str:
@@ -62,9 +71,13 @@ def _shown(value: str | Sequence[str] | None) -> str:
 
 
 class Guarantees:
-    """The guarantees of single schedules that a change takes away, each once for all environments."""
+    """The guarantees of single schedules that a change takes away, each once for all environments.
 
-    def __init__(self) -> None:
+    ``approvals`` are the owners whose schedules nobody may change without an approval.
+    """
+
+    def __init__(self, approvals: Collection[str] = ()) -> None:
+        self._approvals = approvals
         # By message: the places by name, and the environments by name.
         self._found: dict[str, dict[str, Location]] = {}
         self._where: dict[tuple[str, str], list[str | None]] = {}
@@ -76,7 +89,7 @@ class Guarantees:
         for name, new in after.schedules.items():
             old = before.schedules.get(name) or before.schedules.get(new.renamed_from or "")
             if old is not new:
-                for message, key in _weakened(old, new):
+                for message, key in (*_weakened(old, new), *_reowned(old, new, self._approvals)):
                     self._found.setdefault(message, {}).setdefault(name, new.at(key))
                     self._where.setdefault((message, name), []).append(environment)
 
@@ -92,24 +105,48 @@ class Guarantees:
                 yield finding if is_everywhere else replace(finding, environments=tuple(filter(None, environments)))
 
 
+def reowned(before: Desired, after: Desired) -> dict[str, frozenset[str]]:
+    """Return the owners before and after of each schedule that differs in a key that makes no change of its row."""
+    owners: dict[str, frozenset[str]] = {}
+    for name, new in after.schedules.items():
+        old = before.schedules.get(name)
+        if old is not None and old is not new and _quiet(old) != _quiet(new):
+            owners[name] = frozenset(filter(None, (old.people.owner, new.people.owner)))
+    return owners
+
+
+def _quiet(schedule: Schedule) -> tuple[str | None, bool, frozenset[str]]:
+    return schedule.people.owner, schedule.edit_may_fire, schedule.ignore_changes
+
+
 def _finding(message: str, names: Sequence[str], places: Sequence[Location]) -> Finding:
     if len(names) == 1:
-        return Finding(CODE, message.replace("{names}", f"`{names[0]}`", 1), places[0], None, "warning")
+        return Finding(CHANGED_SAFEGUARD, message.replace("{names}", f"`{names[0]}`", 1), places[0], None, "warning")
     place = places[0] if len(set(places)) == 1 else Location(places[0].path, 1, 1)
     shown = message.replace("{names}", f"{len(names):,} schedules", 1)
-    return Finding(CODE, f"{shown}: {first_names(names, NAMES_SHOWN)}", place, None, "warning", tuple(names))
+    return Finding(
+        CHANGED_SAFEGUARD, f"{shown}: {first_names(names, NAMES_SHOWN)}", place, None, "warning", tuple(names)
+    )
 
 
 def _weakened(old: Schedule | None, new: Schedule) -> Iterator[tuple[str, str]]:
     """Yield messages with `{names}` for the schedule, and the key at fault."""
     if new.edit_may_fire and not (old and old.edit_may_fire):
-        yield "an edit may make {names} fire at once: `edit_may_fire: true`", "edit_may_fire"
+        yield "from now on an edit may make {names} fire at once: `edit_may_fire: true`", "edit_may_fire"
     ignored_before = old.ignore_changes if old else frozenset()
     if added := sorted(new.ignore_changes - ignored_before):
         yield f"Git no longer decides {_listed(added)} of {{names}}: `ignore_changes`", "ignore_changes"
     if gone := sorted(ignored_before - new.ignore_changes):
         message = f"Git decides {_listed(gone)} of {{names}} again, so an apply overwrites other values in the table"
         yield message, "ignore_changes"
+
+
+def _reowned(old: Schedule | None, new: Schedule, approvals: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield a message where a schedule leaves an owner who protects it."""
+    was, now = old.people.owner if old else None, new.people.owner
+    if was != now and was in approvals:
+        shown = f"`{now}`" if now is not None else "nobody"
+        yield f"the owner of {{names}} changes from `{was}` to {shown}: changes of `{was}` need an approval", "owner"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from schedsync.files.one_file import ReadFile
 from schedsync.lint import all_rules, lint, lint_each, lint_whole
 from schedsync.lint.rule import Context, Options, Rule
 from schedsync.review.novelty import Owners, new_findings
-from schedsync.review.safeguards import CODE
+from schedsync.review.shown import CHANGED_SAFEGUARD
 from schedsync.review.side import Side
 
 _RANKS: Mapping[Severity, int] = {"info": 0, "warning": 1, "error": 2}
@@ -101,17 +101,17 @@ class Suppressed:
         """Yield what the configuration hides, and then the comments."""
         if self.before.there:
             for message, codes in _option_changes(*self._options):
-                yield Finding(CODE, f"{message}{self._count(codes)}", self.after.place, None, "warning")
+                yield Finding(CHANGED_SAFEGUARD, f"{message}{self._count(codes)}", self.after.place, None, "warning")
         by_code: dict[str, list[Finding]] = {}
         for finding in self.by_comments:
             by_code.setdefault(finding.code, []).append(finding)
         for code, found in by_code.items():
             for finding in found[:_SHOWN]:
-                message = f"a comment ignores {code}: {finding.message}"
-                yield Finding(CODE, message, finding.location, finding.hint, "warning")
+                message = f"a comment in the file ignores {code} ({all_rules()[code].name}): {finding.message}"
+                yield Finding(CHANGED_SAFEGUARD, message, finding.location, finding.hint, "warning")
             if len(found) > _SHOWN:
                 more = f"comments ignore {len(found) - _SHOWN:,} more findings of {code} that were not ignored before"
-                yield Finding(CODE, more, found[_SHOWN].location, None, "warning")
+                yield Finding(CHANGED_SAFEGUARD, more, found[_SHOWN].location, None, "warning")
 
     def _count(self, codes: Iterable[str]) -> str:
         count, new = (sum(len(found.get(code, ())) for code in codes) for found in (self.hidden, self.hidden_new))
@@ -129,7 +129,8 @@ def _option_changes(old: Options, new: Options) -> Iterator[tuple[str, Sequence[
         if was != will:
             yield f"rule {code} ({rule.name}) is switched {'on' if will else 'off'} in `[lint]`", (code,)
         elif will and _severity(rule, old) != _severity(rule, new):
-            yield f"findings of {code} change from {_severity(rule, old)} to {_severity(rule, new)}", (code,)
+            severities = f"from {_severity(rule, old)} to {_severity(rule, new)}"
+            yield f"findings of {code} ({rule.name}) change {severities}", (code,)
     if old.max_starts != new.max_starts:
         yield f"`[lint] max_starts` changes from {old.max_starts} to {new.max_starts}", ("SS206",)
     if set(old.queues) != set(new.queues):

@@ -40,6 +40,12 @@ def _schema(name: str) -> dict[str, Any]:
     return result
 
 
+@lru_cache(maxsize=1)
+def schedule_keys() -> tuple[str, ...]:
+    """Return the keys that a schedule may have."""
+    return tuple(_schema(SCHEDULES)["definitions"]["schedule"]["properties"])
+
+
 # Compiling the schema of the files takes longer than checking a file of 500 schedules.
 @lru_cache(maxsize=len(SCHEMAS))
 def _validator(name: str) -> Callable[[Any], Any]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from schedsync.core.finding import did_you_mean
+from schedsync.core.finding import did_you_mean, nearest
 from schedsync.core.names import shortened
 from schedsync.core.secrets import masked
 
@@ -18,6 +18,12 @@ _TYPES: Mapping[str, str] = {
     "number": "a number",
     "boolean": "true or false",
 }
+
+#: Keys of other programs, and of coordinates elsewhere, by the word that they have here.
+_ELSEWHERE = {
+    "schedule": "crontab", "interval": "every", "period": "every", "seconds": "every", "tz": "timezone",
+    "lat": "latitude", "lon": "longitude", "lng": "longitude", "long": "longitude",
+}  # fmt: skip
 
 
 def sentence(error: Any) -> str:
@@ -55,7 +61,14 @@ def type_predicate(error: Any, given: str, types: Mapping[str, str] = _TYPES) ->
 
 def unknown_key_hint(key: str, known: Sequence[str]) -> str:
     """Return the known key that was meant, or else all known keys."""
-    return did_you_mean(key, known) or f"known here: {', '.join(known)}"
+    meant = meant_key(key, known)
+    return f"did you mean `{meant}`?" if meant else f"known here: {', '.join(known)}"
+
+
+def meant_key(key: str, known: Collection[str]) -> str | None:
+    """Return the known key that an unknown one stands for: the nearest, or that of the same meaning elsewhere."""
+    near = nearest(key, known) or _ELSEWHERE.get(key.lower())
+    return near if near in known else None
 
 
 def described(value: Any) -> str:

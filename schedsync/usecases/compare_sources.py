@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schedsync.calendar.load import Window
 from schedsync.calendar.run_comparison import NotCompared
+from schedsync.calendar.window import Window
 from schedsync.calendar.zones import clock_changes
 from schedsync.config import DEFAULT_PATH
 from schedsync.core.finding import has_errors
@@ -19,7 +19,7 @@ from schedsync.core.location import Location
 from schedsync.core.names import first_names
 from schedsync.core.observed import Row
 from schedsync.core.schedule import Desired, Schedule, Spec
-from schedsync.core.timing import clock_text
+from schedsync.core.timing import moment
 from schedsync.errors import Failed, WrongUsage
 from schedsync.files.schedule_set import resolve_set
 from schedsync.git.repository import open_repository
@@ -191,7 +191,7 @@ def snapshot_source(snapshot: Snapshot, set_name: str, desired: Desired, now: da
     unwanted = [row for _, row in matcher.unwanted(()) if row.id not in paired and row.name not in desired.kept_rows]
     rows |= {row.name: row for row in unwanted}
     return Source(
-        title=f"the snapshot of {clock_text(snapshot.created_at)} UTC",
+        title=f"the snapshot of {moment(snapshot.created_at)} UTC",
         schedules={name: _schedule_of(name, row.spec) for name, row in rows.items() if row.spec is not None},
         files={pair.schedule.name: replace(pair.schedule, spec=_after(pair)) for pair in pairs},
         not_compared=tuple(NotCompared(name, _problem(row)) for name, row in rows.items() if row.spec is None),

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from itertools import chain, islice, takewhile
 
 from schedsync.calendar.forecast import Forecast, Outlook
-from schedsync.calendar.load import load_of, week_of
+from schedsync.calendar.load import load_of
 from schedsync.calendar.stock_beat import next_run, slots, sun_slot
-from schedsync.calendar.words import frequency
+from schedsync.calendar.window import week_of
+from schedsync.calendar.words import how_often
 from schedsync.core.change import Create, Update
 from schedsync.core.observed import Row
 from schedsync.core.schedule import Desired, Schedule, Spec
@@ -21,8 +22,6 @@ from schedsync.usecases.selection import selected
 
 #: A forecast lists at most this many runs of one schedule.
 MOST_RUNS = 10_000
-#: A forecast names this many of the busiest minutes.
-WORST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def forecast(
     }
     load = load_of(chosen, week_of(horizon.start, last_runs), slots)
     outlooks = tuple(_outlook(each, rows.get(each.name), firsts[each.name], horizon) for each in chosen)
-    return Forecast(horizon.start, outlooks, load, load.peaks(WORST, slots))
+    return Forecast(horizon.start, outlooks, load, slots, horizon.until)
 
 
 def _outlook(schedule: Schedule, row: Row | None, first: datetime | None, horizon: Horizon) -> Outlook:
@@ -81,7 +80,7 @@ def _how_often(schedule: Schedule, now: datetime) -> str:
         return f"disabled: {reason}" if reason else "disabled"
     if _never_happens(spec.timing, now):
         return "never"
-    return "once" if spec.one_off or isinstance(spec.timing, Clocked) else frequency(spec.timing)
+    return how_often(spec)
 
 
 def _never_happens(timing: Timing, now: datetime) -> bool:

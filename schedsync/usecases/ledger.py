@@ -128,12 +128,12 @@ def check_allowed(using: str, sets: Iterable[str], environment: str | None) -> N
 def _applied_elsewhere(using: str, sets: Iterable[str], environment: str | None) -> tuple[Refusal, ...]:
     """Return a refusal for each set that was last applied to another environment than the call names."""
     lasts = {name: audit.last_binding(using, name) for name in dict.fromkeys(sets)} if environment else {}
-    way_out = "give the `--database` of that environment, or the right `-e`"
+    hint = "give the `--database` of that environment, or the right `-e`"
     return tuple(
         Refusal(
             "other_environment",
             f"set `{name}` was last applied to environment `{last.environment}`, this is `{environment}`",
-            way_out,
+            hint,
         )
         for name, last in lasts.items()
         if last is not None and last.environment and last.environment != environment

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,13 +16,15 @@ from schedsync.files.discover import printable_path
 from schedsync.files.one_file import ReadFile
 from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, combine
+from schedsync.git.origin import name_of
 from schedsync.git.range import range_of
-from schedsync.git.repository import open_repository
+from schedsync.git.repository import Repository, open_repository
+from schedsync.git.web import web_of
 from schedsync.lint import lint_each, lint_packages, lint_whole
 from schedsync.lint.rule import Context
 from schedsync.review.novelty import Owners, new_findings
 from schedsync.review.result import EnvironmentReview, Request, Review
-from schedsync.review.safeguards import Guarantees, configuration
+from schedsync.review.safeguards import Guarantees, configuration, reowned
 from schedsync.review.side import Side, read_revision, read_work_tree
 from schedsync.review.suppressed import Suppressed
 
@@ -32,18 +34,12 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
 
     Raises WrongUsage where a revision cannot be found; its hint says what to fetch.
     """
-    sources = request.snapshot.source if request.snapshot else no_sources
     with open_repository(request.directory or Path(request.path or DEFAULT_PATH)) as repository:
         compared = range_of(repository, request.base, request.head)
         base, head = compared.base, compared.head
-        if head is None:
-            after = read_work_tree(repository, request.path, sources, progress, request.directory)
-        else:
-            after = read_revision(
-                repository, head, request.path, sources, progress=progress, directory=request.directory
-            )
-        earlier = request.base_directory or request.directory
-        before = read_revision(repository, base, request.path, sources, after, progress, earlier)
+        before, after = _read(repository, base, head, request, progress)
+        repository_name = name_of(repository, after.config.repository_url)
+        web = web_of(repository, before.config.repository_url if before.config_known else None, base, head)
     if not before.there and not after.there:
         raise _nothing_there(before, after)
     environment = after.config.chosen(request.environment)
@@ -52,10 +48,12 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
 
     if request.snapshot is not None:
         check_set(request.snapshot, after.config.set)
-    comparison = _Comparison(request, before, after, now)
-    comparison.add(configuration(before, after, now))
-    comparison.add(_moved_submodules(before, after))
-    comparison.add(_pointers(before, after))
+    # The base decides who must approve, so that a change cannot remove them.
+    approvals = {**after.config.approvals, **(before.config.approvals if before.there else {})}
+    moved_submodules = list(_moved_submodules(before, after))
+    comparison = _Comparison(request, before, after, now, approvals, len(moved_submodules))
+    for found in (configuration(before, after, now), moved_submodules, _pointers(before, after)):
+        comparison.add(found)
     for name in chosen:
         progress(f"comparing {name}" if name else "comparing")
         comparison.compare(name)
@@ -63,7 +61,24 @@ def review(request: Request, now: datetime, progress: Progress = silent) -> Revi
     named = naming_environments(comparison.by_environment)
     findings = in_order(named.get(finding, finding) for finding in comparison.findings)
     new = frozenset(named.get(finding, finding) for finding in comparison.new)
-    return Review(base, head, tuple(comparison.reviews), tuple(findings), new, compared.base_name)
+    return Review(
+        base, head, tuple(comparison.reviews), tuple(findings), new,
+        compared.base_name, approvals, web, compared.head_name, repository_name,
+    )  # fmt: skip
+
+
+def _read(
+    repository: Repository, base: str, head: str | None, request: Request, progress: Progress
+) -> tuple[Side, Side]:
+    """Return both sides; the files of the later side are read first, because the earlier side shares those alike."""
+    sources = request.snapshot.source if request.snapshot else no_sources
+    path, directory = request.path, request.directory
+    if head is None:
+        after = read_work_tree(repository, path, sources, progress, directory)
+    else:
+        after = read_revision(repository, head, path, sources, progress=progress, directory=directory)
+    before = read_revision(repository, base, path, sources, after, progress, request.base_directory or directory)
+    return before, after
 
 
 def _nothing_there(before: Side, after: Side) -> WrongUsage:
@@ -100,8 +115,17 @@ def _pointers(before: Side, after: Side) -> Iterator[Finding]:
 class _Comparison:
     """A review in progress: the two sides, and their findings so far."""
 
-    def __init__(self, request: Request, before: Side, after: Side, now: datetime) -> None:
+    def __init__(
+        self,
+        request: Request,
+        before: Side,
+        after: Side,
+        now: datetime,
+        approvals: Collection[str],
+        moved_submodules: int,
+    ) -> None:
         self.request, self.before, self.after, self.now = request, before, after, now
+        self.moved_submodules = moved_submodules
         # A file that did not change is the same object on both sides.
         kept = {id(file) for file in before.reading.files}
         self.shared = {file.path for file in after.reading.files if id(file) in kept}
@@ -111,7 +135,7 @@ class _Comparison:
         self.new: set[Finding] = set()
         self.by_environment: dict[str | None, list[Finding]] = {}
         self.suppressed = Suppressed(before, after, now, self.application)
-        self.guarantees = Guarantees()
+        self.guarantees = Guarantees(approvals)
 
     def add_safeguards(self) -> None:
         """Add the findings about what the change weakens, or hides from its reviewer."""
@@ -136,10 +160,19 @@ class _Comparison:
             self.request, (self.before, self.after), (before, after), environment, self.now
         )
         unknown = [*not_expanded((self.before, self.after), environment)]
-        self.reviews.append(replace(result, not_compared=sum(each.severity == "error" for each in unknown)))
-        foretold += unknown
+        errors = [each for each in unknown if each.severity == "error"]
+        self.reviews.append(
+            replace(
+                result,
+                not_compared=len(errors),
+                moved_submodules=self.moved_submodules,
+                reowned=reowned(before, after),
+            )
+        )
         self.guarantees.compare(before, after, environment)
-        self._judge(environment, before, after, between_before, [*between_after, *foretold])
+        self._judge(environment, before, after, between_before, [*between_after, *foretold, *errors])
+        # What did not change is not new.
+        self.findings += [each for each in unknown if each not in errors]
         self.by_environment[environment] = self.findings[first:]
 
     def _judge(

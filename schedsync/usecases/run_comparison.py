@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from schedsync.calendar.load import Window
 from schedsync.calendar.run_comparison import RunComparison, compare_runs
 from schedsync.calendar.run_sets import LAST
+from schedsync.calendar.window import Window
 from schedsync.core.schedule import Schedule, Spec, differing
-from schedsync.core.timing import Interval, clock_text
+from schedsync.core.timing import Interval, moment
 from schedsync.planning.snapshot import Snapshot, masked_spec
 from schedsync.usecases.compare_sources import Source
 from schedsync.usecases.selection import check_patterns, is_selected
@@ -101,4 +101,4 @@ def _of_times(files: Mapping[str, Schedule], others: Mapping[str, Schedule], win
     if known:
         yield f"{len(known):,} of {len(intervals):,} intervals are counted from the last runs that the snapshot knows"
     if intervals - known:
-        yield f"the last runs are not known: intervals are counted from {clock_text(window.since)} UTC"
+        yield f"the last runs are not known: intervals are counted from {moment(window.since)} UTC"

@@ -62,7 +62,7 @@ def plan(target: Target, *, asks_tasks: bool = False) -> Plan:
         request, last, observed, same = _observe(target, files)
         surroundings = Surroundings(last, dual_writers, controls, same)
         result = build_plan(request, files.desired, _unless_asked(files.findings, same), observed, surroundings, now())
-        result = replace(result, notices=(*unregistered, *result.notices))
+        result = replace(result, notices=(*unregistered, *result.notices), database=target.using)
         if elsewhere := refusals_of(target.using, result.binding.environment):
             result = replace(result, refusals=(*elsewhere, *result.refusals))
         pause = full_pause(target.using)

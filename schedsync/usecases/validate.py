@@ -22,7 +22,7 @@ from schedsync.planning.snapshot import Snapshot, check_set, masked_spec
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """The findings in a set, and the numbers of its files and schedules."""
+    """The findings in a set, and the numbers of its files and schedules, those with errors among them."""
 
     findings: tuple[Finding, ...]
     files: int
@@ -52,7 +52,7 @@ def validate(
     for name in files.environments(config, environment):
         progress(f"checking {name}" if name else "checking")
         desired, of_environment = resolve_set(files, name)
-        names |= set(desired.schedules)
+        names |= {*desired.schedules, *files.invalid(name)}
         schedules = tuple(desired.schedules.values())
         findings = [definition.finding("warning") for definition in files.unexpanded(name)]
         findings += of_environment + lint(Context(schedules, now, config.lint, application), files.ignores)

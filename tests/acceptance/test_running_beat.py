@@ -69,7 +69,7 @@ def test_from_yaml_to_a_running_beat_and_back_from_drift(running: Shop) -> None:
     for file in (running.root / "schedules").iterdir():
         file.unlink()
     refused = running.run("apply", "--yes")
-    assert (refused.returncode, "way out: --allow-empty" in refused.stderr) == (3, True)
+    assert (refused.returncode, "hint: --allow-empty" in refused.stderr) == (3, True)
 
 
 def test_a_database_that_is_not_there_says_so(tmp_path: Path) -> None:

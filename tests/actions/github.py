@@ -36,11 +36,14 @@ class GitHub:
     hosts: set[str] = field(default_factory=set)
     name: str = "github.com"
     forbidden: bool = False
+    broken: bool = False
 
     def answer(self, method: str, path: str, query: Mapping[str, list[str]], body: dict[str, Any]) -> tuple[int, Any]:
         self.asked.append((method, path))
         if self.forbidden:
             return 403, {"message": "Resource not accessible by integration"}
+        if self.broken:
+            return 502, {"message": "Bad Gateway"}
         if match := re.fullmatch(r"/repos/acme/shop/issues/(\d+)/comments", path):
             if method == "GET":
                 return 200, [one for one in self.comments if one["issue"] == int(match[1])]

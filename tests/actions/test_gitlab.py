@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from schedsync import __version__
-from tests.actions.forge import Forge
+from tests.actions.forge import AFTER, Forge
 from tests.actions.runner import ROOT, without_pip
 
 EXAMPLE = ROOT / "examples/gitlab"
@@ -38,13 +38,15 @@ class GitLab:
             return 401, {"message": "401 Unauthorized"}
         if path == "/api/v4/user":
             return 200, {"id": US}
-        if path == "/api/v4/projects/7/merge_requests/3/notes":
+        if path in ("/api/v4/projects/7/merge_requests/3/notes", "/api/v4/projects/8/merge_requests/3/notes"):
             if method == "GET":
                 page = int(query["page"][0])
                 return 200, self.notes[(page - 1) * PAGE : page * PAGE]
             self.notes.append({"id": 100 + len(self.notes), "author": {"id": US}, **body})
             return 201, self.notes[-1]
-        if match := re.fullmatch(r"/api/v4/projects/7/merge_requests/3/notes/(\d+)", path):
+        if match := re.fullmatch(r"/api/v4/projects/8/repository/commits/([0-9a-f]{40})/merge_requests", path):
+            return 200, [{"iid": 4, "state": "opened"}, {"iid": 3, "state": "merged"}]
+        if match := re.fullmatch(r"/api/v4/projects/[78]/merge_requests/3/notes/(\d+)", path):
             note = next(note for note in self.notes if note["id"] == int(match[1]))
             note.update(body)
             return 200, note
@@ -82,6 +84,7 @@ def variables(gitlab: GitLab, job: str) -> dict[str, str]:
     return {
         "CI_API_V4_URL": gitlab.url, "CI_JOB_NAME": job, "CI_MERGE_REQUEST_PROJECT_ID": "7", "CI_PROJECT_ID": "8",
         "CI_MERGE_REQUEST_IID": "3", "SCHEDSYNC_GITLAB_TOKEN": "good",
+        "CI_COMMIT_SHA": "a" * 40,
     }  # fmt: skip
 
 
@@ -123,6 +126,16 @@ def test_a_review_writes_one_note_and_a_code_quality_report(pull_request: Forge,
     assert all((pull_request.root / name).exists() for name in JOBS["schedules-review"]["artifacts"]["paths"])
 
 
+def test_a_note_names_all_schedules(pull_request: Forge, gitlab: GitLab) -> None:
+    tenants = ", ".join(f"tenant-{number}" for number in range(300))
+    pull_request.write(AFTER + f"  sync-{{t}}: {{task: t, every: 1d, for_each: {{t: [{tenants}]}}}}\n")
+    run(pull_request, gitlab, "schedules-review")
+    body = gitlab.notes[0]["body"]
+
+    assert "job's summary" not in body
+    assert [number for number in range(300) if f"`sync-tenant-{number}`" not in body] == []
+
+
 def test_errors_fail_the_job_after_the_note_is_written(pull_request: Forge, gitlab: GitLab) -> None:
     pull_request.write('  bad: {task: t, crontab: "61 * * * *"}\n', "schedules/bad.yaml")
     done = run(pull_request, gitlab, "schedules-review")
@@ -154,6 +167,7 @@ def test_a_first_note_needs_a_change_and_a_later_run_keeps_it_up_to_date(pull_re
         ({"environments": [{"changes": [], "refusals": []}], "findings": [{"new": True}]}, True),
         ({"environments": [{"changes": [{"kind": "delete"}], "refusals": []}], "findings": []}, True),
         ({"environments": [{"changes": [], "refusals": [{}]}], "findings": []}, True),
+        ({"environments": [{"changes": [], "refusals": []}], "findings": [], "approvals": [{}]}, True),
         ({"failure_reason": "invalid_configuration", "message": "unknown key", "hint": None}, True),
     ],
 )
@@ -212,6 +226,24 @@ def test_validate_apply_and_drift_run(forge: Forge, gitlab: GitLab, database: di
     assert [each.returncode for each in done.values()] == [0, 0, 0], done
     assert "1 created" in done["schedules-apply"].stdout
     assert (forge.root / "drift.md").exists()
+
+
+def test_after_an_apply_the_note_says_where_and_by_whom(
+    pull_request: Forge, gitlab: GitLab, database: dict[str, str]
+) -> None:
+    run(pull_request, gitlab, "schedules-review")
+    before = gitlab.notes[0]["body"].splitlines()
+    (pull_request.root / "requirements.txt").write_text("schedsync\n")
+    pull_request.commit()
+    more = {"DJANGO_SETTINGS_MODULE": database["settings"], "GITLAB_USER_LOGIN": "maria`/x"}
+    done = [run(pull_request, gitlab, "schedules-apply", **more) for _ in range(2)]
+    marker, line, empty, *rest = gitlab.notes[0]["body"].splitlines()
+
+    assert [each.returncode for each in done] == [0, 0], done
+    assert "1 created" in done[0].stdout
+    assert ([marker, *rest], empty, len(gitlab.notes)) == (before, "", 1)
+    day, run_id = r"\w{3} \d+ \w{3} \d\d:\d\d UTC", r"`[0-9a-f]{8}` <!-- .* -->"
+    assert re.fullmatch(rf"\*\*✓\*\* set `default` applied at {day} by `maria\?/x`, run {run_id}", line)
 
 
 def test_the_pinned_version_is_this_release() -> None:

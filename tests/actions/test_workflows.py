@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -94,6 +95,36 @@ def test_a_change_that_was_not_reviewed_is_refused(monorepo: Forge) -> None:
 
     assert (ran.code, ran.outputs["failure-reason"]) == (3, "refused")
     assert "the reviewed plan does not create `slipped-in`" in ran.log
+
+
+def test_the_comment_says_where_and_by_whom_the_change_was_applied(monorepo: Forge) -> None:
+    head, commit = reviewed(monorepo)
+    before = monorepo.github.comments[0]["body"]
+    monorepo.github.pulls.append(merged(7, head, commit))
+    monorepo.environment["GITHUB_ACTOR"] = "maria`<b>"
+    ran = apply(monorepo, commit)
+    marker, line, empty, *rest = monorepo.github.comments[0]["body"].splitlines()
+
+    assert (ran.code, len(monorepo.github.comments)) == (0, 1), ran.log
+    assert [marker, *rest] == before.splitlines()
+    assert empty == ""
+    day = r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d+ [A-Z][a-z]{2} \d\d:\d\d UTC"
+    told = rf"\*\*✓\*\* applied in `production` at {day} by `maria\?<b>`, run `[0-9a-f]{{8}}`"
+    assert re.fullmatch(rf"{told} <!-- schedsync applied [0-9a-f]{{16}} -->", line)
+
+
+def test_an_apply_that_may_not_comment_is_applied_all_the_same(monorepo: Forge) -> None:
+    head, commit = reviewed(monorepo)
+    monorepo.github.pulls.append(merged(7, head, commit))
+    before = monorepo.github.comments[0]["body"]
+    monorepo.github.forbidden = True
+    inputs = {**WHERE, "settings": "shop.settings", "flags": "--settle 0"}
+    ran = monorepo.runner(pushed(commit)).workflow("schedules-apply.yml", inputs, {"database-url": "none"})
+
+    assert ran is not None
+    assert (ran.code, ran.outputs["changes"]) == (0, "2"), ran.log
+    assert "needs `pull-requests: write`" in ran.log
+    assert monorepo.github.comments[0]["body"] == before
 
 
 @pytest.mark.parametrize(

@@ -157,8 +157,9 @@ def wanted() -> Any:
 
 
 def computed(directory: Path) -> None:
-    from schedsync.calendar.load import Window, load_of
+    from schedsync.calendar.load import load_of
     from schedsync.calendar.stock_beat import slots
+    from schedsync.calendar.window import Window
 
     schedules = wanted()
     started = time.perf_counter()

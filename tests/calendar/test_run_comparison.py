@@ -13,9 +13,9 @@ from celery.schedules import crontab, schedule, solar
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schedsync.calendar.load import Window
 from schedsync.calendar.run_comparison import MOST_INSTANTS, RunComparison, compare_runs
 from schedsync.calendar.run_sets import LAST, common_range, only_in
+from schedsync.calendar.window import Window
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule, Spec
 from schedsync.core.timing import MICROSECOND, Clocked, Interval

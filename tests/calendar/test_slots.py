@@ -11,9 +11,10 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from schedsync.calendar.load import Window, load_of, shape_of
+from schedsync.calendar.load import Steady, load_of
 from schedsync.calendar.slots import crontab_slots, interval_slots, runs, runs_a_day, shortest_gap
 from schedsync.calendar.stock_beat import next_slot, slots
+from schedsync.calendar.window import Window, shape_of
 from schedsync.calendar.zones import clock_changes
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule, Spec
@@ -188,6 +189,48 @@ def test_the_worst_minutes_name_who_starts_in_them() -> None:
     )  # fmt: skip
     assert sorted(load.queues) == ["(default)", "reports"]
     assert sum(load.queues["reports"]) == 7
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(CRONTABS, min_size=1, max_size=3, unique=True), INSTANTS)
+def test_who_starts_in_a_minute_is_who_is_counted_there(timings: list[Timing], start: datetime) -> None:
+    window = Window.of(start.replace(second=0, microsecond=0), minutes=1440)
+    load = load_of([schedule(f"s{number}", timing) for number, timing in enumerate(timings)], window, slots)
+
+    assert [len(load.starting(index, slots)) for index in range(1440)] == list(load.total)
+
+
+def test_what_starts_in_every_minute_is_steady_and_no_peak() -> None:
+    second = 10**6
+    later, earlier = START + timedelta(days=1), START + timedelta(days=3)
+    steady = [
+        schedule("b", Interval(5 * second)),
+        schedule("a", cron("* * * * *"), queue="reports"),
+        schedule("c", Interval(45 * second), start_at=START),
+    ]
+    others = [
+        schedule("two-minutes", Interval(120 * second), start_at=later),
+        schedule("mornings", cron("* 0-11 * * *")),
+        schedule("later", cron("* * * * *"), start_at=later),
+        schedule("ended", Interval(60 * second), expires_at=earlier),
+        schedule("once", Interval(second), one_off=True),
+        schedule("off", cron("* * * * *"), enabled=False),
+    ]
+    window = Window.of(START)
+
+    load = load_of([*steady, *others], window, slots)
+
+    assert load.steady == Steady(12 + 1 + 1, ("a", "b", "c"))
+    assert load.besides_steady == load_of(others, window, slots).total
+    assert load_of(others, window, slots).steady == Steady(0, ())
+
+
+def test_an_hour_that_comes_twice_is_no_steady_load() -> None:
+    berlin = schedule("berlin", cron("* * * * *", "Europe/Berlin"))
+    autumn = datetime(2026, 10, 24, tzinfo=timezone.utc)
+
+    assert load_of([berlin], Window.of(START), slots).steady == Steady(1, ("berlin",))
+    assert load_of([berlin], Window.of(autumn), slots).steady == Steady(0, ())
 
 
 def test_no_minute_is_made_up_for_intervals_that_never_ran() -> None:

@@ -1,10 +1,13 @@
-"""How often a timing runs, in words."""
+"""How often a timing runs, and an instant, in words."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
+
 import pytest
 
-from schedsync.calendar.words import frequency, times
+from schedsync.calendar.words import frequency, moment, times
 from schedsync.core.timing import Interval, Timing, crontab
 
 DAILY = crontab({"minute": "0", "hour": "2"}, "UTC")
@@ -42,3 +45,30 @@ def test_how_often_a_timing_runs(timing: Timing, short: str, long: str) -> None:
 )
 def test_how_often_a_timing_runs_instead_of_another(before: Timing, after: Timing, expected: str) -> None:
     assert times(after, before) == expected
+
+
+NOW = datetime(2026, 11, 27, 1, 30, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("instant", "zone", "expected"),
+    [
+        (NOW, timezone.utc, "Fri 27 Nov 01:30"),
+        (NOW, ZoneInfo("Europe/Berlin"), "Fri 27 Nov 02:30"),
+        (NOW - timedelta(hours=2), timezone.utc, "Thu 26 Nov 23:30"),
+        (NOW.replace(second=7, microsecond=999_999), timezone.utc, "Fri 27 Nov 01:30:07"),
+        (NOW.replace(microsecond=999_999), timezone.utc, "Fri 27 Nov 01:30"),
+        (NOW + timedelta(days=300, microseconds=-1), timezone.utc, "Thu 23 Sep 01:29:59"),
+        (NOW + timedelta(days=300), timezone.utc, "Thu 23 Sep 2027 01:30"),
+        (NOW - timedelta(days=300), timezone.utc, "Sat 31 Jan 2026 01:30"),
+        (datetime(2026, 12, 5, tzinfo=timezone.utc), timezone.utc, "Sat 5 Dec 00:00"),
+    ],
+)
+def test_an_instant_has_a_weekday_and_a_year_only_where_it_is_far(
+    instant: datetime, zone: tzinfo, expected: str
+) -> None:
+    assert moment(instant, zone, NOW) == expected
+
+
+def test_without_a_present_an_instant_has_its_year() -> None:
+    assert moment(NOW) == "Fri 27 Nov 2026 01:30"

@@ -9,6 +9,11 @@ import pytest
 import yaml
 from django.db import connections
 
+from schedsync.commands.all_sets import _Result, _why
+from schedsync.core.finding import Finding
+from schedsync.core.location import Location
+from schedsync.core.refusal import Refusal
+from schedsync.errors import InvalidSet, Refused
 from tests.conftest import Project
 from tests.database.test_faults import READ_ONLY
 
@@ -53,14 +58,14 @@ def test_validate_checks_every_set(monorepo: Project) -> None:
     done = monorepo.command("validate", "--all", "--format", "json")
     said = json.loads(done.out)
 
-    assert (done.code, done.err) == (1, "2 schedules in 3 files, 1 error\n")
+    assert (done.code, done.err) == (1, "1 error · 3 schedules in 3 files\n")
     assert [(one["directory"], one["files"], one["schedules"], one["failure_reason"]) for one in said["sets"]] == [
-        ("services/mail", 2, 1, "invalid"), ("services/shop", 1, 1, None),
+        ("services/mail", 2, 2, "invalid"), ("services/shop", 1, 1, None),
     ]  # fmt: skip
     assert [finding["location"]["path"] for one in said["sets"] for finding in one["findings"]] == [
         "services/mail/schedules/bad.yaml"
     ]
-    assert monorepo.command("validate", "--all", "services/shop").err == "1 schedule in 1 file, no errors\n"
+    assert monorepo.command("validate", "--all", "services/shop").err == "No findings · 1 schedule in 1 file\n"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +83,7 @@ def test_only_the_sets_of_the_files_that_changed_are_checked(
 ) -> None:
     done = monorepo.command("validate", "--changed", *changed)
 
-    assert (done.code, done.err) == (0, f"{counts}, no errors\n")
+    assert (done.code, done.err) == (0, f"No findings · {counts}\n")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +98,7 @@ def test_a_set_with_a_bad_configuration_hides_no_other(monorepo: Project, words:
     assert done.code == 1
     assert done.out.startswith("services/shop/schedules/jobs.yaml:2:")
     assert "== services/mail ==\nerror: services/mail/pyproject.toml: unknown key `sett`\n" in done.err
-    assert done.err.splitlines()[-1] == "0 schedules in 1 file, 1 error; 1 set could not be checked"
+    assert done.err.splitlines()[-1] == "1 error · 1 schedule in 1 file; 1 set could not be checked"
     assert 'failures="2"' in Path("junit.xml").read_text()
     assert "file=services/mail/pyproject.toml" in Path("log").read_text()
     assert [(one["directory"], one["failure_reason"]) for one in said["sets"]] == [
@@ -106,7 +111,7 @@ def test_an_environment_that_one_set_lacks_hides_no_other(monorepo: Project) -> 
     done = monorepo.command("validate", "--all", "-e", "production")
 
     assert (done.code, done.err.splitlines()[-1]) == (
-        64, "1 schedule in 1 file, no errors; 1 set could not be checked",
+        64, "No findings · 1 schedule in 1 file; 1 set could not be checked",
     )  # fmt: skip
 
 
@@ -134,8 +139,8 @@ def test_a_directory_is_no_changed_file(monorepo: Project) -> None:
 def test_without_a_configuration_a_changed_file_belongs_to_the_default_set(files: Project) -> None:
     files.schedules(ONE.format("job"))
 
-    assert files.command("validate", "--changed", "schedules/shop.yaml").err == "1 schedule in 1 file, no errors\n"
-    assert files.command("validate", "--changed", "other/ci.yaml").err == "0 schedules in 0 files, no errors\n"
+    assert files.command("validate", "--changed", "schedules/shop.yaml").err == "No findings · 1 schedule in 1 file\n"
+    assert files.command("validate", "--changed", "other/ci.yaml").err == "No findings · 0 schedules in 0 files\n"
 
 
 @pytest.mark.parametrize("path", [".", "services", "services/shop/../.."])
@@ -151,7 +156,7 @@ def test_a_path_with_the_configuration_of_another_set_is_refused(monorepo: Proje
 def test_the_configuration_of_the_set_itself_is_no_other(monorepo: Project, path: str) -> None:
     (monorepo.root / "services/shop/schedules/pyproject.toml").symlink_to("nowhere")
 
-    assert monorepo.command("validate", path).err == "1 schedule in 1 file, no errors\n"
+    assert monorepo.command("validate", path).err == "No findings · 1 schedule in 1 file\n"
 
 
 def test_a_set_whose_paths_hold_another_set_is_refused(monorepo: Project) -> None:
@@ -196,7 +201,7 @@ def test_plan_apply_and_drift_go_through_all_sets(applied: Project) -> None:
     assert [line for line in done[1].splitlines() if line.startswith("==")] == [
         "== services/mail ==", "== services/shop ==",
     ]  # fmt: skip
-    assert done[1].count("Applied: 1 created") == 2
+    assert done[1].count(": 1 created") == 2
     assert [(one["directory"], one["set"], one["summary"]["unchanged"]) for one in json.loads(again[1])["sets"]] == [
         ("services/mail", "mail", 1), ("services/shop", "shop", 1),
     ]  # fmt: skip
@@ -208,7 +213,7 @@ def test_a_set_with_errors_stops_no_other(applied: Project) -> None:
     said = json.loads(on(applied, "plan", "--format", "json")[1])
 
     assert code == 1
-    assert "Applied: 1 created" in out.split("== services/shop ==")[1]
+    assert ": 1 created" in out.split("== services/shop ==")[1]
     assert "services/mail/schedules/bad.yaml" in err
     assert [(one["directory"], one.get("failure_reason")) for one in said["sets"]] == [
         ("services/mail", "invalid"), ("services/shop", None),
@@ -254,3 +259,18 @@ def test_after_an_error_of_the_database_the_sets_that_had_no_turn_are_named(appl
     ]  # fmt: skip
     report = Path("a.md").read_text().split("## `services/shop`\n")[1]
     assert "    error: not done, because of the error in `services/mail`" in report
+
+
+def test_why_a_set_was_not_done_is_written_as_for_one_set() -> None:
+    refusal = Refusal("too_many_stops", "1 schedule would stop, 0 may: d", "allow it once: --allow-stops 1")
+    finding = Finding("SS120", "unknown key `evry`", Location("a.yaml", 7, 5), "did you mean `every`?", schedule="job")
+
+    assert _why(_Result(Path("mail"), None, Refused([refusal]))) == [
+        "REFUSED  nothing was written",
+        "  1 schedule would stop, 0 may: d  too_many_stops",
+        "  hint: allow it once: --allow-stops 1",
+    ]
+    assert _why(_Result(Path("mail"), None, InvalidSet([finding])))[-2:] == [
+        "a.yaml:7:5: error  SS120  job: unknown key `evry`",
+        "  hint: did you mean `every`?",
+    ]

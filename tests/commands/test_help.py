@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import pytest
 
 from schedsync.cli import GROUPS, main
+from schedsync.commands.examples import EXAMPLES
 from tests.conftest import Done, Project
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +78,7 @@ def test_options_are_listed_under_headings(command: Callable[..., Done]) -> None
             "--allow-move",
             "--allow-dirty",
         ],
+        "Examples": ["schedsync", "schedsync"],
         "Output": ["--format", "--report", "-v"],
     }
 
@@ -86,6 +89,103 @@ def test_help_fits_the_terminal(columns: int, command: Callable[..., Done], monk
     widths = [len(line) for words in ([], ["apply"]) for line in command(*words, "--help").out.splitlines()]
 
     assert columns - 20 < max(widths) <= columns
+
+
+def leaves(group: click.Group = main) -> Iterator[list[str]]:
+    """Yield the words of each verb: `plan`, `import database`."""
+    for name, command in group.commands.items():
+        yield [name]
+        if isinstance(command, click.Group):
+            yield from ([name, *words] for words in leaves(command))
+
+
+VERBS = [" ".join(words) for words in leaves()]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100])
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_help_fits_the_terminal(
+    verb: str, columns: int, command: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = command(*verb.split(), "--help").out
+
+    assert [line for line in text.splitlines() if len(line) > columns] == []
+    assert re.search(r"\[default|\[required|\*\*|```|Let so many", text) is None
+    assert "\nExamples:\n" in text
+
+
+def test_every_verb_has_one_to_three_examples() -> None:
+    assert sorted(EXAMPLES) == sorted(VERBS)
+    assert {len(examples) for examples in EXAMPLES.values()} <= {1, 2, 3}
+
+
+EXAMPLE_LINES = [line for examples in EXAMPLES.values() for line, _ in examples if not line.startswith("git ")]
+
+
+@pytest.mark.parametrize("line", EXAMPLE_LINES)
+def test_the_words_of_an_example_can_be_parsed(line: str) -> None:
+    words = shlex.split(line.partition(" > ")[0])
+    command: click.Command = main
+    while isinstance(command, click.Group):
+        command = command.commands[words.pop(0)]
+
+    # Click keeps the first help option that it makes for a command.
+    context = click.Context(command, help_option_names=["-h", "--help"])
+    command.make_parser(context).parse_args(words)
+    values = {param.name for param in command.params if isinstance(param, click.Option)}
+    assert {name for name in context.params if name not in values} <= {param.name for param in command.params}
+
+
+def test_an_example_is_shown_with_the_program_that_was_called(
+    command: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    text = command("import", "crontab", "--help").out
+
+    assert text.split("Examples:\n")[1].split("\n\n")[0].splitlines() == [
+        "  schedsync import crontab shop.cron \\",
+        "      --task shop.tasks.run_command --out schedules",
+        "    write the lines of a file",
+        "  schedsync forecast --compare crontab:shop.cron",
+        "    list the runs that differ",
+    ]
+    shown = django("django", "schedsync", "plan", "--help", "--settings", "tests.settings").stdout
+    assert "  python -m django schedsync plan -e production\n" in shown
+
+
+def test_a_default_is_a_sentence(command: Callable[..., Done]) -> None:
+    text = " ".join(command("apply", "--help").out.split())
+
+    assert "How long `--wait` waits. Default: 60s." in text
+    assert "How to write the data on stdout: text (the default), json, markdown or summary." in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        ("pln", "no such verb `pln`", "did you mean `plan`?"),
+        ("plan --alow-stops 3", "no such option `--alow-stops`", "did you mean `--allow-stops`?"),
+        ("plan --xyzzy", "no such option `--xyzzy`", "`schedsync plan --help` shows what it takes"),
+        ("pause x", "missing option `--reason`", "`schedsync pause --help` shows what it takes"),
+        ("import crontab --task t", "missing argument `FILE`", "`schedsync import crontab --help` shows what it takes"),
+        ("ledger mov", "no such verb `mov`", "did you mean `move`?"),
+        (
+            "apply --allow-stops -1",
+            "invalid value for `--allow-stops`: -1 is not in the range: at least 0",
+            "`schedsync apply --help` shows what it takes",
+        ),
+        ("\x1b\u202e", "no such verb `\\x1b\\u202e`", "`schedsync --help` shows what it takes"),
+    ],
+)
+def test_wrong_usage_is_an_error_with_a_hint(words: str, message: str, hint: str, command: Callable[..., Done]) -> None:
+    assert command(*words.split()) == Done(64, "", f"error: {message}\n  hint: {hint}\n")
+
+
+def test_a_group_without_a_verb_shows_its_help(command: Callable[..., Done]) -> None:
+    done = command("ledger")
+
+    assert sections(done.out + done.err)["Verbs"] == ["rename", "move", "release", "bind"]
 
 
 def django(*words: str, directory: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -140,6 +240,19 @@ def test_a_verb_without_django_ignores_the_settings_before_it(files: Project) ->
 
 
 def test_no_help_holds_a_formula_or_a_default_in_brackets() -> None:
-    texts = {name: command.get_help(click.Context(command)) for name, command in main.commands.items()}
+    names = ["-h", "--help"]
+    texts = {
+        name: command.get_help(click.Context(command, help_option_names=names))
+        for name, command in main.commands.items()
+    }
 
     assert [name for name, text in texts.items() if re.search(r"\[[^\]]*x[<>]=|\[default: \(", text)] == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "example"), [("plan", "markdown=report.md"), ("validate", "sarif=report.sarif"), ("review", "markdown=")]
+)
+def test_the_example_of_a_report_is_one_that_the_verb_writes(
+    verb: str, example: str, command: Callable[..., Done]
+) -> None:
+    assert f"for example {example}" in " ".join(command(verb, "--help").out.split())

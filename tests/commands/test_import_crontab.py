@@ -134,7 +134,7 @@ def test_a_secret_in_a_command_is_named(crontab: Project) -> None:
     ("words", "message"),
     [
         (["nowhere", "--task", "t"], "`nowhere` cannot be read: No such file or directory"),
-        (["crontab.txt"], "Missing option '--task'"),
+        (["crontab.txt"], "missing option `--task`"),
         (["crontab.txt", "--task", ""], "the name of a task has 1 to 200 characters"),
         (["crontab.txt", "--task", "t" * 201], "the name of a task has 1 to 200 characters"),
         (["crontab.txt", "--task", "t", "--crontab-timezone", "Mars"], "unknown time zone `Mars`"),

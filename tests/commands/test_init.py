@@ -24,7 +24,7 @@ from schedsync.core.schedule import Schedule, Spec
 from schedsync.core.setup import Choices, Found, Layout
 from schedsync.core.timing import Interval
 from schedsync.importers.celery_settings import BeatSchedule
-from schedsync.render.text import plain
+from schedsync.render.terminal.text import plain
 from schedsync.usecases.import_both import compare_written, import_both, read_existing
 from tests.conftest import Done, Project
 from tests.usecases.test_binding import live
@@ -110,8 +110,8 @@ def test_other_answers_count_and_wrong_ones_are_asked_again(project: Project, ty
     done = init(project)
 
     assert done.code == 0
-    assert "Error: a set has a name of its own, other than `default`\n" in done.err
-    assert "Error: environments have printable names of 1 to 64 characters, " in done.err
+    assert "error: a set has a name of its own, other than `default`\n" in done.err
+    assert "error: environments have printable names of 1 to 64 characters, " in done.err
     text = (project.root / "schedsync.toml").read_text()
     assert ('set = "team a"\n' in text, 'environments = ["staging", "eu west", "us"]\n' in text) == (True, True)
     assert not (project.root / ".github/workflows").exists()

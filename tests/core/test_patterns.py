@@ -86,6 +86,16 @@ PATTERNS = patterns()
 
 #: The worst that somebody could think of for each pattern: texts that are repeated, by the pattern's beginning.
 WORST: dict[str, Sequence[str]] = {
+    r"(?<![\w-])([\w-]{1,80})[\"']?\s{0,8}[:=]": ("a", "a-", "a'", "a ", "a  :"),
+    r"\"[^\"]*\"|'[^']*'|(?:[^:#]|:": ("a", '"', "'", ":", ": ", " #", "\"'"),
+    r"\"[^\"]*\"|'[^']*'|(?:[^:#,": ("a", '"', "'", ":", ": ", " #", ",", "[", "\"'"),
+    r"(?<![\w-])--?[\w-]{1,80}": ("-", "--", "--a", " -a", "a-"),
+    r"'(--?[a-z-]{1,40}|[A-Z]{1,40})'": ("'", "'-", "'-a", "'A"),
+    r"No such command '": ("No such command '", "'", "a"),
+    r"(?:--?[a-z-]+ (?!-))?": ("-", "--", "--a", "--a -", "--a '", "'"),
+    r"[^\s\"',}]+": ("a", " ", "a ", ","),
+    r"\x1b\[[0-9;]*m": ["\x1b", "\x1b[", "\x1b[0", "\x1b[0;"],
+    "`([^`]+)`": ["`", "`a", "``", "a`", "a"],
     "-----BEGIN ": ["-----BEGIN ", "-----BEGIN A ", "-----BEGIN PRIVATE "],
     r"\b(?:AKIA": ["AKIA", "AKIAA", "AIza", "AIza-", "ya29.", "GOCSPX-", "-GOCSPX-a"],
     r"\bgh[pousr]": ["ghp_", "-ghp_a", "github_pat_", ".github_pat_a", "glpat-", "glpat-a."],
@@ -115,6 +125,8 @@ WORST: dict[str, Sequence[str]] = {
     "`[^`]*`": ["`", "`a", "a"],
     "`+": ["`", "` "],
     "`{40,}": ["`", "`" * 39 + " "],
+    "[A-Za-z0-9.-]+(:[0-9]": ["a", "a.", "1", ":", "a:1"],
+    r"\*\*✓\*\* .*<!-- schedsync applied": ["**✓** ", "a", "<!-- schedsync applied ", "**✓** <!-- schedsync applied 0"],
     "[A-Za-z0-9_ ,;": ["a", "a\n", "→"],
     "##(?=": ["#", "##a", "##", "##a#", "a"],
     "[0-9a-f]{40}(?:[0-9a-f]{18}": ["a", "0"],

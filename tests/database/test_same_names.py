@@ -161,4 +161,4 @@ def test_the_files_alone_warn_where_no_database_is_asked(files: Project) -> None
     files.schedules(schedule("cafe") + schedule("caf\u00e9"))
     done = files.validate()
 
-    assert (done.code, "SS147 warning: `caf\u00e9` and `cafe` at" in done.out) == (0, True), done.out
+    assert (done.code, "warning  SS147  `caf\u00e9` and `cafe` at" in done.out) == (0, True), done.out

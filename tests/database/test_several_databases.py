@@ -71,7 +71,7 @@ def test_verbs_use_the_database_that_the_router_gives_for_beat(shop: Project) ->
     assert {name: shop.command(*words).code for name, words in VERBS.items() if name != "doctor"} == {
         "plan": 0, "drift": 0, "apply": 0, "status": 0,
     }  # fmt: skip
-    assert "1 to create" in shop.command("plan", "schedules", "--database", ADMIN).out
+    assert "+1 create" in shop.command("plan", "schedules", "--database", ADMIN).out
     assert shop.command("pause", "one", "--reason", "r", "--settle", "0").code == 0
     assert shop.command("resume", "one").code == 0
 

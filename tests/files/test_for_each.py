@@ -32,6 +32,10 @@ def errors(files: Project, *words: str) -> list[str]:
     return [line for line in lines if line.startswith("  hint: ") or " SS2" not in line]
 
 
+#: Where a value of `for_each` is, and how a line about it begins.
+PLACE = "schedules/shop.yaml:7:31: error  "
+
+
 def test_an_environment_replaces_the_values(files: Project) -> None:
     files.write(TWO, "schedsync.toml")
     files.schedules(
@@ -74,7 +78,7 @@ def test_a_file_of_an_environment_that_is_missing_is_found(files: Project) -> No
 
     assert errors(files, "-e", "eu") == []
     assert errors(files) == [
-        "schedules/shop.yaml:7:31: SS150 `us.txt` cannot be read: No such file or directory (in us)",
+        PLACE + "SS150  sync-{tenant}: `us.txt` cannot be read: No such file or directory (in us)",
         "  hint: the path is relative to this file",
     ]
 
@@ -83,7 +87,7 @@ def test_an_environment_in_a_file_name_must_be_chosen(files: Project) -> None:
     files.schedules(SYNC + "    for_each: {tenant: {file: '{environment}.txt'}}\n")
 
     assert errors(files) == [
-        "schedules/shop.yaml:7:31: SS150 `{environment}.txt` needs an environment, and none is chosen",
+        PLACE + "SS150  sync-{tenant}: `{environment}.txt` needs an environment, and none is chosen",
         "  hint: give `--environment`, or set SCHEDSYNC_ENVIRONMENT",
     ]
     files.write(TWO, "schedsync.toml")
@@ -97,7 +101,7 @@ def test_an_environment_does_not_lead_out_of_the_set(files: Project) -> None:
     files.schedules(SYNC + "    for_each: {tenant: {file: '{environment}.txt'}}\n")
 
     assert errors(files) == [
-        "schedules/shop.yaml:7:31: SS105 `../outside.txt` is outside the directory of the set",
+        "schedules/shop.yaml:7:31: error  SS105  sync-{tenant}: `../outside.txt` is outside the directory of the set",
     ]
 
 
@@ -108,7 +112,7 @@ def test_no_other_placeholder_is_filled_in_a_file_name(files: Project) -> None:
 
     files.schedules(SYNC + "    for_each: {tenant: {file: '{enviroment}.txt'}}\n")
     assert errors(files) == [
-        "schedules/shop.yaml:7:31: SS150 `{enviroment}.txt` cannot be read: No such file or directory",
+        PLACE + "SS150  sync-{tenant}: `{enviroment}.txt` cannot be read: No such file or directory",
         "  hint: the only placeholder in the name of a file is `{environment}`",
     ]
 
@@ -119,13 +123,16 @@ def test_no_other_placeholder_is_filled_in_a_file_name(files: Project) -> None:
         (
             "{tenant: [a]}",
             "{tenent: [b]}",
-            ["8:36: SS150 the schedule's own `for_each` has no `tenent`", "  hint: did you mean `tenant`?"],
+            [
+                "8:36: error  SS150  the schedule's own `for_each` has no `tenent`",
+                "  hint: did you mean `tenant`?",
+            ],
         ),
         (
             "{tenant: [a], region: [x]}",
             "{tenant: [b]}",
             [
-                "8:35: SS150 the `for_each` of an environment lacks `region`",
+                "8:35: error  SS150  the `for_each` of an environment lacks `region`",
                 "  hint: an environment replaces the whole `for_each`, so it needs the same keys",
             ],
         ),
@@ -133,15 +140,15 @@ def test_no_other_placeholder_is_filled_in_a_file_name(files: Project) -> None:
             None,
             "{tenant: [b]}",
             [
-                "8:35: SS150 `for_each` of an environment, but the schedule itself has none",
+                "8:35: error  SS150  `for_each` of an environment, but the schedule itself has none",
                 "  hint: add one to the schedule: its values are for the other environments",
             ],
         ),
-        ("{tenant: [a]}", "3", ["8:35: SS121 `for_each` takes a mapping, not `3`"]),
+        ("{tenant: [a]}", "3", ["8:35: error  SS121  {tenant}: `for_each` takes a mapping, not `3`"]),
         (
             "{tenant: [a]}",
             "{tenant: {fiel: x}}",
-            ["8:36: SS121 `tenant` takes a list of values, `{file: NAME}` or `{source: NAME}`"],
+            ["8:36: error  SS121  {tenant}: `tenant` takes a list of values, `{file: NAME}` or `{source: NAME}`"],
         ),
     ],
 )
@@ -166,7 +173,7 @@ def test_too_many_values_in_one_environment_are_too_many(files: Project) -> None
         f"    environments: {{us: {{for_each: {{a: &a {values}, b: *a}}}}}}\n"
     )
 
-    assert "SS116 202,500 schedules up to here; a set has at most 200,000" in files.validate().out
+    assert "SS116  202,500 schedules up to here; a set has at most 200,000" in files.validate().out
 
 
 def read_with(text: str, sources: Mapping[str, Source]) -> ReadFile:

@@ -6,7 +6,7 @@ import git
 import pytest
 
 from schedsync.core.origin import Ancestry, Revision
-from schedsync.git.origin import ancestry, canonical_url, revision
+from schedsync.git.origin import ancestry, canonical_url, name_at, revision
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,32 @@ from schedsync.git.origin import ancestry, canonical_url, revision
 )
 def test_a_repository_has_one_url_without_credentials(url: str, expected: str | None) -> None:
     assert canonical_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    ("remote", "configured", "expected"),
+    [
+        ("https://bot:s3cret@example.org/acme/shop.git", None, "example.org/acme/shop"),
+        ("git@example.org:acme/shop.git", None, "example.org/acme/shop"),
+        ("https://example.org/acme/fork", "https://me:s3cret@example.org/acme/shop", "example.org/acme/shop"),
+        ("/srv/git/shop.git", None, "mine"),
+        ("file:///srv/git/shop.git", None, "mine"),
+        ("../shop.git", None, "mine"),
+        (None, None, "mine"),
+    ],
+)
+def test_a_repository_has_a_name_for_people(
+    tmp_path: Path, remote: str | None, configured: str | None, expected: str
+) -> None:
+    with git.Repo.init(tmp_path / "mine") as repository:
+        if remote is not None:
+            repository.create_remote("origin", remote)
+
+        assert name_at(tmp_path / "mine", configured) == expected
+
+
+def test_what_is_in_no_repository_has_no_name(tmp_path: Path) -> None:
+    assert name_at(tmp_path) is None
 
 
 @pytest.fixture

@@ -82,6 +82,21 @@ def test_every_rendering_names_the_base(diverged: Checkout, format_: str, words:
     assert f"{name} at {began}" in diverged.review("--format", format_, *words).out
 
 
+@pytest.mark.parametrize(
+    ("words", "name"), [(("main", "feature"), "feature"), (("main...",), "HEAD"), (("main..feature",), "feature")]
+)
+def test_a_page_names_the_head_and_the_repository(diverged: Checkout, words: tuple[str, ...], name: str) -> None:
+    diverged.repository.create_remote("origin", "https://bot:s3cret@example.org/acme/shop.git")
+    head = diverged.repository.commit("feature").hexsha
+    page, by_id = (diverged.review("--format", "html", *given).out for given in (words, ("main", head)))
+
+    for said in (page, by_id):
+        assert "example.org/acme/shop" in said
+        assert "s3cret" not in said
+    assert f"{name} at {head[:12]}" in page
+    assert f"<dd>{head[:12]}</dd>" in by_id
+
+
 def test_a_base_that_was_named_by_its_id_has_no_other_name(diverged: Checkout) -> None:
     base = diverged.repository.commit("main").hexsha
 

@@ -11,6 +11,11 @@ CHANGING = (
         re.compile(r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?Z?"),
         "<date>",
     ),
+    (
+        re.compile(r"\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d{1,2} [A-Z][a-z]{2}(?: \d{4})?(?: \d\d:\d\d(?::\d\d)?)?\b"),
+        "<date>",
+    ),
+    (re.compile(r"(?<=\bApplied in run )[0-9a-f]{8}\b"), "<id>"),
     (re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b"), "<id>"),
     (re.compile(r"\b\d[\d,]* runs\b"), "<number> runs"),
     (re.compile(r"\(Django [\d.]+\)"), "(Django)"),

@@ -61,7 +61,7 @@ class Project:
         state = self.root.parent / "state"
         script = f'[ ! -e {state} ] || {{ . {state}; cd "$PWD"; }}\n{command}\ncode=$?; export -p >{state}; exit $code'
         if answers:
-            return _in_terminal(["bash", "-c", script], self.root, self.environment, answers)
+            return in_terminal(["bash", "-c", script], self.root, self.environment, answers)
         return _in_pipes(["bash", "-c", script], self.root, self.environment)
 
     def begins(self, command: str, text: str) -> bool:
@@ -81,6 +81,12 @@ class Project:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         return begun
+
+    def end_processes(self) -> None:
+        """End the programs that a page has started and that still run; each has written its process id to a file."""
+        for file in self.root.glob("*.pid"):
+            with contextlib.suppress(ProcessLookupError, ValueError):
+                os.kill(int(file.read_text()), signal.SIGKILL)
 
     def do(self, step: File | Command) -> str | None:
         """Do one step of a page, and return what went wrong, or None."""
@@ -122,8 +128,8 @@ def _in_pipes(command: list[str], root: Path, environment: dict[str, str]) -> tu
     return done.returncode, done.stdout
 
 
-def _in_terminal(
-    command: list[str], root: Path, environment: dict[str, str], answers: tuple[str, ...]
+def in_terminal(
+    command: list[str], root: Path, environment: dict[str, str], answers: tuple[str, ...] = ()
 ) -> tuple[int, str]:
     """Run a command on a pseudo-terminal, and answer each question when it is asked."""
     ours, theirs = pty.openpty()

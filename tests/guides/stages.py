@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from collections.abc import Callable
 
@@ -148,6 +149,12 @@ def one_set(project: Project) -> None:
     _do(project, "python manage.py schedsync apply -e production --yes --settle 0")
 
 
+def empty(project: Project) -> None:
+    """Let the reader have an empty directory."""
+    shutil.rmtree(project.root)
+    project.root.mkdir()
+
+
 def new(project: Project) -> None:
     """Let the project have no schedules, and schedsync installed."""
     installed(project)
@@ -173,6 +180,6 @@ def _do(project: Project, command: str) -> None:
 
 #: By the name that a page gives in a comment.
 STAGES: dict[str, Callable[[Project], None]] = {
-    "admin": admin, "copy": copy, "cron": cron, "image": image, "new": new, "rows": rows, "set": one_set,
-    "settings": settings,
+    "admin": admin, "copy": copy, "cron": cron, "empty": empty, "image": image, "new": new, "rows": rows,
+    "set": one_set, "settings": settings,
 }  # fmt: skip

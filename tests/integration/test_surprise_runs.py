@@ -159,7 +159,7 @@ def test_a_clocked_time_of_the_past_is_never_written(project: Project, clock: An
     done = project.apply()
 
     assert done.code == 0
-    assert "SS160 warning: `job` is completed" in done.out
+    assert "warning  SS160  `job` is completed" in done.out
     assert not PeriodicTask.objects.exists()
 
 
@@ -228,7 +228,7 @@ def test_a_longer_interval_is_counted_from_the_last_run(project: Project, clock:
     assert plan["changes"][0]["consequences"] == [
         {
             "code": "next_run_moves",
-            "message": "next run moves from 2026-11-23 13:00 UTC to 2026-11-23 15:00 UTC",
+            "message": "next run moves from Mon 23 Nov 13:00 to Mon 23 Nov 15:00 UTC",
             "at": "2026-11-23T15:00:00Z",
         },
         {"code": "frequency", "message": "runs 4 times a day instead of 6"},

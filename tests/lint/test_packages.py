@@ -20,7 +20,7 @@ from schedsync.core.finding import Finding
 from schedsync.lint import guard, packages
 from schedsync.lint.packages import package_rules
 from schedsync.lint.rule import Options
-from schedsync.render import sarif
+from schedsync.render.programs import sarif
 from schedsync.usecases.plan_against import _about_the_application
 from tests.conftest import Project
 from tests.lint.test_rules import found
@@ -104,13 +104,13 @@ def test_the_documented_package_does_what_its_page_says(tmp_path: Path) -> None:
 
     assert f"$ schedsync validate\n{run('validate')}" == blocks("console")[1]
     page = run("rules", "ACME001")
-    assert page.startswith("# ACME001: runbook\n\nA schedule of team `data` without a runbook. Severity: warning.\n")
-    assert "This rule is from the package acme-rules 1.0.\n" in page
+    assert page.startswith("ACME001  runbook  warning\nA schedule of team `data` without a runbook.\n")
+    assert "\nFrom the package acme-rules 1.0.\n" in page
     assert run("rules").splitlines()[-1].split() == (
         [
             "ACME001",
-            "warning",
             "runbook",
+            "warning",
             "a",
             "schedule",
             "of",
@@ -140,7 +140,9 @@ def test_a_rule_of_a_package_is_checked_like_ours(files: Project, install: Insta
 
     assert said(files) == ["ACME001 warning it is there"]
     text = files.validate().out
-    assert "schedules/shop.yaml:3:19: ACME001 warning: it is there\n  hint: remove it\n" in text.replace(" :", ":")
+    assert "schedules/shop.yaml:3:19: warning  ACME001  nightly: it is there\n  hint: remove it\n" in text.replace(
+        " :", ":"
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,8 +177,8 @@ def test_a_code_that_no_package_has_is_named(files: Project) -> None:
     done = files.command("validate")
 
     assert done.code == 1
-    assert "schedsync.toml:1:1: SS191" in done.out
-    assert "SS112 warning: no rule `ACME002` to ignore" in done.out
+    assert "schedsync.toml:1:1:      error    SS191  " in done.out
+    assert "warning  SS112  no rule `ACME002` to ignore" in done.out
 
 
 def _package(body: str, **values: str) -> str:
@@ -447,7 +449,7 @@ def test_a_rule_that_compares_with_the_application_gets_its_values(files: Projec
         ),
         (
             'severity = {ACME001 = "info"}',
-            "findings of ACME001 change from warning to info; that concerns 1 finding, 0 of them new",
+            "findings of ACME001 (there) change from warning to info; that concerns 1 finding, 0 of them new",
         ),
     ],
 )
@@ -479,4 +481,4 @@ def test_a_comment_over_a_rule_of_a_package_is_shown(
     checkout.schedules(ONE.rstrip("\n") + "  # schedsync: ignore[ACME001]\n")
     said = [one["message"] for one in checkout.json()["findings"] if one["code"] == "SS168"]
 
-    assert [message.partition(":")[0] for message in said] == ["a comment ignores ACME001"]
+    assert [message.partition(":")[0] for message in said] == ["a comment in the file ignores ACME001 (there)"]

@@ -54,7 +54,9 @@ def test_a_good_example_offends_no_other_rule(files: Project, code: str) -> None
 def test_a_rule_has_its_page(code: str) -> None:
     page = PAGES / f"{code}.md"
 
-    assert page.read_text() == "\n".join(explained(RULES[code])) + "\n", f"schedsync rules {code} > {page}"
+    assert page.read_text() == "\n".join(explained(RULES[code])) + "\n", (
+        f"schedsync rules {code} --format markdown > {page}"
+    )
     assert CODES[code] == RULES[code].summary
 
 
@@ -255,7 +257,7 @@ def test_a_comment_that_ignores_no_rule_is_named(files: Project) -> None:
     files.schedules("  a: {task: t, every: 1h}  # schedsync: ignore[SS999, SS101, SS20]\n")
     done = files.validate()
 
-    assert [line.split(" warning: ")[1] for line in done.out.splitlines() if "SS112" in line] == [
+    assert [line.split("  SS112  ")[1] for line in done.out.splitlines() if "SS112" in line] == [
         "no rule `SS101` to ignore", "no rule `SS20` to ignore", "no rule `SS999` to ignore",
     ]  # fmt: skip
 
@@ -307,9 +309,19 @@ def test_rules_are_listed_and_explained(files: Project) -> None:
     unknown = files.command("rules", "SS299")
 
     assert [line.split()[0] for line in listed.out.splitlines()] == list(RULES)
-    assert "SS215  off" in listed.out
-    assert explained_one.out.startswith("# SS206: herd\n")
+    assert "SS215  owner-missing            off      a schedule without an `owner`\n" in listed.out
+    assert explained_one.out.startswith("SS206  herd  warning\nMore than `max_starts` schedules that start")
     assert (unknown.code, "no rule `SS299`" in unknown.err) == (64, True)
+
+
+def test_a_finding_that_is_no_rule_is_explained_too(files: Project) -> None:
+    done = files.command("rules", "ss222")
+
+    assert (done.code, done.out) == (
+        0,
+        "SS222\nA change after which a schedule runs at least ten times as often.\n"
+        "This is no rule: neither a comment nor the configuration turns it off.\n",
+    )
 
 
 def test_the_next_change_of_the_clock_is_what_counts(files: Project) -> None:

@@ -206,6 +206,17 @@ def test_one_stop_is_allowed_and_a_share_of_them_is_not() -> None:
     assert refusals(stops(2), Situation("default", 1, 1000), Limits(max_stops=1))[0].code == "too_many_stops"
 
 
+def test_a_share_is_refused_with_the_count_that_may_stop() -> None:
+    found = [refusals(stops(count), Situation("default", 1, 23), Limits()) for count in (6, 7)]
+    no_share = refusals(stops(2), Situation("default", 1, 2), Limits(max_stop_percent=0))
+
+    assert [[one.message.partition(": d0")[0] for one in each] for each in found] == [
+        [],
+        ["7 schedules would stop, 6 of 23 managed may (max_stop_percent: 30)"],
+    ]
+    assert no_share[0].message.startswith("2 schedules would stop, 1 of 2 managed may (max_stop_percent: 0)")
+
+
 def disabled(count: int) -> tuple[Change, ...]:
     on = Spec("t", Interval(60_000_000))
     off = replace(on, enabled=False)
@@ -218,12 +229,14 @@ def test_a_refusal_of_stops_names_the_schedules_and_only_ways_out_that_help() ->
     mostly_disabled = refusals((*stops(1), *disabled(4)), situation(), Limits())[0]
 
     assert refused[0].message == (
-        "6 stops are 60 % of 10 managed schedules, more than max_stop_percent = 30: d0, d1, d2, d3, d4 and 1 more"
+        "6 schedules would stop, 3 of 10 managed may (max_stop_percent: 30): d0, d1, d2, d3, d4, d5"
     )
     assert [refusal.message.rpartition(": ")[2] for refusal in refused[1:]] == ["d0, d1, d2, d3, u1", "u1, u2, u3, u4"]
     assert ["`removed`" in refusal.override for refusal in (*refused, mostly_disabled)] == [True, True, False, False]
     assert ["--allow-stops 4" in refusal.override for refusal in refused] == [False, False, True]
-    assert refusals(deletes, situation(), Limits(allow_stops=5))[0].message.startswith("6 stops are more than the 5 of")
+    assert refusals(deletes, situation(), Limits(allow_stops=5))[0].message.startswith(
+        "6 schedules would stop, 5 may (--allow-stops): "
+    )
 
 
 RUNS = Spec("t", Interval(60_000_000))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from schedsync.core.change import Change, Consequence, Delete, Update
-from schedsync.render.alarms import ALARMING, alarm_of, headline
-from schedsync.render.folding import Group
+from schedsync.render.changes.alarms import ALARMING, alarm_of, headline
+from schedsync.render.changes.folding import Group
 
 
 def _group(*codes: str, kind: type[Change] = Update, name: str = "report") -> Group:
@@ -38,3 +38,8 @@ def test_the_headline_counts_schedules_by_their_names() -> None:
 
 def test_each_alarm_is_among_the_alarming_codes() -> None:
     assert {"stops", "fires_at_once", "fires_late", "never_runs", "more_often", "taken_over"} == ALARMING
+
+
+def test_a_headline_can_be_a_sentence_of_its_own() -> None:
+    assert headline([_group("stops")], whole=True) == "1 schedule stops"
+    assert headline([], whole=True) == ""

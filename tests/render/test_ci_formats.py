@@ -12,7 +12,7 @@ from junitparser import Failure, JUnitXml, Skipped, TestSuite
 from schedsync.core.finding import Finding, naming_environments
 from schedsync.core.location import Location
 from schedsync.lint import RULES
-from schedsync.render import gitlab, junit, sarif
+from schedsync.render.programs import gitlab, junit, sarif
 from tests.render.test_hostile import ATTACKS, hostile
 
 #: The keys that GitLab's documentation requires of an entry, and the values that it knows.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from schedsync.core.observed import Managed
-from schedsync.core.status import LastApply, Management, Status
-from schedsync.render.ledger import release_intent
-from schedsync.render.status import status_text
+from schedsync.core.status import LastApply, Late, Listed, Management, Schedules, Status
+from schedsync.render.terminal.ledger import release_intent
+from schedsync.render.terminal.status import status_text
 from tests.conftest import NOW
 
 
@@ -30,3 +30,11 @@ def test_a_release_says_its_or_their() -> None:
 
     assert release_intent([one], [], [])[1] == "Its row stays as it is, and Beat goes on with it"
     assert release_intent([one, two], [], [])[1] == "Their rows stay as they are, and Beat goes on with them"
+
+
+def test_no_line_of_status_begins_with_a_command_of_a_runner() -> None:
+    late = tuple(Late(name, NOW) for name in ("a", "::stop-commands::x"))
+    found = status_text(Status(NOW, NOW, 1, schedules=Schedules(overdue=Listed(2, late)))).splitlines()
+
+    assert any("stop-commands" in line for line in found)
+    assert not [line for line in found if line.lstrip().startswith("::")]

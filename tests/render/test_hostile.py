@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
+from dataclasses import replace
 from functools import cache
+from html import escape
 from html.parser import HTMLParser
 from importlib import resources
 from typing import Any
@@ -16,17 +19,23 @@ from cmarkgfm.cmark import Options
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedsync.calendar.load import Window, load_of
+from schedsync.calendar.load import load_of
+from schedsync.calendar.window import Window
 from schedsync.core.change import Change, Consequence, Create, Delete, FieldChange, Update
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.observed import Observed, Row
-from schedsync.core.origin import Binding
+from schedsync.core.origin import Binding, Web
 from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import People, Spec, Template
 from schedsync.core.timing import Interval
 from schedsync.planning.plan import Plan
-from schedsync.render import github, html, json_, markdown, sarif, text
+from schedsync.render.code_spans import LONGEST_CODE, cell, code
+from schedsync.render.comment import markdown
+from schedsync.render.comment.links import place_link
+from schedsync.render.page import review as html
+from schedsync.render.programs import github, json_, sarif
+from schedsync.render.terminal import text
 from schedsync.review.result import EnvironmentReview, Review
 from tests.conftest import NOW
 
@@ -106,15 +115,30 @@ def hostile(attack: str) -> Review:
     )  # fmt: skip
     found = Finding("SS101", f"cannot be read: {attack}", place, attack, "error")
     load = load_of((), Window.of(NOW), lambda *_: iter(()))
-    return Review(attack, attack, (EnvironmentReview(attack, plan, load, load),), (found,), frozenset((found,)))
+    return Review(
+        attack, attack, (EnvironmentReview(attack, plan, load, load),), (found,), frozenset((found,)), attack,
+        {attack: (attack, f"@{attack}")}, Web("https://git.example.org/acme/shop", "github", "c0ffee", "decaf"),
+    )  # fmt: skip
 
 
-def checked(page: _Page, rows: int) -> None:
+#: An address of a file at a commit, without anything that ends it or leads elsewhere; and the page of a code.
+OUR_LINK = re.compile(
+    r"https://git\.example\.org/acme/shop/blob/(c0ffee|decaf)/[A-Za-z0-9%._~/-]*#L3"
+    r"|https://github\.com/schedsync/schedsync/blob/v[0-9.]+/docs/reference/findings\.md"
+)
+
+
+def links(page: _Page) -> list[str]:
+    return [attributes["href"] or "" for tag, attributes in page.tags if tag == "a"]
+
+
+def checked(page: _Page, rows: int, items: int, foldouts: int = 0) -> None:
     tags = [tag for tag, _ in page.tags]
-    assert {"img", "a", "script", "iframe", "b"}.isdisjoint(tags)
+    assert {"img", "script", "iframe", "b"}.isdisjoint(tags)
+    assert (tags.count("details"), page.stack) == (foldouts, [])
+    assert [link for link in links(page) if not OUR_LINK.fullmatch(link)] == []
     assert page.comments == []
-    assert tags.count("tr") == rows
-    assert tags.count("details") == 1
+    assert (tags.count("tr"), tags.count("li")) == (rows, items)
     assert not {"@", "#"} & set(page.outside)
     assert "evil" not in page.outside
 
@@ -123,9 +147,28 @@ def checked(page: _Page, rows: int) -> None:
 def test_markdown_shows_an_attack_and_does_nothing(attack: str) -> None:
     review = hostile(attack)
 
-    # Two tables with a head each: the delete and what stops, and what is created, folded. A review counts in a third.
-    checked(gfm(markdown.review(review)), 2 + 2 + 1 + 2)
-    checked(gfm(markdown.plan(review.environments[0].plan)), 2 + 2 + 1)
+    # The refusal, the delete, and the update with what stops have 1, 2 and 4 items, and the creates 3.
+    checked(gfm(markdown.plan(review.environments[0].plan)), 0, 10)
+    # A review has a table of counts, and a finding; a message that is too long follows in a foldout.
+    is_cut = len(attack) > LONGEST_CODE
+    checked(gfm(markdown.review(review)), 2, 11 + is_cut, int(is_cut))
+
+
+def test_a_link_leads_to_the_file_at_the_commit_that_has_it() -> None:
+    found = links(gfm(markdown.review(hostile("a b/[x](y).yaml"))))
+
+    path = "a%20b/%5Bx%5D%28y%29.yaml#L3"
+    assert set(found[:2]) == {
+        f"https://git.example.org/acme/shop/blob/{commit}/{path}" for commit in ("c0ffee", "decaf")
+    }
+
+
+@pytest.mark.parametrize("path", ["../../x", "/etc/passwd", "a/../../x"])
+def test_a_path_outside_of_the_repository_is_no_link(path: str) -> None:
+    web = Web("https://git.example.org/acme/shop", "github", "c0ffee", "decaf", "sub")
+
+    assert place_link(Location(path, 3, 1), replace(web, directory="")) == f"`{path}:3`"
+    assert "/blob/decaf/x#L3" in place_link(Location("../x", 3, 1), web)
 
 
 PIECES = st.lists(st.sampled_from([*ATTACKS, "`", "|", "\\", "<", ">", "@", "\n", " ", "x", "&"]), max_size=8)
@@ -133,11 +176,24 @@ PIECES = st.lists(st.sampled_from([*ATTACKS, "`", "|", "\\", "<", ">", "@", "\n"
 
 @given(PIECES.map("".join))
 def test_a_code_span_holds_whatever_it_is_given(said: str) -> None:
-    page = gfm(f"| a | b | c |\n|---|---|---|\n| {markdown.code(said)} | mid | {markdown.code(said)} |\n\nafter\n")
+    span = cell(code(said))
+    page = gfm(f"| a | b | c |\n|---|---|---|\n| {span} | mid | {span} |\n\nafter\n")
 
     tags = [tag for tag, _ in page.tags if tag not in ("code", "em")]
     assert tags == ["table", "thead", "tr", "th", "th", "th", "tbody", "tr", "td", "td", "td", "p"]
-    assert page.outside.split()[:4] == ["a", "b", "c", "mid"] or "_(empty)_" in markdown.code(said)
+    assert page.outside.split()[:4] == ["a", "b", "c", "mid"] or "_(empty)_" in span
+
+
+@pytest.mark.parametrize("text_", ['{"q": "a | b"}', "a\\|b", "|", "a||b\\"])
+def test_a_bar_is_shown_as_it_is_outside_of_a_table(text_: str) -> None:
+    assert f"<code>{escape(text_)}</code>" in cmarkgfm.github_flavored_markdown_to_html(f"- {code(text_)}\n")
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_no_line_of_markdown_is_a_command_to_a_runner(attack: str) -> None:
+    said = markdown.review(hostile(attack)) + markdown.plan(hostile(attack).environments[0].plan)
+
+    assert [line for line in said.splitlines() if line.lstrip().startswith("::") or "##[" in line] == []
 
 
 @pytest.mark.parametrize("attack", ATTACKS)

@@ -19,7 +19,13 @@ from schedsync.core.schedule import Spec, Template
 from schedsync.core.timing import Interval
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
-from schedsync.render import github, json_, markdown, text
+from schedsync.render.comment import markdown
+from schedsync.render.programs import github, json_
+from schedsync.render.programs.sarif import help_uri
+from schedsync.render.terminal import text
+from schedsync.render.terminal.drift import drift as drift_text
+from schedsync.render.terminal.outcome import outcome as outcome_text
+from schedsync.render.terminal.outcome import paused as paused_text
 from schedsync.schemas.validator import PLAN, problems
 from tests.conftest import NOW
 
@@ -42,7 +48,7 @@ def create(name: str, line: int = 3, template: Template | None = None) -> Create
         fields=(FieldChange("task", None, "t"), FieldChange("timing", None, {"every": "1m"})),
         location=Location("s/a.yaml", line, 3),
         template=template,
-        consequences=(Consequence("first_run", "first run at 2026-11-23 10:01 UTC", NOW),),
+        consequences=(Consequence("first_run", "first run at Mon 23 Nov 10:01 UTC", NOW),),
     )
 
 
@@ -78,21 +84,22 @@ def test_a_plan_reads_from_top_to_bottom() -> None:
     refusal = Refusal("empty_set", "the files hold no schedule", "--allow-empty")
     value = plan(update, refusals=(refusal,), held=(Held("h", since=NOW, by=Edit("sam", NOW)),), unchanged=7)
 
-    assert text.plan(value).splitlines()[:-1] == [
-        "Plan for set shop in production at c0ffeec0ffee: 1 to update; 7 unchanged, 1 held",
+    assert text.plan(value).splitlines() == [
+        "Plan for shop in production at c0ffeec0ffee",
+        "1 fires at once · 1 drifted    ~1 update  7 unchanged, 1 held",
         "",
-        "  ~ a  [both]  s/a.yaml:3:3",
-        "      queue         none → x  [drift]",
-        "      timing        every 1m → 0 2 * * * UTC",
-        "      → fires at once, for a slot of the past",
+        "REFUSED  an apply would write nothing",
+        "  the files hold no schedule  empty_set",
+        "  hint: --allow-empty",
         "",
-        "Held by a human, left alone; `schedsync resume NAME` releases:",
-        "  ! h: disabled by sam since 2026-11-23 10:00 UTC",
+        "FIRES AT ONCE",
+        "~ a  [both]   s/a.yaml:3",
+        "    queue   none → x  [drift]",
+        "    timing  every 1m → daily 02:00   (0 2 * * *)",
+        "    → fires at once, for a slot of the past",
         "",
-        "Refused:",
-        "  x empty_set: the files hold no schedule",
-        "    way out: --allow-empty",
-        "",
+        "HELD  disabled by a human, left alone; `schedsync resume NAME` releases",
+        "! h: disabled by sam since Mon 23 Nov 10:00 UTC",
     ]
 
 
@@ -135,7 +142,7 @@ def test_what_comes_from_outside_can_break_no_markdown() -> None:
 
 
 def test_what_comes_from_outside_can_break_no_line_of_text() -> None:
-    for rendered in (text.plan(hostile()), text.drift(hostile())):
+    for rendered in (text.plan(hostile()), drift_text(hostile())):
         assert not any(line.startswith("::") for line in rendered.splitlines())
         assert "\x1b" not in rendered
         assert "‮" not in rendered
@@ -148,9 +155,9 @@ def test_findings_have_a_place_a_code_and_a_hint() -> None:
     ]
 
     assert text.findings(found).splitlines() == [
-        "a.yaml:1:2: SS101 broken",
+        "a.yaml:1:2: error    SS101  broken",
         "  hint: mend it",
-        "SS312 warning: missing",
+        "warning  SS312  missing",
     ]
     assert github.findings(found).splitlines() == [
         "::error title=SS101,file=a.yaml,line=1,col=2::broken%0Ahint: mend it",
@@ -161,26 +168,26 @@ def test_findings_have_a_place_a_code_and_a_hint() -> None:
 def test_colour_is_the_door_s_to_decide() -> None:
     painted = text.plan(plan(create("a")), lambda said, style: f"<{style}>{said}</>")
 
-    assert "<green>+</> <bold>a</>" in painted
+    assert "<bold>Plan for shop in production at c0ffeec0ffee</>" in painted
+    assert "<green>+</> a  every 1m" in painted
 
 
 def test_an_outcome_says_what_was_done_and_how_it_was_confirmed() -> None:
     done = Outcome((create("a"),), checksum="sha256:x", settled=6.0, repaired=("a",))
 
-    assert text.outcome(done).splitlines() == [
+    assert outcome_text(done).splitlines() == [
         "Applied: 1 created",
-        "run None",
-        "written back by somebody else and applied again: a",
-        "read back after 6 s",
+        "Written back by somebody else and applied again: a",
+        "Read back after 6 s: the tables hold it",
     ]
     loaded = replace(done, settled=0.0, repaired=(), loaded=("beat-0:1", "beat-1:2"))
-    assert text.outcome(loaded).splitlines()[2:] == ["confirmed: loaded by beat-0:1, beat-1:2"]
-    assert text.outcome(replace(loaded, behind=("beat-2:3",))).splitlines()[2:] == [
-        "read back",
-        "loaded by beat-0:1, beat-1:2",
+    assert outcome_text(loaded).splitlines()[1:] == ["2 Beats have loaded it: beat-0:1, beat-1:2"]
+    assert outcome_text(replace(loaded, behind=("beat-2:3",))).splitlines()[1:] == [
+        "Read back: the tables hold it",
+        "2 Beats have loaded it: beat-0:1, beat-1:2",
     ]
-    assert text.outcome(replace(loaded, loaded=None)).splitlines()[2:] == ["read back"]
-    assert text.outcome(Outcome()) == "Nothing to do, nothing was written"
+    assert outcome_text(replace(loaded, loaded=None)).splitlines()[1:] == ["Read back: the tables hold it"]
+    assert outcome_text(Outcome()) == "Nothing to do, nothing was written"
     assert json.loads(json_.outcome(done, "shop", None))["verification"] == {
         "confirmed": True,
         "after_a_poll_of_beat": True,
@@ -205,35 +212,34 @@ def test_markdown_says_what_is_held_paused_refused_and_found() -> None:
     )
 
     assert markdown.plan(value).splitlines() == [
-        "### Plan for `set shop in production at c0ffeec0ffee`",
-        "",
-        "1 to create, 1 to delete; 1 held, 1 paused",
+        "### Plan for `set shop in production at c0ffeec0ffee`: **refused**; 1 created, 1 deleted",
         "",
         "**Refused:**",
         "",
-        "- `the files hold no schedule`; way out: `--allow-empty`",
+        "- `the files hold no schedule`; hint: `--allow-empty`",
         "",
-        "| change | schedule | what | what follows |",
-        "|---|---|---|---|",
-        "| delete | `d` | task `t` |  |",
+        "**Deleted, did not run**",
         "",
-        "<details><summary>1 other change</summary>",
+        "- `d` deleted",
+        "  - task `t` · queue `q`",
         "",
-        "| change | schedule | what | what follows |",
-        "|---|---|---|---|",
-        "| create | `c` | task `t`<br>timing `every 1m` | first run at 2026-11-23 10:01 UTC |",
+        "1 to create, 1 to delete; 1 held, 1 paused",
         "",
-        "</details>",
+        "**1 other change**",
+        "",
+        "- `c` created · `s/a.yaml:3`",
+        "  - task `t` · timing `every 1m`",
+        "  - first run at Mon 23 Nov 10:01 UTC",
         "",
         "**Held by a human, left alone:**",
         "",
-        "- `h: disabled since our last apply`",
+        "- `h: disabled since the last apply`",
         "",
         "**Paused:**",
         "",
-        "- `p: paused by who until 2026-11-23 10:00 UTC, its time is over: why`",
+        "- `p: paused by who until Mon 23 Nov 10:00 UTC, its time is over: why`",
         "",
-        "- SS160 warning: `a:1:1: done`",
+        f"- [SS160]({help_uri('SS160')}) warning: `done` · `a:1`",
         "",
         f"checksum `{value.checksum}`",
     ]
@@ -241,8 +247,8 @@ def test_markdown_says_what_is_held_paused_refused_and_found() -> None:
 
 
 def test_the_end_of_a_pause_is_told_to_the_second() -> None:
-    assert "until 2026-11-23 10:00 UTC;" in text.paused("p", NOW)
-    assert "until 2026-11-23 10:00:05 UTC;" in text.paused("p", NOW + timedelta(seconds=5))
+    assert "until Mon 23 Nov 2026 10:00 UTC;" in paused_text("p", NOW)
+    assert "until Mon 23 Nov 2026 10:00:05 UTC;" in paused_text("p", NOW + timedelta(seconds=5))
 
 
 def test_folding_takes_time_by_the_number_of_changes() -> None:
@@ -279,9 +285,9 @@ def test_drift_of_many_shows_the_value_of_none_as_that_of_all() -> None:
     )
     value = Plan(set="shop", binding=Binding(None), changes=changes, observed=Observed({}, {}), now=NOW)
 
-    assert "ours-{tenant} became theirs-{tenant}" in text.drift(value)
+    assert "queue   Git: ours-{tenant}   now: theirs-{tenant}" in drift_text(value)
     assert "`ours-{tenant}` became `theirs-{tenant}`" in markdown.drift(value)
-    assert "theirs-acme" not in text.drift(value) + markdown.drift(value)
+    assert "theirs-acme" not in drift_text(value) + markdown.drift(value)
 
 
 def test_a_cut_counts_each_schedule_once() -> None:

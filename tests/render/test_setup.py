@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schedsync.core.setup import Found
-from schedsync.render.setup import found_text
+from schedsync.render.terminal.setup import found_text
 
 FOUND = Found("shop", "5.2", "shop", 40, 4, 3, "stock", "github", True, True)
 

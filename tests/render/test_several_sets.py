@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from schedsync.render.fitted import Block, Row, fitted, lines
-from schedsync.render.markdown import Extent
-from schedsync.render.several_sets import Part, joined, not_done
+from schedsync.render.comment.fitted import Block, Row, fitted, lines
+from schedsync.render.comment.markdown import Extent
+from schedsync.render.comment.several_sets import Part, joined, not_done
 
 
 def part(name: str, rows: int) -> Part:

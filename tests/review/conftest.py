@@ -21,6 +21,11 @@ def no_forge(monkeypatch: pytest.MonkeyPatch) -> None:
         "BITBUCKET_PR_DESTINATION_BRANCH",
         "SYSTEM_PULLREQUEST_TARGETBRANCH",
         "CHANGE_TARGET",
+        "CI",
+        "GITHUB_SERVER_URL",
+        "GITHUB_REPOSITORY",
+        "CI_PROJECT_URL",
+        "BITBUCKET_GIT_HTTP_ORIGIN",
     ):
         monkeypatch.delenv(name, raising=False)
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from schedsync.render import markdown
+from schedsync.render.comment import markdown
 from tests.render.test_hostile import gfm
 from tests.review.repository import Checkout
 
@@ -45,11 +45,13 @@ def test_a_delete_in_one_environment_is_not_lost_among_600_updates(two: Checkout
     head = said.partition("<details>")[0]
 
     assert 55_000 < len(said) <= markdown.COMMENT.limit
-    assert re.search(r"\| delete \| `production` \| `gone` \|", head)
+    assert "- `gone` deleted · `production` · " in head
+    assert said.startswith("### Schedules: 1 stops in `production` · ")
+    assert said.index("`gone` deleted") < said.index("| `production` |") < said.index("`job-0` updated")
     assert "| `staging` | 0 | 600 | 0 |" in head
     assert "| `production` | 1 | 600 | 1 |" in head
     missing = 600 - len(rows(said))
-    assert f"**{missing} schedules are left out here, because not everything fits.** The job's summary" in head
+    assert f"**{missing} schedules are left out here, because not everything fits.** `--format summary`" in head
     assert f"… and {missing} schedules more" in said
     assert gfm(said).stack == []
     assert (len(rows(summary)), "left out" in summary) == (600, False)
@@ -75,9 +77,9 @@ def test_stops_of_one_environment_leave_room_for_those_of_another(two: Checkout)
     said = two.review("--format", "markdown").out
 
     assert len(said) <= markdown.COMMENT.limit
-    assert re.search(r"\| delete \| `production` \| `gone` \|", said)
-    assert re.search(r"\| update \| `production` \| `pay` \|.*stops", said)
-    assert re.search(r"\| create \| `staging`, `production` \| `new` \|", said)
+    assert "- `gone` deleted · `production` · " in said
+    assert re.search(r"- `pay` disabled · `production` · .*\n.*stops", said)
+    assert "- `new` created · `staging`, `production` · " in said
     assert f"**{900 - len(rows(said))} schedules are left out here" in said
 
 
@@ -93,7 +95,7 @@ def test_thousands_of_equal_stops_are_named_as_far_as_they_fit(two: Checkout) ->
     assert len(said) <= markdown.COMMENT.limit
     assert f"**{5000 - shown:,} schedules are left out here" in said
     assert "`sync-{t}: 5,000 schedules`" in said
-    assert re.search(r"\| delete \| `production` \| `gone` \|", said)
+    assert "- `gone` deleted · `production` · " in said
     assert len(set(re.findall(r"`(sync-tenant-number-\d+)`", summary))) == 5000
 
 
@@ -106,7 +108,7 @@ def test_new_errors_are_not_lost_among_warnings_and_changes(two: Checkout) -> No
     said = two.review("--format", "markdown").out
 
     assert len(said) <= markdown.COMMENT.limit
-    assert "SS131 error" in said
+    assert re.search(r"\[SS131\]\(\S+\) error: ", said)
     assert re.search(r"\*\*\d+ schedules and \d+ findings are left out here", said)
 
 
@@ -119,3 +121,17 @@ def test_a_summary_has_a_limit_too_and_says_so(two: Checkout) -> None:
     assert 900_000 < len(said.encode()) <= 1_000_000
     assert f"**{9000 - len(rows(said)):,} schedules are left out here, because not everything fits.**" in said
     assert "`--format json` lists all of it" in said
+
+
+def test_new_errors_are_kept_before_other_findings(two: Checkout) -> None:
+    two.write((two.root / "schedsync.toml").read_text() + "[lint]\nextend_select = ['SS215']\n", "schedsync.toml")
+    two.schedules("")
+    two.commit()
+    two.schedules(jobs(400, "after"))
+    bad = "".join(f'  zz-{number}: {{task: t, crontab: "6{number % 10} * * * *"}}\n' for number in range(60))
+    two.write(f"version: 1\nschedules:\n{bad}", "schedules/zz.yaml")
+    said = two.review("--format", "markdown").out
+    severities = re.findall(r"^- \[SS\d+\]\(\S+\) (\w+): ", said, flags=re.MULTILINE)
+
+    assert "findings are left out here" in said
+    assert severities[:60].count("error") == len(severities[:60])

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from schedsync.core.refusal import Refusal
-from schedsync.render import html
+from schedsync.render.page import review as html
 from schedsync.review.result import Request
 from schedsync.schemas.validator import REVIEW, problems
 from schedsync.usecases.review import review
@@ -81,7 +81,7 @@ def test_a_refusal_and_a_lost_guarantee_name_their_environment_once(checkout: Ch
 
     assert (found["SS164"]["environments"], found["SS168"]["environments"]) == (["production"], ["staging"])
     assert " in production" not in found["SS164"]["message"]
-    assert found["SS168"]["message"] == "an edit may make `kept` fire at once: `edit_may_fire: true`"
+    assert found["SS168"]["message"] == "from now on an edit may make `kept` fire at once: `edit_may_fire: true`"
 
 
 def test_a_page_shows_a_load_and_refusals_beside_the_environment_that_has_them(checkout: Checkout) -> None:
@@ -105,5 +105,5 @@ def test_environments_with_different_refusals_are_not_shown_as_one(checkout: Che
     refusal = Refusal("too_many_stops", "production is refused", "--allow-stops 9")
     refused = replace(production, plan=replace(production.plan, refusals=(refusal,)))
 
-    assert staging.agrees(production)
+    assert "Load of a week: staging, production</h3>" in html.review(value)
     assert "production is refused" in html.review(replace(value, environments=(staging, refused)))

@@ -74,10 +74,10 @@ def test_it_says_what_follows(changed: Checkout) -> None:
     }
 
     assert follows == {
-        "old": ["stops; its run at 2026-11-24 05:00 UTC will not happen"],
-        "fresh": ["first run at 2026-11-24 10:00 UTC", "runs once a day"],
+        "old": ["stops; its next run at Tue 24 Nov 05:00 UTC will not happen"],
+        "fresh": ["first run at Tue 24 Nov 10:00 UTC", "runs once a day"],
         "nightly": [
-            "next run moves from 2026-11-24 02:00 UTC to 2026-11-23 10:02 UTC",
+            "next run moves from Tue 24 Nov 02:00 to Mon 23 Nov 10:02 UTC",
             "does not catch up on the run that it has missed (`edit_may_fire: false`)",
             "runs 720 times as often: 720 times a day instead of once a day (SS222)",
         ],
@@ -85,14 +85,28 @@ def test_it_says_what_follows(changed: Checkout) -> None:
     }
 
 
+def test_an_interval_has_no_run_that_only_a_review_has_counted(checkout: Checkout) -> None:
+    checkout.schedules("  gone: {task: t, every: 1h}\n  slower: {task: t, every: 1h}\n")
+    checkout.commit("before")
+    checkout.branch()
+    checkout.schedules("  slower: {task: t, every: 2h}\n")
+    checkout.commit("after")
+    follows = {
+        one["name"]: [consequence["message"] for consequence in one["consequences"]]
+        for one in checkout.json()["environments"][0]["changes"]
+    }
+
+    assert follows == {"gone": ["stops"], "slower": ["runs 12 times a day instead of 24"]}
+
+
 @pytest.mark.parametrize(
     ("format_", "wanted"),
     [
         (
             "text",
-            ["- old", "+ fresh", "~ nightly", "> digest → weekly-digest", "720 times a day instead of once a day"],
+            ["- old", "+ fresh", "~ nightly", "> digest → weekly-digest", "1 → 720 a day, 720 times as often"],
         ),
-        ("markdown", ["| delete | `old` |", "| create | `fresh` |", "`0 2 * * * UTC` → `*/2 * * * * UTC`"]),
+        ("markdown", ["- `old` deleted", "- `fresh` created", "`0 2 * * * UTC` → `*/2 * * * * UTC`"]),
         ("html", ["digest → weekly-digest", "720 times a day instead of once a day", "<svg", "Before"]),
     ],
 )
@@ -215,8 +229,8 @@ def test_a_refusal_that_the_merge_would_meet_is_foretold(checkout: Checkout) -> 
     lifted = checkout.review("--allow-stops", "3")
 
     assert (done.code, codes(said)) == (1, ["SS164"])
-    assert said["findings"][0]["message"].startswith("an apply would be refused: 3 stops are 75 % of 4")
-    assert "Refused:" in done.out
+    assert said["findings"][0]["message"].startswith("an apply would be refused: 3 schedules would stop")
+    assert "REFUSED  an apply would write nothing" in done.out
     assert said["findings"][0]["location"] == {"path": "schedules/shop.yaml", "line": 1, "column": 1}
     assert lifted.code == 0
 
@@ -239,8 +253,8 @@ def test_environments_are_told_apart_and_together_where_they_agree(checkout: Che
     assert [[one[:2] for one in changes(said, number)] for number in (0, 2)] == [
         [("create", "c")], [("update", "a"), ("create", "c")],
     ]  # fmt: skip
-    assert "In test, staging: 1 to create; 1 unchanged\n" in text
-    assert "In production: 1 to create, 1 to update; 1 unchanged\n" in text
+    assert "In test, staging: +1 create  1 unchanged\n" in text
+    assert "In production: +1 create  ~1 update  1 unchanged\n" in text
     assert [one["environment"] for one in checkout.json("-e", "staging")["environments"]] == ["staging"]
     assert checkout.review("-e", "stagign").code == 64
 
@@ -268,7 +282,7 @@ def test_one_of_many_is_found_to_collide(checkout: Checkout) -> None:
 
     assert said[-1] == {
         "code": "collides",
-        "message": "starts together with 11 others at 2026-11-24 02:00 UTC",
+        "message": "starts together with 11 others at Tue 24 Nov 02:00 UTC",
         "at": "2026-11-24T02:00:00Z",
     }
 
@@ -400,7 +414,8 @@ def test_what_a_base_with_errors_hides_is_never_green(checkout: Checkout, config
         assert "Nothing that runs is changed" not in done[format_].out
         assert "no changes" not in done[format_].out
     for format_ in ("text", "html", *(() if config else ("markdown", "summary"))):
-        assert "no known changes; 1 unchanged; 2 schedules not compared" in done[format_].out
+        counts = "no known changes  1 unchanged" if format_ == "text" else "no known changes; 1 unchanged"
+        assert f"{counts}; 2 schedules not compared" in done[format_].out
     if config:
         assert "| `x` | 0 | 1 | 2 |" in done["markdown"].out
 
@@ -444,7 +459,7 @@ def test_what_the_configuration_changes_is_said(checkout: Checkout) -> None:
     said = checkout.json()
 
     assert [(one["severity"], one["message"]) for one in said["findings"] if one["code"] == "SS168"] == [
-        ("warning", "`max_stop_percent` changes from 30 to 100"),
+        ("warning", "`max_stop_percent` changes from 30 to 100 % of the schedules that one apply may stop"),
         ("warning", "environment `y` is removed"),
         ("warning", "environment `z` is new"),
         ("error", "the set is `other` now: set `default` manages what it applied, and an apply would be refused"),
@@ -570,7 +585,7 @@ def test_a_refusal_that_the_configuration_lifts_is_shown_as_a_change(checkout: C
     checkout.schedules(BEFORE)
     checkout.commit()
     checkout.write("[safety]\nminimum_period = '1m'\nallowed_tasks = []\n" + entry("9990-01-01", 3), "schedsync.toml")
-    said, end = checkout.json(), "until 9990-01-02 00:00 UTC: the shop closes"
+    said, end = checkout.json(), "until Tue 2 Jan 9990 00:00 UTC: the shop closes"
 
     assert [(one["severity"], one["message"]) for one in said["findings"] if one["code"] == "SS168"] == [
         ("warning", "`[safety] allowed_tasks` changes from no limit to nothing"),
@@ -590,6 +605,7 @@ def test_a_review_says_which_refusal_the_configuration_lifts(checkout: Checkout)
 
     assert refused == ["SS164"]
     assert codes(checkout.json()) == ["SS168", "SS170"]
+    assert "; 1 changed safeguard ·" in checkout.review("--format", "markdown").out.splitlines()[0]
     assert checkout.review().code == 0
 
 

@@ -21,7 +21,7 @@ def safeguards(checkout: Checkout, *words: str) -> list[str]:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("", ", edit_may_fire: true", "an edit may make `a` fire at once: `edit_may_fire: true`"),
+        ("", ", edit_may_fire: true", "from now on an edit may make `a` fire at once: `edit_may_fire: true`"),
         (", edit_may_fire: true", "", None),
         ("", ", ignore_changes: [queue, args]", "Git no longer decides `args`, `queue` of `a`: `ignore_changes`"),
         (
@@ -57,7 +57,9 @@ def test_a_guarantee_that_many_give_up_is_one_finding_with_their_names(checkout:
     names = [f"s-{number}" for number in range(1, 8)]
 
     assert many["message"].startswith("Git no longer decides `queue` of 7 schedules: `ignore_changes`: s-1, s-2")
-    assert fire["message"].startswith("an edit may make 7 schedules fire at once: `edit_may_fire: true`: s-1")
+    assert fire["message"].startswith(
+        "from now on an edit may make 7 schedules fire at once: `edit_may_fire: true`: s-1"
+    )
     assert (many.get("environments"), fire["environments"]) == (None, ["production"])
     assert (many["names"], fire["names"]) == (names, names)
     for format_ in ("markdown", "html"):
@@ -70,7 +72,7 @@ def test_a_new_schedule_that_gives_up_a_guarantee_is_shown(checkout: Checkout) -
     checkout.commit()
     checkout.schedules(ONE % ", edit_may_fire: true")
 
-    assert safeguards(checkout) == ["an edit may make `a` fire at once: `edit_may_fire: true`"]
+    assert safeguards(checkout) == ["from now on an edit may make `a` fire at once: `edit_may_fire: true`"]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,7 @@ def test_a_new_schedule_that_gives_up_a_guarantee_is_shown(checkout: Checkout) -
         ),
         (
             "severity = {SS212 = 'info'}",
-            "findings of SS212 change from %s to info; that concerns 2 findings, 1 of them new",
+            "findings of SS212 (secret) change from %s to info; that concerns 2 findings, 1 of them new",
         ),
         ("max_starts = 99", "`[lint] max_starts` changes from 30 to 99"),
         ("extend_select = ['SS215']", "rule SS215 (owner-missing) is switched on in `[lint]`"),
@@ -104,7 +106,7 @@ def test_what_the_lint_settings_hide_is_shown_and_counted(checkout: Checkout, li
     checkout.write(f"[lint]\n{lint}\n", "schedsync.toml")
 
     assert message.replace("%s", RULES["SS212"].severity) in safeguards(checkout)
-    assert "Changed safeguards" in checkout.review("--format", "markdown").out
+    assert "**Safeguards**" in checkout.review("--format", "markdown").out
 
 
 def test_a_limit_of_starts_that_is_raised_counts_what_it_hides(checkout: Checkout) -> None:
@@ -139,7 +141,9 @@ def test_an_ignore_comment_beside_a_new_secret_is_shown(checkout: Checkout) -> N
     place = next(one["location"] for one in said["findings"] if one["code"] == "SS168")
 
     assert [one["code"] for one in said["findings"]] == ["SS168"]
-    assert [message.partition(":")[0] for message in safeguards(checkout)] == ["a comment ignores SS212"]
+    assert [message.partition(":")[0] for message in safeguards(checkout)] == [
+        "a comment in the file ignores SS212 (secret)"
+    ]
     assert (place["path"], place["line"]) == ("schedules/shop.yaml", 3)
     assert "hunter2" not in str(said)
 
@@ -171,7 +175,9 @@ def test_a_comment_over_a_rule_about_all_schedules_is_shown(checkout: Checkout) 
     twice = "".join(f'  {name}: {{task: t, crontab: "0 5 * * *"}}  # schedsync: ignore[SS216]\n' for name in "ab")
     checkout.schedules(twice)
 
-    assert {message.partition(":")[0] for message in safeguards(checkout)} == {"a comment ignores SS216"}
+    assert {message.partition(":")[0] for message in safeguards(checkout)} == {
+        "a comment in the file ignores SS216 (twice)"
+    }
 
 
 def test_limits_that_are_raised_are_shown(checkout: Checkout) -> None:
@@ -182,7 +188,7 @@ def test_limits_that_are_raised_are_shown(checkout: Checkout) -> None:
 
     assert safeguards(checkout) == [
         "`[safety] allowed_queues` changes from `celery` to no limit",
-        "`max_stops` changes from 1 to 500",
+        "`max_stops` changes from 1 to 500 schedules that one apply may stop",
     ]
 
 

@@ -40,13 +40,21 @@ def test_a_definition_that_did_not_change_is_named_and_passes(committed: Checkou
     done = committed.review("HEAD")
 
     assert done.code == 0
-    assert done.out.splitlines()[2] == "1 to update"
-    assert done.out.splitlines()[-3:] == [
-        "1 new finding:",
-        "schedules/shop.yaml:4:3: SS153 info: `sync-{tenant}` did not change, and its schedules are not in this review"
-        " (new)",
-        f"  hint: {HINT}",
+    assert done.out.splitlines()[1] == "~1 update"
+    assert done.out.splitlines()[-1] == "1 warning or info from before: see `schedsync validate`"
+    assert [(one["code"], one["severity"], one["message"], one["new"]) for one in committed.json()["findings"]] == [
+        ("SS153", "info", "`sync-{tenant}` did not change, and its schedules are not in this review", False)
     ]
+
+
+def test_definitions_that_did_not_change_are_nothing_new(committed: Checkout) -> None:
+    committed.schedules(SYNC + SYNC.replace("sync", "send") + "  other: {task: t, every: 2h}\n")
+    committed.commit()
+    committed.write("read me", "README.md")
+    said = committed.json("HEAD")
+
+    assert [(one["code"], one["severity"]) for one in said["findings"]] == [("SS153", "info")]
+    assert codes(said) == []
 
 
 @pytest.mark.parametrize(
@@ -73,7 +81,7 @@ def test_a_definition_that_differs_is_an_error(committed: Checkout, after: str, 
     assert [(one["code"], one["severity"], one["message"], one["hint"]) for one in said["findings"] if one["new"]] == [
         ("SS153", "error", message, HINT)
     ]
-    assert done.out.splitlines()[2].endswith("; 1 definition not compared")
+    assert done.out.splitlines()[1].endswith("; 1 definition not compared")
     assert "; 1 definition not compared" in markdown
     assert "; 1 definition not compared" in page
     assert "Nothing that runs is changed" not in markdown + page
@@ -91,7 +99,7 @@ def test_a_snapshot_without_the_source_is_an_error(committed: Checkout) -> None:
     done = committed.review("HEAD", "--against", snapshot(committed, []))
 
     assert done.code == 1
-    assert "SS152 the snapshot has no source `tenants`" in done.out
+    assert "SS152  sync-{tenant}: the snapshot has no source `tenants`" in done.out
     assert "hint: take the snapshot again where `SCHEDSYNC_SOURCES` names the source" in done.out
 
 
@@ -117,7 +125,7 @@ def test_a_review_does_not_count_what_it_does_not_know(committed: Checkout) -> N
     done = committed.review("HEAD")
 
     assert done.code == 0
-    assert "1 to delete" in done.out
+    assert "-1 delete" in done.out
     assert "refused" not in done.out
 
 
@@ -129,4 +137,5 @@ def test_many_stops_are_refused_without_the_source_too(committed: Checkout) -> N
     said = committed.json("HEAD")
 
     assert [refusal["code"] for refusal in said["environments"][0]["refusals"]] == ["too_many_stops"]
-    assert codes(said) == ["SS164", "SS153"]
+    assert codes(said) == ["SS164"]
+    assert codes(said, new=False) == ["SS153"]

@@ -69,6 +69,14 @@ def test_it_is_found_alike_on_both_sides(moved: Checkout, words: tuple[str, ...]
     assert [(each["location"]["path"], each["new"]) for each in found] == [("schedules/module", False)]
 
 
+def test_nothing_passes_for_unchanged_where_a_submodule_moves(moved: Checkout) -> None:
+    texts = [moved.review("main", "--format", format_).out for format_ in ("markdown", "html", "text")]
+
+    assert texts[0].startswith("### Schedules: 1 new error; not everything is compared · ")
+    assert ["othing that runs is changed" in text for text in texts] == [False] * 3
+    assert ["1 submodule not compared" in text for text in texts] == [True] * 3
+
+
 def test_an_apply_reads_its_files_and_so_does_a_validation(moved: Checkout) -> None:
     for words in ((), ("schedules",)):
         done = moved.command("validate", *words)

@@ -53,6 +53,7 @@ def test_the_defaults_of_the_schema_are_those_of_the_code() -> None:
         "set": config.set,
         "paths": [path.as_posix() for path in config.paths],
         "environments": list(config.environments),
+        "approvals": config.approvals,
         "safety.max_stops": config.max_stops,
         "safety.max_stop_percent": config.max_stop_percent,
         "safety.allow": list(config.allowances),

@@ -74,7 +74,7 @@ def test_a_row_moves_to_the_set_that_names_its_holder(two_sets: Project, where: 
     assert (done.code, PeriodicTask.objects.get(name="one").pk) == (0, before)
     assert ledger() == {"one": "other", "mine": "default"}
     assert (theirs.code, "set `other` manages it" in theirs.err) == (3, True)
-    assert "way out: remove it from these files; or take it over: --adopt-from 'other'" in theirs.err
+    assert "hint: remove it from these files; or take it over: --adopt-from 'other'" in theirs.err
     two_sets.schedules("  mine: {task: t.mine, every: 1h}\n")
     assert two_sets.plan("--exit-code").code == 0
     assert PeriodicTask.objects.get(name="one").task == "t.other"
@@ -134,12 +134,12 @@ def test_a_released_row_stays_and_is_managed_by_nobody(project: Project) -> None
     plan, saved = project.plan("--allow-stops", "0"), project.plan("--format", "json")
     done = project.apply("--allow-stops", "0")
 
-    assert "1 no longer to manage" in plan.out
+    assert "x 1 no longer managed" in plan.out
     assert "no longer managed, its row stays as it is" in plan.out
     assert "Refused" not in plan.out
     assert "stops" not in plan.out
     assert list(problems(json.loads(saved.out), PLAN)) == []
-    assert (done.code, "Applied: 1 no longer managed" in done.out, "confirmed" in done.out) == (0, True, False)
+    assert (done.code, ": 1 no longer managed" in done.out, "confirmed" in done.out) == (0, True, False)
     assert PeriodicTask.objects.filter(name="one").values().get() == before
     assert ledger() == {"two": "default"}
     assert json.loads(SyncRun.objects.latest("at").summary) == {"release": 1}
@@ -162,10 +162,10 @@ def test_removing_a_row_that_the_set_does_not_manage_says_that_it_stays(two_sets
     two_sets.write("version: 1\nremoved: [one, nobodys, gone]\n", "other/schedules/a.yaml")
     plan = other(two_sets, "plan")
 
-    assert "SS177 warning: `one` is under `removed`, but its row stays as it is: set `default` manages it" in plan.out
-    assert "SS177 warning: `nobodys` is under `removed`, but its row stays as it is: no set manages it" in plan.out
+    assert "warning  SS177  `one` is under `removed`, but its row stays as it is: set `default` manages it" in plan.out
+    assert "warning  SS177  `nobodys` is under `removed`, but its row stays as it is: no set manages it" in plan.out
     assert "adopt it by `adopt: true` first" in plan.out
-    assert "SS161 info: `gone` under `removed` is done" in plan.out
+    assert "info     SS161  `gone` under `removed` is done" in plan.out
 
 
 def test_a_rename_of_a_row_that_the_set_does_not_manage_says_that_the_row_stays(two_sets: Project) -> None:
@@ -177,8 +177,8 @@ def test_a_rename_of_a_row_that_the_set_does_not_manage_says_that_the_row_stays(
     after = other(two_sets, "plan")
 
     for plan in (before, after):
-        assert "SS177 warning: `one` is under `renamed_from`, but its row stays as it is: set `default`" in plan.out
-        assert "SS177 warning: `nobodys` is under `renamed_from`, but its row stays as it is: no set" in plan.out
+        assert "warning  SS177  `one` is under `renamed_from`, but its row stays as it is: set `default`" in plan.out
+        assert "warning  SS177  `nobodys` is under `renamed_from`, but its row stays as it is: no set" in plan.out
         assert "SS161" not in plan.out
     two_sets.schedules(text.replace("}", ", adopt: {from: default}}").replace("x:", "z:"), "other/schedules/a.yaml")
     assert "`one` is under `renamed_from`" not in other(two_sets, "plan").out
@@ -209,7 +209,7 @@ def test_what_is_done_is_one_line_with_a_count(project: Project) -> None:
     project.write((project.root / "schedules/shop.yaml").read_text() + "removed: [x, y]\n")
     plan, document = project.plan(), json.loads(project.plan("--format", "json").out)
 
-    assert "SS161 info: 6 `adopt` and 2 `removed` are done and can be removed" in plan.out
+    assert "info  SS161  6 `adopt` and 2 `removed` are done and can be removed" in plan.out
     assert plan.out.count("SS161") == 1
     assert list(problems(document, PLAN)) == []
     assert [finding["names"] for finding in document["findings"]] == [

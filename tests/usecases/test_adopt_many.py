@@ -37,11 +37,11 @@ def test_many_adoptions_that_change_nothing_are_one_line(files: Project) -> None
 
     assert "\n\n6 to adopt, no field changes (--verbose lists them)\n" in plan.out
     assert [name for name in NAMES if name in plan.out] == []
-    assert "< 6 schedules  schedules/shop.yaml" in verbose.out
-    assert [name for name in NAMES if not re.search(rf"^      .*\b{name}\b", verbose.out, re.MULTILINE)] == []
+    assert "< 6 schedules   schedules/shop.yaml" in verbose.out
+    assert [name for name in NAMES if not re.search(rf"^    .*\b{name}\b", verbose.out, re.MULTILINE)] == []
     assert "--verbose lists them" not in verbose.out
     assert "6 to adopt, no field changes (--verbose lists them)" in applied.out
-    assert "Applied: 6 adopted" in applied.out
+    assert ": 6 adopted" in applied.out
 
 
 def test_an_adoption_that_changes_a_field_is_always_listed(files: Project) -> None:
@@ -49,7 +49,7 @@ def test_an_adoption_that_changes_a_field_is_always_listed(files: Project) -> No
     plan = files.plan()
 
     assert "5 to adopt, no field changes" in plan.out
-    assert "< job-3  schedules/shop.yaml" in plan.out
+    assert "< job-3   schedules/shop.yaml" in plan.out
     assert "old → none" in plan.out
 
 
@@ -77,8 +77,8 @@ def test_what_is_done_is_one_line_for_each_file(files: Project) -> None:
     document = json.loads(files.plan("--format", "json").out)
 
     assert [line for line in plan.out.splitlines() if "SS161" in line] == [
-        "schedules/one.yaml:3:34: SS161 info: `adopt` of `y` is done, remove the line",
-        "schedules/shop.yaml:2:19: SS161 info: `adopt` is done for 6 schedules, remove the line",
-        "schedules/two.yaml:3:36: SS161 info: 2 `adopt` are done and can be removed",
+        "schedules/one.yaml:3:34:  info  SS161  `adopt` of `y` is done, remove the line",
+        "schedules/shop.yaml:2:19: info  SS161  `adopt` is done for 6 schedules, remove the line",
+        "schedules/two.yaml:3:36:  info  SS161  2 `adopt` are done and can be removed",
     ]
     assert [len(finding.get("names", ())) for finding in document["findings"]] == [0, 6, 2]

@@ -112,7 +112,7 @@ def test_each_difference_has_its_cause(project: Project) -> None:
     project.schedules("  a: {task: t, every: 2m}\n  b: {task: t, every: 1m}\n  c: {task: t, every: 1m, queue: here}\n")
 
     assert kinds(project) == [("update", "a", "files"), ("update", "b", "drift"), ("update", "c", "both")]
-    assert "queue         none became elsewhere" in project.drift().out
+    assert "queue   Git: none   now: elsewhere" in project.drift().out
 
 
 def test_a_row_that_somebody_deleted_is_drift_and_made_again(project: Project) -> None:
@@ -163,7 +163,7 @@ def test_a_rename_keeps_the_row_and_its_history(project: Project) -> None:
     project.apply()
     row = rows(project)["new"]
     assert (row.pk, row.total_run_count, list(rows(project))) == (before, 7, ["new"])
-    assert "SS161 info: `renamed_from` of `new` is done" in project.plan().out
+    assert "info  SS161  `renamed_from` of `new` is done" in project.plan().out
 
 
 def test_two_names_can_be_swapped(project: Project) -> None:
@@ -205,7 +205,7 @@ def test_a_name_that_nobody_manages_is_refused_until_it_is_adopted(project: Proj
 
     assert refused.code == 3
     assert "a row `one` exists already, and no set manages it" in refused.err
-    assert "way out: --adopt 'one', or `adopt: true` in the file" in refused.err
+    assert "hint: --adopt 'one', or `adopt: true` in the file" in refused.err
     assert list(rows(project)) == ["one"]
     assert project.apply("--adopt", "one").code == 0
     assert rows(project)["one"].pk == before
@@ -262,7 +262,7 @@ def test_a_held_schedule_is_left_alone_until_it_is_released(project: Project) ->
     PeriodicTask.objects.filter(name="one").update(enabled=False, last_run_at=None)
     drift = project.drift()
 
-    assert (drift.code, "Held by a human" in drift.out, "one: disabled since" in drift.out) == (2, True, True)
+    assert (drift.code, "HELD  disabled by a human" in drift.out, "one: disabled since" in drift.out) == (2, True, True)
     project.schedules("  one: {task: t.one, every: 40s}\n  two: {task: t.two, crontab: '0 2 * * *'}\n")
     assert project.apply().code == 0
     assert (rows(project)["one"].interval.every, rows(project)["one"].enabled) == (40, False)
@@ -301,7 +301,7 @@ def test_a_pause_outlasts_deploys_and_ends_by_itself(project: Project, clock: An
     done = project.command(*pause, "--settle", "0")
 
     assert (done.code, rows(project)["one"].enabled) == (0, False)
-    assert "until 2026-11-23 12:00 UTC; schedsync's own Beat ends it then. Stock Beat cannot" in done.out
+    assert "until Mon 23 Nov 12:00 UTC; schedsync's own Beat ends it then. Stock Beat cannot" in done.out
     project.schedules(TWO.replace("30s", "31s"))
     assert project.apply().code == 0
     assert (rows(project)["one"].interval.every, rows(project)["one"].enabled) == (31, False)
@@ -399,9 +399,10 @@ def test_more_stops_than_allowed_are_refused_and_say_how_to_go_on(project: Proje
     refused = project.apply()
 
     assert refused.code == 3
-    assert "2 stops are 33 % of 6 managed schedules, more than max_stop_percent = 30" in refused.err
-    assert "way out: --allow-stops 2, or announce the deletes under `removed`" in refused.err
+    assert "2 schedules would stop, 1 of 6 managed may (max_stop_percent: 30)" in refused.err
+    assert "hint: name deleted ones under `removed`, or allow it once: --allow-stops 2, or in Git" in refused.err
     assert project.plan().code == 3
+    assert "::error title=SS164::an apply would be refused: 2 sch" in project.plan("--format", "github").out
     assert project.apply("--allow-stops", "1").code == 3
     project.write("version: 1\nremoved: [job-4, job-5]\n", "schedules/removed.yaml")
     assert project.apply().code == 0
@@ -518,7 +519,7 @@ def test_a_pause_over_a_held_schedule_leaves_it_held_afterwards(project: Project
     clock.move_to(NOW + timedelta(hours=2))
     drift = project.drift()
 
-    assert (drift.code, "one: disabled since our last apply" in drift.out) == (2, True)
+    assert (drift.code, "one: disabled since the last apply" in drift.out) == (2, True)
     assert project.apply().code == 0
     assert (rows(project)["one"].enabled, Pause.objects.count()) == (False, 0)
 
@@ -555,4 +556,4 @@ def test_a_name_in_the_settings_warns_also_where_nothing_changes(project: Projec
     project.apply()
     settings.CELERY_BEAT_SCHEDULE = {"one": {"task": "t", "schedule": 5}}
 
-    assert "SS306 warning: `one` is also defined in CELERY_BEAT_SCHEDULE" in project.plan().out
+    assert "warning  SS306  `one` is also defined in CELERY_BEAT_SCHEDULE" in project.plan().out

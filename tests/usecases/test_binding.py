@@ -97,7 +97,7 @@ def test_in_a_bound_database_another_environment_is_refused(shop: Project, words
     planned, applied = shop.plan(*words), shop.apply(*words)
 
     assert (planned.code, applied.code) == (3, 3)
-    assert "wrong_environment: this database belongs to the environment `production`" in applied.err
+    assert "  this database belongs to the environment `production`" in applied.err
     assert "schedsync ledger bind -e" in applied.err
     assert "one" in applied.out
     assert not SyncRun.objects.using(shop.using).filter(verb="apply").exists()

@@ -131,24 +131,24 @@ def wild_paths() -> dict[str, str]:
 
 
 HOSTILE: dict[str, tuple[Callable[[], dict[str, str]], str]] = {
-    "four for_each of 193,600": (crowd, "SS116 774,400 schedules up to here; a set has at most 200,000"),
-    "a for_each in each of four files": (crowd_in_files, "SS116 387,201 schedules up to here"),
-    "100 environments": (crowd_in_environments, "SS116 19,360,000 schedules in all environments up to here"),
-    "a million values": (values_file, "SS116 1,000,000 schedules up to here"),
-    "10,001 files": (many_files, "SS116 more than 10,000 files"),
-    "a long text behind aliases": (long_text_behind_aliases, "SS104 more than 2,000,000 values, with aliases counted"),
-    "large arguments of many": (large_arguments_of_many, "SS116 the names, arguments and descriptions"),
-    "large labels of many": (large_labels_of_many, "SS116 the names, arguments and descriptions"),
-    "unknown keys": (unknown_keys, "SS104 at least 1,000 findings in this file"),
-    "unknown defaults": (unknown_defaults, "SS104 at least 1,000 findings in this file"),
-    "wrong crontabs": (wrong_crontabs, "SS104 at least 1,000 findings in this file"),
-    "a long crontab": (long_crontab, "SS123 `crontab` must have at most 500 characters"),
-    "many placeholders": (many_placeholders, "SS150 20,000 placeholders; a `for_each` has at most 20"),
-    "web tokens": (web_tokens, "SS121 `description` takes text, not a list"),
-    "nested JSON text": (nested_json, "SS121 `queue` takes text, not a list"),
-    "long keys of secrets": (long_keys_of_secrets, "SS121 `queue` takes text, not a list"),
-    "ignore comments": (ignore_comments, "SS130 "),
-    "ignored codes": (ignored_codes, "SS104 at least 1,000 findings in this file"),
+    "four for_each of 193,600": (crowd, "SS116  774,400 schedules up to here; a set has at most 200,000"),
+    "a for_each in each of four files": (crowd_in_files, "SS116  387,201 schedules up to here"),
+    "100 environments": (crowd_in_environments, "SS116  19,360,000 schedules in all environments up to here"),
+    "a million values": (values_file, "SS116  1,000,000 schedules up to here"),
+    "10,001 files": (many_files, "SS116  more than 10,000 files"),
+    "a long text behind aliases": (long_text_behind_aliases, "SS104  more than 2,000,000 values, with aliases counted"),
+    "large arguments of many": (large_arguments_of_many, "SS116  the names, arguments and descriptions"),
+    "large labels of many": (large_labels_of_many, "SS116  the names, arguments and descriptions"),
+    "unknown keys": (unknown_keys, "SS104  at least 1,000 findings in this file"),
+    "unknown defaults": (unknown_defaults, "SS104  at least 1,000 findings in this file"),
+    "wrong crontabs": (wrong_crontabs, "SS104  at least 1,000 findings in this file"),
+    "a long crontab": (long_crontab, "SS123  x: `crontab` must have at most 500 characters"),
+    "many placeholders": (many_placeholders, ": 20,000 placeholders; a `for_each` has at most 20"),
+    "web tokens": (web_tokens, "SS121  x: `description` takes text, not a list"),
+    "nested JSON text": (nested_json, "SS121  x: `queue` takes text, not a list"),
+    "long keys of secrets": (long_keys_of_secrets, "SS121  x: `queue` takes text, not a list"),
+    "ignore comments": (ignore_comments, "SS130  "),
+    "ignored codes": (ignored_codes, "SS104  at least 1,000 findings in this file"),
     "wild paths": (wild_paths, "`paths`: no directory and no YAML file matches"),
 }  # fmt: skip
 
@@ -237,7 +237,7 @@ def test_a_review_of_many_schedules_of_one_timing_looks_at_the_timing_once(
     repository(tmp_path, {"schedules/a.yaml": f"{HEAD}{schedules}"})
     done = run(("review",), tmp_path, database)
 
-    assert (done.returncode, "10,000 to create" in done.stdout) == (0, True), done.stderr
+    assert (done.returncode, "+10,000 create" in done.stdout) == (0, True), done.stderr
 
 
 def tree_of(repo: git.Repo, entries: list[tuple[str, str, str]]) -> str:
@@ -264,7 +264,7 @@ def test_trees_that_refer_to_each_other_end_a_review(
     for words in (("review", "main", commit), ("review", commit, "main")):
         done = run(words, tmp_path, database)
 
-        assert (done.returncode, "SS116 the tree" in done.stderr) == (1, True), done
+        assert (done.returncode, "SS116  the tree" in done.stderr) == (1, True), done
         assert f"{commit[:12]}:schedules/d" in done.stderr
 
 

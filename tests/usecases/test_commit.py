@@ -43,10 +43,10 @@ def test_uncommitted_changes_are_refused_where_an_environment_is_chosen(checkout
     run = SyncRun.objects.latest("at")
 
     assert f"at {head[:12]} + uncommitted changes" in plan.out
-    assert f"dirty_files: 1 file differs from commit {head[:12]}: schedules/shop.yaml" in refused.err
+    assert f"  1 file differs from commit {head[:12]}: schedules/shop.yaml" in refused.err
     assert (refused.code, "--allow-dirty" in refused.err) == (3, True)
     assert (said["dirty"], list(problems(said, PLAN))) == (True, [])
-    assert (allowed.code, "SS178 warning: 1 file differs" in allowed.out) == (0, True)
+    assert (allowed.code, "warning  SS178  1 file differs" in allowed.out) == (0, True)
     assert run.commit == f"{head}+dirty"
     assert set(ManagedSchedule.objects.values_list("commit", flat=True)) == {f"{head}+dirty"}
     assert last_binding(checkout.using, "default") == Binding("production", run.repository, "schedules", head, True)
@@ -62,7 +62,7 @@ def test_without_an_environment_the_apply_names_and_records_them(checkout: Proje
     checkout.schedules(ONE)
     commit(checkout.root)
 
-    assert (done.code, "SS178 warning" in done.out) == (0, True)
+    assert (done.code, "warning  SS178  " in done.out) == (0, True)
     assert SyncRun.objects.latest("at").commit.endswith("+dirty")
     assert checkout.apply().code == 0
     assert not SyncRun.objects.latest("at").commit.endswith("+dirty")
@@ -92,7 +92,7 @@ def test_outside_a_checkout_the_commit_can_be_given(project: Project, monkeypatc
     assert (first.code, second.code) == (0, 0)
     assert commits == ["a" * 40, "b" * 40]
     assert "SS162" not in same.out
-    assert "SS162 warning: commit aaaaaaaaaaaa was applied last; commit bbbbbbbbbbbb, in no Git checkout" in second.out
+    assert "warning  SS162  commit aaaaaaaaaaaa was applied last; commit bbbbbbbbbbbb, in no Git checkout" in second.out
     assert "SS162" not in allowed.out
     assert "at bbbbbbbbbbbb" in drift.out
 

@@ -190,7 +190,7 @@ def test_missing_rights_are_named(healthy: Project) -> None:
             cursor.execute("DROP OWNED BY reader")
             cursor.execute("DROP ROLE reader")
 
-    assert "SS311 no right to update in django_celery_beat_periodictask" in done.out
+    assert "SS311  no right to update in django_celery_beat_periodictask" in done.out
     assert (refused.code, written.code) == (0, 69)
     assert "rights are missing" in written.err
 

@@ -118,7 +118,7 @@ def test_the_steps_that_init_prints_move_in_without_changing_a_row(busy: Project
         shell(busy, command)
     assert git.Repo(busy.root).git.status("--porcelain") == "?? .vscode/"
     review = manage(busy, "schedsync", "review")
-    assert (review.code, "In production: 27 to create\n" in review.out) == (0, True), review.out
+    assert (review.code, "In production: +27 create\n" in review.out) == (0, True), review.out
     after = tables(busy)
     for model in before.keys() - {"PeriodicTasks"}:
         assert [row for row in before[model] if row not in after[model]] == []
@@ -210,7 +210,7 @@ def test_an_empty_project_gets_an_example_in_comments(shop: Project) -> None:
     assert uncommented.startswith("#\nschedules:\n")
     shop.write(f"version: 1\n{uncommented}")
     (shop.root / "schedules/schedules.yaml").unlink()
-    assert "1 to create" in manage(shop, "schedsync", "plan").out
+    assert "+1 create" in manage(shop, "schedsync", "plan").out
 
 
 def test_a_database_that_is_not_migrated_says_how(shop: Project) -> None:
@@ -292,7 +292,7 @@ def test_a_package_named_schedules_is_left_alone(busy: Project) -> None:
     plan = manage(busy, "schedsync", "plan", "--allow-dual-writer")
 
     assert (done.code, "  + beat-schedules/crm.yaml (2)\n" in done.out) == (0, True)
-    assert (plan.code, "26 to adopt" in plan.out) == (0, True), plan.out + plan.err
+    assert (plan.code, "<26 adopt" in plan.out) == (0, True), plan.out + plan.err
 
 
 def test_gitlab_gets_a_file_to_include(shop: Project) -> None:

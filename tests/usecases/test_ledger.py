@@ -130,7 +130,7 @@ def test_no_set_takes_the_name_of_another_set(teams: Teams) -> None:
     done = teams.ledger("rename", "shop", "billing")
 
     assert done.code == 3
-    assert "set_exists: a set `billing` exists already, and manages 1 schedule" in done.err
+    assert "  a set `billing` exists already, and manages 1 schedule  set_exists\n" in done.err
     assert "`schedsync ledger move --set shop --to billing` joins them" in done.err
     assert teams.written == before
 
@@ -220,7 +220,7 @@ def test_a_released_row_stays_and_is_managed_again_only_by_adoption(teams: Teams
     refused = teams.plan("shop")
     assert (refused.code, "a row `report` exists already, and no set manages it" in refused.out) == (3, True)
     adopted = teams.apply("shop", "--adopt-all")
-    assert (adopted.code, "Applied: 2 adopted" in adopted.out, teams.rows) == (0, True, rows)
+    assert (adopted.code, ": 2 adopted" in adopted.out, teams.rows) == (0, True, rows)
     assert teams.ledger("release", "sync-acme", "report").code == 0
     teams.write("shop", "  sync-globex: {task: t, every: 1h}\n")
     assert (teams.plan("shop").code, teams.rows) == (0, rows)
@@ -347,8 +347,8 @@ def test_a_set_that_was_last_applied_to_another_environment_is_refused(teams: Te
 
     assert refused.code == 3
     assert (
-        "other_environment: set `shop` was last applied to environment `production`, this is `staging`\n"
-        "    way out: give the `--database` of that environment, or the right `-e`\n"
+        "  set `shop` was last applied to environment `production`, this is `staging`  other_environment\n"
+        "  hint: give the `--database` of that environment, or the right `-e`\n"
     ) in refused.err
     assert teams.written == before
     assert teams.ledger(*words, "-e", "production").code == 0

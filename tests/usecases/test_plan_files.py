@@ -56,8 +56,8 @@ def test_the_files_say_what_is_written_and_not_the_plan(project: Project) -> Non
     refused = project.apply("--plan", "plan.json")
 
     assert refused.code == 3
-    assert "not_reviewed: the reviewed plan has other values to create `one`: timing" in refused.err
-    assert "not_reviewed: the reviewed plan does not create `two`" in refused.err
+    assert "the reviewed plan has other values to create `one`: timing" in refused.err
+    assert "the reviewed plan does not create `two`" in refused.err
     assert rows(project) == {}
 
 
@@ -168,7 +168,7 @@ def test_a_setting_requires_a_plan(project: Project, settings: Any, required: An
     done = project.apply("-e", "production", "--plan", "plan.json")
     elsewhere = project.apply("-e", "staging", "--allow-move")
 
-    assert "plan_required: SCHEDSYNC_REQUIRE_PLAN requires a reviewed plan for an apply in `production`" in refused.err
+    assert "  SCHEDSYNC_REQUIRE_PLAN requires a reviewed plan for an apply in `production`" in refused.err
     assert "save one by `plan --out FILE`, then `apply --plan FILE`" in refused.err
     assert (refused.code, by_checksum.code, done.code, elsewhere.code) == (3, 3, 0, 3 if required is True else 0)
 

@@ -71,8 +71,8 @@ def test_doctor_warns_of_rows_that_send_it(project: Project, tasks: None, clock:
     text = project.command("doctor", "--database", project.using).out
 
     assert applied.code == 0
-    assert "SS219 warning: `bad` sends the task `shop.tasks.exprt`, which the application does not register" in text
-    assert "SS219 warning: 3 rows, such as `many-1`, send the task `shop.tasks.lost`" in text
+    assert "warning  SS219  `bad` sends the task `shop.tasks.exprt`, which the application does not register" in text
+    assert "warning  SS219  3 rows, such as `many-1`, send the task `shop.tasks.lost`" in text
     assert text.count("SS219") == 2
 
 

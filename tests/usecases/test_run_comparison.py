@@ -27,7 +27,7 @@ SCHEDULES = """\
 ASSUMED = (
     "Assumed:\n"
     "  Beat runs all the time, and sends each run in its second; no run is overdue at the start\n"
-    "  the last runs are not known: intervals are counted from 2026-11-23 10:00 UTC\n"
+    "  the last runs are not known: intervals are counted from Mon 23 Nov 2026 10:00 UTC\n"
 )
 
 
@@ -71,7 +71,7 @@ def test_files_that_did_not_change_run_alike(checkout: Project) -> None:
 
     assert (done.code, lines[0]) == (0, "Compared 30 days: 86,433 runs, none differs.")
     assert lines[1].startswith("  source: main at ")
-    assert lines[1].endswith("; from 2026-11-23 10:00 UTC until before 2026-12-23 10:00 UTC")
+    assert lines[1].endswith("; from Mon 23 Nov 2026 10:00 UTC until before Wed 23 Dec 2026 10:00 UTC")
     assert done.out.endswith(f"{ASSUMED}  schedules are matched by name, or by `renamed_from`\n")
 
 
@@ -86,12 +86,12 @@ def test_each_run_that_differs_from_a_revision_is_listed(checkout: Project) -> N
     assert done.out.split("\n\n")[1:-1] == [
         "nightly  3 runs only in the files, 3 runs only in the source\n"
         "    source 0 2 * * * Europe/Berlin → files 0 3 * * * Europe/Berlin\n"
-        "    Tue 2026-11-24 02:00 Europe/Berlin  only in the source\n"
-        "    Tue 2026-11-24 03:00 Europe/Berlin  only in the files\n"
-        "    Wed 2026-11-25 02:00 Europe/Berlin  only in the source\n"
-        "    Wed 2026-11-25 03:00 Europe/Berlin  only in the files\n"
-        "    Thu 2026-11-26 02:00 Europe/Berlin  only in the source\n"
-        "    Thu 2026-11-26 03:00 Europe/Berlin  only in the files",
+        "    Tue 24 Nov 02:00 Europe/Berlin  only in the source\n"
+        "    Tue 24 Nov 03:00 Europe/Berlin  only in the files\n"
+        "    Wed 25 Nov 02:00 Europe/Berlin  only in the source\n"
+        "    Wed 25 Nov 03:00 Europe/Berlin  only in the files\n"
+        "    Thu 26 Nov 02:00 Europe/Berlin  only in the source\n"
+        "    Thu 26 Nov 03:00 Europe/Berlin  only in the files",
         "sunday  0 runs only in the source\n    0 5 * * 0 Europe/Berlin; not in the files",
         "weekly  0 runs only in the files\n    0 5 * * 0 Europe/Berlin; not in the source",
         "yearly  0 runs only in the files\n    0 0 1 7 * UTC; not in the source",
@@ -110,13 +110,13 @@ def test_a_long_list_is_cut_in_the_text_and_whole_in_json(checkout: Project) -> 
 
     assert "often  86,400 runs only in the files, 43,200 runs only in the source" in done.out
     assert done.out.split("\n\n")[1].splitlines()[2:] == [
-        "    Mon 2026-11-23 10:00:20 UTC  only in the files",
-        "    Mon 2026-11-23 10:00:30 UTC  only in the source",
-        "    Mon 2026-11-23 10:00:40 UTC  only in the files",
+        "    Mon 23 Nov 10:00:20 UTC  only in the files",
+        "    Mon 23 Nov 10:00:30 UTC  only in the source",
+        "    Mon 23 Nov 10:00:40 UTC  only in the files",
         "    … 129,594 more",
-        "    Wed 2026-12-23 09:59:20 UTC  only in the files",
-        "    Wed 2026-12-23 09:59:30 UTC  only in the source",
-        "    Wed 2026-12-23 09:59:40 UTC  only in the files",
+        "    Wed 23 Dec 09:59:20 UTC  only in the files",
+        "    Wed 23 Dec 09:59:30 UTC  only in the source",
+        "    Wed 23 Dec 09:59:40 UTC  only in the files",
     ]
     assert only(said) == {"often": (86_400, 43_200)}
     assert (len(difference["files"]["runs"]), difference["files"]["more"]) == (86_400, False)
@@ -248,7 +248,7 @@ def test_rows_that_were_applied_run_as_the_files_say(applied: Project) -> None:
     snapshot(applied)
     said = compared(applied, "snapshot.json", code=0)
 
-    assert said["source"] == "the snapshot of 2026-11-23 10:00 UTC"
+    assert said["source"] == "the snapshot of Mon 23 Nov 2026 10:00 UTC"
     assert said["runs"] == {"files": 86_434, "source": 86_434, "differing": 0}
     assert said["assumptions"][1] == "1 of 1 intervals are counted from the last runs that the snapshot knows"
 

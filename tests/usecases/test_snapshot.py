@@ -94,12 +94,12 @@ def test_what_the_workers_do_not_know_heads_the_plan(shop: Project) -> None:
     text = shop.command("plan", "schedules", "--against", "snapshot.json").out
     markdown = shop.command("plan", "schedules", "--against", "snapshot.json", "--format", "markdown").out
 
-    assert text.splitlines()[2:5] == [
+    assert text.splitlines()[3:6] == [
         "Deploy the workers first:",
-        "schedules/shop.yaml:5:17: SS219 warning: the application does not register the task `shop.repotr`",
+        "schedules/shop.yaml:5:17: warning  SS219  fresh: the application does not register the task `shop.repotr`",
         "  hint: did you mean `shop.report`?",
     ]
-    assert markdown.index("Deploy the workers first") < markdown.index("| create |")
+    assert markdown.index("Deploy the workers first") < markdown.index("`fresh` created")
 
 
 def test_arguments_that_do_not_fit_are_found(shop: Project) -> None:
@@ -129,7 +129,7 @@ def test_a_plan_against_a_snapshot_needs_no_django(shop: Project) -> None:
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
-    assert "no changes; 2 unchanged" in done.stdout
+    assert "no changes  2 unchanged" in done.stdout
 
 
 def test_an_interval_is_forecast_from_its_last_run(shop: Project, clock: Any) -> None:
@@ -201,8 +201,8 @@ def test_only_what_was_reviewed_is_applied(shop: Project) -> None:
 
     assert saved.code == 0
     assert refused.code == 3
-    assert "not_reviewed: the reviewed plan does not create `slipped`" in refused.err
-    assert "not_reviewed: the reviewed plan has other values to create `two`: timing" in refused.err
+    assert "the reviewed plan does not create `slipped`" in refused.err
+    assert "the reviewed plan has other values to create `two`: timing" in refused.err
     assert "`one`" not in refused.err
     assert (part.code, rest.code) == (0, 0)
     assert set(PeriodicTask.objects.values_list("name", flat=True)) >= {"one", "two"}

@@ -99,7 +99,7 @@ def test_the_limits_for_stops_hold_for_tenants(project: Project) -> None:
     TENANTS[:] = [1]
     done = project.apply()
 
-    assert (done.code, "x too_many_stops: " in done.err) == (3, True), done.err
+    assert (done.code, "  too_many_stops\n" in done.err) == (3, True), done.err
     assert len(names(project.using)) == 10
 
 
@@ -141,7 +141,10 @@ def test_a_source_that_fails_is_named_with_its_place(
     project.schedules(SYNC)
     done = project.plan()
 
-    assert (done.code, f"schedules/shop.yaml:3:97: SS152 {message}" in done.out + done.err) == (1, True), done
+    assert (
+        done.code,
+        f"schedules/shop.yaml:3:97: error  SS152  sync-{{tenant}}: {message}" in done.out + done.err,
+    ) == (1, True), done
     assert (
         f"hint: `SCHEDSYNC_SOURCES` names its function `{__name__}.{function}`; correct it there" in done.out + done.err
     )
@@ -163,7 +166,7 @@ def test_an_unknown_source_has_a_hint(project: Project, settings: Any) -> None:
         (none, "add it to `SCHEDSYNC_SOURCES` in Django's settings"),
     ):
         assert done.code == 1
-        assert "SS152 `SCHEDSYNC_SOURCES` has no source `tenats`" in done.out + done.err
+        assert "SS152  sync-{tenant}: `SCHEDSYNC_SOURCES` has no source `tenats`" in done.out + done.err
         assert f"  hint: {hint}\n" in done.out + done.err
     assert CALLS == []
 
@@ -187,7 +190,7 @@ def test_an_invalid_setting_is_wrong_usage_and_doctor_finds_it(
     doctor = project.command("doctor", "--database", project.using)
 
     assert (done.code, message in done.err) == (64, True), done.err
-    assert f"SS174 {message}" in doctor.out
+    assert f"SS174  {message}" in doctor.out
 
 
 def test_a_snapshot_makes_the_same_plan(project: Project, clock: Any) -> None:
@@ -224,8 +227,8 @@ def test_what_a_snapshot_does_not_hold_stops_a_plan(project: Project) -> None:
     missing = project.command("plan", "schedules", "--against", "snapshot.json")
 
     assert (failed.code, missing.code) == (1, 1)
-    assert "SS152 the source `offline` failed: " in failed.out + failed.err
-    assert "SS152 the snapshot has no source `offline`" in missing.out + missing.err
+    assert "SS152  sync-{tenant}: the source `offline` failed: " in failed.out + failed.err
+    assert "SS152  sync-{tenant}: the snapshot has no source `offline`" in missing.out + missing.err
 
 
 @pytest.mark.one_database
@@ -241,11 +244,11 @@ def test_validate_and_forecast_say_what_they_cannot_expand(project: Project) -> 
     message = "`sync-{tenant}` is not expanded: only the application knows the values of `tenants`"
     assert (alone.code, strict.code, known.code) == (0, 1, 0), known
     assert alone.out.splitlines() == [
-        f"schedules/shop.yaml:3:3: SS153 warning: {message}",
+        f"schedules/shop.yaml:3:3: warning  SS153  {message}",
         "  hint: give `--against FILE`, a snapshot that was taken in this environment",
     ]
-    assert known.err == "4 schedules in 1 file, no errors\n"
-    assert (forecast.code, f"SS153 {message}" in forecast.out + forecast.err) == (1, True)
+    assert known.err == "No findings · 4 schedules in 1 file\n"
+    assert (forecast.code, f"SS153  {message}" in forecast.out + forecast.err) == (1, True)
     assert [each["name"] for each in json.loads(forecast_known.out)["schedules"]] == [
         "other", "sync-acme", "sync-globex", "sync-hooli",
     ]  # fmt: skip
@@ -341,6 +344,6 @@ def test_a_table_that_is_missing_stops_the_plan(regions: Regions) -> None:
     done = regions.shop.run("apply", "-e", "eu", "--yes", "--settle", "0", "--allow-empty")
 
     assert done.returncode == 1
-    assert "SS152 the source `eu` failed: " in done.stdout + done.stderr
+    assert "SS152  sync-{tenant}: the source `eu` failed: " in done.stdout + done.stderr
     assert "OperationalError: no such table: customers_tenant" in done.stdout + done.stderr
     assert "error: 1 error in the files, nothing was compared or written" in done.stderr

@@ -129,7 +129,7 @@ def test_a_beat_that_is_behind_is_named(project: Project, clock: Any) -> None:
     beat.step()
     assert beat.scheduler.reloader.change_number == number
     done = project.apply("--wait", "--timeout", "1s")
-    assert (done.code, "loaded by" in done.out) == (0, True)
+    assert (done.code, "1 Beat has loaded it: " in done.out) == (0, True)
     loaded, behind = wait_until_loaded(project.using, number, 1, WaitOptions().sleep)
     assert (len(loaded), behind) == (1, ())
     BeatRow.objects.using(project.using).update(loaded=number - 1)

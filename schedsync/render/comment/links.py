@@ -1,0 +1,44 @@
+"""Links of Markdown: a place in a file at a commit, and the page that explains a code.
+
+An address is made of values that were checked, and of a path that is percent-encoded: no text can make another link.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from urllib.parse import quote
+
+from schedsync.core.finding import CODES
+from schedsync.core.location import Location
+from schedsync.core.origin import Web
+from schedsync.render.code_spans import code
+from schedsync.render.programs.sarif import help_uri
+
+_FILES = {
+    "github": "{url}/blob/{commit}/{path}#L{line}",
+    "gitlab": "{url}/-/blob/{commit}/{path}#L{line}",
+    "bitbucket": "{url}/src/{commit}/{path}#lines-{line}",
+}
+
+
+def place_link(location: Location, web: Web | None, *, at_base: bool = False) -> str:
+    """Write a place as code, with a link to it if it is known where people can read the file."""
+    shown = code(f"{location.path}:{location.line}")
+    address = _address(location, web, at_base=at_base)
+    return f"[{shown}]({address})" if address else shown
+
+
+def _address(location: Location, web: Web | None, *, at_base: bool) -> str | None:
+    commit = web and (web.base if at_base else web.head)
+    if web is None or not commit or not commit.isalnum() or location.path.startswith("/"):
+        return None
+    path = posixpath.normpath(posixpath.join(web.directory, location.path))
+    if path.split("/")[0] == "..":
+        return None
+    encoded = quote(path, safe="/", errors="replace")
+    return _FILES[web.forge].format(url=web.url, commit=commit, path=encoded, line=location.line)
+
+
+def code_link(finding_code: str) -> str:
+    """Write the code of a finding, with a link to its page if the project's documentation has one."""
+    return f"[{finding_code}]({help_uri(finding_code)})" if finding_code in CODES else finding_code

@@ -1,0 +1,52 @@
+"""What an apply or a pause did, as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from schedsync.core.names import first_names
+from schedsync.planning.outcome import Outcome
+from schedsync.render.terminal.paint import Paint, plain
+from schedsync.render.words import DONE, printable, time_text
+
+_NAMED = 5
+#: The first digits of a run's id, as people read it.
+_SHORT = 8
+
+
+def outcome(value: Outcome, paint: Paint = plain) -> str:
+    """Write what an apply did, and whether it is known to hold."""
+    if not value.changes:
+        done = "No row changed, the ledger was brought in step" if value.run else "Nothing to do, nothing was written"
+        return "\n".join([done, *_loaded(value)])
+    counts = value.summary()
+    done = ", ".join(f"{counts[kind]:,} {word}" for kind, word in DONE.items() if counts[kind])
+    run = f" in run {str(value.run)[:_SHORT]}" if value.run else ""
+    lines = [paint(f"Applied{run}: {done}", "green")]
+    if value.repaired:
+        lines.append(paint(f"Written back by somebody else and applied again: {_some(value.repaired)}", "yellow"))
+    if not value.unconfirmed and not (value.loaded and value.is_loaded):
+        after = f" after {value.settled:g} s" if value.settled else ""
+        lines.append(f"Read back{after}: the tables hold it")
+    return "\n".join([*lines, *_loaded(value)])
+
+
+def _loaded(value: Outcome) -> Iterator[str]:
+    if value.loaded:
+        count = len(value.loaded)
+        yield f"{'1 Beat has' if count == 1 else f'{count:,} Beats have'} loaded it: {_some(value.loaded)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return printable(first_names(names, _NAMED))
+
+
+def paused(name: str, until: datetime | None, now: datetime | None = None) -> str:
+    """Say that a schedule is paused, and what ends it."""
+    if until is None:
+        return f"Paused {printable(name)} until `schedsync resume`"
+    return (
+        f"Paused {printable(name)} until {time_text(until, now)}; schedsync's own Beat ends it then. "
+        "Stock Beat cannot: the next apply after that lets it run again"
+    )
