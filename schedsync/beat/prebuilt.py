@@ -1,41 +1,62 @@
-"""Messages for Redis that Celery has built once: the later messages of a schedule differ in their ids and times only.
+"""Messages for Redis without Celery's whole way: what the messages of one kind share was built by Celery once.
 
-The text that kombu sends for a message is divided where these values stand; they are known, as they were given to it.
+A message of a kind shows where the values stand that differ. Later ones get these values from the same functions of
+Celery and kombu that the whole way calls, and nothing else is done for them.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from celery.utils.time import maybe_make_aware
+from kombu import serialization
+from kombu.compression import compress
+from kombu.utils.json import dumps as kombu_json
 
 from schedsync.beat.due_entry import say_sending
 from schedsync.beat.message import Message
 from schedsync.beat.plain_path import is_plain, is_plain_task
 from schedsync.core.timing import instant_text
 
-#: How many messages are kept. The oldest makes room.
+#: How many molds are kept. The oldest makes room.
 KEPT = 20_000
 #: Fewer messages at a time are not worth a round trip of their own.
 _FEWEST = 16
+#: Where in kombu's message for Redis the values stand that differ between messages of one kind.
+_PLACES = (
+    ("body", ("body",)),
+    ("id", ("headers", "id")),
+    ("id", ("headers", "root_id")),
+    ("id", ("properties", "correlation_id")),
+    ("name", ("headers", "periodic_task_name")),
+    ("name", ("headers", "schedsync_schedule")),
+    ("tick", ("headers", "schedsync_tick")),
+    ("args", ("headers", "argsrepr")),
+    ("kwargs", ("headers", "kwargsrepr")),
+    ("tag", ("properties", "delivery_tag")),
+)
+# The stubs of kombu leave the registry out.
+_registry: Any = vars(serialization)["registry"]
+_EXPIRES = ("expires", ("headers", "expires"))
 
 
 @dataclass(frozen=True, slots=True)
 class Mold:
-    """A text of kombu for the Redis list ``key``, divided where the values named in ``gaps`` stand.
+    """What messages of one kind share: a text for the Redis list ``key``, divided where the values of ``gaps`` stand.
 
-    ``after`` are the commands that follow, such as those that let a queue expire.
+    ``after`` are the commands that follow, such as those that let a queue expire. ``serializer`` and ``compression``
+    are names of kombu; the latter is None for no compression.
     """
 
     key: str
     parts: tuple[str, ...]
     gaps: tuple[str, ...]
     after: tuple[tuple[Any, ...], ...]
+    serializer: str
+    compression: str | None
 
     def filled(self, values: Mapping[str, str]) -> str:
         """Return the text with values in its gaps."""
@@ -54,13 +75,15 @@ class Push:
 
 
 class Prebuilt:
-    """The molds of schedules, by the ids of their rows."""
+    """The molds by the kind of message; a kind that has no known form has None."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
         self._producer: Any = None
-        self._molds: dict[int, tuple[object, Mold]] = {}
+        self._molds: dict[object, Mold | None] = {}
         self._learns = False
+        # Whether a task is sent as Celery sends tasks, for the tasks of the present chunk.
+        self._is_plain: dict[str, bool] = {}
 
     def pushes(self, messages: Sequence[Message], publish: Any, producer: Any) -> list[Push]:
         """Return what is pushed for the first messages; none if they are better sent the whole way of Celery.
@@ -68,91 +91,150 @@ class Prebuilt:
         This also looks whether the whole way may be left at all, which a tool can change at any time.
         """
         self._learns = _is_redis(producer.channel) and is_plain(self._app, publish, producer)
+        self._is_plain.clear()
         if producer is not self._producer:
             # On a new connection Celery declares each queue again.
             self._molds.clear()
             self._producer = producer
         if not self._learns:
             return []
-        molds = self._known(messages)
-        if len(molds) < min(_FEWEST, len(messages)):
+        pushes = list(self._first_pushes(messages))
+        if len(pushes) < min(_FEWEST, len(messages)):
             return []
-        for message in messages[: len(molds)]:
+        for message in messages[: len(pushes)]:
             say_sending(message, self._app, publish.__self__.using)
-        return [Push(mold, mold.filled(self._values(message))) for message, mold in zip(messages, molds, strict=False)]
+        return pushes
 
-    def _known(self, messages: Sequence[Message]) -> list[Mold]:
-        """Return the molds of the first messages, up to the first that has none."""
-        molds: list[Mold] = []
-        plain_tasks: set[str] = set()
+    def _first_pushes(self, messages: Sequence[Message]) -> Iterator[Push]:
+        """Yield the pushes of the first messages, up to the first that goes the whole way."""
         for message in messages:
-            source, mold = self._molds.get(message.row_id, (None, None))
-            if mold is None or source != _source(message):
-                break
-            if message.task not in plain_tasks:
-                if not is_plain_task(self._app.tasks.get(message.task)):
-                    break
-                plain_tasks.add(message.task)
-            molds.append(mold)
-        return molds
+            mold = self._molds.get(_kind(message))
+            if mold is None or not self._is_plain_task(message.task):
+                return
+            try:
+                yield Push(mold, mold.filled(self._values(message, mold)))
+            except Exception:
+                # Such as arguments that do not fit the task: on the whole way the error is met again, and reported.
+                return
+
+    def _is_plain_task(self, name: str) -> bool:
+        if name not in self._is_plain:
+            self._is_plain[name] = is_plain_task(self._app.tasks.get(name))
+        return self._is_plain[name]
+
+    def whole_way(self, messages: Sequence[Message]) -> int:
+        """Return how many of the first messages are to go the whole way now: those after them will have molds."""
+        if not self._learns:
+            return len(messages)
+        seen: set[object] = set()
+        ready = 0
+        for number, message in enumerate(messages, start=1):
+            kind = _kind(message)
+            has_mold = self._molds[kind] is not None if kind in self._molds else kind in seen
+            ready = ready + 1 if has_mold and self._is_plain_task(message.task) else 0
+            if ready == _FEWEST:
+                return number - ready or number
+            seen.add(kind)
+        return len(messages)
 
     def learn(self, message: Message, commands: Sequence[tuple[Any, ...]]) -> None:
         """Keep the mold of a message that was sent by these commands of Redis."""
-        if not (self._learns and commands and is_plain_task(self._app.tasks.get(message.task))):
+        if not (self._learns and commands) or (kind := _kind(message)) in self._molds:
             return
-        self._molds.pop(message.row_id, None)
-        if (mold := _mold_of(message, commands)) is not None:
-            self._molds[message.row_id] = _source(message), mold
+        if self._is_plain_task(message.task):
+            self._molds[kind] = self._mold_of(message, commands)
             if len(self._molds) > KEPT:
                 del self._molds[next(iter(self._molds))]
 
-    def _values(self, message: Message) -> dict[str, str]:
-        values = {"id": message.task_id, "tick": instant_text(message.tick), "tag": str(uuid.uuid4())}
-        if (seconds := message.loaded.expires_after) is not None:
-            values["expires"] = self._expires(seconds)
-        return values
+    def _mold_of(self, message: Message, commands: Sequence[tuple[Any, ...]]) -> Mold | None:
+        """Return the mold of a message; None if a message that is made by it would be another."""
+        (first, key, *texts), *after = commands
+        if message.loaded.expires is not None or first != "LPUSH" or any(name != "PEXPIRE" for name, *_ in after):
+            return None
+        (text,) = texts
+        sent = json.loads(text)
+        try:
+            mold = Mold(key, *_divided(sent, _places(message)), tuple(after), *_coding(sent))
+            made = mold.filled(
+                {
+                    **self._values(message, mold),
+                    "tag": sent["properties"]["delivery_tag"],
+                    "expires": sent["headers"]["expires"] or "",
+                }
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
+        return mold if made == text else None
 
-    def _expires(self, seconds: int) -> str:
-        """Return what Celery writes for a number of seconds (celery/app/amqp.py ``as_task_v2``)."""
-        at = maybe_make_aware(self._app.now() + timedelta(seconds=seconds), tz=self._app.timezone)
-        return str(at.isoformat())
+    def _values(self, message: Message, mold: Mold) -> dict[str, str]:
+        """Return the texts for the gaps; raises what Celery or kombu raise for these arguments."""
+        task_id, args, kwargs = message.task_id, message.args, message.kwargs
+        if (task := self._app.tasks.get(message.task)) is not None and task.typing:
+            # Celery's own check of the arguments (celery/app/task.py ``Task.apply_async``).
+            task.__header__(*args, **kwargs)
+        built = self._app.amqp.create_task_message(
+            task_id, message.task, args, kwargs, expires=message.loaded.expires_after
+        )
+        return {
+            "id": task_id,
+            "tick": instant_text(message.tick),
+            "tag": str(uuid.uuid4()),
+            "name": _inside(message.name),
+            "args": _inside(built.headers["argsrepr"]),
+            "kwargs": _inside(built.headers["kwargsrepr"]),
+            "expires": built.headers["expires"] or "",
+            "body": self._body(built.body, mold),
+        }
+
+    def _body(self, body: Any, mold: Mold) -> str:
+        data: Any = serialization.dumps(body, serializer=mold.serializer)[2]
+        if mold.compression:
+            data = compress(data, mold.compression)[0]
+        return str(self._producer.channel.encode_body(data, "base64")[0])
 
 
 def _is_redis(channel: Any) -> bool:
     return type(channel).__module__ == "kombu.transport.redis" and not channel.global_keyprefix
 
 
-def _source(message: Message) -> object:
-    """Return all that the message of a schedule depends on."""
+def _kind(message: Message) -> object:
+    """Return all that a message depends on, except its schedule's name, its arguments and its tick."""
     of = message.loaded
-    return of.name, of.task, of.args, of.kwargs, of.headers, of.options, of.expires, of.expires_after, of.managed[:2]
+    return of.task, of.headers, of.options, of.expires, of.expires_after, of.managed[:2]
 
 
-def _mold_of(message: Message, commands: Sequence[tuple[Any, ...]]) -> Mold | None:
-    """Return the mold of a message; None if its text has no known form."""
-    loaded = message.loaded
-    if loaded.expires is not None or commands[0][0] != "LPUSH" or any(name != "PEXPIRE" for name, *_ in commands[1:]):
-        return None
-    _, key, text = commands[0]
-    sent = json.loads(text)
-    values = {"id": message.task_id, "tick": instant_text(message.tick), "tag": sent["properties"]["delivery_tag"]}
-    if (expires := sent["headers"]["expires"]) is not None:
-        values["expires"] = expires
-    times = {gap: text.count(value) for gap, value in values.items()}
-    # The id is also that of the root and of the correlation. A task may have an expiry of its own.
-    if times.pop("id") != 3 or set(times.values()) != {1} or (expires is None) != (loaded.expires_after is None):
-        return None
-    parts, gaps = _divided(text, values)
-    return Mold(key, parts, gaps, tuple(commands[1:]))
+def _places(message: Message) -> Sequence[tuple[str, tuple[str, ...]]]:
+    # A task may have an expiry of its own, which then is not known here.
+    return _PLACES if message.loaded.expires_after is None else (*_PLACES, _EXPIRES)
 
 
-def _divided(text: str, values: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    parts: list[str] = []
-    gaps: list[str] = []
-    while True:
-        at, gap = min(((text.find(value), gap) for gap, value in values.items() if value in text), default=(-1, ""))
-        if at < 0:
-            return (*parts, text), tuple(gaps)
-        parts.append(text[:at])
-        gaps.append(gap)
-        text = text[at + len(values[gap]) :]
+def _coding(sent: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Return the names of the serializer and of the compression; raises KeyError or ValueError if one is unknown."""
+    if sent["properties"]["body_encoding"] != "base64":
+        raise ValueError(sent["properties"]["body_encoding"])
+    return _registry.type_to_name[sent["content-type"]], sent["headers"].get("compression")
+
+
+def _divided(
+    sent: Mapping[str, Any], places: Sequence[tuple[str, tuple[str, ...]]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return kombu's text of a message without the values at the places, and the gaps in order of the text.
+
+    Raises KeyError or TypeError if the message has no such place.
+    """
+    mark = uuid.uuid4().hex
+    marked = json.loads(json.dumps(sent))
+    for gap, (*way, last) in places:
+        part = marked
+        for step in way:
+            part = part[step]
+        if not isinstance(part[last], str):
+            raise TypeError(last)
+        part[last] = f"{mark}{gap}{mark}"
+    pieces = str(kombu_json(marked)).split(mark)
+    return tuple(pieces[::2]), tuple(pieces[1::2])
+
+
+def _inside(text: str) -> str:
+    """Return a text as it stands in JSON, without its quotes."""
+    return str(kombu_json(text))[1:-1]

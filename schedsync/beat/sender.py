@@ -123,6 +123,7 @@ class Sender:
             return [self._publish(chunk[0], publish, is_first=is_first)]
         if pushes := self._prebuilt.pushes(chunk, publish, self.broker.producer):
             return self._push(chunk[: len(pushes)], pushes, is_first=is_first)
+        chunk = chunk[: self._prebuilt.whole_way(chunk)]
         numbers: list[range] = []
         failure: Exception | None = None
         until = time.monotonic() + LONGEST
