@@ -11,6 +11,8 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from celery.utils.time import maybe_make_aware
@@ -23,7 +25,7 @@ from schedsync.beat.message import Message
 from schedsync.beat.plain_path import is_plain, is_plain_task
 from schedsync.core.timing import instant_text
 
-#: How many molds are kept. The oldest makes room.
+#: How many molds are kept, and arguments. The oldest makes room.
 KEPT = 20_000
 #: Fewer messages at a time are not worth a round trip of their own.
 _FEWEST = 16
@@ -86,6 +88,7 @@ class Prebuilt:
         self._producer: Any = None
         self._molds: dict[object, Mold | None] = {}
         self._learns = False
+        self._arguments = lru_cache(maxsize=KEPT)(self._arguments_of)
         # Whether a task is sent as Celery sends tasks, for the tasks of the present chunk.
         self._is_plain: dict[str, bool] = {}
 
@@ -172,42 +175,42 @@ class Prebuilt:
 
     def _values(self, message: Message, mold: Mold) -> dict[str, str]:
         """Return the texts for the gaps; raises what Celery or kombu raise for these arguments."""
-        task_id, args, kwargs = message.task_id, message.args, message.kwargs
-        if (task := self._app.tasks.get(message.task)) is not None and task.typing:
-            # Celery's own check of the arguments (celery/app/task.py ``Task.apply_async``).
-            task.__header__(*args, **kwargs)
-        args_shown, kwargs_shown = self._shown(message, args, kwargs)
+        loaded = message.loaded
         values = {
-            "id": task_id,
+            "id": message.task_id,
             "tick": instant_text(message.tick),
             "tag": str(uuid.uuid4()),
             "name": _inside(message.name),
-            "args": _inside(args_shown),
-            "kwargs": _inside(kwargs_shown),
-            "body": self._body(args, kwargs, mold),
+            **self._arguments(message.task, loaded.args, loaded.kwargs, mold.serializer, mold.compression),
         }
-        if (seconds := message.loaded.expires_after) is not None:
-            values["expires"] = self._expires(seconds)
+        if loaded.expires_after is not None:
+            values["expires"] = self._expires(loaded.expires_after)
         return values
 
-    def _shown(self, message: Message, args: Any, kwargs: Any) -> tuple[str, str]:
-        """Return the texts by which workers show the arguments."""
-        if _is_flat(message.loaded.args) and _is_flat(message.loaded.kwargs):
-            return repr(args or ()), repr(kwargs)
-        headers = self._app.amqp.create_task_message(message.task_id, message.task, args, kwargs).headers
-        return headers["argsrepr"], headers["kwargsrepr"]
+    def _arguments_of(
+        self, task_name: str, args_text: str, kwargs_text: str, serializer: str, compression: str | None
+    ) -> dict[str, str]:
+        """Return the texts for the gaps of the arguments, which are JSON."""
+        args, kwargs = json.loads(args_text), json.loads(kwargs_text)
+        if (task := self._app.tasks.get(task_name)) is not None and task.typing:
+            # Celery's own check of the arguments (celery/app/task.py ``Task.apply_async``).
+            task.__header__(*args, **kwargs)
+        if _is_flat(args_text) and _is_flat(kwargs_text):
+            args_shown, kwargs_shown = repr(args or ()), repr(kwargs)
+        else:
+            headers = self._app.amqp.create_task_message("", task_name, args, kwargs).headers
+            args_shown, kwargs_shown = headers["argsrepr"], headers["kwargsrepr"]
+        body = (args or (), kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
+        data: Any = serialization.dumps(body, serializer=serializer)[2]
+        if compression:
+            data = compress(data, compression)[0]
+        encoded = self._producer.channel.encode_body(data, "base64")[0]
+        return {"args": _inside(args_shown), "kwargs": _inside(kwargs_shown), "body": encoded}
 
     def _expires(self, seconds: int) -> str:
         """Return what Celery writes for a number of seconds (celery/app/amqp.py ``as_task_v2``)."""
         at = maybe_make_aware(self._app.now() + timedelta(seconds=seconds), tz=self._app.timezone)
         return str(at.isoformat())
-
-    def _body(self, args: Any, kwargs: Any, mold: Mold) -> str:
-        body = (args or (), kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
-        data: Any = serialization.dumps(body, serializer=mold.serializer)[2]
-        if mold.compression:
-            data = compress(data, mold.compression)[0]
-        return str(self._producer.channel.encode_body(data, "base64")[0])
 
 
 def _is_redis(channel: Any) -> bool:
@@ -268,4 +271,4 @@ def _is_flat(text: str) -> bool:
 
 def _inside(text: str) -> str:
     """Return a text as it stands in JSON, without its quotes."""
-    return json.dumps(text)[1:-1]
+    return encode_basestring_ascii(text)[1:-1]
