@@ -1,28 +1,39 @@
 """Messages for Redis that Celery has built once: the later messages of a schedule differ in their ids and times only.
 
-The text that kombu sends for a message is divided where these values stand; they are known, as they were given to it.
+The text that kombu sends for a message is divided at the places where these values stand.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from celery.utils.time import maybe_make_aware
+from celery.utils import time as celery_time
+from kombu.utils.json import dumps
 
 from schedsync.beat.due_entry import say_sending
-from schedsync.beat.message import Message
-from schedsync.beat.plain_path import is_plain, is_plain_task
+from schedsync.beat.message import OPTIONS, Message
+from schedsync.beat.plain_path import is_plain, is_plain_body, surroundings, way_of
 from schedsync.core.timing import instant_text
 
 #: How many messages are kept. The oldest makes room.
 KEPT = 20_000
 #: Fewer messages at a time are not worth a round trip of their own.
 _FEWEST = 16
+#: Where a message holds a value that differs from one tick to the next.
+_PLACES = {
+    ("headers", "id"): "id",
+    ("headers", "root_id"): "id",
+    ("properties", "correlation_id"): "id",
+    ("headers", "schedsync_tick"): "tick",
+    ("headers", "expires"): "expires",
+    ("properties", "delivery_tag"): "tag",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +69,10 @@ class Prebuilt:
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._producer: Any = None
+        self._surroundings: object = None
         self._molds: dict[int, tuple[object, Mold]] = {}
+        # The ways of this chunk, by tasks and options.
+        self._ways: dict[object, str | None] = {}
         self._learns = False
 
     def pushes(self, messages: Sequence[Message], publish: Any, producer: Any) -> list[Push]:
@@ -68,10 +81,12 @@ class Prebuilt:
         This also looks whether the whole way may be left at all, which a tool can change at any time.
         """
         self._learns = _is_redis(producer.channel) and is_plain(self._app, publish, producer)
-        if producer is not self._producer:
-            # On a new connection Celery declares each queue again.
+        self._ways.clear()
+        now = surroundings(self._app, producer) if self._learns else None
+        if now != self._surroundings:
+            # On a new connection Celery declares each queue again. A tool may have changed what was sent last.
             self._molds.clear()
-            self._producer = producer
+            self._surroundings = now
         if not self._learns:
             return []
         molds = self._known(messages)
@@ -84,25 +99,29 @@ class Prebuilt:
     def _known(self, messages: Sequence[Message]) -> list[Mold]:
         """Return the molds of the first messages, up to the first that has none."""
         molds: list[Mold] = []
-        plain_tasks: set[str] = set()
         for message in messages:
-            source, mold = self._molds.get(message.row_id, (None, None))
-            if mold is None or source != _source(message):
+            kept = self._molds.get(message.row_id)
+            if kept is None or kept[0] != (self._way(message), _source(message)):
                 break
-            if message.task not in plain_tasks:
-                if not is_plain_task(self._app.tasks.get(message.task)):
-                    break
-                plain_tasks.add(message.task)
-            molds.append(mold)
+            molds.append(kept[1])
         return molds
+
+    def _way(self, message: Message) -> str | None:
+        """Return what decides how a message is sent, asked once in a chunk for each task and its options."""
+        key = message.task, message.loaded.options
+        if key not in self._ways:
+            options = zip(OPTIONS, message.loaded.options, strict=True)
+            given = {name: value for name, value in options if value is not None}
+            self._ways[key] = way_of(self._app, message.task, given)
+        return self._ways[key]
 
     def learn(self, message: Message, commands: Sequence[tuple[Any, ...]]) -> None:
         """Keep the mold of a message that was sent by these commands of Redis."""
-        if not (self._learns and commands and is_plain_task(self._app.tasks.get(message.task))):
+        if not (self._learns and commands) or (way := self._way(message)) is None:
             return
         self._molds.pop(message.row_id, None)
         if (mold := _mold_of(message, commands)) is not None:
-            self._molds[message.row_id] = _source(message), mold
+            self._molds[message.row_id] = (way, _source(message)), mold
             if len(self._molds) > KEPT:
                 del self._molds[next(iter(self._molds))]
 
@@ -114,8 +133,16 @@ class Prebuilt:
 
     def _expires(self, seconds: int) -> str:
         """Return what Celery writes for a number of seconds (celery/app/amqp.py ``as_task_v2``)."""
-        at = maybe_make_aware(self._app.now() + timedelta(seconds=seconds), tz=self._app.timezone)
-        return str(at.isoformat())
+        at = _later(self._app.now(), seconds)
+        return str(celery_time.maybe_make_aware(at, tz=self._app.timezone).isoformat())
+
+
+def _add(at: datetime, seconds: float) -> datetime:
+    """Add as Celery did before 5.7: by the clock on the wall."""
+    return at + timedelta(seconds=seconds)
+
+
+_later: Any = getattr(celery_time, "add_seconds_to_datetime", _add)
 
 
 def _is_redis(channel: Any) -> bool:
@@ -129,30 +156,42 @@ def _source(message: Message) -> object:
 
 
 def _mold_of(message: Message, commands: Sequence[tuple[Any, ...]]) -> Mold | None:
-    """Return the mold of a message; None if its text has no known form."""
-    loaded = message.loaded
-    if loaded.expires is not None or commands[0][0] != "LPUSH" or any(name != "PEXPIRE" for name, *_ in commands[1:]):
+    """Return the mold of a message; None if its text has no known form, or may need another list the next time."""
+    if commands[0][0] != "LPUSH" or any(name != "PEXPIRE" for name, *_ in commands[1:]):
         return None
     _, key, text = commands[0]
     sent = json.loads(text)
-    values = {"id": message.task_id, "tick": instant_text(message.tick), "tag": sent["properties"]["delivery_tag"]}
-    if (expires := sent["headers"]["expires"]) is not None:
-        values["expires"] = expires
-    times = {gap: text.count(value) for gap, value in values.items()}
-    # The id is also that of the root and of the correlation. A task may have an expiry of its own.
-    if times.pop("id") != 3 or set(times.values()) != {1} or (expires is None) != (loaded.expires_after is None):
+    headers, properties = sent["headers"], sent["properties"]
+    if (
+        not _is_as_given(message, headers, properties)
+        or not is_plain_body(sent["content-type"], headers.get("compression"))
+        # Redis is asked for the lists of an exchange at each message.
+        or properties["delivery_info"]["exchange"]
+        or dumps(sent) != text
+    ):
         return None
-    parts, gaps = _divided(text, values)
-    return Mold(key, parts, gaps, tuple(commands[1:]))
+    return Mold(key, *_divided(sent), tuple(commands[1:]))
 
 
-def _divided(text: str, values: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    parts: list[str] = []
-    gaps: list[str] = []
-    while True:
-        at, gap = min(((text.find(value), gap) for gap, value in values.items() if value in text), default=(-1, ""))
-        if at < 0:
-            return (*parts, text), tuple(gaps)
-        parts.append(text[:at])
-        gaps.append(gap)
-        text = text[at + len(values[gap]) :]
+def _is_as_given(message: Message, headers: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
+    """Say whether Celery wrote at the places what it was given: headers of the row, or of a task, may be there."""
+    loaded = message.loaded
+    seconds = loaded.expires_after
+    return (
+        loaded.expires is None
+        and {"id", "root_id", "expires"}.isdisjoint(message.headers)
+        and {message.task_id} == {headers["id"], headers["root_id"], properties["correlation_id"]}
+        and headers["schedsync_tick"] == instant_text(message.tick)
+        and (headers["expires"] is None) == (seconds is None)
+        and properties.get("expiration") == (None if seconds is None else str(seconds * 1000))
+    )
+
+
+def _divided(sent: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the text of a message in parts, and the names of the gaps between them."""
+    mark = uuid.uuid4().hex
+    for (part, name), gap in _PLACES.items():
+        if sent[part][name] is not None:
+            sent[part][name] = f"{mark}{gap}{mark}"
+    pieces = re.split(f"{mark}([a-z]+){mark}", dumps(sent))
+    return tuple(pieces[::2]), tuple(pieces[1::2])
