@@ -207,7 +207,8 @@ class Sender:
 
     def _failed(self, message: Message, error: Exception, *, is_first: bool) -> Fate:
         fate, row_id = self.broker.fate_of(error), message.row_id
-        broke_again = fate is Fate.BROKEN and row_id in self._broke_at
+        # One that is sent at most once is not tried again, so others need not wait for it.
+        broke_again = fate is Fate.BROKEN and row_id in self._broke_at and not message.loaded.at_most_once
         if fate is Fate.BROKEN and not broke_again:
             self._broke_at.add(row_id)
             self.broker.down(error)

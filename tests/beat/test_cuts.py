@@ -77,3 +77,19 @@ def cut(many: Many, chance: random.Random, direction: str) -> None:
     else:
         # RabbitMQ confirms several messages in 21 bytes, and Redis each list in at least 4.
         many.proxy.cut_back_in = chance.randint(1, 4 if many.is_redis else 21)
+
+
+#: A word that the request with a message has, in capital letters.
+WORD = {"redis": b"LPUSH", "rabbitmq": b"CALLBACKS"}
+
+
+@pytest.mark.parametrize("kind", BROKERS)
+def test_a_lost_answer_does_not_repeat_what_is_sent_at_most_once(
+    request: pytest.FixtureRequest, using: str, clock: Any, kind: str
+) -> None:
+    many = stage(request, kind, using, 3, at_most_once=[0, 2])
+    for _ in range(4):
+        many.proxy.cut_after = WORD[kind]
+        many.run(clock)
+        assert many.proxy.cut_after is None
+    many.check()
