@@ -82,8 +82,12 @@ class Broker:
             "amqp": {"confirm_publish": True},
             "redis": {"socket_timeout": self._patience},
         }
-        options = by_driver.get(connection.transport.driver_type, {})
-        connection.transport_options = {**options, **(connection.transport_options or {})}
+        driver = connection.transport.driver_type
+        # A driver that tries again by itself would repeat messages that are sent at most once.
+        fixed = {"retry_on_timeout": False} if driver == "redis" else {}
+        connection.transport_options = {
+            **by_driver.get(driver, {}), **(connection.transport_options or {}), **fixed
+        }  # fmt: skip
         return connection
 
     def _is_alive(self) -> bool:

@@ -83,11 +83,14 @@ def cut(many: Many, chance: random.Random, direction: str) -> None:
 WORD = {"redis": b"LPUSH", "rabbitmq": b"CALLBACKS"}
 
 
+@pytest.mark.parametrize("options", [{}, {"retry_on_timeout": True}], ids=["", "retry on timeout"])
 @pytest.mark.parametrize("kind", BROKERS)
 def test_a_lost_answer_does_not_repeat_what_is_sent_at_most_once(
-    request: pytest.FixtureRequest, using: str, clock: Any, kind: str
+    request: pytest.FixtureRequest, using: str, clock: Any, kind: str, options: dict[str, Any]
 ) -> None:
+    """Neither where it is lost at each tick, nor where the driver would try again."""
     many = stage(request, kind, using, 3, at_most_once=[0, 2])
+    many.beat.app.conf.broker_transport_options = options
     for _ in range(4):
         many.proxy.cut_after = WORD[kind]
         many.run(clock)
