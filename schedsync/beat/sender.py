@@ -134,6 +134,9 @@ class Sender:
                     try:
                         publish(chunk[len(numbers)], self.broker.producer)
                     except Exception as error:
+                        if isinstance(cause_of(error), AMQPError):
+                            # RabbitMQ may mean an earlier message, and on a new channel it confirms nothing.
+                            raise
                         failure = error
                     else:
                         numbers.append(own := range(before + 1, receipts.last + 1))
