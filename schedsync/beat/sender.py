@@ -66,7 +66,7 @@ class Sender:
         self.failures = Failures()
         # The ids of rows whose message broke a connection, and was not sent since.
         self._broke_at: set[int] = set()
-        # The ids of rows in a chunk of which it is not known what has arrived: each is sent once more, alone.
+        # The ids of rows in a chunk of which it is not known what has arrived: each is sent alone until one arrives.
         self._alone: set[int] = set()
 
     @property
@@ -191,7 +191,6 @@ class Sender:
         return []
 
     def _publish(self, message: Message, publish: Callable[[Message, Any], Any], *, is_first: bool) -> Fate:
-        self._alone.discard(message.row_id)
         try:
             publish(message, self.broker.producer)
         except Exception as error:
@@ -203,6 +202,7 @@ class Sender:
 
     def _arrived(self, message: Message) -> Fate:
         self._broke_at.discard(message.row_id)
+        self._alone.discard(message.row_id)
         self.failures.succeeded(message.row_id)
         self.last_tick = message.tick
         self.last_late = (datetime.now(timezone.utc) - message.tick).total_seconds()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -62,9 +63,13 @@ def test_an_exchange_that_takes_nothing(
             channel.send_method(spec.Exchange.Declare, "BssbbbbbF", values, wait=spec.Exchange.DeclareOk)
         rows.update(queue=None, exchange=exchange, routing_key="x")
         many.run(clock)
+        many.read()
         many.run(clock)
+        # It is known by now which of them fail, and they are sent alone.
+        again = Counter(message.name for message in many.read())
         if reason == "forbidden":
             channel.exchange_delete(exchange)
+    assert set(again.values()) == {1}
     assert "the broker cannot be reached" not in caplog.text
     many.check(never=names)
 
