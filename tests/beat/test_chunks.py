@@ -78,7 +78,7 @@ def crowd(request: pytest.FixtureRequest, using: str, clock: Any) -> Iterator[Cr
 def test_a_chunk_is_sent_once_and_in_order(crowd: Crowd) -> None:
     beat = crowd.broker.beat
     assert beat.sender.ready()
-    assert waits_once(beat.sender._producer, beat.sender._confirms)
+    assert waits_once(beat.sender.broker.producer, beat.sender.broker.confirms)
     crowd.work()
     assert crowd.sent == Counter(crowd.names)
     assert beat.sender.last_tick == NOW
