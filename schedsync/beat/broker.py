@@ -91,11 +91,13 @@ class Broker:
         return connection
 
     def _is_alive(self) -> bool:
-        """Read what RabbitMQ has sent: only then it is noticed that it has closed an idle connection."""
-        if not (self._connection.connected and self._connection.supports_heartbeats):
-            return True
+        """Read what RabbitMQ has sent, or ask Redis: only then it is noticed that an idle connection is gone."""
         try:
-            self._connection.drain_events(timeout=_GLANCE)
+            if self._connection.transport.driver_type == "redis":
+                # Else a message that is sent at most once would be given up before Redis has got any of it.
+                return self.producer is None or bool(self.producer.channel.client.ping())
+            if self._connection.connected and self._connection.supports_heartbeats:
+                self._connection.drain_events(timeout=_GLANCE)
         except socket.timeout:  # noqa: UP041 - on Python 3.10 it is no TimeoutError
             return True
         except Exception as error:

@@ -179,3 +179,16 @@ def id_of(name: str, tick: datetime) -> str:
 def chosen(chance: random.Random, count: int) -> list[int]:
     """Choose the numbers of schedules that are sent at most once: none, or a few anywhere."""
     return sorted(chance.sample(range(count), min(count, chance.choice([0, 1, 3]))))
+
+
+def once(act: Callable[[], object], after: int = 1) -> Callable[[], None]:
+    """Return a function that acts at its call of this number, and at no other."""
+    calls = 0
+
+    def call() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == after:
+            act()
+
+    return call

@@ -11,7 +11,7 @@ from django.conf import settings
 
 from schedsync.beat import sender
 from schedsync.beat.prebuilt import Prebuilt
-from tests.beat.many import Many, chosen
+from tests.beat.many import Many, chosen, once
 
 pytestmark = pytest.mark.one_database("postgresql")
 #: Around the ends of a prebuilt chunk, of a chunk, and of a batch.
@@ -71,12 +71,13 @@ def test_a_connection_that_breaks_at_any_byte_loses_nothing(
 
 
 def cut(many: Many, chance: random.Random, direction: str) -> None:
-    """Let the connection break somewhere in the next tick."""
+    """Let the connection break somewhere in the next tick; Redis is asked for a sign of life before."""
     if direction == "there":
-        many.proxy.cut_in = int(LEAST ** chance.random() * chance.uniform(1, len(many.names)))
+        asked = len(b"*1\r\n$4\r\nPING\r\n") if many.is_redis else 0
+        many.proxy.cut_in = asked + int(LEAST ** chance.random() * chance.uniform(1, len(many.names)))
     else:
         # RabbitMQ confirms several messages in 21 bytes, and Redis each list in at least 4.
-        many.proxy.cut_back_in = chance.randint(1, 4 if many.is_redis else 21)
+        many.proxy.cut_back_in = chance.randint(8, 11) if many.is_redis else chance.randint(1, 21)
 
 
 #: A word that the request with a message has, in capital letters.
@@ -95,4 +96,15 @@ def test_a_lost_answer_does_not_repeat_what_is_sent_at_most_once(
         many.proxy.cut_after = WORD[kind]
         many.run(clock)
         assert many.proxy.cut_after is None
+    many.check()
+
+
+@pytest.mark.parametrize("kind", BROKERS)
+def test_a_broker_that_goes_away_before_the_tick_costs_no_message(
+    request: pytest.FixtureRequest, using: str, clock: Any, kind: str
+) -> None:
+    many = stage(request, kind, using, 3, at_most_once=[0, 2])
+    many.run(clock)
+    many.proxy.down()
+    many.run(clock, once(many.proxy.up, after=2))
     many.check()

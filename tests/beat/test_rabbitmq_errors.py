@@ -14,8 +14,7 @@ from amqp import spec
 from django.conf import settings
 from django_celery_beat.models import PeriodicTask
 
-from tests.beat.many import Many
-from tests.beat.test_redis_errors import once
+from tests.beat.many import Many, once
 
 pytestmark = pytest.mark.one_database("postgresql")
 COUNT = 201
