@@ -14,8 +14,8 @@ from schedsync.beat.claims import Claims, Orphan
 from schedsync.beat.due_ticks import DueTicks
 from schedsync.beat.full_pause import FullPauseWatch, PauseBegan
 from schedsync.beat.leadership import Leadership
-from schedsync.beat.message import Message
-from schedsync.beat.outbox import Claimed, ClaimedTick, Outbox, Waiting
+from schedsync.beat.message import DueTick, Message
+from schedsync.beat.outbox import UNSENT, Claimed, ClaimedTick, Outbox, Waiting
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
@@ -84,7 +84,7 @@ class Dispatch:
         """Give up the ticks that are claimed and not sent, because everything is paused."""
         self._since = _now()
         self.outbox.hurry(Waiting.REFUSED)
-        for waiting in (Waiting.TO_SEND, Waiting.REFUSED):
+        for waiting in UNSENT:
             with self.outbox.take(waiting) as taken:
                 for claimed in taken:
                     self.claims.release(claimed.batch, [tick.row_id for tick in claimed.ticks])
@@ -136,24 +136,24 @@ class Dispatch:
         self._confirm()
         self.outbox.put(Claimed(batch, tuple(again)), Waiting.TO_SEND)
 
-    def _sorted(self, orphans: Iterable[Orphan]) -> tuple[list[Message], list[ClaimedTick]]:
-        """Return the messages to send again, and the ticks to drop."""
-        again: list[Message] = []
+    def _sorted(self, orphans: Iterable[Orphan]) -> tuple[list[DueTick], list[ClaimedTick]]:
+        """Return the ticks to send again, and those to drop."""
+        again: list[DueTick] = []
         dropped: list[ClaimedTick] = []
         never_sent = self.outbox.never_sent()
         for orphan in orphans:
             schedule = self.roster.schedules.get(orphan.row_id)
-            message = None if schedule is None else Message(schedule, orphan.tick)
-            if message is not None and self._is_wanted(message, maybe_sent=orphan.key not in never_sent):
-                again.append(message)
+            due_tick = None if schedule is None else DueTick(schedule, orphan.tick)
+            if due_tick is not None and self._is_wanted(due_tick, maybe_sent=orphan.key not in never_sent):
+                again.append(due_tick)
             else:
-                dropped.append(message or orphan)
+                dropped.append(due_tick or orphan)
         return again, dropped
 
-    def _is_wanted(self, message: Message, *, maybe_sent: bool = False) -> bool:
+    def _is_wanted(self, due_tick: DueTick, *, maybe_sent: bool = False) -> bool:
         """Say whether a tick that was claimed some time ago is to be sent, by what its schedule says now."""
-        schedule, tick = message.loaded, message.tick
-        if message.row_id in self.roster.repairs.early or self.full_pause.leaves_out(schedule, tick):
+        schedule, tick = due_tick.loaded, due_tick.tick
+        if schedule.row_id in self.roster.repairs.early or self.full_pause.leaves_out(schedule, tick):
             # An early tick is sent when it is due.
             return False
         if schedule.at_most_once and maybe_sent:
@@ -171,6 +171,7 @@ class Dispatch:
             # Perhaps another server has taken over, and only a new connection finds it.
             self.sender.close()
             self._move(Waiting.REFUSED, Waiting.TO_SEND)
+        self._move(Waiting.EDITED, Waiting.TO_SEND)
         while self.outbox.is_time(Waiting.TO_SEND):
             if not self.sender.ready():
                 return False
@@ -187,21 +188,28 @@ class Dispatch:
         return True
 
     def _parted(self, claimed: Claimed) -> tuple[list[Message], list[ClaimedTick]]:
-        """Return the messages still to be sent, by what is loaded now, and the ticks that are wanted no more."""
+        """Return the messages still to be sent, by what is loaded now, and the ticks that are wanted no more.
+
+        A tick of a row that differs from what is loaded waits until the row is read again.
+        """
         unconfirmed = self.claims.unconfirmed_rows(claimed.batch)
+        rows = self.claims.rows(unconfirmed)
         again: list[Message] = []
         over: list[ClaimedTick] = []
-        lost: list[int] = []
+        edited: list[ClaimedTick] = []
         for tick in claimed.ticks:
-            schedule = self.roster.schedules.get(tick.row_id)
+            schedule, row = self.roster.schedules.get(tick.row_id), rows.get(tick.row_id)
             if tick.row_id not in unconfirmed:
-                lost.append(tick.row_id)
-            elif schedule is not None and self._is_wanted(message := Message(schedule, tick.tick)):
-                again.append(message)
-            else:
+                continue
+            if schedule is None or not self._is_wanted(DueTick(schedule, tick.tick)):
                 over.append(tick)
-        # Another Beat has sent these.
-        self.roster.read_soon(lost)
+            elif row is None or row.fingerprint != schedule.fingerprint:
+                edited.append(tick)
+            else:
+                again.append(Message(schedule, tick.tick, row.payload))
+        # Another Beat has sent those that are not here.
+        self.roster.read_soon({tick.row_id for tick in claimed.ticks} - {tick.row_id for tick in (*again, *over)})
+        self.outbox.put(Claimed(claimed.batch, tuple(edited)), Waiting.EDITED)
         return again, over
 
     def _claim_due(self, now: datetime) -> bool:
@@ -214,25 +222,25 @@ class Dispatch:
         # A schedule may wake up while its last tick is in hand: it goes on when that is confirmed.
         in_hand = self.outbox.rows_in_hand() | self.roster.repairs.pending
         woken = [row_id for row_id in agenda.pop(now, BATCH) if row_id not in in_hand]
-        messages = self._due.messages(woken, now, self._since)
-        return not messages or self._claim_and_send(messages)
+        due_ticks = self._due.ticks(woken, now, self._since)
+        return not due_ticks or self._claim_and_send(due_ticks)
 
-    def _claim_and_send(self, messages: Sequence[Message]) -> bool:
+    def _claim_and_send(self, due_ticks: Sequence[DueTick]) -> bool:
         try:
-            batch = self.claims.claim(messages, self.leadership.epoch or 0)
+            batch = self.claims.claim(due_ticks, self.leadership.epoch or 0)
         except BaseException as error:
-            for message in messages:
-                self.roster.agenda.put(message.loaded)
+            for due_tick in due_ticks:
+                self.roster.agenda.put(due_tick.loaded)
             if isinstance(error, PauseBegan):
                 return False
             raise
         claimed = {message.row_id for message in batch.messages}
-        for message in messages:
-            if message.row_id in batch.already_claimed:
-                self._due.pass_over(message, batch.already_claimed[message.row_id])
-            elif message.row_id not in claimed:
+        for due_tick in due_ticks:
+            if due_tick.row_id in batch.already_claimed:
+                self._due.pass_over(due_tick, batch.already_claimed[due_tick.row_id])
+            elif due_tick.row_id not in claimed:
                 # Also a schedule that waits for another Beat's confirmation: the next scan looks again.
-                self.roster.reread.add(message.row_id)
+                self.roster.reread.add(due_tick.row_id)
         self.roster.read_soon(batch.stale)
         return self._send(batch.id, batch.messages)
 

@@ -43,17 +43,14 @@ class Trace(Enum):
 class LoadedSchedule:
     """An enabled row that can run: what is sent, when, and what Beat knows of its last run.
 
-    ``args``, ``kwargs`` and ``headers`` are JSON; ``expires_after`` is in seconds. ``last_run`` is None if it never
-    ran, and ``changed`` then takes its place. ``tick`` is the next tick, or None if there is none.
+    Its arguments and headers are read when a tick is claimed. ``expires_after`` is in seconds. ``last_run`` is None if
+    it never ran, and ``changed`` then takes its place. ``tick`` is the next tick, or None if there is none.
     """
 
     row_id: int
     fingerprint: int
     name: str
     task: str
-    args: str
-    kwargs: str
-    headers: str
     options: tuple[Any, ...]
     expires_after: int | None
     expires: datetime | None
@@ -140,11 +137,8 @@ def _built(
         row_id=columns.id,
         fingerprint=row.fingerprint,
         name=columns.name,
-        # Equal values share one object: in a large table most of them repeat, except the arguments of tenants.
+        # Equal values share one object: in a large table most of them repeat.
         task=sys.intern(columns.task),
-        args=sys.intern(columns.args or "[]"),
-        kwargs=columns.kwargs if columns.kwargs and columns.kwargs != "{}" else "{}",
-        headers=sys.intern(columns.headers or "{}"),
         options=_shared((columns.queue, columns.exchange, columns.routing_key, columns.priority)),
         expires_after=columns.expire_seconds,
         expires=columns.expires,

@@ -13,9 +13,13 @@ from typing import Protocol
 
 
 class Waiting(Enum):
-    """What a claimed tick waits for: to be sent, for a broker that refused it, to be confirmed, or for a locked row."""
+    """What a claimed tick waits for.
+
+    To be sent, for the edited row to be read again, for a broker that refused it, to be confirmed, or for a locked row.
+    """
 
     TO_SEND = "to send"
+    EDITED = "edited"
     REFUSED = "refused"
     TO_CONFIRM = "to confirm"
     ROW_LOCKED = "row locked"
@@ -23,7 +27,7 @@ class Waiting(Enum):
 
 #: For how many seconds the first tick waits, and with it all that come after it; the others do not wait for a time.
 SECONDS = {Waiting.REFUSED: 10.0, Waiting.ROW_LOCKED: 1.0}
-_UNSENT = (Waiting.TO_SEND, Waiting.REFUSED)
+UNSENT = (Waiting.TO_SEND, Waiting.EDITED, Waiting.REFUSED)
 _SENT = (Waiting.TO_CONFIRM, Waiting.ROW_LOCKED)
 
 
@@ -112,7 +116,7 @@ class Outbox:
 
     def never_sent(self) -> set[tuple[int, datetime]]:
         """Return the keys of the ticks that were not sent yet."""
-        return {tick.key for tick in self._ticks(_UNSENT)}
+        return {tick.key for tick in self._ticks(UNSENT)}
 
     def rows_in_hand(self) -> set[int]:
         """Return the ids of the rows whose ticks are here."""

@@ -123,9 +123,8 @@ def _is_redis(channel: Any) -> bool:
 
 
 def _source(message: Message) -> object:
-    """Return all that the message of a schedule depends on."""
-    of = message.loaded
-    return of.name, of.task, of.args, of.kwargs, of.headers, of.options, of.expires, of.expires_after, of.managed[:2]
+    """Return what stands for all that the message of a schedule depends on: its row, and who manages it."""
+    return message.loaded.fingerprint, message.loaded.managed[:2]
 
 
 def _mold_of(message: Message, commands: Sequence[tuple[Any, ...]]) -> Mold | None:
