@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime
 
 from schedsync.beat.loaded_schedule import LoadedSchedule
@@ -13,38 +13,37 @@ _SLACK = 1000
 
 
 class Agenda:
-    """The schedules by when they wake; a schedule that moved leaves its old instant in the heap, which is skipped."""
+    """The schedules by when they wake; a schedule that moved or is gone leaves its old instant in the heap.
 
-    def __init__(self) -> None:
+    ``schedules`` are those of the roster, by the id of their row. Each says itself at which instant it is noted here:
+    an instant in the heap that differs is skipped.
+    """
+
+    def __init__(self, schedules: Mapping[int, LoadedSchedule]) -> None:
+        self._schedules = schedules
         self._heap: list[tuple[datetime, int]] = []
-        self._at: dict[int, datetime] = {}
 
-    def __len__(self) -> int:
-        return len(self._at)
-
-    def rebuild(self, schedules: Collection[LoadedSchedule]) -> None:
-        """Start again with these schedules."""
-        self._at = {schedule.row_id: at for schedule in schedules if (at := schedule.wakes_at) is not None}
-        self._heap = [(at, row_id) for row_id, at in self._at.items()]
-        heapq.heapify(self._heap)
+    def rebuild(self) -> None:
+        """Note all schedules anew."""
+        for schedule in self._schedules.values():
+            schedule.noted_at = schedule.wakes_at
+        self._refill()
 
     def put(self, schedule: LoadedSchedule) -> None:
         """Note when a schedule wakes, in place of the instant noted before."""
         at = schedule.wakes_at
-        if at is None:
-            self.drop(schedule.row_id)
-        elif self._at.get(schedule.row_id) != at:
-            self._at[schedule.row_id] = at
+        if schedule.noted_at == at:
+            return
+        schedule.noted_at = at
+        if at is not None:
             heapq.heappush(self._heap, (at, schedule.row_id))
-            self._tidy()
-
-    def drop(self, row_id: int) -> None:
-        """Forget a schedule."""
-        self._at.pop(row_id, None)
+            if len(self._heap) > 2 * len(self._schedules) + _SLACK:
+                self._refill()
 
     def next_at(self) -> datetime | None:
         """Return when the first schedule wakes, or None."""
-        self._skip()
+        while self._heap and not self._is_noted(*self._heap[0]):
+            heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
     def pop(self, now: datetime, most: int) -> list[int]:
@@ -52,15 +51,17 @@ class Agenda:
         awake: list[int] = []
         while len(awake) < most and (at := self.next_at()) is not None and at <= now:
             _, row_id = heapq.heappop(self._heap)
-            del self._at[row_id]
+            self._schedules[row_id].noted_at = None
             awake.append(row_id)
         return awake
 
-    def _skip(self) -> None:
-        while self._heap and self._at.get(self._heap[0][1]) != self._heap[0][0]:
-            heapq.heappop(self._heap)
+    def _is_noted(self, at: datetime, row_id: int) -> bool:
+        schedule = self._schedules.get(row_id)
+        return schedule is not None and schedule.noted_at == at
 
-    def _tidy(self) -> None:
-        if len(self._heap) > 2 * len(self._at) + _SLACK:
-            self._heap = [(at, row_id) for row_id, at in self._at.items()]
-            heapq.heapify(self._heap)
+    def _refill(self) -> None:
+        # The old instants make room before the new ones are made: there may be a million of each.
+        self._heap.clear()
+        noted = self._schedules.items()
+        self._heap = [(at, row_id) for row_id, schedule in noted if (at := schedule.noted_at) is not None]
+        heapq.heapify(self._heap)

@@ -13,18 +13,19 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import connections
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Greatest
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.beat.claim_statement import insert_claims
 from schedsync.beat.elections import renew_row
 from schedsync.beat.environment import OwnEnvironment
 from schedsync.beat.full_pause import PauseBegan
 from schedsync.beat.loaded_schedule import LoadedSchedule
-from schedsync.beat.message import Message
+from schedsync.beat.message import DueTick, Message, Payload
 from schedsync.beat.outbox import ClaimedTick
 from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
 from schedsync.beat.scan import task_fingerprint
@@ -33,9 +34,6 @@ from schedsync.database.bounded import bounded
 from schedsync.database.bulk import Among, batches
 from schedsync.database.clock import DatabaseNow
 from schedsync.models import Claim
-
-#: The columns that an insert names: a table may have more of them.
-_COLUMNS = ("row_id", "tick", "batch", "epoch", "claimed_at", "confirmed")
 
 
 class LeaseLost(Exception):
@@ -57,11 +55,12 @@ class Batch:
     already_claimed: Mapping[int, datetime] = field(default_factory=dict)
 
 
-class _Row(NamedTuple):
-    """An enabled row as it is when it is claimed."""
+class RowNow(NamedTuple):
+    """An enabled row as it is now: all of it was read by one statement."""
 
     last_run: datetime | None
     fingerprint: int
+    payload: Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,40 +92,38 @@ class Claims:
     environment: OwnEnvironment | None = None
     may_send: Callable[[], bool] = lambda: True
 
-    def claim(self, messages: Sequence[Message], epoch: int) -> Batch:
+    def claim(self, due_ticks: Sequence[DueTick], epoch: int) -> Batch:
         """Claim ticks, at most one of each schedule; raises LeaseLost or PauseBegan.
 
-        A row must still be as it was when it was read.
+        A row must still be as it was when it was read. Its arguments are read here.
         """
         batch = uuid.uuid4()
-        by_id = {message.row_id: message for message in messages}
+        by_id = {due_tick.row_id: due_tick for due_tick in due_ticks}
         with bounded(self.using, self.lease):
             self._check(epoch)
             if not self.may_send():
                 raise PauseBegan
             # Before the rows are read: a claim that is confirmed after this must stay.
-            self._forget_undone(message.loaded for message in messages if message.loaded.last_run is None)
-            rows = self._rows(by_id)
-            if not rows:
-                self._check_environment()
-            fit = [message for row_id, message in sorted(by_id.items()) if _fits(message, rows.get(row_id))]
+            self._forget_undone(due_tick.loaded for due_tick in due_ticks if due_tick.loaded.last_run is None)
+            rows = self.rows(by_id)
+            fit = [due_tick for row_id, due_tick in sorted(by_id.items()) if _fits(due_tick, rows.get(row_id))]
             if fit:
-                self._insert(fit, batch, epoch)
+                insert_claims(self.using, [due_tick.key for due_tick in fit], batch, epoch)
             ours = self.unconfirmed_rows(batch)
-            already = self._already([message for message in fit if message.row_id not in ours])
-        stale = frozenset(by_id).difference(message.row_id for message in fit)
-        return Batch(
-            batch,
-            tuple(message for message in messages if message.row_id in ours),
-            stale,
-            already,
-        )
+            already = self._already([due_tick for due_tick in fit if due_tick.row_id not in ours])
+        stale = frozenset(by_id).difference(due_tick.row_id for due_tick in fit)
+        messages = [
+            Message(due_tick.loaded, due_tick.tick, rows[due_tick.row_id].payload)
+            for due_tick in due_ticks
+            if due_tick.row_id in ours
+        ]
+        return Batch(batch, tuple(messages), stale, already)
 
-    def _already(self, messages: Sequence[Message]) -> dict[int, datetime]:
+    def _already(self, due_ticks: Sequence[DueTick]) -> dict[int, datetime]:
         """Return the last claimed ticks, except of rows of which another Beat has not confirmed an earlier tick yet."""
-        if not messages:
+        if not due_ticks:
             return {}
-        ticks = {message.row_id: message.tick for message in messages}
+        ticks = {due_tick.row_id: due_tick.tick for due_tick in due_ticks}
         claims = Claim.objects.using(self.using).filter(Among(ticks)).values_list("row_id", "tick")
         return {row_id: tick for row_id, tick in claims if tick >= ticks[row_id]}
 
@@ -146,12 +143,21 @@ class Claims:
         if connections[self.using].vendor == "sqlite":
             Claim.objects.using(self.using).filter(pk=0).update(epoch=0)
 
-    def _rows(self, ids: Collection[int]) -> dict[int, _Row]:
-        """Return the enabled rows; none if the database belongs to another environment."""
+    def rows(self, ids: Collection[int]) -> dict[int, RowNow]:
+        """Return the enabled rows among these; raises LeaseLost if the database belongs to another environment."""
         fits = Q() if self.environment is None else self.environment.condition()
-        rows = PeriodicTask.objects.using(self.using).filter(fits, Among(ids), enabled=True).order_by()
-        columns = rows.annotate(print=task_fingerprint(self.using)).values_list("pk", "last_run_at", "print")
-        return {row_id: _Row(*values) for row_id, *values in columns}
+        enabled = PeriodicTask.objects.using(self.using).filter(fits, enabled=True).order_by()
+        columns = enabled.annotate(print=task_fingerprint(self.using)).values_list(
+            "pk", "last_run_at", "print", *Payload._fields
+        )
+        rows = {
+            row_id: RowNow(last_run, fingerprint, Payload(args or "[]", kwargs or "{}", headers or "{}"))
+            for part in batches(list(ids))
+            for row_id, last_run, fingerprint, args, kwargs, headers in columns.filter(Among(part))
+        }
+        if not rows:
+            self._check_environment()
+        return rows
 
     def _forget_undone(self, never_ran: Iterable[LoadedSchedule]) -> None:
         """Forget confirmed claims of rows whose last run was set to NULL since: they are to run anew.
@@ -164,22 +170,6 @@ class Claims:
             claims = Claim.objects.using(self.using).filter(Among(kinds), confirmed=True)
             clocked = [row_id for row_id, is_clocked in kinds.items() if is_clocked]
             claims.filter(Q(tick__gt=DatabaseNow() + self.lease) | Q(pk__in=clocked)).delete()
-
-    def _insert(self, messages: Sequence[Message], batch: uuid.UUID, epoch: int) -> None:
-        connection = connections[self.using]
-        model, quote = Claim._meta, connection.ops.quote_name
-        now, confirmed = _NOW[connection.vendor], "FALSE" if connection.vendor == "postgresql" else "0"
-        field: Any = model.get_field("batch")
-        ours = f"'{field.get_db_prep_value(batch, connection)}', {int(epoch)}, {now}, {confirmed}"
-        # The values are numbers, instants and an id made here: binding thousands takes longer than writing them.
-        values = [
-            f"({int(message.row_id)}, '{connection.ops.adapt_datetimefield_value(message.tick)}', {ours})"
-            for message in messages
-        ]
-        names = [quote(name) for name in _COLUMNS]
-        statement = f"INSERT INTO {quote(model.db_table)} ({', '.join(names)}) VALUES {', '.join(values)} "
-        with connection.cursor() as cursor:
-            cursor.execute(statement + _forward(connection.vendor, quote(model.db_table), names))
 
     def unconfirmed_rows(self, batch: uuid.UUID) -> set[int]:
         """Return the ids of the rows whose claims belong to a batch and are not confirmed.
@@ -272,27 +262,6 @@ class Claims:
             claims.filter(Among(ids)).delete()
 
 
-_NOW = {
-    "postgresql": "CLOCK_TIMESTAMP()",
-    "mysql": "UTC_TIMESTAMP(6)",
-    "sqlite": "STRFTIME('%Y-%m-%d %H:%M:%f', 'NOW')",
-}
-
-
-def _forward(vendor: str, table: str, names: Sequence[str]) -> str:
-    """Return SQL that lets a claim be taken only by a later tick, and only if the earlier one was confirmed."""
-    key, tick, batch, *others, confirmed = names
-    if vendor == "mysql":
-        # Each assignment sees the earlier ones: the batch, which is new, tells the others whether the claim was taken.
-        assignments = [f"{batch} = IF({tick} < VALUES({tick}) AND {confirmed}, VALUES({batch}), {batch})"]
-        assignments += [
-            f"{name} = IF({batch} = VALUES({batch}), VALUES({name}), {name})" for name in (tick, *others, confirmed)
-        ]
-        return f"ON DUPLICATE KEY UPDATE {', '.join(assignments)}"
-    new = ", ".join(f"{name} = EXCLUDED.{name}" for name in names[1:])
-    return f"ON CONFLICT ({key}) DO UPDATE SET {new} WHERE {table}.{tick} < EXCLUDED.{tick} AND {table}.{confirmed}"
-
-
-def _fits(message: Message, row: _Row | None) -> bool:
-    loaded = message.loaded
+def _fits(due_tick: DueTick, row: RowNow | None) -> bool:
+    loaded = due_tick.loaded
     return row is not None and (row.last_run, row.fingerprint) == (loaded.last_run, loaded.fingerprint)

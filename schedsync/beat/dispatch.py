@@ -5,24 +5,23 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-from schedsync.beat.claims import Batch, Claims, Orphan
+from schedsync.beat.claims import Batch, Claims
 from schedsync.beat.claims_ahead import ClaimsAhead
 from schedsync.beat.due_ticks import DueTicks
 from schedsync.beat.full_pause import FullPauseWatch, PauseBegan
 from schedsync.beat.leadership import Leadership
-from schedsync.beat.message import Message
-from schedsync.beat.outbox import Claimed, ClaimedTick, Outbox, Waiting
+from schedsync.beat.message import DueTick, Message
+from schedsync.beat.outbox import UNSENT, Claimed, ClaimedTick, Outbox, Waiting
 from schedsync.beat.roster import Roster
+from schedsync.beat.second_look import SecondLook
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
-from schedsync.calendar.ticks import GRACE
-from schedsync.core.timing import Clocked
 
 logger = logging.getLogger(__name__)
 
@@ -52,12 +51,11 @@ class Dispatch:
     full_pause: FullPauseWatch
     outbox: Outbox = field(default_factory=Outbox)
     undo_early_runs: Callable[[], None] = lambda: None
-    #: When this Beat began to lead, or last saw that everything was paused.
-    _since: datetime = field(default_factory=_now)
     _next_adoption: float = 0.0
 
     def __post_init__(self) -> None:
         self._ahead = ClaimsAhead(self.using)
+        self._second_look = SecondLook(self.roster, self.claims, self.full_pause, self.outbox)
         self._due = DueTicks(self.using, self.roster, self.leadership.span, self.full_pause)
 
     def run(self, now: datetime) -> bool:
@@ -74,8 +72,10 @@ class Dispatch:
             if self.full_pause.is_on():
                 self._release()
                 return False
-            # A batch that was claimed ahead is sent in the next step: changes must be seen in between.
-            return self._send_waiting() and (self.outbox.is_time(Waiting.TO_SEND) or self._claim_due(now))
+            if not self._send_waiting():
+                return False
+            # One batch in each step: in between, changes and pauses are seen.
+            return self._send_ahead() if self.outbox.is_time(Waiting.AHEAD) else self._send_due(now)
 
     def _repair(self) -> None:
         """Correct rows that were enabled again, and runs that were undone, before they count as due."""
@@ -86,9 +86,9 @@ class Dispatch:
 
     def _release(self) -> None:
         """Give up the ticks that are claimed and not sent, because everything is paused."""
-        self._since = _now()
+        self._second_look.since = _now()
         self.outbox.hurry(Waiting.REFUSED)
-        for waiting in (Waiting.TO_SEND, Waiting.REFUSED):
+        for waiting in UNSENT:
             with self.outbox.take(waiting) as taken:
                 for claimed in taken:
                     self.claims.release(claimed.batch, [tick.row_id for tick in claimed.ticks])
@@ -113,7 +113,7 @@ class Dispatch:
 
         ``is_fresh`` says that the last runs were read just now; else they are read again.
         """
-        self._since = _now()
+        self._second_look.since = _now()
         self._confirm()
         if not is_fresh:
             self.roster.refresh()
@@ -131,7 +131,7 @@ class Dispatch:
         orphans = [orphan for orphan in orphans if orphan.key not in sent_by_us]
         if not orphans:
             return
-        again, dropped = self._sorted(orphans)
+        again, dropped = self._second_look.of_orphans(orphans)
         logger.warning(
             "%d ticks were claimed and not confirmed by a Beat before: %d are sent again, %d dropped",
             len(orphans), len(again), len(dropped), extra={"again": len(again), "dropped": len(dropped)},
@@ -140,47 +140,19 @@ class Dispatch:
         self._confirm()
         self.outbox.put(Claimed(batch, tuple(again)), Waiting.TO_SEND)
 
-    def _sorted(self, orphans: Iterable[Orphan]) -> tuple[list[Message], list[ClaimedTick]]:
-        """Return the messages to send again, and the ticks to drop."""
-        again: list[Message] = []
-        dropped: list[ClaimedTick] = []
-        never_sent = self.outbox.never_sent()
-        for orphan in orphans:
-            schedule = self.roster.schedules.get(orphan.row_id)
-            message = None if schedule is None else Message(schedule, orphan.tick)
-            if message is not None and self._is_wanted(message, maybe_sent=orphan.key not in never_sent):
-                again.append(message)
-            else:
-                dropped.append(message or orphan)
-        return again, dropped
-
-    def _is_wanted(self, message: Message, *, maybe_sent: bool = False) -> bool:
-        """Say whether a tick that was claimed some time ago is to be sent, by what its schedule says now."""
-        schedule, tick = message.loaded, message.tick
-        if message.row_id in self.roster.repairs.early or self.full_pause.leaves_out(schedule, tick):
-            # An early tick is sent when it is due.
-            return False
-        if schedule.at_most_once and maybe_sent:
-            return False
-        if isinstance(schedule.timing, Clocked) and schedule.tick is not None and schedule.tick > tick:
-            return False
-        lateness = schedule.lateness
-        if lateness.deadline is not None:
-            return _now() - tick <= lateness.deadline
-        return lateness.missed != "none" or tick >= self._since - GRACE
-
     def _send_waiting(self) -> bool:
         """Send what earlier batches have left, if it still is ours; returns whether none of it waits."""
         if self.outbox.is_time(Waiting.REFUSED):
             # Perhaps another server has taken over, and only a new connection finds it.
             self.sender.close()
             self._move(Waiting.REFUSED, Waiting.TO_SEND)
-        for _ in range(self.outbox.count(Waiting.TO_SEND)):
+        self._move(Waiting.EDITED, Waiting.TO_SEND)
+        while self.outbox.is_time(Waiting.TO_SEND):
             if not self.sender.ready():
                 return False
             with self.outbox.take(Waiting.TO_SEND, most=1) as taken:
                 batch = taken[0].batch
-                again, over = self._parted(taken[0])
+                again, over = self._second_look.of_waiting(taken[0])
             if over:
                 logger.warning(
                     "%d ticks waited for too long, or are wanted no more", len(over), extra={"passed": len(over)}
@@ -190,95 +162,84 @@ class Dispatch:
                 return False
         return True
 
-    def _parted(self, claimed: Claimed) -> tuple[list[Message], list[ClaimedTick]]:
-        """Return the messages still to be sent, by what is loaded now, and the ticks that are wanted no more."""
-        unconfirmed = self.claims.unconfirmed_rows(claimed.batch)
-        again: list[Message] = []
-        over: list[ClaimedTick] = []
-        lost: list[int] = []
-        for tick in claimed.ticks:
-            schedule = self.roster.schedules.get(tick.row_id)
-            if tick.row_id not in unconfirmed:
-                lost.append(tick.row_id)
-            elif schedule is not None and self._is_wanted(message := Message(schedule, tick.tick)):
-                again.append(message)
-            else:
-                over.append(tick)
-        # Another Beat has sent these.
-        self.roster.read_soon(lost)
-        return again, over
-
     def next_at(self) -> datetime | None:
-        """Return when there is more to send, or None; a batch that is claimed already is sent at once."""
-        return _now() if self.outbox.is_time(Waiting.TO_SEND) else self.roster.agenda.next_at()
+        """Return when there is more to send, or None; a batch that was claimed ahead is sent at once."""
+        return _now() if self.outbox.is_time(Waiting.AHEAD) else self.roster.agenda.next_at()
 
-    def _claim_due(self, now: datetime) -> bool:
+    def _send_ahead(self) -> bool:
+        """Send the batch that was claimed ahead; what was edited since then is looked at again."""
+        with self.outbox.take(Waiting.AHEAD, most=1) as taken:
+            batch = taken[0].batch
+            messages, edited = self._second_look.of_ahead(taken[0])
+        self.outbox.put(Claimed(batch, tuple(edited)), Waiting.TO_SEND)
+        return self._send(batch, messages)
+
+    def _send_due(self, now: datetime) -> bool:
         first = self.roster.agenda.next_at()
         if first is None or first > now:
             return True
         if not self.sender.ready():
             return False
-        messages = self._next_due(now)
-        if not messages:
+        due_ticks = self._next_due(now)
+        if not due_ticks:
             return True
-        batch = self._claimed(messages, partial(self.claims.claim, messages, self.leadership.epoch or 0))
+        batch = self._claimed(due_ticks, partial(self.claims.claim, due_ticks, self.leadership.epoch or 0))
         return batch is not None and self._send(batch.id, batch.messages)
 
-    def _next_due(self, now: datetime) -> list[Message]:
+    def _next_due(self, now: datetime) -> list[DueTick]:
         """Take what is due out of the agenda, at most one batch."""
         # A schedule may wake up while its last tick is in hand: it goes on when that is confirmed.
         in_hand = self.outbox.rows_in_hand() | self.roster.repairs.pending
         woken = [row_id for row_id in self.roster.agenda.pop(now, BATCH) if row_id not in in_hand]
-        return self._due.messages(woken, now, self._since)
+        return self._due.ticks(woken, now, self._second_look.since)
 
-    def _claimed(self, messages: Sequence[Message], claim: Callable[[], Batch]) -> Batch | None:
-        """Return the batch of a claim of these messages; None if everything is paused."""
+    def _claimed(self, due_ticks: Sequence[DueTick], claim: Callable[[], Batch]) -> Batch | None:
+        """Return the batch of a claim of these ticks; None if everything is paused."""
         try:
             batch = claim()
         except BaseException as error:
-            for message in messages:
-                self.roster.agenda.put(message.loaded)
+            for due_tick in due_ticks:
+                self.roster.agenda.put(due_tick.loaded)
             if isinstance(error, PauseBegan):
                 return None
             raise
         claimed = {message.row_id for message in batch.messages}
-        for message in messages:
-            if message.row_id in batch.already_claimed:
-                self._due.pass_over(message, batch.already_claimed[message.row_id])
-            elif message.row_id not in claimed:
+        for due_tick in due_ticks:
+            if due_tick.row_id in batch.already_claimed:
+                self._due.pass_over(due_tick, batch.already_claimed[due_tick.row_id])
+            elif due_tick.row_id not in claimed:
                 # Also a schedule that waits for another Beat's confirmation: the next scan looks again.
-                self.roster.reread.add(message.row_id)
+                self.roster.reread.add(due_tick.row_id)
         self.roster.read_soon(batch.stale)
         return batch
 
     def _send(self, batch: uuid.UUID, messages: Sequence[Message]) -> bool:
-        """Send and confirm, and claim the next batch meanwhile; returns whether it waits for nobody."""
+        """Send and confirm, and claim the next batch meanwhile; returns whether nothing of this one waits."""
         ahead = self._claim_ahead(len(messages))
         try:
             return self._send_and_confirm(batch, messages)
         finally:
             if ahead is not None and (following := self._claimed(*ahead)) is not None:
-                self.outbox.put(Claimed(following.id, following.messages), Waiting.TO_SEND)
+                self.outbox.put(Claimed(following.id, following.messages), Waiting.AHEAD)
 
-    def _claim_ahead(self, present: int) -> tuple[list[Message], Callable[[], Batch]] | None:
+    def _claim_ahead(self, present: int) -> tuple[list[DueTick], Callable[[], Batch]] | None:
         """Begin to claim the next batch where batch follows batch; ``present`` is how many messages are sent now."""
-        if present < BATCH // 2 or not self._ahead.is_possible:
+        if present < BATCH // 2 or self.outbox.is_time(Waiting.AHEAD) or not self._ahead.is_possible:
             self._ahead.rest()
             return None
-        messages: list[Message] = []
-        for message in self._next_due(_now()):
-            if message.loaded.at_most_once:
+        due_ticks: list[DueTick] = []
+        for due_tick in self._next_due(_now()):
+            if due_tick.loaded.at_most_once:
                 # A crash between its claim and its send would lose it: that time stays short.
-                self.roster.agenda.put(message.loaded)
+                self.roster.agenda.put(due_tick.loaded)
             else:
-                messages.append(message)
-        if not messages:
+                due_ticks.append(due_tick)
+        if not due_ticks:
             return None
-        claim = partial(self.claims.claim, messages, self.leadership.epoch or 0)
-        return messages, self._ahead.start(claim).result
+        claim = partial(self.claims.claim, due_ticks, self.leadership.epoch or 0)
+        return due_ticks, self._ahead.start(claim).result
 
     def _send_and_confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> bool:
-        """Send and confirm; returns whether nothing of it waits for the broker or the lease."""
         sent = self.sender.send(messages, self.publish, lambda: self._go_on(batch))
         done, left = list(sent.done), list(sent.left)
         if sent.unsure and left[0].loaded.at_most_once:

@@ -12,7 +12,7 @@ from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.full_pause import FullPauseWatch
 from schedsync.beat.loaded_schedule import LoadedSchedule
-from schedsync.beat.message import Message
+from schedsync.beat.message import DueTick
 from schedsync.beat.roster import Roster
 from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
 from schedsync.calendar.ticks import due, first_after, last_tick, tick_after
@@ -33,7 +33,7 @@ class _Woken:
     ``over`` are rows that have ended; ``paused_clocked`` are clocked rows whose time was within a pause of everything.
     """
 
-    messages: list[Message] = field(default_factory=list)
+    due: list[DueTick] = field(default_factory=list)
     over: list[int] = field(default_factory=list)
     paused_clocked: list[int] = field(default_factory=list)
     missed: Counter[str] = field(default_factory=Counter)
@@ -49,8 +49,8 @@ class DueTicks:
     limit: timedelta
     full_pause: FullPauseWatch
 
-    def messages(self, woken: Iterable[int], now: datetime, since: datetime) -> list[Message]:
-        """Return the messages that schedules send now; a schedule that sends nothing is put back, or ended.
+    def ticks(self, woken: Iterable[int], now: datetime, since: datetime) -> list[DueTick]:
+        """Return the ticks for which schedules send now; a schedule that sends nothing is put back, or ended.
 
         ``since`` is when this Beat began to lead.
         """
@@ -68,10 +68,10 @@ class DueTicks:
             self._end(result.over, result.paused_clocked, now)
         _log_passed("%d ticks were missed and are passed over: %s", result.missed)
         _log_passed("%d ticks fell due while everything was paused and are passed over: %s", result.paused)
-        return result.messages
+        return result.due
 
     def _decide(self, schedule: LoadedSchedule, tick: datetime, now: datetime, since: datetime, result: _Woken) -> None:
-        """Add the message of a schedule, or put the schedule back."""
+        """Add the tick of a schedule, or put the schedule back."""
         if self.full_pause.leaves_out(schedule, tick):
             first = self._after_pause(schedule, tick, result)
             if first is None or first > now:
@@ -82,7 +82,7 @@ class DueTicks:
         decision = due(schedule.timing, tick, now, schedule.lateness, since)
         result.missed[schedule.name] += decision.passed
         if decision.tick is not None:
-            result.messages.append(Message(schedule, decision.tick))
+            result.due.append(DueTick(schedule, decision.tick))
         else:
             schedule.tick = decision.following
             self.roster.agenda.put(schedule)
@@ -110,11 +110,11 @@ class DueTicks:
         self.roster.reread.update(row_ids)
         self.roster.read_soon(free)
 
-    def pass_over(self, message: Message, claimed: datetime) -> None:
+    def pass_over(self, due_tick: DueTick, claimed: datetime) -> None:
         """Go on after the last tick that was claimed: by another Beat, or long ago."""
-        schedule = message.loaded
+        schedule = due_tick.loaded
         logger.info("`%s` was claimed before for %s", schedule.name, claimed, extra={"schedule": schedule.name})
-        schedule.tick = tick_after(schedule.timing, last_tick(schedule.timing, message.tick, claimed))
+        schedule.tick = tick_after(schedule.timing, last_tick(schedule.timing, due_tick.tick, claimed))
         self.roster.agenda.put(schedule)
 
 

@@ -1,4 +1,4 @@
-"""One schedule as Beat keeps it in memory: small, because there may be a hundred thousand of them."""
+"""One schedule as Beat keeps it in memory: small, because there may be a million of them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from schedsync.database.schedule_rows import KINDS
 T = TypeVar("T", bound="tuple[Any, ...]")
 
 _AT_MOST_ONCE = "at_most_once"
+_decode = json.JSONDecoder().decode
 NO_NEXT_RUN = "its next run cannot be worked out"
 
 
@@ -43,17 +44,15 @@ class Trace(Enum):
 class LoadedSchedule:
     """An enabled row that can run: what is sent, when, and what Beat knows of its last run.
 
-    ``args``, ``kwargs`` and ``headers`` are JSON; ``expires_after`` is in seconds. ``last_run`` is None if it never
-    ran, and ``changed`` then takes its place. ``tick`` is the next tick, or None if there is none.
+    Its arguments and headers are read when a tick is claimed. ``expires_after`` is in seconds. ``last_run`` is None if
+    it never ran, and ``changed`` then takes its place. ``tick`` is the next tick, or None if there is none;
+    ``noted_at`` is the instant at which the agenda holds the schedule.
     """
 
     row_id: int
     fingerprint: int
     name: str
     task: str
-    args: str
-    kwargs: str
-    headers: str
     options: tuple[Any, ...]
     expires_after: int | None
     expires: datetime | None
@@ -68,6 +67,7 @@ class LoadedSchedule:
     at_most_once: bool
     lateness: Lateness
     tick: datetime | None = None
+    noted_at: datetime | None = None
 
     def schedule_next(self) -> None:
         """Work out the next tick from the last run."""
@@ -124,11 +124,12 @@ def load(
 
 
 def _check_json(columns: TaskColumns) -> None:
-    if not _is_json(columns.args, list):
+    # Most values are empty: they are compared here, because a call takes longer.
+    if columns.args != "[]" and not _is_json(columns.args, list):
         raise CannotRun("its args are no JSON list")
-    if not _is_json(columns.kwargs, dict):
+    if columns.kwargs != "{}" and not _is_json(columns.kwargs, dict):
         raise CannotRun("its kwargs are no JSON object")
-    if not _is_json(columns.headers, dict):
+    if columns.headers != "{}" and not _is_json(columns.headers, dict):
         raise CannotRun("its headers are no JSON object")
 
 
@@ -140,11 +141,8 @@ def _built(
         row_id=columns.id,
         fingerprint=row.fingerprint,
         name=columns.name,
-        # Equal values share one object: in a large table most of them repeat, except the arguments of tenants.
+        # Equal values share one object: in a large table most of them repeat.
         task=sys.intern(columns.task),
-        args=sys.intern(columns.args or "[]"),
-        kwargs=columns.kwargs if columns.kwargs and columns.kwargs != "{}" else "{}",
-        headers=sys.intern(columns.headers or "{}"),
         options=_shared((columns.queue, columns.exchange, columns.routing_key, columns.priority)),
         expires_after=columns.expire_seconds,
         expires=columns.expires,
@@ -166,15 +164,9 @@ def _shared(value: T) -> T:
     return value
 
 
-@lru_cache(maxsize=4096)
-def parsed(text: str) -> Any:
-    """Read JSON that repeats; the value is shared, so copy it before it is given away."""
-    return json.loads(text)
-
-
 def _is_json(text: str | None, kind: type) -> bool:
     try:
-        return not text or isinstance(parsed(text), kind)
+        return not text or isinstance(_decode(text), kind)
     except (ValueError, RecursionError):
         return False
 

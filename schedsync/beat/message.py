@@ -1,4 +1,4 @@
-"""The message of one tick: what Celery sends for it."""
+"""A tick that is due, and its message: what Celery sends for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.core.timing import instant_text
@@ -18,9 +18,17 @@ _NAMESPACE = uuid.UUID("6f1f5f5e-2f3b-5d0c-9c1a-5a1b6d2b8f10")
 OPTIONS = ("queue", "exchange", "routing_key", "priority")
 
 
+class Payload(NamedTuple):
+    """The arguments and headers of a row, as JSON."""
+
+    args: str = "[]"
+    kwargs: str = "{}"
+    headers: str = "{}"
+
+
 @dataclass(frozen=True, slots=True)
-class Message:
-    """The message of one tick, with the attributes that Celery's Beat and its hooks read from a schedule entry."""
+class DueTick:
+    """A tick of a schedule that is to be claimed or sent."""
 
     loaded: LoadedSchedule
     tick: datetime
@@ -40,6 +48,16 @@ class Message:
         """The key of its claim: the row's id, and the tick."""
         return self.loaded.row_id, self.tick
 
+
+@dataclass(frozen=True, slots=True)
+class Message(DueTick):
+    """The message of one tick, with the attributes that Celery's Beat and its hooks read from a schedule entry.
+
+    ``payload`` was read in the same statement as the fingerprint of the row that is loaded.
+    """
+
+    payload: Payload
+
     @property
     def name(self) -> str:
         """The schedule's name."""
@@ -53,12 +71,12 @@ class Message:
     @property
     def args(self) -> list[Any]:
         """The positional arguments."""
-        return [] if self.loaded.args == "[]" else list(json.loads(self.loaded.args))
+        return [] if self.payload.args == "[]" else list(json.loads(self.payload.args))
 
     @property
     def kwargs(self) -> dict[str, Any]:
         """The keyword arguments."""
-        return {} if self.loaded.kwargs == "{}" else dict(json.loads(self.loaded.kwargs))
+        return {} if self.payload.kwargs == "{}" else dict(json.loads(self.payload.kwargs))
 
     @property
     def task_id(self) -> str:
@@ -88,5 +106,5 @@ class Message:
         }
         set_name, commit = loaded.managed[:2]
         managed = {} if set_name is None else {"schedsync_set": set_name, "schedsync_commit": commit or None}
-        own = {} if loaded.headers == "{}" else json.loads(loaded.headers)
+        own = {} if self.payload.headers == "{}" else json.loads(self.payload.headers)
         return {**own, **added, **managed}

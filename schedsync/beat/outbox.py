@@ -13,9 +13,15 @@ from typing import Protocol
 
 
 class Waiting(Enum):
-    """What a claimed tick waits for: to be sent, for a broker that refused it, to be confirmed, or for a locked row."""
+    """What a claimed tick waits for.
 
+    For the batch before it, to be sent, for the edited row to be read again, for a broker that refused it, to be
+    confirmed, or for a locked row.
+    """
+
+    AHEAD = "ahead"
     TO_SEND = "to send"
+    EDITED = "edited"
     REFUSED = "refused"
     TO_CONFIRM = "to confirm"
     ROW_LOCKED = "row locked"
@@ -23,7 +29,7 @@ class Waiting(Enum):
 
 #: For how many seconds the first tick waits, and with it all that come after it; the others do not wait for a time.
 SECONDS = {Waiting.REFUSED: 10.0, Waiting.ROW_LOCKED: 1.0}
-_UNSENT = (Waiting.TO_SEND, Waiting.REFUSED)
+UNSENT = (Waiting.AHEAD, Waiting.TO_SEND, Waiting.EDITED, Waiting.REFUSED)
 _SENT = (Waiting.TO_CONFIRM, Waiting.ROW_LOCKED)
 
 
@@ -84,10 +90,6 @@ class Outbox:
         """Say whether ticks wait for this, and their time has come."""
         return bool(self._claimed[waiting]) and self.clock() >= self._not_before[waiting]
 
-    def count(self, waiting: Waiting) -> int:
-        """Return how many batches wait for this, and their time has come."""
-        return len(self._claimed[waiting]) if self.is_time(waiting) else 0
-
     @contextmanager
     def take(self, waiting: Waiting, most: int | None = None) -> Iterator[list[Claimed]]:
         """Take out the ticks whose time has come, of at most ``most`` batches; put them back if the block fails."""
@@ -116,7 +118,7 @@ class Outbox:
 
     def never_sent(self) -> set[tuple[int, datetime]]:
         """Return the keys of the ticks that were not sent yet."""
-        return {tick.key for tick in self._ticks(_UNSENT)}
+        return {tick.key for tick in self._ticks(UNSENT)}
 
     def rows_in_hand(self) -> set[int]:
         """Return the ids of the rows whose ticks are here."""

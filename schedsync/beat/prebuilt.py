@@ -133,13 +133,13 @@ class Prebuilt:
 
     def _values(self, message: Message, mold: Mold, way: str) -> dict[str, str]:
         """Return the texts for the gaps; raises what Celery or kombu raise for these arguments."""
-        loaded = message.loaded
+        loaded, payload = message.loaded, message.payload
         values = {
             "id": message.task_id,
             "tick": instant_text(message.tick),
             "tag": str(uuid.uuid4()),
             "name": inside(message.name),
-            **self._arguments.of(way, message.task, loaded.args, loaded.kwargs, mold.serializer, mold.compression),
+            **self._arguments.of(way, message.task, payload.args, payload.kwargs, mold.serializer, mold.compression),
         }
         if loaded.expires_after is not None:
             values["expires"] = self._expires(loaded.expires_after)
@@ -166,4 +166,4 @@ def _is_redis(channel: Any) -> bool:
 def _kind(message: Message, way: str) -> object:
     """Return all that a message depends on, except its schedule's name, its arguments and its tick."""
     of = message.loaded
-    return way, of.task, of.options, of.headers, of.expires, of.expires_after, of.managed[:2]
+    return way, of.task, of.options, message.payload.headers, of.expires, of.expires_after, of.managed[:2]

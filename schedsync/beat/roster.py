@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import NamedTuple
@@ -33,8 +33,8 @@ class Reload:
     it took to find the changes.
     """
 
-    changed: frozenset[int] = frozenset()
-    gone: frozenset[int] = frozenset()
+    changed: Set[int] = frozenset()
+    gone: Set[int] = frozenset()
     traces: Mapping[int, Trace] = field(default_factory=dict)
     scanned: float = 0.0
 
@@ -49,9 +49,9 @@ class Broken(NamedTuple):
 
 @dataclass(slots=True)
 class _Intake:
-    """The ids of the rows that were there, and of those that were taken in, with the traces found in these."""
+    """The ids of wanted rows that are not there, and of those that were taken in, with the traces found in these."""
 
-    present: set[int] = field(default_factory=set)
+    missing: set[int]
     changed: set[int] = field(default_factory=set)
     traces: dict[int, Trace] = field(default_factory=dict)
 
@@ -68,18 +68,19 @@ class Roster:
     using: str
     cron_deadline: int | None = None
     clock: Callable[[], float] = time.monotonic
-    agenda: Agenda = field(default_factory=Agenda)
     schedules: dict[int, LoadedSchedule] = field(default_factory=dict)
     broken: dict[int, Broken] = field(default_factory=dict)
     reread: set[int] = field(default_factory=set)
     is_stale: bool = False
     repairs: RunRepairs = field(default_factory=RunRepairs)
+    agenda: Agenda = field(init=False)
     _looked_at: datetime | None = None
     _timings: dict[TimingRow, Timing | Problem] = field(default_factory=dict)
     _timing_prints: dict[TimingRow, int] = field(default_factory=dict)
     _moved: set[TimingRow] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.agenda = Agenda(self.schedules)
         self._scan = Scan(self.using)
         self._rows = TaskRows(self.using)
 
@@ -92,19 +93,21 @@ class Roster:
         self._reload_timings()
         look = self._scan.look()
         self.drop(look.gone)
-        must = look.new | self._pending()
-        suspects = look.changed - must
+        # No copy: the first look finds all rows, perhaps a million.
+        wanted = look.new
+        wanted |= self._pending()
+        suspects = look.changed - wanted
         if len(suspects) > _FEW:
             suspects = self._differing(suspects)
         scanned = self.clock() - began
-        intake = self._read(must, suspects, None if self._looked_at is None else LookTimes(self._looked_at, now))
-        vanished = (must | suspects) - intake.present
-        self.drop(vanished)
-        self._scan.accept(look, vanished)
+        wanted |= suspects
+        intake = self._read(wanted, suspects, None if self._looked_at is None else LookTimes(self._looked_at, now))
+        self.drop(intake.missing)
+        self._scan.accept(look, intake.missing)
         self._moved, self._looked_at = set(), now
         self.reread.clear()
         self.is_stale = False
-        return Reload(frozenset(intake.changed), frozenset(look.gone | vanished), intake.traces, scanned)
+        return Reload(intake.changed, look.gone | intake.missing, intake.traces, scanned)
 
     def read_soon(self, row_ids: Collection[int]) -> None:
         """Note rows that differ from what is loaded: they are to be read at once, not at the next scan."""
@@ -152,20 +155,22 @@ class Roster:
         self._moved |= changed
         self._timing_prints = prints
 
-    def _read(self, must: set[int], suspects: set[int], look: LookTimes | None) -> _Intake:
-        """Read rows in full; take in those that must be, and the suspects that differ."""
-        intake = _Intake()
-        for row in self._rows.read(must | suspects, len(self)):
+    def _read(self, wanted: set[int], suspects: set[int], look: LookTimes | None) -> _Intake:
+        """Read wanted rows in full, and take them in; suspects only if they differ.
+
+        What is read is taken out of ``wanted``: a copy would be large when all rows are read.
+        """
+        intake = _Intake(missing=wanted)
+        for row in self._rows.read(wanted, len(self)):
             row_id, columns = row.id, row.columns
-            is_suspect = row_id in suspects
-            if not is_suspect and row_id not in must:
+            if row_id not in wanted:
                 continue
-            intake.present.add(row_id)
+            wanted.discard(row_id)
             if columns is None:
                 self._break(row_id, f"row {row_id}", 0, row.error)
                 continue
             has_run = columns.last_run_at is not None
-            if is_suspect and not self._differs(row_id, row.fingerprint, row.managed, has_run=has_run):
+            if row_id in suspects and not self._differs(row_id, row.fingerprint, row.managed, has_run=has_run):
                 continue
             intake.changed.add(row_id)
             before, was_broken = self.schedules.get(row_id), row_id in self.broken
@@ -214,12 +219,11 @@ class Roster:
             if schedule is not None and (schedule.last_run, schedule.count) != (last_run, count):
                 schedule.last_run, schedule.count, schedule.changed = last_run, count, since or schedule.changed
                 self.schedule_next(schedule)
-        self.agenda.rebuild(self.schedules.values())
+        self.agenda.rebuild()
 
     def drop(self, row_ids: Collection[int]) -> None:
         """Forget schedules, and rows that cannot run."""
         for row_id in row_ids:
             self.schedules.pop(row_id, None)
             self.broken.pop(row_id, None)
-            self.agenda.drop(row_id)
             self.repairs.drop(row_id)

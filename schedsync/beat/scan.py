@@ -5,10 +5,11 @@ It needs no clock and no change row: a row that differs was changed, by any prog
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, cast
 
 from django.db import connections
 from django.db.models import Field, Model
@@ -25,6 +26,8 @@ TimingRow = tuple[str, int]
 RANGE = 64
 #: Above 50 ranges that differ, read the fingerprints of all rows instead of asking for the ranges.
 _FEW = 50
+#: How many rows to take from the database at once.
+_PART = 5_000
 #: Columns that Beat itself writes, and columns that it never reads.
 _NOT_READ = frozenset({"last_run_at", "total_run_count", "description"})
 
@@ -36,11 +39,41 @@ class Look:
     ``sums`` are those of all ranges, by the first id; ``versions`` are those of the rows in ranges that differ.
     """
 
-    new: set[int]
-    changed: set[int]
-    gone: set[int]
     sums: dict[int, Any]
-    versions: dict[int, dict[int, int]]
+    versions: dict[int, RangeVersions]
+    new: set[int] = field(default_factory=set)
+    changed: set[int] = field(default_factory=set)
+    gone: set[int] = field(default_factory=set)
+
+
+class RangeVersions(NamedTuple):
+    """The ids of the rows in a range, and the version of each: two arrays need a tenth of the memory of a dict."""
+
+    ids: array[int]
+    versions: array[int]
+
+    @classmethod
+    def empty(cls) -> RangeVersions:
+        """Return those of a range without rows."""
+        return cls(array("q"), array("q"))
+
+    def add(self, row_id: int, version: int) -> None:
+        """Add a row."""
+        self.ids.append(row_id)
+        self.versions.append(version)
+
+    def remove(self, row_id: int) -> None:
+        """Forget a row, if it is there."""
+        if row_id in self.ids:
+            at = self.ids.index(row_id)
+            del self.ids[at], self.versions[at]
+
+    def by_id(self) -> dict[int, int]:
+        """Return the versions by the ids of the rows."""
+        return dict(zip(self.ids, self.versions, strict=True))
+
+
+_EMPTY = RangeVersions.empty()
 
 
 class Scan:
@@ -59,17 +92,19 @@ class Scan:
         enabled = f"t.{quote('enabled')} = {'TRUE' if connections[using].vendor == 'postgresql' else '1'}"
         self._rows = f"FROM {task} t{joined} WHERE {enabled}"
         self._sums: dict[int, Any] = {}
-        self._versions: dict[int, dict[int, int]] = {}
+        self._versions: dict[int, RangeVersions] = {}
 
     def look(self) -> Look:
         """Find what changed since the last look that was accepted."""
         sums = self._read_sums()
         ranges = {start for start, _ in sums.items() ^ self._sums.items()}
-        versions = self._read_versions(ranges)
-        known = {row_id: version for start in ranges for row_id, version in self._versions.get(start, {}).items()}
-        current = {row_id: version for by_id in versions.values() for row_id, version in by_id.items()}
-        differ = {row_id for row_id, _ in current.items() - known.items()}
-        return Look(differ - known.keys(), differ & known.keys(), known.keys() - current.keys(), sums, versions)
+        look = Look(sums, self._read_versions(ranges))
+        for start, read in look.versions.items():
+            known, current = self._versions.get(start, _EMPTY).by_id(), read.by_id()
+            look.new.update(current.keys() - known.keys())
+            look.changed.update(row_id for row_id, version in current.items() if known.get(row_id, version) != version)
+            look.gone.update(known.keys() - current.keys())
+        return look
 
     def accept(self, look: Look, unread: Iterable[int]) -> None:
         """Compare with this look from now on, except for rows that could not be read any more."""
@@ -79,7 +114,7 @@ class Scan:
         for row_id in unread:
             # The row was disabled after the look, and may be enabled again before the next one.
             self._sums.pop(_range(row_id), None)
-            self._versions.get(_range(row_id), {}).pop(row_id, None)
+            self._versions.get(_range(row_id), _EMPTY).remove(row_id)
 
     def _read_sums(self) -> dict[int, Any]:
         # SQLite fails if a sum has more than 64 bits.
@@ -89,18 +124,19 @@ class Scan:
             cursor.execute(f"SELECT t.id - t.id % {RANGE}, {total} {self._rows} GROUP BY 1")
             return dict(cursor.fetchall())
 
-    def _read_versions(self, ranges: Collection[int]) -> dict[int, dict[int, int]]:
-        versions: dict[int, dict[int, int]] = {start: {} for start in ranges}
+    def _read_versions(self, ranges: Collection[int]) -> dict[int, RangeVersions]:
+        versions = {start: RangeVersions.empty() for start in ranges}
         if not ranges:
             return versions
         wanted = ""
         if len(ranges) <= _FEW:
             wanted = f" AND ({' OR '.join(f't.id BETWEEN {start} AND {start + RANGE - 1}' for start in ranges)})"
-        with _cursor(self._using) as cursor:
+        with _cursor(self._using, in_parts=not wanted) as cursor:
             cursor.execute(f"SELECT t.id, {self._version} {self._rows}{wanted}")
-            for row_id, version in cursor.fetchall():
-                if (start := _range(row_id)) in versions:
-                    versions[start][row_id] = version
+            while rows := cursor.fetchmany(_PART):
+                for row_id, version in rows:
+                    if (start := _range(row_id)) in versions:
+                        versions[start].add(row_id, version)
         return versions
 
 
@@ -151,7 +187,10 @@ def _hash(using: str, columns: Iterable[str]) -> str:
     """Return SQL for a number of 60 bits or more that stands for the columns' values."""
     vendor = connections[using].vendor
     if vendor == "postgresql":
-        return f"HASHTEXTEXTENDED(ROW({', '.join(columns)})::text, 0)"
+        row, connection = f"ROW({', '.join(columns)})", cast(Any, connections[using])
+        # PostgreSQL 14 and later hash a row as it is, in half of the time that its text takes.
+        can_hash_rows = connection.pg_version >= 140_000
+        return f"HASH_RECORD_EXTENDED({row}, 0)" if can_hash_rows else f"HASHTEXTEXTENDED({row}::text, 0)"
     if vendor == "mysql":
         texts = ", ".join(f"COALESCE(CAST({column} AS CHAR), CHAR(0))" for column in columns)
         return f"CAST(CONV(LEFT(MD5(CONCAT_WS(CHAR(31), {texts})), 15), 16, 10) AS UNSIGNED)"
@@ -159,9 +198,11 @@ def _hash(using: str, columns: Iterable[str]) -> str:
 
 
 @contextmanager
-def _cursor(using: str) -> Iterator[Any]:
+def _cursor(using: str, *, in_parts: bool = False) -> Iterator[Any]:
+    """Open a cursor; ``in_parts`` asks that the database sends the rows in parts, if it can."""
     connection = connections[using]
-    with connection.cursor() as cursor:
+    in_parts &= not connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+    with connection.chunked_cursor() if in_parts else connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             # SQLite has no hash function. Python's is the same for as long as this process lives, which is enough.
             connection.connection.create_function("SCHEDSYNC_HASH", -1, _python_hash)

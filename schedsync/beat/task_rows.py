@@ -129,15 +129,20 @@ class TaskRows:
 
     def _ledger(self, ids: Sequence[int] | None) -> dict[int, ManagedColumns]:
         rows = ManagedSchedule.objects.using(self._using).exclude(row_id=None)
-        chosen = rows if ids is None else rows.filter(row_id__in=ids)
-        return {
-            row_id: ManagedColumns(*values) for row_id, *values in chosen.values_list("row_id", *ManagedColumns._fields)
-        }
+        chosen = (rows if ids is None else rows.filter(row_id__in=ids)).values_list("row_id", *ManagedColumns._fields)
+        found = chosen.iterator(_PART) if ids is None else chosen
+        return {row_id: _managed(*values) for row_id, *values in found}
 
 
 def _worth_asking_for(ids: Collection[int], total: int) -> list[int] | None:
     """Return the ids in order, or None if reading the whole table costs less."""
     return None if len(ids) > min(_MOST_BY_ID, total // _SHARE_BY_ID) else sorted(ids)
+
+
+@lru_cache(maxsize=4096)
+def _managed(*values: Any) -> ManagedColumns:
+    """Return columns of the ledger; equal ones share one object, as most rows of a set have the same."""
+    return ManagedColumns(*values)
 
 
 @lru_cache(maxsize=4096)

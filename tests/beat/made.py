@@ -16,7 +16,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 def loaded(**columns: Any) -> LoadedSchedule:
     """Return a schedule that runs each minute, with some columns changed."""
     made = LoadedSchedule(
-        row_id=1, fingerprint=0, name="x", task="t", args="[]", kwargs="{}", headers="{}",
+        row_id=1, fingerprint=0, name="x", task="t",
         options=(None, None, None, None), expires_after=None, expires=None, start=None, one_off=False,
         timing=Interval(60 * 10**6), timing_row=("interval", 1), last_run=None, count=0, changed=NOON,
         managed=ManagedColumns(), at_most_once=False, lateness=Lateness(),

@@ -14,7 +14,7 @@ from django.db import OperationalError
 from schedsync.beat import Scheduler, due_entry
 from schedsync.beat import scheduler as scheduler_module
 from schedsync.beat.due_entry import DueEntry
-from schedsync.beat.message import Message
+from schedsync.beat.message import Message, Payload
 from tests.beat.made import NOON, loaded
 from tests.beat.ours import Beat, app, row
 from tests.beat.test_like_stock import TIMINGS, make
@@ -118,7 +118,7 @@ def test_the_schedule_of_an_entry_has_the_text_of_its_row(
     due_entry._schedule.cache_clear()
     made = make(using, "x", {"crontab": {"minute": "*/15", "timezone": "Europe/Berlin"}})
     beat = Beat(clock)
-    entry = DueEntry(Message(beat.scheduler.roster.schedules[made.pk], NOW), app, using)
+    entry = DueEntry(Message(beat.scheduler.roster.schedules[made.pk], NOW, Payload()), app, using)
 
     assert entry.schedule._orig_minute == "*/15"
     assert str(entry.schedule.tz) == "Europe/Berlin"
@@ -139,18 +139,18 @@ def test_the_schedule_of_an_entry_has_the_text_of_its_row(
 
 
 def test_what_a_hook_changes_in_an_entry_is_not_in_the_next(using: str) -> None:
-    schedule = loaded(kwargs='{"deep": {"list": []}}', headers='{"h": {}}', args="[[1]]")
-    entry = DueEntry(Message(schedule, NOON), app, using)
+    message = Message(loaded(), NOON, Payload("[[1]]", '{"deep": {"list": []}}', '{"h": {}}'))
+    entry = DueEntry(message, app, using)
     entry.kwargs["deep"]["list"].append(1)
     entry.args[0].append(2)
     entry.options["headers"]["h"]["x"] = 1
-    later = DueEntry(Message(schedule, NOON), app, using)
+    later = DueEntry(message, app, using)
 
     assert (later.args, later.kwargs, later.options["headers"]["h"]) == ([[1]], {"deep": {"list": []}}, {})
 
 
 def test_an_entry_that_is_sent_several_times_has_as_many_ids_and_the_same_again(using: str) -> None:
-    message = Message(loaded(), NOON)
+    message = Message(loaded(), NOON, Payload())
     one, two = (DueEntry(message, app, using) for _ in range(2))
     ids = [one.next_task_id() for _ in range(3)]
 

@@ -195,3 +195,75 @@ def test_who_had_locked_a_row_and_changed_it_is_obeyed_at_once(using: str, clock
         ("10:00", None),
         ("10:01", "q"),
     ]
+
+
+def sent(*beats: Beat) -> list[tuple[str, Any, dict[str, Any], Any]]:
+    """Return what was sent: the tick, the arguments, and the queue."""
+    messages = [message for beat in beats for _, message in beat.scheduler.sent]
+    return [
+        (f"{message.tick:%H:%M}", message.args, message.kwargs, message.options.get("queue")) for message in messages
+    ]
+
+
+def test_a_message_has_the_arguments_of_the_row_as_it_was_claimed(
+    using: str, clock: Any, minutely: PeriodicTask
+) -> None:
+    PeriodicTask.objects.using(using).update(args="[1]", kwargs='{"a": 1}', headers='{"h": 1}')
+
+    def edit(_: Message) -> None:
+        PeriodicTask.objects.using(using).update(args="[2]", kwargs='{"a": 2}', headers='{"h": 2}', queue="q")
+
+    beat = Beat(clock)
+    beat.scheduler.fails_at = edit
+    beat.settle()
+    clock.shift(MINUTE)
+    beat.settle()
+
+    assert sent(beat) == [("10:00", [1], {"a": 1}, None), ("10:01", [2], {"a": 2}, "q")]
+    assert [message.headers["h"] for _, message in beat.scheduler.sent] == [1, 2]
+
+
+def test_an_adopted_tick_is_sent_with_the_arguments_of_its_row(using: str, clock: Any, minutely: PeriodicTask) -> None:
+    PeriodicTask.objects.using(using).update(args="[1]", kwargs='{"a": 1}')
+    one = Beat(clock)
+    one.scheduler.fails_at = dies
+    with pytest.raises(Died):
+        one.settle()
+    Lease.objects.using(using).update(expires_at=NOW - MINUTE)
+    two = Beat(clock)
+    two.settle()
+
+    assert sent(two) == [("10:00", [1], {"a": 1}, None)]
+    assert not Claim.objects.using(using).filter(confirmed=False).exists()
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        ({"kwargs": '{"a": 2}', "queue": "q"}, [("10:00", [], {"a": 2}, "q")]),
+        ({"enabled": False}, []),
+        ({"kwargs": "{"}, []),
+    ],
+    ids=["edited", "disabled", "broken"],
+)
+def test_a_tick_that_waits_while_its_row_is_edited_waits_until_the_row_is_read(
+    using: str, clock: Any, minutely: PeriodicTask, columns: dict[str, Any], found: list[Any]
+) -> None:
+    make(using, "y", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
+    beat = Beat(clock)
+    beat.scheduler.fails_at = refuses
+    beat.settle()
+    beat.scheduler.fails_at = None
+    scheduler = beat.scheduler
+    scheduler.reloader.reset()
+    scheduler.reloader.poll()
+    # Committed after Beat has looked for changes, and before it sends again.
+    PeriodicTask.objects.using(using).filter(pk=minutely.pk).update(**columns)
+    scheduler._dispatch.outbox.hurry(Waiting.REFUSED)
+    scheduler.step()
+    assert [message.name for _, message in scheduler.sent] == ["y"]
+    beat.settle()
+
+    assert [line for line in sent(beat) if line != ("10:00", [], {}, None)] == found
+    assert [message.name for _, message in scheduler.sent] == (["y", "x"] if found else ["y"])
+    assert not Claim.objects.using(using).filter(confirmed=False).exists()

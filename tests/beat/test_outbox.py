@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schedsync.beat.claims import Orphan
-from schedsync.beat.message import Message
+from schedsync.beat.message import DueTick
 from schedsync.beat.outbox import SECONDS, Claimed, Outbox, Waiting
 from tests.beat.made import NOON, loaded
 
@@ -37,12 +37,12 @@ def outbox(clock: Clock) -> Outbox:
     return Outbox(clock)
 
 
-def message(row_id: int, minute: int = 0) -> Message:
-    return Message(loaded(row_id=row_id), NOON + timedelta(minutes=minute))
+def due_tick(row_id: int, minute: int = 0) -> DueTick:
+    return DueTick(loaded(row_id=row_id), NOON + timedelta(minutes=minute))
 
 
 def claimed(batch: uuid.UUID, *row_ids: int) -> Claimed:
-    return Claimed(batch, tuple(message(row_id) for row_id in row_ids))
+    return Claimed(batch, tuple(due_tick(row_id) for row_id in row_ids))
 
 
 def taken(outbox: Outbox, waiting: Waiting, most: int | None = None) -> list[tuple[uuid.UUID, list[int]]]:
@@ -106,21 +106,21 @@ def test_no_ticks_leave_no_trace(outbox: Outbox) -> None:
 
 
 def test_it_knows_what_is_in_hand(outbox: Outbox) -> None:
-    for row_id, (waiting, batch) in enumerate(zip(Waiting, (ONE, TWO, THREE, THREE), strict=True)):
+    for row_id, (waiting, batch) in enumerate(zip(Waiting, (ONE, TWO, TWO, THREE, THREE), strict=True)):
         outbox.put(claimed(batch, row_id), waiting)
 
-    assert outbox.rows_in_hand() == {0, 1, 2, 3}
+    assert outbox.rows_in_hand() == {0, 1, 2, 3, 4}
     assert outbox.batches() == {ONE, TWO, THREE}
-    assert outbox.never_sent() == {(0, NOON), (1, NOON)}
+    assert outbox.never_sent() == {(0, NOON), (1, NOON), (2, NOON)}
 
 
 def test_sent_ticks_are_taken_back_under_a_new_batch_and_unsent_ones_are_not(outbox: Outbox) -> None:
     outbox.put(claimed(ONE, 1), Waiting.TO_SEND)
     outbox.put(claimed(ONE, 2, 3), Waiting.TO_CONFIRM)
     outbox.put(claimed(ONE, 4), Waiting.ROW_LOCKED)
-    keys = [message(row_id).key for row_id in (1, 2, 4, 5)] + [message(3, minute=1).key]
+    keys = [due_tick(row_id).key for row_id in (1, 2, 4, 5)] + [due_tick(3, minute=1).key]
 
-    assert outbox.take_back(keys, TWO) == {message(2).key, message(4).key}
+    assert outbox.take_back(keys, TWO) == {due_tick(2).key, due_tick(4).key}
     assert taken(outbox, Waiting.TO_SEND) == [(ONE, [1])]
     assert taken(outbox, Waiting.TO_CONFIRM) == [(ONE, [3]), (TWO, [2, 4])]
     assert outbox.rows_in_hand() == set()

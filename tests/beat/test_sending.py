@@ -22,7 +22,7 @@ from kombu import Queue
 import schedsync.beat
 from schedsync.beat import Scheduler
 from schedsync.beat.listen import PostgresListener, RedisListener, wait
-from schedsync.beat.message import Message
+from schedsync.beat.message import Message, Payload
 from schedsync.beat.outbox import Waiting
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
@@ -78,7 +78,7 @@ def test_a_message_says_why_it_was_sent(using: str, clock: Any, task: str) -> No
     (message,) = received(beat, columns["queue"])
 
     assert (message.headers["task"], message.payload[:2]) == (task, [[1], {"tenant": "a"}])
-    assert message.headers["id"] == Message(beat.roster.schedules[row.pk], NOW).task_id
+    assert message.headers["id"] == Message(beat.roster.schedules[row.pk], NOW, Payload()).task_id
     assert message.headers["expires"] == (NOW + MINUTE).isoformat()
     ours = {name: value for name, value in message.headers.items() if name.startswith(("schedsync", "periodic", "tr"))}
     assert ours == {
