@@ -105,6 +105,7 @@ class Dispatch:
 
     def hand_over(self) -> None:
         """Confirm what was sent, as far as possible, so that the next leader need not send it again."""
+        self._ahead.rest()
         self.look_at_locked_rows()
         self._confirm()
 
@@ -113,6 +114,8 @@ class Dispatch:
 
         ``is_fresh`` says that the last runs were read just now; else they are read again.
         """
+        # Its connection is as old as the last time of leading.
+        self._ahead.rest()
         self._second_look.since = _now()
         self._confirm()
         if not is_fresh:
@@ -235,6 +238,7 @@ class Dispatch:
             else:
                 due_ticks.append(due_tick)
         if not due_ticks:
+            self._ahead.rest()
             return None
         claim = partial(self.claims.claim, due_ticks, self.leadership.epoch or 0)
         return due_ticks, self._ahead.start(claim).result

@@ -106,12 +106,12 @@ def test_no_ticks_leave_no_trace(outbox: Outbox) -> None:
 
 
 def test_it_knows_what_is_in_hand(outbox: Outbox) -> None:
-    for row_id, (waiting, batch) in enumerate(zip(Waiting, (ONE, TWO, TWO, THREE, THREE), strict=True)):
+    for row_id, (waiting, batch) in enumerate(zip(Waiting, (ONE, ONE, TWO, TWO, THREE, THREE), strict=True)):
         outbox.put(claimed(batch, row_id), waiting)
 
-    assert outbox.rows_in_hand() == {0, 1, 2, 3, 4}
+    assert outbox.rows_in_hand() == {0, 1, 2, 3, 4, 5}
     assert outbox.batches() == {ONE, TWO, THREE}
-    assert outbox.never_sent() == {(0, NOON), (1, NOON), (2, NOON)}
+    assert outbox.never_sent() == {(0, NOON), (1, NOON), (2, NOON), (3, NOON)}
 
 
 def test_sent_ticks_are_taken_back_under_a_new_batch_and_unsent_ones_are_not(outbox: Outbox) -> None:
