@@ -8,9 +8,11 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
-from schedsync.beat.claims import Claims, Orphan
+from schedsync.beat.claims import Batch, Claims, Orphan
+from schedsync.beat.claims_ahead import ClaimsAhead
 from schedsync.beat.due_ticks import DueTicks
 from schedsync.beat.full_pause import FullPauseWatch, PauseBegan
 from schedsync.beat.leadership import Leadership
@@ -55,6 +57,7 @@ class Dispatch:
     _next_adoption: float = 0.0
 
     def __post_init__(self) -> None:
+        self._ahead = ClaimsAhead(self.using)
         self._due = DueTicks(self.using, self.roster, self.leadership.span, self.full_pause)
 
     def run(self, now: datetime) -> bool:
@@ -71,7 +74,8 @@ class Dispatch:
             if self.full_pause.is_on():
                 self._release()
                 return False
-            return self._send_waiting() and self._claim_due(now)
+            # A batch that was claimed ahead is sent in the next step: changes must be seen in between.
+            return self._send_waiting() and (self.outbox.is_time(Waiting.TO_SEND) or self._claim_due(now))
 
     def _repair(self) -> None:
         """Correct rows that were enabled again, and runs that were undone, before they count as due."""
@@ -171,7 +175,7 @@ class Dispatch:
             # Perhaps another server has taken over, and only a new connection finds it.
             self.sender.close()
             self._move(Waiting.REFUSED, Waiting.TO_SEND)
-        while self.outbox.is_time(Waiting.TO_SEND):
+        for _ in range(self.outbox.count(Waiting.TO_SEND)):
             if not self.sender.ready():
                 return False
             with self.outbox.take(Waiting.TO_SEND, most=1) as taken:
@@ -204,27 +208,38 @@ class Dispatch:
         self.roster.read_soon(lost)
         return again, over
 
+    def next_at(self) -> datetime | None:
+        """Return when there is more to send, or None; a batch that is claimed already is sent at once."""
+        return _now() if self.outbox.is_time(Waiting.TO_SEND) else self.roster.agenda.next_at()
+
     def _claim_due(self, now: datetime) -> bool:
-        agenda = self.roster.agenda
-        first = agenda.next_at()
+        first = self.roster.agenda.next_at()
         if first is None or first > now:
             return True
         if not self.sender.ready():
             return False
+        messages = self._next_due(now)
+        if not messages:
+            return True
+        batch = self._claimed(messages, partial(self.claims.claim, messages, self.leadership.epoch or 0))
+        return batch is not None and self._send(batch.id, batch.messages)
+
+    def _next_due(self, now: datetime) -> list[Message]:
+        """Take what is due out of the agenda, at most one batch."""
         # A schedule may wake up while its last tick is in hand: it goes on when that is confirmed.
         in_hand = self.outbox.rows_in_hand() | self.roster.repairs.pending
-        woken = [row_id for row_id in agenda.pop(now, BATCH) if row_id not in in_hand]
-        messages = self._due.messages(woken, now, self._since)
-        return not messages or self._claim_and_send(messages)
+        woken = [row_id for row_id in self.roster.agenda.pop(now, BATCH) if row_id not in in_hand]
+        return self._due.messages(woken, now, self._since)
 
-    def _claim_and_send(self, messages: Sequence[Message]) -> bool:
+    def _claimed(self, messages: Sequence[Message], claim: Callable[[], Batch]) -> Batch | None:
+        """Return the batch of a claim of these messages; None if everything is paused."""
         try:
-            batch = self.claims.claim(messages, self.leadership.epoch or 0)
+            batch = claim()
         except BaseException as error:
             for message in messages:
                 self.roster.agenda.put(message.loaded)
             if isinstance(error, PauseBegan):
-                return False
+                return None
             raise
         claimed = {message.row_id for message in batch.messages}
         for message in messages:
@@ -234,9 +249,35 @@ class Dispatch:
                 # Also a schedule that waits for another Beat's confirmation: the next scan looks again.
                 self.roster.reread.add(message.row_id)
         self.roster.read_soon(batch.stale)
-        return self._send(batch.id, batch.messages)
+        return batch
 
     def _send(self, batch: uuid.UUID, messages: Sequence[Message]) -> bool:
+        """Send and confirm, and claim the next batch meanwhile; returns whether it waits for nobody."""
+        ahead = self._claim_ahead(len(messages))
+        try:
+            return self._send_and_confirm(batch, messages)
+        finally:
+            if ahead is not None and (following := self._claimed(*ahead)) is not None:
+                self.outbox.put(Claimed(following.id, following.messages), Waiting.TO_SEND)
+
+    def _claim_ahead(self, present: int) -> tuple[list[Message], Callable[[], Batch]] | None:
+        """Begin to claim the next batch where batch follows batch; ``present`` is how many messages are sent now."""
+        if present < BATCH // 2 or not self._ahead.is_possible:
+            self._ahead.rest()
+            return None
+        messages: list[Message] = []
+        for message in self._next_due(_now()):
+            if message.loaded.at_most_once:
+                # A crash between its claim and its send would lose it: that time stays short.
+                self.roster.agenda.put(message.loaded)
+            else:
+                messages.append(message)
+        if not messages:
+            return None
+        claim = partial(self.claims.claim, messages, self.leadership.epoch or 0)
+        return messages, self._ahead.start(claim).result
+
+    def _send_and_confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> bool:
         """Send and confirm; returns whether nothing of it waits for the broker or the lease."""
         sent = self.sender.send(messages, self.publish, lambda: self._go_on(batch))
         done, left = list(sent.done), list(sent.left)

@@ -84,6 +84,10 @@ class Outbox:
         """Say whether ticks wait for this, and their time has come."""
         return bool(self._claimed[waiting]) and self.clock() >= self._not_before[waiting]
 
+    def count(self, waiting: Waiting) -> int:
+        """Return how many batches wait for this, and their time has come."""
+        return len(self._claimed[waiting]) if self.is_time(waiting) else 0
+
     @contextmanager
     def take(self, waiting: Waiting, most: int | None = None) -> Iterator[list[Claimed]]:
         """Take out the ticks whose time has come, of at most ``most`` batches; put them back if the block fails."""

@@ -1,59 +1,33 @@
-"""Messages for Redis that Celery has built once: the later messages of a schedule differ in their ids and times only.
+"""Messages for Redis without Celery's whole way: what the messages of one kind share was built by Celery once.
 
-The text that kombu sends for a message is divided at the places where these values stand.
+A message of a kind shows where the values stand that differ. Later ones get these values from the same functions of
+Celery and kombu that the whole way calls, and nothing else is done for them.
 """
 
 from __future__ import annotations
 
-import json
-import re
+import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from celery.utils import time as celery_time
-from kombu.utils.json import dumps
 
+from schedsync.beat.argument_texts import ArgumentTexts, inside
 from schedsync.beat.due_entry import say_sending
 from schedsync.beat.message import OPTIONS, Message
-from schedsync.beat.plain_path import is_plain, is_plain_body, surroundings, way_of
+from schedsync.beat.mold import Mold, mold_of
+from schedsync.beat.plain_path import is_plain, surroundings, way_of
 from schedsync.core.timing import instant_text
 
-#: How many messages are kept. The oldest makes room.
+logger = logging.getLogger(__name__)
+
+#: How many molds are kept. The oldest makes room.
 KEPT = 20_000
 #: Fewer messages at a time are not worth a round trip of their own.
 _FEWEST = 16
-#: Where a message holds a value that differs from one tick to the next.
-_PLACES = {
-    ("headers", "id"): "id",
-    ("headers", "root_id"): "id",
-    ("properties", "correlation_id"): "id",
-    ("headers", "schedsync_tick"): "tick",
-    ("headers", "expires"): "expires",
-    ("properties", "delivery_tag"): "tag",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Mold:
-    """A text of kombu for the Redis list ``key``, divided where the values named in ``gaps`` stand.
-
-    ``after`` are the commands that follow, such as those that let a queue expire.
-    """
-
-    key: str
-    parts: tuple[str, ...]
-    gaps: tuple[str, ...]
-    after: tuple[tuple[Any, ...], ...]
-
-    def filled(self, values: Mapping[str, str]) -> str:
-        """Return the text with values in its gaps."""
-        texts = [self.parts[0]]
-        for gap, part in zip(self.gaps, self.parts[1:], strict=True):
-            texts += (values[gap], part)
-        return "".join(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +39,13 @@ class Push:
 
 
 class Prebuilt:
-    """The molds of schedules, by the ids of their rows."""
+    """The molds by the kind of message; a kind whose messages may differ in more has None."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
         self._surroundings: object = None
-        self._molds: dict[int, tuple[object, Mold]] = {}
+        self._molds: dict[object, Mold | None] = {}
+        self._arguments = ArgumentTexts(app)
         # The ways of this chunk, by tasks and options.
         self._ways: dict[object, str | None] = {}
         self._learns = False
@@ -86,25 +61,28 @@ class Prebuilt:
         if now != self._surroundings:
             # On a new connection Celery declares each queue again. A tool may have changed what was sent last.
             self._molds.clear()
+            self._arguments = ArgumentTexts(self._app)
             self._surroundings = now
         if not self._learns:
             return []
-        molds = self._known(messages)
-        if len(molds) < min(_FEWEST, len(messages)):
+        pushes = list(self._first_pushes(messages))
+        if len(pushes) < min(_FEWEST, len(messages)):
             return []
-        for message in messages[: len(molds)]:
+        for message in messages[: len(pushes)]:
             say_sending(message, self._app, publish.__self__.using)
-        return [Push(mold, mold.filled(self._values(message))) for message, mold in zip(messages, molds, strict=False)]
+        return pushes
 
-    def _known(self, messages: Sequence[Message]) -> list[Mold]:
-        """Return the molds of the first messages, up to the first that has none."""
-        molds: list[Mold] = []
+    def _first_pushes(self, messages: Sequence[Message]) -> Iterator[Push]:
+        """Yield the pushes of the first messages, up to the first that goes the whole way."""
         for message in messages:
-            kept = self._molds.get(message.row_id)
-            if kept is None or kept[0] != (self._way(message), _source(message)):
-                break
-            molds.append(kept[1])
-        return molds
+            if (way := self._way(message)) is None or (mold := self._molds.get(_kind(message, way))) is None:
+                return
+            try:
+                yield Push(mold, mold.filled(self._values(message, mold, way)))
+            except Exception as error:
+                # Such as arguments that do not fit the task: on the whole way the error is met again, and reported.
+                logger.debug("`%s` is sent the whole way: %r", message.name, error)
+                return
 
     def _way(self, message: Message) -> str | None:
         """Return what decides how a message is sent, asked once in a chunk for each task and its options."""
@@ -115,20 +93,56 @@ class Prebuilt:
             self._ways[key] = way_of(self._app, message.task, given)
         return self._ways[key]
 
+    def whole_way(self, messages: Sequence[Message]) -> int:
+        """Return how many of the first messages are to go the whole way now: those after them will have molds."""
+        if not self._learns:
+            return len(messages)
+        seen: set[object] = set()
+        ready = 0
+        for number, message in enumerate(messages, start=1):
+            kind = None if (way := self._way(message)) is None else _kind(message, way)
+            has_mold = self._molds[kind] is not None if kind in self._molds else kind in seen
+            ready = ready + 1 if has_mold else 0
+            if ready == _FEWEST:
+                return number - ready or number
+            if kind is not None:
+                seen.add(kind)
+        return len(messages)
+
     def learn(self, message: Message, commands: Sequence[tuple[Any, ...]]) -> None:
         """Keep the mold of a message that was sent by these commands of Redis."""
         if not (self._learns and commands) or (way := self._way(message)) is None:
             return
-        self._molds.pop(message.row_id, None)
-        if (mold := _mold_of(message, commands)) is not None:
-            self._molds[message.row_id] = (way, _source(message)), mold
+        if (kind := _kind(message, way)) not in self._molds:
+            self._molds[kind] = self._learned(message, commands, way)
             if len(self._molds) > KEPT:
                 del self._molds[next(iter(self._molds))]
 
-    def _values(self, message: Message) -> dict[str, str]:
-        values = {"id": message.task_id, "tick": instant_text(message.tick), "tag": str(uuid.uuid4())}
-        if (seconds := message.loaded.expires_after) is not None:
-            values["expires"] = self._expires(seconds)
+    def _learned(self, message: Message, commands: Sequence[tuple[Any, ...]], way: str) -> Mold | None:
+        """Return the mold of a message, if it gives the very text that Celery has given."""
+        try:
+            if (known := mold_of(message, commands)) is None:
+                return None
+            mold, chosen = known
+            is_same = mold.filled({**self._values(message, mold, way), **chosen}) == commands[0][2]
+        except Exception as error:
+            # The message is on its way, and must not suffer from what it could have saved later ones.
+            logger.debug("messages as that of `%s` are sent the whole way: %r", message.name, error)
+            return None
+        return mold if is_same else None
+
+    def _values(self, message: Message, mold: Mold, way: str) -> dict[str, str]:
+        """Return the texts for the gaps; raises what Celery or kombu raise for these arguments."""
+        loaded = message.loaded
+        values = {
+            "id": message.task_id,
+            "tick": instant_text(message.tick),
+            "tag": str(uuid.uuid4()),
+            "name": inside(message.name),
+            **self._arguments.of(way, message.task, loaded.args, loaded.kwargs, mold.serializer, mold.compression),
+        }
+        if loaded.expires_after is not None:
+            values["expires"] = self._expires(loaded.expires_after)
         return values
 
     def _expires(self, seconds: int) -> str:
@@ -149,49 +163,7 @@ def _is_redis(channel: Any) -> bool:
     return type(channel).__module__ == "kombu.transport.redis" and not channel.global_keyprefix
 
 
-def _source(message: Message) -> object:
-    """Return all that the message of a schedule depends on."""
+def _kind(message: Message, way: str) -> object:
+    """Return all that a message depends on, except its schedule's name, its arguments and its tick."""
     of = message.loaded
-    return of.name, of.task, of.args, of.kwargs, of.headers, of.options, of.expires, of.expires_after, of.managed[:2]
-
-
-def _mold_of(message: Message, commands: Sequence[tuple[Any, ...]]) -> Mold | None:
-    """Return the mold of a message; None if its text has no known form, or may need another list the next time."""
-    if commands[0][0] != "LPUSH" or any(name != "PEXPIRE" for name, *_ in commands[1:]):
-        return None
-    _, key, text = commands[0]
-    sent = json.loads(text)
-    headers, properties = sent["headers"], sent["properties"]
-    if (
-        not _is_as_given(message, headers, properties)
-        or not is_plain_body(sent["content-type"], headers.get("compression"))
-        # Redis is asked for the lists of an exchange at each message.
-        or properties["delivery_info"]["exchange"]
-        or dumps(sent) != text
-    ):
-        return None
-    return Mold(key, *_divided(sent), tuple(commands[1:]))
-
-
-def _is_as_given(message: Message, headers: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
-    """Say whether Celery wrote at the places what it was given: headers of the row, or of a task, may be there."""
-    loaded = message.loaded
-    seconds = loaded.expires_after
-    return (
-        loaded.expires is None
-        and {"id", "root_id", "expires"}.isdisjoint(message.headers)
-        and {message.task_id} == {headers["id"], headers["root_id"], properties["correlation_id"]}
-        and headers["schedsync_tick"] == instant_text(message.tick)
-        and (headers["expires"] is None) == (seconds is None)
-        and properties.get("expiration") == (None if seconds is None else str(seconds * 1000))
-    )
-
-
-def _divided(sent: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the text of a message in parts, and the names of the gaps between them."""
-    mark = uuid.uuid4().hex
-    for (part, name), gap in _PLACES.items():
-        if sent[part][name] is not None:
-            sent[part][name] = f"{mark}{gap}{mark}"
-    pieces = re.split(f"{mark}([a-z]+){mark}", dumps(sent))
-    return tuple(pieces[::2]), tuple(pieces[1::2])
+    return way, of.task, of.options, of.headers, of.expires, of.expires_after, of.managed[:2]

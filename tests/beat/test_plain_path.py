@@ -272,6 +272,7 @@ def test_a_beat_inside_a_task_sends_its_children(crowd: Crowd, clock: Any, monke
     counts = pushed(crowd, monkeypatch)
     work(crowd, 1)
     taken(crowd)
+    counts.clear()
     clock.shift(MINUTE)
     task = beat.app.tasks["known"]
     task.push_request(id="parent", root_id="root", delivery_info={}, children=[], called_directly=False)
@@ -400,6 +401,7 @@ def test_what_is_edited_while_beat_runs_is_in_the_next_message(
     counts = pushed(crowd, monkeypatch)
     work(crowd, 1)
     taken(crowd)
+    counts.clear()
     clock.shift(MINUTE)
     work(crowd, 2)
     before = taken(crowd)
@@ -408,11 +410,11 @@ def test_what_is_edited_while_beat_runs_is_in_the_next_message(
     work(crowd, 3)
     after = taken(crowd)
     whole = as_celery_sends_it(crowd, monkeypatch)
-    assert counts[:2] == [0, SIZE]
+    assert counts[0] == SIZE
     assert after == whole
     assert len(after) == len(before) == SIZE
     assert (_without_ticks(after) == _without_ticks(before)) == (change is _nothing)
-    assert (counts[2] == SIZE) == (change is _nothing)
+    assert (counts[1] == SIZE) == (change is _nothing)
 
 
 def _without_ticks(texts: list[str]) -> list[str]:
