@@ -54,6 +54,15 @@ class CeleryHooks(DatabaseScheduler):  # type: ignore[misc]
         self._delay_after_step = self.take_step()
         self._heap = []
 
+    def close(self) -> None:
+        """Release also the connection that a hook may have opened, which Celery does since 5.7."""
+        try:
+            super().close()
+        finally:
+            self.__dict__.pop("producer", None)
+            if (connection := self.__dict__.pop("connection", None)) is not None:
+                connection.release()
+
     def _publish(self, message: Message, producer: Any) -> None:
         """Send a message as Celery sends an entry; raises the error that ``apply_entry`` swallowed."""
         entry = DueEntry(message, self.app, self.using)

@@ -339,7 +339,7 @@ def _ignores_its_result(crowd: Crowd) -> None:
 
 def _options_of_the_task(crowd: Crowd) -> None:
     task = crowd.broker.beat.app.tasks["known"]
-    task.serializer, task.priority, task.time_limit, task._exec_options = "yaml", 7, 60, None
+    task.serializer, task.priority, task.time_limit, task._exec_options = "pickle", 7, 60, None
 
 
 def _expiry_of_the_task(crowd: Crowd) -> None:
@@ -351,13 +351,11 @@ def _task_is_made_anew(crowd: Crowd) -> None:
     app = crowd.broker.beat.app
     app.tasks.pop("known")
 
-    @app.task(name="known", shared=False, serializer="yaml")
+    @app.task(name="known", shared=False, serializer="pickle")
     def known(*_: Any, **__: Any) -> None: ...
 
 
 def _task_is_forgotten(crowd: Crowd) -> None:
-    task = crowd.broker.beat.app.tasks["known"]
-    task.ignore_result, task._exec_options = True, None
     crowd.broker.beat.app.tasks.pop("known")
 
 
@@ -397,6 +395,7 @@ def test_what_is_edited_while_beat_runs_is_in_the_next_message(
 ) -> None:
     beat, rows = crowd.broker.beat, PeriodicTask.objects.using(crowd.using)
     beat.app.conf.update(task_routes={"elsewhere": {"priority": 1}}, task_default_queue=crowd.queue)
+    beat.app.tasks["known"].serializer = "yaml"
     rows.update(task="known", args='["a long text"]')
     rows.filter(name__lt="s05").update(queue=None)
     counts = pushed(crowd, monkeypatch)

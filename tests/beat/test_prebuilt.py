@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import re
@@ -24,6 +25,7 @@ from kombu import Exchange, Producer, Queue
 from kombu.exceptions import SerializerNotInstalled
 
 from schedsync.beat import sender
+from schedsync.beat.argument_texts import ArgumentTexts
 from schedsync.beat.message import Message
 from schedsync.beat.prebuilt import Prebuilt
 from schedsync.models import Claim, ManagedSchedule
@@ -84,6 +86,8 @@ WHOLE: list[dict[str, Any]] = [
     {"expires": NOW + 60 * MINUTE},
     {"headers": '{"id": "x"}'},
     {"headers": '{"root_id": "ID"}'},
+    {"headers": '{"argsrepr": "()"}'},
+    {"headers": '{"kwargsrepr": "{}"}'},
     {"headers": '{"expires": "2030-01-01T00:00:00+00:00"}', "expire_seconds": 90},
     {"headers": '{"expires": null}', "expire_seconds": 90},
     {"headers": '{"compression": "none of mine"}'},
@@ -245,6 +249,25 @@ def test_any_arguments_headers_and_options_are_as_celery_sends_them(
         prebuilt = taken(crowd)
         assert counts[-1] == SIZE
         assert prebuilt == as_celery_sends_it(crowd, patch)
+
+
+@given(args=st.lists(JSON, max_size=5), kwargs=st.dictionaries(st.text(), JSON, max_size=5), spaces=st.booleans())
+@example(args=["'", '"', "\\"], kwargs={}, spaces=True)
+@example(args=["a" * 1_000], kwargs={"a" * 300: "b" * 300}, spaces=True)
+@example(args=list(range(300)), kwargs={}, spaces=False)
+@example(args=[[[[1]]]], kwargs={"a": {"b": {"c": {}}}}, spaces=True)
+@example(args=[1e16, -0.0, 1e-7, 10**30, True, None], kwargs={}, spaces=True)
+@example(args=["é", "\u00a0", "\u2028", "\x7f", "😀"], kwargs={"é": "ß"}, spaces=True)
+def test_arguments_are_shown_as_celery_shows_them(args: list[Any], kwargs: dict[str, Any], spaces: bool) -> None:
+    app = Celery("arguments", set_as_current=False)
+    sent = app.amqp.as_task_v2("id", "t", args, kwargs)
+    separators = (", ", ": ") if spaces else (",", ":")
+    for escaped in (True, False):
+        texts = [json.dumps(value, separators=separators, ensure_ascii=escaped) for value in (args, kwargs)]
+        made = ArgumentTexts(app).of("", "t", *texts, "json", None)
+        shown = [json.loads(f'"{made[gap]}"') for gap in ("args", "kwargs")]
+        assert shown == [sent.headers["argsrepr"], sent.headers["kwargsrepr"]]
+        assert base64.b64decode(made["body"]).decode() == kombu.serialization.dumps(sent.body, "json")[2]
 
 
 @given(
