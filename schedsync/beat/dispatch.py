@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from schedsync.beat.claims import Claims, Orphan
+from schedsync.beat.claimed_before import ClaimedBefore
+from schedsync.beat.claims import Claims
 from schedsync.beat.due_ticks import DueTicks
 from schedsync.beat.full_pause import FullPauseWatch, PauseBegan
 from schedsync.beat.leadership import Leadership
@@ -19,8 +20,6 @@ from schedsync.beat.outbox import UNSENT, Claimed, ClaimedTick, Outbox, Waiting
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
-from schedsync.calendar.ticks import GRACE
-from schedsync.core.timing import Clocked
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +54,7 @@ class Dispatch:
     _next_adoption: float = 0.0
 
     def __post_init__(self) -> None:
+        self._before = ClaimedBefore(self.roster, self.claims, self.full_pause)
         self._due = DueTicks(self.using, self.roster, self.leadership.span, self.full_pause)
 
     def run(self, now: datetime) -> bool:
@@ -127,7 +127,7 @@ class Dispatch:
         orphans = [orphan for orphan in orphans if orphan.key not in sent_by_us]
         if not orphans:
             return
-        again, dropped = self._sorted(orphans)
+        again, dropped = self._before.adopted(orphans, self.outbox.never_sent(), self._since)
         logger.warning(
             "%d ticks were claimed and not confirmed by a Beat before: %d are sent again, %d dropped",
             len(orphans), len(again), len(dropped), extra={"again": len(again), "dropped": len(dropped)},
@@ -135,35 +135,6 @@ class Dispatch:
         self.outbox.put(Claimed(batch, tuple(dropped)), Waiting.TO_CONFIRM)
         self._confirm()
         self.outbox.put(Claimed(batch, tuple(again)), Waiting.TO_SEND)
-
-    def _sorted(self, orphans: Iterable[Orphan]) -> tuple[list[DueTick], list[ClaimedTick]]:
-        """Return the ticks to send again, and those to drop."""
-        again: list[DueTick] = []
-        dropped: list[ClaimedTick] = []
-        never_sent = self.outbox.never_sent()
-        for orphan in orphans:
-            schedule = self.roster.schedules.get(orphan.row_id)
-            due_tick = None if schedule is None else DueTick(schedule, orphan.tick)
-            if due_tick is not None and self._is_wanted(due_tick, maybe_sent=orphan.key not in never_sent):
-                again.append(due_tick)
-            else:
-                dropped.append(due_tick or orphan)
-        return again, dropped
-
-    def _is_wanted(self, due_tick: DueTick, *, maybe_sent: bool = False) -> bool:
-        """Say whether a tick that was claimed some time ago is to be sent, by what its schedule says now."""
-        schedule, tick = due_tick.loaded, due_tick.tick
-        if schedule.row_id in self.roster.repairs.early or self.full_pause.leaves_out(schedule, tick):
-            # An early tick is sent when it is due.
-            return False
-        if schedule.at_most_once and maybe_sent:
-            return False
-        if isinstance(schedule.timing, Clocked) and schedule.tick is not None and schedule.tick > tick:
-            return False
-        lateness = schedule.lateness
-        if lateness.deadline is not None:
-            return _now() - tick <= lateness.deadline
-        return lateness.missed != "none" or tick >= self._since - GRACE
 
     def _send_waiting(self) -> bool:
         """Send what earlier batches have left, if it still is ours; returns whether none of it waits."""
@@ -177,40 +148,14 @@ class Dispatch:
                 return False
             with self.outbox.take(Waiting.TO_SEND, most=1) as taken:
                 batch = taken[0].batch
-                again, over = self._parted(taken[0])
-            if over:
-                logger.warning(
-                    "%d ticks waited for too long, or are wanted no more", len(over), extra={"passed": len(over)}
-                )
-            self.outbox.put(Claimed(batch, tuple(over)), Waiting.TO_CONFIRM)
-            if not self._send(batch, again):
+                ticks = self._before.waiting(taken[0], self._since)
+            if passed := len(ticks.over):
+                logger.warning("%d ticks waited for too long, or are wanted no more", passed, extra={"passed": passed})
+            self.outbox.put(Claimed(batch, tuple(ticks.over)), Waiting.TO_CONFIRM)
+            self.outbox.put(Claimed(batch, tuple(ticks.edited)), Waiting.EDITED)
+            if not self._send(batch, ticks.again):
                 return False
         return True
-
-    def _parted(self, claimed: Claimed) -> tuple[list[Message], list[ClaimedTick]]:
-        """Return the messages still to be sent, by what is loaded now, and the ticks that are wanted no more.
-
-        A tick of a row that differs from what is loaded waits until the row is read again.
-        """
-        unconfirmed = self.claims.unconfirmed_rows(claimed.batch)
-        rows = self.claims.rows(unconfirmed)
-        again: list[Message] = []
-        over: list[ClaimedTick] = []
-        edited: list[ClaimedTick] = []
-        for tick in claimed.ticks:
-            schedule, row = self.roster.schedules.get(tick.row_id), rows.get(tick.row_id)
-            if tick.row_id not in unconfirmed:
-                continue
-            if schedule is None or not self._is_wanted(DueTick(schedule, tick.tick)):
-                over.append(tick)
-            elif row is None or row.fingerprint != schedule.fingerprint:
-                edited.append(tick)
-            else:
-                again.append(Message(schedule, tick.tick, row.payload))
-        # Another Beat has sent those that are not here.
-        self.roster.read_soon({tick.row_id for tick in claimed.ticks} - {tick.row_id for tick in (*again, *over)})
-        self.outbox.put(Claimed(claimed.batch, tuple(edited)), Waiting.EDITED)
-        return again, over
 
     def _claim_due(self, now: datetime) -> bool:
         agenda = self.roster.agenda
