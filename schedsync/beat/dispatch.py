@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
+from schedsync.beat.claimed_before import ClaimedBefore
 from schedsync.beat.claims import Batch, Claims
 from schedsync.beat.claims_ahead import ClaimsAhead
 from schedsync.beat.due_ticks import DueTicks
@@ -19,7 +20,6 @@ from schedsync.beat.leadership import Leadership
 from schedsync.beat.message import DueTick, Message
 from schedsync.beat.outbox import UNSENT, Claimed, ClaimedTick, Outbox, Waiting
 from schedsync.beat.roster import Roster
-from schedsync.beat.second_look import SecondLook
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
 
@@ -51,11 +51,13 @@ class Dispatch:
     full_pause: FullPauseWatch
     outbox: Outbox = field(default_factory=Outbox)
     undo_early_runs: Callable[[], None] = lambda: None
+    #: When this Beat began to lead, or last saw that everything was paused.
+    _since: datetime = field(default_factory=_now)
     _next_adoption: float = 0.0
 
     def __post_init__(self) -> None:
+        self._before = ClaimedBefore(self.roster, self.claims, self.full_pause)
         self._ahead = ClaimsAhead(self.using)
-        self._second_look = SecondLook(self.roster, self.claims, self.full_pause, self.outbox)
         self._due = DueTicks(self.using, self.roster, self.leadership.span, self.full_pause)
 
     def run(self, now: datetime) -> bool:
@@ -72,10 +74,9 @@ class Dispatch:
             if self.full_pause.is_on():
                 self._release()
                 return False
-            if not self._send_waiting():
-                return False
-            # One batch in each step: in between, changes and pauses are seen.
-            return self._send_ahead() if self.outbox.is_time(Waiting.AHEAD) else self._send_due(now)
+            self.outbox.bring_on(Waiting.AHEAD, Waiting.TO_SEND)
+            # A batch that is claimed ahead meanwhile is sent in the next step: changes and pauses are seen in between.
+            return self._send_waiting() and (self.outbox.is_time(Waiting.AHEAD) or self._send_due(now))
 
     def _repair(self) -> None:
         """Correct rows that were enabled again, and runs that were undone, before they count as due."""
@@ -86,7 +87,7 @@ class Dispatch:
 
     def _release(self) -> None:
         """Give up the ticks that are claimed and not sent, because everything is paused."""
-        self._second_look.since = _now()
+        self._since = _now()
         self.outbox.hurry(Waiting.REFUSED)
         for waiting in UNSENT:
             with self.outbox.take(waiting) as taken:
@@ -114,9 +115,9 @@ class Dispatch:
 
         ``is_fresh`` says that the last runs were read just now; else they are read again.
         """
+        self._since = _now()
         # Its connection is as old as the last time of leading.
         self._ahead.rest()
-        self._second_look.since = _now()
         self._confirm()
         if not is_fresh:
             self.roster.refresh()
@@ -134,7 +135,7 @@ class Dispatch:
         orphans = [orphan for orphan in orphans if orphan.key not in sent_by_us]
         if not orphans:
             return
-        again, dropped = self._second_look.of_orphans(orphans)
+        again, dropped = self._before.adopted(orphans, self.outbox.never_sent(), self._since)
         logger.warning(
             "%d ticks were claimed and not confirmed by a Beat before: %d are sent again, %d dropped",
             len(orphans), len(again), len(dropped), extra={"again": len(again), "dropped": len(dropped)},
@@ -155,27 +156,18 @@ class Dispatch:
                 return False
             with self.outbox.take(Waiting.TO_SEND, most=1) as taken:
                 batch = taken[0].batch
-                again, over = self._second_look.of_waiting(taken[0])
-            if over:
-                logger.warning(
-                    "%d ticks waited for too long, or are wanted no more", len(over), extra={"passed": len(over)}
-                )
-            self.outbox.put(Claimed(batch, tuple(over)), Waiting.TO_CONFIRM)
-            if not self._send(batch, again):
+                ticks = self._before.waiting(taken[0], self._since)
+            if passed := len(ticks.over):
+                logger.warning("%d ticks waited for too long, or are wanted no more", passed, extra={"passed": passed})
+            self.outbox.put(Claimed(batch, tuple(ticks.over)), Waiting.TO_CONFIRM)
+            self.outbox.put(Claimed(batch, tuple(ticks.edited)), Waiting.EDITED)
+            if not self._send(batch, ticks.again):
                 return False
         return True
 
     def next_at(self) -> datetime | None:
         """Return when there is more to send, or None; a batch that was claimed ahead is sent at once."""
         return _now() if self.outbox.is_time(Waiting.AHEAD) else self.roster.agenda.next_at()
-
-    def _send_ahead(self) -> bool:
-        """Send the batch that was claimed ahead; what was edited since then is looked at again."""
-        with self.outbox.take(Waiting.AHEAD, most=1) as taken:
-            batch = taken[0].batch
-            messages, edited = self._second_look.of_ahead(taken[0])
-        self.outbox.put(Claimed(batch, tuple(edited)), Waiting.TO_SEND)
-        return self._send(batch, messages)
 
     def _send_due(self, now: datetime) -> bool:
         first = self.roster.agenda.next_at()
@@ -194,7 +186,7 @@ class Dispatch:
         # A schedule may wake up while its last tick is in hand: it goes on when that is confirmed.
         in_hand = self.outbox.rows_in_hand() | self.roster.repairs.pending
         woken = [row_id for row_id in self.roster.agenda.pop(now, BATCH) if row_id not in in_hand]
-        return self._due.ticks(woken, now, self._second_look.since)
+        return self._due.ticks(woken, now, self._since)
 
     def _claimed(self, due_ticks: Sequence[DueTick], claim: Callable[[], Batch]) -> Batch | None:
         """Return the batch of a claim of these ticks; None if everything is paused."""
@@ -227,16 +219,14 @@ class Dispatch:
 
     def _claim_ahead(self, present: int) -> tuple[list[DueTick], Callable[[], Batch]] | None:
         """Begin to claim the next batch where batch follows batch; ``present`` is how many messages are sent now."""
-        if present < BATCH // 2 or self.outbox.is_time(Waiting.AHEAD) or not self._ahead.is_possible:
-            self._ahead.rest()
-            return None
         due_ticks: list[DueTick] = []
-        for due_tick in self._next_due(_now()):
-            if due_tick.loaded.at_most_once:
-                # A crash between its claim and its send would lose it: that time stays short.
-                self.roster.agenda.put(due_tick.loaded)
-            else:
-                due_ticks.append(due_tick)
+        if present >= BATCH // 2 and self._ahead.is_possible and not self.outbox.is_time(Waiting.AHEAD):
+            for due_tick in self._next_due(_now()):
+                if due_tick.loaded.at_most_once:
+                    # A crash between its claim and its send would lose it: that time stays short.
+                    self.roster.agenda.put(due_tick.loaded)
+                else:
+                    due_ticks.append(due_tick)
         if not due_ticks:
             self._ahead.rest()
             return None

@@ -101,6 +101,12 @@ class Outbox:
             self._claimed[waiting][:0] = taken
             raise
 
+    def bring_on(self, waiting: Waiting, next_waiting: Waiting) -> None:
+        """Let the ticks that wait for the one thing wait for the other, after those that do already."""
+        with self.take(waiting) as taken:
+            for claimed in taken:
+                self.put(claimed, next_waiting)
+
     def hurry(self, waiting: Waiting) -> None:
         """Let the time come at once for the ticks that wait for this."""
         self._not_before[waiting] = self.clock()

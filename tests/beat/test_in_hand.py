@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from amqp.exceptions import MessageNacked
-from django.db import OperationalError
+from django.db import OperationalError, connections
+from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import ClockedSchedule, PeriodicTask
 
 from schedsync.beat.claims import Claims
@@ -246,24 +247,54 @@ def test_an_adopted_tick_is_sent_with_the_arguments_of_its_row(using: str, clock
     ],
     ids=["edited", "disabled", "broken"],
 )
-def test_a_tick_that_waits_while_its_row_is_edited_waits_until_the_row_is_read(
-    using: str, clock: Any, minutely: PeriodicTask, columns: dict[str, Any], found: list[Any]
+def test_an_adopted_tick_waits_while_its_row_differs_from_what_is_loaded(
+    using: str, clock: Any, minutely: PeriodicTask, forced: None, columns: dict[str, Any], found: list[Any]
 ) -> None:
-    make(using, "y", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
+    one, two = Beat(clock), Beat(clock)
+    one.scheduler.fails_at = dies
+    with pytest.raises(Died):
+        one.settle()
+    two.settle()
+    Claim.objects.using(using).update(claimed_at=NOW - timedelta(hours=1))
+    # Committed after Beat has looked for changes, and before it adopts.
+    two.scheduler.reloader._next_poll = float("inf")
+    PeriodicTask.objects.using(using).update(**columns)
+    two.scheduler._dispatch._next_adoption = 0.0
+    two.scheduler.step()
+    assert sent(two) == []
+    two.settle()
+
+    assert sent(two) == found
+    assert not Claim.objects.using(using).filter(confirmed=False).exists()
+
+
+def test_a_refused_tick_has_the_arguments_of_what_is_loaded_when_it_is_sent(
+    using: str, clock: Any, minutely: PeriodicTask
+) -> None:
     beat = Beat(clock)
     beat.scheduler.fails_at = refuses
     beat.settle()
     beat.scheduler.fails_at = None
-    scheduler = beat.scheduler
-    scheduler.reloader.reset()
-    scheduler.reloader.poll()
-    # Committed after Beat has looked for changes, and before it sends again.
-    PeriodicTask.objects.using(using).filter(pk=minutely.pk).update(**columns)
-    scheduler._dispatch.outbox.hurry(Waiting.REFUSED)
-    scheduler.step()
-    assert [message.name for _, message in scheduler.sent] == ["y"]
-    beat.settle()
+    PeriodicTask.objects.using(using).update(kwargs='{"a": 2}', queue="q")
+    beat.tried_again()
 
-    assert [line for line in sent(beat) if line != ("10:00", [], {}, None)] == found
-    assert [message.name for _, message in scheduler.sent] == (["y", "x"] if found else ["y"])
-    assert not Claim.objects.using(using).filter(confirmed=False).exists()
+    assert sent(beat) == [("10:00", [], {"a": 2}, "q")]
+
+
+def test_the_statements_that_read_what_waits_do_not_grow_with_it(using: str, clock: Any) -> None:
+    counts: list[int] = []
+    beat = Beat(clock)
+    for size in (2, 40):
+        for number in range(size):
+            make(using, f"{size} {number}", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
+        beat.scheduler.fails_at = refuses
+        beat.settle()
+        beat.scheduler.fails_at = None
+        PeriodicTask.objects.using(using).update(kwargs='{"a": 2}')
+        beat.step()
+        beat.scheduler._dispatch.outbox.hurry(Waiting.REFUSED)
+        with CaptureQueriesContext(connections[using]) as statements:
+            beat.scheduler._dispatch._send_waiting()
+        counts.append(len(statements))
+    assert len(beat.scheduler.sent) == 42
+    assert counts[0] == counts[1]

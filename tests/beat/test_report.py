@@ -66,7 +66,7 @@ def test_it_reports_a_broker_that_is_away_at_once_and_since_when(using: str, clo
     beat.scheduler.dies_at = 0
     beat.step_until(lambda: BeatReport.objects.using(using).exclude(broker_trouble="").exists())
     away = report(using)
-    beat.scheduler.sender._down(OSError("and for another reason"))
+    beat.scheduler.sender.broker.down(OSError("and for another reason"))
     beat.scheduler._write_heartbeat()
     later = report(using)
     beat.scheduler.dies_at = None

@@ -1,0 +1,107 @@
+"""What becomes of ticks that were claimed some time ago, by this Beat or by another, as their schedules are now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from schedsync.beat.claims import Claims, Orphan
+from schedsync.beat.full_pause import FullPauseWatch
+from schedsync.beat.loaded_schedule import LoadedSchedule
+from schedsync.beat.message import DueTick, Message
+from schedsync.beat.outbox import Claimed, ClaimedTick
+from schedsync.beat.roster import Roster
+from schedsync.calendar.ticks import GRACE
+from schedsync.core.timing import Clocked
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """The messages to send, the ticks that are wanted no more, and those whose row differs from what is loaded."""
+
+    again: list[Message] = field(default_factory=list)
+    over: list[ClaimedTick] = field(default_factory=list)
+    edited: list[ClaimedTick] = field(default_factory=list)
+
+
+@dataclass
+class ClaimedBefore:
+    """Sorts claimed ticks; ``since`` of its methods is when this Beat began to lead."""
+
+    roster: Roster
+    claims: Claims
+    full_pause: FullPauseWatch
+
+    def adopted(
+        self, orphans: Iterable[Orphan], never_sent: Collection[tuple[int, datetime]], since: datetime
+    ) -> tuple[list[DueTick], list[ClaimedTick]]:
+        """Return the ticks to send again, and those to drop; ``never_sent`` are keys of ticks that surely were not."""
+        again: list[DueTick] = []
+        dropped: list[ClaimedTick] = []
+        for orphan in orphans:
+            schedule = self.roster.schedules.get(orphan.row_id)
+            due_tick = None if schedule is None else DueTick(schedule, orphan.tick)
+            if due_tick is not None and self._is_wanted(due_tick, since, maybe_sent=orphan.key not in never_sent):
+                again.append(due_tick)
+            else:
+                dropped.append(due_tick or orphan)
+        return again, dropped
+
+    def waiting(self, claimed: Claimed, since: datetime) -> Sorted:
+        """Sort the ticks of a batch that waited to be sent, except for those that another Beat has sent."""
+        unconfirmed = self.claims.unconfirmed_rows(claimed.batch)
+        wanted: list[DueTick] = []
+        over: list[ClaimedTick] = []
+        lost: list[int] = []
+        for tick in claimed.ticks:
+            schedule = self.roster.schedules.get(tick.row_id)
+            if tick.row_id not in unconfirmed:
+                lost.append(tick.row_id)
+            elif schedule is not None and self._is_wanted(due_tick := _as_loaded(tick, schedule), since):
+                wanted.append(due_tick)
+            else:
+                over.append(tick)
+        again, edited = self._read(wanted)
+        self.roster.read_soon([*lost, *(tick.row_id for tick in edited)])
+        return Sorted(again, over, edited)
+
+    def _read(self, wanted: Sequence[DueTick]) -> tuple[list[Message], list[ClaimedTick]]:
+        """Return the messages, and the ticks of rows that differ from what is loaded.
+
+        Only the arguments that are not known are read.
+        """
+        unread = [due_tick.row_id for due_tick in wanted if not isinstance(due_tick, Message)]
+        rows = self.claims.rows(unread) if unread else {}
+        again: list[Message] = []
+        edited: list[ClaimedTick] = []
+        for due_tick in wanted:
+            row = rows.get(due_tick.row_id)
+            if isinstance(due_tick, Message):
+                again.append(due_tick)
+            elif row is not None and row.fingerprint == due_tick.loaded.fingerprint:
+                again.append(Message(due_tick.loaded, due_tick.tick, row.payload))
+            else:
+                edited.append(due_tick)
+        return again, edited
+
+    def _is_wanted(self, due_tick: DueTick, since: datetime, *, maybe_sent: bool = False) -> bool:
+        schedule, tick = due_tick.loaded, due_tick.tick
+        if schedule.row_id in self.roster.repairs.early or self.full_pause.leaves_out(schedule, tick):
+            # An early tick is sent when it is due.
+            return False
+        if schedule.at_most_once and maybe_sent:
+            return False
+        if isinstance(schedule.timing, Clocked) and schedule.tick is not None and schedule.tick > tick:
+            return False
+        lateness = schedule.lateness
+        if lateness.deadline is not None:
+            return datetime.now(timezone.utc) - tick <= lateness.deadline
+        return lateness.missed != "none" or tick >= since - GRACE
+
+
+def _as_loaded(tick: ClaimedTick, schedule: LoadedSchedule) -> DueTick:
+    """Return a tick with its schedule as it is loaded now: a message if its row has not changed since its claim."""
+    if isinstance(tick, Message) and tick.loaded.fingerprint == schedule.fingerprint:
+        return Message(schedule, tick.tick, tick.payload)
+    return DueTick(schedule, tick.tick)
