@@ -108,7 +108,8 @@ class Many:
             if self.beat.step() > 0:
                 time.sleep(0.01)
             between()
-        assert self.beat.step() > 0
+        # Nothing more may be sent for it.
+        self.beat.step()
 
     def read(self) -> list[Arrived]:
         """Take out the messages that have arrived."""

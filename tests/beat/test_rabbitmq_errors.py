@@ -119,5 +119,5 @@ def test_a_broker_that_reads_nothing_for_a_while(make: Callable[..., Many], cloc
     many.proxy.cut_in = 30_000
     many.run(clock, once(hear, after=3))
     many.run(clock)
-    # What was held back may arrive late.
-    many.check(may_miss=3)
+    # The broker may have got each of these when it was waited for in vain.
+    many.check(may_miss=2 * len(SOME))

@@ -49,6 +49,7 @@ def client(server: Redis) -> Iterator[Any]:
 
     with redis.Redis.from_url(server.url) as made:
         yield made
+        made.config_set("maxmemory", 0)
 
 
 @pytest.fixture
