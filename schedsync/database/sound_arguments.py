@@ -37,13 +37,18 @@ def ids_with_bad_arguments(using: str) -> set[int]:
 def _not_simple(using: str) -> QuerySet[Any]:
     """Return the rows that the database cannot judge."""
     connection: Any = connections[using]
-    rows = rows_of(PeriodicTask, using)
+    condition: Any = ~_matches_patterns()
     if connection.vendor == "postgresql" and connection.pg_version >= 160000:
-        return rows.filter(RawSQL(f"NOT ({_postgresql(connection)})", (), BooleanField()))
+        condition = RawSQL(f"NOT ({_postgresql(connection)})", (), BooleanField())
+    rows: QuerySet[Any] = rows_of(PeriodicTask, using).filter(condition)
+    return rows
+
+
+def _matches_patterns() -> Q:
     simple = Q()
     for name, (empty, kind) in _COLUMNS.items():
         simple &= Q(**{name: empty}) | Q(**{f"{name}__regex": _PATTERNS[kind]})
-    return rows.filter(~simple)
+    return simple
 
 
 def _postgresql(connection: Any) -> str:

@@ -47,7 +47,8 @@ def enabled_rows(using: str, odd: Collection[int]) -> QuerySet[Any]:
 
 def never_ran(rows: QuerySet[Any]) -> QuerySet[Any]:
     """Return the rows among these that never ran."""
-    return rows.filter(NEVER_RAN)
+    chosen: QuerySet[Any] = rows.filter(NEVER_RAN)
+    return chosen
 
 
 def listed(rows: QuerySet[Any], count: int | None = None) -> Listed[str]:
