@@ -177,12 +177,18 @@ class NodeBuilder:
         if parent.weight > MAX_VALUES:
             self._finding("SS104", f"more than {MAX_VALUES:,} values, with aliases counted", event or _Mark(parent))
             raise Halt
-        if parent.keys is None:
+        keys = parent.keys
+        if keys is None:
             parent.value.append(node)
         elif key is None:
             self.key = self._as_key(node, len(parent.value))
+        elif key[0] in keys:
+            self._repeated(keys, key)
+            self.key = None
         else:
-            self._put(parent, parent.keys, key, node)
+            name, line, column = key
+            parent.value[name] = node
+            keys[name] = (line, column)
             self.key = None
 
     def _as_key(self, node: Node, position: int) -> _Key:
@@ -205,15 +211,11 @@ class NodeBuilder:
         is_next = end.line == start.line and end.column + 1 == start.column
         return decimal_comma_hint(f"{before.value},{after.value}") if is_next else None
 
-    def _put(self, parent: Node, keys: dict[str, tuple[int, int]], key: _Key, node: Node) -> None:
+    def _repeated(self, keys: dict[str, tuple[int, int]], key: _Key) -> None:
         name, line, column = key
-        if name in parent.value:
-            mark = _Mark(Node(None, line, column))
-            shown = name.removeprefix(_MERGE[0])
-            self._finding("SS106", f"duplicate key `{shown}`, first defined at line {keys[name][0]}", mark)
-            return
-        parent.value[name] = node
-        keys[name] = (line, column)
+        mark = _Mark(Node(None, line, column))
+        shown = name.removeprefix(_MERGE[0])
+        self._finding("SS106", f"duplicate key `{shown}`, first defined at line {keys[name][0]}", mark)
 
     def _merge(self, node: Node) -> None:
         """Add the keys that ``<<`` refers to; the mapping's own keys win, then the first of several sources."""

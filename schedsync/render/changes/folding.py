@@ -201,7 +201,10 @@ def _field_key(change: Change, field: FieldChange) -> Hashable:
     definition: str | None = None
     before, after = field.before, field.after
     if change.template is None and field.field != "timing":
-        return field.field, field.cause, definition, _value_key(before), _value_key(after)
+        # The canonical text of new arguments is known.
+        known = change.after if before is None and field.field in ARGUMENTS else None
+        key = getattr(known, field.field) if known is not None else _value_key(after)
+        return field.field, field.cause, definition, _value_key(before), key
     if field.field in _FILLED and change.template is not None and _is_put_back(field, change.template):
         before, after = put_back(before, change.template), put_back(after, change.template)
         definition = change.template.name
