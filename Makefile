@@ -45,7 +45,7 @@ format: $(VENV)/dev.stamp  ## Put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-benchmark: $(VENV)/dev.stamp  ## Measure the speeds of docs/benchmarks.md, and write it; ONLY=beat for Beat's part
+benchmark: $(VENV)/dev.stamp  ## Measure the speeds of docs/benchmarks.md, and write it; ONLY=beat or ONLY=large for one part
 	@$(BIN)/python -m tests.benchmarks $(ONLY)
 
 pictures: $(VENV)/dev.stamp  ## Draw the pictures of terminals in the documentation from what the commands print today

@@ -73,7 +73,8 @@ _OF_OUR_BEAT_VALUES = attrgetter(*OF_OUR_BEAT)
 _SORTED_FIELDS = tuple(sorted(ROW_FIELDS))
 _SORTED_VALUES = attrgetter(*_SORTED_FIELDS)
 _SPEC_TEXT = "{" + ",".join(f'"{name}":%s' for name in _SORTED_FIELDS) + "}"
-_JSON_FIELDS = frozenset({"args", "kwargs", "headers"})
+#: Fields that are JSON text.
+JSON_FIELDS = frozenset({"args", "kwargs", "headers"})
 _INSTANT_FIELDS = frozenset({"expires_at", "start_at"})
 _DURATION_FIELDS = frozenset({"expires_after", "starting_deadline"})
 
@@ -191,7 +192,7 @@ def value_form(name: str, value: Any) -> Any:
         return value
     if name == "timing":
         return timing_form(value)
-    if name in _JSON_FIELDS:
+    if name in JSON_FIELDS:
         return json.loads(value)
     if name in _INSTANT_FIELDS:
         return instant_text(value)
@@ -204,7 +205,7 @@ def value_from(name: str, value: Any) -> Any:
         return timing_from(value)
     if value is None:
         return None
-    if name in _JSON_FIELDS:
+    if name in JSON_FIELDS:
         return canonical_json(value)
     if name in _INSTANT_FIELDS:
         return instant(value)
@@ -222,7 +223,7 @@ def spec_text(spec: Spec) -> str:
     It is put together from the texts of its fields, which are canonical already or cached: a plan asks for thousands.
     """
     texts = [
-        "null" if value is None else value if name in _JSON_FIELDS else _scalar_text(name, value)
+        "null" if value is None else value if name in JSON_FIELDS else _scalar_text(name, value)
         for name, value in zip(_SORTED_FIELDS, _SORTED_VALUES(spec), strict=True)
     ]
     text = _SPEC_TEXT % tuple(texts)

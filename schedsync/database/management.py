@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
-from django.db.models import Exists, Max, Min, OuterRef, Q
+from django.db.models import Count, Exists, Max, Min, OuterRef, Q
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.observed import Managed
@@ -15,9 +16,9 @@ from schedsync.core.origin import Binding, commit_from
 from schedsync.core.status import LastApply, Listed
 from schedsync.core.timing import Timing
 from schedsync.database.audit import SAYS_LAST_APPLY
-from schedsync.database.bulk import rows_of
+from schedsync.database.bulk import batches, rows_of
 from schedsync.database.schedule_rows import KINDS, TIMING_MODELS, read_timings
-from schedsync.database.status_rows import MOST, listed
+from schedsync.database.status_lists import MOST, listed
 from schedsync.database.values import NOT_CONVERTED, read_values, readable
 from schedsync.models import ManagedSchedule, SyncRun
 
@@ -56,33 +57,64 @@ def _counts(summary: str | None) -> dict[str, int]:
         return {}
 
 
-def count_managed(using: str) -> int:
-    """Return how many schedules all sets manage."""
-    count: int = rows_of(ManagedSchedule, using).count()
-    return count
+@dataclass(frozen=True, slots=True)
+class Suspects:
+    """The entries of the ledger of all sets that may differ from their rows, by id; at most MOST + 1 of them.
+
+    ``astray`` says whether one of them has no row, or a row of another name; True where there are too many.
+    """
+
+    ids: frozenset[int]
+    astray: bool
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether there are more than those that are known."""
+        return len(self.ids) > MOST
 
 
-def unmanaged(using: str) -> Listed[str]:
-    """Return the rows that no set manages, without Beat's own."""
-    entries = rows_of(ManagedSchedule, using)
-    rows = rows_of(PeriodicTask, using).filter(~Exists(entries.filter(row_id=OuterRef("pk"))))
-    # A row that was deleted and made again by hand is found by its name.
-    tasks = rows_of(PeriodicTask, using).filter(pk=OuterRef("row_id"))
-    made_again = list(entries.filter(~Exists(tasks)).values_list("name", flat=True)[:MOST])
-    return listed(rows.exclude(name__startswith="celery.").exclude(name__in=made_again))
+def suspects(using: str) -> Suspects:
+    """Compare each entry of the ledger with its row, in one pass over both tables."""
+    with connections[using].cursor() as cursor:
+        cursor.execute(*_suspects(using))
+        found = cursor.fetchall()
+    ids = frozenset(int(row_id) for row_id, _ in found)
+    return Suspects(ids, len(ids) > MOST or any(is_right is None for _, is_right in found))
 
 
-def entries_to_compare(using: str) -> set[int] | None:
+def samples(using: str) -> tuple[int, tuple[int, ...]]:
+    """Return the number of entries in the ledger, and the ids of entries, one for each timing."""
+    entries = rows_of(ManagedSchedule, using).order_by().values("timing_kind", "timing_id")
+    groups = list(entries.annotate(sample=Min("pk"), entries=Count("pk")).values_list("sample", "entries"))
+    return sum(count for _, count in groups), tuple(sample for sample, _ in groups)
+
+
+def unmanaged(using: str, compared: Suspects | None = None) -> Listed[str]:
+    """Return the rows that no set manages, without Beat's own; ``compared`` are the suspects where they are known."""
+    entries, tasks = rows_of(ManagedSchedule, using), rows_of(PeriodicTask, using)
+    own = Q(name__startswith="celery.")
+    rows = tasks.exclude(own).filter(~Exists(entries.filter(row_id=OuterRef("pk"))))
+    if (compared or suspects(using)).astray:
+        # A row that was deleted and made again by hand is found by its name.
+        there = tasks.filter(pk=OuterRef("row_id"))
+        made_again = list(entries.filter(~Exists(there)).values_list("name", flat=True)[:MOST])
+        return listed(rows.exclude(name__in=made_again))
+    # Each entry has a row of its own.
+    managed = entries.count() - entries.filter(own).count()
+    count = tasks.count() - tasks.filter(own).count() - managed
+    return listed(rows if managed else tasks.exclude(own), count)
+
+
+def entries_to_compare(using: str, compared: Suspects, samples: Sequence[int]) -> set[int] | None:
     """Return the ids of the entries of the ledger that may differ from their rows; None if there are too many.
 
     A row differs only if it was saved since the last apply, or enabled or disabled without a time, or if its schedule
     row is another one or was edited. An UPDATE by hand of other columns is left to ``schedsync drift``.
     """
-    with connections[using].cursor() as cursor:
-        cursor.execute(_suspects(using), ['%"enabled":false,"exchange":%', '%"enabled":true,"exchange":%'])
-        ids = {int(row_id) for (row_id,) in cursor.fetchall()}
-    moved = _edited_timings(using)
-    if moved and len(ids) <= MOST:
+    if compared.are_too_many:
+        return None
+    ids = set(compared.ids)
+    if moved := _edited_timings(using, samples):
         condition = Q(pk__in=[])
         for kind in {kind for kind, _ in moved}:
             here = [row_id for other, row_id in moved if other == kind]
@@ -91,33 +123,38 @@ def entries_to_compare(using: str) -> set[int] | None:
     return ids if len(ids) <= MOST else None
 
 
-def _suspects(using: str) -> str:
-    """Return SQL for the ids; its parameters are patterns of entries that were applied disabled, and enabled."""
-    quote = connections[using].ops.quote_name
-    binary = "BINARY " if connections[using].vendor == "mysql" else ""
-    ids = " ".join(f"WHEN '{kind}' THEN t.{quote(f'{kind}_id')}" for kind in KINDS)
-    return (
-        f"SELECT m.{quote('id')} FROM {quote(ManagedSchedule._meta.db_table)} m "
-        f"LEFT JOIN {quote(PeriodicTask._meta.db_table)} t ON t.{quote('id')} = m.{quote('row_id')} "
-        f"WHERE t.{quote('id')} IS NULL OR {binary}t.{quote('name')} <> {binary}m.{quote('name')} "
-        f"OR t.{quote('date_changed')} > m.{quote('applied_at')} "
-        f"OR (t.{quote('enabled')} AND m.{quote('applied')} LIKE %s) "
-        f"OR (NOT t.{quote('enabled')} AND m.{quote('applied')} LIKE %s) "
-        f"OR m.{quote('timing_id')} <> COALESCE(CASE m.{quote('timing_kind')} {ids} END, -1) LIMIT {MOST + 1}"
+#: By a database's vendor: the function that finds a text in another one. LIKE takes three times as long.
+_FIND = {"postgresql": "strpos", "mysql": "INSTR", "sqlite": "instr"}
+
+
+def _suspects(using: str) -> tuple[str, list[str]]:
+    """Return SQL for the ids, each with NULL where the entry has no row of its name, and its parameters."""
+    vendor, quote = connections[using].vendor, connections[using].ops.quote_name
+    entries, tasks = quote(ManagedSchedule._meta.db_table), quote(PeriodicTask._meta.db_table)
+    find, binary = _FIND[vendor], "BINARY " if vendor == "mysql" else ""
+    is_right = f"CASE WHEN {binary}t.name = {binary}m.name THEN 1 END"
+    ids = " ".join(f"WHEN '{kind}' THEN t.{kind}_id" for kind in KINDS)
+    statement = (
+        f"SELECT m.id, {is_right} FROM {entries} m LEFT JOIN {tasks} t ON t.id = m.row_id "
+        f"WHERE t.id IS NULL OR {binary}t.name <> {binary}m.name OR t.date_changed > m.applied_at "
+        f"OR (t.enabled AND {find}(m.applied, %s) > 0) OR (NOT t.enabled AND {find}(m.applied, %s) > 0) "
+        f"OR m.timing_id <> COALESCE(CASE m.timing_kind {ids} END, -1) LIMIT {MOST + 1}"
     )
+    # The canonical form has its keys in order.
+    return statement, ['"enabled":false,"exchange":', '"enabled":true,"exchange":']
 
 
-def _edited_timings(using: str) -> set[TimingRow]:
+def _edited_timings(using: str, samples: Sequence[int]) -> set[TimingRow]:
     """Return the schedule rows that somebody edited in place; one entry of the ledger stands for all that share it."""
-    entries = rows_of(ManagedSchedule, using).filter(timing_kind__in=KINDS, timing_id__isnull=False)
-    samples = entries.order_by().values("timing_kind", "timing_id").annotate(sample=Min("pk")).values("sample")
+    entries = rows_of(ManagedSchedule, using)
     columns = ("name", "set", "timing_kind", "timing_id", "applied")
     applied: dict[TimingRow, Timing] = {}
-    for values in read_values(entries.filter(pk__in=list(samples.values_list("sample", flat=True))), columns):
-        name, set_name, kind, row_id, text = map(readable, values)
-        managed = Managed(name, set_name, None, text or "")
-        if kind in TIMING_MODELS and row_id is not None and managed.spec is not None:
-            applied[kind, row_id] = managed.spec.timing
+    for batch in batches(samples):
+        for values in read_values(entries.filter(pk__in=batch), columns):
+            name, set_name, kind, row_id, text = map(readable, values)
+            managed = Managed(name, set_name, None, text or "")
+            if kind in TIMING_MODELS and row_id is not None and managed.spec is not None:
+                applied[kind, row_id] = managed.spec.timing
     present = _read(using, applied)
     return {row for row, timing in applied.items() if present.get(row) != timing}
 

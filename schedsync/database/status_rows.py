@@ -1,4 +1,4 @@
-"""Finds the rows that ``schedsync status`` names by SQL: reading all of a large table would take seconds.
+"""Finds by SQL the rows that may be late or odd, for ``schedsync status``: reading a large table would take seconds.
 
 A row that SQL cannot judge is *odd*: it is read in full, as all rows would be. There are few of them.
 """
@@ -8,24 +8,24 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
+from functools import reduce
+from operator import or_
 
 from django.db import connections
-from django.db.models import F, Func, Min, Q, QuerySet, TextField
+from django.db.models import Count, Min, Q
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.observed import Problem, Row
 from schedsync.core.schedule import Spec
-from schedsync.core.status import LISTED, Listed
 from schedsync.core.timing import Timing
-from schedsync.database.bulk import batches, rows_of
+from schedsync.database.bulk import rows_of
 from schedsync.database.schedule_rows import KINDS, read_timings
-from schedsync.database.task_rows import LONGEST_EXPIRY, are_sound_arguments
+from schedsync.database.sound_arguments import ids_with_bad_arguments
+from schedsync.database.status_lists import MOST, NEVER_RAN, ReadInstead
+from schedsync.database.task_rows import LONGEST_EXPIRY
 
-#: Above this number of rows, reading all of them is faster.
-MOST = 5000
 _IDS = tuple(f"{kind}_id" for kind in KINDS)
 _DATES = ("last_run_at", "date_changed", "expires", "start_time")
 #: The calendar in which every computation works: the years 1970 to 9990.
@@ -35,23 +35,13 @@ _LAST_RUN = Coalesce("last_run_at", "date_changed")
 TimingRow = tuple[str, int]
 
 
-class ReadInstead(Exception):
-    """SQL cannot answer, or not faster: read all rows."""
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many rows are enabled and never ran, were disabled before a time, and are odd by their own columns."""
 
-
-class ByCodePoint(Func):
-    """A text as Python compares it, by its characters and not by the collation of its column."""
-
-    output_field = TextField()
-    template = "%(expressions)s"
-
-    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        """Compare code points."""
-        return self.as_sql(compiler, connection, template='%(expressions)s COLLATE "C"', **extra)
-
-    def as_mysql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        """Compare bytes, which have the order of the code points."""
-        return self.as_sql(compiler, connection, template="CAST(%(expressions)s AS BINARY)", **extra)
+    never_ran: int
+    disabled: int
+    odd: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +54,16 @@ class Timings:
 
 
 def require_readable(using: str) -> None:
-    """Raise ReadInstead where a value has another type than its column, or an instant is outside the calendar."""
+    """Raise ReadInstead where a value has another type than its column."""
+    if connections[using].vendor == "sqlite" and _has_strange_types(using):
+        raise ReadInstead
+
+
+def _strange() -> Q:
     strange = Q()
     for name in _DATES:
         strange |= Q(**{f"{name}__lt": _FIRST}) | Q(**{f"{name}__gte": _END})
-    rows = rows_of(PeriodicTask, using)
-    if rows.filter(strange).exists() or (connections[using].vendor == "sqlite" and _has_strange_types(using)):
-        raise ReadInstead
+    return strange
 
 
 #: SQLite's names of the types that a column may hold.
@@ -93,6 +86,26 @@ def _has_strange_types(using: str) -> bool:
             tests.append(f"{column} NOT IN (0, 1)")
     rows = rows_of(PeriodicTask, using).annotate(strange=RawSQL(" OR ".join(tests), ()))
     return bool(rows.filter(strange=True).exists())
+
+
+def count_rows(using: str, before: datetime) -> Counts:
+    """Count the rows in one pass over the table; ``before`` is the time before which a row was disabled long ago.
+
+    Raises ReadInstead where an instant is outside the calendar.
+    """
+    conditions = {
+        "never_ran": Q(enabled=True) & NEVER_RAN,
+        "disabled": Q(enabled=False, date_changed__lt=before),
+        "odd": _odd(),
+        "strange": _strange(),
+    }
+    in_any = reduce(or_, conditions.values())
+    counts = {f"count_{name}": Count("pk", filter=condition) for name, condition in conditions.items()}
+    # Most rows are in none; only the others reach the counts.
+    found = rows_of(PeriodicTask, using).filter(in_any).aggregate(**counts)
+    if found["count_strange"]:
+        raise ReadInstead
+    return Counts(*(found[f"count_{name}"] for name in Counts.__match_args__))
 
 
 def read_timings_in_use(using: str) -> Timings:
@@ -119,16 +132,22 @@ def _can_be_late() -> Q:
     return Q(enabled=True) & ~Q(one_off=True, total_run_count__gt=0)
 
 
-def odd_ids(using: str, bad: Mapping[str, Collection[int]]) -> set[int]:
+def odd_ids(using: str, counts: Counts, bad: Mapping[str, Collection[int]]) -> set[int]:
     """Return the ids of the rows to be read in full: those that perhaps cannot run."""
+    ids = ids_with_bad_arguments(using)
+    odd = _odd()
+    for kind, timing_ids in bad.items():
+        if timing_ids:
+            odd |= Q(**{f"{kind}_id__in": timing_ids})
+    if counts.odd or any(bad.values()):
+        ids |= set(rows_of(PeriodicTask, using).filter(odd).order_by().values_list("pk", flat=True)[: MOST + 1])
+    return ids
+
+
+def _odd() -> Q:
     odd = ~_has_one_timing() | Q(clocked_id__isnull=False, one_off=False)
     odd |= Q(expires__isnull=False, expire_seconds__isnull=False)
-    odd |= Q(expire_seconds__lt=0) | Q(expire_seconds__gt=LONGEST_EXPIRY)
-    for kind, ids in bad.items():
-        if ids:
-            odd |= Q(**{f"{kind}_id__in": ids})
-    ids = set(rows_of(PeriodicTask, using).filter(odd).order_by().values_list("pk", flat=True)[: MOST + 1])
-    return ids | _ids_with_bad_arguments(using)
+    return odd | Q(expire_seconds__lt=0) | Q(expire_seconds__gt=LONGEST_EXPIRY)
 
 
 def _has_one_timing() -> Q:
@@ -136,21 +155,6 @@ def _has_one_timing() -> Q:
     for kind in KINDS:
         one |= Q(**{f"{other}_id__isnull": other != kind for other in KINDS})
     return one
-
-
-#: JSON that needs no parser: texts of printable ASCII without quotes or escapes, whole numbers and constants. All
-#: databases read these expressions alike, and in linear time.
-_VALUE = '("[ !#-Z^-~]*"|-?(0|[1-9][0-9]{0,17})|true|false|null)'
-_PAIR = f'"[ !#-Z^-~]*": ?{_VALUE}'
-_LIST, _OBJECT = rf"^\[({_VALUE}(, ?{_VALUE})*)?\]$", rf"^\{{({_PAIR}(, ?{_PAIR})*)?\}}$"
-
-
-def _ids_with_bad_arguments(using: str) -> set[int]:
-    simple = Q(args="[]") | Q(args__regex=_LIST)
-    for name in ("kwargs", "headers"):
-        simple &= Q(**{name: "{}"}) | Q(**{f"{name}__regex": _OBJECT})
-    rows = rows_of(PeriodicTask, using).filter(~simple).order_by().values_list("pk", "args", "kwargs", "headers")
-    return {row_id for row_id, *texts in rows if not are_sound_arguments(*texts)}
 
 
 def rows_perhaps_late(
@@ -216,45 +220,3 @@ def _at_most(bounds: Mapping[TimingRow, datetime]) -> Q:
         if kind_ids:
             condition |= Q(**{f"{kind}_id__in": kind_ids})
     return condition & Q(ran__lte=max(bounds.values()))
-
-
-def enabled_rows(using: str, odd: Collection[int]) -> QuerySet[Any]:
-    """Return the rows that run."""
-    rows: QuerySet[Any] = rows_of(PeriodicTask, using).filter(enabled=True).exclude(pk__in=odd).order_by()
-    return rows
-
-
-def listed(rows: QuerySet[Any]) -> Listed[str]:
-    """Count rows, and return the first names."""
-    names = rows.order_by(ByCodePoint("name")).values_list("name", flat=True)
-    first = tuple(names[: LISTED + 1])
-    return Listed(rows.count() if len(first) > LISTED else len(first), first[:LISTED])
-
-
-def tasks_of(rows: QuerySet[Any]) -> set[str]:
-    """Return the names of the tasks of rows."""
-    tasks = rows.annotate(exact=ByCodePoint("task")).values_list("exact", flat=True).distinct()
-    return {task.decode() if isinstance(task, bytes) else task for task in tasks}
-
-
-def with_tasks(rows: QuerySet[Any], tasks: Collection[str]) -> QuerySet[Any]:
-    """Return the rows with one of these tasks."""
-    if len(tasks) > MOST:
-        raise ReadInstead
-    chosen: QuerySet[Any] = rows.annotate(exact=ByCodePoint("task")).filter(exact__in=tasks)
-    return chosen
-
-
-def long_disabled(using: str, odd: Collection[int], now: datetime, before: datetime) -> list[tuple[str, datetime]]:
-    """Return name and time of the last edit of the rows that were disabled before a time, and are not completed."""
-    rows = rows_of(PeriodicTask, using).filter(enabled=False, date_changed__lt=before).exclude(pk__in=odd)
-    rows = rows.exclude(expires__lte=now).exclude(clocked__clocked_time__lte=now)
-    return list(rows.order_by().values_list("name", F("date_changed")))
-
-
-def disabled_among(using: str, ids: Collection[int]) -> set[int]:
-    """Return the rows among these that are disabled."""
-    rows = rows_of(PeriodicTask, using).filter(enabled=False)
-    return {
-        row_id for batch in batches(sorted(ids)) for row_id in rows.filter(pk__in=batch).values_list("pk", flat=True)
-    }

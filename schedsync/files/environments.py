@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from schedsync.core.finding import Finding, did_you_mean
 from schedsync.core.location import Location
 from schedsync.core.schedule import Schedule
-from schedsync.files.bounds import Findings, Halt, TooLarge, text_finding
+from schedsync.files.bounds import MAX_FINDINGS, Findings, Halt, TooLarge, text_finding
 from schedsync.files.document import Document, Part, Unexpanded
 from schedsync.files.for_each import check_templates, expanded_schedules
 from schedsync.files.for_each_values import (
@@ -102,9 +101,9 @@ def _schedules(
     if len(defaults) > _MOST_FIELDS:
         # Most of these keys are unknown, and reported already. They must not be copied for every schedule.
         defaults = {}
-    of_file = Reporter(document.path, report, document.budget)
+    lookups = iter(range(MAX_FINDINGS))
     for name, place, written in document.schedules:
-        reporter = replace(of_file, schedule=(name, place.line))
+        reporter = Reporter(document.path, report, document.budget, (name, place.line), lookups)
         if not _exists_in(written, environment):
             continue
         fields = _layered(defaults, _without_structure(written))

@@ -12,23 +12,19 @@ _LINE_END = re.compile("\r\n|\n|\r")
 _PRIVATE_USE = range(0xE000, 0xF900)
 
 
-def without_line_breaks(text: str) -> tuple[str, Callable[[str], str]]:
-    """Replace the characters that break lines in YAML 1.1 only; returns the text, and how to get them back.
+def without_line_breaks(text: str) -> tuple[str, Callable[[str], str] | None]:
+    """Replace the characters that break lines in YAML 1.1 only; returns the text, and how to get them back, if any.
 
     Each becomes one private-use character that the text does not hold, so that lines and columns stay what an editor
     shows.
     """
     if not _FOUND.search(text):
-        return text, _unchanged
+        return text, None
     present = set(text)
     free = islice((code for code in _PRIVATE_USE if chr(code) not in present), len(_ONLY_YAML_1_1))
     forth = dict(zip(map(ord, _ONLY_YAML_1_1), free, strict=False))
     back = {replacement: code for code, replacement in forth.items()}
     return text.translate(forth), lambda value: value.translate(back)
-
-
-def _unchanged(text: str) -> str:
-    return text
 
 
 def each_line(text: str) -> Iterator[str]:

@@ -40,10 +40,11 @@ class NodeBuilder:
 
     ``node`` is the innermost open mapping or list, ``key`` its key that waits for a value, ``anchor`` its anchor. The
     stack holds the same three of every mapping and list around it. An anchor whose node is still open has None.
-    ``original`` undoes what was replaced in the text before it was parsed; ``scalars`` are the events of the last two.
+    ``original`` undoes what was replaced in the text before it was parsed, None if nothing was. ``scalars`` are the
+    events of the last two.
     """
 
-    def __init__(self, path: str, report: Callable[[Finding], None], original: Callable[[str], str]) -> None:
+    def __init__(self, path: str, report: Callable[[Finding], None], original: Callable[[str], str] | None) -> None:
         self.path = path
         self.report = report
         self.original = original
@@ -85,7 +86,9 @@ class NodeBuilder:
 
     def _scalar(self, event: Any) -> None:
         self.scalars = (self.scalars[1], event)
-        text, mark = self.original(event.value), event.start_mark
+        text, mark = event.value, event.start_mark
+        if self.original is not None:
+            text = self.original(text)
         line, column = mark.line + 1, mark.column + 1
         if event.tag is not None:
             self._check_tag(event)
@@ -95,7 +98,9 @@ class NodeBuilder:
         value = self._plain_value(text, event) if plain else text
         if MASK in text and is_typed_mask(text):
             self._check_mask(event)
-        if self._awaits_key() and type(value) is str and event.anchor is None:
+        parent = self.node
+        awaits_key = self.key is None and parent is not None and parent.keys is not None
+        if awaits_key and type(value) is str and event.anchor is None:
             self.key = (_MERGE if plain and text == "<<" else value, line, column)
             return
         node = Node(value, line, column, 0 if plain else _inner(text, event))
@@ -108,9 +113,6 @@ class NodeBuilder:
     def _check_mask(self, event: Any) -> None:
         hint = "write the value itself; if it is a secret, pass its name, and let the task fetch it"
         self._finding("SS113", TYPED_MASK, event, hint)
-
-    def _awaits_key(self) -> bool:
-        return self.key is None and self.node is not None and self.node.keys is not None
 
     def _check_text(self, text: str, event: Any) -> None:
         if _FORBIDDEN.search(text):
@@ -175,12 +177,18 @@ class NodeBuilder:
         if parent.weight > MAX_VALUES:
             self._finding("SS104", f"more than {MAX_VALUES:,} values, with aliases counted", event or _Mark(parent))
             raise Halt
-        if parent.keys is None:
+        keys = parent.keys
+        if keys is None:
             parent.value.append(node)
         elif key is None:
             self.key = self._as_key(node, len(parent.value))
+        elif key[0] in keys:
+            self._repeated(keys, key)
+            self.key = None
         else:
-            self._put(parent, parent.keys, key, node)
+            name, line, column = key
+            parent.value[name] = node
+            keys[name] = (line, column)
             self.key = None
 
     def _as_key(self, node: Node, position: int) -> _Key:
@@ -203,15 +211,11 @@ class NodeBuilder:
         is_next = end.line == start.line and end.column + 1 == start.column
         return decimal_comma_hint(f"{before.value},{after.value}") if is_next else None
 
-    def _put(self, parent: Node, keys: dict[str, tuple[int, int]], key: _Key, node: Node) -> None:
+    def _repeated(self, keys: dict[str, tuple[int, int]], key: _Key) -> None:
         name, line, column = key
-        if name in parent.value:
-            mark = _Mark(Node(None, line, column))
-            shown = name.removeprefix(_MERGE[0])
-            self._finding("SS106", f"duplicate key `{shown}`, first defined at line {keys[name][0]}", mark)
-            return
-        parent.value[name] = node
-        keys[name] = (line, column)
+        mark = _Mark(Node(None, line, column))
+        shown = name.removeprefix(_MERGE[0])
+        self._finding("SS106", f"duplicate key `{shown}`, first defined at line {keys[name][0]}", mark)
 
     def _merge(self, node: Node) -> None:
         """Add the keys that ``<<`` refers to; the mapping's own keys win, then the first of several sources."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from itertools import islice
 
 from schedsync.core.finding import Finding
@@ -60,24 +59,39 @@ def read_file(
     findings, ignores = _checked(document, data, problems, environments)
     by_environment = uses_environments(document)
     # The values of a source may be known in one environment only.
-    differs = by_environment or refers_to_sources(document)
-
-    def part(environment: str | None) -> Part:
-        return _part(environment if differs else None)
-
-    # A part is asked for its schedules, for its findings and for those between files; it is read once.
-    @cache
-    def _part(environment: str | None) -> Part:
-        written = part_of(document, environment)
-        fresh = findings_elsewhere(written.findings, findings, {file.path: root})
-        return replace(written, findings=tuple(fresh))
-
+    part = _Parts(document, findings, differs=by_environment or refers_to_sources(document))
     return ReadFile(
         file.path, tuple(findings), by_environment, ignores, part,
         schedule_lines=tuple(sorted((place.line, name) for name, place, _ in document.schedules)),
         refers_to_files=refers_to_files(document),
         size=_size(document, len(findings), environments),
     )  # fmt: skip
+
+
+class _Parts:
+    """What one file says in each environment; a part is read once.
+
+    A document takes more memory than its schedules, so it is forgotten where all environments have the same part.
+    """
+
+    def __init__(self, document: Document, findings: Sequence[Finding], *, differs: bool) -> None:
+        self._document: Document | None = document
+        self._findings, self._differs = findings, differs
+        self._known: dict[str | None, Part] = {}
+
+    def __call__(self, environment: str | None) -> Part:
+        """Return the part in one environment."""
+        key = environment if self._differs else None
+        if self._document is not None and key not in self._known:
+            self._known[key] = self._read(self._document, key)
+            if not self._differs:
+                self._document = None
+        return self._known[key]
+
+    def _read(self, document: Document, environment: str | None) -> Part:
+        written = part_of(document, environment)
+        fresh = findings_elsewhere(written.findings, self._findings, {document.path: document.root})
+        return replace(written, findings=tuple(fresh))
 
 
 def _checked(

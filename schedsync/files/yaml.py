@@ -83,9 +83,10 @@ def _place(text: str, offset: int, path: str) -> Location:
 def _build(text: str, builder: NodeBuilder) -> None:
     loader = _LOADER(text)
     handlers = builder.handlers()
+    next_event, ends = loader.get_event, yaml.StreamEndEvent
     try:
-        while type(event := loader.get_event()) is not yaml.StreamEndEvent:
-            if handler := handlers.get(type(event)):
+        while (kind := type(event := next_event())) is not ends:
+            if handler := handlers.get(kind):
                 handler(event)
     finally:
         loader.dispose()

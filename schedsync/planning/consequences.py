@@ -5,9 +5,10 @@ The plan and the apply ask the same function which ``last_run_at`` a change writ
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from schedsync.calendar.slots import runs_a_day
 from schedsync.calendar.stock_beat import RELOAD, WRITE_BACK, Run, guard, next_run, next_slot, sun_slot
@@ -58,10 +59,37 @@ def _may_move_last_run(change: Change) -> bool:
 
 def with_consequences(change: Change, observed: Observed, now: datetime) -> Change:
     """Return the change with its consequences under stock Beat, if it is applied at ``now``."""
-    return replace(change, consequences=(*_consequences(change, now), *_endings(change, observed)))
+    return all_with_consequences([change], observed, now)[0]
+
+
+def all_with_consequences(changes: Iterable[Change], observed: Observed, now: datetime) -> tuple[Change, ...]:
+    """Return the changes with their consequences, as ``with_consequences`` does for one."""
+    of_new: dict[Hashable, tuple[Consequence, ...]] = {}
+
+    def follows(change: Change) -> tuple[Consequence, ...]:
+        if (decides := _decides(change)) is None:
+            return tuple(_consequences(change, now))
+        if decides not in of_new:
+            of_new[decides] = tuple(_consequences(change, now))
+        return of_new[decides]
+
+    return tuple(replace(change, consequences=(*follows(change), *_endings(change, observed))) for change in changes)
+
+
+def _decides(change: Change) -> Hashable:
+    """Return the values that decide what follows from a new schedule; None for another change."""
+    spec = change.after
+    if change.row is not None or spec is None:
+        return None
+    return type(change), *_DECIDES(spec), change.edit_may_fire, change.rearm
+
+
+_DECIDES = attrgetter("timing", "enabled", "start_at", "expires_at", "one_off")
 
 
 def _endings(change: Change, observed: Observed) -> Iterator[Consequence]:
+    if not observed.elsewhere and not isinstance(change, (Delete, Release)):
+        return
     pause = observed.pauses.get(change.name)
     holders = {observed.elsewhere.get(name) for name in names_of([change])} - {None}
     if isinstance(change, Delete) and pause is not None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
 
 from schedsync.core.change import Cause, FieldChange
 from schedsync.core.observed import Row
-from schedsync.core.schedule import FIELDS, Spec, differing, value_form
+from schedsync.core.schedule import FIELDS, JSON_FIELDS, Spec, differing, value_form
 
-_DEFAULTS = {name: field.default for name, field in Spec.__dataclass_fields__.items()}
+_DEFAULTS = tuple(Spec.__dataclass_fields__[name].default for name in FIELDS)
+_VALUES = attrgetter(*FIELDS)
 
 
 def field_changes(after: Spec | None, row: Row | None, base: Spec | None) -> tuple[FieldChange, ...]:
@@ -17,10 +21,10 @@ def field_changes(after: Spec | None, row: Row | None, base: Spec | None) -> tup
     Where the row is created, deleted or unreadable, these are the fields with another value than their default.
     """
     before = row.spec if row else None
-    if before is not None and after is not None:
-        names = differing(before, after)
-    else:
-        names = tuple(name for name in FIELDS if _is_set(name, after or before))
+    if before is None and base is None:
+        return tuple(_new(name, getattr(after, name)) for name in _set_fields(after))
+    edited = None if before is None or after is None else differing(before, after)
+    names = _set_fields(after or before) if edited is None else edited
     return tuple(
         FieldChange(
             name,
@@ -38,8 +42,22 @@ def common_cause(fields: Collection[FieldChange]) -> Cause:
     return causes.pop() if len(causes) == 1 else "both" if causes else "files"
 
 
-def _is_set(name: str, spec: Spec | None) -> bool:
-    return spec is not None and getattr(spec, name) != _DEFAULTS[name]
+def _set_fields(spec: Spec | None) -> tuple[str, ...]:
+    """Return the names of the fields with another value than their default."""
+    if spec is None:
+        return ()
+    values = zip(FIELDS, _VALUES(spec), _DEFAULTS, strict=True)
+    return tuple([name for name, value, default in values if value != default])
+
+
+def _new(name: str, value: Any) -> FieldChange:
+    """Return a field of a new schedule; schedules of one set share most of their values, but not their arguments."""
+    return FieldChange(name, None, value_form(name, value)) if name in JSON_FIELDS else _new_once(name, value)
+
+
+@lru_cache(maxsize=65536, typed=True)
+def _new_once(name: str, value: Any) -> FieldChange:
+    return FieldChange(name, None, value_form(name, value))
 
 
 def _cause(name: str, before: Spec | None, base: Spec | None, after: Spec | None) -> Cause:

@@ -63,7 +63,7 @@ def _pairs(changes: Iterable[Change]) -> list[_Pair]:
         elif isinstance(change, Create):
             coming[change.name] = change
     pairs: list[_Pair] = []
-    for key, is_same_task in _KEYS:
+    for key, is_same_task in _KEYS if going else ():
         for delete, create in _alike(going, coming, key):
             pairs.append(_Pair(delete, create, is_same_task))
             del going[delete.name], coming[create.name]

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from schedsync.core.change import Change, Edit, FieldChange, Held
@@ -39,6 +40,7 @@ DONE = {
     "adopt": "adopted",
     "release": "no longer managed",
 }
+_JSON = json.JSONEncoder(ensure_ascii=False)
 #: In characters. A longer value is cut.
 LONGEST = 200
 #: How much of a long value is shown before the first difference.
@@ -104,7 +106,7 @@ def _full_text(field: str, value: Any) -> str:
     elif isinstance(value, str):
         text = value or "none"
     else:
-        text = json.dumps(value, ensure_ascii=False)
+        text = _JSON.encode(value)
     return printable(text)
 
 
@@ -117,13 +119,27 @@ def _cut(text: str, start: int = 0, longest: int = LONGEST) -> str:
 
 def moved_text(change: FieldChange, longest: int = LONGEST) -> tuple[str, str]:
     """Write a field's values before and after; of a secret only that it changed, of long values where they differ."""
-    before, after = _full_text(change.field, change.before), _full_text(change.field, change.after)
-    if change.field in ARGUMENTS and change.after is not None:
-        after = printable(json.dumps(changed_secrets(change.before, change.after), ensure_ascii=False))
-    if max(len(before), len(after)) <= longest or change.before is None or change.after is None:
+    if _is_short(change.before) and _is_short(change.after):
+        return _moved_once(change.field, change.before, change.after, longest)
+    return _moved(change.field, change.before, change.after, longest)
+
+
+def _is_short(value: Any) -> bool:
+    return not isinstance(value, (dict, list)) and (not isinstance(value, str) or len(value) <= LONGEST)
+
+
+def _moved(field: str, was: Any, will: Any, longest: int) -> tuple[str, str]:
+    before, after = _full_text(field, was), _full_text(field, will)
+    if field in ARGUMENTS and was is not None and will is not None:
+        after = printable(_JSON.encode(changed_secrets(was, will)))
+    if max(len(before), len(after)) <= longest or was is None or will is None:
         return _cut(before, 0, longest), _cut(after, 0, longest)
     start = max(0, _common_length(before, after) - _CONTEXT)
     return _cut(before, start, longest), _cut(after, start, longest)
+
+
+#: Many schedules have the same queue or task, but each its own arguments.
+_moved_once = lru_cache(maxsize=4096, typed=True)(_moved)
 
 
 def _common_length(before: str, after: str) -> int:

@@ -13,13 +13,14 @@ from schedsync.calendar.overdue import Moment, late, latest_late_run
 from schedsync.core.observed import Paused, Row
 from schedsync.core.schedule import completed_at
 from schedsync.core.status import Broken, Failed, Late, Listed, Schedules, named
-from schedsync.database import status_rows
+from schedsync.database import status_lists, status_rows
 from schedsync.database.bulk import batches
 from schedsync.database.failures import send_failures
 from schedsync.database.observe import observe_ids, observe_pauses, observe_rows, with_ledger_fields
-from schedsync.database.status_rows import MOST, ReadInstead
-from schedsync.database.values import NOT_CONVERTED, read_values
-from schedsync.models import ManagedSchedule, SendFailure
+from schedsync.database.status_lists import MOST, ReadInstead
+from schedsync.database.status_rows import Counts
+from schedsync.database.values import NOT_CONVERTED
+from schedsync.models import SendFailure
 
 #: A schedule that is disabled for longer than this was perhaps forgotten.
 LONG = timedelta(days=30)
@@ -38,10 +39,9 @@ class ScheduleReader:
         """The pauses by name."""
         return observe_pauses(self.using)
 
-    @cached_property
-    def _applied_lately(self) -> Collection[str]:
-        recent = ManagedSchedule.objects.using(self.using).filter(applied_at__gt=self.moment.now - LONG)
-        return {str(name) for (name,) in read_values(recent, ["name"])}
+    @property
+    def _long_ago(self) -> datetime:
+        return self.moment.now - LONG
 
     def read(self) -> Schedules:
         """Read what SQL finds, and in full the rows that it cannot judge."""
@@ -61,7 +61,7 @@ class ScheduleReader:
             due=due,
             overdue=overdue,
             never_ran=Listed.of(row.name for row in enabled if not row.total_run_count and row.last_run_at is None),
-            disabled_long=Listed.of(row.name for row in rows if self._is_row_disabled_long(row)),
+            disabled_long=Listed.of(self._disabled_long(rows)),
             unregistered=Listed.of(row.name for row in enabled if row.spec and row.spec.task not in registered),
             broken=Listed.of(self._broken(rows)),
         )
@@ -78,44 +78,58 @@ class ScheduleReader:
     def _broken(self, rows: list[Row]) -> Iterator[Broken]:
         """Yield the enabled rows that cannot run."""
         unread = [row.id for row in rows if row.problems and row.spec is None]
-        disabled = status_rows.disabled_among(self.using, unread)
+        disabled = status_lists.disabled_among(self.using, unread)
         for row in rows:
             if row.problems and (row.id not in disabled if row.spec is None else row.spec.enabled):
                 yield Broken(row.name, "; ".join(problem.message for problem in row.problems))
 
-    def _is_row_disabled_long(self, row: Row) -> bool:
-        """Say whether a row was disabled long ago; an UPDATE by hand records no time, so it is not noticed."""
+    def _disabled_long(self, rows: Iterable[Row]) -> list[str]:
+        """Return the rows that were disabled long ago; an UPDATE by hand records no time, so it is not noticed."""
+        names = [row.name for row in rows if self._is_disabled_long(row)]
+        applied = status_lists.applied_since(self.using, names, self._long_ago)
+        return [name for name in names if name not in applied]
+
+    def _is_disabled_long(self, row: Row) -> bool:
         if row.spec is None or row.spec.enabled or row.date_changed is None or completed_at(row.spec, self.moment.now):
             return False
-        return self._is_disabled_long(row.name, row.date_changed)
+        return row.date_changed < self._long_ago and row.name not in self._paused_lately
 
-    def _is_disabled_long(self, name: str, changed: datetime) -> bool:
-        paused = self.pauses.get(name)
-        since = changed if paused is None else max(changed, paused.since)
-        return self.moment.now - since > LONG and name not in self._applied_lately
+    @cached_property
+    def _paused_lately(self) -> Collection[str]:
+        return {name for name, pause in self.pauses.items() if pause.since >= self._long_ago}
 
     def _from_sql(self) -> Schedules:
         status_rows.require_readable(self.using)
+        counts = status_rows.count_rows(self.using, self._long_ago)
         timings = status_rows.read_timings_in_use(self.using)
-        odd = status_rows.odd_ids(self.using, timings.bad)
+        odd = status_rows.odd_ids(self.using, counts, timings.bad)
         if len(odd) > MOST:
             raise ReadInstead
         rows = status_rows.rows_perhaps_late(self.using, timings, odd, self.moment.now, latest_late_run)
-        return self._merged(self._judged_by_sql(odd, rows), self.from_rows(observe_ids(self.using, odd)))
+        judged = self._judged_by_sql(counts, odd, rows)
+        return self._merged(judged, self.from_rows(observe_ids(self.using, odd)))
 
-    def _judged_by_sql(self, odd: Collection[int], rows: list[Row]) -> Schedules:
-        now, enabled = self.moment.now, status_rows.enabled_rows(self.using, odd)
+    def _judged_by_sql(self, counts: Counts, odd: Collection[int], rows: list[Row]) -> Schedules:
+        enabled = status_lists.enabled_rows(self.using, odd)
         due, overdue = self._late(sorted(with_ledger_fields(self.using, rows), key=named))
-        disabled = status_rows.long_disabled(self.using, odd, now, now - LONG)
-        unregistered = status_rows.tasks_of(enabled) - current_app.tasks.keys()
+        tasks = status_lists.tasks_of(enabled)
+        unregistered = tasks.keys() - current_app.tasks.keys()
+        never_ran = status_lists.never_ran(enabled)
         return Schedules(
-            enabled=enabled.count(),
+            enabled=sum(tasks.values()),
             due=due,
             overdue=overdue,
-            never_ran=status_rows.listed(enabled.filter(total_run_count=0, last_run_at=None)),
-            disabled_long=Listed.of(sorted(name for name, at in disabled if self._is_disabled_long(name, at))),
-            unregistered=status_rows.listed(status_rows.with_tasks(enabled, unregistered)),
+            # The odd rows are counted too, so that only 0 is certain where there are any.
+            never_ran=status_lists.listed(never_ran, None if odd and counts.never_ran else counts.never_ran),
+            disabled_long=self._disabled_long_by_sql(odd) if counts.disabled else Listed(),
+            unregistered=status_lists.listed(
+                status_lists.with_tasks(enabled, unregistered), sum(tasks[task] for task in unregistered)
+            ),
         )
+
+    def _disabled_long_by_sql(self, odd: Collection[int]) -> Listed[str]:
+        now, paused = self.moment.now, self._paused_lately
+        return status_lists.listed(status_lists.long_disabled(self.using, odd, now, self._long_ago, paused))
 
     def _merged(self, one: Schedules, other: Schedules) -> Schedules:
         return Schedules(

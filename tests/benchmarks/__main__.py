@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import beat
+from tests.benchmarks import large
 from tests.servers import Missing, Services, _postgresql, _redis
 
 SIZES = (1_000, 10_000)
@@ -40,8 +40,11 @@ class Case:
     repeats: int = REPEATS
 
 
-def main(sizes: tuple[int, ...] = SIZES, *, only_beat: bool = False) -> int:
-    """Measure and write the page; with ``only_beat``, measure and replace only the part about Beat."""
+def main(sizes: tuple[int, ...] = (), only: str = "") -> int:
+    """Measure and write the page; with ``only`` "beat" or "large", measure and replace only that part.
+
+    The part about large sets is measured only alone; it takes long. ``sizes`` are () for those of the page.
+    """
     services = Services()
     with tempfile.TemporaryDirectory(prefix="schedsync-bench-") as name, contextlib.ExitStack() as stack:
         base = Path(name)
@@ -63,15 +66,25 @@ def main(sizes: tuple[int, ...] = SIZES, *, only_beat: bool = False) -> int:
         # Import the modules beforehand, so that imports are measured neither for schedsync nor for the loop.
         for module in ("git", "fastjsonschema", "schedsync.cli", "schedsync.usecases.sync", "schedsync.review.compare"):
             import_module(module)
-        if only_beat:
-            first = PAGE.read_text().partition(f"{beat.TITLE}\n")[0]
-        else:
-            first = page({size: measured(size, base / str(size)) for size in sizes}) + "\n"
-        os.chdir(base)
-        parts = beat.section(sizes if sizes != SIZES else beat.SIZES)
-    PAGE.write_text(first + "\n".join(parts))
+        PAGE.write_text(measured_page(PAGE.read_text(), sizes, only, base))
     print(PAGE.read_text())
     return 0
+
+
+def measured_page(old: str, sizes: tuple[int, ...], only: str, base: Path) -> str:
+    """Return the page with the parts that were measured now, and the others as they are."""
+    # It imports models, so only now that Django is set up.
+    from tests.benchmarks import beat
+
+    if only == "large":
+        return large.replaced(old, large.section(sizes, base / "large", write_files, empty), beat.TITLE)
+    if only == "beat":
+        first = old.partition(f"{beat.TITLE}\n")[0]
+    else:
+        first = page({size: measured(size, base / str(size)) for size in sizes or SIZES}) + "\n"
+        first += large.part_of(old, beat.TITLE)
+    os.chdir(base)
+    return first + "\n".join(beat.section(sizes or beat.SIZES))
 
 
 def measured(size: int, directory: Path) -> dict[str, float]:
@@ -349,4 +362,5 @@ def ratios(seconds: dict[str, float]) -> Iterator[tuple[str, float]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tuple(int(word) for word in sys.argv[1:] if word.isdigit()) or SIZES, only_beat="beat" in sys.argv))
+    numbers = tuple(int(word) for word in sys.argv[1:] if word.isdigit())
+    sys.exit(main(numbers, next((word for word in sys.argv[1:] if word in ("beat", "large")), "")))

@@ -40,9 +40,15 @@ DELETED = Alarm("Deleted, did not run", frozenset(), "is deleted", "are deleted"
 ALARMING = frozenset[str]().union(*(alarm.codes for alarm in ALARMS))
 
 
+def is_alarming(change: Change) -> bool:
+    """Say whether a change raises any alarm."""
+    return not ALARMING.isdisjoint([each.code for each in change.consequences])
+
+
 def alarm_of(group: Group) -> Alarm | None:
     """Return the most dangerous alarm that any change of a group raises; None if none does."""
-    for alarm in ALARMS:
+    raises_any = any(is_alarming(change) for _, change in group.changes)
+    for alarm in ALARMS if raises_any else ():
         if any(alarm.concerns(change) for _, change in group.changes):
             return alarm
     return DELETED if group.first.kind == "delete" else None
@@ -56,7 +62,7 @@ def headline(found: Iterable[Group], *, whole: bool = False) -> str:
     names: dict[str, set[str]] = {alarm.title: set() for alarm in ALARMS}
     for group in found:
         for _, change in group.changes:
-            for alarm in ALARMS:
+            for alarm in ALARMS if is_alarming(change) else ():
                 if alarm.concerns(change):
                     names[alarm.title].add(change.name)
     return raised_text({alarm: len(names[alarm.title]) for alarm in ALARMS}, whole=whole)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -51,9 +51,14 @@ class Effect:
 
 
 def effects_of(
-    changes: Iterable[tuple[str | None, Change]], size: int, environments: Sequence[str]
+    changes: Sequence[tuple[str | None, Change]], size: int, environments: Sequence[str]
 ) -> Iterator[Effect]:
     """Yield what follows from changes; ``size`` is the number of their names."""
+    if len(changes) == 1:
+        consequences = [each for each in changes[0][1].consequences if each.code not in _UNTOLD]
+        if len({each.code for each in consequences}) == len(consequences):
+            yield from (Effect(each.code, each.message, consequence=each) for each in consequences)
+            return
     found: dict[str, dict[str, list[_Concerned]]] = {}
     for environment, change in changes:
         for each in (each for each in change.consequences if each.code not in _UNTOLD):

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from schedsync.core.change import Change, FieldChange, Rename
 from schedsync.core.placeholders import put_back, unquoted
 from schedsync.core.schedule import Template, canonical_json
 from schedsync.core.secrets import changed_secrets, masked
 from schedsync.planning.plan import Plan
-from schedsync.render.changes.alarms import ALARMING
+from schedsync.render.changes.alarms import is_alarming
 from schedsync.render.changes.cells import owners_text, places_text
 from schedsync.render.changes.effects import Effect, effects_of
 from schedsync.render.words import ARGUMENTS, LONGEST, moved_text, people_text, printable, value_text
@@ -53,6 +54,8 @@ class Group:
     @cached_property
     def members(self) -> tuple[Change, ...]:
         """One change for each name."""
+        if len(self.changes) == 1:
+            return (self.changes[0][1],)
         named = {change.name: change for _, change in reversed(self.changes)}
         return tuple(reversed(named.values()))
 
@@ -90,8 +93,8 @@ class Group:
         """The names of the members that stop, are deleted, or otherwise need a look."""
         if self.first.kind == "delete":
             return self.names
-        loud = {change.name for _, change in self.changes if any(each.code in ALARMING for each in change.consequences)}
-        return tuple(name for name in self.names if name in loud)
+        loud = {change.name for _, change in self.changes if is_alarming(change)}
+        return tuple(name for name in self.names if name in loud) if loud else ()
 
     @property
     def places(self) -> str:
@@ -138,12 +141,16 @@ class Group:
 
 def groups(changes: Iterable[Change]) -> list[Group]:
     """Fold the changes of one plan whose values are equal; order is kept."""
-    return _folded((None, change) for change in changes)
+    return _folded((_likeness(change), [(None, change)]) for change in changes)
 
 
 def groups_across(plans: Sequence[tuple[str | None, Plan]]) -> list[Group]:
     """Fold the changes of several environments: a change that several have is there once, with their names."""
-    return _folded((environment, change) for environment, plan in plans for change in plan.changes)
+    same: dict[tuple[str, Hashable], list[Located]] = {}
+    for environment, plan in plans:
+        for change in plan.changes:
+            same.setdefault((change.name, _likeness(change)), []).append((environment, change))
+    return _folded((likeness, located) for (_, likeness), located in same.items())
 
 
 def in_order_of_danger(found: Sequence[Group]) -> list[Group]:
@@ -155,13 +162,11 @@ def _weight(group: Group) -> int:
     return 1 if group.alarming and group.first.kind != "delete" else _ORDER[group.first.kind]
 
 
-def _folded(changes: Iterable[Located]) -> list[Group]:
-    same: dict[tuple[str, Hashable], list[Located]] = {}
-    for environment, change in changes:
-        same.setdefault((change.name, _likeness(change)), []).append((environment, change))
+def _folded(found: Iterable[tuple[Hashable, list[Located]]]) -> list[Group]:
+    """Return groups of changes, each given with what must be equal, and with the environments that have it."""
     alike: dict[tuple[Hashable, tuple[str, ...]], list[list[Located]]] = {}
-    for (_, likeness), located in same.items():
-        environments = tuple(environment for environment, _ in located if environment)
+    for likeness, located in found:
+        environments = tuple([environment for environment, _ in located if environment])
         alike.setdefault((likeness, environments), []).append(located)
     result: list[Group] = []
     for (_, environments), members in alike.items():
@@ -181,7 +186,7 @@ def _likeness(change: Change) -> Hashable:
         change.people.disabled_reason,
         change.row.problems if change.row else None,
         isinstance(change, Rename) and _rename_key(change),
-        tuple(_field_key(change, field) for field in change.fields if field.field != "name"),
+        tuple([_field_key(change, field) for field in change.fields if field.field != "name"]),
     )
 
 
@@ -195,11 +200,23 @@ def _rename_key(change: Rename) -> Hashable:
 def _field_key(change: Change, field: FieldChange) -> Hashable:
     definition: str | None = None
     before, after = field.before, field.after
+    if change.template is None and field.field != "timing":
+        # The canonical text of new arguments is known.
+        known = change.after if before is None and field.field in ARGUMENTS else None
+        key = getattr(known, field.field) if known is not None else _value_key(after)
+        return field.field, field.cause, definition, _value_key(before), key
     if field.field in _FILLED and change.template is not None and _is_put_back(field, change.template):
         before, after = put_back(before, change.template), put_back(after, change.template)
         definition = change.template.name
     was, will = _hashed(change, field)
-    return field.field, field.cause, definition, was or canonical_json(before), will or canonical_json(after)
+    return field.field, field.cause, definition, was or _value_key(before), will or _value_key(after)
+
+
+def _value_key(value: Any) -> Hashable:
+    """Return what is equal for equal JSON values, and differs from every text of `_hashed`."""
+    if value is None:
+        return None
+    return canonical_json(value) if isinstance(value, (dict, list)) else (type(value), value)
 
 
 def _is_put_back(field: FieldChange, template: Template) -> bool:

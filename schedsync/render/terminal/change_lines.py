@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 
 from schedsync.calendar.words import moment, rates, zone_name
 from schedsync.core.change import Change, Consequence
@@ -13,7 +14,7 @@ from schedsync.core.names import first_names
 from schedsync.core.observed import Managed
 from schedsync.core.origin import recorded_text
 from schedsync.core.schedule import NOBODY
-from schedsync.core.timing import zone_of
+from schedsync.core.timing import Timing, zone_of
 from schedsync.render.changes.cells import line_of
 from schedsync.render.changes.effects import Effect
 from schedsync.render.changes.folding import OF_DELETED, Group
@@ -126,15 +127,19 @@ def _head_text(change: Change, each: Consequence, view: View) -> Iterator[str]:
         if spec is None or each.at is None or not each.message.startswith(prefix):
             yield printable(each.message)
             return
-        zone = zone_name(spec.timing)
-        if zone != "UTC" and _says_timing(change):
-            zone = ""
-        first = f"first {moment(each.at, zone_of(spec.timing), view.now)} {zone}".rstrip()
+        first = _first_run(each.at, spec.timing, view.now, with_zone=not _says_timing(change))
         yield f"{first}, {said}" if said else first
     elif spec is not None and each.at is not None:
         yield f"no run {moment(each.at, zone_of(spec.timing), view.now)} {zone_name(spec.timing)}"
     else:
         yield view.paint("stops", "red")
+
+
+@lru_cache(maxsize=4096)
+def _first_run(at: datetime, timing: Timing, now: datetime, *, with_zone: bool) -> str:
+    zone = zone_name(timing)
+    shown = zone if with_zone or zone == "UTC" else ""
+    return f"first {moment(at, zone_of(timing), now)} {shown}".rstrip()
 
 
 def _says_timing(change: Change) -> bool:
@@ -197,7 +202,7 @@ def _summary(group: Group, *, verbose: bool) -> Iterator[str]:
 
 def _people(group: Group, *, verbose: bool) -> str:
     """Return whom to ask; why a schedule is disabled stands in the line of its name."""
-    if len({change.people for change in group.members}) > 1:
+    if len(group.members) > 1 and len({change.people for change in group.members}) > 1:
         return group.people
     people = group.first.people
     if people == NOBODY:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from schedsync.calendar.words import in_utc, moment, rates, zone_name
@@ -87,6 +88,17 @@ def _differs_by_member(group: Group) -> bool:
 
 
 def _words(form: Any) -> str:
+    if isinstance(form, dict) and all(isinstance(value, str) for value in form.values()):
+        return _words_of(tuple(form.items()))
+    return _written(form)
+
+
+@lru_cache(maxsize=4096)
+def _words_of(items: tuple[tuple[str, str], ...]) -> str:
+    return _written(dict(items))
+
+
+def _written(form: Any) -> str:
     _, words = timings(None, form) or (None, None)
     return words or value_text("timing", form)
 

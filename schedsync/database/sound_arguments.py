@@ -1,0 +1,62 @@
+"""Finds the rows whose arguments or headers are not sound JSON, without reading those that the database can judge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connections
+from django.db.models import BooleanField, Q, QuerySet
+from django.db.models.expressions import RawSQL
+from django_celery_beat.models import PeriodicTask
+
+from schedsync.database.bulk import rows_of
+from schedsync.database.task_rows import are_sound_arguments
+
+#: JSON that needs no parser: texts of printable ASCII without quotes or escapes, whole numbers and constants. All
+#: databases read these expressions alike, and in linear time.
+_VALUE = '("[ !#-Z^-~]*"|-?(0|[1-9][0-9]{0,17})|true|false|null)'
+_PAIR = f'"[ !#-Z^-~]*": ?{_VALUE}'
+_PATTERNS = {"ARRAY": rf"^\[({_VALUE}(, ?{_VALUE})*)?\]$", "OBJECT": rf"^\{{({_PAIR}(, ?{_PAIR})*)?\}}$"}
+_COLUMNS = {"args": ("[]", "ARRAY"), "kwargs": ("{}", "OBJECT"), "headers": ("{}", "OBJECT")}
+#: PostgreSQL's JSON has no bounds, Python's has: in shorter texts neither the nesting nor a number without an exponent
+#: can reach them.
+_SHORT = 200
+_EXPONENT = "[0-9][eE][+]?[0-9]"
+
+
+def ids_with_bad_arguments(using: str) -> set[int]:
+    """Return the ids of the rows whose args, kwargs or headers are not JSON of the right kind."""
+    rows = _not_simple(using)
+    # PostgreSQL reads a table in parallel for a count, but not for rows of which it expects many.
+    if connections[using].vendor == "postgresql" and not rows.count():
+        return set()
+    found = rows.order_by().values_list("pk", "args", "kwargs", "headers")
+    return {row_id for row_id, *texts in found if not are_sound_arguments(*texts)}
+
+
+def _not_simple(using: str) -> QuerySet[Any]:
+    """Return the rows that the database cannot judge."""
+    connection: Any = connections[using]
+    condition: Any = ~_matches_patterns()
+    if connection.vendor == "postgresql" and connection.pg_version >= 160000:
+        condition = RawSQL(f"NOT ({_postgresql(connection)})", (), BooleanField())
+    rows: QuerySet[Any] = rows_of(PeriodicTask, using).filter(condition)
+    return rows
+
+
+def _matches_patterns() -> Q:
+    simple = Q()
+    for name, (empty, kind) in _COLUMNS.items():
+        simple &= Q(**{name: empty}) | Q(**{f"{name}__regex": _PATTERNS[kind]})
+    return simple
+
+
+def _postgresql(connection: Any) -> str:
+    """Return a condition that PostgreSQL computes ten times as fast as the regular expressions."""
+    table = connection.ops.quote_name(PeriodicTask._meta.db_table)
+    columns = {f"{table}.{connection.ops.quote_name(name)}": kinds for name, kinds in _COLUMNS.items()}
+    return " AND ".join(
+        f"({column} = '{empty}' OR "
+        f"(length({column}) < {_SHORT} AND {column} IS JSON {kind} AND {column} !~ '{_EXPONENT}'))"
+        for column, (empty, kind) in columns.items()
+    )
