@@ -94,10 +94,15 @@ def our_dispatch(size: int, **transport_options: Any) -> dict[str, Any]:
 
 
 def best(runs: list[dict[str, Any]]) -> Dispatch:
-    """Return of each figure the run that came nearest to the bare loop, or passed it farthest."""
-    first = max((Turn(*run["first"]) for run in runs), key=lambda turn: turn.share)
-    later = max((Turn(*turn) for run in runs for turn in run["later"]), key=lambda turn: turn.share)
-    return Dispatch(first, later, min(run["write_back"] for run in runs))
+    """Return the best of each figure, for the bare loop as for ours."""
+    first = [Turn(*run["first"]) for run in runs]
+    later = [Turn(*turn) for run in runs for turn in run["later"]]
+    return Dispatch(_best(first), _best(later), min(run["write_back"] for run in runs))
+
+
+def _best(turns: list[Turn]) -> Turn:
+    rates, bare_rates, times, bare_times = zip(*turns, strict=True)
+    return Turn(max(rates), max(bare_rates), min(times), min(bare_times))
 
 
 def dispatch(size: int, repeats: int, **transport_options: Any) -> Dispatch:
