@@ -1,7 +1,6 @@
-"""Our dispatch in an interpreter of its own: ``python -m tests.benchmarks.beat.alone SIZE [HOOKS]`` prints it as JSON.
+"""Our dispatch in an interpreter of its own: ``python -m tests.benchmarks.beat.alone SIZE`` prints it as JSON.
 
-The environment names the database and the broker. HOOKS is a directory with tools that hook Celery, which are switched
-on.
+The environment names the database and the broker. Further words are those of ``hooks.switch_on``.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from tests.benchmarks.beat.tables import fill
 
 if __name__ == "__main__":
     size, *hooks = sys.argv[1:]
-    for directory in hooks:
-        switch_on(directory)
+    if hooks:
+        switch_on(*hooks)
     django.setup()
     call_command("migrate", verbosity=0)
     fill(int(size))

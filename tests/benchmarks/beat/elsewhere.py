@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def measured_elsewhere(size: int) -> dict[str, Result]:
         "SQLite and Redis": _on_sqlite,
         "PostgreSQL and RabbitMQ, confirmed": _on_rabbitmq,
         "PostgreSQL and Redis, with Sentry and OpenTelemetry": _with_hooks,
+        "PostgreSQL and Redis, with both, and Sentry's check-ins": partial(_with_hooks, monitors="monitors"),
     }
     results: dict[str, Result] = {}
     for name, measure in measurements.items():
@@ -71,9 +73,9 @@ def _on_rabbitmq(size: int) -> Dispatch:
             os.environ["BENCH_BROKER"] = before
 
 
-def _with_hooks(size: int) -> Dispatch:
+def _with_hooks(size: int, monitors: str = "") -> Dispatch:
     database = json.loads(os.environ["SCHEDSYNC_TEST_DATABASES"])["default"]
-    return best([_alone(size, database, str(installed()))])
+    return best([_alone(size, database, str(installed()), monitors)])
 
 
 @contextlib.contextmanager

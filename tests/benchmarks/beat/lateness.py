@@ -58,10 +58,9 @@ def _sent(scheduler: str, duration: int) -> list[Arrival]:
     with tempfile.TemporaryDirectory() as name, queues() as (queue, _):
         root = Path(name)
         file = root / "monitor"
-        settings = {"DJANGO_SETTINGS_MODULE": "tests.benchmarks.beat.settings"}
         with (
             monitored(os.environ["BENCH_BROKER"], file),
-            beat(scheduler, root, "shop.celery", **settings) as process,
+            beat(scheduler, root, "shop.celery") as process,
         ):
             until = time.monotonic() + 120
             while not len(queue):

@@ -123,8 +123,9 @@ def _elsewhere(results: Results) -> Iterator[str]:
         "## Other databases, RabbitMQ and hooks",
         "",
         f"{results.scale.middle:,} schedules are due. On RabbitMQ the bare loop waits for the confirm of each message.",
-        "Sentry's `CeleryIntegration`, with monitors for Beat's tasks, and OpenTelemetry's `CeleryInstrumentor` hook",
-        "ours and the bare loop alike, and throw away what they would send. The driver of MariaDB is PyMySQL.",
+        "Sentry's `CeleryIntegration` and OpenTelemetry's `CeleryInstrumentor` hook ours and the bare loop alike, and",
+        "throw away what they would send. With `monitor_beat_tasks`, Sentry also gets a check-in of each message of a",
+        "Beat; a bare loop causes none. The driver of MariaDB is PyMySQL.",
         "",
         *_turn_head(),
     )

@@ -18,7 +18,6 @@ from typing import Any
 from tests.benchmarks.beat.tables import fill
 
 OURS, STOCK = "schedsync.beat:Scheduler", "django_celery_beat.schedulers:DatabaseScheduler"
-_LEASE = {"FAULTS_LEASE": "15", "FAULTS_RENEW": "5", "FAULTS_RETRY": "1"}
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "shop"
 #: The application that writes down what it sends.
@@ -30,7 +29,7 @@ def beat(scheduler: str, root: Path, application: str = _SINK, **environment: st
     with (root / f"beat-{time.time_ns()}.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "celery", "-A", application, "beat", "--pidfile=", "-S", scheduler],
-            cwd=root, env={**os.environ, **shop_environment(root), **environment}, stdout=log, stderr=log,
+            cwd=root, env={**os.environ, **shop_environment(root)}, stdout=log, stderr=log,
         )  # fmt: skip
     try:
         yield process
@@ -43,7 +42,7 @@ def shop_environment(root: Path) -> dict[str, str]:
     databases = json.loads(os.environ["SCHEDSYNC_TEST_DATABASES"])
     databases["default"]["CONN_MAX_AGE"] = 0
     return {
-        "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
+        "DJANGO_SETTINGS_MODULE": "tests.benchmarks.beat.settings",
         "PYTHONPATH": os.pathsep.join([str(EXAMPLE), str(ROOT)]),
         "SHOP_DATA": str(root),
         "SHOP_DATABASES": json.dumps(databases),
@@ -115,10 +114,10 @@ def failovers(counts: Mapping[str, int]) -> dict[str, list[float]]:
         root = Path(name)
         fill(1_000)
         apply(root, 0)
-        stack.enter_context(beat(OURS, root, **_LEASE))
+        stack.enter_context(beat(OURS, root))
         wait_for(root, lambda line: True)
         for kind in (kind for kind, count in counts.items() for _ in range(count)):
-            standby = stack.enter_context(beat(OURS, root, **_LEASE))
+            standby = stack.enter_context(beat(OURS, root))
             time.sleep(4)
             leader = lines(root)[-1]["pid"]
             ended = time.time()

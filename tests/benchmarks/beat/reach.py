@@ -14,6 +14,7 @@ _MOST, _ALL = 0.05, 0.25
 _ELSEWHERE = {
     "PostgreSQL and Redis, with Sentry and OpenTelemetry": 1.2,
     "PostgreSQL and RabbitMQ, confirmed": 2.0,
+    "PostgreSQL and Redis, with both, and Sentry's check-ins": None,
     "MariaDB and Redis": None,
     "SQLite and Redis": None,
 }
