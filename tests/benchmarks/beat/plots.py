@@ -111,7 +111,10 @@ def svg(plot: Plot) -> str:
     points = [point for line in plot.lines.values() for point in line]
     sizes = sorted({size for size, _ in points})
     chart.x_labels = [math.log10(size) for size in sizes]
-    chart.y_labels = [10.0**power for power in _powers(value for _, value in points)]
+    powers = _powers(value for _, value in points)
+    chart.y_labels = [10.0**power for power in powers]
+    # A little more than the powers: pygal leaves out a label on the edge.
+    chart.range = (10.0 ** powers[0] * 0.99, 10.0 ** powers[-1] * 1.01)
     for name, line in plot.lines.items():
         chart.add(name, [(math.log10(size), value) for size, value in line])
     return str(chart.render()) + "\n"
