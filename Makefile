@@ -45,8 +45,9 @@ format: $(VENV)/dev.stamp  ## Put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# SIZES="200 1000" are other numbers of schedules; LARGE=1 measures Beat with a million too; QUICK=1 makes Beat's part short.
 benchmark: $(VENV)/dev.stamp  ## Measure the speeds of docs/benchmarks.md, and write it; ONLY=beat or ONLY=large for one part
-	@$(BIN)/python -m tests.benchmarks $(ONLY)
+	@LARGE=$(LARGE) QUICK=$(QUICK) $(BIN)/python -m tests.benchmarks $(ONLY) $(SIZES)
 
 pictures: $(VENV)/dev.stamp  ## Draw the pictures of terminals in the documentation from what the commands print today
 	@$(BIN)/python -m tests.pictures

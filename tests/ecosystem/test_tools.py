@@ -14,6 +14,7 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
+from tests.ecosystem.installed import NotInstalled, installed
 from tests.ecosystem.tools import TOOLS
 
 ROOT = Path(__file__).parents[2]
@@ -29,24 +30,14 @@ WHO = ("stock", "ours")
 
 
 @pytest.fixture(scope="session")
-def installed() -> Path:
-    """The directory with the tools of the group `ecosystem`, installed once for each virtual environment."""
-    directory = Path(sys.prefix) / "ecosystem"
-    stamp, wanted = directory / "stamp", (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-        return directory
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--upgrade", "--target", str(directory), "--group",
-         "ecosystem"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        reason = f"the tools cannot be installed: {done.stderr.strip()[-300:]}"
+def tools() -> Path:
+    """The directory with the tools."""
+    try:
+        return installed()
+    except NotInstalled as reason:
         if os.environ.get("SCHEDSYNC_REQUIRE_SERVICES") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    stamp.write_text(wanted, encoding="utf-8")
-    return directory
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
 
 
 @pytest.fixture
@@ -68,14 +59,14 @@ def databases(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker:
 
 
 @pytest.mark.parametrize("tool", sorted(TOOLS))
-def test_a_tool_sees_the_same_of_both_beats(tool: str, installed: Path, databases: dict[str, Any]) -> None:
-    seen = {who: _seen(tool, who, installed, databases[who]) for who in WHO}
+def test_a_tool_sees_the_same_of_both_beats(tool: str, tools: Path, databases: dict[str, Any]) -> None:
+    seen = {who: _seen(tool, who, tools, databases[who]) for who in WHO}
 
     assert seen["ours"] == seen["stock"]
     assert seen["ours"]
 
 
-def _seen(tool: str, who: str, installed: Path, database: dict[str, Any]) -> Any:
+def _seen(tool: str, who: str, tools: Path, database: dict[str, Any]) -> Any:
     environment = {
         **os.environ,
         **QUIET,
@@ -84,7 +75,7 @@ def _seen(tool: str, who: str, installed: Path, database: dict[str, Any]) -> Any
         "ECOSYSTEM_DATABASE": json.dumps(database),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "tests.ecosystem.tools", tool, who, str(installed)],
+        [sys.executable, "-m", "tests.ecosystem.tools", tool, who, str(tools)],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
