@@ -20,10 +20,10 @@ _NOW = {
 }
 
 
-def insert_claims(using: str, keys: Iterable[tuple[int, datetime]], batch: uuid.UUID, epoch: int) -> None:
+def insert_claims(using: str, keys: Iterable[tuple[int, datetime]], batch: uuid.UUID, epoch: int) -> set[int]:
     """Claim ticks for a batch: a claim that is there moves only forward, and only if it was confirmed.
 
-    ``keys`` are those of the claims: the row's id, and the tick.
+    ``keys`` are those of the claims: the row's id, and the tick. Returns the ids of the rows whose ticks were claimed.
     """
     connection = connections[using]
     model, quote = Claim._meta, connection.ops.quote_name
@@ -34,8 +34,14 @@ def insert_claims(using: str, keys: Iterable[tuple[int, datetime]], batch: uuid.
     values = [f"({int(row_id)}, '{connection.ops.adapt_datetimefield_value(tick)}', {ours})" for row_id, tick in keys]
     names = [quote(name) for name in _COLUMNS]
     statement = f"INSERT INTO {quote(model.db_table)} ({', '.join(names)}) VALUES {', '.join(values)} "
+    statement += _forward(connection.vendor, quote(model.db_table), names)
     with connection.cursor() as cursor:
-        cursor.execute(statement + _forward(connection.vendor, quote(model.db_table), names))
+        if connection.vendor != "mysql":
+            cursor.execute(f"{statement} RETURNING {names[0]}")
+            return {row_id for (row_id,) in cursor.fetchall()}
+        cursor.execute(statement)
+    # The number of affected rows is not reliable on MariaDB.
+    return set(Claim.objects.using(using).filter(batch=batch).values_list("row_id", flat=True))
 
 
 def _forward(vendor: str, table: str, names: Sequence[str]) -> str:

@@ -107,9 +107,7 @@ class Claims:
             self._forget_undone(due_tick.loaded for due_tick in due_ticks if due_tick.loaded.last_run is None)
             rows = self.rows(by_id)
             fit = [due_tick for row_id, due_tick in sorted(by_id.items()) if _fits(due_tick, rows.get(row_id))]
-            if fit:
-                insert_claims(self.using, [due_tick.key for due_tick in fit], batch, epoch)
-            ours = self.unconfirmed_rows(batch)
+            ours = insert_claims(self.using, [due_tick.key for due_tick in fit], batch, epoch) if fit else set()
             already = self._already([due_tick for due_tick in fit if due_tick.row_id not in ours])
         stale = frozenset(by_id).difference(due_tick.row_id for due_tick in fit)
         messages = [
@@ -172,10 +170,7 @@ class Claims:
             claims.filter(Q(tick__gt=DatabaseNow() + self.lease) | Q(pk__in=clocked)).delete()
 
     def unconfirmed_rows(self, batch: uuid.UUID) -> set[int]:
-        """Return the ids of the rows whose claims belong to a batch and are not confirmed.
-
-        They are read back because the number of affected rows is not reliable on MariaDB.
-        """
+        """Return the ids of the rows whose claims belong to a batch and are not confirmed."""
         claims = Claim.objects.using(self.using).filter(batch=batch, confirmed=False)
         return set(claims.values_list("row_id", flat=True))
 
