@@ -36,8 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "using" in metafunc.fixturenames:
-        one = metafunc.definition.get_closest_marker("one_database") is not None
-        metafunc.parametrize("using", DATABASES[:1] if one else DATABASES, indirect=True)
+        marker = metafunc.definition.get_closest_marker("one_database")
+        aliases = DATABASES if marker is None else marker.args or DATABASES[:1]
+        metafunc.parametrize("using", aliases, indirect=True)
 
 
 @pytest.fixture(scope="session")

@@ -82,16 +82,22 @@ class Broker:
             "amqp": {"confirm_publish": True},
             "redis": {"socket_timeout": self._patience},
         }
-        options = by_driver.get(connection.transport.driver_type, {})
-        connection.transport_options = {**options, **(connection.transport_options or {})}
+        driver = connection.transport.driver_type
+        # A driver that tries again by itself would repeat messages that are sent at most once.
+        fixed = {"retry_on_timeout": False} if driver == "redis" else {}
+        connection.transport_options = {
+            **by_driver.get(driver, {}), **(connection.transport_options or {}), **fixed
+        }  # fmt: skip
         return connection
 
     def _is_alive(self) -> bool:
-        """Read what RabbitMQ has sent: only then it is noticed that it has closed an idle connection."""
-        if not (self._connection.connected and self._connection.supports_heartbeats):
-            return True
+        """Read what RabbitMQ has sent, or ask Redis: only then it is noticed that an idle connection is gone."""
         try:
-            self._connection.drain_events(timeout=_GLANCE)
+            if self._connection.transport.driver_type == "redis":
+                # Else a message that is sent at most once would be given up before Redis has got any of it.
+                return self.producer is None or bool(self.producer.channel.client.ping())
+            if self._connection.connected and self._connection.supports_heartbeats:
+                self._connection.drain_events(timeout=_GLANCE)
         except socket.timeout:  # noqa: UP041 - on Python 3.10 it is no TimeoutError
             return True
         except Exception as error:

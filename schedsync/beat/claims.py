@@ -31,7 +31,7 @@ from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
 from schedsync.beat.scan import task_fingerprint
 from schedsync.core.timing import MICROSECOND, Clocked
 from schedsync.database.bounded import bounded
-from schedsync.database.bulk import batches
+from schedsync.database.bulk import Among, batches
 from schedsync.database.clock import DatabaseNow
 from schedsync.models import Claim
 
@@ -124,7 +124,7 @@ class Claims:
         if not due_ticks:
             return {}
         ticks = {due_tick.row_id: due_tick.tick for due_tick in due_ticks}
-        claims = Claim.objects.using(self.using).filter(pk__in=ticks).values_list("row_id", "tick")
+        claims = Claim.objects.using(self.using).filter(Among(ticks)).values_list("row_id", "tick")
         return {row_id: tick for row_id, tick in claims if tick >= ticks[row_id]}
 
     def _check(self, epoch: int) -> None:
@@ -153,7 +153,7 @@ class Claims:
         rows = {
             row_id: RowNow(last_run, fingerprint, Payload(args or "[]", kwargs or "{}", headers or "{}"))
             for part in batches(list(ids))
-            for row_id, last_run, fingerprint, args, kwargs, headers in columns.filter(pk__in=part)
+            for row_id, last_run, fingerprint, args, kwargs, headers in columns.filter(Among(part))
         }
         if not rows:
             self._check_environment()
@@ -167,7 +167,7 @@ class Claims:
         """
         kinds = {schedule.row_id: isinstance(schedule.timing, Clocked) for schedule in never_ran}
         if kinds:
-            claims = Claim.objects.using(self.using).filter(pk__in=kinds, confirmed=True)
+            claims = Claim.objects.using(self.using).filter(Among(kinds), confirmed=True)
             clocked = [row_id for row_id, is_clocked in kinds.items() if is_clocked]
             claims.filter(Q(tick__gt=DatabaseNow() + self.lease) | Q(pk__in=clocked)).delete()
 
@@ -203,9 +203,9 @@ class Claims:
         with bounded(self.using, self.lease):
             self._write_first()
             for ids in batches(sorted(row_ids)):
-                first = list(never_ran.filter(pk__in=ids).values_list("pk", flat=True))
-                claims.filter(pk__in=first).delete()
-                claims.filter(pk__in=ids).update(tick=F("tick") - MICROSECOND, confirmed=True)
+                first = list(never_ran.filter(Among(ids)).values_list("pk", flat=True))
+                claims.filter(Among(first)).delete()
+                claims.filter(Among(ids)).update(tick=F("tick") - MICROSECOND, confirmed=True)
 
     def confirm(self, batch: uuid.UUID, ticks: Sequence[ClaimedTick]) -> set[int]:
         """Write the runs back in one transaction: last run and count of the rows that the batch still claims.
@@ -220,18 +220,18 @@ class Claims:
         tick = Subquery(claims.filter(pk=OuterRef("pk")).values("tick"))
         with bounded(self.using, self.lease):
             self._write_first()
-            open_claims = claims.filter(pk__in=ids, batch=batch, confirmed=False).select_for_update()
+            open_claims = claims.filter(Among(ids), batch=batch, confirmed=False).select_for_update()
             claimed = set(open_claims.values_list("pk", flat=True))
             locked = locked_elsewhere(self.using, claimed)
             mine = claimed - locked
             done = one_offs & mine
             enabled = PeriodicTask.objects.using(self.using).filter(enabled=True)
-            wanted = mine - moved_on(enabled.filter(pk__in=done), tick)
-            rows = enabled.filter(pk__in=sorted(wanted))
+            wanted = mine - moved_on(enabled.filter(Among(done)), tick)
+            rows = enabled.filter(Among(wanted))
             last_run = Greatest(Coalesce(F("last_run_at"), tick), tick)
             rows.update(last_run_at=last_run, total_run_count=F("total_run_count") + 1)
-            finish(rows.filter(pk__in=done & wanted))
-            claims.filter(pk__in=mine).update(confirmed=True)
+            finish(rows.filter(Among(done & wanted)))
+            claims.filter(Among(mine)).update(confirmed=True)
         return locked
 
     def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:
@@ -259,7 +259,7 @@ class Claims:
         tasks = PeriodicTask.objects.using(self.using).filter(pk=OuterRef("row_id"))
         claims = Claim.objects.using(self.using)
         for ids in batches(list(claims.filter(~Exists(tasks)).values_list("pk", flat=True))):
-            claims.filter(pk__in=ids).delete()
+            claims.filter(Among(ids)).delete()
 
 
 def _fits(due_tick: DueTick, row: RowNow | None) -> bool:

@@ -8,16 +8,18 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
-from schedsync.beat.claimed_before import ClaimedBefore
-from schedsync.beat.claims import Claims
+from schedsync.beat.claims import Batch, Claims
+from schedsync.beat.claims_ahead import ClaimsAhead
 from schedsync.beat.due_ticks import DueTicks
 from schedsync.beat.full_pause import FullPauseWatch, PauseBegan
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.message import DueTick, Message
 from schedsync.beat.outbox import UNSENT, Claimed, ClaimedTick, Outbox, Waiting
 from schedsync.beat.roster import Roster
+from schedsync.beat.second_look import SecondLook
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
 
@@ -49,12 +51,11 @@ class Dispatch:
     full_pause: FullPauseWatch
     outbox: Outbox = field(default_factory=Outbox)
     undo_early_runs: Callable[[], None] = lambda: None
-    #: When this Beat began to lead, or last saw that everything was paused.
-    _since: datetime = field(default_factory=_now)
     _next_adoption: float = 0.0
 
     def __post_init__(self) -> None:
-        self._before = ClaimedBefore(self.roster, self.claims, self.full_pause)
+        self._ahead = ClaimsAhead(self.using)
+        self._second_look = SecondLook(self.roster, self.claims, self.full_pause, self.outbox)
         self._due = DueTicks(self.using, self.roster, self.leadership.span, self.full_pause)
 
     def run(self, now: datetime) -> bool:
@@ -71,7 +72,10 @@ class Dispatch:
             if self.full_pause.is_on():
                 self._release()
                 return False
-            return self._send_waiting() and self._claim_due(now)
+            if not self._send_waiting():
+                return False
+            # One batch in each step: in between, changes and pauses are seen.
+            return self._send_ahead() if self.outbox.is_time(Waiting.AHEAD) else self._send_due(now)
 
     def _repair(self) -> None:
         """Correct rows that were enabled again, and runs that were undone, before they count as due."""
@@ -82,7 +86,7 @@ class Dispatch:
 
     def _release(self) -> None:
         """Give up the ticks that are claimed and not sent, because everything is paused."""
-        self._since = _now()
+        self._second_look.since = _now()
         self.outbox.hurry(Waiting.REFUSED)
         for waiting in UNSENT:
             with self.outbox.take(waiting) as taken:
@@ -109,7 +113,7 @@ class Dispatch:
 
         ``is_fresh`` says that the last runs were read just now; else they are read again.
         """
-        self._since = _now()
+        self._second_look.since = _now()
         self._confirm()
         if not is_fresh:
             self.roster.refresh()
@@ -127,7 +131,7 @@ class Dispatch:
         orphans = [orphan for orphan in orphans if orphan.key not in sent_by_us]
         if not orphans:
             return
-        again, dropped = self._before.adopted(orphans, self.outbox.never_sent(), self._since)
+        again, dropped = self._second_look.of_orphans(orphans)
         logger.warning(
             "%d ticks were claimed and not confirmed by a Beat before: %d are sent again, %d dropped",
             len(orphans), len(again), len(dropped), extra={"again": len(again), "dropped": len(dropped)},
@@ -148,36 +152,56 @@ class Dispatch:
                 return False
             with self.outbox.take(Waiting.TO_SEND, most=1) as taken:
                 batch = taken[0].batch
-                ticks = self._before.waiting(taken[0], self._since)
-            if passed := len(ticks.over):
-                logger.warning("%d ticks waited for too long, or are wanted no more", passed, extra={"passed": passed})
-            self.outbox.put(Claimed(batch, tuple(ticks.over)), Waiting.TO_CONFIRM)
-            self.outbox.put(Claimed(batch, tuple(ticks.edited)), Waiting.EDITED)
-            if not self._send(batch, ticks.again):
+                again, over = self._second_look.of_waiting(taken[0])
+            if over:
+                logger.warning(
+                    "%d ticks waited for too long, or are wanted no more", len(over), extra={"passed": len(over)}
+                )
+            self.outbox.put(Claimed(batch, tuple(over)), Waiting.TO_CONFIRM)
+            if not self._send(batch, again):
                 return False
         return True
 
-    def _claim_due(self, now: datetime) -> bool:
-        agenda = self.roster.agenda
-        first = agenda.next_at()
+    def next_at(self) -> datetime | None:
+        """Return when there is more to send, or None; a batch that was claimed ahead is sent at once."""
+        return _now() if self.outbox.is_time(Waiting.AHEAD) else self.roster.agenda.next_at()
+
+    def _send_ahead(self) -> bool:
+        """Send the batch that was claimed ahead; what was edited since then is looked at again."""
+        with self.outbox.take(Waiting.AHEAD, most=1) as taken:
+            batch = taken[0].batch
+            messages, edited = self._second_look.of_ahead(taken[0])
+        self.outbox.put(Claimed(batch, tuple(edited)), Waiting.TO_SEND)
+        return self._send(batch, messages)
+
+    def _send_due(self, now: datetime) -> bool:
+        first = self.roster.agenda.next_at()
         if first is None or first > now:
             return True
         if not self.sender.ready():
             return False
+        due_ticks = self._next_due(now)
+        if not due_ticks:
+            return True
+        batch = self._claimed(due_ticks, partial(self.claims.claim, due_ticks, self.leadership.epoch or 0))
+        return batch is not None and self._send(batch.id, batch.messages)
+
+    def _next_due(self, now: datetime) -> list[DueTick]:
+        """Take what is due out of the agenda, at most one batch."""
         # A schedule may wake up while its last tick is in hand: it goes on when that is confirmed.
         in_hand = self.outbox.rows_in_hand() | self.roster.repairs.pending
-        woken = [row_id for row_id in agenda.pop(now, BATCH) if row_id not in in_hand]
-        due_ticks = self._due.ticks(woken, now, self._since)
-        return not due_ticks or self._claim_and_send(due_ticks)
+        woken = [row_id for row_id in self.roster.agenda.pop(now, BATCH) if row_id not in in_hand]
+        return self._due.ticks(woken, now, self._second_look.since)
 
-    def _claim_and_send(self, due_ticks: Sequence[DueTick]) -> bool:
+    def _claimed(self, due_ticks: Sequence[DueTick], claim: Callable[[], Batch]) -> Batch | None:
+        """Return the batch of a claim of these ticks; None if everything is paused."""
         try:
-            batch = self.claims.claim(due_ticks, self.leadership.epoch or 0)
+            batch = claim()
         except BaseException as error:
             for due_tick in due_ticks:
                 self.roster.agenda.put(due_tick.loaded)
             if isinstance(error, PauseBegan):
-                return False
+                return None
             raise
         claimed = {message.row_id for message in batch.messages}
         for due_tick in due_ticks:
@@ -187,10 +211,35 @@ class Dispatch:
                 # Also a schedule that waits for another Beat's confirmation: the next scan looks again.
                 self.roster.reread.add(due_tick.row_id)
         self.roster.read_soon(batch.stale)
-        return self._send(batch.id, batch.messages)
+        return batch
 
     def _send(self, batch: uuid.UUID, messages: Sequence[Message]) -> bool:
-        """Send and confirm; returns whether nothing of it waits for the broker or the lease."""
+        """Send and confirm, and claim the next batch meanwhile; returns whether nothing of this one waits."""
+        ahead = self._claim_ahead(len(messages))
+        try:
+            return self._send_and_confirm(batch, messages)
+        finally:
+            if ahead is not None and (following := self._claimed(*ahead)) is not None:
+                self.outbox.put(Claimed(following.id, following.messages), Waiting.AHEAD)
+
+    def _claim_ahead(self, present: int) -> tuple[list[DueTick], Callable[[], Batch]] | None:
+        """Begin to claim the next batch where batch follows batch; ``present`` is how many messages are sent now."""
+        if present < BATCH // 2 or self.outbox.is_time(Waiting.AHEAD) or not self._ahead.is_possible:
+            self._ahead.rest()
+            return None
+        due_ticks: list[DueTick] = []
+        for due_tick in self._next_due(_now()):
+            if due_tick.loaded.at_most_once:
+                # A crash between its claim and its send would lose it: that time stays short.
+                self.roster.agenda.put(due_tick.loaded)
+            else:
+                due_ticks.append(due_tick)
+        if not due_ticks:
+            return None
+        claim = partial(self.claims.claim, due_ticks, self.leadership.epoch or 0)
+        return due_ticks, self._ahead.start(claim).result
+
+    def _send_and_confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> bool:
         sent = self.sender.send(messages, self.publish, lambda: self._go_on(batch))
         done, left = list(sent.done), list(sent.left)
         if sent.unsure and left[0].loaded.at_most_once:

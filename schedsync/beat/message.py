@@ -14,7 +14,8 @@ from schedsync.core.timing import instant_text
 
 #: The namespace of the task ids: the same schedule and tick have the same id in every Beat and at every attempt.
 _NAMESPACE = uuid.UUID("6f1f5f5e-2f3b-5d0c-9c1a-5a1b6d2b8f10")
-_OPTIONS = ("queue", "exchange", "routing_key", "priority")
+#: The options of ``apply_async`` that are columns of a row, in their order in ``LoadedSchedule.options``.
+OPTIONS = ("queue", "exchange", "routing_key", "priority")
 
 
 class Payload(NamedTuple):
@@ -86,7 +87,7 @@ class Message(DueTick):
     def options(self) -> dict[str, Any]:
         """The options of ``apply_async``: the row's, and the headers that say why it runs."""
         loaded = self.loaded
-        options = {name: value for name, value in zip(_OPTIONS, loaded.options, strict=True) if value is not None}
+        options = {name: value for name, value in zip(OPTIONS, loaded.options, strict=True) if value is not None}
         # In this order, and a count of 0 means none: django_celery_beat/models.py ``PeriodicTask.expires_``.
         expires = loaded.expires or loaded.expires_after
         if expires is not None:

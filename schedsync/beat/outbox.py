@@ -15,9 +15,11 @@ from typing import Protocol
 class Waiting(Enum):
     """What a claimed tick waits for.
 
-    To be sent, for the edited row to be read again, for a broker that refused it, to be confirmed, or for a locked row.
+    For the batch before it, to be sent, for the edited row to be read again, for a broker that refused it, to be
+    confirmed, or for a locked row.
     """
 
+    AHEAD = "ahead"
     TO_SEND = "to send"
     EDITED = "edited"
     REFUSED = "refused"
@@ -27,7 +29,7 @@ class Waiting(Enum):
 
 #: For how many seconds the first tick waits, and with it all that come after it; the others do not wait for a time.
 SECONDS = {Waiting.REFUSED: 10.0, Waiting.ROW_LOCKED: 1.0}
-UNSENT = (Waiting.TO_SEND, Waiting.EDITED, Waiting.REFUSED)
+UNSENT = (Waiting.AHEAD, Waiting.TO_SEND, Waiting.EDITED, Waiting.REFUSED)
 _SENT = (Waiting.TO_CONFIRM, Waiting.ROW_LOCKED)
 
 

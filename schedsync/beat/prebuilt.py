@@ -1,48 +1,33 @@
-"""Messages for Redis that Celery has built once: the later messages of a schedule differ in their ids and times only.
+"""Messages for Redis without Celery's whole way: what the messages of one kind share was built by Celery once.
 
-The text that kombu sends for a message is divided where these values stand; they are known, as they were given to it.
+A message of a kind shows where the values stand that differ. Later ones get these values from the same functions of
+Celery and kombu that the whole way calls, and nothing else is done for them.
 """
 
 from __future__ import annotations
 
-import json
+import logging
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from celery.utils.time import maybe_make_aware
+from celery.utils import time as celery_time
 
+from schedsync.beat.argument_texts import ArgumentTexts, inside
 from schedsync.beat.due_entry import say_sending
-from schedsync.beat.message import Message
-from schedsync.beat.plain_path import is_plain, is_plain_task
+from schedsync.beat.message import OPTIONS, Message
+from schedsync.beat.mold import Mold, mold_of
+from schedsync.beat.plain_path import is_plain, surroundings, way_of
 from schedsync.core.timing import instant_text
 
-#: How many messages are kept. The oldest makes room.
+logger = logging.getLogger(__name__)
+
+#: How many molds are kept. The oldest makes room.
 KEPT = 20_000
 #: Fewer messages at a time are not worth a round trip of their own.
 _FEWEST = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Mold:
-    """A text of kombu for the Redis list ``key``, divided where the values named in ``gaps`` stand.
-
-    ``after`` are the commands that follow, such as those that let a queue expire.
-    """
-
-    key: str
-    parts: tuple[str, ...]
-    gaps: tuple[str, ...]
-    after: tuple[tuple[Any, ...], ...]
-
-    def filled(self, values: Mapping[str, str]) -> str:
-        """Return the text with values in its gaps."""
-        texts = [self.parts[0]]
-        for gap, part in zip(self.gaps, self.parts[1:], strict=True):
-            texts += (values[gap], part)
-        return "".join(texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +39,15 @@ class Push:
 
 
 class Prebuilt:
-    """The molds of schedules, by the ids of their rows."""
+    """The molds by the kind of message; a kind whose messages may differ in more has None."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._producer: Any = None
-        self._molds: dict[int, tuple[object, Mold]] = {}
+        self._surroundings: object = None
+        self._molds: dict[object, Mold | None] = {}
+        self._arguments = ArgumentTexts(app)
+        # The ways of this chunk, by tasks and options.
+        self._ways: dict[object, str | None] = {}
         self._learns = False
 
     def pushes(self, messages: Sequence[Message], publish: Any, producer: Any) -> list[Push]:
@@ -68,90 +56,114 @@ class Prebuilt:
         This also looks whether the whole way may be left at all, which a tool can change at any time.
         """
         self._learns = _is_redis(producer.channel) and is_plain(self._app, publish, producer)
-        if producer is not self._producer:
-            # On a new connection Celery declares each queue again.
+        self._ways.clear()
+        now = surroundings(self._app, producer) if self._learns else None
+        if now != self._surroundings:
+            # On a new connection Celery declares each queue again. A tool may have changed what was sent last.
             self._molds.clear()
-            self._producer = producer
+            self._arguments = ArgumentTexts(self._app)
+            self._surroundings = now
         if not self._learns:
             return []
-        molds = self._known(messages)
-        if len(molds) < min(_FEWEST, len(messages)):
+        pushes = list(self._first_pushes(messages))
+        if len(pushes) < min(_FEWEST, len(messages)):
             return []
-        for message in messages[: len(molds)]:
+        for message in messages[: len(pushes)]:
             say_sending(message, self._app, publish.__self__.using)
-        return [Push(mold, mold.filled(self._values(message))) for message, mold in zip(messages, molds, strict=False)]
+        return pushes
 
-    def _known(self, messages: Sequence[Message]) -> list[Mold]:
-        """Return the molds of the first messages, up to the first that has none."""
-        molds: list[Mold] = []
-        plain_tasks: set[str] = set()
+    def _first_pushes(self, messages: Sequence[Message]) -> Iterator[Push]:
+        """Yield the pushes of the first messages, up to the first that goes the whole way."""
         for message in messages:
-            source, mold = self._molds.get(message.row_id, (None, None))
-            if mold is None or source != _source(message):
-                break
-            if message.task not in plain_tasks:
-                if not is_plain_task(self._app.tasks.get(message.task)):
-                    break
-                plain_tasks.add(message.task)
-            molds.append(mold)
-        return molds
+            if (way := self._way(message)) is None or (mold := self._molds.get(_kind(message, way))) is None:
+                return
+            try:
+                yield Push(mold, mold.filled(self._values(message, mold, way)))
+            except Exception as error:
+                # Such as arguments that do not fit the task: on the whole way the error is met again, and reported.
+                logger.debug("`%s` is sent the whole way: %r", message.name, error)
+                return
+
+    def _way(self, message: Message) -> str | None:
+        """Return what decides how a message is sent, asked once in a chunk for each task and its options."""
+        key = message.task, message.loaded.options
+        if key not in self._ways:
+            options = zip(OPTIONS, message.loaded.options, strict=True)
+            given = {name: value for name, value in options if value is not None}
+            self._ways[key] = way_of(self._app, message.task, given)
+        return self._ways[key]
+
+    def whole_way(self, messages: Sequence[Message]) -> int:
+        """Return how many of the first messages are to go the whole way now: those after them will have molds."""
+        if not self._learns:
+            return len(messages)
+        seen: set[object] = set()
+        ready = 0
+        for number, message in enumerate(messages, start=1):
+            kind = None if (way := self._way(message)) is None else _kind(message, way)
+            has_mold = self._molds[kind] is not None if kind in self._molds else kind in seen
+            ready = ready + 1 if has_mold else 0
+            if ready == _FEWEST:
+                return number - ready or number
+            if kind is not None:
+                seen.add(kind)
+        return len(messages)
 
     def learn(self, message: Message, commands: Sequence[tuple[Any, ...]]) -> None:
         """Keep the mold of a message that was sent by these commands of Redis."""
-        if not (self._learns and commands and is_plain_task(self._app.tasks.get(message.task))):
+        if not (self._learns and commands) or (way := self._way(message)) is None:
             return
-        self._molds.pop(message.row_id, None)
-        if (mold := _mold_of(message, commands)) is not None:
-            self._molds[message.row_id] = _source(message), mold
+        if (kind := _kind(message, way)) not in self._molds:
+            self._molds[kind] = self._learned(message, commands, way)
             if len(self._molds) > KEPT:
                 del self._molds[next(iter(self._molds))]
 
-    def _values(self, message: Message) -> dict[str, str]:
-        values = {"id": message.task_id, "tick": instant_text(message.tick), "tag": str(uuid.uuid4())}
-        if (seconds := message.loaded.expires_after) is not None:
-            values["expires"] = self._expires(seconds)
+    def _learned(self, message: Message, commands: Sequence[tuple[Any, ...]], way: str) -> Mold | None:
+        """Return the mold of a message, if it gives the very text that Celery has given."""
+        try:
+            if (known := mold_of(message, commands)) is None:
+                return None
+            mold, chosen = known
+            is_same = mold.filled({**self._values(message, mold, way), **chosen}) == commands[0][2]
+        except Exception as error:
+            # The message is on its way, and must not suffer from what it could have saved later ones.
+            logger.debug("messages as that of `%s` are sent the whole way: %r", message.name, error)
+            return None
+        return mold if is_same else None
+
+    def _values(self, message: Message, mold: Mold, way: str) -> dict[str, str]:
+        """Return the texts for the gaps; raises what Celery or kombu raise for these arguments."""
+        loaded, payload = message.loaded, message.payload
+        values = {
+            "id": message.task_id,
+            "tick": instant_text(message.tick),
+            "tag": str(uuid.uuid4()),
+            "name": inside(message.name),
+            **self._arguments.of(way, message.task, payload.args, payload.kwargs, mold.serializer, mold.compression),
+        }
+        if loaded.expires_after is not None:
+            values["expires"] = self._expires(loaded.expires_after)
         return values
 
     def _expires(self, seconds: int) -> str:
         """Return what Celery writes for a number of seconds (celery/app/amqp.py ``as_task_v2``)."""
-        at = maybe_make_aware(self._app.now() + timedelta(seconds=seconds), tz=self._app.timezone)
-        return str(at.isoformat())
+        at = _later(self._app.now(), seconds)
+        return str(celery_time.maybe_make_aware(at, tz=self._app.timezone).isoformat())
+
+
+def _add(at: datetime, seconds: float) -> datetime:
+    """Add as Celery did before 5.7: by the clock on the wall."""
+    return at + timedelta(seconds=seconds)
+
+
+_later: Any = getattr(celery_time, "add_seconds_to_datetime", _add)
 
 
 def _is_redis(channel: Any) -> bool:
     return type(channel).__module__ == "kombu.transport.redis" and not channel.global_keyprefix
 
 
-def _source(message: Message) -> object:
-    """Return what stands for all that the message of a schedule depends on: its row, and who manages it."""
-    return message.loaded.fingerprint, message.loaded.managed[:2]
-
-
-def _mold_of(message: Message, commands: Sequence[tuple[Any, ...]]) -> Mold | None:
-    """Return the mold of a message; None if its text has no known form."""
-    loaded = message.loaded
-    if loaded.expires is not None or commands[0][0] != "LPUSH" or any(name != "PEXPIRE" for name, *_ in commands[1:]):
-        return None
-    _, key, text = commands[0]
-    sent = json.loads(text)
-    values = {"id": message.task_id, "tick": instant_text(message.tick), "tag": sent["properties"]["delivery_tag"]}
-    if (expires := sent["headers"]["expires"]) is not None:
-        values["expires"] = expires
-    times = {gap: text.count(value) for gap, value in values.items()}
-    # The id is also that of the root and of the correlation. A task may have an expiry of its own.
-    if times.pop("id") != 3 or set(times.values()) != {1} or (expires is None) != (loaded.expires_after is None):
-        return None
-    parts, gaps = _divided(text, values)
-    return Mold(key, parts, gaps, tuple(commands[1:]))
-
-
-def _divided(text: str, values: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    parts: list[str] = []
-    gaps: list[str] = []
-    while True:
-        at, gap = min(((text.find(value), gap) for gap, value in values.items() if value in text), default=(-1, ""))
-        if at < 0:
-            return (*parts, text), tuple(gaps)
-        parts.append(text[:at])
-        gaps.append(gap)
-        text = text[at + len(values[gap]) :]
+def _kind(message: Message, way: str) -> object:
+    """Return all that a message depends on, except its schedule's name, its arguments and its tick."""
+    of = message.loaded
+    return way, of.task, of.options, message.payload.headers, of.expires, of.expires_after, of.managed[:2]

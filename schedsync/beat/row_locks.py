@@ -9,6 +9,8 @@ from django.db import connections
 from django.db.models import Q
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.database.bulk import Among
+
 #: Rows that run once.
 _ONE_OFF = Q(one_off=True) | ~Q(clocked=None)
 
@@ -21,7 +23,7 @@ def locked_elsewhere(using: str, ids: Collection[int]) -> set[int]:
     features = connections[using].features
     if not features.has_select_for_update:
         return set()
-    rows = PeriodicTask.objects.using(using).filter(pk__in=ids).order_by("pk")
+    rows = PeriodicTask.objects.using(using).filter(Among(ids)).order_by("pk")
     skip = features.has_select_for_update_skip_locked
     free = set(rows.select_for_update(skip_locked=skip).values_list("pk", flat=True))
     if len(free) == len(ids):

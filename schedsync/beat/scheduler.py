@@ -224,7 +224,7 @@ class Scheduler(CeleryHooks):
         goes_on = self._dispatch.run(now())
         if self.roster.is_stale:
             self.reloader.hurry()
-        return self._delay(self.roster.agenda.next_at()) if goes_on else min(self.times.retry, POLL)
+        return self._delay(self._dispatch.next_at()) if goes_on else min(self.times.retry, POLL)
 
     def _delay(self, at: datetime | None) -> float:
         """Return the seconds until there is more to do: a tick, a poll, a pause's end, or the lease."""

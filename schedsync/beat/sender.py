@@ -66,7 +66,7 @@ class Sender:
         self.failures = Failures()
         # The ids of rows whose message broke a connection, and was not sent since.
         self._broke_at: set[int] = set()
-        # The ids of rows in a chunk of which it is not known what has arrived: each is sent once more, alone.
+        # The ids of rows in a chunk of which it is not known what has arrived: each is sent alone until one arrives.
         self._alone: set[int] = set()
 
     @property
@@ -123,6 +123,7 @@ class Sender:
             return [self._publish(chunk[0], publish, is_first=is_first)]
         if pushes := self._prebuilt.pushes(chunk, publish, self.broker.producer):
             return self._push(chunk[: len(pushes)], pushes, is_first=is_first)
+        chunk = chunk[: self._prebuilt.whole_way(chunk)]
         numbers: list[range] = []
         failure: Exception | None = None
         until = time.monotonic() + LONGEST
@@ -134,6 +135,9 @@ class Sender:
                     try:
                         publish(chunk[len(numbers)], self.broker.producer)
                     except Exception as error:
+                        if isinstance(cause_of(error), AMQPError):
+                            # RabbitMQ may mean an earlier message, and on a new channel it confirms nothing.
+                            raise
                         failure = error
                     else:
                         numbers.append(own := range(before + 1, receipts.last + 1))
@@ -188,7 +192,6 @@ class Sender:
         return []
 
     def _publish(self, message: Message, publish: Callable[[Message, Any], Any], *, is_first: bool) -> Fate:
-        self._alone.discard(message.row_id)
         try:
             publish(message, self.broker.producer)
         except Exception as error:
@@ -200,6 +203,7 @@ class Sender:
 
     def _arrived(self, message: Message) -> Fate:
         self._broke_at.discard(message.row_id)
+        self._alone.discard(message.row_id)
         self.failures.succeeded(message.row_id)
         self.last_tick = message.tick
         self.last_late = (datetime.now(timezone.utc) - message.tick).total_seconds()
@@ -207,7 +211,8 @@ class Sender:
 
     def _failed(self, message: Message, error: Exception, *, is_first: bool) -> Fate:
         fate, row_id = self.broker.fate_of(error), message.row_id
-        broke_again = fate is Fate.BROKEN and row_id in self._broke_at
+        # One that is sent at most once is not tried again, so others need not wait for it.
+        broke_again = fate is Fate.BROKEN and row_id in self._broke_at and not message.loaded.at_most_once
         if fate is Fate.BROKEN and not broke_again:
             self._broke_at.add(row_id)
             self.broker.down(error)

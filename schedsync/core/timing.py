@@ -207,6 +207,7 @@ def in_calendar(value: datetime) -> bool:
     return _FIRST_YEAR <= value.year <= _LAST_YEAR
 
 
+@lru_cache(maxsize=4096)
 def instant_text(value: datetime) -> str:
     """Write an instant as ISO 8601 in UTC, ending in Z; without fractions where they are 0."""
     return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")

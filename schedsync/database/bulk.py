@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connections
-from django.db.models import Model, QuerySet
+from django.db.models import F, Lookup, Model, QuerySet
 
 BATCH = 1000
 
@@ -39,3 +40,22 @@ def batches(values: Sequence[Any] | list[Any]) -> Iterator[Sequence[Any]]:
     """Yield the values in lists of at most BATCH."""
     for start in range(0, len(values), BATCH):
         yield values[start : start + BATCH]
+
+
+class Among(Lookup):
+    """A condition for ``filter``: the primary key is among these whole numbers.
+
+    They stand in the statement itself: to bind a thousand values takes longer than to find their rows.
+    """
+
+    prepare_rhs = False
+
+    def __init__(self, ids: Collection[int]) -> None:
+        super().__init__(F("pk"), ",".join(str(int(row_id)) for row_id in sorted(ids)))
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        """Return the SQL; raises EmptyResultSet without numbers, which lets Django ask nothing."""
+        if not self.rhs:
+            raise EmptyResultSet
+        column, values = self.process_lhs(compiler, connection)
+        return f"{column} IN ({self.rhs})", tuple(values)

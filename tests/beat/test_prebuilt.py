@@ -2,44 +2,96 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
-from collections.abc import Callable, Iterator
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from types import SimpleNamespace
 from typing import Any
 
-import celery.app.task
+import kombu.compression
+import kombu.serialization
 import pytest
-from celery import Celery, signals
+import time_machine
+from celery import Celery
+from django.db.models import F
 from django_celery_beat.models import PeriodicTask
-from kombu import Exchange, Queue
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from kombu import Exchange, Producer, Queue
+from kombu.exceptions import SerializerNotInstalled
 
-from schedsync.beat import Scheduler, sender
+from schedsync.beat import sender
+from schedsync.beat.message import Message
 from schedsync.beat.prebuilt import Prebuilt
 from schedsync.models import Claim, ManagedSchedule
 from tests.beat.test_chunks import SIZE, Crowd
 from tests.beat.test_sending import MINUTE
 from tests.conftest import NOW
 
-pytestmark = pytest.mark.one_database
-COLUMNS: dict[str, dict[str, Any]] = {
-    "nothing": {},
-    "arguments": {"args": '[1, "é\\u2028 {braces}"]', "kwargs": '{"tenant": "a", "deep": {"x": [null, 1.5]}}'},
-    "headers": {"headers": '{"trace": "1", "é": {"a": 1}}'},
-    "priority": {"priority": 6},
-    "expiry": {"expire_seconds": 90},
-    "of a task that is known": {"task": "known"},
-    "all": {"priority": 3, "expire_seconds": 60, "headers": '{"a": 1}', "kwargs": '{"b": 2}', "task": "known"},
-}
+needs_batches = pytest.mark.skipif(not hasattr(Producer, "batch"), reason="kombu before 5.7 has no batches")
+pytestmark = [pytest.mark.one_database, needs_batches]
+COLUMNS: list[dict[str, Any]] = [
+    {},
+    {"args": '[1, "é\\u2028 {braces}"]', "kwargs": '{"tenant": "a", "deep": {"x": [null, 1.5, true, -0.0, 1e400]}}'},
+    {"headers": '{"trace": "1", "é": {"a": 1}, "lang": "de", "origin": "me", "timelimit": [1, 2], "group": "g"}'},
+    {"priority": 0},
+    {"priority": 6},
+    {"priority": 255},
+    {"expire_seconds": 90},
+    {"task": "known"},
+    {"task": "known", "priority": 3, "expire_seconds": 60, "headers": '{"a": 1}', "kwargs": '{"b": 2}'},
+    {"args": json.dumps(["x" * 5_000, "😀" * 500])},
+    # Values of the message itself, in other places of it.
+    {"args": '["2026-11-23T10:00:00Z", "2026-11-23T10:01:00Z"]', "headers": '{"since": "2026-11-23T10:00:00Z"}'},
+    {"args": '["ID"]', "kwargs": '{"id": "ID", "name": "NAME"}', "headers": '{"cause": "ID", "name": "NAME"}'},
+    {"args": '["2026-11-23T10:01:30+00:00"]', "expire_seconds": 90},
+    {"args": f'["{uuid.uuid4()}"]', "headers": f'{{"correlation_id": "{uuid.uuid4()}"}}'},
+    {"name": 's14 é\u2028 \\ "quoted" {braces} %s', "kwargs": '{"name": "s14"}'},
+    {"headers": '{"schedsync_tick": "never", "schedsync_schedule": "x", "celery_beat_task": false}'},
+    {"headers": '{"delivery_tag": "x", "expiration": "5", "priority": 3, "parent_id": "p", "stamps": {"a": 1}}'},
+]
+
+
+def _is_installed(serializer: str) -> bool:
+    try:
+        kombu.serialization.dumps({}, serializer)
+    except SerializerNotInstalled:
+        return False
+    return True
+
+
+SERIALIZERS = filter(_is_installed, kombu.serialization.registry._encoders)
 CONF: dict[str, dict[str, Any]] = {
     "default": {},
-    "another serializer": {"task_serializer": "yaml"},
-    "compression": {"task_compression": "zlib"},
-    "routes": {"task_routes": {"*": {"priority": 9}}},
+    **{f"serializer {name}": {"task_serializer": name} for name in SERIALIZERS},
+    **{f"compression {name}": {"task_compression": name} for name in kombu.compression.encoders()},
+    "compression of yaml": {"task_serializer": "yaml", "task_compression": "gzip"},
+    "routes": {"task_routes": {"*": {"priority": 9, "compression": "bzip2"}}},
+    "routes by pattern": {"task_routes": [{re.compile("kn.*"): {"priority": 2}}, {"t": {"serializer": "yaml"}}]},
     "a zone": {"timezone": "Europe/Berlin"},
+    "local time": {"timezone": "Europe/Berlin", "enable_utc": False},
     "no results": {"task_ignore_result": True},
     "not persistent": {"task_default_delivery_mode": 1},
+    "limits": {"task_time_limit": 60, "task_soft_time_limit": 50, "task_default_priority": 4},
+    "queues with priorities": {"task_queue_max_priority": 10},
+    "results by messages": {"result_backend": "rpc://"},
 }
+#: What is sent the whole way each time: its text or its list can change from one tick to the next.
+WHOLE: list[dict[str, Any]] = [
+    {"expires": NOW + 60 * MINUTE},
+    {"headers": '{"id": "x"}'},
+    {"headers": '{"root_id": "ID"}'},
+    {"headers": '{"expires": "2030-01-01T00:00:00+00:00"}', "expire_seconds": 90},
+    {"headers": '{"expires": null}', "expire_seconds": 90},
+    {"headers": '{"compression": "none of mine"}'},
+    {"queue": "topic"},
+    {"queue": "fanout"},
+    {"queue": "direct", "exchange": "direct", "routing_key": "a"},
+    {"queue": None, "exchange": "direct", "routing_key": "a"},
+]
 
 
 @pytest.fixture
@@ -78,11 +130,12 @@ def as_celery_sends_it(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> list[st
     """Send the last ticks once more, each the whole way."""
     rows = PeriodicTask.objects.using(crowd.using)
     Claim.objects.using(crowd.using).all().delete()
-    rows.update(last_run_at=NOW)
+    rows.update(last_run_at=datetime.now(timezone.utc) - MINUTE)
+    runs = rows.values_list("total_run_count", flat=True)[0]
     with monkeypatch.context() as patch:
         patch.setattr(Prebuilt, "pushes", lambda *_: [])
         crowd.broker.beat.roster.refresh()
-        work(crowd, 3)
+        work(crowd, runs + 1)
     return taken(crowd)
 
 
@@ -102,13 +155,27 @@ def pushed(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
+def write(crowd: Crowd, variants: list[dict[str, Any]]) -> None:
+    """Give the schedules these columns in turn; ID is the id of the first message, and NAME that of the schedule."""
+    rows = PeriodicTask.objects.using(crowd.using)
+    for number, row in enumerate(rows.order_by("name")):
+        columns = dict(variants[number % len(variants)])
+        name = columns.pop("name", "")
+        columns |= {"name": f"{row.name} {name[4:]}"} if name else {}
+        named: Any = SimpleNamespace(name=columns.get("name", row.name))
+        own_id = Message(named, NOW).task_id
+        for column in ("args", "kwargs", "headers"):
+            if column in columns:
+                columns[column] = columns[column].replace("ID", own_id).replace("NAME", row.name)
+        rows.filter(pk=row.pk).update(**columns)
+
+
 @pytest.mark.parametrize("conf", CONF)
-@pytest.mark.parametrize("columns", COLUMNS)
 def test_a_prebuilt_message_is_what_celery_would_have_sent(
-    crowd: Crowd, clock: Any, monkeypatch: pytest.MonkeyPatch, columns: str, conf: str
+    crowd: Crowd, clock: Any, monkeypatch: pytest.MonkeyPatch, conf: str
 ) -> None:
     crowd.broker.beat.app.conf.update(CONF[conf])
-    PeriodicTask.objects.using(crowd.using).update(**COLUMNS[columns])
+    write(crowd, COLUMNS)
     known = {"set": "default", "commit": "abc123", "applied": "{}", "applied_at": NOW}
     row = PeriodicTask.objects.using(crowd.using).first()
     assert row is not None
@@ -116,12 +183,123 @@ def test_a_prebuilt_message_is_what_celery_would_have_sent(
     counts = pushed(crowd, monkeypatch)
     work(crowd, 1)
     taken(crowd)
+    counts.clear()
     clock.shift(MINUTE)
     work(crowd, 2)
-    assert counts == [0, SIZE]
+    assert counts == [SIZE]
     prebuilt = taken(crowd)
     assert len(prebuilt) == SIZE
     assert prebuilt == as_celery_sends_it(crowd, monkeypatch)
+
+
+@pytest.mark.parametrize("columns", WHOLE, ids=str)
+def test_what_can_change_from_tick_to_tick_is_sent_the_whole_way(
+    crowd: Crowd, clock: Any, monkeypatch: pytest.MonkeyPatch, columns: dict[str, Any]
+) -> None:
+    app = crowd.broker.beat.app
+    made = [Queue(name, Exchange(name, type=name), routing_key="a") for name in ("direct", "topic", "fanout")]
+    app.conf.task_queues = [*app.conf.task_queues, *made]
+    write(crowd, [columns])
+    counts = pushed(crowd, monkeypatch)
+    work(crowd, 1)
+    clock.shift(MINUTE)
+    work(crowd, 2)
+    assert not any(counts)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=5,
+)
+ROW = st.fixed_dictionaries(
+    {},
+    optional={
+        "task": st.sampled_from(["t", "known"]),
+        "args": st.lists(JSON, max_size=4).map(json.dumps),
+        "kwargs": st.dictionaries(st.text(), JSON, max_size=4).map(json.dumps),
+        "headers": st.dictionaries(st.text() | st.sampled_from(["lang", "eta", "stamps", "é"]), JSON, max_size=4).map(
+            json.dumps
+        ),
+        "priority": st.integers(0, 255),
+        "expire_seconds": st.integers(1, 2**31 - 1),
+    },
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(variants=st.lists(ROW, min_size=SIZE, max_size=SIZE))
+def test_any_arguments_headers_and_options_are_as_celery_sends_them(
+    crowd: Crowd, clock: Any, variants: list[dict[str, Any]]
+) -> None:
+    rows = PeriodicTask.objects.using(crowd.using)
+    rows.update(args="[]", kwargs="{}", headers="{}", priority=None, expire_seconds=None, total_run_count=0, task="t")
+    write(crowd, variants)
+    with pytest.MonkeyPatch.context() as patch:
+        counts = pushed(crowd, patch)
+        clock.shift(MINUTE)
+        work(crowd, 1)
+        taken(crowd)
+        clock.shift(MINUTE)
+        work(crowd, 2)
+        prebuilt = taken(crowd)
+        assert counts[-1] == SIZE
+        assert prebuilt == as_celery_sends_it(crowd, patch)
+
+
+@given(
+    at=st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(timezone.utc)),
+    seconds=st.integers(1, 10**7),
+    zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
+)
+@example(at=datetime(2026, 10, 24, 22, tzinfo=timezone.utc), seconds=86_400, zone="Europe/Berlin")
+def test_an_expiry_is_what_celery_writes(at: datetime, seconds: int, zone: str) -> None:
+    app = Celery("expiry", set_as_current=False)
+    app.conf.timezone = zone
+    with time_machine.travel(at, tick=False):
+        sent = app.amqp.as_task_v2("id", "t", expires=seconds)
+        assert Prebuilt(app)._expires(seconds) == sent.headers["expires"]
+
+
+def test_schedules_that_differ_in_names_and_arguments_need_one_message_of_celery(
+    crowd: Crowd, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = PeriodicTask.objects.using(crowd.using)
+    for row in rows:
+        row.args, row.kwargs = f'["{row.name}", "\\u00e9", "2026-01-01"]', f'{{"tenant": {row.pk}, "none": null}}'
+        row.save(using=crowd.using)
+    counts = pushed(crowd, monkeypatch)
+    work(crowd, 1)
+    assert sum(counts) == SIZE - 1
+    prebuilt = taken(crowd)
+    assert len(prebuilt) == SIZE
+    clock.shift(MINUTE)
+    assert [without_tick(text) for text in prebuilt] == [
+        without_tick(text) for text in as_celery_sends_it(crowd, monkeypatch)
+    ]
+
+
+def without_tick(text: str) -> str:
+    headers = json.loads(text)["headers"]
+    return text.replace(headers["schedsync_tick"], "TICK").replace(headers["id"], "ID")
+
+
+def test_arguments_that_do_not_fit_the_task_are_refused_as_celery_refuses_them(
+    crowd: Crowd, clock: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = PeriodicTask.objects.using(crowd.using)
+    rows.update(task="known")
+    counts = pushed(crowd, monkeypatch)
+    work(crowd, 1)
+    taken(crowd)
+    counts.clear()
+    rows.filter(name="s07").update(kwargs='{"unknown": 1}')
+    monkeypatch.setattr(crowd.broker.beat.app.tasks["known"], "__header__", lambda *, tenant="": None)
+    clock.shift(MINUTE)
+    work(crowd, 2)
+    assert sum(counts) > 0
+    assert len(taken(crowd)) == SIZE - 1
+    assert "`s07` cannot be sent" in caplog.text
 
 
 def test_a_queue_that_expires_is_kept_alive(crowd: Crowd, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,9 +309,10 @@ def test_a_queue_that_expires_is_kept_alive(crowd: Crowd, clock: Any, monkeypatc
     counts = pushed(crowd, monkeypatch)
     work(crowd, 1)
     taken(crowd)
+    counts.clear()
     clock.shift(MINUTE)
     work(crowd, 2)
-    assert counts == [0, SIZE]
+    assert counts == [SIZE]
     with redis.Redis.from_url(crowd.broker.url) as client:
         assert client.pttl(crowd.queue) > 0
 
@@ -158,63 +337,6 @@ def test_an_edited_schedule_is_built_anew(
     assert prebuilt == whole
 
 
-def _signal(_: Crowd, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(signals.before_task_publish, "receivers", [((1, 1), lambda **_: None)])
-
-
-def _wrapped_send_task(_: Crowd, patch: pytest.MonkeyPatch) -> None:
-    send = Celery.send_task
-    patch.setattr(Celery, "send_task", functools.wraps(send)(lambda *args, **kwargs: send(*args, **kwargs)))
-
-
-def _wrapped_apply_entry(_: Crowd, patch: pytest.MonkeyPatch) -> None:
-    entry = celery.beat.Scheduler.apply_entry
-    patch.setattr(celery.beat.Scheduler, "apply_entry", lambda *args, **kwargs: entry(*args, **kwargs))
-
-
-def _own_apply_async(crowd: Crowd, patch: pytest.MonkeyPatch) -> None:
-    class Own(Scheduler):
-        def apply_async(self, *args: Any, **kwargs: Any) -> Any:
-            return super().apply_async(*args, **kwargs)
-
-    patch.setattr(crowd.broker.beat, "__class__", Own)
-
-
-def _task_of_its_own(crowd: Crowd, patch: pytest.MonkeyPatch) -> None:
-    task = crowd.broker.beat.app.tasks["known"]
-    send = type(task).apply_async
-    patch.setattr(task, "apply_async", lambda *args, **kwargs: send(task, *args, **kwargs))
-
-
-def _route(crowd: Crowd, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(crowd.broker.beat.app.amqp.router, "routes", [lambda *_, **__: None])
-
-
-def _debug(_: Crowd, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(logging.getLogger("celery.beat"), "isEnabledFor", lambda level: level >= logging.DEBUG)
-
-
-def _events(crowd: Crowd, _: pytest.MonkeyPatch) -> None:
-    crowd.broker.beat.app.conf.task_send_sent_event = True
-
-
-@pytest.mark.parametrize(
-    "watch",
-    [_signal, _wrapped_send_task, _wrapped_apply_entry, _own_apply_async, _task_of_its_own, _route, _debug, _events],
-)
-def test_whoever_watches_a_step_of_celery_sees_each_message(
-    crowd: Crowd, clock: Any, monkeypatch: pytest.MonkeyPatch, watch: Callable[[Crowd, pytest.MonkeyPatch], None]
-) -> None:
-    PeriodicTask.objects.using(crowd.using).update(task="known")
-    counts = pushed(crowd, monkeypatch)
-    work(crowd, 1)
-    clock.shift(MINUTE)
-    watch(crowd, monkeypatch)
-    work(crowd, 2)
-    assert not any(counts)
-    assert len(taken(crowd)) == 2 * SIZE
-
-
 def test_the_line_of_celery_is_in_the_log(crowd: Crowd, clock: Any, caplog: pytest.LogCaptureFixture) -> None:
     work(crowd, 1)
     clock.shift(MINUTE)
@@ -234,6 +356,7 @@ def test_what_redis_refuses_of_prebuilt_messages_is_known_exactly(
     crowd = Crowd("redis", using, s07="full")
     counts = pushed(crowd, monkeypatch)
     work(crowd, 1)
+    counts.clear()
     clock.shift(MINUTE)
     with redis.Redis.from_url(crowd.broker.url) as client:
         client.delete(crowd.others["s07"])
@@ -241,7 +364,7 @@ def test_what_redis_refuses_of_prebuilt_messages_is_known_exactly(
     crowd.broker.beat.reloader.reset()
     crowd.broker.beat.step()
     runs = dict(PeriodicTask.objects.using(using).values_list("name", "total_run_count"))
-    assert counts == [0, SIZE]
+    assert counts == [SIZE]
     assert {name for name, count in runs.items() if count < 2} == {"s07"}
     with redis.Redis.from_url(crowd.broker.url) as client:
         client.delete(crowd.others["s07"])
@@ -251,26 +374,6 @@ def test_what_redis_refuses_of_prebuilt_messages_is_known_exactly(
 
 def test_molds_are_bounded(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("schedsync.beat.prebuilt.KEPT", 10)
+    PeriodicTask.objects.using(crowd.using).update(expire_seconds=F("id"))
     work(crowd, 1)
     assert len(crowd.broker.beat.sender._prebuilt._molds) == 10
-
-
-def test_a_schedule_with_an_end_is_built_each_time(crowd: Crowd, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    PeriodicTask.objects.using(crowd.using).update(expires=NOW + 60 * MINUTE)
-    counts = pushed(crowd, monkeypatch)
-    work(crowd, 1)
-    clock.shift(MINUTE)
-    work(crowd, 2)
-    assert not any(counts)
-
-
-def test_an_exchange_goes_the_whole_way_where_its_commands_are_unknown(
-    crowd: Crowd, clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fanout = Exchange(f"{crowd.queue}-fanout", type="fanout")
-    crowd.broker.beat.app.conf.task_queues = [Queue(crowd.queue, exchange=fanout)]
-    counts = pushed(crowd, monkeypatch)
-    work(crowd, 1)
-    clock.shift(MINUTE)
-    work(crowd, 2)
-    assert not any(counts)

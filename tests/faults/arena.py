@@ -51,7 +51,9 @@ def read_sent(file: Path) -> list[dict[str, Any]]:
 class Proxy:
     """A TCP proxy to a server; it can refuse, break what is open, break after something was said, and keep answers.
 
-    ``cut_in`` is the number of bytes that the server still gets before the connection breaks; None for all of them.
+    ``cut_in`` is the number of bytes that the server still gets before the connection breaks, ``cut_back_in`` that of
+    the client; None for all of them. ``instead`` is called in place of breaking it, with the sockets of client and
+    server. ``answer`` changes what the client gets. While the proxy is deaf, nothing is read from clients.
     """
 
     def __init__(self, target: Callable[[], socket.socket]) -> None:
@@ -62,7 +64,11 @@ class Proxy:
         self.is_up = True
         self.is_mute = False
         self.cut_after: bytes | None = None
+        self.is_deaf = False
         self.cut_in: int | None = None
+        self.cut_back_in: int | None = None
+        self.instead: Callable[[socket.socket, socket.socket], None] | None = None
+        self.answer: Callable[[bytes], bytes] | None = None
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -83,25 +89,39 @@ class Proxy:
                 self._open -= pair.keys()
 
     def _copied(self, client: socket.socket, pair: dict[socket.socket, socket.socket]) -> bool:
-        ready, _, _ = select.select(list(pair), [], [])
-        for source in ready:
-            data = source.recv(65536)
-            if not data:
+        deaf = self.is_deaf
+        ready, _, _ = select.select([pair[client]] if deaf else list(pair), [], [], 0.05 if deaf else None)
+        return all(self._passed(source, client, pair) for source in ready)
+
+    def _passed(self, source: socket.socket, client: socket.socket, pair: dict[socket.socket, socket.socket]) -> bool:
+        if source is client and self.is_deaf:
+            return True
+        data = source.recv(65536)
+        if not data:
+            return False
+        if source is not client:
+            if self.is_mute:
+                return True
+            data = data if self.answer is None else self.answer(data)
+        cut = self._bytes_until_cut(len(data), "cut_in" if source is client else "cut_back_in")
+        pair[source].sendall(data[:cut])
+        if cut is not None:
+            if self.instead is None:
                 return False
-            if self.is_mute and source is not client:
-                continue
-            if source is client and self.cut_in is not None and len(data) >= self.cut_in:
-                pair[source].sendall(data[: self.cut_in])
-                self.cut_in = None
-                return False
-            pair[source].sendall(data)
-            if source is client and self.cut_in is not None:
-                self.cut_in -= len(data)
-            if source is client and self.cut_after is not None and self.cut_after in data.upper():
-                self.cut_after = None
-                # The server has it; its answer finds nobody.
-                return False
+            self.instead(client, pair[client])
+            pair[source].sendall(data[cut:])
+        if source is client and self.cut_after is not None and self.cut_after in data.upper():
+            self.cut_after = None
+            # The server has it; its answer finds nobody.
+            return False
         return True
+
+    def _bytes_until_cut(self, count: int, name: str) -> int | None:
+        """Return how many of these bytes pass before the cut, or None if all do; count them."""
+        left: int | None = getattr(self, name)
+        is_cut = left is not None and count >= left
+        setattr(self, name, None if left is None or is_cut else left - count)
+        return left if is_cut else None
 
     def down(self) -> None:
         self.is_up = False

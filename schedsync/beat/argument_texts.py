@@ -1,0 +1,69 @@
+"""The arguments of a schedule as they stand in a message of Celery for Redis."""
+
+from __future__ import annotations
+
+import base64
+import json
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+from kombu import serialization
+from kombu.compression import compress
+
+#: The arguments of so many schedules are kept. Those that were not used for longest make room.
+KEPT = 20_000
+_NO_CALLBACKS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
+
+
+class ArgumentTexts:
+    """Makes the texts by the functions of Celery and kombu, and keeps them."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.of = lru_cache(maxsize=KEPT)(self._of)
+
+    def _of(
+        self, _way: str, task_name: str, args_text: str, kwargs_text: str, serializer: str, compression: str | None
+    ) -> dict[str, str]:
+        """Return the texts for the gaps of arguments, which are JSON; raises what Celery or kombu raise for them.
+
+        ``_way`` decides what Celery does with them, and so is part of the cache's key.
+        """
+        args, kwargs = json.loads(args_text), json.loads(kwargs_text)
+        if (task := self._app.tasks.get(task_name)) is not None and task.typing:
+            # Celery's own check of the arguments (celery/app/task.py ``Task.apply_async``).
+            task.__header__(*args, **kwargs)
+        amqp = self._app.amqp
+        longest = min(amqp.argsrepr_maxsize, amqp.kwargsrepr_maxsize)
+        if _is_flat(args_text, longest) and _is_flat(kwargs_text, longest):
+            args_shown, kwargs_shown = repr(args or ()), repr(kwargs)
+        else:
+            headers = amqp.create_task_message("", task_name, args, kwargs).headers
+            args_shown, kwargs_shown = headers["argsrepr"], headers["kwargsrepr"]
+        data: Any = serialization.dumps((args or (), kwargs, _NO_CALLBACKS), serializer=serializer)[2]
+        if compression:
+            data = compress(data, compression)[0]
+        body = base64.b64encode(data if isinstance(data, bytes) else data.encode()).decode()
+        return {"args": inside(args_shown), "kwargs": inside(kwargs_shown), "body": body}
+
+
+def _is_flat(text: str, longest: int) -> bool:
+    """Say whether Celery shows the values of a JSON text as Python does (celery/utils/saferepr.py).
+
+    It shortens what is long or deep, and does not escape characters; it also takes thirty times as long. ``longest`` is
+    the number of characters that it shows.
+    """
+    return (
+        # A text of JSON may have no spaces.
+        2 * len(text) <= longest
+        and text.count("[") + text.count("{") == 1
+        and "\\" not in text
+        and "'" not in text
+        and text.isprintable()
+    )
+
+
+def inside(text: str) -> str:
+    """Return a text as it stands in JSON, without its quotes."""
+    return encode_basestring_ascii(text)[1:-1]

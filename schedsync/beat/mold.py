@@ -1,0 +1,107 @@
+"""A mold: the text that kombu puts into Redis for a message of Celery, with gaps where messages of one kind differ."""
+
+from __future__ import annotations
+
+import copy
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kombu import serialization
+from kombu.utils.json import dumps
+
+from schedsync.beat.message import Message
+from schedsync.beat.plain_path import is_plain_body
+
+#: The gaps of a message, and where in it their values stand.
+_PLACES = (
+    ("body", ("body",)),
+    ("id", ("headers", "id")),
+    ("id", ("headers", "root_id")),
+    ("id", ("properties", "correlation_id")),
+    ("name", ("headers", "periodic_task_name")),
+    ("name", ("headers", "schedsync_schedule")),
+    ("tick", ("headers", "schedsync_tick")),
+    ("args", ("headers", "argsrepr")),
+    ("kwargs", ("headers", "kwargsrepr")),
+    ("tag", ("properties", "delivery_tag")),
+)
+_EXPIRES = ("expires", ("headers", "expires"))
+#: Headers of a row by these names would stand at the places of Celery's values.
+_CELERYS = {"id", "root_id", "expires", "argsrepr", "kwargsrepr"}
+# The stubs of kombu leave the registry out.
+_registry: Any = vars(serialization)["registry"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mold:
+    """What messages of one kind share: a text for the Redis list ``key``, divided where the values of ``gaps`` stand.
+
+    ``after`` are the commands that follow, such as those that let a queue expire. ``serializer`` and ``compression``
+    are names of kombu; the latter is None for no compression.
+    """
+
+    key: str
+    parts: tuple[str, ...]
+    gaps: tuple[str, ...]
+    after: tuple[tuple[Any, ...], ...]
+    serializer: str
+    compression: str | None
+
+    def filled(self, values: Mapping[str, str]) -> str:
+        """Return the text with values in its gaps; the values are as they stand in JSON."""
+        texts = [self.parts[0]]
+        for gap, part in zip(self.gaps, self.parts[1:], strict=True):
+            texts += (values[gap], part)
+        return "".join(texts)
+
+
+def mold_of(message: Message, commands: Sequence[tuple[Any, ...]]) -> tuple[Mold, dict[str, str]] | None:
+    """Return the mold of a message that was sent by commands of Redis, and its values that are chosen at each send.
+
+    None if other messages of its kind may differ in more.
+    """
+    (first, key, *texts), *after = commands
+    if first != "LPUSH" or len(texts) != 1 or any(name != "PEXPIRE" for name, *_ in after):
+        return None
+    sent = json.loads(texts[0])
+    if not _is_as_given(message, sent):
+        return None
+    headers, properties = sent["headers"], sent["properties"]
+    coding = _registry.type_to_name[sent["content-type"]], headers.get("compression")
+    places = _PLACES if message.loaded.expires_after is None else (*_PLACES, _EXPIRES)
+    mold = Mold(key, *_divided(sent, places), tuple(after), *coding)
+    return mold, {"tag": properties["delivery_tag"], "expires": headers["expires"] or ""}
+
+
+def _is_as_given(message: Message, sent: Mapping[str, Any]) -> bool:
+    """Say whether what Celery wrote depends on nothing else than what is known here."""
+    headers, properties, seconds = sent["headers"], sent["properties"], message.loaded.expires_after
+    return (
+        message.loaded.expires is None
+        and _CELERYS.isdisjoint(message.headers)
+        # A task may have an expiry of its own.
+        and (headers["expires"] is None) == (seconds is None)
+        and properties.get("expiration") == (None if seconds is None else str(seconds * 1000))
+        and properties["body_encoding"] == "base64"
+        and is_plain_body(sent["content-type"], headers.get("compression"))
+        # Redis is asked for the lists of an exchange at each message.
+        and not properties["delivery_info"]["exchange"]
+    )
+
+
+def _divided(
+    sent: dict[str, Any], places: Sequence[tuple[str, tuple[str, ...]]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return kombu's text of a message without the values at the places, and the gaps in order of the text."""
+    mark = uuid.uuid4().hex
+    marked = copy.deepcopy(sent)
+    for gap, (*way, last) in places:
+        part = marked
+        for step in way:
+            part = part[step]
+        part[last] = f"{mark}{gap}{mark}"
+    pieces = str(dumps(marked)).split(mark)
+    return tuple(pieces[::2]), tuple(pieces[1::2])
