@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 from django.db.models import F, Q
 
 from schedsync.beat.lease_times import LeaseTimes
@@ -74,8 +75,11 @@ def _row(using: str) -> Any:
 def renew_row(using: str, holder: uuid.UUID, epoch: int, span: timedelta) -> bool:
     """Renew the lease row, and lock it until the caller's transaction ends; returns whether it is still ours."""
     rows = Lease.objects.using(using).filter(pk=_ROW)
-    rows.filter(holder=holder, epoch=epoch).update(expires_at=DatabaseNow() + span)
-    is_ours: bool = rows.filter(holder=holder, epoch=epoch).exists()
+    mine = rows.filter(holder=holder, epoch=epoch)
+    if mine.update(expires_at=DatabaseNow() + span):
+        return True
+    # The number of affected rows is not reliable on MariaDB: 0 may be 1.
+    is_ours: bool = connections[using].vendor == "mysql" and mine.exists()
     return is_ours
 
 
