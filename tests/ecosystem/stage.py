@@ -1,8 +1,9 @@
-"""A Beat, a broker in memory and a worker in one process, where a tool can watch them; see ``tools``."""
+"""A Beat, a worker and a database of a broker in one process, where a tool can watch them; see ``tools``."""
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,17 +18,24 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from kombu.transport.memory import Channel
 
 NOW = datetime(2026, 11, 23, 10, 0, 30, tzinfo=timezone.utc)
+#: A database of Redis, where messages are sent in chunks, or a broker in memory.
+BROKER = os.environ.get("ECOSYSTEM_BROKER", "memory://")
 #: How the headers that our Beat adds begin.
 OURS = "schedsync_"
 
 
 class Stage:
-    """One tool, one scheduler class. ``sent`` are the messages in the broker, as the transport has them."""
+    """One tool, one scheduler class. ``sent`` are the messages in the broker, as the transport has them.
+
+    ``is_left_out`` says whether our Beat would send later messages without what the tool may hook.
+    """
+
+    is_left_out = False
 
     def __init__(self, scheduler: type[Any], app: Celery | None = None, migrate: Sequence[str] = ("migrate",)) -> None:
         self.app = app or Celery("ecosystem")
         self.app.conf.update(
-            broker_url="memory://",
+            broker_url=BROKER,
             timezone="UTC",
             enable_utc=True,
             result_expires=None,
@@ -68,12 +76,24 @@ class Stage:
                     break
                 scheduler.tick()
             scheduler.tick()
+            if (sender := getattr(scheduler, "sender", None)) is not None:
+                Stage.is_left_out = sender._prebuilt._learns
             scheduler.close()
 
     @property
     def sent(self) -> list[dict[str, Any]]:
-        queues = [Channel.queues[name].queue for name in ("celery", "reports") if name in Channel.queues]
-        return [json.loads(message) if isinstance(message, str) else message for queue in queues for message in queue]
+        return [json.loads(message) if isinstance(message, str) else message for message in self._texts()]
+
+    def _texts(self) -> list[Any]:
+        if BROKER == "memory://":
+            queues = [Channel.queues[name].queue for name in ("celery", "reports") if name in Channel.queues]
+            return [message for queue in queues for message in queue]
+        import redis
+
+        with redis.Redis.from_url(BROKER, decode_responses=True) as client:
+            # A list for each queue, and one for each priority of it.
+            keys = sorted(key for name in ("celery", "reports") for key in client.scan_iter(f"{name}*"))
+            return [text for key in keys if client.type(key) == "list" for text in client.lrange(key, 0, -1)]
 
     def headers(self) -> dict[str, dict[str, Any]]:
         """Return the headers of each message by its schedule, without those that our Beat adds."""

@@ -73,6 +73,7 @@ def _seen(tool: str, who: str, tools: Path, database: dict[str, Any]) -> Any:
         "DJANGO_SETTINGS_MODULE": "tests.ecosystem.settings",
         "ECOSYSTEM_TOOL": tool,
         "ECOSYSTEM_DATABASE": json.dumps(database),
+        "ECOSYSTEM_BROKER": _broker(who),
     }
     done = subprocess.run(
         [sys.executable, "-m", "tests.ecosystem.tools", tool, who, str(tools)],
@@ -80,3 +81,15 @@ def _seen(tool: str, who: str, tools: Path, database: dict[str, Any]) -> Any:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def _broker(who: str) -> str:
+    """Return an empty database of Redis, where our Beat sends in chunks; without Redis a broker in memory."""
+    if "redis" not in settings.BROKERS:
+        return "memory://"
+    import redis
+
+    url = f"{settings.BROKERS['redis'].rsplit('/', 1)[0]}/{14 + WHO.index(who)}"
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
