@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 from kombu import Queue
 
-from schedsync.beat.message import Message
+from schedsync.beat.message import Message, Payload
 from schedsync.beat.outbox import Waiting
 from schedsync.beat.sender import Sender
 from schedsync.core.timing import instant_text
@@ -174,7 +174,7 @@ class Many:
 
 def id_of(name: str, tick: datetime) -> str:
     """Return the id that the message of a tick must have."""
-    return Message(loaded(name=name), tick).task_id
+    return Message(loaded(name=name), tick, Payload()).task_id
 
 
 def chosen(chance: random.Random, count: int) -> list[int]:

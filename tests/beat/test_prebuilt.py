@@ -26,7 +26,7 @@ from kombu.exceptions import SerializerNotInstalled
 
 from schedsync.beat import sender
 from schedsync.beat.argument_texts import ArgumentTexts
-from schedsync.beat.message import Message
+from schedsync.beat.message import Message, Payload
 from schedsync.beat.prebuilt import Prebuilt
 from schedsync.models import Claim, ManagedSchedule
 from tests.beat.test_chunks import SIZE, Crowd
@@ -167,7 +167,7 @@ def write(crowd: Crowd, variants: list[dict[str, Any]]) -> None:
         name = columns.pop("name", "")
         columns |= {"name": f"{row.name} {name[4:]}"} if name else {}
         named: Any = SimpleNamespace(name=columns.get("name", row.name))
-        own_id = Message(named, NOW).task_id
+        own_id = Message(named, NOW, Payload()).task_id
         for column in ("args", "kwargs", "headers"):
             if column in columns:
                 columns[column] = columns[column].replace("ID", own_id).replace("NAME", row.name)
