@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 from tests.benchmarks.beat.results import Results
 
 IMAGES = Path(__file__).parents[3] / "docs" / "images"
-#: The colours of the lines, in the order of the legend: everywhere the same who has the same.
+#: The colours of the lines, by name: a line has the same colour in every plot.
 _COLOURS = {"stock": "#cf222e", "bare loop": "#6e7781", "ours, first": "#57a5f5", "ours": "#0550ae"}
 
-#: Otherwise pygal's own style makes thin lines of them.
+#: Without this, pygal's own style draws thin lines.
 _THICK = "inline:.series .line { stroke-width: 2.5 }"
 
 #: Points of a line: a number of schedules, and a figure.
@@ -82,7 +82,7 @@ def _short(value: float) -> str:
 
 
 def _powers(values: Iterable[float]) -> range:
-    """Return the powers of ten that values lie between."""
+    """Return the exponents of the powers of ten from below the values to above them."""
     logarithms = [math.log10(value) for value in values]
     low, high = math.floor(min(logarithms)), math.ceil(max(logarithms))
     return range(low, max(high, low + 1) + 1)
@@ -121,7 +121,7 @@ def svg(plot: Plot) -> str:
 
 
 def _quiet(plot: Plot) -> Callable[[Any], Any]:
-    """Return what removes the scripts of a chart and what differs between two drawings of it, and adds its text."""
+    """Return a filter that removes the scripts of a chart, and gives it a fixed id instead of a random one."""
 
     def quiet(root: Any) -> Any:
         root.set("role", "img")
