@@ -38,7 +38,7 @@ def _head(results: Results) -> Iterator[str]:
         f"- *Ours* claims, sends and confirms all due schedules. After every {BURST_EVERY:,} of its messages the bare",
         f"  loop sends {BURST}, in the same process; each is timed alone.",
         "- *First messages*: all schedules are due for the first time after Beat's start, so that Celery builds the",
-        f"  first message of each kind. *Later messages*: all schedules are due again, {LATER} times; this is the usual",
+        f"  first message of each kind. *Later messages*: all schedules are due again, {LATER} times, as in the usual",
         "  work of a Beat. Each figure is the best of all turns, for ours and for the bare loop alike.",
         "- *CPU* is the CPU time of the sending process alone, without the servers.",
         f"- Stock's dispatch is measured over {STOCK_SENDS} sends, and its write-back over the same number of saves.",
