@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -90,10 +91,8 @@ def _powers(values: Iterable[float]) -> range:
 
 def svg(plot: Plot) -> str:
     """Return a picture with its own background, which is readable on a light and on a dark page, and no script."""
-    import pygal
-    from pygal.style import Style
-
-    style = Style(
+    pygal = _pygal()
+    style = pygal.style.Style(
         background="#ffffff", plot_background="#ffffff", foreground="#24292f", foreground_strong="#24292f",
         foreground_subtle="#57606a", colors=tuple(_COLOURS[name] for name in plot.lines), opacity="1",
         font_family="system-ui, sans-serif", label_font_size=14, major_label_font_size=14, legend_font_size=15,
@@ -118,6 +117,15 @@ def svg(plot: Plot) -> str:
     for name, line in plot.lines.items():
         chart.add(name, [(math.log10(size), value) for size, value in line])
     return str(chart.render()) + "\n"
+
+
+def _pygal() -> Any:
+    """Import pygal without the importer that it adds for maps: Python 3.10 and 3.11 warn of it at later imports."""
+    import pygal
+    import pygal.style
+
+    sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+    return pygal
 
 
 def _quiet(plot: Plot) -> Callable[[Any], Any]:
