@@ -15,8 +15,8 @@ _SLACK = 1000
 class Agenda:
     """The schedules by when they wake; a schedule that moved or is gone leaves its old instant in the heap.
 
-    ``schedules`` are those of the roster, by the id of their row. Each says itself at which instant it is noted here:
-    an instant in the heap that differs is skipped.
+    ``schedules`` are those of the roster, by the id of their row. The instant at which each is noted here is its
+    ``noted_at``: another instant of it in the heap is skipped.
     """
 
     def __init__(self, schedules: Mapping[int, LoadedSchedule]) -> None:

@@ -1,4 +1,4 @@
-"""The arguments of a schedule as they stand in a message of Celery for Redis."""
+"""The arguments of a schedule as Celery writes them into a message for Redis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from kombu import serialization
 from kombu.compression import compress
 
-#: The arguments of so many schedules are kept. Those that were not used for longest make room.
+#: How many texts of arguments are kept. The least recently used make room.
 KEPT = 20_000
 _NO_CALLBACKS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
@@ -45,17 +45,17 @@ class ArgumentTexts:
         if compression:
             data = compress(data, compression)[0]
         body = base64.b64encode(data if isinstance(data, bytes) else data.encode()).decode()
-        return {"args": inside(args_shown), "kwargs": inside(kwargs_shown), "body": body}
+        return {"args": escaped(args_shown), "kwargs": escaped(kwargs_shown), "body": body}
 
 
 def _is_flat(text: str, longest: int) -> bool:
     """Say whether Celery shows the values of a JSON text as Python does (celery/utils/saferepr.py).
 
-    It shortens what is long or deep, and does not escape characters; it also takes thirty times as long. ``longest`` is
+    Celery shortens long and deep values and does not escape characters, and takes thirty times as long. ``longest`` is
     the number of characters that it shows.
     """
     return (
-        # A text of JSON may have no spaces.
+        # Python's text may be longer than JSON's, which needs no spaces.
         2 * len(text) <= longest
         and text.count("[") + text.count("{") == 1
         and "\\" not in text
@@ -64,6 +64,6 @@ def _is_flat(text: str, longest: int) -> bool:
     )
 
 
-def inside(text: str) -> str:
-    """Return a text as it stands in JSON, without its quotes."""
+def escaped(text: str) -> str:
+    """Return a text as JSON writes it, without its quotes."""
     return encode_basestring_ascii(text)[1:-1]

@@ -91,10 +91,10 @@ class Broker:
         return connection
 
     def _is_alive(self) -> bool:
-        """Read what RabbitMQ has sent, or ask Redis: only then it is noticed that an idle connection is gone."""
+        """Say whether the connection still works: only a read or a PING notices that an idle connection is gone."""
         try:
             if self._connection.transport.driver_type == "redis":
-                # Else a message that is sent at most once would be given up before Redis has got any of it.
+                # Otherwise the next message would find it out, and one that is sent at most once would be lost.
                 return self.producer is None or bool(self.producer.channel.client.ping())
             if self._connection.connected and self._connection.supports_heartbeats:
                 self._connection.drain_events(timeout=_GLANCE)

@@ -15,18 +15,18 @@ from typing import Any, Protocol
 import amqp
 from amqp.exceptions import MessageNacked
 
-#: After how many messages the broker is waited for.
+#: The number of messages after which Beat waits for the broker.
 CHUNK = 200
-#: A chunk ends earlier if it takes longer than this number of seconds: a lease must be renewed, a pause be seen.
+#: Seconds after which a chunk ends early, so that the lease is renewed and a pause is seen in time.
 LONGEST = 0.25
 
 
 class Receipts(Protocol):
-    """What is known of a chunk: ``last`` is the number of what was sent last, ``refused`` are numbers."""
+    """Numbers, from 1 on, of all that is sent in a chunk: of messages for RabbitMQ, of commands for Redis."""
 
     @property
     def last(self) -> int:
-        """The number; the first is 1."""
+        """The number of the last one; 0 if there is none."""
         ...
 
     @property
@@ -35,7 +35,7 @@ class Receipts(Protocol):
         ...
 
     def commands(self, numbers: range) -> Sequence[tuple[Any, ...]]:
-        """Return the commands of Redis with these numbers."""
+        """Return the commands of Redis with these numbers; none for RabbitMQ."""
         ...
 
 
@@ -93,7 +93,7 @@ class Confirms:
         self._acknowledged(number, multiple)
 
     def commands(self, numbers: range) -> Sequence[tuple[Any, ...]]:  # noqa: ARG002
-        """Return nothing: there is no Redis."""
+        """Return nothing: RabbitMQ has no commands of Redis."""
         return ()
 
     def wait(self) -> None:
@@ -121,7 +121,7 @@ def confirms_of(producer: Any) -> Confirms | None:
 
 
 def waits_once(producer: Any, confirms: Confirms | None) -> bool:
-    """Say whether messages can be sent together: RabbitMQ with confirms, or kombu 5.7 and Redis without retries."""
+    """Say whether messages can be sent in chunks: to RabbitMQ with confirms, to Redis by kombu 5.7 without retries."""
     return confirms is not None or bool(getattr(producer, "supports_batch_publish", False))
 
 

@@ -1,4 +1,4 @@
-"""What becomes of ticks that were claimed some time ago, by this Beat or by another, as their schedules are now."""
+"""Decides what becomes of ticks that this Beat or another has claimed before: their schedules may have changed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ClaimedBefore:
     def adopted(
         self, orphans: Iterable[Orphan], never_sent: Collection[tuple[int, datetime]], since: datetime
     ) -> tuple[list[DueTick], list[ClaimedTick]]:
-        """Return the ticks to send again, and those to drop; ``never_sent`` are keys of ticks that surely were not."""
+        """Return the ticks to send again, and those to drop; ``never_sent`` are keys of ticks surely not sent."""
         again: list[DueTick] = []
         dropped: list[ClaimedTick] = []
         for orphan in orphans:
@@ -69,7 +69,7 @@ class ClaimedBefore:
     def _read(self, wanted: Sequence[DueTick]) -> tuple[list[Message], list[ClaimedTick]]:
         """Return the messages, and the ticks of rows that differ from what is loaded.
 
-        Only the arguments that are not known are read.
+        A tick that is a message already has its arguments; those of the others are read.
         """
         unread = [due_tick.row_id for due_tick in wanted if not isinstance(due_tick, Message)]
         rows = self.claims.rows(unread) if unread else {}

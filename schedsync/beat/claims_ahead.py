@@ -22,7 +22,7 @@ class ClaimsAhead:
 
     @property
     def is_possible(self) -> bool:
-        """Whether the database lets two connections write at a time."""
+        """Whether the database lets two connections write at the same time."""
         return connections[self._using].vendor != "sqlite"
 
     def start(self, claim: Callable[[], Batch]) -> Future[Batch]:

@@ -116,7 +116,7 @@ class Dispatch:
         ``is_fresh`` says that the last runs were read just now; else they are read again.
         """
         self._since = _now()
-        # Its connection is as old as the last time of leading.
+        # Its connection may have broken since this Beat led last.
         self._ahead.rest()
         self._confirm()
         if not is_fresh:
@@ -223,7 +223,7 @@ class Dispatch:
         if present >= BATCH // 2 and self._ahead.is_possible and not self.outbox.is_time(Waiting.AHEAD):
             for due_tick in self._next_due(_now()):
                 if due_tick.loaded.at_most_once:
-                    # A crash between its claim and its send would lose it: that time stays short.
+                    # A crash between claim and sending would lose its tick, so this time must stay short.
                     self.roster.agenda.put(due_tick.loaded)
                 else:
                     due_ticks.append(due_tick)

@@ -15,7 +15,7 @@ from kombu.utils.json import dumps
 from schedsync.beat.message import Message
 from schedsync.beat.plain_path import is_plain_body
 
-#: The gaps of a message, and where in it their values stand.
+#: The gaps of a message, and the paths to their values in it.
 _PLACES = (
     ("body", ("body",)),
     ("id", ("headers", "id")),
@@ -29,7 +29,7 @@ _PLACES = (
     ("tag", ("properties", "delivery_tag")),
 )
 _EXPIRES = ("expires", ("headers", "expires"))
-#: Headers of a row by these names would stand at the places of Celery's values.
+#: Headers of a row with these names would replace Celery's values in the gaps.
 _CELERYS = {"id", "root_id", "expires", "argsrepr", "kwargsrepr"}
 # The stubs of kombu leave the registry out.
 _registry: Any = vars(serialization)["registry"]
@@ -37,7 +37,7 @@ _registry: Any = vars(serialization)["registry"]
 
 @dataclass(frozen=True, slots=True)
 class Mold:
-    """What messages of one kind share: a text for the Redis list ``key``, divided where the values of ``gaps`` stand.
+    """What messages of one kind share: a text for the Redis list ``key``, divided at its ``gaps``.
 
     ``after`` are the commands that follow, such as those that let a queue expire. ``serializer`` and ``compression``
     are names of kombu; the latter is None for no compression.
@@ -51,7 +51,7 @@ class Mold:
     compression: str | None
 
     def filled(self, values: Mapping[str, str]) -> str:
-        """Return the text with values in its gaps; the values are as they stand in JSON."""
+        """Return the text with values in its gaps; the values are escaped as in JSON."""
         texts = [self.parts[0]]
         for gap, part in zip(self.gaps, self.parts[1:], strict=True):
             texts += (values[gap], part)
@@ -59,9 +59,9 @@ class Mold:
 
 
 def mold_of(message: Message, commands: Sequence[tuple[Any, ...]]) -> tuple[Mold, dict[str, str]] | None:
-    """Return the mold of a message that was sent by commands of Redis, and its values that are chosen at each send.
+    """Return the mold of a message that was sent by commands of Redis, and the values that differ at each send.
 
-    None if other messages of its kind may differ in more.
+    Returns None if other messages of its kind may differ elsewhere too.
     """
     (first, key, *texts), *after = commands
     if first != "LPUSH" or len(texts) != 1 or any(name != "PEXPIRE" for name, *_ in after):
@@ -77,7 +77,7 @@ def mold_of(message: Message, commands: Sequence[tuple[Any, ...]]) -> tuple[Mold
 
 
 def _is_as_given(message: Message, sent: Mapping[str, Any]) -> bool:
-    """Say whether what Celery wrote depends on nothing else than what is known here."""
+    """Say whether all that Celery wrote is known from the message and its mold."""
     headers, properties, seconds = sent["headers"], sent["properties"], message.loaded.expires_after
     return (
         message.loaded.expires is None
@@ -98,9 +98,9 @@ def _divided(
     """Return kombu's text of a message without the values at the places, and the gaps in order of the text."""
     mark = uuid.uuid4().hex
     marked = copy.deepcopy(sent)
-    for gap, (*way, last) in places:
+    for gap, (*path, last) in places:
         part = marked
-        for step in way:
+        for step in path:
             part = part[step]
         part[last] = f"{mark}{gap}{mark}"
     pieces = str(dumps(marked)).split(mark)

@@ -15,8 +15,8 @@ from typing import Protocol
 class Waiting(Enum):
     """What a claimed tick waits for.
 
-    For the batch before it, to be sent, for the edited row to be read again, for a broker that refused it, to be
-    confirmed, or for a locked row.
+    In this order: until the batch before it is sent, until it is sent, until its edited row is read again, until the
+    broker that refused it is asked again, until it is confirmed, until its row is no longer locked.
     """
 
     AHEAD = "ahead"

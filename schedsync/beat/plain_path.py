@@ -1,8 +1,8 @@
-"""Whether each function on the way of a message is Celery's own, so that nobody would miss a message built before.
+"""Says whether each function that builds and sends a message is Celery's own, so that nobody notices a prebuilt one.
 
 Tools for tracing and monitoring wrap these functions or connect to these signals, and projects override them. Then each
-message takes the whole way, as Celery sends it. What the functions read beside the schedule can change while Beat runs:
-``surroundings`` and ``way_of`` return it, so that a change is seen.
+message takes the whole way: Celery builds and sends it. The functions also read settings, queues and tasks, which can
+change while Beat runs: ``surroundings`` and ``way_of`` return these values, so that a change is seen.
 """
 
 from __future__ import annotations
@@ -55,16 +55,16 @@ _serialization: Any = kombu.serialization
 _compression: Any = kombu.compression
 _Router: Any = celery.app.routes.Router
 
-#: What a task of this application is read for at each send, beside the options that Celery keeps of it.
+#: The attributes of a task that Celery reads at each send, besides its options.
 _READ_OF_TASK = ("name", "ignore_result", "typing", "priority", "time_limit", "soft_time_limit")
-#: Where the functions are from that kombu compresses by.
+#: The packages whose functions kombu compresses with.
 _COMPRESSORS = {"backports", "brotli", "_brotli", "brotlicffi", "bz2", "compression", "lzma", "zlib"}
 
 
 def is_own(function: Any, *modules: ModuleType | None) -> bool:
     """Say whether a function is defined in one of the modules: a wrapper has the code of another."""
     function = getattr(function, "__func__", function)
-    # A tool that changes a function in its place leaves a note at it.
+    # A tool that changes a function in place keeps the old one as an attribute of it.
     if type(function) is not FunctionType or vars(function):
         return False
     return function.__code__.co_filename in [module.__file__ for module in modules if module is not None]
@@ -87,7 +87,7 @@ def is_plain(app: Any, publish: Any, producer: Any) -> bool:
             and _is_plain_producer(producer)
         )
     except Exception as error:
-        # Such as a result backend that cannot be imported: it is the message of a schedule that fails, not the chunk.
+        # For example, the result backend cannot be imported: on the whole way each message fails, and is reported.
         logger.debug("messages take the whole way of Celery: %r", error)
         return False
 
@@ -152,7 +152,7 @@ def _is_plain_producer(producer: Any) -> bool:
 
 
 def surroundings(app: Any, producer: Any) -> object:
-    """Return what Celery and kombu read for every message: an old one holds no longer if it has changed."""
+    """Return what Celery and kombu read for every message: if it changes, all molds are out of date."""
     amqp, conf = app.amqp, app.conf
     return (
         (amqp.create_task_message, amqp.send_task_message, amqp.argsrepr_maxsize, amqp.kwargsrepr_maxsize),
@@ -164,10 +164,10 @@ def surroundings(app: Any, producer: Any) -> object:
 
 
 def is_plain_body(content_type: str, compression: str | None) -> bool:
-    """Say whether a body was made by what kombu has registered: a body of others may hold the time, or expire."""
+    """Say whether kombu's own functions made a body: a body of other functions may hold the time, or expire."""
     known = _serialization.registry._encoders.values()
     encoders = [codec.encoder for codec in known if codec.content_type == content_type]
-    if not encoders or not all(is_own(each, kombu.serialization, kombu.utils.json, yaml) for each in encoders):
+    if not encoders or not all(is_own(encoder, kombu.serialization, kombu.utils.json, yaml) for encoder in encoders):
         return False
     if compression is None:
         return True
@@ -184,14 +184,14 @@ def way_of(app: Any, name: str, options: Mapping[str, Any]) -> str | None:
     try:
         route = app.amqp.router.route({**kept, **options}, name, (), {}, task)
     except Exception as error:
-        # Such as a queue that is not there: Celery raises it again, for each message.
+        # For example, its queue does not exist: Celery raises this again for each message.
         logger.debug("`%s` has no route: %r", name, error)
         return None
     return repr((_state(task), {key: _state(value) for key, value in route.items()}))
 
 
 def _is_plain_task(app: Any, task: Any) -> bool:
-    """Say whether a task of this application, or None for one of another, is sent as Celery sends tasks."""
+    """Say whether Celery's own functions send a task; None is a task that this application does not know."""
     return task is None or (
         _are_own(task, _TASK, celery.app.task)
         and task.app == app
@@ -200,7 +200,7 @@ def _is_plain_task(app: Any, task: Any) -> bool:
 
 
 def _state(value: Any) -> Any:
-    """Return what a value holds now: a queue can be edited in its place, and so can a task."""
+    """Return what a value holds now: a queue can be edited in place, and so can a task."""
     if isinstance(value, celery.app.task.Task):
         return [getattr(value, name) for name in _READ_OF_TASK], id(getattr(value, "__header__", None))
     return value.as_dict(recurse=True) if isinstance(value, Object) else value

@@ -1,7 +1,7 @@
-"""Messages for Redis without Celery's whole way: what the messages of one kind share was built by Celery once.
+"""Prebuilt messages for Redis: Celery builds the first message of a kind, and later ones are made from its text.
 
-A message of a kind shows where the values stand that differ. Later ones get these values from the same functions of
-Celery and kombu that the whole way calls, and nothing else is done for them.
+The text becomes a mold, with gaps for the values that differ between messages of the kind. Later messages get these
+values from the same functions of Celery and kombu that the whole way calls, and call nothing else of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from celery.utils import time as celery_time
 
-from schedsync.beat.argument_texts import ArgumentTexts, inside
+from schedsync.beat.argument_texts import ArgumentTexts, escaped
 from schedsync.beat.due_entry import say_sending
 from schedsync.beat.message import OPTIONS, Message
 from schedsync.beat.mold import Mold, mold_of
@@ -39,27 +39,27 @@ class Push:
 
 
 class Prebuilt:
-    """The molds by the kind of message; a kind whose messages may differ in more has None."""
+    """Keeps the molds by the kind of message; None is for a kind that always takes the whole way."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
         self._surroundings: object = None
         self._molds: dict[object, Mold | None] = {}
         self._arguments = ArgumentTexts(app)
-        # The ways of this chunk, by tasks and options.
+        # By task and options: what ``way_of`` returned since the start of this chunk.
         self._ways: dict[object, str | None] = {}
         self._learns = False
 
     def pushes(self, messages: Sequence[Message], publish: Any, producer: Any) -> list[Push]:
-        """Return what is pushed for the first messages; none if they are better sent the whole way of Celery.
+        """Return the pushes of the first messages; none if they are to take the whole way.
 
-        This also looks whether the whole way may be left at all, which a tool can change at any time.
+        This also checks whether a message may be prebuilt at all: a tool can change that at any time.
         """
         self._learns = _is_redis(producer.channel) and is_plain(self._app, publish, producer)
         self._ways.clear()
         now = surroundings(self._app, producer) if self._learns else None
         if now != self._surroundings:
-            # On a new connection Celery declares each queue again. A tool may have changed what was sent last.
+            # On a new connection Celery declares each queue again; and a tool may have changed the latest messages.
             self._molds.clear()
             self._arguments = ArgumentTexts(self._app)
             self._surroundings = now
@@ -73,19 +73,19 @@ class Prebuilt:
         return pushes
 
     def _first_pushes(self, messages: Sequence[Message]) -> Iterator[Push]:
-        """Yield the pushes of the first messages, up to the first that goes the whole way."""
+        """Yield the pushes of the first messages, up to the first that takes the whole way."""
         for message in messages:
             if (way := self._way(message)) is None or (mold := self._molds.get(_kind(message, way))) is None:
                 return
             try:
                 yield Push(mold, mold.filled(self._values(message, mold, way)))
             except Exception as error:
-                # Such as arguments that do not fit the task: on the whole way the error is met again, and reported.
+                # For example, its arguments do not fit the task. On the whole way this fails again, and is reported.
                 logger.debug("`%s` is sent the whole way: %r", message.name, error)
                 return
 
     def _way(self, message: Message) -> str | None:
-        """Return what decides how a message is sent, asked once in a chunk for each task and its options."""
+        """Return what ``way_of`` says of a message; it is asked once in a chunk for each task and its options."""
         key = message.task, message.loaded.options
         if key not in self._ways:
             options = zip(OPTIONS, message.loaded.options, strict=True)
@@ -93,8 +93,8 @@ class Prebuilt:
             self._ways[key] = way_of(self._app, message.task, given)
         return self._ways[key]
 
-    def whole_way(self, messages: Sequence[Message]) -> int:
-        """Return how many of the first messages are to go the whole way now: those after them will have molds."""
+    def count_for_whole_way(self, messages: Sequence[Message]) -> int:
+        """Return how many of the first messages are to take the whole way now: those after them will have molds."""
         if not self._learns:
             return len(messages)
         seen: set[object] = set()
@@ -119,14 +119,14 @@ class Prebuilt:
                 del self._molds[next(iter(self._molds))]
 
     def _learned(self, message: Message, commands: Sequence[tuple[Any, ...]], way: str) -> Mold | None:
-        """Return the mold of a message, if it gives the very text that Celery has given."""
+        """Return the mold of a message if it makes exactly the text that Celery made; otherwise None."""
         try:
             if (known := mold_of(message, commands)) is None:
                 return None
             mold, chosen = known
             is_same = mold.filled({**self._values(message, mold, way), **chosen}) == commands[0][2]
         except Exception as error:
-            # The message is on its way, and must not suffer from what it could have saved later ones.
+            # The message itself is buffered: an error here must not count as a failure to send it.
             logger.debug("messages as that of `%s` are sent the whole way: %r", message.name, error)
             return None
         return mold if is_same else None
@@ -138,7 +138,7 @@ class Prebuilt:
             "id": message.task_id,
             "tick": instant_text(message.tick),
             "tag": str(uuid.uuid4()),
-            "name": inside(message.name),
+            "name": escaped(message.name),
             **self._arguments.of(way, message.task, payload.args, payload.kwargs, mold.serializer, mold.compression),
         }
         if loaded.expires_after is not None:
@@ -152,7 +152,7 @@ class Prebuilt:
 
 
 def _add(at: datetime, seconds: float) -> datetime:
-    """Add as Celery did before 5.7: by the clock on the wall."""
+    """Add as Celery did before 5.7: in local time, without regard to daylight saving."""
     return at + timedelta(seconds=seconds)
 
 
@@ -165,5 +165,6 @@ def _is_redis(channel: Any) -> bool:
 
 def _kind(message: Message, way: str) -> object:
     """Return all that a message depends on, except its schedule's name, its arguments and its tick."""
-    of = message.loaded
-    return way, of.task, of.options, message.payload.headers, of.expires, of.expires_after, of.managed[:2]
+    loaded = message.loaded
+    row = loaded.task, loaded.options, message.payload.headers, loaded.expires, loaded.expires_after
+    return way, *row, loaded.managed[:2]

@@ -66,7 +66,7 @@ class Sender:
         self.failures = Failures()
         # The ids of rows whose message broke a connection, and was not sent since.
         self._broke_at: set[int] = set()
-        # The ids of rows in a chunk of which it is not known what has arrived: each is sent alone until one arrives.
+        # The ids of rows that were in a chunk of unknown fate: their messages are sent alone until one arrives.
         self._alone: set[int] = set()
 
     @property
@@ -87,8 +87,8 @@ class Sender:
     ) -> Sent:
         """Send messages in order, while ``go_on`` returns True; ``publish`` sends one by a producer.
 
-        Where the broker can be waited for once for many messages, they are sent in chunks. A message that can never be
-        sent is logged, as stock Beat does, and is done with.
+        Where one wait is enough for many messages, they are sent in chunks. A message that can never be sent is logged,
+        as stock Beat does, and is done with.
         """
         done: list[Message] = []
         refused: list[Message] = []
@@ -123,7 +123,12 @@ class Sender:
             return [self._publish(chunk[0], publish, is_first=is_first)]
         if pushes := self._prebuilt.pushes(chunk, publish, self.broker.producer):
             return self._push(chunk[: len(pushes)], pushes, is_first=is_first)
-        chunk = chunk[: self._prebuilt.whole_way(chunk)]
+        return self._publish_together(chunk[: self._prebuilt.count_for_whole_way(chunk)], publish, is_first=is_first)
+
+    def _publish_together(
+        self, chunk: Sequence[Message], publish: Callable[[Message, Any], Any], *, is_first: bool
+    ) -> list[Fate]:
+        """Let Celery build and send the messages of a chunk, and wait for the broker at their end."""
         numbers: list[range] = []
         failure: Exception | None = None
         until = time.monotonic() + LONGEST
@@ -136,7 +141,7 @@ class Sender:
                         publish(chunk[len(numbers)], self.broker.producer)
                     except Exception as error:
                         if isinstance(cause_of(error), AMQPError):
-                            # RabbitMQ may mean an earlier message, and on a new channel it confirms nothing.
+                            # RabbitMQ may mean an earlier message, and a new channel confirms none of the old one's.
                             raise
                         failure = error
                     else:
@@ -145,7 +150,7 @@ class Sender:
         except Exception as error:
             return self._lost(chunk, error)
         fates = [
-            self._fate_of(message, not receipts.refused.isdisjoint(own), is_first=is_first)
+            self._answered(message, not receipts.refused.isdisjoint(own), is_first=is_first)
             for message, own in zip(chunk, numbers, strict=False)
         ]
         if failure is not None:
@@ -153,7 +158,7 @@ class Sender:
         return fates
 
     def _push(self, chunk: Sequence[Message], pushes: Sequence[Push], *, is_first: bool) -> list[Fate]:
-        """Send messages that are built already: Redis answers for each list."""
+        """Send prebuilt messages in one pipeline: Redis answers for each list."""
         lists: dict[str, list[str]] = {}
         for push in pushes:
             lists.setdefault(push.mold.key, []).append(push.text)
@@ -179,7 +184,7 @@ class Sender:
         ]
 
     def _lost(self, chunk: Sequence[Message], error: Exception) -> list[Fate]:
-        """Note that nobody knows what of a chunk has arrived: each message is sent again alone, under its id."""
+        """Note that it is unknown which messages of a chunk have arrived: each is sent again, alone."""
         self._alone |= {message.row_id for message in chunk}
         cause = cause_of(error)
         if self.broker.fate_of(cause) is Fate.BROKEN:
@@ -198,7 +203,7 @@ class Sender:
             return self._failed(message, error, is_first=is_first)
         return self._arrived(message)
 
-    def _fate_of(self, message: Message, is_refused: bool, *, is_first: bool) -> Fate:
+    def _answered(self, message: Message, is_refused: bool, *, is_first: bool) -> Fate:
         return self._failed(message, MessageNacked(), is_first=is_first) if is_refused else self._arrived(message)
 
     def _arrived(self, message: Message) -> Fate:

@@ -45,7 +45,7 @@ def batches(values: Sequence[Any] | list[Any]) -> Iterator[Sequence[Any]]:
 class Among(Lookup):
     """A condition for ``filter``: the primary key is among these whole numbers.
 
-    They stand in the statement itself: to bind a thousand values takes longer than to find their rows.
+    The statement itself holds them: binding a thousand values takes longer than finding their rows.
     """
 
     prepare_rhs = False

@@ -74,7 +74,7 @@ class Suspects:
 
 
 def suspects(using: str) -> Suspects:
-    """Compare each entry of the ledger with its row, in one pass over both tables."""
+    """Return the entries of the ledger that may differ from their rows, by one pass over both tables."""
     with connections[using].cursor() as cursor:
         cursor.execute(*_suspects(using))
         found = cursor.fetchall()

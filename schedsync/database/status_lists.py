@@ -16,7 +16,7 @@ from schedsync.models import ManagedSchedule
 
 #: Above this number of rows, reading all of them is faster.
 MOST = 5000
-#: Of enabled rows.
+#: Among enabled rows, those that never ran.
 NEVER_RAN = Q(total_run_count=0, last_run_at=None)
 
 

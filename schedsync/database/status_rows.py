@@ -101,7 +101,7 @@ def count_rows(using: str, before: datetime) -> Counts:
     }
     in_any = reduce(or_, conditions.values())
     counts = {f"count_{name}": Count("pk", filter=condition) for name, condition in conditions.items()}
-    # Most rows are in none; only the others reach the counts.
+    # Most rows match no condition: leave them out before the four counts.
     found = rows_of(PeriodicTask, using).filter(in_any).aggregate(**counts)
     if found["count_strange"]:
         raise ReadInstead

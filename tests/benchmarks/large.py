@@ -50,7 +50,7 @@ def section(
 
 def _explained() -> list[str]:
     return [
-        "`make benchmark ONLY=large` writes this part. A peak of less than 120 MB is mostly that of the benchmark.",
+        "`make benchmark ONLY=large` writes this part. A peak below 120 MB is mostly the benchmark's own memory.",
         "",
         f"{date.today()}: best of {REPEATS} runs, in turns.",
         "",
@@ -113,7 +113,7 @@ def _in_turns(works: dict[str, Callable[[], Measured]]) -> dict[str, Measured]:
 
 
 def _forked(work: Callable[[], None]) -> Callable[[], Measured]:
-    """Return the measurement of work in a fork, whose output goes nowhere."""
+    """Return a function that measures work in a fork and throws its output away."""
 
     def measure() -> Measured:
         from django.db import connections
@@ -215,7 +215,7 @@ def _around_the_number(row: Any) -> tuple[str, str]:
 
 
 def replaced(page: str, lines: list[str], following: str) -> str:
-    """Return a page with new lines for this part, which stands before the title ``following``."""
+    """Return a page with new lines for this part, which is before the title ``following``."""
     before, title, rest = page.partition(f"{following}\n")
     first = before.partition(f"{TITLE}\n")[0]
     return first + "\n".join(lines) + "\n" + title + rest

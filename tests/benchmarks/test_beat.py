@@ -1,8 +1,9 @@
-"""The benchmark of Beat counts and draws rightly; what it measures is not asserted."""
+"""The benchmark of Beat counts and draws correctly; no measured figure is asserted."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -60,7 +61,7 @@ def test_each_tick_of_the_measured_seconds_is_expected_once() -> None:
 
     late = of_ticks(sent, due, 2)
 
-    assert (late.expected, late.lost, late.doubled) == (4, 1, 1)
+    assert (late.expected, late.lost, late.sent_twice) == (4, 1, 1)
     assert (late.median, late.longest) == (pytest.approx(0.01), pytest.approx(0.03))
 
 
@@ -78,7 +79,7 @@ def test_a_message_without_a_tick_is_late_by_the_gap_before_it() -> None:
     assert (late.median, late.longest) == (pytest.approx(0.25), pytest.approx(2.0))
 
 
-def test_the_bare_loop_is_taken_at_its_best_too() -> None:
+def test_the_best_figures_of_the_bare_loop_count_too() -> None:
     first, slow, fast = Turn(1, 2, 3, 4), Turn(10, 200, 3, 5), Turn(20, 100, 4, 6)
 
     assert best([{"first": first, "later": [slow, fast], "write_back": 7}]) == Dispatch(first, Turn(20, 200, 3, 5), 7)
@@ -122,8 +123,8 @@ def test_the_page_says_which_goals_are_reached(results: Results) -> None:
         "| later messages, 10,000 due, PostgreSQL and RabbitMQ, confirmed": "yes |",
         "| 1,000 schedules of one second, spread, 60 s: 99 % in the broker": "yes |",
         "| 1,000 schedules of one second, spread, 60 s: all in the broker": "no |",
-        "| 1,000 schedules of one second, spread, 60 s: lost, doubled": "yes |",
-        "| 1,000 schedules on one instant: all": "no |",
+        "| 1,000 schedules of one second, spread, 60 s: lost, sent twice": "yes |",
+        "| 1,000 schedules at one instant: all in the broker": "no |",
         "| the rate at 10,000 due": "yes |",
         "| 1,000,000 schedules: first load": "yes |",
         "| 1,000,000 schedules: memory": "yes |",
@@ -135,6 +136,8 @@ def test_the_page_says_which_goals_are_reached(results: Results) -> None:
 def test_the_plots_are_small_pictures_with_their_own_background(results: Results, tmp_path: Path) -> None:
     draw(results, tmp_path)
 
+    # What pygal adds here makes other tests fail by a warning at their imports.
+    assert all(hasattr(finder, "find_spec") for finder in sys.meta_path)
     files = sorted(tmp_path.iterdir())
     assert [file.name for file in files] == [f"benchmark-{name}.svg" for name in ("lateness", "memory", "rate")]
     for file in files:

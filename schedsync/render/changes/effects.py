@@ -55,6 +55,7 @@ def effects_of(
 ) -> Iterator[Effect]:
     """Yield what follows from changes; ``size`` is the number of their names."""
     if len(changes) == 1:
+        # Nothing to count or to fold, unless one code is there twice.
         consequences = [each for each in changes[0][1].consequences if each.code not in _UNTOLD]
         if len({each.code for each in consequences}) == len(consequences):
             yield from (Effect(each.code, each.message, consequence=each) for each in consequences)

@@ -162,10 +162,10 @@ def _weight(group: Group) -> int:
     return 1 if group.alarming and group.first.kind != "delete" else _ORDER[group.first.kind]
 
 
-def _folded(found: Iterable[tuple[Hashable, list[Located]]]) -> list[Group]:
-    """Return groups of changes, each given with what must be equal, and with the environments that have it."""
+def _folded(likenesses: Iterable[tuple[Hashable, list[Located]]]) -> list[Group]:
+    """Return groups of changes; each change comes with its likeness, once for each environment that has it."""
     alike: dict[tuple[Hashable, tuple[str, ...]], list[list[Located]]] = {}
-    for likeness, located in found:
+    for likeness, located in likenesses:
         environments = tuple([environment for environment, _ in located if environment])
         alike.setdefault((likeness, environments), []).append(located)
     result: list[Group] = []

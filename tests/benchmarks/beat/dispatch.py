@@ -15,8 +15,6 @@ STOCK_SENDS = 40
 BURST_EVERY, BURST = 1_000, 500
 #: How often all schedules are sent again after their first time.
 LATER = 3
-
-
 #: After this number of steps that send nothing, a measurement has failed.
 _PATIENCE = 1_000
 
@@ -49,7 +47,7 @@ class Dispatch(NamedTuple):
 
 
 def _turn(scheduler: Any, size: int, bare: Any, ours_queue: Queue, bare_queue: Queue) -> Turn:
-    """Send all, and some by a bare loop in between: such a machine is faster in one second than in the next."""
+    """Send all, with bursts of the bare loop in between: the speed of a shared machine changes within seconds."""
     make_due()
     scheduler.reloader.load()
     scheduler.roster.refresh()
@@ -70,7 +68,7 @@ def _turn(scheduler: Any, size: int, bare: Any, ours_queue: Queue, bare_queue: Q
 
 
 def our_dispatch(size: int, **transport_options: Any) -> dict[str, Any]:
-    """Send all schedules once and then again, as a Beat does that goes on; the options are those of the bare loop."""
+    """Send all schedules once, and then ``LATER`` times again; the options are those of the bare loop."""
     set_nothing_due(size)
     scheduler = ours()
     spent = 0.0
@@ -83,7 +81,7 @@ def our_dispatch(size: int, **transport_options: Any) -> dict[str, Any]:
         spent += time.perf_counter() - began
         return result
 
-    # Neither the load nor the connections are part of it, as they are not of stock's and of the loop's.
+    # Load and connect first: the figures of stock and of the bare loop do not include that either.
     scheduler.step()
     scheduler.sender.ready()
     scheduler._claims.confirm = confirming

@@ -1,4 +1,4 @@
-"""How late each message of schedules that run each second is in the broker, with a Beat as a process."""
+"""Measures how late the messages of schedules that run each second reach the broker, with a Beat as a process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Lateness(NamedTuple):
 
     expected: int
     lost: int
-    doubled: int
+    sent_twice: int
     median: float
     p99: float
     longest: float
@@ -49,7 +49,7 @@ def stock_lateness(size: int, duration: int) -> Lateness:
 
 
 def _microseconds() -> dict[str, int]:
-    """Return an instant at which each schedule is due."""
+    """Return an instant at which each schedule is due, in microseconds since 1970."""
     return {name: round(at.timestamp() * _SECOND) for name, at in phases().items()}
 
 
@@ -78,7 +78,7 @@ def _begin(sent: Sequence[Arrival]) -> int:
 
 
 def of_ticks(sent: Sequence[Arrival], phases: Mapping[str, int], duration: int) -> Lateness:
-    """Return how late ticks were; each schedule is due once in each second, at an instant that its phase tells."""
+    """Return how late ticks were; each schedule is due each second, counted from its phase (microseconds)."""
     begin = _begin(sent) * _SECOND
     expected = {
         (name, phase + second * _SECOND)
@@ -94,12 +94,12 @@ def of_ticks(sent: Sequence[Arrival], phases: Mapping[str, int], duration: int) 
         times[key] += 1
         arrived.setdefault(key, message.at - message.tick)
     late = [arrived[key] for key in expected & arrived.keys()]
-    doubled = sum(times[key] > 1 for key in expected)
-    return _lateness(late, len(expected), len(expected) - len(late), doubled)
+    sent_twice = sum(times[key] > 1 for key in expected)
+    return _lateness(late, len(expected), len(expected) - len(late), sent_twice)
 
 
 def of_gaps(sent: Sequence[Arrival], size: int, duration: int) -> Lateness:
-    """Return how late messages without ticks were: as long as more than a second passed since the one before."""
+    """Return how late messages without ticks were: the time beyond a second since the schedule's previous message."""
     begin = _begin(sent)
     before: dict[str, float] = {}
     late: list[float] = []
@@ -110,7 +110,7 @@ def of_gaps(sent: Sequence[Arrival], size: int, duration: int) -> Lateness:
     return _lateness(late, size * duration, max(0, size * duration - len(late)), 0)
 
 
-def _lateness(late: Iterable[float], expected: int, lost: int, doubled: int) -> Lateness:
+def _lateness(late: Iterable[float], expected: int, lost: int, sent_twice: int) -> Lateness:
     ordered = sorted(late) or [math.inf]
     median, p99 = (ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0.5, 0.99))
-    return Lateness(expected, lost, doubled, median, p99, ordered[-1])
+    return Lateness(expected, lost, sent_twice, median, p99, ordered[-1])

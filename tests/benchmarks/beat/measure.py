@@ -21,7 +21,7 @@ _Result = TypeVar("_Result")
 
 
 def section(sizes: tuple[int, ...] = SIZES) -> list[str]:
-    """Measure everything, and return the part of the page that tells it."""
+    """Measure everything, and return the lines of the page's part about Beat."""
     scale = Scale.of(sizes)
     # First, because it needs most of the machine's servers.
     elsewhere = measured_elsewhere(scale.middle)
@@ -55,5 +55,6 @@ def _late(size: int, scale: Scale) -> Late:
 
 
 def _told(name: str, result: _Result) -> _Result:
+    """Print a result while the benchmark runs, and return it."""
     print(f"{name} {result}", file=sys.stderr, flush=True)
     return result

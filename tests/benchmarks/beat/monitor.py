@@ -1,4 +1,4 @@
-"""When messages reached Redis, by its own clock, and what they say of their schedule."""
+"""Reads when messages reached Redis, by its own clock, and which schedules they are of."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Arrival:
 
 @contextmanager
 def monitored(broker: str, file: Path) -> Iterator[None]:
-    """Write down what Redis executes meanwhile.
+    """Write the commands that Redis executes during the block to a file.
 
-    Redis writes down the time of each command. A process with the lowest priority copies that to a file twenty times a
-    second, without reading it: this takes hardly any time from a Beat.
+    Redis adds the time to each command. A process with the lowest priority copies them to the file twenty times a
+    second, without parsing them: this takes hardly any time from a Beat.
     """
     address = urlsplit(broker)
     command = [

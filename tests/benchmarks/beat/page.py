@@ -1,4 +1,4 @@
-"""Writes down the figures of one run: the part of docs/benchmarks.md about Beat."""
+"""Writes the part of docs/benchmarks.md about Beat from the figures of one run."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def _head(results: Results) -> Iterator[str]:
         "- A *bare loop* calls `send_task` with a producer that is connected: no claim, nothing written back.",
         f"- *Ours* claims, sends and confirms all due schedules. After every {BURST_EVERY:,} of its messages the bare",
         f"  loop sends {BURST}, in the same process; each is timed alone.",
-        "- *First messages*: Celery builds the message of each schedule. *Later messages*: all schedules are due",
-        f"  again, {LATER} times; this is the ordinary life of a Beat. Of the turns, each figure is the best, for the",
-        "  bare loop as for ours.",
+        "- *First messages*: all schedules are due for the first time after Beat's start, so that Celery builds the",
+        f"  first message of each kind. *Later messages*: all schedules are due again, {LATER} times, as in the usual",
+        "  work of a Beat. Each figure is the best of all turns, for ours and for the bare loop alike.",
         "- *CPU* is the CPU time of the sending process alone, without the servers.",
         f"- Stock's dispatch is measured over {STOCK_SENDS} sends, and its write-back over the same number of saves.",
         "- A load takes the whole tick in which it happens. It is the best of 9 runs at 1,000 schedules, the best of 3",
@@ -97,7 +97,8 @@ def _ratio(value: float) -> str:
 
 def _turn_head() -> tuple[str, str]:
     return (
-        "| messages | ours, per second | bare loop | times as fast | CPU for each, µs | bare loop | times less |",
+        "| messages | ours, per second | bare loop, per second | ours/bare loop | CPU for a message of ours, µs "
+        "| CPU for one of the bare loop, µs | bare loop/ours |",
         "|---|---:|---:|---:|---:|---:|---:|",
     )
 
@@ -123,8 +124,8 @@ def _elsewhere(results: Results) -> Iterator[str]:
         "## Other databases, RabbitMQ and hooks",
         "",
         f"{results.scale.middle:,} schedules are due. On RabbitMQ the bare loop waits for the confirm of each message.",
-        "Sentry's `CeleryIntegration` and OpenTelemetry's `CeleryInstrumentor` hook ours and the bare loop alike, and",
-        "throw away what they would send. With `monitor_beat_tasks`, Sentry also gets a check-in of each message of a",
+        "Sentry's `CeleryIntegration` and OpenTelemetry's `CeleryInstrumentor` hook ours and the bare loop alike; what",
+        "they report is thrown away. *Sentry's check-ins* are those of `monitor_beat_tasks`, one for each message of a",
         "Beat; a bare loop causes none. The driver of MariaDB is PyMySQL.",
         "",
         *_turn_head(),
@@ -144,24 +145,24 @@ def _lateness(results: Results) -> Iterator[str]:
     yield from (
         "## Lateness",
         "",
-        "Schedules run once a second, and their instants are spread evenly over the second. Beat is a process of its",
-        "own. A message is late by the time at which Redis executes its command, as Redis itself tells it to",
-        "`MONITOR`, minus its tick. A process with the lowest priority copies the output of `MONITOR` to a file twenty",
-        "times a second; it is read after the end. A message of stock Beat has no tick: it is late if more than a",
-        "second has passed since the schedule's message before it.",
+        "Schedules run once a second, and their ticks are spread evenly over the second. Beat is a process of its own.",
+        "The lateness of a message is the time from its tick until Redis executes its command, by Redis's own clock.",
+        "Redis's `MONITOR` gives that time: a process with the lowest priority copies its output to a file, twenty",
+        "times a second, and the file is read at the end. A message of stock Beat has no tick: it is late by the time",
+        "beyond one second since the previous message of its schedule.",
         "",
-        "| schedules | | seconds | ticks | lost | doubled | median, ms | p99, ms | longest, ms |",
+        "| schedules | | seconds | ticks | lost | sent twice | median, ms | p99, ms | longest, ms |",
         "|---:|---|---:|---:|---:|---:|---:|---:|---:|",
     )
     for size, late in results.late.items():
         yield _late(f"{size:,} | stock | {late.seconds}", late.stock)
         yield _late(f"{size:,} | ours | {late.seconds}", late.ours)
-    yield _late(f"{results.scale.late_size:,} | ours, on one instant | {results.scale.seconds}", results.instant)
+    yield _late(f"{results.scale.late_size:,} | ours, all at one instant | {results.scale.seconds}", results.instant)
     yield ""
 
 
 def _late(name: str, late: Lateness) -> str:
-    counts = " | ".join(f"{count:,}" for count in (late.expected, late.lost, late.doubled))
+    counts = " | ".join(f"{count:,}" for count in (late.expected, late.lost, late.sent_twice))
     times = " | ".join(f"{seconds * 1e3:,.1f}" for seconds in (late.median, late.p99, late.longest))
     return f"| {name} | {counts} | {times} |"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,10 +11,10 @@ from typing import Any, NamedTuple
 from tests.benchmarks.beat.results import Results
 
 IMAGES = Path(__file__).parents[3] / "docs" / "images"
-#: The colours of the lines, in the order of the legend: everywhere the same who has the same.
+#: The colours of the lines, by name: a line has the same colour in every plot.
 _COLOURS = {"stock": "#cf222e", "bare loop": "#6e7781", "ours, first": "#57a5f5", "ours": "#0550ae"}
 
-#: Otherwise pygal's own style makes thin lines of them.
+#: Without this, pygal's own style draws thin lines.
 _THICK = "inline:.series .line { stroke-width: 2.5 }"
 
 #: Points of a line: a number of schedules, and a figure.
@@ -82,7 +83,7 @@ def _short(value: float) -> str:
 
 
 def _powers(values: Iterable[float]) -> range:
-    """Return the powers of ten that values lie between."""
+    """Return the exponents of the powers of ten from below the values to above them."""
     logarithms = [math.log10(value) for value in values]
     low, high = math.floor(min(logarithms)), math.ceil(max(logarithms))
     return range(low, max(high, low + 1) + 1)
@@ -90,10 +91,8 @@ def _powers(values: Iterable[float]) -> range:
 
 def svg(plot: Plot) -> str:
     """Return a picture with its own background, which is readable on a light and on a dark page, and no script."""
-    import pygal
-    from pygal.style import Style
-
-    style = Style(
+    pygal = _pygal()
+    style = pygal.style.Style(
         background="#ffffff", plot_background="#ffffff", foreground="#24292f", foreground_strong="#24292f",
         foreground_subtle="#57606a", colors=tuple(_COLOURS[name] for name in plot.lines), opacity="1",
         font_family="system-ui, sans-serif", label_font_size=14, major_label_font_size=14, legend_font_size=15,
@@ -120,8 +119,17 @@ def svg(plot: Plot) -> str:
     return str(chart.render()) + "\n"
 
 
+def _pygal() -> Any:
+    """Import pygal without the importer that it adds for maps: Python 3.10 and 3.11 warn of it at later imports."""
+    import pygal
+    import pygal.style
+
+    sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+    return pygal
+
+
 def _quiet(plot: Plot) -> Callable[[Any], Any]:
-    """Return what removes the scripts of a chart and what differs between two drawings of it, and adds its text."""
+    """Return a filter that removes the scripts of a chart, and gives it a fixed id instead of a random one."""
 
     def quiet(root: Any) -> Any:
         root.set("role", "img")

@@ -37,7 +37,7 @@ def queues() -> Iterator[tuple[Queue, Queue]]:
 
 @contextmanager
 def bare_sender(**transport_options: Any) -> Iterator[Callable[[int], None]]:
-    """Yield what sends a number of messages as a user's loop would, on a connection that is there."""
+    """Yield a function that sends a number of messages as a user's loop would, by an open connection."""
     made = app(**transport_options)
     with made.connection_for_write() as connection:
         producer = made.amqp.Producer(connection, auto_declare=False)

@@ -31,7 +31,7 @@ class Late(NamedTuple):
 
 @dataclass(frozen=True)
 class Results:
-    """All figures; those of a text were not measured. The pickups and failovers are sorted seconds."""
+    """All figures. A text in ``elsewhere`` says why it was not measured. Pickups and failovers are sorted seconds."""
 
     scale: Scale
     sizes: Mapping[int, OfSize]

@@ -29,7 +29,7 @@ class Scale:
 
     @classmethod
     def of(cls, sizes: tuple[int, ...], environment: Mapping[str, str] = os.environ) -> Scale:
-        """Return the scale that the environment asks for: LARGE adds a million, QUICK only shows that all works."""
+        """Return the scale that the environment asks for: LARGE adds a million, QUICK makes the run short."""
         large = LARGE if environment.get("LARGE") else 0
         if not environment.get("QUICK"):
             return cls(sizes, large)
