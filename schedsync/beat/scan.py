@@ -121,7 +121,9 @@ class Scan:
         share = f" / {RANGE}" if connections[self._using].vendor == "sqlite" else ""
         total = f"SUM({self._version}{share})"
         with _cursor(self._using) as cursor:
-            cursor.execute(f"SELECT t.id - t.id % {RANGE}, {total} {self._rows} GROUP BY 1")
+            # The remainder of a negative id is negative in SQL, and positive in Python.
+            start = f"t.id - (t.id % {RANGE} + {RANGE}) % {RANGE}"
+            cursor.execute(f"SELECT {start}, {total} {self._rows} GROUP BY 1")
             return dict(cursor.fetchall())
 
     def _read_versions(self, ranges: Collection[int]) -> dict[int, RangeVersions]:
