@@ -7,6 +7,7 @@ values from the same functions of Celery and kombu that the whole way calls, and
 from __future__ import annotations
 
 import logging
+import os
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -74,11 +75,11 @@ class Prebuilt:
 
     def _first_pushes(self, messages: Sequence[Message]) -> Iterator[Push]:
         """Yield the pushes of the first messages, up to the first that takes the whole way."""
-        for message in messages:
+        for message, tag in zip(messages, _random_ids(len(messages)), strict=True):
             if (way := self._way(message)) is None or (mold := self._molds.get(_kind(message, way))) is None:
                 return
             try:
-                yield Push(mold, mold.filled(self._values(message, mold, way)))
+                yield Push(mold, mold.filled(self._values(message, mold, way) | {"tag": tag}))
             except Exception as error:
                 # For example, its arguments do not fit the task. On the whole way this fails again, and is reported.
                 logger.debug("`%s` is sent the whole way: %r", message.name, error)
@@ -137,7 +138,6 @@ class Prebuilt:
         values = {
             "id": message.task_id,
             "tick": instant_text(message.tick),
-            "tag": str(uuid.uuid4()),
             "name": escaped(message.name),
             **self._arguments.of(way, message.task, payload.args, payload.kwargs, mold.serializer, mold.compression),
         }
@@ -157,6 +157,12 @@ def _add(at: datetime, seconds: float) -> datetime:
 
 
 _later: Any = getattr(celery_time, "add_seconds_to_datetime", _add)
+
+
+def _random_ids(count: int) -> Iterator[str]:
+    """Return ids as kombu makes them for deliveries; the system is asked once for all of their random bits."""
+    noise = os.urandom(16 * count)
+    return (str(uuid.UUID(bytes=noise[start : start + 16], version=4)) for start in range(0, len(noise), 16))
 
 
 def _is_redis(channel: Any) -> bool:
