@@ -167,7 +167,8 @@ def _shared(value: T) -> T:
 def _is_json(text: str | None, kind: type) -> bool:
     try:
         return not text or isinstance(_decode(text), kind)
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
+        # SQLite may give bytes.
         return False
 
 

@@ -48,6 +48,11 @@ class DueTick:
         """The key of its claim: the row's id, and the tick."""
         return self.loaded.row_id, self.tick
 
+    @property
+    def task_id(self) -> str:
+        """The id of the task, which is the same for the same tick."""
+        return str(uuid.uuid5(_NAMESPACE, f"{self.loaded.name}@{instant_text(self.tick)}"))
+
 
 @dataclass(frozen=True, slots=True)
 class Message(DueTick):
@@ -77,11 +82,6 @@ class Message(DueTick):
     def kwargs(self) -> dict[str, Any]:
         """The keyword arguments."""
         return {} if self.payload.kwargs == "{}" else dict(json.loads(self.payload.kwargs))
-
-    @property
-    def task_id(self) -> str:
-        """The id of the task, which is the same for the same tick."""
-        return str(uuid.uuid5(_NAMESPACE, f"{self.loaded.name}@{instant_text(self.tick)}"))
 
     @property
     def options(self) -> dict[str, Any]:

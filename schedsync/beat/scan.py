@@ -87,10 +87,8 @@ class Scan:
     def __init__(self, using: str) -> None:
         self._using = using
         self._version = _version(using)
-        quote, task = connections[using].ops.quote_name, _table(using, PeriodicTask)
-        joined = f" LEFT JOIN {_table(using, ManagedSchedule)} m ON m.{quote('row_id')} = t.{quote('id')}"
-        enabled = f"t.{quote('enabled')} = {'TRUE' if connections[using].vendor == 'postgresql' else '1'}"
-        self._rows = f"FROM {task} t{joined} WHERE {enabled}"
+        self._rows = _rows(using)
+        self._of_ranges = _statements_for_sums(using)
         self._sums: dict[int, Any] = {}
         self._versions: dict[int, RangeVersions] = {}
 
@@ -117,12 +115,14 @@ class Scan:
             self._versions.get(_range(row_id), _EMPTY).remove(row_id)
 
     def _read_sums(self) -> dict[int, Any]:
-        # SQLite fails if a sum has more than 64 bits.
-        share = f" / {RANGE}" if connections[self._using].vendor == "sqlite" else ""
-        total = f"SUM({self._version}{share})"
+        tasks, *ledger = self._of_ranges
         with _cursor(self._using) as cursor:
-            cursor.execute(f"SELECT t.id - t.id % {RANGE}, {total} {self._rows} GROUP BY 1")
-            return dict(cursor.fetchall())
+            cursor.execute(tasks)
+            sums = dict(cursor.fetchall())
+            for statement in ledger:
+                cursor.execute(statement)
+                sums.update((start, (sums[start], total)) for start, total in cursor.fetchall() if start in sums)
+        return sums
 
     def _read_versions(self, ranges: Collection[int]) -> dict[int, RangeVersions]:
         versions = {start: RangeVersions.empty() for start in ranges}
@@ -144,12 +144,45 @@ def _range(row_id: int) -> int:
     return row_id - row_id % RANGE
 
 
+def _rows(using: str, *, with_ledger: bool = True) -> str:
+    quote, task = connections[using].ops.quote_name, _table(using, PeriodicTask)
+    ledger = f" LEFT JOIN {_table(using, ManagedSchedule)} m ON m.{quote('row_id')} = t.{quote('id')}"
+    enabled = f"t.{quote('enabled')} = {'TRUE' if connections[using].vendor == 'postgresql' else '1'}"
+    return f"FROM {task} t{ledger if with_ledger else ''} WHERE {enabled}"
+
+
+def _statements_for_sums(using: str) -> tuple[str, ...]:
+    """Return statements that sum over ranges: the enabled rows with the ledger's, or each by themselves.
+
+    PostgreSQL takes longer to join two large tables than to read both. Entries of rows that are disabled count then
+    too: their ranges are read once more than necessary.
+    """
+    if connections[using].vendor == "postgresql":
+        ledger = f"FROM {_table(using, ManagedSchedule)} m WHERE m.row_id IS NOT NULL"
+        return (
+            _sums("t.id", _written_by("t.xmin::text", "t.id"), _rows(using, with_ledger=False)),
+            _sums("m.row_id", _written_by("m.xmin::text", "m.row_id"), ledger),
+        )
+    # SQLite fails if a sum has more than 64 bits.
+    share = f" / {RANGE}" if connections[using].vendor == "sqlite" else ""
+    return (_sums("t.id", f"{_version(using)}{share}", _rows(using)),)
+
+
+def _sums(column: str, version: str, rows: str) -> str:
+    # The remainder of a negative id is negative in SQL, and positive in Python.
+    start = f"{column} - ({column} % {RANGE} + {RANGE}) % {RANGE}"
+    return f"SELECT {start}, SUM({version}) {rows} GROUP BY 1"
+
+
+def _written_by(writers: str, row_id: str) -> str:
+    # Each row has its own seed: one statement gives equal numbers to many rows, which would cancel out in a sum.
+    return f"HASHTEXTEXTENDED({writers}, {row_id})"
+
+
 def _version(using: str) -> str:
     quote = connections[using].ops.quote_name
     if connections[using].vendor == "postgresql":
-        writers = "t.xmin::text || ' ' || COALESCE(m.xmin::text, '')"
-        # Each row has its own seed: one statement gives equal numbers to many rows, which would cancel out in a sum.
-        return f"HASHTEXTEXTENDED({writers}, t.id)"
+        return _written_by("t.xmin::text || ' ' || COALESCE(m.xmin::text, '')", "t.id")
     columns = [f"t.{name}" for name in _columns(using, PeriodicTask)] + [f"t.{quote('last_run_at')} IS NULL"]
     columns += [f"m.{quote(name)}" for name in ManagedColumns._fields]
     return _hash(using, columns)

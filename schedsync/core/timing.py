@@ -207,10 +207,15 @@ def in_calendar(value: datetime) -> bool:
     return _FIRST_YEAR <= value.year <= _LAST_YEAR
 
 
-@lru_cache(maxsize=4096)
 def instant_text(value: datetime) -> str:
     """Write an instant as ISO 8601 in UTC, ending in Z; without fractions where they are 0."""
-    return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")
+    # In UTC first: where a clock is set back, two instants an hour apart are equal, and would share one text.
+    return _utc_text(value.astimezone(timezone.utc))
+
+
+@lru_cache(maxsize=4096)
+def _utc_text(value: datetime) -> str:
+    return value.isoformat().replace("+00:00", "Z")
 
 
 def moment(instant: datetime, zone: tzinfo = timezone.utc, now: datetime | None = None) -> str:

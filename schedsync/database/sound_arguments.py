@@ -7,9 +7,11 @@ from typing import Any
 from django.db import connections
 from django.db.models import BooleanField, Q, QuerySet
 from django.db.models.expressions import RawSQL
+from django.db.models.lookups import Exact
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.database.bulk import rows_of
+from schedsync.database.status_lists import ByCodePoint
 from schedsync.database.task_rows import are_sound_arguments
 
 #: JSON that needs no parser: texts of printable ASCII without quotes or escapes, whole numbers and constants. All
@@ -47,7 +49,8 @@ def _not_simple(using: str) -> QuerySet[Any]:
 def _matches_patterns() -> Q:
     simple = Q()
     for name, (empty, kind) in _COLUMNS.items():
-        simple &= Q(**{name: empty}) | Q(**{f"{name}__regex": _PATTERNS[kind]})
+        # A collation may take other texts for the empty one, such as brackets of full width.
+        simple &= Q(Exact(ByCodePoint(name), empty)) | Q(**{f"{name}__regex": _PATTERNS[kind]})
     return simple
 
 

@@ -19,7 +19,7 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTas
 from kombu import Queue
 
 from schedsync.beat import sender
-from schedsync.beat.message import Message, Payload
+from schedsync.beat.message import DueTick
 from schedsync.beat.outbox import Waiting
 from schedsync.beat.prebuilt import Prebuilt
 from schedsync.beat.sender import Sender
@@ -177,7 +177,7 @@ class Many:
 
 def id_of(name: str, tick: datetime) -> str:
     """Return the id that the message of a tick must have."""
-    return Message(loaded(name=name), tick, Payload()).task_id
+    return DueTick(loaded(name=name), tick).task_id
 
 
 def chosen(chance: random.Random, count: int) -> list[int]:

@@ -238,7 +238,7 @@ def test_an_adopted_tick_is_sent_with_the_arguments_of_its_row(using: str, clock
     assert not Claim.objects.using(using).filter(confirmed=False).exists()
 
 
-EDITS: Any = pytest.mark.parametrize(
+@pytest.mark.parametrize(
     ("columns", "found"),
     [
         ({"kwargs": '{"a": 2}', "queue": "q"}, [("10:00", [], {"a": 2}, "q")]),
@@ -247,9 +247,6 @@ EDITS: Any = pytest.mark.parametrize(
     ],
     ids=["edited", "disabled", "broken"],
 )
-
-
-@EDITS
 def test_an_adopted_tick_waits_while_its_row_differs_from_what_is_loaded(
     using: str, clock: Any, minutely: PeriodicTask, forced: None, columns: dict[str, Any], found: list[Any]
 ) -> None:
@@ -271,25 +268,17 @@ def test_an_adopted_tick_waits_while_its_row_differs_from_what_is_loaded(
     assert not Claim.objects.using(using).filter(confirmed=False).exists()
 
 
-@EDITS
-def test_a_refused_tick_waits_while_its_row_differs_from_what_is_loaded(
-    using: str, clock: Any, minutely: PeriodicTask, columns: dict[str, Any], found: list[Any]
+def test_a_refused_tick_has_the_arguments_of_what_is_loaded_when_it_is_sent(
+    using: str, clock: Any, minutely: PeriodicTask
 ) -> None:
-    make(using, "y", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
     beat = Beat(clock)
     beat.scheduler.fails_at = refuses
     beat.settle()
     beat.scheduler.fails_at = None
-    # Committed after Beat has looked for changes, and before it sends again.
-    beat.scheduler.reloader._next_poll = float("inf")
-    PeriodicTask.objects.using(using).filter(pk=minutely.pk).update(**columns)
-    beat.scheduler._dispatch.outbox.hurry(Waiting.REFUSED)
-    beat.scheduler.step()
-    assert [message.name for _, message in beat.scheduler.sent] == ["y"]
-    beat.settle()
+    PeriodicTask.objects.using(using).update(kwargs='{"a": 2}', queue="q")
+    beat.tried_again()
 
-    assert sent(beat)[1:] == found
-    assert not Claim.objects.using(using).filter(confirmed=False).exists()
+    assert sent(beat) == [("10:00", [], {"a": 2}, "q")]
 
 
 def test_the_statements_that_read_what_waits_do_not_grow_with_it(using: str, clock: Any) -> None:

@@ -25,7 +25,7 @@ from kombu import Exchange, Producer, Queue
 from kombu.exceptions import SerializerNotInstalled
 
 from schedsync.beat.argument_texts import ArgumentTexts
-from schedsync.beat.message import Message, Payload
+from schedsync.beat.message import DueTick
 from schedsync.beat.prebuilt import Prebuilt
 from schedsync.models import Claim, ManagedSchedule
 from tests.beat.many import count_prebuilt
@@ -151,7 +151,7 @@ def write(crowd: Crowd, variants: list[dict[str, Any]]) -> None:
         name = columns.pop("name", "")
         columns |= {"name": f"{row.name} {name[4:]}"} if name else {}
         named: Any = SimpleNamespace(name=columns.get("name", row.name))
-        own_id = Message(named, NOW, Payload()).task_id
+        own_id = DueTick(named, NOW).task_id
         for column in ("args", "kwargs", "headers"):
             if column in columns:
                 columns[column] = columns[column].replace("ID", own_id).replace("NAME", row.name)

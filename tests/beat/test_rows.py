@@ -99,3 +99,17 @@ def test_a_one_off_that_is_to_run_again_is_read_again(using: str, clock: Any) ->
 
     assert [f"{at:%H:%M} {name}" for at, name in sent] == ["10:10 x"]
     assert not row(using, "x").enabled
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("column", ["args", "kwargs", "headers", "task", "queue"])
+def test_a_value_of_another_type_stops_no_other_row(
+    using: str, clock: Any, minutely: PeriodicTask, column: str
+) -> None:
+    make(using, "bad", {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE})
+    with connections[using].cursor() as cursor:
+        cursor.execute(f"UPDATE {PeriodicTask._meta.db_table} SET {column} = X'5b315d' WHERE name = 'bad'")
+    beat = Beat(clock)
+    beat.settle()
+
+    assert minutely.name in [message.name for _, message in beat.scheduler.sent]
