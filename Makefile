@@ -45,7 +45,7 @@ format: $(VENV)/dev.stamp  ## Put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# SIZES="200 1000" are other numbers of schedules; LARGE=1 measures Beat with a million too; QUICK=1 makes Beat's part short.
+# SIZES="200 1000" measures these numbers of schedules; LARGE=1 also measures Beat with a million; QUICK=1 shortens Beat's part.
 benchmark: $(VENV)/dev.stamp  ## Measure the speeds of docs/benchmarks.md, and write it; ONLY=beat or ONLY=large for one part
 	@LARGE=$(LARGE) QUICK=$(QUICK) $(BIN)/python -m tests.benchmarks $(ONLY) $(SIZES)
 

@@ -1,4 +1,4 @@
-"""Many schedules that are due together, a real broker behind a proxy, and the law of the messages that arrive."""
+"""Many schedules that are due together, a real broker behind a proxy, and a check of the messages that arrive."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import pytest
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 from kombu import Queue
 
+from schedsync.beat import sender
 from schedsync.beat.message import DueTick
 from schedsync.beat.outbox import Waiting
+from schedsync.beat.prebuilt import Prebuilt
 from schedsync.beat.sender import Sender
 from schedsync.core.timing import instant_text
 from schedsync.models import Claim, ManagedSchedule
@@ -89,7 +92,7 @@ class Many:
         return self.url.startswith("redis")
 
     def be_patient_for(self, seconds: float) -> None:
-        """Wait for an answer of the broker for so long."""
+        """Let Beat wait this number of seconds for an answer of the broker."""
         self.beat.app.conf.broker_connection_timeout = seconds
         self.beat.sender.close()
         self.beat.sender = self.beat._dispatch.sender = Sender(self.beat.app, patience=seconds)
@@ -151,7 +154,7 @@ class Many:
         self.proxy.close()
 
     def check(self, *, may_miss: int = 0, never: Collection[str] = ()) -> None:
-        """Hold the law: no tick is lost, none has two ids, and none is sent twice that is sent at most once.
+        """Check that no tick is lost, none has two ids, and none is sent twice that is sent at most once.
 
         ``may_miss`` ticks that are sent at most once may be missing; the schedules ``never`` cannot be sent.
         """
@@ -180,6 +183,22 @@ def id_of(name: str, tick: datetime) -> str:
 def chosen(chance: random.Random, count: int) -> list[int]:
     """Choose the numbers of schedules that are sent at most once: none, or a few anywhere."""
     return sorted(chance.sample(range(count), min(count, chance.choice([0, 1, 3]))))
+
+
+def count_prebuilt(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the list to which the number of prebuilt messages of each chunk is added from now on."""
+    counts: list[int] = []
+    pushes = Prebuilt.pushes
+    # On a busy machine a chunk would end by its time.
+    monkeypatch.setattr(sender, "LONGEST", 60)
+
+    def counting(*args: Any) -> Any:
+        result = pushes(*args)
+        counts.append(len(result))
+        return result
+
+    monkeypatch.setattr(Prebuilt, "pushes", counting)
+    return counts
 
 
 def once(act: Callable[[], object], after: int = 1) -> Callable[[], None]:

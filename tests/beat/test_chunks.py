@@ -1,4 +1,4 @@
-"""Chunks: many messages for one wait, by real brokers that fail in the middle of one."""
+"""Chunks are sent as a whole, to real brokers; if one fails in the middle of a chunk, no tick is lost."""
 
 from __future__ import annotations
 

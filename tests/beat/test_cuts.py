@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from schedsync.beat import sender
-from schedsync.beat.prebuilt import Prebuilt
-from tests.beat.many import Many, chosen, once
+from tests.beat.many import Many, chosen, count_prebuilt, once
 
 pytestmark = pytest.mark.one_database("postgresql")
 #: Around the ends of a prebuilt chunk, of a chunk, and of a batch.
@@ -33,18 +31,7 @@ def stage(request: pytest.FixtureRequest, kind: str, using: str, count: int, **m
 @pytest.fixture
 def prebuilt(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The list to which the number of prebuilt messages of each chunk is added."""
-    counts: list[int] = []
-    pushes = Prebuilt.pushes
-    # On a busy machine a chunk would end by its time.
-    monkeypatch.setattr(sender, "LONGEST", 60)
-
-    def counting(*args: Any) -> Any:
-        result = pushes(*args)
-        counts.append(len(result))
-        return result
-
-    monkeypatch.setattr(Prebuilt, "pushes", counting)
-    return counts
+    return count_prebuilt(monkeypatch)
 
 
 @pytest.mark.parametrize("kind", BROKERS)

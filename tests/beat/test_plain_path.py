@@ -1,4 +1,4 @@
-"""Where a step on the way of a message is not Celery's own, or reads what has changed, no old message is sent."""
+"""If a step on the way of a message is not Celery's own, or reads a value that has changed, none is prebuilt."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ from kombu.utils.json import dumps
 
 from schedsync.beat import Scheduler
 from schedsync.beat.plain_path import is_own
+from tests.beat.many import count_prebuilt
 from tests.beat.test_chunks import SIZE, Crowd
-from tests.beat.test_prebuilt import as_celery_sends_it, crowd, needs_batches, pushed, taken, work
+from tests.beat.test_prebuilt import as_celery_sends_it, crowd, needs_batches, taken, without_tick, work
 from tests.beat.test_sending import MINUTE
 
 pytestmark = [pytest.mark.one_database, needs_batches]
@@ -244,7 +245,7 @@ def test_each_message_takes_the_whole_way_where_a_step_is_not_celerys_own(
     crowd: Crowd, clock: Any, monkeypatch: Patch
 ) -> None:
     PeriodicTask.objects.using(crowd.using).update(task="known")
-    counts = pushed(crowd, monkeypatch)
+    counts = count_prebuilt(monkeypatch)
     seen: dict[str, tuple[int, ...]] = {}
     work(crowd, 1)
     taken(crowd)
@@ -269,7 +270,7 @@ def test_each_message_takes_the_whole_way_where_a_step_is_not_celerys_own(
 
 def test_a_beat_inside_a_task_sends_its_children(crowd: Crowd, clock: Any, monkeypatch: Patch) -> None:
     beat = crowd.broker.beat
-    counts = pushed(crowd, monkeypatch)
+    counts = count_prebuilt(monkeypatch)
     work(crowd, 1)
     taken(crowd)
     counts.clear()
@@ -398,7 +399,7 @@ def test_what_is_edited_while_beat_runs_is_in_the_next_message(
     beat.app.tasks["known"].serializer = "yaml"
     rows.update(task="known", args='["a long text"]')
     rows.filter(name__lt="s05").update(queue=None)
-    counts = pushed(crowd, monkeypatch)
+    counts = count_prebuilt(monkeypatch)
     work(crowd, 1)
     taken(crowd)
     counts.clear()
@@ -413,21 +414,8 @@ def test_what_is_edited_while_beat_runs_is_in_the_next_message(
     assert counts[0] == SIZE
     assert after == whole
     assert len(after) == len(before) == SIZE
-    assert (_without_ticks(after) == _without_ticks(before)) == (change is _nothing)
+    assert ([*map(without_tick, after)] == [*map(without_tick, before)]) == (change is _nothing)
     assert (counts[1] == SIZE) == (change is _nothing)
-
-
-def _without_ticks(texts: list[str]) -> list[str]:
-    import json
-
-    found = []
-    for text in texts:
-        sent = json.loads(text)
-        for part, name in (("headers", "id"), ("headers", "root_id"), ("headers", "schedsync_tick"),
-                           ("properties", "correlation_id")):  # fmt: skip
-            del sent[part][name]
-        found.append(json.dumps(sent))
-    return found
 
 
 def test_arguments_that_a_task_no_longer_takes_are_refused(

@@ -1,4 +1,4 @@
-"""Messages that Celery has built once: the same bytes as Celery's own, and only where nobody would miss a step."""
+"""Prebuilt messages have the same bytes as Celery's own, and are sent only while nobody hooks a step of Celery."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from hypothesis import strategies as st
 from kombu import Exchange, Producer, Queue
 from kombu.exceptions import SerializerNotInstalled
 
-from schedsync.beat import sender
 from schedsync.beat.argument_texts import ArgumentTexts
 from schedsync.beat.message import DueTick
 from schedsync.beat.prebuilt import Prebuilt
 from schedsync.models import Claim, ManagedSchedule
+from tests.beat.many import count_prebuilt
 from tests.beat.test_chunks import SIZE, Crowd
 from tests.beat.test_sending import MINUTE
 from tests.conftest import NOW
@@ -106,7 +106,7 @@ def crowd(using: str, clock: Any) -> Iterator[Crowd]:
 
 
 def work(crowd: Crowd, runs: int) -> None:
-    """Step until each schedule has run so often."""
+    """Step until each schedule has run that number of times."""
     beat = crowd.broker.beat
     beat.reloader.reset()
     for _ in range(20):
@@ -143,22 +143,6 @@ def as_celery_sends_it(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> list[st
     return taken(crowd)
 
 
-def pushed(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return the list to which the number of prebuilt messages of each chunk is added."""
-    counts: list[int] = []
-    pushes = Prebuilt.pushes
-    # On a busy machine a chunk would end by its time.
-    monkeypatch.setattr(sender, "LONGEST", 60)
-
-    def counting(*args: Any) -> Any:
-        found = pushes(*args)
-        counts.append(len(found))
-        return found
-
-    monkeypatch.setattr(Prebuilt, "pushes", counting)
-    return counts
-
-
 def write(crowd: Crowd, variants: list[dict[str, Any]]) -> None:
     """Give the schedules these columns in turn; ID is the id of the first message, and NAME that of the schedule."""
     rows = PeriodicTask.objects.using(crowd.using)
@@ -184,7 +168,7 @@ def test_a_prebuilt_message_is_what_celery_would_have_sent(
     row = PeriodicTask.objects.using(crowd.using).first()
     assert row is not None
     ManagedSchedule.objects.using(crowd.using).create(name=row.name, row_id=row.pk, **known)
-    counts = pushed(crowd, monkeypatch)
+    counts = count_prebuilt(monkeypatch)
     work(crowd, 1)
     taken(crowd)
     counts.clear()
@@ -204,7 +188,7 @@ def test_what_can_change_from_tick_to_tick_is_sent_the_whole_way(
     made = [Queue(name, Exchange(name, type=name), routing_key="a") for name in ("direct", "topic", "fanout")]
     app.conf.task_queues = [*app.conf.task_queues, *made]
     write(crowd, [columns])
-    counts = pushed(crowd, monkeypatch)
+    counts = count_prebuilt(monkeypatch)
     work(crowd, 1)
     clock.shift(MINUTE)
     work(crowd, 2)
@@ -240,7 +224,7 @@ def test_any_arguments_headers_and_options_are_as_celery_sends_them(
     rows.update(args="[]", kwargs="{}", headers="{}", priority=None, expire_seconds=None, total_run_count=0, task="t")
     write(crowd, variants)
     with pytest.MonkeyPatch.context() as patch:
-        counts = pushed(crowd, patch)
+        counts = count_prebuilt(patch)
         clock.shift(MINUTE)
         work(crowd, 1)
         taken(crowd)
@@ -291,7 +275,7 @@ def test_schedules_that_differ_in_names_and_arguments_need_one_message_of_celery
     for row in rows:
         row.args, row.kwargs = f'["{row.name}", "\\u00e9", "2026-01-01"]', f'{{"tenant": {row.pk}, "none": null}}'
         row.save(using=crowd.using)
-    counts = pushed(crowd, monkeypatch)
+    counts = count_prebuilt(monkeypatch)
     work(crowd, 1)
     assert sum(counts) == SIZE - 1
     prebuilt = taken(crowd)
@@ -312,7 +296,7 @@ def test_arguments_that_do_not_fit_the_task_are_refused_as_celery_refuses_them(
 ) -> None:
     rows = PeriodicTask.objects.using(crowd.using)
     rows.update(task="known")
-    counts = pushed(crowd, monkeypatch)
+    counts = count_prebuilt(monkeypatch)
     work(crowd, 1)
     taken(crowd)
     counts.clear()
@@ -329,7 +313,7 @@ def test_a_queue_that_expires_is_kept_alive(crowd: Crowd, clock: Any, monkeypatc
     import redis
 
     crowd.broker.beat.app.conf.task_queues = [Queue(crowd.queue, expires=600)]
-    counts = pushed(crowd, monkeypatch)
+    counts = count_prebuilt(monkeypatch)
     work(crowd, 1)
     taken(crowd)
     counts.clear()
@@ -377,7 +361,7 @@ def test_what_redis_refuses_of_prebuilt_messages_is_known_exactly(
     import redis
 
     crowd = Crowd("redis", using, s07="full")
-    counts = pushed(crowd, monkeypatch)
+    counts = count_prebuilt(monkeypatch)
     work(crowd, 1)
     counts.clear()
     clock.shift(MINUTE)

@@ -18,7 +18,7 @@ from tests.beat.many import Many, once
 
 pytestmark = pytest.mark.one_database("postgresql")
 COUNT = 201
-SOME = [7, 199]
+AT_MOST_ONCE = [7, 199]
 
 
 @pytest.fixture
@@ -35,10 +35,10 @@ def make(using: str, clock: Any, request: pytest.FixtureRequest) -> Callable[...
 
 
 @pytest.mark.parametrize("room", [20, 90])
-def test_a_queue_that_refuses_what_is_too_much(make: Callable[..., Many], clock: Any, room: int) -> None:
-    """Until somebody has taken out some messages; nothing is sent again that was not refused."""
+def test_a_full_queue_loses_no_tick_and_repeats_none(make: Callable[..., Many], clock: Any, room: int) -> None:
+    """Refused messages are sent again when the queue has room; no other message is."""
     full = {"x-max-length": room, "x-overflow": "reject-publish"}
-    many = make(at_most_once=SOME, queues=2, arguments={0: full})
+    many = make(at_most_once=AT_MOST_ONCE, queues=2, arguments={0: full})
     for _ in range(2):
         many.run(clock, many.read)
     many.check()
@@ -46,11 +46,11 @@ def test_a_queue_that_refuses_what_is_too_much(make: Callable[..., Many], clock:
 
 
 @pytest.mark.parametrize(("reason", "number"), [("missing", 0), ("forbidden", 3), ("missing", 130), ("forbidden", 199)])
-def test_an_exchange_that_takes_nothing(
+def test_an_exchange_that_takes_nothing_costs_no_other_message(
     make: Callable[..., Many], clock: Any, reason: str, number: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Only its own messages are given up, however late RabbitMQ closes the channel for it."""
-    many = make(at_most_once=SOME)
+    many = make(at_most_once=AT_MOST_ONCE)
     exchange = f"schedsync-{uuid.uuid4()}"
     names = [many.names[number], many.names[number + 1]]
     rows = PeriodicTask.objects.using(many.using).filter(name__in=names)
@@ -84,12 +84,14 @@ CLOSES = {
     "a connection with an internal error": frame((10, 50), 541, 0),
     "a channel that fails for good": frame((20, 40), 406, 1),
     "a channel that fails for now": frame((20, 40), 405, 1),
-    "a channel of which the queue is away": frame((20, 40), 404, 1),
+    "a channel whose queue is away": frame((20, 40), 404, 1),
 }
 
 
 @pytest.mark.parametrize("close", CLOSES)
-def test_what_the_broker_closes(make: Callable[..., Many], clock: Any, close: str) -> None:
+def test_a_channel_or_connection_that_the_broker_closes_loses_no_tick(
+    make: Callable[..., Many], clock: Any, close: str
+) -> None:
     many = make()
 
     def inject(client: socket.socket, _: socket.socket) -> None:
@@ -103,9 +105,9 @@ def test_what_the_broker_closes(make: Callable[..., Many], clock: Any, close: st
     many.check()
 
 
-def test_a_broker_that_reads_nothing_for_a_while(make: Callable[..., Many], clock: Any) -> None:
+def test_a_broker_that_reads_nothing_for_a_while_loses_no_tick(make: Callable[..., Many], clock: Any) -> None:
     """As RabbitMQ does while memory or disk run out; it reads later what the connection has held back."""
-    many = make(at_most_once=SOME)
+    many = make(at_most_once=AT_MOST_ONCE)
     many.be_patient_for(0.3)
     assert many.beat.sender.ready()
 
@@ -120,4 +122,4 @@ def test_a_broker_that_reads_nothing_for_a_while(make: Callable[..., Many], cloc
     many.run(clock, once(hear, after=3))
     many.run(clock)
     # The broker may have got each of these when it was waited for in vain.
-    many.check(may_miss=2 * len(SOME))
+    many.check(may_miss=2 * len(AT_MOST_ONCE))

@@ -18,7 +18,7 @@ from tests.faults.test_outages import Redis
 pytestmark = pytest.mark.one_database("postgresql")
 __all__ = ["prebuilt"]
 COUNT = 401
-SOME = [7, 199, 400]
+AT_MOST_ONCE = [7, 199, 400]
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +63,10 @@ def make(server: Redis, using: str, clock: Any, request: pytest.FixtureRequest) 
     return made
 
 
-def test_a_key_of_another_type(make: Callable[..., Many], client: Any, clock: Any, prebuilt: list[int]) -> None:
-    many = make(at_most_once=SOME, queues=3)
+def test_a_key_of_another_type_loses_no_tick(
+    make: Callable[..., Many], client: Any, clock: Any, prebuilt: list[int]
+) -> None:
+    many = make(at_most_once=AT_MOST_ONCE, queues=3)
     client.set(many.queues[1], "no list")
     many.run(clock, once(lambda: client.delete(many.queues[1])))
     many.run(clock)
@@ -77,10 +79,10 @@ def test_a_key_of_another_type(make: Callable[..., Many], client: Any, clock: An
 
 
 @pytest.mark.parametrize("room", [1, 50_000, 200_000, 400_000])
-def test_memory_that_runs_out(
+def test_memory_that_runs_out_loses_no_tick(
     make: Callable[..., Many], client: Any, clock: Any, prebuilt: list[int], room: int
 ) -> None:
-    many = make(at_most_once=SOME, queues=2)
+    many = make(at_most_once=AT_MOST_ONCE, queues=2)
 
     def fill() -> None:
         client.config_set("maxmemory", client.info("memory")["used_memory"] + room)
@@ -98,12 +100,12 @@ def test_memory_that_runs_out(
     many.check()
 
 
-def test_a_user_who_may_not_write_to_one_queue(
+def test_a_user_who_may_not_write_to_one_queue_loses_no_tick(
     make: Callable[..., Many], server: Redis, client: Any, clock: Any, prebuilt: list[int]
 ) -> None:
     url = server.url.replace("//", "//beat:secret@")
     client.acl_setuser("beat", enabled=True, passwords=["+secret"], keys=["*"], commands=["+@all"], reset=True)
-    many = make(at_most_once=SOME, queues=3, beat_url=url)
+    many = make(at_most_once=AT_MOST_ONCE, queues=3, beat_url=url)
 
     def forbid() -> None:
         keys = [many.queues[0], many.queues[2], "_kombu*"]
@@ -123,10 +125,10 @@ def test_a_user_who_may_not_write_to_one_queue(
 
 
 @pytest.mark.parametrize("at", [20, 5_000, 90_000])
-def test_a_client_that_is_killed(
+def test_a_client_that_is_killed_loses_no_tick(
     make: Callable[..., Many], client: Any, clock: Any, prebuilt: list[int], at: int
 ) -> None:
-    many = make(at_most_once=SOME)
+    many = make(at_most_once=AT_MOST_ONCE)
     killed = 0
 
     def kill(_: socket.socket, to_redis: socket.socket) -> None:
@@ -156,32 +158,34 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=[error.split(" ")[0] + error[-5:] for error in ERRORS])
-def test_one_answer_that_is_an_error(make: Callable[..., Many], clock: Any, prebuilt: list[int], error: str) -> None:
-    """The proxy says so, though the message has arrived; so no schedule may be one of at most once here."""
+def test_one_answer_that_is_an_error_loses_no_tick(
+    make: Callable[..., Many], clock: Any, prebuilt: list[int], error: str
+) -> None:
+    """The proxy makes the error of an answer: the message has arrived, so no schedule here is one of at most once."""
     many = make(count=201, queues=3)
-    after = many.proxy.answer = Answers(error)
-    after.left = 57
+    answers = many.proxy.answer = Answers(error)
+    answers.left = 57
     many.run(clock)
     many.run(clock)
     prebuilt.clear()
-    after.left = 2
+    answers.left = 2
     many.run(clock)
-    assert (after.left, sum(prebuilt) > 0) == (0, True)
+    assert (answers.left, sum(prebuilt) > 0) == (0, True)
     many.check()
 
 
 class Answers:
-    """Passes answers on; the number ``left`` of the counts that Redis answers from now on becomes an error."""
+    """Passes answers of Redis on; of the counts among them, the one with the number ``left`` becomes an error."""
 
     def __init__(self, error: str) -> None:
         self._error = f"-{error}\r\n".encode()
         self.left = 0
 
     def __call__(self, data: bytes) -> bytes:
-        def other(match: re.Match[bytes]) -> bytes:
+        def changed(match: re.Match[bytes]) -> bytes:
             if self.left <= 0:
                 return match[0]
             self.left -= 1
             return match[0] if self.left else self._error
 
-        return re.sub(rb":\d+\r\n", other, data)
+        return re.sub(rb":\d+\r\n", changed, data)

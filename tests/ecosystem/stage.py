@@ -27,7 +27,7 @@ OURS = "schedsync_"
 class Stage:
     """One tool, one scheduler class. ``sent`` are the messages in the broker, as the transport has them.
 
-    ``is_left_out`` says whether our Beat would send later messages without what the tool may hook.
+    ``is_left_out`` says whether our Beat would prebuild later messages, and so leave out the steps that a tool hooks.
     """
 
     is_left_out = False

@@ -352,7 +352,7 @@ TOOLS: dict[str, Callable[[type[Any]], Any]] = {
     "results": results, "sentry": sentry, "tenants": tenants,
 }  # fmt: skip
 
-#: Those that see nothing of the sending of a message, or only its task. That of the admin sends one message only.
+#: Tools that hook no step of the sending, so that messages are prebuilt. The admin's test sends one message: too few.
 SEE_NO_SENDING = {"newrelic", "no_tool", "once", "results"}
 
 
