@@ -6,7 +6,7 @@ It needs no clock and no change row: a row that differs was changed, by any prog
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
@@ -24,8 +24,8 @@ from schedsync.models import ManagedSchedule
 TimingRow = tuple[str, int]
 #: Fingerprints are summed over ranges of 64 ids.
 RANGE = 64
-#: Above 50 ranges that differ, read the fingerprints of all rows instead of asking for the ranges.
-_FEW = 50
+#: Ask for at most 50 ranges at once. If more ranges than that differ, and more than an eighth of all, read all rows.
+_FEW, _SHARE = 50, 8
 #: How many rows to take from the database at once.
 _PART = 5_000
 #: Columns that Beat itself writes, and columns that it never reads.
@@ -125,19 +125,24 @@ class Scan:
         return sums
 
     def _read_versions(self, ranges: Collection[int]) -> dict[int, RangeVersions]:
-        versions = {start: RangeVersions.empty() for start in ranges}
-        if not ranges:
+        starts = sorted(ranges)
+        versions = {start: RangeVersions.empty() for start in starts}
+        if len(starts) > max(_FEW, len(self._sums) // _SHARE):
+            self._add_versions(versions, "")
             return versions
-        wanted = ""
-        if len(ranges) <= _FEW:
-            wanted = f" AND ({' OR '.join(f't.id BETWEEN {start} AND {start + RANGE - 1}' for start in ranges)})"
+        for first in range(0, len(starts), _FEW):
+            part = starts[first : first + _FEW]
+            wanted = " OR ".join(f"t.id BETWEEN {start} AND {start + RANGE - 1}" for start in part)
+            self._add_versions(versions, f" AND ({wanted})")
+        return versions
+
+    def _add_versions(self, versions: Mapping[int, RangeVersions], wanted: str) -> None:
         with _cursor(self._using, in_parts=not wanted) as cursor:
             cursor.execute(f"SELECT t.id, {self._version} {self._rows}{wanted}")
             while rows := cursor.fetchmany(_PART):
                 for row_id, version in rows:
                     if (start := _range(row_id)) in versions:
                         versions[start].add(row_id, version)
-        return versions
 
 
 def _range(row_id: int) -> int:
