@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -19,8 +21,20 @@ class SchedsyncConfig(AppConfig):
         from django_celery_beat.models import PeriodicTasks
 
         from schedsync.database.notify import on_bump
-        from schedsync.usecases.system_checks import check_database, check_settings
 
-        checks.register(check_settings, "schedsync")
-        checks.register(check_database, checks.Tags.database)
+        checks.register(_check_settings, "schedsync")
+        checks.register(_check_database, checks.Tags.database)
         post_save.connect(on_bump, sender=PeriodicTasks, dispatch_uid="schedsync.notice")
+
+
+# Each start of Django registers the checks, but few run them: only these import what they need.
+def _check_settings(**arguments: Any) -> Any:
+    from schedsync.usecases.system_checks import check_settings
+
+    return check_settings(**arguments)
+
+
+def _check_database(**arguments: Any) -> Any:
+    from schedsync.usecases.system_checks import check_database
+
+    return check_database(**arguments)

@@ -5,29 +5,15 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections import UserDict
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 import click
 
 from schedsync import __version__
-from schedsync.commands.apply import apply
-from schedsync.commands.doctor import doctor
-from schedsync.commands.drift import drift
-from schedsync.commands.forecast import forecast
-from schedsync.commands.import_ import import_
-from schedsync.commands.init import init
-from schedsync.commands.ledger import ledger
 from schedsync.commands.output import say
-from schedsync.commands.pause import pause
-from schedsync.commands.plan import plan
-from schedsync.commands.resume import resume
-from schedsync.commands.review import review
-from schedsync.commands.rules import rules
-from schedsync.commands.schema import schema
-from schedsync.commands.snapshot import snapshot
-from schedsync.commands.status import status
-from schedsync.commands.validate import validate
 from schedsync.core.finding import did_you_mean
 from schedsync.errors import WrongUsage
 from schedsync.render.words import printable
@@ -37,14 +23,14 @@ INTERRUPTED = 130
 _WIDEST = 120
 
 #: The headings of ``--help``, and their verbs in the order in which a new user needs them.
-GROUPS: Mapping[str, Sequence[click.Command]] = {
-    "Start": (init, import_, doctor),
-    "Change": (validate, review, forecast, plan, apply),
-    "Look": (status, drift),
-    "Act": (pause, resume),
-    "Serve": (snapshot,),
-    "Reference": (schema, rules),
-    "Rare": (ledger,),
+GROUPS: Mapping[str, Sequence[str]] = {
+    "Start": ("init", "import", "doctor"),
+    "Change": ("validate", "review", "forecast", "plan", "apply"),
+    "Look": ("status", "drift"),
+    "Act": ("pause", "resume"),
+    "Serve": ("snapshot",),
+    "Reference": ("schema", "rules"),
+    "Rare": ("ledger",),
 }
 #: How newer versions of click ask for help where a group is called without a verb.
 _ONLY_HELP: tuple[type[Exception], ...] = tuple(filter(None, [getattr(click.exceptions, "NoArgsIsHelpError", None)]))
@@ -72,8 +58,25 @@ Exit codes:
   130  interrupted"""
 
 
+class _Imported(UserDict[str, click.Command]):
+    """The verbs by name. Each is imported when it is first asked for: all of them take longer than most verbs run."""
+
+    def __init__(self) -> None:
+        super().__init__({name: click.Command(name) for verbs in GROUPS.values() for name in verbs})
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self:
+            raise KeyError(name)
+        function = "import_" if name == "import" else name
+        command: click.Command = getattr(import_module(f"schedsync.commands.{function}"), function)
+        return command
+
+
 class _Verbs(click.Group):
     """Lists the verbs by groups, after the first steps."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(commands=_Imported(), **attributes)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(self.commands)
@@ -83,7 +86,8 @@ class _Verbs(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command of the first word; `export` is `import`, of the database if no source follows."""
         if args[0] == "export":
-            source = [] if args[1:2] and args[1] in import_.commands else ["database"]
+            sources = getattr(self.commands["import"], "commands", ())
+            source = [] if args[1:2] and args[1] in sources else ["database"]
             args = ["import", *source, *args[1:]]
         return super().resolve_command(ctx, args)
 
@@ -95,7 +99,7 @@ class _Verbs(click.Group):
         width = max(map(len, self.commands))
         for heading, verbs in GROUPS.items():
             with formatter.section(heading):
-                formatter.write_dl([(str(verb.name).ljust(width), str(verb.short_help)) for verb in verbs])
+                formatter.write_dl([(name.ljust(width), str(self.commands[name].short_help)) for name in verbs])
         click.Command.format_options(self, ctx, formatter)
 
 
@@ -114,20 +118,16 @@ def main(ctx: click.Context, settings: str | None, pythonpath: str | None) -> No
     YAML files say which periodic tasks should exist. schedsync compares them with the django-celery-beat tables, shows
     the difference and applies it in one transaction. A running Beat loads it without a restart.
     """
-    defaults = {"settings": settings, "pythonpath": pythonpath}
-    ctx.default_map = _default_map(main, {key: value for key, value in defaults.items() if value})
+    defaults = {key: value for key, value in {"settings": settings, "pythonpath": pythonpath}.items() if value}
+    verb = ctx.invoked_subcommand
+    ctx.default_map = {verb: _default_map(main.commands[verb], defaults)} if verb else {}
 
 
-def _default_map(group: click.Group, defaults: Mapping[str, str]) -> dict[str, Any]:
-    """Return the defaults for each verb of a group, and of the groups in it."""
-    return {
-        name: _default_map(command, defaults) if isinstance(command, click.Group) else dict(defaults)
-        for name, command in group.commands.items()
-    }
-
-
-for _verb in (verb for verbs in GROUPS.values() for verb in verbs):
-    main.add_command(_verb)
+def _default_map(command: click.Command, defaults: Mapping[str, str]) -> dict[str, Any]:
+    """Return the defaults of a verb, or for each verb of a group."""
+    if isinstance(command, click.Group):
+        return {name: _default_map(each, defaults) for name, each in command.commands.items()}
+    return dict(defaults)
 
 
 def _show(error: click.ClickException) -> None:

@@ -6,18 +6,20 @@ import functools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from schedsync.commands.help import GENERAL, LIFT, OUTPUT, WHERE, Option, Verb
 from schedsync.commands.output import report, say
 from schedsync.commands.parameters import CommitId, Report, Seconds, WholeNumber
-from schedsync.config import Config, read_config
 from schedsync.core.adoption import Adoption
 from schedsync.core.refusal import Limits
 from schedsync.database.collector import gc_paused
 from schedsync.errors import Locked, SchedsyncError
+
+if TYPE_CHECKING:
+    from schedsync.config import Config
 
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
@@ -118,6 +120,8 @@ class FileOptions:
 
     def config(self) -> Config:
         """Return the configuration of the set; raises InvalidConfiguration."""
+        from schedsync.config import read_config
+
         return read_config(self.path, directory=self.directory)
 
     def of(self, directory: Path) -> FileOptions:

@@ -15,11 +15,7 @@ import click
 
 from schedsync.commands.terminal import is_terminal, wrapped
 from schedsync.errors import Failed, InvalidSet, Refused, SchedsyncError, WrongUsage
-from schedsync.planning.converter import finding_document, refusal_document
-from schedsync.render.programs import json_
-from schedsync.render.terminal.findings import findings
 from schedsync.render.terminal.paint import Paint, plain
-from schedsync.render.terminal.plan_sections import refusals
 from schedsync.render.words import printable
 
 T = TypeVar("T")
@@ -136,8 +132,12 @@ def report(error: SchedsyncError, format_: str) -> None:
         click.echo(failure_json(error))
         return
     if isinstance(error, InvalidSet):
+        from schedsync.render.terminal.findings import findings
+
         say(findings(error.findings, paint(sys.stderr)))
     if isinstance(error, Refused):
+        from schedsync.render.terminal.plan_sections import refusals
+
         say("\n".join(refusals(error.refusals, paint(sys.stderr))))
         return
     say(f"error: {printable(error.message)}")
@@ -147,10 +147,14 @@ def report(error: SchedsyncError, format_: str) -> None:
 
 def failure_json(error: SchedsyncError) -> str:
     """Return an error as JSON."""
+    from schedsync.render.programs import json_
+
     return json_.failure(error.failure_reason, error.message, error.hint, **_data(error))
 
 
 def _data(error: SchedsyncError) -> dict[str, Any]:
+    from schedsync.planning.converter import finding_document, refusal_document
+
     if isinstance(error, InvalidSet):
         return {"findings": [finding_document(finding) for finding in error.findings]}
     if isinstance(error, Refused):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connections
-from django.db.models import Count, Exists, Max, Min, OuterRef, Q
+from django.db.models import Exists, Max, OuterRef, Q
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.observed import Managed
@@ -58,63 +58,71 @@ def _counts(summary: str | None) -> dict[str, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Suspects:
-    """The entries of the ledger of all sets that may differ from their rows, by id; at most MOST + 1 of them.
+class Compared:
+    """The ledger of all sets, compared with the rows.
 
-    ``astray`` says whether one of them has no row, or a row of another name; True where there are too many.
+    ``entries`` is the number of its entries; ``samples`` are ids of entries that have a row, one for each timing.
+    ``suspects`` are the ids of the entries that may differ from their rows; at most MOST + 1 of them. ``astray`` says
+    whether one of them has no row, or a row of another name; True where there are too many.
     """
 
-    ids: frozenset[int]
+    entries: int
+    samples: tuple[int, ...]
+    suspects: frozenset[int]
     astray: bool
 
-    @property
-    def are_too_many(self) -> bool:
-        """Whether there are more than those that are known."""
-        return len(self.ids) > MOST
 
-
-def suspects(using: str) -> Suspects:
-    """Return the entries of the ledger that may differ from their rows, by one pass over both tables."""
-    with connections[using].cursor() as cursor:
-        cursor.execute(*_suspects(using))
-        found = cursor.fetchall()
+def compared(using: str) -> Compared:
+    """Compare each entry of the ledger with its row, in one pass over both tables if few differ."""
+    entries = rows_of(ManagedSchedule, using).count()
+    groups = _fetched(using, *_groups(using))
+    differing = {row_id for *_, first, last in groups if first is not None for row_id in (first, last)}
+    have_rows = sum(count for _, count, *_ in groups) == entries
+    if have_rows and not differing:
+        found = []
+    elif have_rows and all(first == last for *_, first, last in groups):
+        found = _fetched(using, *_suspects(using, differing))
+    else:
+        found = _fetched(using, *_suspects(using))
     ids = frozenset(int(row_id) for row_id, _ in found)
-    return Suspects(ids, len(ids) > MOST or any(is_right is None for _, is_right in found))
+    is_astray = len(ids) > MOST or any(is_right is None for _, is_right in found)
+    return Compared(entries, tuple(sample for sample, *_ in groups), ids, is_astray)
 
 
-def samples(using: str) -> tuple[int, tuple[int, ...]]:
-    """Return the number of entries in the ledger, and the ids of entries, one for each timing."""
-    entries = rows_of(ManagedSchedule, using).order_by().values("timing_kind", "timing_id")
-    groups = list(entries.annotate(sample=Min("pk"), entries=Count("pk")).values_list("sample", "entries"))
-    return sum(count for _, count in groups), tuple(sample for sample, _ in groups)
+def _fetched(using: str, statement: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
-def unmanaged(using: str, compared: Suspects | None = None) -> Listed[str]:
-    """Return the rows that no set manages, without Beat's own; ``compared`` are the suspects where they are known."""
+def unmanaged(using: str, ledger: Compared | None = None) -> Listed[str]:
+    """Return the rows that no set manages, without Beat's own; ``ledger`` was compared before, or is now."""
     entries, tasks = rows_of(ManagedSchedule, using), rows_of(PeriodicTask, using)
     own = Q(name__startswith="celery.")
     rows = tasks.exclude(own).filter(~Exists(entries.filter(row_id=OuterRef("pk"))))
-    if (compared or suspects(using)).astray:
+    ledger = ledger or compared(using)
+    if ledger.astray:
         # A row that was deleted and made again by hand is found by its name.
         there = tasks.filter(pk=OuterRef("row_id"))
         made_again = list(entries.filter(~Exists(there)).values_list("name", flat=True)[:MOST])
         return listed(rows.exclude(name__in=made_again))
     # Each entry has a row of its own.
-    managed = entries.count() - entries.filter(own).count()
+    managed = ledger.entries - entries.filter(own).count()
     count = tasks.count() - tasks.filter(own).count() - managed
     return listed(rows if managed else tasks.exclude(own), count)
 
 
-def entries_to_compare(using: str, compared: Suspects, samples: Sequence[int]) -> set[int] | None:
+def entries_to_compare(using: str, ledger: Compared) -> set[int] | None:
     """Return the ids of the entries of the ledger that may differ from their rows; None if there are too many.
 
     A row differs only if it was saved since the last apply, or enabled or disabled without a time, or if its schedule
     row is another one or was edited. An UPDATE by hand of other columns is left to ``schedsync drift``.
     """
-    if compared.are_too_many:
+    if len(ledger.suspects) > MOST:
         return None
-    ids = set(compared.ids)
-    if moved := _edited_timings(using, samples):
+    ids = set(ledger.suspects)
+    if moved := _edited_timings(using, ledger.samples):
         condition = Q(pk__in=[])
         for kind in {kind for kind, _ in moved}:
             here = [row_id for other, row_id in moved if other == kind]
@@ -127,21 +135,64 @@ def entries_to_compare(using: str, compared: Suspects, samples: Sequence[int]) -
 _FIND = {"postgresql": "strpos", "mysql": "INSTR", "sqlite": "instr"}
 
 
-def _suspects(using: str) -> tuple[str, list[str]]:
-    """Return SQL for the ids, each with NULL where the entry has no row of its name, and its parameters."""
-    vendor, quote = connections[using].vendor, connections[using].ops.quote_name
-    entries, tasks = quote(ManagedSchedule._meta.db_table), quote(PeriodicTask._meta.db_table)
-    find, binary = _FIND[vendor], "BINARY " if vendor == "mysql" else ""
+# The canonical form has its keys in order.
+_ENABLED, _DISABLED = '"enabled":true,"exchange":', '"enabled":false,"exchange":'
+
+
+def _groups(using: str) -> tuple[str, list[str]]:
+    """Return SQL, and its parameters, for the entries that have a row, grouped by their timings.
+
+    Of each group: its first entry, their number, and the first and the last entry that may differ from its row.
+    """
+    vendor, (entries, tasks) = connections[using].vendor, _tables(using)
+    find = _FIND[vendor]
+    # With an outer join, PostgreSQL finds the text before it joins, and need not carry it through the join.
+    join = "LEFT JOIN" if vendor == "postgresql" else "JOIN"
+    enabled = f"CASE WHEN {find}(applied, %s) > 0 THEN true WHEN {find}(applied, %s) > 0 THEN false END"
+    differing = f"CASE WHEN {_differs(vendor)} OR t.enabled <> m.was_enabled THEN m.id END"
+    columns = "id, name, row_id, applied_at, timing_kind, timing_id"
+    statement = (
+        f"SELECT MIN(m.id), COUNT(m.id), MIN({differing}), MAX({differing}) FROM {tasks} t "
+        f"{join} (SELECT {columns}, {enabled} AS was_enabled FROM {entries}) m ON m.row_id = t.id "
+        "GROUP BY m.timing_kind, m.timing_id HAVING COUNT(m.id) > 0"
+    )
+    return statement, [_ENABLED, _DISABLED]
+
+
+def _suspects(using: str, ids: Collection[int] | None = None) -> tuple[str, list[str]]:
+    """Return SQL for the suspects, among ``ids`` if given, and its parameters.
+
+    Each comes with NULL where the entry has no row of its name.
+    """
+    vendor, (entries, tasks) = connections[using].vendor, _tables(using)
+    find, binary = _FIND[vendor], _BINARY.get(vendor, "")
     is_right = f"CASE WHEN {binary}t.name = {binary}m.name THEN 1 END"
-    ids = " ".join(f"WHEN '{kind}' THEN t.{kind}_id" for kind in KINDS)
+    among = "" if ids is None else f"m.id IN ({', '.join(str(int(row_id)) for row_id in sorted(ids))}) AND "
     statement = (
         f"SELECT m.id, {is_right} FROM {entries} m LEFT JOIN {tasks} t ON t.id = m.row_id "
-        f"WHERE t.id IS NULL OR {binary}t.name <> {binary}m.name OR t.date_changed > m.applied_at "
-        f"OR (t.enabled AND {find}(m.applied, %s) > 0) OR (NOT t.enabled AND {find}(m.applied, %s) > 0) "
-        f"OR m.timing_id <> COALESCE(CASE m.timing_kind {ids} END, -1) LIMIT {MOST + 1}"
+        f"WHERE {among}(t.id IS NULL OR {_differs(vendor)} OR (t.enabled AND {find}(m.applied, %s) > 0) "
+        f"OR (NOT t.enabled AND {find}(m.applied, %s) > 0)) LIMIT {MOST + 1}"
     )
-    # The canonical form has its keys in order.
-    return statement, ['"enabled":false,"exchange":', '"enabled":true,"exchange":']
+    return statement, [_DISABLED, _ENABLED]
+
+
+def _tables(using: str) -> tuple[str, str]:
+    quote = connections[using].ops.quote_name
+    return quote(ManagedSchedule._meta.db_table), quote(PeriodicTask._meta.db_table)
+
+
+#: By a database's vendor: the operator before a text that makes its comparison exact.
+_BINARY = {"mysql": "BINARY "}
+
+
+def _differs(vendor: str) -> str:
+    """Return the condition that an entry ``m`` may differ from its row ``t``, but for ``enabled``."""
+    binary = _BINARY.get(vendor, "")
+    ids = " ".join(f"WHEN '{kind}' THEN t.{kind}_id" for kind in KINDS)
+    return (
+        f"{binary}t.name <> {binary}m.name OR t.date_changed > m.applied_at "
+        f"OR m.timing_id <> COALESCE(CASE m.timing_kind {ids} END, -1)"
+    )
 
 
 def _edited_timings(using: str, samples: Sequence[int]) -> set[TimingRow]:

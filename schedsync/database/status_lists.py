@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, Func, OuterRef, Q, QuerySet, TextFie
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.status import LISTED, Listed
-from schedsync.database.bulk import batches, rows_of
+from schedsync.database.bulk import Among, batches, rows_of
 from schedsync.database.values import read_values
 from schedsync.models import ManagedSchedule
 
@@ -45,6 +45,12 @@ def enabled_rows(using: str, odd: Collection[int]) -> QuerySet[Any]:
     return rows
 
 
+def enabled_among(using: str, ids: Collection[int]) -> QuerySet[Any]:
+    """Return the enabled rows among these."""
+    rows: QuerySet[Any] = rows_of(PeriodicTask, using).filter(Among(ids), enabled=True).order_by()
+    return rows
+
+
 def never_ran(rows: QuerySet[Any]) -> QuerySet[Any]:
     """Return the rows among these that never ran."""
     chosen: QuerySet[Any] = rows.filter(NEVER_RAN)
@@ -64,8 +70,14 @@ def listed(rows: QuerySet[Any], count: int | None = None) -> Listed[str]:
 
 def tasks_of(rows: QuerySet[Any]) -> dict[str, int]:
     """Return how many of the rows each task has."""
-    tasks = rows.annotate(exact=ByCodePoint("task")).values_list("exact").annotate(rows=Count("pk"))
-    return {task.decode() if isinstance(task, bytes) else task: count for task, count in tasks}
+    return dict(by_task(rows, count=Count("pk")))
+
+
+def by_task(rows: QuerySet[Any], **counts: Count) -> Iterator[tuple[Any, ...]]:
+    """Yield each task of the rows with its counts."""
+    groups = rows.annotate(exact=ByCodePoint("task")).values("exact").annotate(**counts).values_list("exact", *counts)
+    for task, *found in groups:
+        yield task.decode() if isinstance(task, bytes) else task, *found
 
 
 def with_tasks(rows: QuerySet[Any], tasks: Collection[str]) -> QuerySet[Any]:

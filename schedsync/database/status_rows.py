@@ -5,11 +5,10 @@ A row that SQL cannot judge is *odd*: it is read in full, as all rows would be. 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import reduce
-from operator import or_
 
 from django.db import connections
 from django.db.models import Count, Min, Q
@@ -22,8 +21,8 @@ from schedsync.core.schedule import Spec
 from schedsync.core.timing import Timing
 from schedsync.database.bulk import rows_of
 from schedsync.database.schedule_rows import KINDS, read_timings
-from schedsync.database.sound_arguments import ids_with_bad_arguments
-from schedsync.database.status_lists import MOST, NEVER_RAN, ReadInstead
+from schedsync.database.sound_arguments import ids_with_bad_arguments, unjudged_arguments
+from schedsync.database.status_lists import MOST, NEVER_RAN, ReadInstead, by_task
 from schedsync.database.task_rows import LONGEST_EXPIRY
 
 _IDS = tuple(f"{kind}_id" for kind in KINDS)
@@ -37,11 +36,18 @@ TimingRow = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many rows are enabled and never ran, were disabled before a time, and are odd by their own columns."""
+    """How many rows are enabled and never ran, were disabled before a time, and are odd by their own columns.
+
+    ``starting`` have never run, and could have since their start. ``unjudged`` have arguments that only Python can
+    judge; None where they were not counted. ``tasks`` are the enabled rows by their task.
+    """
 
     never_ran: int
     disabled: int
     odd: int
+    starting: int
+    unjudged: int | None
+    tasks: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +94,35 @@ def _has_strange_types(using: str) -> bool:
     return bool(rows.filter(strange=True).exists())
 
 
-def count_rows(using: str, before: datetime) -> Counts:
+def count_rows(using: str, now: datetime, before: datetime) -> Counts:
     """Count the rows in one pass over the table; ``before`` is the time before which a row was disabled long ago.
 
     Raises ReadInstead where an instant is outside the calendar.
     """
     conditions = {
+        "enabled": Q(enabled=True),
         "never_ran": Q(enabled=True) & NEVER_RAN,
         "disabled": Q(enabled=False, date_changed__lt=before),
         "odd": _odd(),
         "strange": _strange(),
+        "starting": _starting(now),
     }
-    in_any = reduce(or_, conditions.values())
+    if (unjudged := unjudged_arguments(using)) is not None:
+        conditions["unjudged"] = unjudged
     counts = {f"count_{name}": Count("pk", filter=condition) for name, condition in conditions.items()}
-    # Most rows match no condition: leave them out before the four counts.
-    found = rows_of(PeriodicTask, using).filter(in_any).aggregate(**counts)
-    if found["count_strange"]:
+    total: Counter[str] = Counter()
+    tasks: dict[str, int] = {}
+    for task, *found in by_task(rows_of(PeriodicTask, using).order_by(), **counts):
+        total.update(dict(zip(conditions, found, strict=True)))
+        tasks[task] = found[0]
+    if total["strange"]:
         raise ReadInstead
-    return Counts(*(found[f"count_{name}"] for name in Counts.__match_args__))
+    known = None if unjudged is None else total["unjudged"]
+    return Counts(total["never_ran"], total["disabled"], total["odd"], total["starting"], known, tasks)
+
+
+def _starting(now: datetime) -> Q:
+    return Q(last_run_at=None, start_time__lte=now)
 
 
 def read_timings_in_use(using: str) -> Timings:
@@ -134,7 +151,7 @@ def _can_be_late() -> Q:
 
 def odd_ids(using: str, counts: Counts, bad: Mapping[str, Collection[int]]) -> set[int]:
     """Return the ids of the rows to be read in full: those that perhaps cannot run."""
-    ids = ids_with_bad_arguments(using)
+    ids = set() if counts.unjudged == 0 else ids_with_bad_arguments(using)
     odd = _odd()
     for kind, timing_ids in bad.items():
         if timing_ids:
@@ -159,6 +176,7 @@ def _has_one_timing() -> Q:
 
 def rows_perhaps_late(
     using: str,
+    counts: Counts,
     timings: Timings,
     odd: Collection[int],
     now: datetime,
@@ -169,8 +187,10 @@ def rows_perhaps_late(
     for row, oldest in timings.oldest.items():
         if row in timings.timings and (latest := bound(timings.timings[row], oldest, now)) is not None:
             bounds[row] = latest
+    if not bounds and not counts.starting:
+        return []
     tasks = rows_of(PeriodicTask, using).filter(_can_be_late()).alias(ran=_LAST_RUN).order_by()
-    tasks = tasks.filter(_at_most(bounds) | Q(last_run_at=None, start_time__lte=now))
+    tasks = tasks.filter(_at_most(bounds) | _starting(now))
     columns = (
         "pk",
         "name",

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schedsync.core.change import Change, Edit, FieldChange, Held
 from schedsync.core.finding import Finding
@@ -17,9 +17,12 @@ from schedsync.core.observed import Paused
 from schedsync.core.schedule import LONGEST_NAME
 from schedsync.core.secrets import changed_secrets, masked
 from schedsync.core.timing import TimingError, instant, moment
-from schedsync.planning.plan import Plan
 from schedsync.render.timing_words import timing_words as timing_words
-from schedsync.review.result import EnvironmentReview
+
+if TYPE_CHECKING:
+    # Reading the tables of a database needs the words, but neither a plan nor a review.
+    from schedsync.planning.plan import Plan
+    from schedsync.review.result import EnvironmentReview
 
 #: In the order in which a summary names them.
 COUNTED = ("create", "update", "rename", "adopt", "release", "delete")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -100,19 +100,19 @@ class ScheduleReader:
 
     def _from_sql(self) -> Schedules:
         status_rows.require_readable(self.using)
-        counts = status_rows.count_rows(self.using, self._long_ago)
+        counts = status_rows.count_rows(self.using, self.moment.now, self._long_ago)
         timings = status_rows.read_timings_in_use(self.using)
         odd = status_rows.odd_ids(self.using, counts, timings.bad)
         if len(odd) > MOST:
             raise ReadInstead
-        rows = status_rows.rows_perhaps_late(self.using, timings, odd, self.moment.now, latest_late_run)
+        rows = status_rows.rows_perhaps_late(self.using, counts, timings, odd, self.moment.now, latest_late_run)
         judged = self._judged_by_sql(counts, odd, rows)
         return self._merged(judged, self.from_rows(observe_ids(self.using, odd)))
 
     def _judged_by_sql(self, counts: Counts, odd: Collection[int], rows: list[Row]) -> Schedules:
         enabled = status_lists.enabled_rows(self.using, odd)
         due, overdue = self._late(sorted(with_ledger_fields(self.using, rows), key=named))
-        tasks = status_lists.tasks_of(enabled)
+        tasks = self._tasks(counts, odd)
         unregistered = tasks.keys() - current_app.tasks.keys()
         never_ran = status_lists.never_ran(enabled)
         return Schedules(
@@ -126,6 +126,13 @@ class ScheduleReader:
                 status_lists.with_tasks(enabled, unregistered), sum(tasks[task] for task in unregistered)
             ),
         )
+
+    def _tasks(self, counts: Counts, odd: Collection[int]) -> Mapping[str, int]:
+        """Return how many enabled rows each task has, without the odd rows."""
+        if not odd:
+            return counts.tasks
+        of_odd = status_lists.tasks_of(status_lists.enabled_among(self.using, odd))
+        return {task: left for task, count in counts.tasks.items() if (left := count - of_odd.get(task, 0)) > 0}
 
     def _disabled_long_by_sql(self, odd: Collection[int]) -> Listed[str]:
         now, paused = self.moment.now, self._paused_lately

@@ -162,9 +162,8 @@ def _as_beat_reports(read: Status) -> Schedules:
 
 
 def _management(using: str, at: datetime, pauses: Mapping[str, Paused]) -> Management:
-    compared = management.suspects(using)
-    managed, samples = management.samples(using)
-    ids = management.entries_to_compare(using, compared, samples)
+    ledger = management.compared(using)
+    ids = management.entries_to_compare(using, ledger)
     held: Listed[Stopped] | None = None
     drifted: Listed[str] | None = None
     if ids is not None:
@@ -174,8 +173,8 @@ def _management(using: str, at: datetime, pauses: Mapping[str, Paused]) -> Manag
         drifted = Listed.of(sorted({change.name for change in difference.changes}))
     return Management(
         applies=management.last_applies(using),
-        managed=managed,
-        unmanaged=management.unmanaged(using, compared),
+        managed=ledger.entries,
+        unmanaged=management.unmanaged(using, ledger),
         paused=Listed.of(sorted((_paused(pause) for pause in pauses.values() if not pause.ended(at)), key=named)),
         held=held,
         drifted=drifted,

@@ -62,6 +62,26 @@ def test_validate_and_help_import_no_django(files: Project) -> None:
         assert done.stdout.splitlines()[-1] == "0 []"
 
 
+def test_a_verb_imports_no_other_verb_and_no_lint_rule() -> None:
+    script = (
+        "import sys; from schedsync.cli import run; run(sys.argv[1:]);"
+        "print(sorted(m for m in sys.modules if m.startswith(('schedsync.lint', 'schedsync.commands.'))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "status", "--help"], capture_output=True, text=True, check=True
+    )
+    imported = json.loads(done.stdout.splitlines()[-1].replace("'", '"'))
+
+    assert {name.rpartition(".")[2] for name in imported} & {"lint", *main.commands} == {"status"}
+
+
+def test_django_s_start_imports_no_system_check() -> None:
+    script = "import sys, django; django.setup(); print('schedsync.usecases.doctor' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "False\n"
+
+
 def test_a_forecast_leaves_django_s_settings_alone(files: Project) -> None:
     """Also where they are named, as for all the other commands: Celery would set Django up then, or fail."""
     files.schedules(ONE + "  nightly: {task: t, crontab: '0 3 * * *'}\n")

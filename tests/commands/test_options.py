@@ -12,17 +12,17 @@ import click
 import pytest
 from django.db import connections, transaction
 
-from schedsync.cli import GROUPS
-from schedsync.commands.options import Verb, gather, option
+from schedsync.cli import main
+from schedsync.commands.options import gather, option
 from schedsync.database.lock import take
 from tests.conftest import NOW, Project
 
 MANY = "".join(f"  job-{number}: {{task: t, every: 1m}}\n" for number in range(6))
-VERBS = [verb for verbs in GROUPS.values() for verb in verbs]
+VERBS = list(main.commands.values())
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: str(verb.name))
-def test_every_verb_has_typed_parameters(verb: Verb) -> None:
+def test_every_verb_has_typed_parameters(verb: click.Command) -> None:
     assert verb.callback is not None
     parameters = inspect.signature(inspect.unwrap(verb.callback)).parameters.values()
 

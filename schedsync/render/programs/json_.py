@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from schedsync.core.finding import Finding, has_errors
-from schedsync.core.observed import Paused
 from schedsync.core.secrets import masked
-from schedsync.lint.rule import Rule
 from schedsync.planning.converter import change_document, finding_document
 from schedsync.planning.documents import document
-from schedsync.planning.outcome import Outcome
-from schedsync.planning.plan import Plan
-from schedsync.planning.snapshot import Snapshot
 from schedsync.render.words import RUNNER
-from schedsync.review.result import Review
+
+if TYPE_CHECKING:
+    # `schedsync status` writes JSON too, and would wait for the imports.
+    from schedsync.core.observed import Paused
+    from schedsync.lint.rule import Rule
+    from schedsync.planning.outcome import Outcome
+    from schedsync.planning.plan import Plan
+    from schedsync.planning.snapshot import Snapshot
+    from schedsync.review.result import Review
 
 #: Characters that a terminal obeys, or does not show; within JSON they stand in strings only.
 _UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
