@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from django.db import DatabaseError, InterfaceError, connections
 
@@ -30,6 +30,7 @@ class ClaimsAhead:
     def __init__(self, using: str) -> None:
         self._using = using
         self._thread: ThreadPoolExecutor | None = None
+        self._last: Future[Batch] | None = None
         self._not_before = 0.0
 
     @property
@@ -41,7 +42,13 @@ class ClaimsAhead:
         """Begin a claim; its result raises what the claim raises, or CannotConnect."""
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="schedsync-claims-ahead")
-        return self._thread.submit(self._claim, claim)
+        self._last = self._thread.submit(self._claim, claim)
+        return self._last
+
+    def settle(self, seconds: float) -> None:
+        """Wait until the claim has ended, for at most some seconds."""
+        if self._last is not None:
+            wait([self._last], seconds)
 
     def _claim(self, claim: Callable[[], Batch]) -> Batch:
         try:
@@ -61,4 +68,4 @@ class ClaimsAhead:
         if self._thread is not None:
             self._thread.submit(connections.close_all)
             self._thread.shutdown()
-            self._thread = None
+            self._thread = self._last = None

@@ -218,6 +218,7 @@ class Dispatch:
         """Renew the lease and the claims, and look for a pause, in time: a slow broker may need long for a batch."""
         if self.leadership.wait and self.full_pause.wait:
             return self.leadership.leads
+        self._next.settle()
         return self.keep({batch, *self.outbox.batches()})
 
     def _confirm(self) -> None:

@@ -69,6 +69,10 @@ class NextBatch:
             return None
         return due_ticks, self._ahead.start(self._claim_of(due_ticks)).result
 
+    def settle(self) -> None:
+        """Wait until a claim ahead holds no lock: it locks the row of the lease, which others wait a second for."""
+        self._ahead.settle(self.leadership.times.patience)
+
     def end(self, ahead: Ahead | None) -> None:
         """Wait for a claim ahead, and keep what it has claimed."""
         if ahead is not None and (batch := self._claimed(*ahead)) is not None:

@@ -174,6 +174,30 @@ def test_a_database_without_a_second_connection_is_no_reason_to_lose_the_lease(
     assert beat.scheduler.leadership.epoch == epoch
 
 
+def test_the_lease_is_renewed_while_a_claim_ahead_takes_long(beat: Beat, monkeypatch: pytest.MonkeyPatch) -> None:
+    scheduler = beat.scheduler
+    claims, may_send = scheduler._claims, scheduler._claims.may_send
+    holds_the_lease = threading.Event()
+
+    def slowly() -> bool:
+        if threading.current_thread() is not threading.main_thread():
+            holds_the_lease.set()
+            # Longer than a statement waits for a lock.
+            threading.Event().wait(1.5)
+        return may_send()
+
+    def renew_soon(message: Message) -> None:
+        if message.name == "s05":
+            assert holds_the_lease.wait(60)
+            scheduler.leadership._next = 0.0
+
+    monkeypatch.setattr(claims, "may_send", slowly)
+    scheduler.fails_at = renew_soon
+    assert len(step(beat)) == BATCH
+    assert sum(sent(beat).values()) == BATCH
+    assert scheduler.leadership.leads
+
+
 @pytest.mark.parametrize("waits_for", ["the end of a pause", "the broker", "nothing"])
 def test_the_connection_is_given_back_while_nothing_is_sent(
     beat: Beat, using: str, waits_for: str, monkeypatch: pytest.MonkeyPatch
