@@ -13,6 +13,8 @@ from kombu.compression import compress
 
 #: How many texts of arguments are kept. The least recently used make room.
 KEPT = 20_000
+#: Longer arguments, in characters, are not kept: a row may hold megabytes.
+_LONGEST_KEPT = 1_000
 _NO_CALLBACKS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
@@ -21,31 +23,43 @@ class ArgumentTexts:
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self.of = lru_cache(maxsize=KEPT)(self._of)
+        self._kept = lru_cache(maxsize=KEPT)(self._of)
+
+    def of(
+        self, way: str, task_name: str, args_text: str, kwargs_text: str, serializer: str, compression: str | None
+    ) -> dict[str, str]:
+        """Return the texts for the gaps of arguments, which are JSON; raises what Celery or kombu raise for them.
+
+        ``way`` decides what Celery does with them, and so is part of the cache's key.
+        """
+        make = self._kept if len(args_text) + len(kwargs_text) <= _LONGEST_KEPT else self._of
+        return make(way, task_name, args_text, kwargs_text, serializer, compression)
 
     def _of(
         self, _way: str, task_name: str, args_text: str, kwargs_text: str, serializer: str, compression: str | None
     ) -> dict[str, str]:
-        """Return the texts for the gaps of arguments, which are JSON; raises what Celery or kombu raise for them.
-
-        ``_way`` decides what Celery does with them, and so is part of the cache's key.
-        """
         args, kwargs = json.loads(args_text), json.loads(kwargs_text)
         if (task := self._app.tasks.get(task_name)) is not None and task.typing:
             # Celery's own check of the arguments (celery/app/task.py ``Task.apply_async``).
             task.__header__(*args, **kwargs)
-        amqp = self._app.amqp
-        longest = min(amqp.argsrepr_maxsize, amqp.kwargsrepr_maxsize)
-        if _is_flat(args_text, longest) and _is_flat(kwargs_text, longest):
-            args_shown, kwargs_shown = repr(args or ()), repr(kwargs)
-        else:
-            headers = amqp.create_task_message("", task_name, args, kwargs).headers
-            args_shown, kwargs_shown = headers["argsrepr"], headers["kwargsrepr"]
+        args_shown, kwargs_shown = self._shown(task_name, (args_text, args), (kwargs_text, kwargs))
         data: Any = serialization.dumps((args or (), kwargs, _NO_CALLBACKS), serializer=serializer)[2]
         if compression:
             data = compress(data, compression)[0]
         body = base64.b64encode(data if isinstance(data, bytes) else data.encode()).decode()
         return {"args": escaped(args_shown), "kwargs": escaped(kwargs_shown), "body": body}
+
+    def _shown(self, task_name: str, args: tuple[str, Any], kwargs: tuple[str, Any]) -> tuple[str, str]:
+        """Return how Celery shows arguments, each given as its text and its value."""
+        amqp = self._app.amqp
+        longest = min(amqp.argsrepr_maxsize, amqp.kwargsrepr_maxsize)
+        if _is_flat(args[0], longest) and _is_flat(kwargs[0], longest):
+            shown = repr(args[1] or ()), repr(kwargs[1])
+            # A number may be shown longer than it is written, such as 1e15.
+            if max(map(len, shown)) <= longest:
+                return shown
+        headers = amqp.create_task_message("", task_name, args[1], kwargs[1]).headers
+        return headers["argsrepr"], headers["kwargsrepr"]
 
 
 def _is_flat(text: str, longest: int) -> bool:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from django.db import connections
+from django.db import DatabaseError, InterfaceError, connections
 
 from schedsync.beat.claims import Batch
+
+logger = logging.getLogger(__name__)
+
+#: Seconds until a second connection is tried again: an attempt may take long, and others may need the place.
+_AGAIN = 600.0
+
+
+class CannotConnect(Exception):
+    """The database gave no second connection: nothing was claimed."""
 
 
 class ClaimsAhead:
@@ -19,19 +30,33 @@ class ClaimsAhead:
     def __init__(self, using: str) -> None:
         self._using = using
         self._thread: ThreadPoolExecutor | None = None
+        self._last: Future[Batch] | None = None
+        self._not_before = 0.0
 
     @property
     def is_possible(self) -> bool:
-        """Whether the database lets two connections write at the same time."""
-        return connections[self._using].vendor != "sqlite"
+        """Whether the database lets two connections write at a time, and gave a second one when it was asked last."""
+        return connections[self._using].vendor != "sqlite" and time.monotonic() >= self._not_before
 
     def start(self, claim: Callable[[], Batch]) -> Future[Batch]:
-        """Begin a claim; its result raises what the claim raises."""
+        """Begin a claim; its result raises what the claim raises, or CannotConnect."""
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="schedsync-claims-ahead")
-        return self._thread.submit(self._claim, claim)
+        self._last = self._thread.submit(self._claim, claim)
+        return self._last
+
+    def settle(self, seconds: float) -> None:
+        """Wait until the claim has ended, for at most some seconds."""
+        if self._last is not None:
+            wait([self._last], seconds)
 
     def _claim(self, claim: Callable[[], Batch]) -> Batch:
+        try:
+            connections[self._using].ensure_connection()
+        except (DatabaseError, InterfaceError) as error:
+            self._not_before = time.monotonic() + _AGAIN
+            logger.warning("no second connection to the database, batches are claimed one by one: %s", error)
+            raise CannotConnect from error
         try:
             return claim()
         except BaseException:
@@ -43,4 +68,4 @@ class ClaimsAhead:
         if self._thread is not None:
             self._thread.submit(connections.close_all)
             self._thread.shutdown()
-            self._thread = None
+            self._thread = self._last = None

@@ -8,25 +8,20 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from functools import partial
 from typing import Any
 
 from schedsync.beat.claimed_before import ClaimedBefore
-from schedsync.beat.claims import Batch, Claims
-from schedsync.beat.claims_ahead import ClaimsAhead
-from schedsync.beat.due_ticks import DueTicks
-from schedsync.beat.full_pause import FullPauseWatch, PauseBegan
+from schedsync.beat.claims import Claims
+from schedsync.beat.full_pause import FullPauseWatch
 from schedsync.beat.leadership import Leadership
-from schedsync.beat.message import DueTick, Message
+from schedsync.beat.message import Message
+from schedsync.beat.next_batch import NextBatch
 from schedsync.beat.outbox import UNSENT, Claimed, ClaimedTick, Outbox, Waiting
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
 
 logger = logging.getLogger(__name__)
-
-#: How many ticks are claimed, sent and confirmed together.
-BATCH = 1000
 
 
 def _now() -> datetime:
@@ -57,8 +52,7 @@ class Dispatch:
 
     def __post_init__(self) -> None:
         self._before = ClaimedBefore(self.roster, self.claims, self.full_pause)
-        self._ahead = ClaimsAhead(self.using)
-        self._due = DueTicks(self.using, self.roster, self.leadership.span, self.full_pause)
+        self._next = NextBatch(self.using, self.roster, self.claims, self.leadership, self.full_pause, self.outbox)
 
     def run(self, now: datetime) -> bool:
         """Confirm, send, claim: one batch; returns False if it waits for the broker, the lease or the end of a pause.
@@ -66,17 +60,27 @@ class Dispatch:
         Without an election the ticks of Beats that died are adopted from time to time, instead of by a new leader.
         """
         with uninterrupted():
-            if not self.claims.checks_epoch and time.monotonic() > self._next_adoption:
-                self._next_adoption = time.monotonic() + self.claims.lease.total_seconds()
-                self.adopt()
-            self._confirm()
-            self._repair()
-            if self.full_pause.is_on():
-                self._release()
-                return False
-            self.outbox.bring_on(Waiting.AHEAD, Waiting.TO_SEND)
-            # A batch that is claimed ahead meanwhile is sent in the next step: changes and pauses are seen in between.
-            return self._send_waiting() and (self.outbox.is_time(Waiting.AHEAD) or self._send_due(now))
+            follows = False
+            try:
+                goes_on = self._run(now)
+                follows = goes_on and (at := self.next_at()) is not None and at <= _now()
+            finally:
+                if not follows:
+                    self._next.rest()
+            return goes_on
+
+    def _run(self, now: datetime) -> bool:
+        if not self.claims.checks_epoch and time.monotonic() > self._next_adoption:
+            self._next_adoption = time.monotonic() + self.claims.lease.total_seconds()
+            self.adopt()
+        self._confirm()
+        self._repair()
+        if self.full_pause.is_on():
+            self._release()
+            return False
+        self.outbox.bring_on(Waiting.AHEAD, Waiting.TO_SEND)
+        # A batch that is claimed ahead meanwhile is sent in the next step: changes and pauses are seen in between.
+        return self._send_waiting() and (self.outbox.is_time(Waiting.AHEAD) or self._send_due(now))
 
     def _repair(self) -> None:
         """Correct rows that were enabled again, and runs that were undone, before they count as due."""
@@ -106,7 +110,7 @@ class Dispatch:
 
     def hand_over(self) -> None:
         """Confirm what was sent, as far as possible, so that the next leader need not send it again."""
-        self._ahead.rest()
+        self._next.rest()
         self.look_at_locked_rows()
         self._confirm()
 
@@ -117,7 +121,7 @@ class Dispatch:
         """
         self._since = _now()
         # Its connection may have broken since this Beat led last.
-        self._ahead.rest()
+        self._next.rest()
         self._confirm()
         if not is_fresh:
             self.roster.refresh()
@@ -175,63 +179,27 @@ class Dispatch:
             return True
         if not self.sender.ready():
             return False
-        due_ticks = self._next_due(now)
+        due_ticks = self._next.take(now, self._since)
         if not due_ticks:
             return True
-        batch = self._claimed(due_ticks, partial(self.claims.claim, due_ticks, self.leadership.epoch or 0))
+        batch = self._next.claim(due_ticks)
         return batch is not None and self._send(batch.id, batch.messages)
-
-    def _next_due(self, now: datetime) -> list[DueTick]:
-        """Take what is due out of the agenda, at most one batch."""
-        # A schedule may wake up while its last tick is in hand: it goes on when that is confirmed.
-        in_hand = self.outbox.rows_in_hand() | self.roster.repairs.pending
-        woken = [row_id for row_id in self.roster.agenda.pop(now, BATCH) if row_id not in in_hand]
-        return self._due.ticks(woken, now, self._since)
-
-    def _claimed(self, due_ticks: Sequence[DueTick], claim: Callable[[], Batch]) -> Batch | None:
-        """Return the batch of a claim of these ticks; None if everything is paused."""
-        try:
-            batch = claim()
-        except BaseException as error:
-            for due_tick in due_ticks:
-                self.roster.agenda.put(due_tick.loaded)
-            if isinstance(error, PauseBegan):
-                return None
-            raise
-        claimed = {message.row_id for message in batch.messages}
-        for due_tick in due_ticks:
-            if due_tick.row_id in batch.already_claimed:
-                self._due.pass_over(due_tick, batch.already_claimed[due_tick.row_id])
-            elif due_tick.row_id not in claimed:
-                # Also a schedule that waits for another Beat's confirmation: the next scan looks again.
-                self.roster.reread.add(due_tick.row_id)
-        self.roster.read_soon(batch.stale)
-        return batch
 
     def _send(self, batch: uuid.UUID, messages: Sequence[Message]) -> bool:
         """Send and confirm, and claim the next batch meanwhile; returns whether nothing of this one waits."""
-        ahead = self._claim_ahead(len(messages))
         try:
-            return self._send_and_confirm(batch, messages)
-        finally:
-            if ahead is not None and (following := self._claimed(*ahead)) is not None:
-                self.outbox.put(Claimed(following.id, following.messages), Waiting.AHEAD)
-
-    def _claim_ahead(self, present: int) -> tuple[list[DueTick], Callable[[], Batch]] | None:
-        """Begin to claim the next batch where batch follows batch; ``present`` is how many messages are sent now."""
-        due_ticks: list[DueTick] = []
-        if present >= BATCH // 2 and self._ahead.is_possible and not self.outbox.is_time(Waiting.AHEAD):
-            for due_tick in self._next_due(_now()):
-                if due_tick.loaded.at_most_once:
-                    # A crash between claim and sending would lose its tick, so this time must stay short.
-                    self.roster.agenda.put(due_tick.loaded)
-                else:
-                    due_ticks.append(due_tick)
-        if not due_ticks:
-            self._ahead.rest()
-            return None
-        claim = partial(self.claims.claim, due_ticks, self.leadership.epoch or 0)
-        return due_ticks, self._ahead.start(claim).result
+            ahead = self._next.begin(len(messages), self._since)
+        except BaseException:
+            # Nothing of it was sent: a tick that is sent at most once must not count as one that perhaps was.
+            self.outbox.put(Claimed(batch, tuple(messages)), Waiting.TO_SEND, first=True)
+            raise
+        try:
+            is_through = self._send_and_confirm(batch, messages)
+        except BaseException as error:
+            self._next.end_after(error, ahead)
+            raise
+        self._next.end(ahead)
+        return is_through
 
     def _send_and_confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> bool:
         sent = self.sender.send(messages, self.publish, lambda: self._go_on(batch))
@@ -250,6 +218,7 @@ class Dispatch:
         """Renew the lease and the claims, and look for a pause, in time: a slow broker may need long for a batch."""
         if self.leadership.wait and self.full_pause.wait:
             return self.leadership.leads
+        self._next.settle()
         return self.keep({batch, *self.outbox.batches()})
 
     def _confirm(self) -> None:

@@ -241,6 +241,8 @@ def test_any_arguments_headers_and_options_are_as_celery_sends_them(
 @example(args=list(range(300)), kwargs={}, spaces=False)
 @example(args=[[[[1]]]], kwargs={"a": {"b": {"c": {}}}}, spaces=True)
 @example(args=[1e16, -0.0, 1e-7, 10**30, True, None], kwargs={}, spaces=True)
+@example(args=[1e15] * 60, kwargs={}, spaces=False)
+@example(args=[], kwargs={f"k{number}": 1e15 for number in range(40)}, spaces=False)
 @example(args=["é", "\u00a0", "\u2028", "\x7f", "😀"], kwargs={"é": "ß"}, spaces=True)
 def test_arguments_are_shown_as_celery_shows_them(args: list[Any], kwargs: dict[str, Any], spaces: bool) -> None:
     app = Celery("arguments", set_as_current=False)
@@ -248,10 +250,20 @@ def test_arguments_are_shown_as_celery_shows_them(args: list[Any], kwargs: dict[
     separators = (", ", ": ") if spaces else (",", ":")
     for escaped in (True, False):
         texts = [json.dumps(value, separators=separators, ensure_ascii=escaped) for value in (args, kwargs)]
+        # Other writers of JSON write such a number in fewer characters.
+        texts = [text.replace("1000000000000000.0", "1e15") for text in texts]
         made = ArgumentTexts(app).of("", "t", *texts, "json", None)
         shown = [json.loads(f'"{made[gap]}"') for gap in ("args", "kwargs")]
         assert shown == [sent.headers["argsrepr"], sent.headers["kwargsrepr"]]
         assert base64.b64decode(made["body"]).decode() == kombu.serialization.dumps(sent.body, "json")[2]
+
+
+def test_long_arguments_are_made_anew_each_time() -> None:
+    texts = ArgumentTexts(Celery("arguments", set_as_current=False))
+    for length, is_kept in ((10, True), (5_000, False)):
+        first, second = (texts.of("", "t", f'["{"x" * length}"]', "{}", "json", None) for _ in range(2))
+        assert first == second
+        assert (first is second) == is_kept
 
 
 @given(
