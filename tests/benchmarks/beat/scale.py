@@ -25,7 +25,7 @@ class Scale:
     short_seconds: int = 20
     pickups: int = 20
     stock_pickups: int = 3
-    failovers: Mapping[str, int] = field(default_factory=lambda: {"SIGKILL": 20, "SIGTERM": 3, "SIGSTOP": 3})
+    failovers: Mapping[str, int] = field(default_factory=lambda: {"SIGKILL": 10, "SIGTERM": 3, "SIGSTOP": 3})
 
     @classmethod
     def of(cls, sizes: tuple[int, ...], environment: Mapping[str, str] = os.environ) -> Scale:
