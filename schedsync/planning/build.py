@@ -19,7 +19,7 @@ from schedsync.core.timing import Clocked, Timing
 from schedsync.errors import WrongUsage
 from schedsync.planning import controls
 from schedsync.planning.allowances import ended, lift
-from schedsync.planning.consequences import all_with_consequences
+from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import Difference, diff
 from schedsync.planning.notices import completed, folded
 from schedsync.planning.plan import Plan
@@ -104,7 +104,7 @@ def build_plan(
     return Plan(
         set=request.set,
         binding=request.binding,
-        changes=all_with_consequences(difference.changes, observed, now),
+        changes=with_consequences(difference.changes, observed, now),
         observed=observed,
         now=now,
         held=difference.held,

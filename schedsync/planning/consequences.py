@@ -57,13 +57,8 @@ def _may_move_last_run(change: Change) -> bool:
     return not GUARDED.isdisjoint(differing(change.row.spec, change.after))
 
 
-def with_consequences(change: Change, observed: Observed, now: datetime) -> Change:
-    """Return the change with its consequences under stock Beat, if it is applied at ``now``."""
-    return all_with_consequences([change], observed, now)[0]
-
-
-def all_with_consequences(changes: Iterable[Change], observed: Observed, now: datetime) -> tuple[Change, ...]:
-    """Return the changes with their consequences, as ``with_consequences`` does for one."""
+def with_consequences(changes: Iterable[Change], observed: Observed, now: datetime) -> tuple[Change, ...]:
+    """Return the changes with their consequences under stock Beat, if they are applied at ``now``."""
     of_new: dict[Hashable, tuple[Consequence, ...]] = {}
 
     def follows(change: Change) -> tuple[Consequence, ...]:

@@ -25,7 +25,7 @@ from schedsync.core.timing import Crontab, Timing
 from schedsync.planning import controls
 from schedsync.planning.allowances import lift
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan, refused_by_celery
-from schedsync.planning.consequences import all_with_consequences
+from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import diff
 from schedsync.planning.notices import folded, refusal_findings
 from schedsync.planning.plan import Plan
@@ -156,7 +156,7 @@ def _plan(
     plan = Plan(
         set=sides[1].config.set,
         binding=situation.now,
-        changes=tuple(_as_written(change, left) for change in all_with_consequences(difference.changes, observed, now)),
+        changes=tuple(_as_written(change, left) for change in with_consequences(difference.changes, observed, now)),
         observed=observed,
         now=now,
         completed=difference.completed,

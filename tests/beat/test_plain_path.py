@@ -29,7 +29,7 @@ from schedsync.beat import Scheduler
 from schedsync.beat.plain_path import is_own
 from tests.beat.many import count_prebuilt
 from tests.beat.test_chunks import SIZE, Crowd
-from tests.beat.test_prebuilt import as_celery_sends_it, crowd, needs_batches, taken, without_tick, work
+from tests.beat.test_prebuilt import as_celery_sends_it, crowd, needs_batches, taken, without_tick, work, work_again
 from tests.beat.test_sending import MINUTE
 
 pytestmark = [pytest.mark.one_database, needs_batches]
@@ -400,11 +400,7 @@ def test_what_is_edited_while_beat_runs_is_in_the_next_message(
     rows.update(task="known", args='["a long text"]')
     rows.filter(name__lt="s05").update(queue=None)
     counts = count_prebuilt(monkeypatch)
-    work(crowd, 1)
-    taken(crowd)
-    counts.clear()
-    clock.shift(MINUTE)
-    work(crowd, 2)
+    work_again(crowd, clock, counts)
     before = taken(crowd)
     clock.shift(MINUTE)
     change(crowd)

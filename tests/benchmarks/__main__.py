@@ -99,23 +99,17 @@ def measured(size: int, directory: Path) -> dict[str, float]:
 
 
 def in_child(case: Case) -> float:
-    from django.db import connections
+    # It imports models, so only now that Django is set up.
+    from tests.benchmarks.beat import stage
 
-    connections.close_all()
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
+    def measure() -> dict[str, float]:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             case.prepare()
             started = time.perf_counter()
             case.work()
-            took = time.perf_counter() - started
-        os.write(write, repr(took).encode())
-        os._exit(0)
-    os.waitpid(child, 0)
-    os.close(write)
-    with os.fdopen(read) as answer:
-        return float(answer.read())
+            return {"took": time.perf_counter() - started}
+
+    return stage.in_child(measure)["took"]
 
 
 def cases(directory: Path, size: int) -> Iterator[Case]:

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +93,12 @@ def _schedsync(*words: str) -> Callable[[], None]:
 
 
 def _statuses(rows: int, empty: Callable[[], None]) -> dict[str, Measured]:
+    # It imports models, so only now that Django is set up.
+    from tests.benchmarks.beat.tables import fill
+
     empty()
-    fill(rows)
+    # Nothing falls due while it is measured.
+    fill(rows, last_run=datetime.now(timezone.utc) + timedelta(days=1))
     found = _in_turns({"status, managed by nobody": _status})
     manage()
     return found | _in_turns({"status, all managed": _status})
@@ -115,26 +119,20 @@ def _in_turns(works: dict[str, Callable[[], Measured]]) -> dict[str, Measured]:
 def _forked(work: Callable[[], None]) -> Callable[[], Measured]:
     """Return a function that measures work in a fork and throws its output away."""
 
-    def measure() -> Measured:
-        from django.db import connections
+    # It imports models, so only now that Django is set up.
+    from tests.benchmarks.beat import stage
 
-        connections.close_all()
-        read, write = os.pipe()
-        child = os.fork()
-        if child == 0:
-            with contextlib.suppress(BaseException), Path(os.devnull).open("w") as nowhere:
-                started = time.perf_counter()
-                with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-                    work()
-                took = time.perf_counter() - started
-                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-                os.write(write, json.dumps([took, peak]).encode())
-            os._exit(0)
-        os.close(write)
-        with os.fdopen(read) as answer:
-            found = answer.read()
-        os.waitpid(child, 0)
-        return Measured(*json.loads(found))
+    def measured() -> dict[str, float]:
+        with Path(os.devnull).open("w") as nowhere:
+            started = time.perf_counter()
+            with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+                work()
+            took = time.perf_counter() - started
+        return {"seconds": took, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+
+    def measure() -> Measured:
+        found = stage.in_child(measured)
+        return Measured(found["seconds"], int(found["peak"]))
 
     return measure
 
@@ -151,29 +149,6 @@ def _status() -> Measured:
     if process.returncode:
         raise RuntimeError(f"`status` exited with {process.returncode}")
     return Measured(took, usage.ru_maxrss * 1024)
-
-
-def fill(size: int) -> None:
-    """Fill the tables with enabled schedules that ran just now: half have crontabs, half an interval."""
-    from django.db import connection
-    from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTasks
-
-    crontabs = CrontabSchedule.objects.bulk_create(
-        [CrontabSchedule(minute=str(minute), hour=f"*/{1 + minute % 3}", timezone="UTC") for minute in range(60)]
-    )
-    day = IntervalSchedule.objects.create(every=1, period="days")
-    with connection.cursor() as cursor:
-        # Nothing falls due while it is measured: the last runs are in the future.
-        cursor.execute(
-            "INSERT INTO django_celery_beat_periodictask (name, task, args, kwargs, headers, queue, crontab_id,"
-            " interval_id, one_off, enabled, total_run_count, last_run_at, date_changed, description)"
-            " SELECT 'tenant ' || n || ': sync', 'shop.tasks.sync_tenant', '[]', '{\"tenant\": \"t' || n || '\"}',"
-            " '{}', 'tenants', CASE WHEN n %% 2 = 1 THEN %s + n %% 60 END, CASE WHEN n %% 2 = 0 THEN %s END, false,"
-            " true, 3, now() + interval '1 day', now(), '' FROM generate_series(0, %s) n",
-            [crontabs[0].pk, day.pk, size - 1],
-        )
-        PeriodicTasks.update_changed()
-        cursor.execute("VACUUM ANALYZE")
 
 
 def manage() -> None:

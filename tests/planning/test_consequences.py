@@ -9,7 +9,7 @@ from schedsync.core.change import Adopt, Create, Update
 from schedsync.core.observed import Observed, Row
 from schedsync.core.schedule import Spec
 from schedsync.core.timing import crontab, interval
-from schedsync.planning.consequences import all_with_consequences, with_consequences
+from schedsync.planning.consequences import with_consequences
 
 NOW = datetime(2026, 11, 27, 14, 30, tzinfo=timezone.utc)
 
@@ -20,7 +20,7 @@ def _at(hour: str) -> Spec:
 
 def _fires_at_once(after: Spec) -> str:
     row = Row(1, "report", _at("20"), last_run_at=NOW - timedelta(hours=18))
-    change = with_consequences(Update(name="report", row=row, after=after, edit_may_fire=True), Observed(), NOW)
+    change = with_consequences([Update(name="report", row=row, after=after, edit_may_fire=True)], Observed(), NOW)[0]
     return next(each.message for each in change.consequences if each.code == "fires_at_once")
 
 
@@ -51,7 +51,7 @@ def test_new_schedules_have_the_consequences_that_each_has_alone() -> None:
         for may_fire in (False, True)
         for number, after in enumerate(specs)
     ]
-    together = all_with_consequences(changes, Observed(), NOW)
+    together = with_consequences(changes, Observed(), NOW)
 
-    assert together == tuple(with_consequences(change, Observed(), NOW) for change in changes)
+    assert together == tuple(with_consequences([change], Observed(), NOW)[0] for change in changes)
     assert len({change.consequences for change in together}) > 5

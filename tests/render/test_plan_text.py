@@ -50,7 +50,7 @@ def change(kind: type[Change], name: str, before: Spec | None, after: Spec | Non
     """Return a change as the comparison makes it, with its consequences."""
     row = None if before is None else Row(1, name, before, last_run_at=NOW - timedelta(minutes=1), hour="*")
     made = kind(name=name, row=row, after=after, fields=field_changes(after, row, before), location=PLACE, **more)
-    return with_consequences(made, Observed(), NOW)
+    return with_consequences([made], Observed(), NOW)[0]
 
 
 def lines(*changes: Change, verbose: bool = False, **more: object) -> list[str]:

@@ -20,7 +20,7 @@ _PATIENCE = 1_000
 
 
 class Turn(NamedTuple):
-    """Messages per second of ours and of the bare loop, and the CPU seconds of this process for each message."""
+    """Messages per second, and CPU seconds of this process per message: of our Beat, and of the bare loop."""
 
     rate: float
     bare: float
@@ -34,7 +34,7 @@ class Turn(NamedTuple):
 
     @property
     def cpu_share(self) -> float:
-        """The bare loop's CPU time as a multiple of ours."""
+        """How many times as much CPU time the bare loop needs per message."""
         return self.bare_cpu / self.cpu
 
 

@@ -97,8 +97,8 @@ def _ratio(value: float) -> str:
 
 def _turn_head() -> tuple[str, str]:
     return (
-        "| messages | ours, per second | bare loop, per second | ours/bare loop | CPU for a message of ours, µs "
-        "| CPU for one of the bare loop, µs | bare loop/ours |",
+        "| messages | ours, per second | bare loop, per second | ours/bare loop | CPU per message, ours, µs "
+        "| CPU per message, bare loop, µs | bare loop/ours |",
         "|---|---:|---:|---:|---:|---:|---:|",
     )
 

@@ -12,7 +12,7 @@ LARGE = 1_000_000
 
 @dataclass(frozen=True)
 class Scale:
-    """``sizes`` are numbers of schedules; ``large``, of ours alone, is 0 if it is not measured.
+    """``sizes`` are numbers of schedules; ``large`` is for our Beat alone, and 0 if it is not measured.
 
     ``late_sizes`` are numbers of schedules that run each second: the middle one and one instant are measured for
     ``seconds``, the others for ``short_seconds``. ``failovers`` says how often a leader gets each signal.

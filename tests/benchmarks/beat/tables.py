@@ -13,8 +13,8 @@ _MINUTES = 60
 _MANY = 100_000
 
 
-def fill(size: int, *, every_second: bool = False) -> None:
-    """Fill the tables with ``size`` enabled schedules that have their own arguments and ran just now.
+def fill(size: int, *, every_second: bool = False, last_run: datetime | None = None) -> None:
+    """Fill the tables with ``size`` enabled schedules that have their own arguments; None: they ran just now.
 
     Half of them have crontabs at different minutes, half run once a day; or all run each second. Only on PostgreSQL may
     the tables hold rows before.
@@ -26,7 +26,7 @@ def fill(size: int, *, every_second: bool = False) -> None:
     CrontabSchedule.objects.bulk_create(crontabs)
     interval = IntervalSchedule.objects.create(every=1, period="seconds" if every_second else "days")
     first = CrontabSchedule.objects.order_by("pk").values_list("pk", flat=True)[0]
-    _insert(size, interval.pk, None if every_second else first)
+    _insert(size, interval.pk, None if every_second else first, last_run or datetime.now(timezone.utc))
     PeriodicTasks.update_changed()
     _analyze()
 
@@ -43,14 +43,13 @@ def _empty() -> None:
             cursor.execute(f"TRUNCATE {', '.join(model._meta.db_table for model in tables)} CASCADE")
 
 
-def _insert(size: int, interval: int, first_crontab: int | None) -> None:
+def _insert(size: int, interval: int, first_crontab: int | None, last_run: datetime) -> None:
     """Copy one row ``size`` times, in the database itself, and delete it."""
     from django.db import connection
     from django_celery_beat.models import PeriodicTask
 
-    now = datetime.now(timezone.utc)
     model = PeriodicTask.objects.create(
-        name="model", task="shop.tasks.sync_tenant", queue="tenants", interval_id=interval, last_run_at=now
+        name="model", task="shop.tasks.sync_tenant", queue="tenants", interval_id=interval, last_run_at=last_run
     )
     odd = f"n.number % 2 = 1 AND {int(first_crontab is not None)} = 1"
     differing = {
