@@ -15,6 +15,8 @@ from kombu.compression import compress
 KEPT = 20_000
 #: Longer arguments, in characters, are not kept: a row may hold megabytes.
 _LONGEST_KEPT = 1_000
+# The stubs of kombu leave the registry out.
+_registry: Any = vars(serialization)["registry"]
 _NO_CALLBACKS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
@@ -43,7 +45,8 @@ class ArgumentTexts:
             # Celery's own check of the arguments (celery/app/task.py ``Task.apply_async``).
             task.__header__(*args, **kwargs)
         args_shown, kwargs_shown = self._shown(task_name, (args_text, args), (kwargs_text, kwargs))
-        data: Any = serialization.dumps((args or (), kwargs, _NO_CALLBACKS), serializer=serializer)[2]
+        # By kombu's own encoder: what its ``dumps`` adds is known from the first message.
+        data: Any = _registry._encoders[serializer].encoder((args or (), kwargs, _NO_CALLBACKS))
         if compression:
             data = compress(data, compression)[0]
         body = base64.b64encode(data if isinstance(data, bytes) else data.encode()).decode()

@@ -73,6 +73,10 @@ class Confirms:
         self._channel.events["basic_ack"].add(self._acknowledged)
         self._channel.events["basic_nack"].add(self._nacked)
         self._channel.basic_publish = self._publish
+        # Else py-amqp looks before each message whether RabbitMQ blocks it: what RabbitMQ says is read while waiting.
+        properties = channel.connection.client_properties
+        capabilities = {**properties.get("capabilities", {}), "connection.blocked": False}
+        channel.connection.client_properties = {**properties, "capabilities": capabilities}
 
     def _publish(self, *args: Any, **kwargs: Any) -> Any:
         result = type(self._channel).basic_publish(self._channel, *args, **kwargs)

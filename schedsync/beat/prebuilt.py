@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ from celery.utils import time as celery_time
 
 from schedsync.beat.argument_texts import ArgumentTexts, escaped
 from schedsync.beat.due_entry import say_sending
-from schedsync.beat.message import OPTIONS, Message
+from schedsync.beat.message import OPTIONS, Message, uuid_text
 from schedsync.beat.mold import Mold, mold_of
 from schedsync.beat.plain_path import is_plain, surroundings, way_of
 from schedsync.core.timing import instant_text
@@ -162,7 +161,7 @@ _later: Any = getattr(celery_time, "add_seconds_to_datetime", _add)
 def _random_ids(count: int) -> Iterator[str]:
     """Return ids as kombu makes them for deliveries; the system is asked once for all of their random bits."""
     noise = os.urandom(16 * count)
-    return (str(uuid.UUID(bytes=noise[start : start + 16], version=4)) for start in range(0, len(noise), 16))
+    return (uuid_text(noise[start : start + 16], version=4) for start in range(0, len(noise), 16))
 
 
 def _is_redis(channel: Any) -> bool:
