@@ -4,49 +4,40 @@ from __future__ import annotations
 
 import base64
 import json
-from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from kombu import serialization
 from kombu.compression import compress
 
-#: How many texts of arguments are kept. The least recently used make room.
-KEPT = 20_000
-#: Longer arguments, in characters, are not kept: a row may hold megabytes.
-_LONGEST_KEPT = 1_000
 # The stubs of kombu leave the registry out.
 _registry: Any = vars(serialization)["registry"]
+#: Python's own JSON encoder, which is made once, is enough for values that were JSON.
+_FAST: dict[str, dict[str, Any]] = {"json": {"cls": None}}
 _NO_CALLBACKS = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
 class ArgumentTexts:
-    """Makes the texts by the functions of Celery and kombu, and keeps them."""
+    """Makes the texts by the functions of Celery and kombu."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._kept = lru_cache(maxsize=KEPT)(self._of)
+        self._tasks = app.tasks
 
     def of(
-        self, way: str, task_name: str, args_text: str, kwargs_text: str, serializer: str, compression: str | None
+        self, task_name: str, args_text: str, kwargs_text: str, serializer: str, compression: str | None
     ) -> dict[str, str]:
-        """Return the texts for the gaps of arguments, which are JSON; raises what Celery or kombu raise for them.
-
-        ``way`` decides what Celery does with them, and so is part of the cache's key.
-        """
-        make = self._kept if len(args_text) + len(kwargs_text) <= _LONGEST_KEPT else self._of
-        return make(way, task_name, args_text, kwargs_text, serializer, compression)
-
-    def _of(
-        self, _way: str, task_name: str, args_text: str, kwargs_text: str, serializer: str, compression: str | None
-    ) -> dict[str, str]:
-        args, kwargs = json.loads(args_text), json.loads(kwargs_text)
-        if (task := self._app.tasks.get(task_name)) is not None and task.typing:
+        """Return the texts for the gaps of arguments, which are JSON; raises what Celery or kombu raise for them."""
+        args = [] if args_text == "[]" else json.loads(args_text)
+        kwargs = {} if kwargs_text == "{}" else json.loads(kwargs_text)
+        if (task := self._tasks.get(task_name)) is not None and task.typing:
             # Celery's own check of the arguments (celery/app/task.py ``Task.apply_async``).
             task.__header__(*args, **kwargs)
         args_shown, kwargs_shown = self._shown(task_name, (args_text, args), (kwargs_text, kwargs))
         # By kombu's own encoder: what its ``dumps`` adds is known from the first message.
-        data: Any = _registry._encoders[serializer].encoder((args or (), kwargs, _NO_CALLBACKS))
+        data: Any = _registry._encoders[serializer].encoder(
+            (args or (), kwargs, _NO_CALLBACKS), **_FAST.get(serializer, {})
+        )
         if compression:
             data = compress(data, compression)[0]
         body = base64.b64encode(data if isinstance(data, bytes) else data.encode()).decode()

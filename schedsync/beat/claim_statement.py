@@ -5,10 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import connections
+from django.db.models.sql import UpdateQuery
 
+from schedsync.database.bulk import Among
 from schedsync.models import Claim
 
 #: The columns that an insert names: a table may have more of them.
@@ -31,7 +34,9 @@ def insert_claims(using: str, keys: Iterable[tuple[int, datetime]], batch: uuid.
     field: Any = model.get_field("batch")
     ours = f"'{field.get_db_prep_value(batch, connection)}', {int(epoch)}, {now}, {confirmed}"
     # The values are numbers, instants and an id made here: binding thousands takes longer than writing them.
-    values = [f"({int(row_id)}, '{connection.ops.adapt_datetimefield_value(tick)}', {ours})" for row_id, tick in keys]
+    # Many schedules share a tick.
+    adapted = lru_cache(maxsize=None)(connection.ops.adapt_datetimefield_value)
+    values = [f"({int(row_id)}, '{adapted(tick)}', {ours})" for row_id, tick in keys]
     names = [quote(name) for name in _COLUMNS]
     statement = f"INSERT INTO {quote(model.db_table)} ({', '.join(names)}) VALUES {', '.join(values)} "
     statement += _forward(connection.vendor, quote(model.db_table), names)
@@ -42,6 +47,24 @@ def insert_claims(using: str, keys: Iterable[tuple[int, datetime]], batch: uuid.
         cursor.execute(statement)
     # The number of affected rows is not reliable on MariaDB.
     return set(Claim.objects.using(using).filter(batch=batch).values_list("row_id", flat=True))
+
+
+def confirm_claims(using: str, row_ids: Sequence[int], batch: uuid.UUID) -> set[int]:
+    """Confirm the claims of rows that still belong to a batch; returns the ids of these rows."""
+    claims = Claim.objects.using(using).filter(Among(row_ids), batch=batch, confirmed=False)
+    connection = connections[using]
+    if connection.vendor == "mysql":
+        ours = set(claims.select_for_update().values_list("pk", flat=True))
+        claims.filter(Among(ours)).update(confirmed=True)
+        return ours
+    if not row_ids:
+        return set()
+    query = claims.query.chain(UpdateQuery)
+    query.add_update_values({"confirmed": True})
+    statement, values = query.get_compiler(using).as_sql()
+    with connection.cursor() as cursor:
+        cursor.execute(f"{statement} RETURNING {connection.ops.quote_name(_COLUMNS[0])}", values)
+        return {row_id for (row_id,) in cursor.fetchall()}
 
 
 def _forward(vendor: str, table: str, names: Sequence[str]) -> str:

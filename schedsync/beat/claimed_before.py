@@ -103,5 +103,7 @@ class ClaimedBefore:
 def _as_loaded(tick: ClaimedTick, schedule: LoadedSchedule) -> DueTick:
     """Return a tick with its schedule as it is loaded now: a message if its row has not changed since its claim."""
     if isinstance(tick, Message) and tick.loaded.fingerprint == schedule.fingerprint:
+        if tick.loaded is schedule:
+            return tick
         return Message(schedule, tick.tick, tick.payload)
     return DueTick(schedule, tick.tick)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from django.db import connections
@@ -20,7 +20,7 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Greatest
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.beat.claim_statement import insert_claims
+from schedsync.beat.claim_statement import confirm_claims, insert_claims
 from schedsync.beat.elections import renew_row
 from schedsync.beat.environment import OwnEnvironment
 from schedsync.beat.full_pause import PauseBegan
@@ -28,12 +28,15 @@ from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.beat.message import DueTick, Message, Payload
 from schedsync.beat.outbox import ClaimedTick
 from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
-from schedsync.beat.scan import task_fingerprint
+from schedsync.beat.scan import last_run_mark, mark_of, task_fingerprint
 from schedsync.core.timing import MICROSECOND, Clocked
 from schedsync.database.bounded import bounded
 from schedsync.database.bulk import Among, batches
 from schedsync.database.clock import DatabaseNow
 from schedsync.models import Claim
+
+#: Earlier than each tick, in the place of no last run.
+_BEFORE = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class LeaseLost(Exception):
@@ -56,9 +59,9 @@ class Batch:
 
 
 class RowNow(NamedTuple):
-    """An enabled row as it is now: all of it was read by one statement."""
+    """An enabled row as it is now: all of it was read by one statement. ``last_run`` is as ``mark_of`` gives it."""
 
-    last_run: datetime | None
+    last_run: datetime | int | None
     fingerprint: int
     payload: Payload
 
@@ -106,7 +109,8 @@ class Claims:
             # Before the rows are read: a claim that is confirmed after this must stay.
             self._forget_undone(due_tick.loaded for due_tick in due_ticks if due_tick.loaded.last_run is None)
             rows = self.rows(by_id)
-            fit = [due_tick for row_id, due_tick in sorted(by_id.items()) if _fits(due_tick, rows.get(row_id))]
+            mark = mark_of(self.using)
+            fit = [due_tick for row_id, due_tick in sorted(by_id.items()) if _fits(due_tick, rows.get(row_id), mark)]
             ours = insert_claims(self.using, [due_tick.key for due_tick in fit], batch, epoch) if fit else set()
             already = self._already([due_tick for due_tick in fit if due_tick.row_id not in ours])
         stale = frozenset(by_id).difference(due_tick.row_id for due_tick in fit)
@@ -145,8 +149,8 @@ class Claims:
         """Return the enabled rows among these; raises LeaseLost if the database belongs to another environment."""
         fits = Q() if self.environment is None else self.environment.condition()
         enabled = PeriodicTask.objects.using(self.using).filter(fits, enabled=True).order_by()
-        columns = enabled.annotate(print=task_fingerprint(self.using)).values_list(
-            "pk", "last_run_at", "print", *Payload._fields
+        columns = enabled.annotate(print=task_fingerprint(self.using), ran=last_run_mark(self.using)).values_list(
+            "pk", "ran", "print", *Payload._fields
         )
         rows = {
             row_id: RowNow(last_run, fingerprint, Payload(args or "[]", kwargs or "{}", headers or "{}"))
@@ -215,18 +219,15 @@ class Claims:
         tick = Subquery(claims.filter(pk=OuterRef("pk")).values("tick"))
         with bounded(self.using, self.lease):
             self._write_first()
-            open_claims = claims.filter(Among(ids), batch=batch, confirmed=False).select_for_update()
-            claimed = set(open_claims.values_list("pk", flat=True))
-            locked = locked_elsewhere(self.using, claimed)
-            mine = claimed - locked
+            locked = locked_elsewhere(self.using, ids)
+            mine = confirm_claims(self.using, [row_id for row_id in ids if row_id not in locked], batch)
             done = one_offs & mine
             enabled = PeriodicTask.objects.using(self.using).filter(enabled=True)
             wanted = mine - moved_on(enabled.filter(Among(done)), tick)
             rows = enabled.filter(Among(wanted))
-            last_run = Greatest(Coalesce(F("last_run_at"), tick), tick)
+            last_run = Greatest(Coalesce(F("last_run_at"), _BEFORE), tick)
             rows.update(last_run_at=last_run, total_run_count=F("total_run_count") + 1)
             finish(rows.filter(Among(done & wanted)))
-            claims.filter(Among(mine)).update(confirmed=True)
         return locked
 
     def adopt(self, epoch: int) -> tuple[uuid.UUID, list[Orphan]]:
@@ -257,6 +258,6 @@ class Claims:
             claims.filter(Among(ids)).delete()
 
 
-def _fits(due_tick: DueTick, row: RowNow | None) -> bool:
+def _fits(due_tick: DueTick, row: RowNow | None, mark: Callable[[datetime | None], datetime | int | None]) -> bool:
     loaded = due_tick.loaded
-    return row is not None and (row.last_run, row.fingerprint) == (loaded.last_run, loaded.fingerprint)
+    return row is not None and row.fingerprint == loaded.fingerprint and row.last_run == mark(loaded.last_run)

@@ -80,7 +80,8 @@ class DueTicks:
                 return
             tick = first
         decision = due(schedule.timing, tick, now, schedule.lateness, since)
-        result.missed[schedule.name] += decision.passed
+        if decision.passed:
+            result.missed[schedule.name] += decision.passed
         if decision.tick is not None:
             result.due.append(DueTick(schedule, decision.tick))
         else:

@@ -139,6 +139,7 @@ def _is_plain_router(router: Any) -> bool:
 def _is_plain_producer(producer: Any) -> bool:
     # This module of kombu needs the client of Redis.
     redis: Any = sys.modules["kombu.transport.redis"]
+    client: Any = sys.modules["redis.client"]
     channel = producer.channel
     return (
         _are_own(producer, _PRODUCER, kombu.messaging)
@@ -146,6 +147,8 @@ def _is_plain_producer(producer: Any) -> bool:
         and _are_own(channel, _CHANNEL, kombu.transport.virtual.base)
         and _are_own(redis.PublishBatch, _BATCH, redis)
         and is_own(redis.dumps, kombu.utils.json)
+        # A tool that watches Redis: prebuilt messages are sent without its client's pipeline.
+        and is_own(client.Pipeline.execute, client)
         and is_own(_messaging.dumps, kombu.serialization)
         and is_own(_messaging.compress, kombu.compression)
     )

@@ -78,7 +78,7 @@ class Prebuilt:
             if (way := self._way(message)) is None or (mold := self._molds.get(_kind(message, way))) is None:
                 return
             try:
-                yield Push(mold, mold.filled(self._values(message, mold, way) | {"tag": tag}))
+                yield Push(mold, mold.filled(self._values(message, mold) | {"tag": tag}))
             except Exception as error:
                 # For example, its arguments do not fit the task. On the whole way this fails again, and is reported.
                 logger.debug("`%s` is sent the whole way: %r", message.name, error)
@@ -114,31 +114,31 @@ class Prebuilt:
         if not (self._learns and commands) or (way := self._way(message)) is None:
             return
         if (kind := _kind(message, way)) not in self._molds:
-            self._molds[kind] = self._learned(message, commands, way)
+            self._molds[kind] = self._learned(message, commands)
             if len(self._molds) > KEPT:
                 del self._molds[next(iter(self._molds))]
 
-    def _learned(self, message: Message, commands: Sequence[tuple[Any, ...]], way: str) -> Mold | None:
+    def _learned(self, message: Message, commands: Sequence[tuple[Any, ...]]) -> Mold | None:
         """Return the mold of a message if it makes exactly the text that Celery made; otherwise None."""
         try:
             if (known := mold_of(message, commands)) is None:
                 return None
             mold, chosen = known
-            is_same = mold.filled({**self._values(message, mold, way), **chosen}) == commands[0][2]
+            is_same = mold.filled({**self._values(message, mold), **chosen}) == commands[0][2]
         except Exception as error:
             # The message itself is buffered: an error here must not count as a failure to send it.
             logger.debug("messages as that of `%s` are sent the whole way: %r", message.name, error)
             return None
         return mold if is_same else None
 
-    def _values(self, message: Message, mold: Mold, way: str) -> dict[str, str]:
+    def _values(self, message: Message, mold: Mold) -> dict[str, str]:
         """Return the texts for the gaps; raises what Celery or kombu raise for these arguments."""
         loaded, payload = message.loaded, message.payload
         values = {
             "id": message.task_id,
             "tick": instant_text(message.tick),
             "name": escaped(message.name),
-            **self._arguments.of(way, message.task, payload.args, payload.kwargs, mold.serializer, mold.compression),
+            **self._arguments.of(message.task, payload.args, payload.kwargs, mold.serializer, mold.compression),
         }
         if loaded.expires_after is not None:
             values["expires"] = self._expires(loaded.expires_after)

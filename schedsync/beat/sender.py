@@ -20,6 +20,7 @@ from schedsync.beat.chunks import CHUNK, LONGEST, together, waits_once
 from schedsync.beat.failures import Failures
 from schedsync.beat.message import Message
 from schedsync.beat.prebuilt import Prebuilt, Push
+from schedsync.beat.redis_commands import answers
 
 logger = logging.getLogger(__name__)
 
@@ -158,24 +159,18 @@ class Sender:
         return fates
 
     def _push(self, chunk: Sequence[Message], pushes: Sequence[Push], *, is_first: bool) -> list[Fate]:
-        """Send prebuilt messages in one pipeline: Redis answers for each list."""
+        """Send prebuilt messages together: Redis answers for each list."""
         lists: dict[str, list[str]] = {}
         for push in pushes:
             lists.setdefault(push.mold.key, []).append(push.text)
         after = {command: None for push in pushes for command in push.mold.after}
+        commands = [*(("LPUSH", key, *texts) for key, texts in lists.items()), *after]
         try:
-            with (
-                self.broker.producer.channel.conn_or_acquire() as client,
-                client.pipeline(transaction=False) as pipeline,
-            ):
-                for key, texts in lists.items():
-                    pipeline.lpush(key, *texts)
-                for command in after:
-                    pipeline.execute_command(*command)
-                answers = dict(zip(lists, pipeline.execute(raise_on_error=False), strict=False))
+            with self.broker.producer.channel.conn_or_acquire() as client:
+                by_list = dict(zip(lists, answers(client, commands), strict=False))
         except Exception as error:
             return self._lost(chunk, error)
-        given = (answers[push.mold.key] for push in pushes)
+        given = (by_list[push.mold.key] for push in pushes)
         return [
             self._failed(message, answer, is_first=is_first)
             if isinstance(answer, Exception)

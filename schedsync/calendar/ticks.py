@@ -37,7 +37,7 @@ class Lateness:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What to do now: the tick to send or None, how many ticks to skip, and the tick after these."""
+    """What to do now: the tick to send or None, how many ticks to skip, and the tick after these where none is sent."""
 
     tick: datetime | None
     passed: int
@@ -95,11 +95,10 @@ def due(timing: Timing, tick: datetime, now: datetime, lateness: Lateness, since
         return _one_by_one(timing, tick, now, lateness)
     last = last_tick(timing, tick, now)
     passed = count(timing, tick, last) if last != tick else 0
-    following = tick_after(timing, last)
     too_late = lateness.deadline is not None and now - last > lateness.deadline
     if lateness.missed == "none" and lateness.deadline is None:
         too_late = last < since - GRACE
-    return Due(None, passed + 1, following) if too_late else Due(last, passed, following)
+    return Due(None, passed + 1, tick_after(timing, last)) if too_late else Due(last, passed, None)
 
 
 def runs_at_once(timing: Timing, tick: datetime, now: datetime, lateness: Lateness) -> int:
@@ -114,11 +113,9 @@ def runs_at_once(timing: Timing, tick: datetime, now: datetime, lateness: Latene
 def _one_by_one(timing: Timing, tick: datetime, now: datetime, lateness: Lateness) -> Due:
     earliest = tick if lateness.deadline is None else now - lateness.deadline
     if tick >= earliest:
-        return Due(tick, 0, tick_after(timing, tick))
+        return Due(tick, 0, None)
     last = last_tick(timing, tick, earliest - MICROSECOND)
-    passed = count(timing, tick, last) + 1
-    following = tick_after(timing, last)
-    return Due(None, passed, following)
+    return Due(None, count(timing, tick, last) + 1, tick_after(timing, last))
 
 
 def last_tick(timing: Timing, tick: datetime, until: datetime) -> datetime:

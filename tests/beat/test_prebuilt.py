@@ -257,18 +257,10 @@ def test_arguments_are_shown_as_celery_shows_them(args: list[Any], kwargs: dict[
         texts = [json.dumps(value, separators=separators, ensure_ascii=escaped) for value in (args, kwargs)]
         # Other writers of JSON write such a number in fewer characters.
         texts = [text.replace("1000000000000000.0", "1e15") for text in texts]
-        made = ArgumentTexts(app).of("", "t", *texts, "json", None)
+        made = ArgumentTexts(app).of("t", *texts, "json", None)
         shown = [json.loads(f'"{made[gap]}"') for gap in ("args", "kwargs")]
         assert shown == [sent.headers["argsrepr"], sent.headers["kwargsrepr"]]
         assert base64.b64decode(made["body"]).decode() == kombu.serialization.dumps(sent.body, "json")[2]
-
-
-def test_long_arguments_are_made_anew_each_time() -> None:
-    texts = ArgumentTexts(Celery("arguments", set_as_current=False))
-    for length, is_kept in ((10, True), (5_000, False)):
-        first, second = (texts.of("", "t", f'["{"x" * length}"]', "{}", "json", None) for _ in range(2))
-        assert first == second
-        assert (first is second) == is_kept
 
 
 @given(
