@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
 
 def entry() -> None:
     """Run the command line of the process, and exit; an interrupt is exit code 130 even during the imports."""
+    # Collections, the last one at exit among them, would free nothing but what the end of the process frees.
+    gc.disable()
     try:
         from schedsync.cli import run
 

@@ -15,14 +15,19 @@ from schedsync.core.observed import Managed
 from schedsync.core.origin import Binding, commit_from
 from schedsync.core.status import LastApply, Listed
 from schedsync.core.timing import Timing
+from schedsync.database import ledger_sums
 from schedsync.database.audit import SAYS_LAST_APPLY
 from schedsync.database.bulk import batches, rows_of
+from schedsync.database.ledger_sums import DISABLED, ENABLED, TimingSum
 from schedsync.database.schedule_rows import KINDS, TIMING_MODELS, read_timings
 from schedsync.database.status_lists import MOST, listed
 from schedsync.database.values import NOT_CONVERTED, read_values, readable
 from schedsync.models import ManagedSchedule, SyncRun
 
 TimingRow = tuple[str, int]
+RowSums = Mapping[TimingRow, TimingSum]
+#: SQL, and its parameters.
+Condition = tuple[str, Sequence[Any]]
 _APPLY = ("set", "environment", "commit", "who", "at", "summary")
 
 
@@ -72,24 +77,44 @@ class Compared:
     astray: bool
 
 
-def compared(using: str) -> Compared:
-    """Compare each entry of the ledger with its row, in one pass over both tables if few differ."""
+def compared(using: str, rows: RowSums | None = None) -> Compared:
+    """Compare each entry of the ledger with its row: by the sums of ``rows`` where these are known and of use.
+
+    Else in one pass over both tables if few differ.
+    """
     entries = rows_of(ManagedSchedule, using).count()
+    if rows is not None and ledger_sums.are_useful(entries, rows):
+        return compared_by_sums(using, entries, rows)
     groups = _fetched(using, *_groups(using))
     differing = {row_id for *_, first, last in groups if first is not None for row_id in (first, last)}
     have_rows = sum(count for _, count, *_ in groups) == entries
     if have_rows and not differing:
         found = []
     elif have_rows and all(first == last for *_, first, last in groups):
-        found = _fetched(using, *_suspects(using, differing))
+        found = _fetched(using, *_suspects(using, among=_with_ids(differing)))
     else:
         found = _fetched(using, *_suspects(using))
+    return _compared(entries, tuple(sample for sample, *_ in groups), found)
+
+
+def compared_by_sums(using: str, entries: int, rows: RowSums) -> Compared:
+    """Compare only the entries of timings whose sums differ, and those whose rows were saved since."""
+    unequal = ledger_sums.unequal(using, rows)
+    found: list[tuple[Any, ...]] = []
+    if unequal.timings:
+        found += _fetched(using, *_suspects(using, among=_of_timings(unequal.timings)))
+    if unequal.saved_after is not None:
+        found += _fetched(using, *_suspects(using, among=("t.date_changed > %s", [unequal.saved_after])))
+    return _compared(entries, unequal.samples, found)
+
+
+def _compared(entries: int, samples: tuple[int, ...], found: Collection[tuple[Any, ...]]) -> Compared:
     ids = frozenset(int(row_id) for row_id, _ in found)
     is_astray = len(ids) > MOST or any(is_right is None for _, is_right in found)
-    return Compared(entries, tuple(sample for sample, *_ in groups), ids, is_astray)
+    return Compared(entries, samples, ids, is_astray)
 
 
-def _fetched(using: str, statement: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
+def _fetched(using: str, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connections[using].cursor() as cursor:
         cursor.execute(statement, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
@@ -135,10 +160,6 @@ def entries_to_compare(using: str, ledger: Compared) -> set[int] | None:
 _FIND = {"postgresql": "strpos", "mysql": "INSTR", "sqlite": "instr"}
 
 
-# The canonical form has its keys in order.
-_ENABLED, _DISABLED = '"enabled":true,"exchange":', '"enabled":false,"exchange":'
-
-
 def _groups(using: str) -> tuple[str, list[str]]:
     """Return SQL, and its parameters, for the entries that have a row, grouped by their timings.
 
@@ -156,24 +177,35 @@ def _groups(using: str) -> tuple[str, list[str]]:
         f"{join} (SELECT {columns}, {enabled} AS was_enabled FROM {entries}) m ON m.row_id = t.id "
         "GROUP BY m.timing_kind, m.timing_id HAVING COUNT(m.id) > 0"
     )
-    return statement, [_ENABLED, _DISABLED]
+    return statement, [ENABLED, DISABLED]
 
 
-def _suspects(using: str, ids: Collection[int] | None = None) -> tuple[str, list[str]]:
-    """Return SQL for the suspects, among ``ids`` if given, and its parameters.
+def _suspects(using: str, among: Condition = ("1 = 1", ())) -> tuple[str, list[Any]]:
+    """Return SQL for the suspects ``among`` the entries ``m`` with their rows ``t``, and its parameters.
 
     Each comes with NULL where the entry has no row of its name.
     """
     vendor, (entries, tasks) = connections[using].vendor, _tables(using)
     find, binary = _FIND[vendor], _BINARY.get(vendor, "")
     is_right = f"CASE WHEN {binary}t.name = {binary}m.name THEN 1 END"
-    among = "" if ids is None else f"m.id IN ({', '.join(str(int(row_id)) for row_id in sorted(ids))}) AND "
+    condition, values = among
     statement = (
         f"SELECT m.id, {is_right} FROM {entries} m LEFT JOIN {tasks} t ON t.id = m.row_id "
-        f"WHERE {among}(t.id IS NULL OR {_differs(vendor)} OR (t.enabled AND {find}(m.applied, %s) > 0) "
+        f"WHERE ({condition}) AND (t.id IS NULL OR {_differs(vendor)} OR (t.enabled AND {find}(m.applied, %s) > 0) "
         f"OR (NOT t.enabled AND {find}(m.applied, %s) > 0)) LIMIT {MOST + 1}"
     )
-    return statement, [_DISABLED, _ENABLED]
+    return statement, [*values, DISABLED, ENABLED]
+
+
+def _with_ids(ids: Collection[int]) -> Condition:
+    return f"m.id IN ({', '.join(str(int(row_id)) for row_id in sorted(ids))})", ()
+
+
+def _of_timings(rows: Collection[TimingRow]) -> Condition:
+    """Return the condition that an entry has one of these timings, or none."""
+    ids = {kind: [row_id for other, row_id in rows if other == kind and row_id is not None] for kind, _ in rows}
+    conditions = ["m.timing_id IS NULL", *("m.timing_kind = %s AND m.timing_id = ANY(%s)" for _ in ids)]
+    return " OR ".join(conditions), [value for kind_and_ids in ids.items() for value in kind_and_ids]
 
 
 def _tables(using: str) -> tuple[str, str]:

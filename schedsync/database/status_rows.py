@@ -19,7 +19,9 @@ from django_celery_beat.models import PeriodicTask
 from schedsync.core.observed import Problem, Row
 from schedsync.core.schedule import Spec
 from schedsync.core.timing import Timing
+from schedsync.database import ledger_sums
 from schedsync.database.bulk import rows_of
+from schedsync.database.ledger_sums import TimingSum
 from schedsync.database.schedule_rows import KINDS, read_timings
 from schedsync.database.sound_arguments import ids_with_bad_arguments, unjudged_arguments
 from schedsync.database.status_lists import MOST, NEVER_RAN, ReadInstead, by_task
@@ -52,11 +54,15 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """The timings in use, and the oldest last run of the enabled schedules of each."""
+    """The timings in use, and the oldest last run of the enabled schedules of each.
+
+    ``sums`` are the sums of their rows, to be compared with the ledger's; None where they are not known.
+    """
 
     timings: Mapping[TimingRow, Timing]
     oldest: Mapping[TimingRow, datetime]
     bad: Mapping[str, Collection[int]]
+    sums: Mapping[TimingRow, TimingSum] | None = None
 
 
 def require_readable(using: str) -> None:
@@ -127,9 +133,8 @@ def _starting(now: datetime) -> Q:
 
 def read_timings_in_use(using: str) -> Timings:
     """Read the timings to which rows refer, and since when each waits."""
-    groups = (
-        rows_of(PeriodicTask, using).order_by().values(*_IDS).annotate(oldest=Min(_LAST_RUN, filter=_can_be_late()))
-    )
+    rows = rows_of(PeriodicTask, using).order_by().values(*_IDS)
+    groups = rows.annotate(oldest=Min(_LAST_RUN, filter=_can_be_late()), **ledger_sums.columns_of_rows(using))
     oldest: dict[TimingRow, datetime] = {}
     used: dict[str, set[int]] = {kind: set() for kind in KINDS}
     for group in groups:
@@ -142,7 +147,7 @@ def read_timings_in_use(using: str) -> Timings:
     read = {row: timing for kind, ids in used.items() for row, timing in read_timings(using, kind, ids).items()}
     timings = {row: timing for row, timing in read.items() if not isinstance(timing, Problem)}
     bad = {kind: {row_id for row_id in ids if (kind, row_id) not in timings} for kind, ids in used.items()}
-    return Timings(timings, oldest, bad)
+    return Timings(timings, oldest, bad, ledger_sums.of_rows(groups))
 
 
 def _can_be_late() -> Q:

@@ -16,6 +16,7 @@ from schedsync.core.status import Broken, Failed, Late, Listed, Schedules, named
 from schedsync.database import status_lists, status_rows
 from schedsync.database.bulk import batches
 from schedsync.database.failures import send_failures
+from schedsync.database.ledger_sums import TimingSum
 from schedsync.database.observe import observe_ids, observe_pauses, observe_rows, with_ledger_fields
 from schedsync.database.status_lists import MOST, ReadInstead
 from schedsync.database.status_rows import Counts
@@ -33,6 +34,8 @@ class ScheduleReader:
     using: str
     moment: Moment
     grace: timedelta
+    #: The sums of the rows of each timing, once they were read by SQL.
+    sums: Mapping[tuple[str, int], TimingSum] | None = None
 
     @cached_property
     def pauses(self) -> dict[str, Paused]:
@@ -102,6 +105,7 @@ class ScheduleReader:
         status_rows.require_readable(self.using)
         counts = status_rows.count_rows(self.using, self.moment.now, self._long_ago)
         timings = status_rows.read_timings_in_use(self.using)
+        self.sums = timings.sums
         odd = status_rows.odd_ids(self.using, counts, timings.bad)
         if len(odd) > MOST:
             raise ReadInstead

@@ -73,7 +73,7 @@ def status(using: str, expected_beats: int | None = None) -> Status:
             last_beat=None if beats else last_beat(using, reports.values()),
             schedules=reader.read(),
             failed=reader.failed(),
-            management=_management(using, at, reader.pauses),
+            management=_management(using, at, reader),
         )
     read = replace(read, schedules=_as_beat_reports(read))
     verdict, problems = judge(read, expected_beats)
@@ -161,8 +161,8 @@ def _as_beat_reports(read: Status) -> Schedules:
     return replace(read.schedules, broken=reports[0].broken) if reports else read.schedules
 
 
-def _management(using: str, at: datetime, pauses: Mapping[str, Paused]) -> Management:
-    ledger = management.compared(using)
+def _management(using: str, at: datetime, reader: ScheduleReader) -> Management:
+    ledger, pauses = management.compared(using, reader.sums), reader.pauses.values()
     ids = management.entries_to_compare(using, ledger)
     held: Listed[Stopped] | None = None
     drifted: Listed[str] | None = None
@@ -175,7 +175,7 @@ def _management(using: str, at: datetime, pauses: Mapping[str, Paused]) -> Manag
         applies=management.last_applies(using),
         managed=ledger.entries,
         unmanaged=management.unmanaged(using, ledger),
-        paused=Listed.of(sorted((_paused(pause) for pause in pauses.values() if not pause.ended(at)), key=named)),
+        paused=Listed.of(sorted((_paused(pause) for pause in pauses if not pause.ended(at)), key=named)),
         held=held,
         drifted=drifted,
     )
