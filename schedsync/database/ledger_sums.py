@@ -52,8 +52,11 @@ class Unequal:
 
 
 def columns_of_rows(using: str) -> dict[str, Any]:
-    """Return the columns of a query of rows by their timings that :func:`of_rows` needs; none for other databases."""
-    if connections[using].vendor != "postgresql":
+    """Return the columns of a query of rows by their timings that :func:`of_rows` needs.
+
+    There are none on other databases, and where the ledger is empty.
+    """
+    if connections[using].vendor != "postgresql" or not ManagedSchedule.objects.using(using).exists():
         return {}
     # An id whose bits are turned over is the id of no other row.
     digest = RawSQL("hashtextextended(name, CASE WHEN enabled THEN id ELSE ~id END)", (), BigIntegerField())
