@@ -33,7 +33,7 @@ RUNS = (
 
 
 #: Directories whose files have a test of their own.
-TESTED_ELSEWHERE = ("roles/", "systemd/", "supervisord/")
+TESTED_ELSEWHERE = ("grafana/", "prometheus/", "roles/", "supervisord/", "systemd/")
 #: In the order in which they are used.
 KUBERNETES = ("kubernetes/apply-job.yaml", "kubernetes/worker.yaml", "kubernetes/beat.yaml")
 

@@ -175,17 +175,29 @@ def beats(
         try:
             with users(alias):
                 connection.close()
-                beat = {"default": {**values, "USER": user_of("beat")}}
-                yield replace(project, environment={**project.environment, "AS_BEAT": json.dumps(beat)})
+                users_of = {role: json.dumps({"default": {**values, "USER": user_of(role)}}) for role in MAY}
+                yield replace(project, environment={**project.environment, "USERS": json.dumps(users_of)})
         finally:
             connection.close()
             connection.settings_dict["NAME"] = before
 
 
+def of_user(project: Shop, role: str) -> Shop:
+    values = json.loads(project.environment["USERS"])[role]
+    return replace(project, environment={**project.environment, "SHOP_DATABASES": values})
+
+
+def test_an_application_is_recorded_with_the_right_to_read(beats: Shop) -> None:
+    beats.write("version: 1\nschedules: {often: {task: t, every: 1m}}\n")
+    done = of_user(beats, "read").run("snapshot")
+
+    assert (done.returncode, json.loads(done.stdout or "{}").get("set")) == (0, "default"), done.stderr
+
+
 def test_two_beats_send_and_hand_over_with_the_rights_of_theirs(beats: Shop) -> None:
     beats.write("version: 1\nschedules:\n  often: {task: t, every: 1s}\n  once: {task: t, every: 1s, one_off: true}\n")
     applied = beats.run("apply", "--yes", "--settle", "0")
-    as_beat = replace(beats, environment={**beats.environment, "SHOP_DATABASES": beats.environment["AS_BEAT"]})
+    as_beat = of_user(beats, "beat")
     words = ("beat", "--pidfile=", "--loglevel", "info")
     with as_beat.process(*words, name="first") as first:
         beats.wait_until("first", "Sending due task often", 2)
