@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from schedsync import __version__
-from schedsync.commands.output import say
+from schedsync.commands.logs import FORMATS, choose, is_json, json_line, log_format_of_one_call
+from schedsync.commands.output import say, say_error
 from schedsync.core.finding import did_you_mean
 from schedsync.errors import WrongUsage
-from schedsync.render.words import printable
 
 INTERRUPTED = 130
 #: Longer lines are hard to read, however wide the terminal is.
@@ -110,6 +110,16 @@ class _Verbs(click.Group):
 )
 @click.option("--settings", metavar="MODULE", help="Django's settings, for every verb; also DJANGO_SETTINGS_MODULE.")
 @click.option("--pythonpath", metavar="DIRECTORY", help="A directory to import the settings from.")
+@click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    callback=choose,
+    is_eager=True,
+    expose_value=False,
+    metavar="FORMAT",
+    envvar="SCHEDSYNC_LOG_FORMAT",
+    help="How to write the lines on stderr: text or json; also SCHEDSYNC_LOG_FORMAT.",
+)
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context, settings: str | None, pythonpath: str | None) -> None:
@@ -136,9 +146,7 @@ def _show(error: click.ClickException) -> None:
         say(error.format_message())
         return
     message, hint = _in_our_words(error)
-    say(f"error: {printable(message)}")
-    if hint:
-        say(f"  hint: {printable(hint)}")
+    say_error(message, hint)
 
 
 def _in_our_words(error: click.ClickException) -> tuple[str, str]:
@@ -156,6 +164,11 @@ def _in_our_words(error: click.ClickException) -> tuple[str, str]:
 
 def run(arguments: Sequence[str], prog: str = "schedsync") -> int:
     """Run one command line; returns its exit code."""
+    with log_format_of_one_call():
+        return _run(arguments, prog)
+
+
+def _run(arguments: Sequence[str], prog: str) -> int:
     try:
         result = main.main(args=list(arguments), prog_name=prog, standalone_mode=False)
     except click.UsageError as error:
@@ -165,13 +178,19 @@ def run(arguments: Sequence[str], prog: str = "schedsync") -> int:
         _show(error)
         return 1
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         # The reader has closed the pipe; without this, Python would complain again when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        click.echo(f"error: cannot write: {error.strerror or error}", err=True)
+        say_error(f"cannot write: {error.strerror or error}", None)
+        return 1
+    except Exception as error:
+        # A mistake of ours is a traceback, also as JSON.
+        if not is_json():
+            raise
+        click.echo(json_line(f"error: {error!r}", error), err=True)
         return 1
     return result if isinstance(result, int) else 0

@@ -83,9 +83,9 @@ class Reloader:
         self._mark, self.change_number = mark, mark.number
         self._scanned_at, self._pause = began, SHARE * reload.scanned
         if reload.changed or reload.gone:
-            counts = {"changed": len(reload.changed), "gone": len(reload.gone), "schedules": len(self._roster)}
+            counts = {"changed": len(reload.changed), "gone": len(reload.gone), "total": len(self._roster)}
             logger.info(
-                "reloaded %(changed)d changed and %(gone)d gone of %(schedules)d schedules in %(seconds).3f s",
+                "reloaded %(changed)d changed and %(gone)d gone of %(total)d schedules in %(seconds).3f s",
                 {**counts, "seconds": took}, extra={**counts, "seconds": took},
             )  # fmt: skip
         return reload

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from schedsync.commands.logs import format_other_lines
 from schedsync.commands.options import DatabaseOptions, FileOptions, LiftedRules
 from schedsync.errors import WrongUsage
 from schedsync.files.progress import Progress, silent
@@ -58,6 +59,7 @@ def _load(module: str) -> None:
             hint = "run it in the project's directory, or give `--pythonpath DIRECTORY`"
             raise WrongUsage(f"Django cannot be set up with `{module}`: {error}", hint=hint) from error
         django.setup()
+    format_other_lines()
 
 
 def _alias(database: str | None) -> str:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from schedsync.commands.logs import is_json, json_line
 from schedsync.commands.terminal import is_terminal, wrapped
 from schedsync.errors import Failed, InvalidSet, Refused, SchedsyncError, WrongUsage
 from schedsync.render.terminal.paint import Paint, plain
@@ -22,8 +23,18 @@ T = TypeVar("T")
 
 
 def say(message: str) -> None:
-    """Write a message for people to stderr."""
-    click.echo(wrapped(message, sys.stderr), err=True)
+    """Write a message for people to stderr; as JSON if the lines there are to be JSON."""
+    click.echo(json_line(message) if is_json() else wrapped(message, sys.stderr), err=True)
+
+
+def say_error(message: str, hint: str | None, **fields: Any) -> None:
+    """Write an error and its remedy to stderr; ``fields`` are added to a line of JSON."""
+    if is_json():
+        click.echo(json_line(f"error: {message}", hint=hint or None, **fields), err=True)
+        return
+    say(f"error: {printable(message)}")
+    if hint:
+        say(f"  hint: {printable(hint)}")
 
 
 #: The styles that are no colours.
@@ -131,6 +142,10 @@ def report(error: SchedsyncError, format_: str) -> None:
     if format_ == "json":
         click.echo(failure_json(error))
         return
+    if is_json():
+        codes = {"failure_reason": error.failure_reason, "exit_code": error.exit_code}
+        say_error(error.message, error.hint, **codes, **_data(error))
+        return
     if isinstance(error, InvalidSet):
         from schedsync.render.terminal.findings import findings
 
@@ -140,9 +155,7 @@ def report(error: SchedsyncError, format_: str) -> None:
 
         say("\n".join(refusals(error.refusals, paint(sys.stderr))))
         return
-    say(f"error: {printable(error.message)}")
-    if error.hint:
-        say(f"  hint: {printable(error.hint)}")
+    say_error(error.message, error.hint)
 
 
 def failure_json(error: SchedsyncError) -> str:

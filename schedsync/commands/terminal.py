@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from schedsync.commands.logs import is_json
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
@@ -131,7 +133,7 @@ class ProgressLine:
 
     def __init__(self) -> None:
         # A stream that takes the place of stderr, such as that of `call_command`, is no place for a moving line.
-        self.is_shown = sys.stderr is sys.__stderr__ and is_terminal(sys.stderr)
+        self.is_shown = sys.stderr is sys.__stderr__ and is_terminal(sys.stderr) and not is_json()
         self._step = ""
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None

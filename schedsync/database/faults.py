@@ -18,6 +18,7 @@ from django.db import (
 )
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.database.rights import lacking_rights
 from schedsync.errors import Failed, Locked, SchedsyncError, Unavailable
 from schedsync.models import ApplyLock, Beat, Claim, Lease, ManagedSchedule, Pause, SyncRun
 
@@ -136,7 +137,11 @@ def explained(error: Exception, using: str) -> SchedsyncError:
     if fault is Fault.READ_ONLY:
         return Unavailable(f"{database} is read-only: {reason}", hint="use the primary server, not a replica")
     if fault is Fault.RIGHTS:
-        return Unavailable(f"rights are missing in {database}: {reason}", hint="see `schedsync doctor`")
+        hint = "`schedsync doctor` names each missing right"
+        lacking = lacking_rights(using)
+        return Unavailable(
+            f"rights are missing in {database}: {reason}", hint=f"{lacking}; {hint}" if lacking else hint
+        )
     if fault is Fault.LOCKED:
         return Locked()
     if missing := missing_tables(using):

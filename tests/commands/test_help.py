@@ -81,7 +81,7 @@ def test_options_are_listed_under_headings(command: Callable[..., Done]) -> None
             "--allow-dirty",
         ],
         "Examples": ["schedsync", "schedsync"],
-        "Output": ["--format", "--report", "-v"],
+        "Output": ["--format", "--report", "-v", "--log-format"],
     }
 
 

@@ -21,7 +21,6 @@ NOT_RUN = {
     "ci.md": 6,
     "images.md": 6,
     "own-rules.md": 5,
-    "probes.md": 2,
     "restore.md": 1,
     "tutorial.md": 1,
 }

@@ -1,0 +1,74 @@
+"""The lines on stderr: text for people, or with ``--log-format json`` one JSON object each, for programs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import click
+
+from schedsync.core.log_lines import JsonFormatter
+
+FORMATS = ("text", "json")
+#: Under this name our own lines are logged.
+_LOGGER = "schedsync.commands"
+#: How a text for people begins, and the level of its line.
+_LEVELS = {"error: ": logging.ERROR, "warning: ": logging.WARNING}
+
+_is_json: ContextVar[bool] = ContextVar("_is_json", default=False)
+_formatter = JsonFormatter()
+
+
+@contextmanager
+def log_format_of_one_call() -> Iterator[None]:
+    """Begin with text, and give other loggers their formatters back at the end: one process may make several calls."""
+    token = _is_json.set(False)
+    before = {handler: handler.formatter for handler in _handlers()}
+    try:
+        yield
+    finally:
+        _is_json.reset(token)
+        for handler, formatter in before.items():
+            handler.setFormatter(formatter)
+
+
+def choose(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    """Use the format of the option ``--log-format``, if it was given."""
+    if value is not None:
+        _is_json.set(value == "json")
+        format_other_lines()
+
+
+def is_json() -> bool:
+    """Say whether the lines on stderr are JSON."""
+    return _is_json.get()
+
+
+def format_other_lines() -> None:
+    """Let the loggers of the project that write to stderr write JSON too; call it again when Django has set them up."""
+    if is_json():
+        for handler in _handlers():
+            handler.setFormatter(_formatter)
+
+
+def _handlers() -> set[logging.Handler]:
+    loggers = [logging.root, *logging.root.manager.loggerDict.values()]
+    handlers = [logging.lastResort, *(handler for logger in loggers for handler in getattr(logger, "handlers", ()))]
+    return {handler for handler in handlers if getattr(handler, "stream", None) is sys.stderr and handler is not None}
+
+
+def json_line(message: str, error: BaseException | None = None, **extra: Any) -> str:
+    """Return a message for people as a line of JSON; ``extra`` are further fields, None for those that do not apply."""
+    text = click.unstyle(message).strip()
+    prefix = next((prefix for prefix in _LEVELS if text.startswith(prefix)), "")
+    exc_info = None if error is None else (type(error), error, error.__traceback__)
+    level = logging.CRITICAL if error else _LEVELS.get(prefix, logging.INFO)
+    record = logging.LogRecord(_LOGGER, level, "", 0, text.removeprefix(prefix), None, exc_info)
+    context = click.get_current_context(silent=True)
+    fields = {"verb": context.command.name if context and context.parent else None, **extra}
+    record.__dict__.update({name: value for name, value in fields.items() if value is not None})
+    return _formatter.format(record)
