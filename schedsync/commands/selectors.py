@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from schedsync.commands.options import Decorator, gather, option
-from schedsync.core.selector import Label, Selector
+from schedsync.core.names import shortened
+from schedsync.core.selector import Label, Selector, selector_text
 from schedsync.errors import WrongUsage
 
 #: How each option that narrows is written.
@@ -41,24 +42,24 @@ class Selected:
     owners: tuple[str, ...]
     labels: tuple[Label, ...]
 
-    def selector(self) -> Selector:
+    def selector(self, verb: str = "select") -> Selector:
         """Return the selector, perhaps an empty one; raises WrongUsage where `--all` is given with something else."""
         kinds = {kind: getattr(self, kind) for kind in _FLAGS}
         selector = Selector.of(self.patterns, **kinds)
         if not self.everything:
             return selector
         if not selector.is_empty:
-            other = next((f"`{flag}`" for kind, flag in _FLAGS.items() if kinds[kind]), "a name")
-            hint = "leave out `--all`, or everything else"
+            other = "a name" if self.patterns else next(f"`{flag}`" for kind, flag in _FLAGS.items() if kinds[kind])
+            hint = f"{verb} `{shortened(selector_text(selector))}`, or everything: give one"
             raise WrongUsage(f"`--all` and {other} exclude each other", hint=hint)
         return Selector(everything=True)
 
-    def required(self, verb: str) -> Selector:
+    def required(self, verb: str, everything: str = "`--all`") -> Selector:
         """Return the selector; raises WrongUsage where nothing is selected."""
-        selector = self.selector()
+        selector = self.selector(verb)
         if selector.is_empty:
-            hint = "give names, a glob in quotes such as 'sync-*', an option such as `--label tier=free`, or `--all`"
-            raise WrongUsage(f"nothing to {verb} is selected", hint=hint)
+            hint = f"give names, a glob in quotes such as 'sync-*', `--label tier=free`, or {everything}"
+            raise WrongUsage(f"nothing to {verb} is named", hint=hint)
         return selector
 
 

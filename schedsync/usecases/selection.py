@@ -13,9 +13,9 @@ from schedsync.errors import WrongUsage
 
 T = TypeVar("T")
 #: How many values that fit no schedule a message names.
-_NAMED = 5
+NAMED = 5
 #: Looking for a similar name among more than this takes too long.
-_MOST_SIMILAR = 10_000
+MOST_SIMILAR = 10_000
 #: How a message ends, by the kind of the value.
 _MISSING = {
     "name": "is named",
@@ -64,8 +64,8 @@ def choose(selector: Selector, candidates: Sequence[Candidate], noun: str = "sch
 def _unmatched(parts: Sequence[Unmatched], noun: str) -> WrongUsage:
     kind, value, known = parts[0]
     values = [f"`{shortened(part.value)}`" for part in parts if part.kind == kind]
-    named = " or ".join(values[:_NAMED]) + and_more(len(values), _NAMED)
-    hint = did_you_mean(value, sorted(known)[:_MOST_SIMILAR])
+    named = " or ".join(values[:NAMED]) + and_more(len(values), NAMED)
+    hint = did_you_mean(value, sorted(known)[:MOST_SIMILAR])
     if hint is None and kind in ("name", "glob"):
         hint = "give names, or a glob in quotes: 'sync-*'"
     return WrongUsage(f"no {noun} {_MISSING[kind]} {named}", hint=hint)
