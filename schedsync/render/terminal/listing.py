@@ -32,7 +32,7 @@ def listing_text(value: Listing, paint: Paint = plain, width: int | None = None)
     lines = [paint(printable(value.full_pause.text(value.at)), "yellow")] if value.full_pause else []
     if value.schedules:
         lines += _table(value, paint, width)
-    return "\n".join([*lines, counts_text(value)])
+    return "\n".join(map(at_line_start, [*lines, counts_text(value)]))
 
 
 def counts_text(value: Listing) -> str:

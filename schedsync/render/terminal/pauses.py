@@ -13,6 +13,7 @@ from schedsync.core.selector import selector_document, selector_text
 from schedsync.core.standing import Standing
 from schedsync.planning.converter import pause_document, standing_document
 from schedsync.render.programs.json_ import dump
+from schedsync.render.terminal.columns import at_line_start
 from schedsync.render.words import counted, pause_text, printable, time_text
 
 #: How many names a text lists; `--format json` has all of them.
@@ -32,7 +33,7 @@ def paused_text(value: Pauses) -> str:
         lines.append("Schedules that an apply adds meanwhile, and that fit this too, are paused with them")
     if value.gone:
         lines.append(f"Without a row, and not paused: {_names(value.gone)}")
-    return "\n".join(lines)
+    return "\n".join(map(at_line_start, lines))
 
 
 def _end(until: datetime | None, now: datetime, *, several: bool) -> str:
@@ -99,7 +100,7 @@ def resumed_text(value: Resumed, now: datetime) -> str:
         lines.append(
             f"The pause of `{_standing(pause)}` goes on for the others, and for schedules that come later, {end}"
         )
-    return "\n".join(lines)
+    return "\n".join(map(at_line_start, lines))
 
 
 def _one(value: Resumed) -> str:

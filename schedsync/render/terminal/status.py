@@ -204,7 +204,7 @@ def _managed(value: Status) -> Iterator[str]:
     other = f" · {counted(rows.count, 'row')} managed by nobody: {_names(rows)}"
     yield f"{value.management.managed:,} · {enabled}{other if rows.count else ''}"
     if rows.count:
-        yield "`schedsync import database` writes as YAML what nobody manages"
+        yield "`schedsync list --unmanaged` lists what nobody manages"
 
 
 def _notes(value: Status) -> Iterator[str]:
