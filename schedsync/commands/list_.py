@@ -16,6 +16,7 @@ from schedsync.commands.options import (
     environment_option,
     format_option,
     gather,
+    is_typed,
     option,
     verb,
 )
@@ -98,6 +99,8 @@ def _check(request: ListRequest, database: DatabaseOptions) -> None:
     if "removing" in request.states and request.path is None:
         hint = "give `--path schedules`: only the files say which schedules are gone"
         raise WrongUsage("`--state removing` needs the files", hint=hint)
+    if is_typed("environment") and (request.path is None or request.environments):
+        raise WrongUsage("`--environment` needs the files of one environment", hint="give it with `--path schedules`")
     if request.environments:
         given = {
             "--unmanaged": request.unmanaged,

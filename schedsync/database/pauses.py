@@ -28,7 +28,7 @@ from schedsync.database.ledger import names_given_up
 from schedsync.database.lock import lock_rows, take
 from schedsync.database.notify import bump
 from schedsync.database.observe import observe
-from schedsync.database.standing import end_standing
+from schedsync.database.standing import end_standing, forget_ended
 from schedsync.database.write_request import WriteRequest
 from schedsync.errors import Failed, WrongUsage
 from schedsync.models import ManagedSchedule, Pause
@@ -61,6 +61,7 @@ def _end(using: str, name: str, row: Row, observed: Observed, at: datetime) -> N
     if paused is None or not paused.ended(at):
         return
     Pause.objects.using(using).filter(name=name).delete()
+    forget_ended(using, at)
     stopped = row.spec is None or not row.spec.enabled
     if stopped and not paused.was_held and observed.ledger[name].was_enabled and not why_done(row, at, paused=True):
         enable_row(using, row, at)

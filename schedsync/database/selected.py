@@ -53,20 +53,21 @@ def change_selected(
         require_no_other(using, environment)
         managed = [candidate for candidate in candidates(using) if candidate.set is not None]
         names = choose(managed)
-        lock_rows(using, _row_ids(using, names))
-        observed = _observe(using, names)
+        lock_rows(using, row_ids(using, names))
+        observed = replace(observe_names(using, names), standing=tuple(read_standing(using)))
         forget_ended(using, at)
         result = write(observed, managed, actor, at)
         bump(using, at)
     return result
 
 
-def _row_ids(using: str, names: Collection[str]) -> set[int]:
+def row_ids(using: str, names: Collection[str]) -> set[int]:
+    """Return the ids of the rows with these names, and with names that the database takes for them."""
     rows = rows_of(PeriodicTask, using)
     return {pk for batch in batches(sorted(names)) for pk in rows.filter(name__in=batch).values_list("pk", flat=True)}
 
 
-def _observe(using: str, names: Collection[str]) -> Observed:
+def observe_names(using: str, names: Collection[str]) -> Observed:
     """Read the ledger's entries of these names with their rows, and all pauses."""
     entries = rows_of(ManagedSchedule, using)
     ids = {
@@ -76,7 +77,7 @@ def _observe(using: str, names: Collection[str]) -> Observed:
         # The database may take other names for these.
         if name in names
     }
-    return replace(observe_entries(using, ids), standing=tuple(read_standing(using)))
+    return observe_entries(using, ids)
 
 
 def name_for_database(using: str, name: str) -> str | None:

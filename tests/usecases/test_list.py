@@ -144,6 +144,7 @@ def test_a_pause_of_everything_is_said_first(shop: Project) -> None:
         (["--differ"], "`--differ` compares environments"),
         (["--state", "removing"], "`--state removing` needs the files"),
         (["--state", "fine"], "is not one of"),
+        (["-e", "production"], "`--environment` needs the files"),
         (["--environments"], "`--database` cannot apply to `--environments`"),
     ],
 )

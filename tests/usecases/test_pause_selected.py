@@ -328,3 +328,14 @@ def test_two_people_who_pause_and_resume_the_same_leave_one_of_both(shop: Projec
     ]
     assert ManagedSchedule.objects.using(shop.using).count() == 4
     assert (shop.plan("--exit-code").code, shop.drift().code) == (0, 0)
+
+
+def test_a_clock_set_back_over_the_end_of_a_pause_does_not_bring_it_back(shop: Project, clock: Any) -> None:
+    pause(shop, "sync-*", "--for", "1h")
+    clock.move_to(NOW + timedelta(hours=1, minutes=1))
+    assert shop.apply().code == 0
+    clock.move_to(NOW + timedelta(minutes=10))
+    shop.schedules(SHOP + "  sync-new: {task: t, every: 1m}\n")
+    assert shop.apply().code == 0
+
+    assert (paused(shop), running(shop)) == (set(), {"sync-acme", "sync-globex", "sync-new", "report"})
