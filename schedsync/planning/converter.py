@@ -22,8 +22,6 @@ from schedsync.core.observed import Managed, Paused, Problem, Row
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import People, Spec, form, spec_from, spec_text
-from schedsync.core.selector import selector_document, selector_from
-from schedsync.core.standing import Standing
 from schedsync.core.timing import Crontab, Interval, Solar, crontab, instant, instant_text, interval, solar
 
 
@@ -124,23 +122,6 @@ def pause_from(values: Mapping[str, Any]) -> Paused:
     """Read a pause of a snapshot back."""
     since, until = instant(values["since"]), _instant_from(values["until"])
     return Paused(values["name"], values["reason"], values["who"], since, until, values["held"])
-
-
-def standing_document(pause: Standing) -> dict[str, Any]:
-    """Return a standing pause as JSON values."""
-    return {
-        "selector": selector_document(pause.selector),
-        "reason": pause.reason,
-        "who": pause.who,
-        "since": instant_text(pause.since),
-        "until": instant_document(pause.until),
-    }
-
-
-def standing_from(values: Mapping[str, Any]) -> Standing:
-    """Read a standing pause of a snapshot back."""
-    selector, until = selector_from(values["selector"]), _instant_from(values["until"])
-    return Standing(selector, values["reason"], values["who"], instant(values["since"]), until)
 
 
 def _edit_document(edit: Edit | None) -> dict[str, Any] | None:

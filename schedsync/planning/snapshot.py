@@ -31,9 +31,8 @@ from schedsync.planning.converter import (
     row_document,
     row_from,
     snapshot_pause_document,
-    standing_document,
-    standing_from,
 )
+from schedsync.planning.standing import standing_document, standing_from
 
 #: The version of the document; see schemas/snapshot.v1.schema.json.
 VERSION = 1

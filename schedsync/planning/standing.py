@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from schedsync.core.observed import Observed, Paused
 from schedsync.core.schedule import Schedule
-from schedsync.core.selector import Candidate
+from schedsync.core.selector import Candidate, selector_document, selector_from
+from schedsync.core.standing import Standing
+from schedsync.core.timing import instant, instant_text
+from schedsync.planning.converter import instant_document
 from schedsync.planning.pair import Pair, is_held
 
 
@@ -56,3 +61,20 @@ def _comes(pair: Pair) -> bool:
 def _is_renamed(pair: Pair) -> bool:
     """Say whether the files rename it; a row that somebody renamed by hand gets its own name back."""
     return pair.old_name is not None and (pair.managed is None or pair.managed.name != pair.schedule.name)
+
+
+def standing_document(pause: Standing) -> dict[str, Any]:
+    """Return a standing pause as JSON values."""
+    return {
+        "selector": selector_document(pause.selector),
+        "reason": pause.reason,
+        "who": pause.who,
+        "since": instant_text(pause.since),
+        "until": instant_document(pause.until),
+    }
+
+
+def standing_from(values: Mapping[str, Any]) -> Standing:
+    """Read a standing pause of a snapshot back."""
+    selector, until = selector_from(values["selector"]), values["until"] and instant(values["until"])
+    return Standing(selector, values["reason"], values["who"], instant(values["since"]), until)

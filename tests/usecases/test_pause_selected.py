@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.models import ManagedSchedule, Pause, StandingPause, SyncRun
+from tests.beat.test_tables import without
 from tests.conftest import NOW, Done, Project
 
 SHOP = """\
@@ -339,3 +340,16 @@ def test_a_clock_set_back_over_the_end_of_a_pause_does_not_bring_it_back(shop: P
     assert shop.apply().code == 0
 
     assert (paused(shop), running(shop)) == (set(), {"sync-acme", "sync-globex", "sync-new", "report"})
+
+
+def test_before_the_migration_plans_and_pauses_by_name_work(shop: Project) -> None:
+    with without(shop.using, StandingPause):
+        shop.schedules(SHOP + "  sync-new: {task: t, every: 1m}\n")
+        by_name = pause(shop, "report")
+        applied = shop.apply()
+        by_glob = pause(shop, "sync-*")
+        resumed = resume(shop, "report")
+
+    assert (by_name.code, applied.code, resumed.code) == (0, 0, 0)
+    assert (by_glob.code, "is not migrated" in by_glob.err) == (69, True), by_glob.err
+    assert "sync-new" in running(shop)

@@ -11,7 +11,8 @@ from schedsync.core.observed import Paused
 from schedsync.core.pausing import Pauses, Resumed
 from schedsync.core.selector import selector_document, selector_text
 from schedsync.core.standing import Standing
-from schedsync.planning.converter import pause_document, standing_document
+from schedsync.planning.converter import pause_document
+from schedsync.planning.standing import standing_document
 from schedsync.render.programs.json_ import dump
 from schedsync.render.terminal.columns import at_line_start
 from schedsync.render.words import counted, pause_text, printable, time_text
