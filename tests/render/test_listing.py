@@ -11,10 +11,13 @@ from schedsync.core.pausing import Pauses, Resumed
 from schedsync.core.schedule import People, Spec
 from schedsync.core.selector import Selector
 from schedsync.core.standing import Standing
+from schedsync.core.status import Listed, Management, Status, Stopped
 from schedsync.core.timing import Interval, crontab
 from schedsync.render.programs.listing import listing_json, matrix_json
 from schedsync.render.terminal.listing import listing_text, matrix_text
 from schedsync.render.terminal.pauses import paused_json, paused_text, resumed_json, resumed_text
+from schedsync.render.terminal.status import status_text
+from schedsync.render.words import pause_lines
 from tests.conftest import NOW
 
 EVIL = "::error::\n\x1b[31mx\u202e"
@@ -122,4 +125,27 @@ def test_a_long_list_of_names_is_cut_and_counted() -> None:
     text = paused_text(Pauses(Selector.of(["s*"]), pauses, pauses))
 
     assert "  s0, s1, s2, s3, s4, s5, s6, s7, s8, s9 and 2 more" in text
-    assert text.splitlines()[-1] == "  and 2 more"
+    assert text.splitlines()[-1] == (
+        "  12 schedules: paused by jo until it is resumed: why (s0, s1, s2, s3, s4, s5, s6, s7, s8, s9 and 2 more)"
+    )
+
+
+def test_equal_pauses_are_one_line_and_others_have_their_own() -> None:
+    many = [Paused(f"s{number}", "why", "jo", NOW, NOW + HOUR) for number in range(4)]
+    few = [Paused("a", "loud", "jo", NOW), Paused("b", EVIL, "ben", NOW)]
+
+    assert list(pause_lines([*few, *many], NOW)) == [
+        "a: paused by jo until it is resumed: loud",
+        "b: paused by ben until it is resumed: ::error::\\u000a\\u001b[31mx\\u202e",
+        "4 schedules: paused by jo until Mon 23 Nov 11:00 UTC: why (s0, s1, s2, s3)",
+    ]
+
+
+def test_status_counts_equal_pauses() -> None:
+    paused = [Stopped(f"s{number}", "jo", "why", NOW, NOW + HOUR) for number in range(1200)]
+    value = Status(NOW, NOW, 1, management=Management(paused=Listed.of(paused)))
+
+    assert (
+        "Stopped  paused 1,000 schedules (s0, s1, s2 and 997 more) until Mon 23 Nov 11:00 UTC by jo: why\n"
+        "         and 200 more"
+    ) in status_text(value)

@@ -15,7 +15,7 @@ from schedsync.planning.converter import pause_document
 from schedsync.planning.standing import standing_document
 from schedsync.render.programs.json_ import dump
 from schedsync.render.terminal.columns import at_line_start
-from schedsync.render.words import counted, pause_text, printable, time_text
+from schedsync.render.words import counted, pause_lines, printable, time_text
 
 #: How many names a text lists; `--format json` has all of them.
 _NAMED = 10
@@ -56,10 +56,10 @@ def _names(names: Sequence[str]) -> str:
 
 def _replaced(pauses: Sequence[Paused], now: datetime) -> Iterator[str]:
     yield f"{counted(len(pauses), 'pause')} from before replaced; the audit record keeps the reason:"
-    for pause in pauses[:_NAMED]:
-        yield f"  {pause_text(pause, now)}"
-    if len(pauses) > _NAMED:
-        yield f"  and {len(pauses) - _NAMED:,} more"
+    lines = list(pause_lines(pauses, now))
+    yield from (f"  {line}" for line in lines[:_NAMED])
+    if len(lines) > _NAMED:
+        yield f"  and {len(lines) - _NAMED:,} more"
 
 
 def paused_json(value: Pauses) -> str:
