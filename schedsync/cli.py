@@ -26,7 +26,7 @@ _WIDEST = 120
 GROUPS: Mapping[str, Sequence[str]] = {
     "Start": ("init", "import", "doctor"),
     "Change": ("validate", "review", "forecast", "plan", "apply"),
-    "Look": ("status", "drift"),
+    "Look": ("status", "list", "drift"),
     "Act": ("pause", "resume"),
     "Serve": ("snapshot",),
     "Reference": ("schema", "rules"),
@@ -43,6 +43,9 @@ _FIRST_STEPS = (
     ("validate", "check the files below schedules/"),
     ("plan", "show what an apply would change; writes nothing"),
 )
+
+#: Verbs whose names are words of Python.
+_TAKEN = frozenset({"import", "list"})
 
 EXIT_CODES = """\b
 Exit codes:
@@ -67,7 +70,7 @@ class _Imported(UserDict[str, click.Command]):
     def __getitem__(self, name: str) -> click.Command:
         if name not in self:
             raise KeyError(name)
-        function = "import_" if name == "import" else name
+        function = f"{name}_" if name in _TAKEN else name
         command: click.Command = getattr(import_module(f"schedsync.commands.{function}"), function)
         return command
 

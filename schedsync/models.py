@@ -51,6 +51,22 @@ class Pause(models.Model):
         return self.name
 
 
+class StandingPause(models.Model):
+    """The selector of a pause: what an apply adds, and what the selector fits, is paused too, until the pause ends."""
+
+    selector = models.TextField(help_text="As JSON.")
+    reason = models.TextField()
+    who = models.CharField(max_length=200)
+    since = models.DateTimeField()
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "standing pause"
+
+    def __str__(self) -> str:
+        return self.selector
+
+
 class FullPause(models.Model):
     """The one row of the pause of everything, the one that lasts or the last one.
 

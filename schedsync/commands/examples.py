@@ -60,9 +60,15 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ("status", "show the page once"),
         ("status --expect-beats 2", "a probe: exit 2 if fewer than two Beats are live"),
     ),
+    "list": (
+        ("list 'sync-*' --state held --state drifted", "list what differs from Git, with such a name"),
+        ("list --unmanaged", "list the rows that nobody manages"),
+        ("list --environments --differ", "list what is not the same in all environments"),
+    ),
     "drift": (("drift -e production", "show who changed which schedule"),),
     "pause": (
         ("pause nightly-report --for 24h --reason 'INC-42'", "stop one schedule until tomorrow"),
+        ("pause 'sync-*' --label tier=free --for 2h --reason 'INC-42'", "stop what fits both, in one transaction"),
         ("pause --all --for 30m --reason 'INC-42'", "stop everything for half an hour"),
     ),
     "resume": (

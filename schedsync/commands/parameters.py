@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from schedsync.core.timing import TimingError, canonical_zone, duration
+from schedsync.core.timing import TimingError, canonical_zone, duration, instant
 
 #: In seconds: ten years.
 _LONGEST = 10 * 366 * 86400
@@ -37,6 +38,21 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click
             least = "more than 0, " if self.positive else ""
             self.fail(f"`{value}` is out of range: {least}at most ten years", param, ctx)
         return seconds
+
+
+class Instant(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """An instant with its offset, such as ``2026-12-24T18:00:00+01:00``."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the instant in UTC; any other text is wrong usage."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return instant(str(value))
+        except TimingError as error:
+            self.fail(f"{error.message}; {error.hint}" if error.hint else error.message, param, ctx)
 
 
 class WholeNumber(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4

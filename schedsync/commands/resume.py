@@ -1,6 +1,8 @@
-"""``schedsync resume``: let a paused or held schedule run again, or everything."""
+"""``schedsync resume``: let paused or held schedules run again, or everything."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import click
 
@@ -9,52 +11,76 @@ from schedsync.commands.options import (
     DatabaseOptions,
     database_options,
     environment_option,
+    format_option,
+    gather,
     lock_timeout_option,
     option,
     verb,
 )
 from schedsync.commands.output import say, show
+from schedsync.commands.selectors import Selected, selector_options
+from schedsync.commands.terminal import progress_line
+from schedsync.core.selector import Selector
 from schedsync.errors import WrongUsage
+from schedsync.render.terminal import pauses
 from schedsync.render.terminal.full_pause import resumed_text
-from schedsync.render.words import printable
 
 
-@verb("Let a paused or held schedule run again, or everything.")
-@click.argument("name", required=False)
-@option("--all", "everything", is_flag=True, help="End the pause of everything; pauses of single schedules go on.")
-@option(
-    "--catch-up", is_flag=True, help="Send the runs that fell due meanwhile, as each schedule's `missed_runs` says."
+@dataclass(frozen=True, slots=True)
+class ResumeRequest:
+    """One call of ``resume``."""
+
+    catch_up: bool
+    lock_timeout: float
+    environment: str | None
+
+
+@verb("Let paused or held schedules run again, or everything.")
+@selector_options("End the pause of everything; pauses of single schedules go on.")
+@gather(
+    "request",
+    ResumeRequest,
+    option(
+        "--catch-up", is_flag=True, help="Send the runs that fell due meanwhile, as each schedule's `missed_runs` says."
+    ),
+    lock_timeout_option,
+    environment_option,
 )
-@lock_timeout_option
-@environment_option
 @database_options
-def resume(
-    name: str | None,
-    everything: bool,
-    catch_up: bool,
-    lock_timeout: float,
-    environment: str | None,
-    database: DatabaseOptions,
-) -> int:
-    """End the pause of the schedule NAME, or enable it again if a human has disabled it.
+@format_option("json")
+def resume(selected: Selected, request: ResumeRequest, database: DatabaseOptions, format_: str) -> int:
+    """End the pauses of schedules, all in one transaction. A schedule that a human has disabled is enabled again only
+    if it is named exactly.
 
-    It runs again at its next slot; no run is made for a slot in the past, except with --catch-up. With --all it ends
-    the pause of everything in the same way, and says so if there is none.
+    They run again at their next slots; no run is made for a slot in the past, except with --catch-up. A pause that
+    stands for schedules that come later ends when the same selector is resumed, or when no schedule is left under it.
+
+    With --all it ends the pause of everything in the same way, and says so if there is none.
     """
-    if everything and name is not None:
-        raise WrongUsage("`--all` and a name exclude each other", hint=f"resume `{name}`, or everything: give one")
-    if name is None and not everything:
-        raise WrongUsage("nothing to resume is named", hint="give the name of a schedule, or `--all`")
+    selector = selected.required("resume", "`--all`")
+    if selector.everything and format_ != "text":
+        raise WrongUsage("`--format json` cannot apply to `--all`", hint="leave it out; the exit code says it")
     using = set_up(database)
-    if name is None:
-        return _resume_everything(using, environment, catch_up=catch_up)
-    from schedsync.database.transaction import WaitOptions
-    from schedsync.usecases import pause as operate
+    if selector.everything:
+        return _resume_everything(using, request.environment, catch_up=request.catch_up)
+    return _resume(using, selector, request, format_)
 
-    waiting = WaitOptions(lock=lock_timeout, say=say)
-    runs = operate.resume(using, name, waiting, environment, catch_up=catch_up)
-    state = "runs again" if runs else "is no longer paused; it does not run: Git has it disabled, or it is completed"
-    show(lambda _paint: f"{printable(name)} {state}")
+
+def _resume(using: str, selector: Selector, request: ResumeRequest, format_: str) -> int:
+    from schedsync.core.pausing import ResumeOrder
+    from schedsync.database.clock import now
+    from schedsync.database.transaction import WaitOptions
+    from schedsync.usecases import resume as usecase
+
+    with progress_line() as progress:
+        progress("waiting for the apply lock")
+        waiting = WaitOptions(lock=request.lock_timeout, say=say)
+        order = ResumeOrder(selector, request.catch_up, request.environment)
+        resumed = usecase.resume(using, order, waiting, progress)
+    if format_ == "json":
+        click.echo(pauses.resumed_json(resumed))
+    else:
+        show(lambda _paint: pauses.resumed_text(resumed, now()))
     return 0
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from schedsync.core.location import Location
 from schedsync.core.schedule import NOBODY, People, Spec, spec_from
+from schedsync.core.standing import Standing
 
 
 class Problem(NamedTuple):
@@ -109,12 +110,17 @@ def _applied(text: str) -> Spec | None:
 
 @dataclass(frozen=True)
 class Observed:
-    """The tables: rows, one set's ledger and its pauses by name; ``elsewhere`` maps names of other sets to the set."""
+    """The tables: rows, one set's ledger and its pauses by name; ``elsewhere`` maps names of other sets to the set.
+
+    ``standing`` are the standing pauses, and ``set`` is the name of the set, where they were read.
+    """
 
     rows: Mapping[str, Row] = field(default_factory=dict)
     ledger: Mapping[str, Managed] = field(default_factory=dict)
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     pauses: Mapping[str, Paused] = field(default_factory=dict)
+    standing: tuple[Standing, ...] = ()
+    set: str | None = None
 
     @cached_property
     def by_id(self) -> Mapping[int, Row]:

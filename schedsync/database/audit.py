@@ -15,7 +15,7 @@ from schedsync.core.schedule import canonical_json
 from schedsync.database.values import read_values, readable
 from schedsync.database.write_request import WriteRequest
 from schedsync.models import SyncRun
-from schedsync.planning.converter import change_document
+from schedsync.planning.converter import change_document, pause_document
 
 _NOWHERE = Binding()
 #: A set takes its last apply with it when it is renamed: ``rename`` is the record of its new name, ``renamed`` of the
@@ -85,13 +85,17 @@ def _packed(documents: Iterable[Mapping[str, Any]]) -> bytes:
 def record_request(request: WriteRequest) -> None:
     """Write the audit record of a request, with its changes as in a plan."""
     documents = [change_document(change) for change in request.changes]
+    documents += [{"kind": "pause", **pause_document(pause)} for pause in request.joined]
+    counts = Counter(change.kind for change in request.changes)
+    if request.joined:
+        counts["pause"] = len(request.joined)
     record(
         request.using,
         request.verb,
         request.set,
         request.who,
         request.now,
-        Counter(change.kind for change in request.changes),
+        counts,
         run=request.run,
         binding=request.binding,
         checksum=request.checksum,

@@ -102,6 +102,7 @@ def _wrote_again(request: WriteRequest, fixes: Sequence[Change], wait: WaitOptio
         lost_rows=(),
         to_record=(),
         locations=None,
+        joined=(),
         run=uuid.uuid4(),
     )
     try:

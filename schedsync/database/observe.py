@@ -22,6 +22,7 @@ from schedsync.core.schedule import NOBODY, OF_OUR_BEAT, People
 from schedsync.core.timing import LONGEST_INTERVAL, UNITS
 from schedsync.database.bulk import batches, rows_of
 from schedsync.database.schedule_rows import TIMING_MODELS, with_zone
+from schedsync.database.standing import read_standing
 from schedsync.database.task_rows import ROW_COLUMNS, read_row
 from schedsync.database.values import Damaged, read_values, readable
 from schedsync.models import ManagedSchedule, Pause
@@ -29,13 +30,14 @@ from schedsync.planning.converter import people_from
 
 
 def observe(using: str, set_name: str, only: str | None = None) -> Observed:
-    """Read the rows, the ledger and the pauses from a database alias, in four queries however many there are.
+    """Read the rows, the ledger and the pauses from a database alias, in six queries however many there are.
 
-    With ``only``, a name, read nothing but the rows of that name.
+    With ``only``, a name, read nothing but the rows of that name, and no standing pauses.
     """
     ours, elsewhere = _ledger(using, set_name, only)
     pauses = {name: pause for name, pause in observe_pauses(using, only).items() if name in ours}
-    return Observed(rows=_rows(using, only), ledger=ours, elsewhere=elsewhere, pauses=pauses)
+    standing = tuple(read_standing(using)) if only is None else ()
+    return Observed(_rows(using, only), ours, elsewhere, pauses, standing, set_name)
 
 
 def observe_rows(using: str) -> Observed:
@@ -176,13 +178,13 @@ def _managed(
         row_id=row_id,
         applied=applied,
         location=Location(path, line, column) if path and is_place(line, column) else None,
-        people=_people(people),
+        people=people_in(people),
         timing_row=(timing_kind, timing_id) if timing_kind in TIMING_MODELS and timing_id is not None else None,
         commit=commit or None,
     )
 
 
-def _people(text: str) -> People:
+def people_in(text: str) -> People:
     """Return the fields for people; nobody where somebody made their text unreadable."""
     # Many schedules have the same owner. A long text is not kept.
     return _read_people_once(text) if len(text) <= _LONGEST_KEPT else _read_people(text)

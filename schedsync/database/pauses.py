@@ -20,7 +20,7 @@ from schedsync.core.timing import Clocked
 from schedsync.database import audit
 from schedsync.database.actor import who
 from schedsync.database.bounded import bounded
-from schedsync.database.bulk import BATCH, batches
+from schedsync.database.bulk import BATCH, batches, insert
 from schedsync.database.clock import now
 from schedsync.database.environment import require_no_other
 from schedsync.database.faults import database_errors
@@ -28,6 +28,7 @@ from schedsync.database.ledger import names_given_up
 from schedsync.database.lock import lock_rows, take
 from schedsync.database.notify import bump
 from schedsync.database.observe import observe
+from schedsync.database.standing import end_standing, forget_ended
 from schedsync.database.write_request import WriteRequest
 from schedsync.errors import Failed, WrongUsage
 from schedsync.models import ManagedSchedule, Pause
@@ -60,6 +61,7 @@ def _end(using: str, name: str, row: Row, observed: Observed, at: datetime) -> N
     if paused is None or not paused.ended(at):
         return
     Pause.objects.using(using).filter(name=name).delete()
+    forget_ended(using, at)
     stopped = row.spec is None or not row.spec.enabled
     if stopped and not paused.was_held and observed.ledger[name].was_enabled and not why_done(row, at, paused=True):
         enable_row(using, row, at)
@@ -144,17 +146,35 @@ def _set_of(using: str, name: str) -> str:
 
 
 def follow_changes(request: WriteRequest, observed: Observed) -> None:
-    """Rename pauses with their schedules, and delete those that are over or have lost their schedule."""
+    """Rename pauses with their schedules, and delete those that are over or have lost their schedule.
+
+    Schedules that come under a standing pause get theirs.
+    """
+    end_standing(request.using, [pause for pause in observed.standing if pause.ended(request.now)])
     renamed = {change.old_name: change.name for change in request.changes if isinstance(change, Rename)}
     over = names_given_up(request) | _names_over(request, observed)
     moving = {old: new for old, new in renamed.items() if old in observed.pauses and old not in over}
     pauses = Pause.objects.using(request.using)
     moved = list(pauses.filter(name__in=list(moving))) if moving else []
-    for batch in batches(sorted((over & observed.pauses.keys()) | moving.keys() | set(moving.values()))):
+    new = {pause.name for pause in request.joined}
+    for batch in batches(sorted((over & observed.pauses.keys()) | moving.keys() | set(moving.values()) | new)):
         pauses.filter(name__in=batch).delete()
     for pause in moved:
         pause.pk, pause.name = None, moving[pause.name]
     pauses.bulk_create(moved, batch_size=BATCH)
+    insert(request.using, Pause, [pause_columns(pause) for pause in request.joined])
+
+
+def pause_columns(pause: Paused) -> dict[str, object]:
+    """Return the columns of a pause."""
+    return {
+        "name": pause.name,
+        "reason": pause.reason,
+        "who": pause.who,
+        "since": pause.since,
+        "until": pause.until,
+        "held": pause.was_held,
+    }
 
 
 def _names_over(request: WriteRequest, observed: Observed) -> set[str]:

@@ -112,6 +112,7 @@ def build_plan(
         completed=difference.completed,
         lost_rows=difference.lost_rows,
         to_record=difference.to_record,
+        joined=difference.joined,
         refusals=refused,
         notices=(*findings, *notices),
         unchanged=difference.unchanged,
@@ -182,6 +183,7 @@ def _situation(
         dirty_files=request.dirty_files,
         at=now,
         in_two_places=request.in_two_places,
+        paused=frozenset(pause.name for pause in difference.joined),
     )
     warnings = [
         *_uncomparable(last, binding, request),

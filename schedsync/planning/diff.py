@@ -28,7 +28,8 @@ class Difference:
 
     ``name_conflicts`` are pairs of a name in the files and the set that manages its row; None where nobody does.
     ``lost_rows`` are names in the ledger that are in no file, and whose row somebody deleted. ``to_record`` are
-    schedules whose row already holds what the files say, while the ledger holds something older.
+    schedules whose row already holds what the files say, while the ledger holds something older. ``joined`` are pauses
+    to write for schedules that come under a standing pause; they are among ``paused`` too.
     """
 
     changes: tuple[Change, ...] = ()
@@ -39,6 +40,7 @@ class Difference:
     name_conflicts: tuple[tuple[str, str | None], ...] = ()
     lost_rows: tuple[str, ...] = ()
     to_record: tuple[Schedule, ...] = ()
+    joined: tuple[Paused, ...] = ()
     notices: tuple[Finding, ...] = ()
 
 
@@ -57,15 +59,18 @@ def diff(desired: Desired, observed: Observed, now: datetime, *, adopt: Adoption
         comparison.compare(matcher.pair(schedule))
     renamed = {change.old_name for change in comparison.changes if isinstance(change, Rename)}
     deletes = (_unwanted(managed, row, desired) for managed, row in matcher.unwanted(renamed))
+    pauses = {name: pause for name, pause in observed.pauses.items() if name in desired.schedules}
+    pauses |= {pause.name: pause for pause in comparison.joined}
     return Difference(
         changes=(*deletes, *sorted(comparison.changes, key=lambda change: change.name)),
         held=tuple(comparison.held),
         completed=tuple(comparison.completed),
-        paused=tuple(pause for name, pause in observed.pauses.items() if name in desired.schedules),
+        paused=tuple(pauses[name] for name in sorted(pauses)),
         unchanged=comparison.unchanged,
         name_conflicts=tuple(comparison.name_conflicts),
         lost_rows=matcher.lost_rows(),
         to_record=tuple(comparison.to_record),
+        joined=tuple(comparison.joined),
         notices=tuple(announcements(desired, observed)),
     )
 
@@ -80,6 +85,7 @@ class _Comparison:
         self.completed: list[str] = []
         self.name_conflicts: list[tuple[str, str | None]] = []
         self.to_record: list[Schedule] = []
+        self.joined: list[Paused] = []
         self.unchanged = 0
 
     def compare(self, pair: Pair) -> None:
@@ -143,8 +149,13 @@ class _Comparison:
             self.held.append(Held(pair.schedule.name, pair.schedule.location))
         self._record_unreadable(pair)
         after = spec_after(pair)
+        self._join(pair)
         if pair.row is None or pair.row.spec is None or differing(after, pair.row.spec):
             self.changes.append(_change(Update, pair, after))
+        elif pair.joins:
+            # The ledger must know that the files enable it: it runs when the pause ends.
+            self.to_record.append(pair.schedule)
+            self.unchanged += 1
         elif pair.pause is None or pair.paused:
             self.unchanged += not is_held(pair)
 
@@ -153,7 +164,12 @@ class _Comparison:
         if pair.row is not None and pair.managed is not None and pair.managed.spec is None:
             self.to_record.append(pair.schedule)
 
+    def _join(self, pair: Pair) -> None:
+        if pair.joins and pair.pause is not None:
+            self.joined.append(pair.pause)
+
     def _change(self, kind: type[Change], pair: Pair) -> None:
+        self._join(pair)
         self.changes.append(_change(kind, pair, spec_after(pair)))
 
 

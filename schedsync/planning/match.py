@@ -10,6 +10,7 @@ from schedsync.core.adoption import Adoption
 from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.planning.pair import Pair
+from schedsync.planning.standing import under_standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,12 @@ class Matcher:
     def pair(self, schedule: Schedule) -> Pair:
         """Return a schedule with its row, its ledger entry and its pause, each None where there is none.
 
-        The row has another name where the schedule was renamed in the files, or the row by hand.
+        A pause may be a standing one, under which the schedule comes now. The row has another name where the schedule
+        was renamed in the files, or the row by hand.
         """
+        return under_standing(self._pair(schedule), self.observed)
+
+    def _pair(self, schedule: Schedule) -> Pair:
         name, observed = schedule.name, self.observed
         managed, pause = observed.ledger.get(name), self._pause(name)
         if managed is None and (old := self._renamed_from(schedule)):

@@ -13,13 +13,17 @@ from schedsync.core.timing import Clocked
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One schedule of the files with its row, its ledger entry and its pause."""
+    """One schedule of the files with its row, its ledger entry and its pause.
+
+    ``joins`` says that this apply puts it under a standing pause; before, nothing had paused it.
+    """
 
     schedule: Schedule
     row: Row | None
     managed: Managed | None
     pause: Paused | None
     now: datetime
+    joins: bool = False
 
     @property
     def old_name(self) -> str | None:
@@ -42,7 +46,7 @@ class Pair:
     def base(self) -> Spec | None:
         """The spec that was applied last; disabled where a pause disabled the row since."""
         applied = self.applied
-        return applied if applied is None or self.pause is None else replace(applied, enabled=False)
+        return applied if applied is None or self.pause is None or self.joins else replace(applied, enabled=False)
 
     @property
     def moved_on(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from schedsync.core.change import KINDS, Change, Edit, Held, Rename
 from schedsync.core.finding import Finding
@@ -16,6 +17,7 @@ from schedsync.core.observed import Observed, Paused
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import People, Schedule, canonical_json, spec_text
+from schedsync.core.selector import selector_document
 from schedsync.core.timing import instant_text
 
 
@@ -41,6 +43,8 @@ class Plan:
     database: str | None = None
     #: The pause of everything, while it lasts.
     full_pause: FullyPaused | None = None
+    #: The pauses to write for schedules that come under a standing pause.
+    joined: tuple[Paused, ...] = ()
 
     @cached_property
     def checksum(self) -> str:
@@ -56,7 +60,7 @@ class Plan:
     def writes(self) -> bool:
         """Whether an apply writes anything: changes, or only to the ledger and the pauses."""
         ended = any(pause.ended(self.now) for pause in self.paused)
-        return bool(self.changes or self.lost_rows or self.to_record or ended)
+        return bool(self.changes or self.lost_rows or self.to_record or self.joined or ended)
 
     @property
     def unmanaged(self) -> int:
@@ -107,11 +111,11 @@ def names_of(changes: Iterable[Change]) -> set[str]:
 def fingerprint(observed: Observed, names: Iterable[str]) -> str:
     """Return a digest of the state that a plan for these names compared, without the columns that Beat writes.
 
-    It covers the rows of these names and of the ledger, the ledger's references to rows, and the pauses.
+    It covers the rows of these names and of the ledger, the ledger's references to rows, and all pauses.
     """
     ids = {managed.row_id for managed in observed.ledger.values()}
     compared = set(names) | set(observed.ledger)
-    state = {
+    state: dict[str, Any] = {
         "rows": {
             name: (row.id, row.spec and spec_text(row.spec), row.problems, observed.elsewhere.get(name))
             for name, row in observed.rows.items()
@@ -120,6 +124,11 @@ def fingerprint(observed: Observed, names: Iterable[str]) -> str:
         "managed": {managed.name: managed.row_id for managed in observed.ledger.values()},
         "paused": {pause.name: pause.until and instant_text(pause.until) for pause in observed.pauses.values()},
     }
+    if observed.standing:
+        state["standing"] = [
+            (selector_document(pause.selector), pause.until and instant_text(pause.until))
+            for pause in observed.standing
+        ]
     return _digest(canonical_json(state))
 
 

@@ -24,6 +24,7 @@ class Situation:
     manages its row, or None. ``older`` is true where the commit does not descend from the one that was applied last.
     ``dirty_files`` are paths of files that differ from the commit. ``in_two_places`` is true where the directory that
     was applied last still belongs to the set, by a configuration of its own. ``at`` is the instant of the plan.
+    ``paused`` are names that come under a standing pause: an operator stops them, not the files.
     """
 
     set: str
@@ -38,6 +39,7 @@ class Situation:
     dirty_files: Sequence[str] = ()
     in_two_places: bool = False
     at: datetime | None = None
+    paused: Collection[str] = ()
 
 
 def is_stop(change: Change, at: datetime | None = None) -> bool:
@@ -73,7 +75,7 @@ def _empty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
 
 
 def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> Iterator[Refusal]:
-    stops = [change for change in changes if is_stop(change, situation.at)]
+    stops = [change for change in changes if is_stop(change, situation.at) and change.name not in situation.paused]
     problem = _excess(len(stops), situation, limits)
     if problem is None:
         return

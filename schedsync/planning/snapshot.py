@@ -32,6 +32,7 @@ from schedsync.planning.converter import (
     row_from,
     snapshot_pause_document,
 )
+from schedsync.planning.standing import standing_document, standing_from
 
 #: The version of the document; see schemas/snapshot.v1.schema.json.
 VERSION = 1
@@ -84,7 +85,9 @@ class Snapshot:
         """Return the keys that earlier versions do not know, where they say anything."""
         controls = {} if self.controls == NO_CONTROLS else {"controls": controls_document(self.controls)}
         sources = {name: source_document(source) for name, source in self.sources.items()}
-        return controls | ({"sources": sources} if sources else {})
+        standing = [standing_document(pause) for pause in self.observed.standing]
+        optional = {"sources": sources, "standing_pauses": standing}
+        return controls | {key: value for key, value in optional.items() if value}
 
 
 def _masked_people(entry: dict[str, Any]) -> dict[str, Any]:
@@ -103,6 +106,8 @@ def snapshot_from(values: Mapping[str, Any]) -> Snapshot:
             ledger={managed["name"]: managed_from(managed, values["set"]) for managed in values["ledger"]},
             elsewhere=values["elsewhere"],
             pauses={pause["name"]: pause_from(pause) for pause in values["pauses"]},
+            standing=tuple(map(standing_from, values.get("standing_pauses", ()))),
+            set=values["set"],
         ),
         last=last and binding_from(last),
         dual_writers=frozenset(values["dual_writers"]),

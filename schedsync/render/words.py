@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,9 @@ _CONTEXT = 40
 RUNNER = re.compile(r"##(?=[a-z]*\[)")
 #: How many labels of a schedule are shown.
 _LABELS = 10
+#: Up to this number of equal pauses have a line each.
+_FEW_PAUSES = 3
+_NAMED_PAUSES = 10
 _INSTANTS = frozenset({"start_at", "expires_at"})
 #: What can hold a secret.
 ARGUMENTS = frozenset({"args", "kwargs", "headers"})
@@ -255,6 +259,19 @@ def pause_text(pause: Paused, now: datetime) -> str:
     until = f"until {time_text(pause.until, now)}" if pause.until else "until it is resumed"
     ended = ", its time is over" if pause.ended(now) else ""
     return f"{printable(pause.name)}: paused by {printable(pause.who)} {until}{ended}: {printable(pause.reason)}"
+
+
+def pause_lines(pauses: Iterable[Paused], now: datetime) -> Iterator[str]:
+    """Yield a line for each pause, and one line with a count for many that one person has made for one reason."""
+    groups: dict[tuple[str, str, datetime | None], list[Paused]] = {}
+    for pause in pauses:
+        groups.setdefault((pause.who, pause.reason, pause.until), []).append(pause)
+    for group in groups.values():
+        if len(group) <= _FEW_PAUSES:
+            yield from (pause_text(pause, now) for pause in group)
+            continue
+        names = first_names([printable(pause.name) for pause in group], _NAMED_PAUSES)
+        yield f"{pause_text(replace(group[0], name=f'{len(group):,} schedules'), now)} ({names})"
 
 
 def people_text(change: Change, *, verbose: bool = False) -> str:

@@ -30,7 +30,7 @@ from schedsync.database.schedule_rows import TIMING_MODELS, collect_orphans, unr
 from schedsync.database.use_tz import USE_TZ_OFF
 from schedsync.database.values import read_values, readable
 from schedsync.errors import WrongUsage
-from schedsync.models import ApplyLock, EnvironmentBinding, FullPause, ManagedSchedule, Pause, SyncRun
+from schedsync.models import ApplyLock, EnvironmentBinding, FullPause, ManagedSchedule, Pause, StandingPause, SyncRun
 from schedsync.planning.build import unreadable_entry
 from schedsync.usecases.binding import environment_findings
 from schedsync.usecases.celery_settings import beat_schedule_names
@@ -139,6 +139,7 @@ def _rights(using: str) -> Iterator[Finding]:
         *TIMING_MODELS.values(),
         ManagedSchedule,
         Pause,
+        StandingPause,
         SyncRun,
         ApplyLock,
         EnvironmentBinding,

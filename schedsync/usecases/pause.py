@@ -1,60 +1,94 @@
-"""The two things that an operator does to one schedule at once: pause and resume. No apply undoes either."""
+"""Pauses the schedules that a selector chooses, in one transaction. No apply undoes it."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from functools import partial
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from django.db import transaction
-from django.db.models import Exists
-from django_celery_beat.models import PeriodicTask
-
+from schedsync.core.finding import did_you_mean
+from schedsync.core.names import first_names
 from schedsync.core.observed import Managed, Observed, Paused, Row
-from schedsync.core.timing import Clocked
-from schedsync.database.actor import who
-from schedsync.database.clock import now
+from schedsync.core.pausing import PauseOrder, Pauses
+from schedsync.core.selector import Candidate, Selector, selector_text
+from schedsync.core.standing import Standing
+from schedsync.database import selected
 from schedsync.database.faults import database_errors
 from schedsync.database.lock_wait import wait_for_lock
-from schedsync.database.notify import bump
-from schedsync.database.pauses import change_schedule, enable_row, enable_to_catch_up, why_done
+from schedsync.database.standing import write_standing
 from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Failed, NotConfirmed, WrongUsage
-from schedsync.models import Pause
-from schedsync.usecases.catch_up import catch_up_of, catch_up_text
+from schedsync.planning.converter import pause_document
+from schedsync.usecases.selection import MOST_SIMILAR, NAMED, choose
 
 
 def pause(
-    using: str, name: str, reason: str, span: timedelta | None, wait: WaitOptions, environment: str | None = None
-) -> Paused:
-    """Stop a managed schedule for ``span``, or until it is resumed where that is None; returns the pause.
+    using: str, order: PauseOrder, wait: WaitOptions, progress: Callable[[str], None] = lambda _step: None
+) -> Pauses:
+    """Stop managed schedules; a second pause of a schedule replaces the first, which the audit record keeps.
 
-    A second pause of the same schedule replaces the first. Raises WrongUsage where the name is not managed,
-    NotConfirmed where another process enables the row again, Locked where another apply holds the lock for too long.
+    Raises WrongUsage where the selector fits nothing that is managed, NotConfirmed where another process enables a row
+    again, Locked where another apply holds the lock for too long.
     """
-    if not reason.strip():
+    if not order.reason.strip():
         raise WrongUsage("a pause needs a reason", hint="give `--reason TEXT`, for the people who see it later")
-    actor = who()
 
-    def write(row: Row, observed: Observed, at: datetime) -> Paused:
-        until = None if span is None else at + span
-        before = observed.pauses.get(name)
-        held = before.was_held if before else _is_held(row, observed.ledger[name])
-        values = {"reason": reason, "who": actor, "since": at, "until": until, "held": held}
-        Pause.objects.using(using).update_or_create(name=name, defaults=values)
-        PeriodicTask.objects.using(using).filter(pk=row.id, enabled=True).update(enabled=False)
-        return Paused(name, reason, actor, at, until, held)
+    def choose(managed: Sequence[Candidate]) -> set[str]:
+        chosen = choose_managed(using, order.selector, managed)
+        progress(f"pausing {len(chosen):,} schedule{'s' * (len(chosen) != 1)}")
+        return {candidate.name for candidate in chosen}
 
-    change = partial(change_schedule, using, "pause", name, write, environment=environment)
-    paused = wait_for_lock(change, wait.lock, wait.sleep)
-    _hold(using, name, wait)
+    def write(observed: Observed, managed: Sequence[Candidate], actor: str, at: datetime) -> Pauses:
+        return _write(using, order, observed, managed, actor, at)
+
+    paused = wait_for_lock(
+        lambda: selected.change_selected(using, choose, write, order.environment), wait.lock, wait.sleep
+    )
+    _hold(using, {pause.name for pause in paused.pauses}, wait)
     return paused
 
 
-def _is_held(row: Row, managed: Managed) -> bool:
+def _write(
+    using: str, order: PauseOrder, observed: Observed, managed: Sequence[Candidate], actor: str, at: datetime
+) -> Pauses:
+    rows = {name: observed.rows[name] for name in sorted(observed.ledger) if name in observed.rows}
+    gone = tuple(sorted(observed.ledger.keys() - rows.keys()))
+    if not rows:
+        raise Failed(f"`{gone[0]}` is managed, but its row is gone", hint="`schedsync apply` makes it again")
+    until = order.until
+    befores = {name: observed.pauses[name] for name in rows if name in observed.pauses}
+    pauses = tuple(
+        Paused(name, order.reason, actor, at, until, _was_held(row, observed.ledger[name], befores.get(name)))
+        for name, row in rows.items()
+    )
+    selected.write_pauses(using, pauses, rows.values())
+    selector = order.selector.among({candidate.name for candidate in managed})
+    standing = Standing(selector, order.reason, actor, at, until) if selector.stands else None
+    if standing is not None:
+        write_standing(using, standing)
+    _record(using, selector, pauses, befores, observed)
+    return Pauses(selector, pauses, tuple(befores.values()), gone, standing)
+
+
+def _was_held(row: Row, managed: Managed, before: Paused | None) -> bool:
+    if before is not None:
+        return before.was_held
     return managed.was_enabled and row.spec is not None and not row.spec.enabled
 
 
-def _hold(using: str, name: str, wait: WaitOptions) -> None:
+def _record(
+    using: str, selector: Selector, pauses: Sequence[Paused], befores: dict[str, Paused], observed: Observed
+) -> None:
+    documents = {}
+    for pause in pauses:
+        document = pause_document(pause) | {"selector": selector_text(selector)}
+        if before := befores.get(pause.name):
+            document["replaces"] = pause_document(before)
+        documents[pause.name] = document
+    sets = {name: entry.set for name, entry in observed.ledger.items()}
+    selected.record_selected(using, "pause", sets, pauses[0].who, pauses[0].since, documents)
+
+
+def _hold(using: str, names: set[str], wait: WaitOptions) -> None:
     """Read back after a poll of Beat, which can undo the pause with a stale row just as it can an apply.
 
     A pause that has ended meanwhile, by its time or by `resume`, is over, and not undone.
@@ -62,52 +96,32 @@ def _hold(using: str, name: str, wait: WaitOptions) -> None:
     if wait.settle > 0:
         wait.say(f"paused; waiting {wait.settle:g} s for a poll of Beat, to see that it holds")
         wait.sleep(wait.settle)
-    lasts = Exists(Pause.objects.using(using).filter(name=name))
-    undone = PeriodicTask.objects.using(using).filter(lasts, name=name, enabled=True)
     with database_errors(using):
-        if not undone.exists():
+        undone = selected.enabled_again(using, names)
+        if not undone:
             return
-        with transaction.atomic(using=using, durable=True):
-            undone.update(enabled=False)
-            bump(using, now())
-        if undone.exists():
-            raise NotConfirmed([name])
+        selected.disable_again(using, undone.values())
+        if left := selected.enabled_again(using, undone):
+            raise NotConfirmed(sorted(left))
 
 
-def resume(using: str, name: str, wait: WaitOptions, environment: str | None = None, *, catch_up: bool = False) -> bool:
-    """End the pause or the hold of a schedule; returns whether it runs now: not if Git has it disabled, or it is done.
+def choose_managed(using: str, selector: Selector, managed: Sequence[Candidate]) -> list[Candidate]:
+    """Return the managed schedules that a selector fits; raises WrongUsage as :func:`choose` does.
 
-    It does not fire for a slot in the past; with ``catch_up`` the ticks that fell due meanwhile count as missed.
-
-    Raises Failed where the schedule is neither paused nor held, Locked where another apply holds the lock for too long.
+    A name that is not managed is an error that says which similar one is, also where this database takes the two for
+    one name.
     """
-
-    def write(row: Row, observed: Observed, at: datetime) -> bool:
-        wanted = observed.ledger[name].was_enabled
-        ended, _ = Pause.objects.using(using).filter(name=name).delete()
-        stopped = row.spec is None or not row.spec.enabled
-        pause = observed.pauses.get(name)
-        done = why_done(row, at, paused=bool(ended))
-        if catch_up and pause is not None and _fell_due_in(row, pause, at):
-            done = None
-        if not ended and (done or not (wanted and stopped)):
-            hint = done or (None if wanted else "Git has it disabled; enable it in the files")
-            raise Failed(f"`{name}` is neither paused nor held", hint=hint)
-        runs = wanted and not done
-        if runs and stopped and catch_up:
-            wait.say(catch_up_text(catch_up_of(row, at, enabled=True)))
-            enable_to_catch_up(using, row, at)
-        elif runs and stopped:
-            enable_row(using, row, at)
-        return runs
-
-    change = partial(change_schedule, using, "resume", name, write, environment=environment)
-    return wait_for_lock(change, wait.lock, wait.sleep)
-
-
-def _fell_due_in(row: Row, pause: Paused, at: datetime) -> bool:
-    """Say whether a clocked row's time came during a pause, and its expiry did not."""
-    spec = row.spec
-    if spec is None or row.problems or not isinstance(spec.timing, Clocked) or row.total_run_count:
-        return False
-    return pause.since <= spec.timing.at <= at and (spec.expires_at is None or spec.expires_at > at)
+    names = {candidate.name for candidate in managed}
+    unknown = sorted(selector.names - names)
+    for name in unknown[:NAMED]:
+        if (other := selected.name_for_database(using, name)) is not None:
+            raise WrongUsage(
+                f"`{name}` is not managed; `{other}` is, which this database takes for one name with it",
+                hint=f"give `{other}`",
+            )
+    if unknown:
+        named = first_names([f"`{name}`" for name in unknown], NAMED)
+        hint = did_you_mean(unknown[0], sorted(names)[:MOST_SIMILAR])
+        hint = hint or "only schedules that a set manages can be paused or resumed"
+        raise WrongUsage(f"{named} {'is' if len(unknown) == 1 else 'are'} not managed", hint=hint)
+    return choose(selector, managed, "managed schedule")

@@ -168,7 +168,7 @@ def _management(using: str, at: datetime, reader: ScheduleReader) -> Management:
     drifted: Listed[str] | None = None
     if ids is not None:
         observed = observe_entries(using, ids)
-        difference = diff(_as_applied(observed), observed, at)
+        difference = diff(as_applied(observed), observed, at)
         held = Listed.of(_held(using, difference, observed))
         drifted = Listed.of(sorted({change.name for change in difference.changes}))
     return Management(
@@ -181,7 +181,7 @@ def _management(using: str, at: datetime, reader: ScheduleReader) -> Management:
     )
 
 
-def _as_applied(observed: Observed) -> Desired:
+def as_applied(observed: Observed) -> Desired:
     """Return the schedules as they were applied last; ``ignore_changes`` is not known here."""
     return Desired.of(schedule for managed in observed.ledger.values() if (schedule := _schedule(managed)) is not None)
 

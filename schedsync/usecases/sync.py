@@ -213,4 +213,5 @@ def _request_of(using: str, plan: Plan) -> WriteRequest:
         lost_rows=plan.lost_rows,
         to_record=plan.to_record,
         locations=plan.locations,
+        joined=plan.joined,
     )

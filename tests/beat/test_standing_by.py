@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -28,10 +29,10 @@ from schedsync.beat.listen import listeners, wait
 from schedsync.beat.signals import uninterrupted
 from schedsync.core.timing import Interval
 from schedsync.database import notify as notice
-from schedsync.database import pauses
+from schedsync.database import pauses, selected
 from schedsync.errors import Failed, Locked
 from schedsync.models import Beat as BeatRow
-from schedsync.models import Lease, Pause
+from schedsync.models import Lease, Pause, SyncRun
 from tests.beat.ours import Beat, app, locked, row
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.conftest import NOW, Project
@@ -253,11 +254,23 @@ def test_a_pause_that_cannot_be_ended_holds_up_no_other(
         return original(spec, found, at)
 
     monkeypatch.setattr(pauses, "guard", refuse)
+    monkeypatch.setattr(selected, "guard", refuse)
     beat.step_until(lambda: list(Pause.objects.using(using).values_list("name", flat=True)) == ["x"])
 
     assert "`x` stays paused beyond its time: the row is not to be written" in caplog.text
     # It is not tried in a loop.
     assert max(beat.step() for _ in range(3)) > 0
+
+
+def test_the_pauses_of_many_schedules_end_in_one_transaction(project: Project, clock: Any) -> None:
+    using = project.using
+    beat = with_pauses_over(project, clock, "xyz")
+    PeriodicTask.objects.using(using).filter(name="y").delete()
+    beat.step_until(lambda: not Pause.objects.using(using).exists())
+    enabled = PeriodicTask.objects.using(using).filter(enabled=True).values_list("name", flat=True)
+
+    assert sorted(enabled) == ["x", "z"]
+    assert [json.loads(run.summary) for run in SyncRun.objects.using(using).filter(verb="resume")] == [{"resume": 3}]
 
 
 def test_a_signal_waits_for_the_batch() -> None:

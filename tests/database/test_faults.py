@@ -17,10 +17,13 @@ from django.db import OperationalError, connections, transaction
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.config import read_config
+from schedsync.core.pausing import PauseOrder, ResumeOrder
+from schedsync.core.selector import Selector
 from schedsync.database.lock import take
 from schedsync.database.transaction import WaitOptions
 from schedsync.models import ManagedSchedule, SyncRun
 from schedsync.usecases import pause as operate
+from schedsync.usecases import resume as usecase
 from schedsync.usecases import sync
 from schedsync.usecases.target import Target
 from tests import router
@@ -332,9 +335,10 @@ def test_a_pause_that_beat_undoes_is_made_again(project: Project) -> None:
     project.schedules(BEFORE)
     project.apply()
     held = stale(project.using)
-    paused = operate.pause(project.using, "a", "now", None, WaitOptions(settle=0.1, sleep=lambda _: held.save()))
+    order = PauseOrder(Selector.of(["a"]), "now")
+    paused = operate.pause(project.using, order, WaitOptions(settle=0.1, sleep=lambda _: held.save()))
 
-    assert (paused.until, PeriodicTask.objects.get(name="a").enabled) == (None, False)
+    assert (paused.pauses[0].until, PeriodicTask.objects.get(name="a").enabled) == (None, False)
 
 
 def test_a_pause_that_ends_during_its_settle_is_not_made_again(project: Project) -> None:
@@ -342,9 +346,9 @@ def test_a_pause_that_ends_during_its_settle_is_not_made_again(project: Project)
     project.apply()
 
     def resume(_: float) -> None:
-        operate.resume(project.using, "a", WaitOptions())
+        usecase.resume(project.using, ResumeOrder(Selector.of(["a"])), WaitOptions())
 
-    operate.pause(project.using, "a", "now", None, WaitOptions(settle=0.1, sleep=resume))
+    operate.pause(project.using, PauseOrder(Selector.of(["a"]), "now"), WaitOptions(settle=0.1, sleep=resume))
 
     assert PeriodicTask.objects.get(name="a").enabled
 

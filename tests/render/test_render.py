@@ -5,7 +5,7 @@ import re
 import time
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from markdown_it import MarkdownIt
 
@@ -14,8 +14,10 @@ from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.observed import Observed, Paused, Row
 from schedsync.core.origin import Binding
+from schedsync.core.pausing import Pauses
 from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import Spec, Template
+from schedsync.core.selector import Selector
 from schedsync.core.timing import Interval
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
@@ -25,7 +27,7 @@ from schedsync.render.programs.sarif import help_uri
 from schedsync.render.terminal import text
 from schedsync.render.terminal.drift import drift as drift_text
 from schedsync.render.terminal.outcome import outcome as outcome_text
-from schedsync.render.terminal.outcome import paused as paused_text
+from schedsync.render.terminal.pauses import paused_text
 from schedsync.schemas.validator import PLAN, problems
 from tests.conftest import NOW
 
@@ -247,8 +249,11 @@ def test_markdown_says_what_is_held_paused_refused_and_found() -> None:
 
 
 def test_the_end_of_a_pause_is_told_to_the_second() -> None:
-    assert "until Mon 23 Nov 2026 10:00 UTC;" in paused_text("p", NOW)
-    assert "until Mon 23 Nov 2026 10:00:05 UTC;" in paused_text("p", NOW + timedelta(seconds=5))
+    def text_until(until: datetime) -> str:
+        return paused_text(Pauses(Selector.of(["p"]), (Paused("p", "why", "who", NOW, until),)))
+
+    assert "until Mon 23 Nov 10:00 UTC;" in text_until(NOW)
+    assert "until Mon 23 Nov 10:00:05 UTC;" in text_until(NOW + timedelta(seconds=5))
 
 
 def test_folding_takes_time_by_the_number_of_changes() -> None:

@@ -57,7 +57,7 @@ def test_a_plan_says_how_many_rows_nobody_manages_and_how_to_get_them(files: Pro
     plan = files.plan()
     files.apply()
     after = files.plan()
-    rows_left = "2 rows are managed by nobody (`schedsync import database` writes them as YAML)\n"
+    rows_left = "2 rows are managed by nobody (`schedsync list --unmanaged`)\n"
 
     assert plan.out.endswith(rows_left)
     assert after.out.endswith(rows_left)

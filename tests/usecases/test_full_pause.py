@@ -75,7 +75,7 @@ def test_everyone_reads_that_everything_is_paused(project: Project, clock: Any, 
         (["pause", "one", "--all", "--for", "1h", "--reason", "x"], "exclude each other", "pause `one`, or everything"),
         (["pause", "--reason", "x"], "nothing to pause is named", "`--all --for 30m`"),
         (["pause", "--all", "--for", "1h", "--reason", " "], "a pause needs a reason", "--reason TEXT"),
-        (["resume"], "nothing to resume is named", "give the name of a schedule, or `--all`"),
+        (["resume"], "nothing to resume is named", "give names, a glob in quotes such as 'sync-*'"),
         (["resume", "one", "--all"], "exclude each other", "resume `one`, or everything"),
     ],
 )

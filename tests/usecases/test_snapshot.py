@@ -238,3 +238,15 @@ def test_a_review_knows_what_a_snapshot_tells(shop: Project) -> None:
     assert found["SS220"].startswith("the ")
     assert found["SS164"] == "an apply would be refused: a row `foreign` exists already, and no set manages it"
     assert (done.code, adopted.code) == (1, 0)
+
+
+def test_a_plan_against_a_snapshot_knows_the_standing_pauses(shop: Project) -> None:
+    pause = ["pause", "night*", "--queue", "reports", "--reason", "INC-42", "--settle", "0"]
+    assert shop.command(*pause, "--database", shop.using).code == 0
+    shop.schedules(SCHEDULES + "  nightly-new: {task: shop.report, every: 1d, kwargs: {kind: x}, queue: reports}\n")
+    done = shop.command("snapshot", "--database", shop.using, "--out", "snapshot.json")
+    here, there = json.loads(shop.plan("--format", "json").out), against(shop)
+
+    assert (done.code, list(problems(json.loads((shop.root / "snapshot.json").read_text()), SNAPSHOT))) == (0, [])
+    assert [pause["name"] for pause in there["paused"]] == ["nightly", "nightly-new"]
+    assert there["checksum"] == here["checksum"]

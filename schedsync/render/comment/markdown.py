@@ -40,7 +40,7 @@ from schedsync.render.words import (
     edit_text,
     held_text,
     named_text,
-    pause_text,
+    pause_lines,
     review_summary_text,
     scope_text,
     side_text,
@@ -225,7 +225,7 @@ def _states(value: Plan) -> Iterator[Block]:
         held = [Row(f"- {code(held_text(each))}") for each in value.held]
         yield Block(held, ["**Held by a human, left alone:**", ""], [""])
     if value.paused:
-        paused = [Row(f"- {code(pause_text(pause, value.now))}") for pause in value.paused]
+        paused = [Row(f"- {code(line)}") for line in pause_lines(value.paused, value.now)]
         yield Block(paused, ["**Paused:**", ""], [""])
 
 

@@ -15,7 +15,6 @@ from schedsync.render.words import RUNNER
 
 if TYPE_CHECKING:
     # `schedsync status` writes JSON too, and would wait for the imports.
-    from schedsync.core.observed import Paused
     from schedsync.lint.rule import Rule
     from schedsync.planning.outcome import Outcome
     from schedsync.planning.plan import Plan
@@ -111,20 +110,6 @@ def outcome(value: Outcome, set_name: str, environment: str | None) -> str:
 def failure(reason: str, message: str, hint: str | None, **more: Any) -> str:
     """Write a failure."""
     return dump({"version": 1, "failure_reason": reason, "message": message, "hint": hint, **more})
-
-
-def pause(value: Paused) -> str:
-    """Write one pause."""
-    return dump(
-        {
-            "version": 1,
-            "name": value.name,
-            "reason": value.reason,
-            "who": value.who,
-            "since": value.since.isoformat(),
-            "until": value.until.isoformat() if value.until else None,
-        }
-    )
 
 
 def rules(found: Sequence[Rule]) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from schedsync.core.names import first_names
 from schedsync.planning.outcome import Outcome
 from schedsync.render.terminal.paint import Paint, plain
-from schedsync.render.words import DONE, printable, time_text
+from schedsync.render.words import DONE, printable
 
 _NAMED = 5
 #: The first digits of a run's id, as people read it.
@@ -40,13 +39,3 @@ def _loaded(value: Outcome) -> Iterator[str]:
 
 def _some(names: Sequence[str]) -> str:
     return printable(first_names(names, _NAMED))
-
-
-def paused(name: str, until: datetime | None, now: datetime | None = None) -> str:
-    """Say that a schedule is paused, and what ends it."""
-    if until is None:
-        return f"Paused {printable(name)} until `schedsync resume`"
-    return (
-        f"Paused {printable(name)} until {time_text(until, now)}; schedsync's own Beat ends it then. "
-        "Stock Beat cannot: the next apply after that lets it run again"
-    )

@@ -12,7 +12,7 @@ from schedsync.render.changes.folding import Group, in_order_of_danger
 from schedsync.render.terminal.change_lines import SIGNS, STYLES, View, change_lines
 from schedsync.render.terminal.columns import width_of
 from schedsync.render.terminal.paint import Paint, plain
-from schedsync.render.words import COUNTED, held_text, pause_text, printable
+from schedsync.render.words import COUNTED, held_text, pause_lines, printable
 
 #: In characters. Alarms and counts that are longer together are two lines.
 _LINE = 100
@@ -94,5 +94,5 @@ def states(value: Plan, paint: Paint) -> Iterator[str]:
         yield from (f"{paint('!', 'yellow')} {held_text(held, value.now)}" for held in value.held)
     if value.paused:
         yield ""
-        yield f"{paint('PAUSED', 'bold')}  `schedsync resume NAME` ends it"
-        yield from (f"{paint('!', 'yellow')} {pause_text(pause, value.now)}" for pause in value.paused)
+        yield f"{paint('PAUSED', 'bold')}  `schedsync resume NAME` ends it, `schedsync list --state paused` lists all"
+        yield from (f"{paint('!', 'yellow')} {line}" for line in pause_lines(value.paused, value.now))

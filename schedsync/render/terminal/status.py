@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from schedsync.core.names import and_more
+from schedsync.core.names import and_more, first_names
 from schedsync.core.status import (
     BeatStatus,
     Broken,
@@ -26,7 +27,9 @@ from schedsync.render.terminal.paint import Paint, plain
 from schedsync.render.words import DONE, counted, printable, time_text
 
 _MOST = 20
-_DONE = {**DONE, "rename_set": "under the set's new name"}
+#: Up to this number of equal pauses have a line each.
+_FEW = 3
+_DONE = {**DONE, "rename_set": "under the set's new name", "pause": "paused"}
 #: The columns before the text of a line: its label.
 _LABEL = 9
 _COLOURS = {Verdict.OK: "green", Verdict.NOT_OK: "red", Verdict.UNKNOWN: "yellow"}
@@ -162,9 +165,28 @@ def _apply(apply: LastApply, value: Status) -> str:
 def _stopped(value: Status, paint: Paint) -> Iterator[str]:
     if value.full_pause:
         yield paint(printable(value.full_pause.text(value.at)), "yellow")
-    yield from _some(value.management.paused, partial(_pause, now=value.at), paint, "yellow")
+    yield from _paused(value.management.paused, value.at, paint)
     if value.management.held is not None:
         yield from _some(value.management.held, partial(_held, now=value.at), paint, "yellow")
+
+
+def _paused(paused: Listed[Stopped], now: datetime, paint: Paint) -> Iterator[str]:
+    """Yield a line for each pause, and one line with a count for many that one person has made for one reason."""
+    groups: dict[tuple[object, ...], list[Stopped]] = {}
+    for pause in paused.first:
+        groups.setdefault((pause.who, pause.reason, pause.until), []).append(pause)
+    lines: list[list[Stopped]] = []
+    for group in groups.values():
+        lines += [group] if len(group) > _FEW else ([pause] for pause in group)
+    for line in lines[:_MOST]:
+        names = [pause.name for pause in line]
+        yield paint(_pause(line[0] if len(line) == 1 else replace(line[0], name=_group_name(names)), now), "yellow")
+    if more := and_more(paused.count, sum(map(len, lines[:_MOST]))):
+        yield more.strip()
+
+
+def _group_name(names: list[str]) -> str:
+    return f"{len(names):,} schedules ({first_names(names, _FEW)})"
 
 
 def _pause(pause: Stopped, now: datetime) -> str:
@@ -204,7 +226,7 @@ def _managed(value: Status) -> Iterator[str]:
     other = f" · {counted(rows.count, 'row')} managed by nobody: {_names(rows)}"
     yield f"{value.management.managed:,} · {enabled}{other if rows.count else ''}"
     if rows.count:
-        yield "`schedsync import database` writes as YAML what nobody manages"
+        yield "`schedsync list --unmanaged` lists what nobody manages"
 
 
 def _notes(value: Status) -> Iterator[str]:

@@ -86,7 +86,7 @@ def unmanaged(value: Plan) -> str:
     if not count:
         return ""
     rows = "1 row is" if count == 1 else f"{count:,} rows are"
-    return f"{rows} managed by nobody (`schedsync import database` writes them as YAML)"
+    return f"{rows} managed by nobody (`schedsync list --unmanaged`)"
 
 
 def review(value: Review, paint: Paint = plain, *, verbose: bool = False) -> str:

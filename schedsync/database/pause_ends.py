@@ -1,0 +1,51 @@
+"""Ends many pauses that have reached their end, in one transaction: a pause of many schedules ends for all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from schedsync.core.observed import Observed, Paused, Row
+from schedsync.database.actor import who
+from schedsync.database.bounded import bounded
+from schedsync.database.clock import now
+from schedsync.database.environment import require_no_other
+from schedsync.database.faults import database_errors
+from schedsync.database.lock import lock_rows, take
+from schedsync.database.notify import bump
+from schedsync.database.pauses import why_done
+from schedsync.database.selected import delete_pauses, enable_rows, observe_names, record_selected, row_ids
+from schedsync.database.standing import forget_ended
+
+
+def end_pauses(using: str, names: Sequence[str], limit: timedelta) -> None:
+    """End pauses, as ``end_pause`` ends one, in a transaction that the server ends after ``limit`` without a statement.
+
+    Raises Locked while an apply is running, or somebody has locked one of the rows.
+    """
+    at, actor = now(), who()
+    with database_errors(using), bounded(using, limit):
+        take(using, actor, at)
+        require_no_other(using, None)
+        lock_rows(using, row_ids(using, names))
+        observed = observe_names(using, set(names))
+        over = [name for name in names if (pause := observed.pauses.get(name)) is not None and pause.ended(at)]
+        delete_pauses(using, over)
+        enable_rows(using, _to_enable(over, observed, at), at)
+        ended = {name: observed.ledger[name].set for name in over if name in observed.ledger}
+        forget_ended(using, at)
+        record_selected(using, "resume", ended, actor, at, {name: {} for name in ended})
+        bump(using, at)
+
+
+def _to_enable(names: Sequence[str], observed: Observed, at: datetime) -> list[Row]:
+    rows = ((observed.pauses[name], observed.rows.get(name)) for name in names)
+    return [row for pause, row in rows if row is not None and _runs_again(pause, row, observed, at)]
+
+
+def _runs_again(pause: Paused, row: Row, observed: Observed, at: datetime) -> bool:
+    """Say whether a row is enabled: not where Git has it disabled, nor where a human had before the pause."""
+    entry, is_stopped = observed.ledger.get(pause.name), row.spec is None or not row.spec.enabled
+    if entry is None or not is_stopped or pause.was_held:
+        return False
+    return entry.was_enabled and why_done(row, at, paused=True) is None

@@ -1,0 +1,138 @@
+"""The list of schedules, and the matrix of environments, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone, tzinfo
+
+from schedsync.core.listing import ListedSchedule, Listing, Matrix, MatrixRow
+from schedsync.core.schedule import Spec
+from schedsync.core.timing import Crontab, moment, zone_of
+from schedsync.render.terminal.columns import aligned, at_line_start, full_width
+from schedsync.render.terminal.paint import Paint, plain
+from schedsync.render.timing_words import timing_words
+from schedsync.render.words import counted, printable
+
+_COLOURS = {
+    "ok": "green",
+    "paused": "yellow",
+    "held": "yellow",
+    "drifted": "yellow",
+    "disabled": "dim",
+    "completed": "dim",
+    "unmanaged": "cyan",
+    "removing": "red",
+}
+#: Between the parts of a line that is too narrow for columns.
+_SEPARATOR = " · "
+
+
+def listing_text(value: Listing, paint: Paint = plain, width: int | None = None) -> str:
+    """Write one line for each schedule, or two where the terminal is too narrow, and the counts below them."""
+    lines = [paint(printable(value.full_pause.text(value.at)), "yellow")] if value.full_pause else []
+    if value.schedules:
+        lines += _table(value, paint, width)
+    return "\n".join(map(at_line_start, [*lines, counts_text(value)]))
+
+
+def counts_text(value: Listing) -> str:
+    """Write how many schedules there are, and how many in each state."""
+    if not value.schedules:
+        return "No schedule"
+    counts = ", ".join(f"{count:,} {state}" for state, count in value.counts().items())
+    return f"{counted(len(value.schedules), 'schedule')}: {counts}"
+
+
+def _table(value: Listing, paint: Paint, width: int | None) -> Iterator[str]:
+    zone = _common_zone(value.schedules)
+    rows = [_cells(schedule, value.at, zone) for schedule in value.schedules]
+    table = [["state", "name", "timing", f"next run, {zone}", "last run", "owner"], *rows]
+    if width is None or full_width(table) <= width:
+        lines = list(aligned(table))
+        yield paint(lines[0], "bold")
+        for line, row in zip(lines[1:], rows, strict=True):
+            yield paint(row[0], _COLOURS[row[0]]) + line[len(row[0]) :]
+        return
+    yield paint(f"State, name, timing, next and last run ({zone}), owner", "bold")
+    for state, name, *rest in rows:
+        yield f"{paint(state, _COLOURS[state])}  {paint(name, 'bold')}"
+        yield f"    {_SEPARATOR.join(filter(None, rest))}"
+
+
+def _common_zone(schedules: Sequence[ListedSchedule]) -> tzinfo:
+    """Return the zone of all crontabs, UTC where they differ."""
+    timings = {schedule.spec.timing for schedule in schedules if schedule.spec is not None}
+    zones = {timing.timezone: zone_of(timing) for timing in timings if isinstance(timing, Crontab)}
+    return next(iter(zones.values())) if len(zones) == 1 else timezone.utc
+
+
+def _cells(schedule: ListedSchedule, at: datetime, zone: tzinfo) -> list[str]:
+    spec = schedule.spec
+    timing = printable(schedule.problem or "") if spec is None else timing_words(spec.timing)
+    if spec is not None and schedule.problem:
+        timing = f"{timing} ({printable(schedule.problem)})"
+    name = printable(schedule.name)
+    return [schedule.state, name, timing, _next(schedule, at, zone), _last(schedule, at, zone), _owner(schedule)]
+
+
+def _next(schedule: ListedSchedule, at: datetime, zone: tzinfo) -> str:
+    if schedule.state == "paused" and schedule.pause is not None:
+        until = schedule.pause.until
+        return f"after {moment(until, zone, at)}" if until else "after `schedsync resume`"
+    if schedule.due is not None:
+        return f"due since {moment(schedule.due, zone, at)}"
+    return moment(schedule.next_run, zone, at) if schedule.next_run else ""
+
+
+def _last(schedule: ListedSchedule, at: datetime, zone: tzinfo) -> str:
+    if schedule.last_run is None:
+        return ""
+    late = schedule.last_run.late
+    return moment(schedule.last_run.at, zone, at) + ("" if late is None else f", {late:.2f} s late")
+
+
+def _owner(schedule: ListedSchedule) -> str:
+    return printable(schedule.people.owner or "")
+
+
+def matrix_text(value: Matrix, paint: Paint = plain, width: int | None = None) -> str:
+    """Write one line for each schedule and a column for each environment; below them what is not known."""
+    lines: list[str] = []
+    if value.rows:
+        lines += _matrix_table(value, paint, width)
+    lines.append(_matrix_counts(value))
+    lines += [paint(printable(message), "yellow") for message in value.unexpanded]
+    return "\n".join(lines)
+
+
+def _matrix_counts(value: Matrix) -> str:
+    differing = sum(row.differs for row in value.rows)
+    return f"{counted(len(value.rows), 'schedule')}, {differing:,} not the same in all environments"
+
+
+def _matrix_table(value: Matrix, paint: Paint, width: int | None) -> Iterator[str]:
+    rows = [
+        [at_line_start(printable(row.name)), *(_cell(row.specs[name]) for name in value.environments), _fields(row)]
+        for row in value.rows
+    ]
+    table = [["name", *value.environments, "other fields that differ"], *rows]
+    if width is None or full_width(table) <= width:
+        lines = list(aligned(table))
+        yield paint(lines[0], "bold")
+        yield from lines[1:]
+        return
+    for name, *cells in rows:
+        yield paint(name, "bold")
+        for head, cell in zip(table[0][1:], cells, strict=True):
+            if cell:
+                yield f"    {head}  {cell}"
+
+
+def _cell(spec: Spec | None) -> str:
+    if spec is None:
+        return "absent"
+    return timing_words(spec.timing) + ("" if spec.enabled else ", disabled")
+
+
+def _fields(row: MatrixRow) -> str:
+    return ", ".join(field for field in row.differing if field not in ("timing", "enabled"))

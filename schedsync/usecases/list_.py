@@ -1,0 +1,160 @@
+"""Lists the schedules of a database with their states, in a constant number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from celery import current_app
+
+from schedsync.calendar.overdue import Moment, late
+from schedsync.calendar.ticks import first_tick, last_tick, tick_after
+from schedsync.core.listing import LastRun, ListedSchedule, Listing
+from schedsync.core.observed import Managed, Observed, Row
+from schedsync.core.schedule import completed_at
+from schedsync.core.selector import Candidate, Selector
+from schedsync.database.beats import live_beats
+from schedsync.database.clock import now
+from schedsync.database.faults import database_errors
+from schedsync.database.full_pause import full_pause
+from schedsync.database.last_runs import claimed_runs, last_run_of
+from schedsync.database.lock import read_only_transaction
+from schedsync.database.observe import every_entry, observe_rows
+from schedsync.planning.diff import diff
+from schedsync.usecases.selection import choose
+from schedsync.usecases.status import as_applied
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to list: the schedules that fit the selector and have one of the states; without states, any.
+
+    ``desired`` are the names in the files of ``set``, None where no files were read: a schedule of the set that is not
+    among them is being removed.
+    """
+
+    selector: Selector
+    states: Collection[str] = ()
+    set: str | None = None
+    desired: Collection[str] | None = None
+
+
+def list_schedules(using: str, wanted: Wanted, progress: Callable[[str], None] = lambda _step: None) -> Listing:
+    """Return the schedules of all sets, and the rows that nobody manages, by name; rows of Beat itself are left out.
+
+    Raises WrongUsage where the selector fits nothing, Unavailable where the database does not answer.
+    """
+    progress("reading the schedules")
+    at = now()
+    with database_errors(using), read_only_transaction(using):
+        reading = _Reading(using, at, wanted)
+        chosen = {candidate.name for candidate in choose(wanted.selector, reading.candidates())}
+        progress(f"comparing {len(chosen):,} schedules")
+        listed = (reading.listed(name) for name in sorted(chosen))
+        schedules = tuple(each for each in listed if not wanted.states or each.state in wanted.states)
+        pause = reading.moment.full_pause
+    return Listing(at, schedules, pause if pause is not None and pause.is_on(at) else None)
+
+
+class _Reading:
+    """All that the tables hold, read once, and the state of each schedule."""
+
+    def __init__(self, using: str, at: datetime, wanted: Wanted) -> None:
+        read = observe_rows(using)
+        ledger = {entry.name: entry for entry in every_entry(using)}
+        self.at, self.wanted = at, wanted
+        self.observed = Observed(rows=read.rows, ledger=ledger, pauses=read.pauses)
+        self.claims = claimed_runs(using)
+        leading = [beat.leads_since for beat in live_beats(using) if beat.leads and beat.leads_since]
+        self.moment = Moment(
+            at, max(leading, default=None), current_app.conf.beat_cron_starting_deadline, full_pause(using)
+        )
+
+    @cached_property
+    def _renamed(self) -> set[int]:
+        """The ids of managed rows that somebody has renamed: they belong to their entries."""
+        gone = [entry for name, entry in self.observed.ledger.items() if name not in self.observed.rows]
+        return {entry.row_id for entry in gone if entry.row_id is not None}
+
+    def candidates(self) -> list[Candidate]:
+        """Return the schedules as a selector sees them."""
+        return [self._candidate(name) for name in sorted(self._names())]
+
+    def _names(self) -> set[str]:
+        others = (name for name, row in self.observed.rows.items() if row.id not in self._renamed)
+        return {*self.observed.ledger, *(name for name in others if not name.startswith("celery."))}
+
+    def _candidate(self, name: str) -> Candidate:
+        row, entry = self._row(name), self.observed.ledger.get(name)
+        queue = row.spec.queue if row is not None and row.spec is not None else None
+        if entry is None:
+            return Candidate(name, queue=queue)
+        return Candidate(name, entry.set, queue, entry.people.owner, entry.people.labels)
+
+    def _row(self, name: str) -> Row | None:
+        entry = self.observed.ledger.get(name)
+        return self.observed.find(name, entry.row_id if entry else None)
+
+    @cached_property
+    def _difference(self) -> tuple[set[str], set[str], set[str]]:
+        """The names that are held, drifted and completed: the ledger compared with the rows, as `drift` does it."""
+        difference = diff(as_applied(self.observed), self.observed, self.at)
+        drifted = {change.name for change in difference.changes if change.cause != "files"}
+        unread = {name for name, entry in self.observed.ledger.items() if entry.spec is None}
+        lost = set(difference.lost_rows)
+        return {held.name for held in difference.held}, drifted | unread | lost, set(difference.completed)
+
+    def listed(self, name: str) -> ListedSchedule:
+        """Return one schedule."""
+        row, entry = self._row(name), self.observed.ledger.get(name)
+        schedule = ListedSchedule(name, self._state(name, row, entry), pause=self.observed.pauses.get(name))
+        if entry is not None:
+            schedule = replace(schedule, set=entry.set, people=entry.people)
+        if row is None:
+            return replace(schedule, problem="its row is gone; `schedsync apply` makes it again")
+        return self._with_runs(replace(schedule, spec=row.spec, problem=_problem(row)), row)
+
+    def _state(self, name: str, row: Row | None, entry: Managed | None) -> str:
+        if entry is None:
+            return "unmanaged"
+        if self._is_removed(entry):
+            return "removing"
+        if name in self.observed.pauses:
+            return "paused"
+        held, drifted, completed = self._difference
+        if name in held:
+            return "held"
+        if name in drifted:
+            return "drifted"
+        if name in completed or (row is not None and row.is_done(self.at)):
+            return "completed"
+        return "ok" if row is not None and row.spec is not None and row.spec.enabled else "disabled"
+
+    def _is_removed(self, entry: Managed) -> bool:
+        wanted = self.wanted
+        return wanted.desired is not None and entry.set == wanted.set and entry.name not in wanted.desired
+
+    def _with_runs(self, schedule: ListedSchedule, row: Row) -> ListedSchedule:
+        last: LastRun | None = last_run_of(row, self.claims.get(row.id))
+        if row.spec is None or row.problems or not row.spec.enabled:
+            return replace(schedule, last_run=last)
+        due = next((each.tick for each in late([row], self.moment)), None)
+        return replace(schedule, last_run=last, due=due, next_run=_next_run(row, self.at))
+
+
+def _problem(row: Row) -> str | None:
+    return row.problems[0].message if row.problems else None
+
+
+def _next_run(row: Row, at: datetime) -> datetime | None:
+    """Return the first tick ahead, counted from the last run as Beat counts it."""
+    spec = row.spec
+    if spec is None or completed_at(spec, at) or row.is_done(at):
+        return None
+    last = row.last_run_at or row.date_changed or at
+    tick = first_tick(spec.timing, last, spec.start_at, ran=row.last_run_at is not None)
+    if tick is not None and tick <= at:
+        tick = tick_after(spec.timing, last_tick(spec.timing, tick, at))
+    return None if tick is None or (spec.expires_at is not None and tick >= spec.expires_at) else tick
