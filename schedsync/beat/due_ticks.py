@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django_celery_beat.models import PeriodicTask
 
@@ -41,6 +42,14 @@ class _Woken:
     paused: Counter[str] = field(default_factory=Counter)
 
 
+class Passage(NamedTuple):
+    """A range of ticks that are passed over, and how many they are."""
+
+    first: datetime
+    last: datetime
+    number: int
+
+
 @dataclass
 class DueTicks:
     """Decides what schedules send when they wake up; ``limit`` bounds the transaction that disables finished ones."""
@@ -49,6 +58,8 @@ class DueTicks:
     roster: Roster
     limit: timedelta
     full_pause: FullPauseWatch
+    #: The ticks that are passed over for one that is to be claimed: they are noted when it is.
+    _passed: dict[int, Passage] = field(default_factory=dict)
 
     def ticks(self, woken: Iterable[int], now: datetime, since: datetime) -> list[DueTick]:
         """Return the ticks for which schedules send now; a schedule that sends nothing is put back, or ended.
@@ -105,14 +116,26 @@ class DueTicks:
 
     def _note_missed(self, schedule: LoadedSchedule, tick: datetime, decision: Due, now: datetime) -> None:
         """Note the ticks that are passed over, as one range."""
+        newer = decision.tick or decision.following
+        last = last_tick(schedule.timing, tick, now if newer is None else newer - MICROSECOND)
+        passage = Passage(tick, last, decision.passed)
         if decision.tick is not None:
-            reason, until = Passed.NEWER, decision.tick - MICROSECOND
+            self._passed[schedule.row_id] = passage
         else:
             reason = Passed.MISSED if schedule.lateness.deadline is None else Passed.DEADLINE
-            until = now if decision.following is None else decision.following - MICROSECOND
-        last = last_tick(schedule.timing, tick, until)
-        count = decision.passed
-        self.roster.journal.note(schedule.row_id, Event.PASSED_OVER, tick, last, count=count, reason=reason.value)
+            self._note(schedule.row_id, passage, reason)
+
+    def _note(self, row_id: int, passage: Passage, reason: Passed) -> None:
+        first, last, number = passage
+        self.roster.journal.note(row_id, Event.PASSED_OVER, first, last, count=number, reason=reason.value)
+
+    def note_claimed(self, due_ticks: Iterable[DueTick], claimed: Collection[int]) -> None:
+        """Note the ticks that were passed over for those that were claimed; the others are decided about again."""
+        if self._passed:
+            for due_tick in due_ticks:
+                passage = self._passed.pop(due_tick.row_id, None)
+                if passage is not None and due_tick.row_id in claimed:
+                    self._note(due_tick.row_id, passage, Passed.NEWER)
 
     def _note_end(self, schedule: LoadedSchedule) -> None:
         if schedule.expires is not None and not schedule.is_done:

@@ -126,11 +126,12 @@ def _reign(begin: _Turn, end: _Turn | None, signs: Mapping[Any, datetime], live:
 def _clipped(found: list[Reign]) -> list[Reign]:
     """Let a reign end where the next one begins: a Beat that was stopped notices late that it lost the lease."""
     ordered = sorted(found, key=lambda reign: (reign.since, reign.epoch))
-    clipped = []
-    for reign, following in zip(ordered, [*ordered[1:], None], strict=True):
-        is_over = following is not None and reign.epoch < following.epoch
-        if is_over and following is not None and (reign.until is None or reign.until > following.since):
-            clipped.append(replace(reign, until=following.since, until_known=False))
-        else:
-            clipped.append(reign)
-    return clipped
+    return [_until(reign, following) for reign, following in zip(ordered, [*ordered[1:], None], strict=False)]
+
+
+def _until(reign: Reign, following: Reign | None) -> Reign:
+    if following is None or reign.epoch >= following.epoch:
+        return reign
+    if reign.until is not None and reign.until <= following.since:
+        return reign
+    return replace(reign, until=following.since, until_known=False)
