@@ -33,11 +33,11 @@ class Event(str, Enum):
     REFUSED = "refused"
     #: The message can never be sent.
     GIVEN_UP = "given_up"
-    #: The row cannot run, since ``at``; ``first`` and ``last`` are the tick that it owed, or ``at`` where unknown.
+    #: The row could not run from ``first`` to ``last``; they are equal when Beat finds it, and when it begins to lead.
     BROKEN = "broken"
     #: A Beat whose clock was ahead sent ticks of the future up to ``last``; they are sent again at their time.
     EARLY = "early"
-    #: Beat no longer has the schedule: its row was disabled or deleted; ``first`` and ``last`` are as for a broken one.
+    #: Beat no longer has the schedule since ``first``: its row was disabled or deleted.
     GONE = "gone"
     #: The broker could not be reached from ``first`` to ``last``; ``row_id`` is ``ALL_ROWS``.
     UNREACHABLE = "unreachable"
@@ -109,7 +109,8 @@ class Journal:
 
     ``kept_since`` is when the oldest segment that is kept was written, None without any: the journal says nothing of
     the time before. ``damaged`` counts the segments that could not be read, ``dropped`` the ticks of all schedules that
-    were sent and not kept, because a Beat could not write for long. ``is_cut`` says that there is more than was read.
+    had to make room in memory, because a Beat could not write for long. ``is_cut`` says that older records were not
+    read.
     """
 
     records: list[JournalRecord] = field(default_factory=list)
