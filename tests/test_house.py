@@ -73,6 +73,8 @@ ANSWERS = {
     "which messages are sent alone?": "_goes_alone",
     "what an error of the broker says of a message?": "fate_of",
     "which messages Celery does not build?": "is_plain",
+    "why a tick was not sent?": "past_answer",
+    "what `why` reads of a schedule?": "read_records",
     "that a schedule is overdue?": "late",
     "which rows `status` reads in full?": "odd_ids",
     "what `status` lists by SQL?": "listed",

@@ -14,7 +14,7 @@ _DAY, _MINUTE, _SECOND = timedelta(days=1), timedelta(minutes=1), timedelta(seco
 _WALL = re.compile(
     r"(?:(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[ T])?(?P<time>[0-9]{1,2}:[0-9]{2}(?P<seconds>:[0-9]{2})?)\Z"
 )
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 _HINT = "write `02:00`, `2026-11-28 02:00`, or with an offset `2026-11-28T02:00:00+01:00`"
 
 

@@ -60,6 +60,11 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ("status", "show the page once"),
         ("status --expect-beats 2", "a probe: exit 2 if fewer than two Beats are live"),
     ),
+    "why": (
+        ("why nightly-report", "explain its last run, or why there was none, and its next one"),
+        ("why nightly-report --at '2026-11-28 02:00'", "explain the tick of that night, by the schedule's own clock"),
+        ("why nightly-report --since 7d", "list the ticks of a week, and what became of them"),
+    ),
     "drift": (("drift -e production", "show who changed which schedule"),),
     "pause": (
         ("pause nightly-report --for 24h --reason 'INC-42'", "stop one schedule until tomorrow"),

@@ -15,6 +15,7 @@ from functools import cached_property
 from schedsync.core.change import FieldChange
 from schedsync.core.journal import Event, Journal, JournalRecord, Reign
 from schedsync.core.observed import Managed, Row
+from schedsync.core.schedule import Spec
 
 
 class Kind(str, Enum):
@@ -129,13 +130,13 @@ class Listed:
 class Explanation:
     """The answer of ``schedsync why``; ``before`` and ``following`` are the ticks around, as far as they are known.
 
-    ``asked`` is the name that the user gave, which may be a former one. ``timing`` is in words.
+    ``asked`` is the name that the user gave, which may be a former one. ``spec`` are its last fields.
     """
 
     name: str
     asked: str
     at: datetime
-    row: Row | None
+    spec: Spec | None
     managed: Managed | None
     answer: Answer
     before: Answer | None = None

@@ -15,7 +15,7 @@ from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Problem, Row
 from schedsync.core.schedule import Spec, spec_text
 from schedsync.core.task_id import task_id
-from schedsync.core.timing import Clocked, Interval, crontab, solar
+from schedsync.core.timing import Clocked, Interval, TimingError, crontab, solar
 from schedsync.core.why import (
     Answer,
     BeatsNow,
@@ -198,7 +198,13 @@ CASES: tuple[tuple[str, Facts, Verdict, str, set[Kind]], ...] = (
     ),
     (
         "held",
-        facts(DISABLED, edits=(TableEdit("ben", TICK - 3 * HOUR, "changed", ("enabled",)),)),
+        facts(
+            DISABLED,
+            edits=(
+                TableEdit("sam", TICK - 2 * HOUR, "changed", ("Description",)),
+                TableEdit("ben", TICK - 3 * HOUR, "changed", ("Enabled",)),
+            ),
+        ),
         Verdict.HELD,
         "held by ben since Mon 23 Nov 23:00",
         {Kind.SEEN},
@@ -207,7 +213,7 @@ CASES: tuple[tuple[str, Facts, Verdict, str, set[Kind]], ...] = (
         "held by an unknown user",
         facts(DISABLED),
         Verdict.HELD,
-        "held by an unknown user, since Wed 26 Aug 11:00 at the latest",
+        "held by an unknown user, some time after Mon 23 Nov 02:00",
         {Kind.SEEN, Kind.UNKNOWN},
     ),
     (
@@ -346,3 +352,229 @@ def test_a_tick_of_the_past_is_explained(known: Facts, verdict: Verdict, end: st
     assert "Tue 24 Nov 02:00 Europe/Berlin (01:00 UTC)" in answer.sentence
     assert answer.sentence.endswith(end)
     assert kinds(answer) == of_kinds
+
+
+def test_the_last_tick_is_explained_and_those_around_it_are_named() -> None:
+    found = explain(
+        facts(claim=claimed(), journal=journal(record(Event.SENT, late=0.1, first=TICK - DAY, last=TICK - DAY))),
+        "nightly",
+    )
+
+    assert (found.answer.tick, found.answer.verdict) == (TICK, Verdict.SENT)
+    assert found.answer.task_id == task_id("nightly", TICK)
+    assert found.before is not None
+    assert (found.before.tick, found.before.because) == (TICK - DAY, "sent by beat-1:9, 0.10 s late")
+    assert found.following is not None
+    assert (found.following.tick, found.following.verdict, found.following.because) == (TICK + DAY, Verdict.COMING, "")
+
+
+BERLIN = "Europe/Berlin"
+HALF = replace(SPEC, timing=crontab({"minute": "30", "hour": "2"}, BERLIN))
+TEN = replace(SPEC, timing=Interval(600 * 10**6))
+SUNNY = replace(SPEC, timing=solar("sunset", 52.52, 13.405))
+
+
+@pytest.mark.parametrize(
+    ("known", "text", "verdict", "tick"),
+    [
+        (facts(claim=claimed()), "02:00", Verdict.SENT, TICK),
+        (facts(claim=claimed()), "2:00", Verdict.SENT, TICK),
+        (facts(claim=claimed()), "2026-11-24T02:00:00+01:00", Verdict.SENT, TICK),
+        (facts(claim=claimed()), "2026-11-24T01:00Z", Verdict.SENT, TICK),
+        (facts(), "23:00", Verdict.NO_TICK, None),
+        (facts(), "2026-11-24 02:01", Verdict.NO_TICK, None),
+        (facts(), "2026-11-25 02:00", Verdict.COMING, TICK + DAY),
+        (facts(claim=claimed()), "2026-11-23 02:00", Verdict.UNKNOWN, TICK - DAY),
+        (facts(TEN, claim=claimed()), "01:10", Verdict.OVERDUE, TICK + 10 * MINUTE),
+        (facts(TEN, claim=claimed()), "00:55", Verdict.NO_TICK, None),
+        (facts(SUNNY, claim=None, beats=BEATS), "2026-11-23 14:58", Verdict.NO_TICK, None),
+    ],
+)
+def test_a_time_is_read_by_the_clock_of_the_schedule(
+    known: Facts, text: str, verdict: Verdict, tick: datetime | None
+) -> None:
+    found = at(known, text)
+
+    assert (found.answer.verdict, found.answer.tick) == (verdict, tick)
+
+
+def test_a_time_without_a_tick_names_the_nearest_ones() -> None:
+    found = at(facts(), "2026-11-24 03:00")
+
+    assert found.answer.sentence == (
+        "nightly was not due at Tue 24 Nov 03:00 Europe/Berlin (02:00 UTC): its timing has no tick then; "
+        "the nearest before is Tue 24 Nov 02:00, the nearest after is Wed 25 Nov 02:00"
+    )
+    assert found.answer.task_id is None
+
+
+SPRING, AUTUMN = datetime(2027, 3, 28, 12, tzinfo=timezone.utc), datetime(2026, 10, 25, 12, tzinfo=timezone.utc)
+
+
+def on(day: datetime, spec: Spec, tick: datetime) -> Facts:
+    """Return facts of a day, on which a tick was sent in time."""
+    return replace(
+        facts(spec, claim=claimed(tick + DAY)),
+        now=day + 3 * DAY,
+        journal=Journal([record(Event.SENT, late=0.1, first=tick, last=tick)], kept_since=day - 30 * DAY),
+    )
+
+
+def test_a_time_that_daylight_saving_skips_ran_later() -> None:
+    tick = SPRING.replace(hour=1, minute=30)
+    found = at(on(SPRING, HALF, tick), "2027-03-28 02:30")
+
+    assert (found.answer.verdict, found.answer.tick) == (Verdict.SENT, tick)
+    words = "the clock skips 02:00 to 03:00 on that day, so the tick of 02:30 is at Sun 28 Mar 03:30"
+    assert found.answer.evidence[-1].words == words
+    assert found.answer.evidence[-1].kind is Kind.INFERRED
+
+
+def test_a_tick_that_daylight_saving_takes_away_is_skipped() -> None:
+    often = replace(SPEC, timing=crontab({"minute": "0,30", "hour": "2"}, BERLIN))
+    known = on(SPRING, often, SPRING.replace(hour=1, minute=0))
+    found = at(known, "2027-03-28 02:30")
+
+    assert found.answer.verdict is Verdict.SKIPPED
+    assert found.answer.sentence.startswith("nightly did not run at 02:30: the clock skips 02:00 to 03:00 on that day")
+
+
+def test_of_a_time_that_comes_twice_the_first_runs() -> None:
+    first = AUTUMN.replace(hour=0, minute=30)
+    known = on(AUTUMN, HALF, first)
+    sent, second = at(known, "2026-10-25 02:30"), at(known, "2026-10-25T02:30:00+01:00")
+
+    assert (sent.answer.verdict, sent.answer.tick) == (Verdict.SENT, first)
+    assert sent.answer.evidence[-1].words == "the clock repeats 02:00 to 03:00 on that day; only the first 02:30 runs"
+    assert (second.answer.verdict, second.answer.tick) == (Verdict.REPEATED, first + HOUR)
+
+
+def test_the_timing_of_then_counts() -> None:
+    moved = change("update", TICK + 2 * HOUR, FieldChange("timing", {"crontab": "0 2 * * *", "timezone": BERLIN}, {}))
+    known = facts(
+        replace(SPEC, timing=EARLY), managed=managed(replace(SPEC, timing=EARLY)), claim=claimed(), recorded=(moved,)
+    )
+
+    assert at(known, "2026-11-24 02:00").answer.verdict is Verdict.SENT
+    assert at(known, "2026-11-23 06:00").answer.verdict is Verdict.NO_TICK
+    assert at(known, "2026-11-25 06:00").answer.verdict is Verdict.COMING
+    assert [note.words for note in at(known, "2026-11-24 02:00").notes] == [
+        "its timing changed at Tue 24 Nov 04:00 by maria in 60eadbb1c0ff"
+    ]
+
+
+def test_a_renamed_schedule_answers_under_its_old_name_and_with_the_old_id() -> None:
+    renamed = change("rename", TICK + HOUR, old_name="digest")
+    found = explain(facts(claim=claimed(), recorded=(renamed,)), "digest")
+
+    assert found.answer.task_id == task_id("digest", TICK)
+    assert [note.words for note in found.notes] == [
+        "`digest` was renamed to `nightly` at Tue 24 Nov 03:00 by maria in 60eadbb1c0ff"
+    ]
+
+
+FIELDS = (
+    FieldChange("task", "t", None),
+    FieldChange("timing", {"crontab": "0 2 * * *", "timezone": BERLIN}, None),
+)
+
+
+def test_a_deleted_schedule_says_who_deleted_it_and_knows_its_past() -> None:
+    gone = change("delete", TICK + HOUR, *FIELDS, row_id=7)
+    known = facts(row=None, managed=None, claim=None, recorded=(gone,), journal=journal(record(Event.SENT, late=0.5)))
+    now, then, after = explain(known, "nightly"), at(known, "2026-11-24 02:00"), at(known, "2026-11-25 02:00")
+
+    assert now.answer.verdict is Verdict.DELETED
+    assert now.answer.sentence.endswith("it was deleted at Tue 24 Nov 03:00 by maria in 60eadbb1c0ff")
+    assert (then.answer.verdict, after.answer.verdict) == (Verdict.SENT, Verdict.DELETED)
+
+
+def test_a_row_that_was_deleted_in_the_admin_is_made_again_by_the_next_apply() -> None:
+    found = explain(facts(row=None, claim=None, edits=(TableEdit("ben", TICK - HOUR, "deleted"),)), "nightly")
+
+    assert found.answer.sentence.endswith("its row was deleted by ben at Tue 24 Nov 01:00")
+    assert found.following is not None
+    assert found.following.because == "its row is gone; the next apply makes it again"
+
+
+@pytest.mark.parametrize(
+    ("known", "verdict", "because", "way_out"),
+    [
+        (
+            facts(claim=claimed(), stops=(Stop("jo", "INC", TICK, None, lasts=True),)),
+            Verdict.PAUSED,
+            "until it is resumed",
+            "resume nightly",
+        ),
+        (
+            facts(DISABLED, edits=(TableEdit("ben", TICK, "changed"),)),
+            Verdict.HELD,
+            "held by ben since",
+            "resume nightly",
+        ),
+        (facts(DISABLED, managed=managed(DISABLED)), Verdict.DISABLED, "the files have it disabled", ""),
+        (facts(DISABLED, managed=None), Verdict.DISABLED, "its row is disabled", ""),
+        (facts(replace(SPEC, timing=Clocked(TICK))), Verdict.COMPLETED, "it is completed", ""),
+        (facts(row=row(None, problems=(Problem("SS322", "bad"),))), Verdict.BROKEN, "its row cannot run: bad", ""),
+        (facts(claim=claimed(), beats=BeatsNow(1, ever=True)), Verdict.COMING, "nobody leads now", ""),
+        (facts(claim=claimed(), beats=BeatsNow(ever=True)), Verdict.COMING, "no Beat of schedsync's own is live", ""),
+        (
+            facts(claim=claimed(), beats=replace(BEATS, broker_trouble="refused")),
+            Verdict.COMING,
+            "the broker is away: refused",
+            "",
+        ),
+    ],
+)
+def test_the_next_run_is_foretold_as_far_as_it_is_decided(
+    known: Facts, verdict: Verdict, because: str, way_out: str
+) -> None:
+    following = explain(known, "nightly").following
+
+    assert following is not None
+    assert following.verdict is verdict
+    assert because in following.because
+    assert " ".join(following.way_out) == way_out
+
+
+def test_the_next_run_is_the_first_after_a_pause() -> None:
+    stop = Stop("jo", "INC-42", TICK, TICK + 3 * DAY + MINUTE, lasts=True)
+    following = explain(facts(claim=claimed(), stops=(stop,)), "nightly").following
+
+    assert following is not None
+    assert (following.tick, following.verdict) == (TICK + 4 * DAY, Verdict.COMING)
+    assert following.because == "paused by jo until Fri 27 Nov 02:01: INC-42"
+    assert at(facts(claim=claimed(), stops=(stop,)), "2026-11-26 02:00").answer.verdict is Verdict.PAUSED
+
+
+def test_the_ticks_since_a_time_are_folded() -> None:
+    step = 10 * MINUTE
+    sent = [record(Event.SENT, late=0.1, first=TICK + n * step, last=TICK + n * step) for n in range(6)]
+    over = record(Event.PASSED_OVER, Passed.MISSED.value, first=TICK + 6 * step, last=TICK + 8 * step, count=3)
+    late = record(Event.SENT, late=7.0, first=TICK + 9 * step, last=TICK + 9 * step)
+    known = facts(TEN, claim=claimed(TICK + 10 * step), journal=journal(*sent, over, late))
+    listed = explain(replace(known, now=TICK + 10 * step), "nightly", since=clock_time("2026-11-24T01:00:00Z")).listed
+
+    assert listed is not None
+    assert [(ticks.count, ticks.verdict, ticks.because) for ticks in listed.ticks] == [
+        (6, Verdict.SENT, "sent by beat-1:9"),
+        (3, Verdict.PASSED_OVER, "it fell due before this Beat led"),
+        (1, Verdict.SENT, "sent by beat-1:9, 7.00 s late"),
+        (1, Verdict.SENT, "sent by beat-0:7, 0.02 s late"),
+    ]
+    assert listed.left_out == 0
+
+
+def test_a_long_list_says_how_many_ticks_it_leaves_out() -> None:
+    second = replace(SPEC, timing=Interval(10**6))
+    known = facts(second, claim=claimed(NOW))
+    listed = explain(known, "nightly", since=clock_time("2026-11-24T08:00:00Z")).listed
+
+    assert listed is not None
+    assert (sum(ticks.count for ticks in listed.ticks), listed.left_out) == (1000, 2601)
+
+
+@pytest.mark.parametrize("text", ["25:00", "2:0", "tomorrow", "2026-02-30 02:00", "0001-01-01 02:00", ""])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(TimingError):
+        clock_time(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from schedsync.calendar.ticks import first_after
@@ -10,7 +11,7 @@ from schedsync.core.schedule import Spec
 from schedsync.core.timing import MICROSECOND, Clocked
 from schedsync.core.why import Answer, Evidence, Facts, Stop, Verdict
 from schedsync.planning.why.case import decided, inferred, seen, unknown
-from schedsync.planning.why.state import broken_now, held_since, is_done
+from schedsync.planning.why.state import broken_now, held_since, held_text, is_done, resume_of
 from schedsync.planning.why.ticks import coming_tick, next_tick
 from schedsync.planning.why.words import clock_at, command, stop_text, time_at
 
@@ -19,12 +20,25 @@ def next_answer(facts: Facts) -> Answer:
     """Return what is known of the next tick that will be sent."""
     tick = coming_tick(facts)
     first = None if tick is None else _after_stops(facts, tick)
-    return coming_answer(facts, tick if first is None else first)
+    if tick is None or first is None or first == tick:
+        return coming_answer(facts, tick)
+    answer = coming_answer(facts, first)
+    stop = _stop_of(facts, tick)
+    if stop is None or answer.verdict is not Verdict.COMING:
+        return answer
+    words = stop_text(stop, _spec(facts), facts.now)
+    said = decided(words, "pause", stop.since)
+    because = "; ".join(filter(None, (words, answer.because)))
+    return replace(answer, because=because, evidence=(said, *answer.evidence), way_out=resume_of(facts, stop))
+
+
+def _spec(facts: Facts) -> Spec | None:
+    return facts.row.spec if facts.row else None
 
 
 def _after_stops(facts: Facts, tick: datetime) -> datetime | None:
     """Return the first tick that no stop with an end covers; None where one has no end."""
-    spec = facts.row.spec if facts.row else None
+    spec = _spec(facts)
     if spec is None or isinstance(spec.timing, Clocked):
         return None
     for _ in facts.stops:
@@ -46,7 +60,7 @@ def _stop_of(facts: Facts, tick: datetime) -> Stop | None:
 
 def coming_answer(facts: Facts, tick: datetime | None) -> Answer:
     """Return what is known of a tick to come; None where the timing has no tick any more."""
-    spec = facts.row.spec if facts.row else None
+    spec = _spec(facts)
     if answer := _never(facts, spec, tick):
         return answer
     if tick is None or spec is None:
@@ -75,7 +89,7 @@ def _never(facts: Facts, spec: Spec | None, tick: datetime | None) -> Answer | N
         words = "it is completed"
         return _none(facts, Verdict.COMPLETED, words, inferred(words, "row"))
     if held := held_since(facts):
-        words = f"held by {held[1] or 'an unknown user'} since {clock_at(held[0], spec, facts.now)}"
+        words = held_text(held, clock_at(held[0], spec, facts.now))
         return _none(facts, Verdict.HELD, words, seen(words, "row", held[0]), command("resume", facts.name))
     own_pause = next((stop for stop in facts.stops if stop.lasts and not stop.everything), None)
     if not spec.enabled and own_pause is None:

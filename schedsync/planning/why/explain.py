@@ -26,6 +26,8 @@ from schedsync.planning.why.words import clock_at, time_at
 MOST_TICKS, MOST_LINES = 1000, 200
 #: A tick that is this young may still be on its way.
 _FRESH = timedelta(seconds=5)
+#: The least time to read before and after a tick.
+_LEAST = timedelta(minutes=10)
 _UTC = ZoneInfo("UTC")
 
 
@@ -33,12 +35,12 @@ def explain(facts: Facts, asked: str, at: ClockTime | None = None, since: ClockT
     """Explain the tick at a time, or the last tick and the next; ``asked`` is the name that the user gave."""
     answer = _last_answer(facts) if at is None else _answer_at(facts, at)
     tick = answer.tick or (None if at is None else _span(facts, at).start)
-    before = last_at(facts, (tick or facts.now) - MICROSECOND)
+    before = None if answer.verdict is Verdict.NOT_CREATED else last_at(facts, (tick or facts.now) - MICROSECOND)
     return Explanation(
         name=facts.name,
         asked=asked,
         at=facts.now,
-        row=facts.row,
+        spec=facts.row.spec if facts.row and facts.row.spec else spec_at(facts, facts.now),
         managed=facts.managed,
         answer=_with_clock_note(facts, answer),
         before=None if before is None else _answer_of(facts, before),
@@ -46,6 +48,23 @@ def explain(facts: Facts, asked: str, at: ClockTime | None = None, since: ClockT
         notes=tuple(_notes(facts, asked)),
         listed=None if since is None else _listed(facts, _span(facts, since).start),
     )
+
+
+def span_needed(facts: Facts, at: ClockTime | None, since: ClockTime | None) -> tuple[datetime, datetime]:
+    """Return the span of time whose records of the journal an explanation needs; ``facts`` are without them."""
+    if since is not None:
+        start, end = _span(facts, since).start, facts.now
+    elif at is None:
+        start = end = facts.now
+    else:
+        start, end = _span(facts, at)[:2]
+    last = last_at(facts, start)
+    before = None if last is None else last_at(facts, last - MICROSECOND)
+    following = first_from(facts, end)
+    earliest = before or last or start
+    # An interval is not placed by its timing alone: its ticks may be a step away.
+    step = max((last or start) - earliest, _LEAST)
+    return min(earliest, start) - step, max(min(following or facts.now, facts.now), end) + step
 
 
 def _last_answer(facts: Facts) -> Answer:
@@ -131,9 +150,10 @@ def _notes(facts: Facts, asked: str) -> Iterator[Evidence]:
     if asked != facts.name:
         yield _renamed(facts, asked)
     for change in changes_after(facts, facts.now - timedelta(days=1)):
-        if edit := change.change_of("timing"):
+        edit = change.change_of("timing")
+        if edit is not None and edit.before is not None and edit.after is not None:
             words = f"its timing changed at {clock_at(change.at, spec_at(facts, facts.now), facts.now)} {by(change)}"
-            yield seen(words, "audit", change.at) if edit.before else seen(f"{words}: it is new", "audit", change.at)
+            yield seen(words, "audit", change.at)
 
 
 def _renamed(facts: Facts, asked: str) -> Evidence:

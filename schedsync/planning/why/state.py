@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from schedsync.core.journal import Event, JournalRecord
 from schedsync.core.schedule import completed_at
 from schedsync.core.timing import Clocked
 from schedsync.core.why import Answer, Evidence, Facts, Recorded, Stop, Verdict
@@ -155,19 +156,33 @@ def held(case: Case) -> Answer | None:
     if since is None or since[0] > case.tick:
         return None
     at, user = since
-    who = f"by {user}" if user else "by an unknown user"
-    words = f"held {who} since {case.clock(at)}" if user else f"held {who}, since {case.clock(at)} at the latest"
+    words = held_text(since, case.clock(at))
     row = seen("its row is disabled, and the files have it enabled", "row")
     edit = (
         seen(f"{user} edited the row", "admin log", at)
         if user
         else unknown("the admin's log names nobody", "admin log")
     )
-    return case.not_sent(Verdict.HELD, words, [row, edit], command("resume", case.facts.name))
+    gone = [seen(f"Beat no longer had it at {case.clock(each.at)}", "journal", each.at) for each in _gone(case)]
+    return case.not_sent(Verdict.HELD, words, [row, edit, *gone], command("resume", case.facts.name))
+
+
+def _gone(case: Case) -> list[JournalRecord]:
+    return [
+        record for record in case.facts.journal.records if record.event is Event.GONE and record.first <= case.tick
+    ][-1:]
+
+
+def held_text(since: tuple[datetime, str], at: str) -> str:
+    """Write who holds a schedule, and since when."""
+    return f"held by {since[1]} since {at}" if since[1] else f"held by an unknown user, some time after {at}"
 
 
 def held_since(facts: Facts) -> tuple[datetime, str] | None:
-    """Return since when a human holds the schedule, and who, or ""; None where it is not held."""
+    """Return since when a human holds the schedule, and who; None where it is not held.
+
+    Where the admin's log names nobody, who is "", and the time is that of the last thing that is known before.
+    """
     row, managed = facts.row, facts.managed
     is_stopped = row is not None and row.spec is not None and not row.spec.enabled
     own_pause = any(stop.lasts and not stop.everything for stop in facts.stops)
@@ -175,8 +190,12 @@ def held_since(facts: Facts) -> tuple[datetime, str] | None:
         return None
     edits = [edit for edit in facts.edits if edit.action == "changed" and _is_since(edit.at, facts.applied_at)]
     if edits:
-        return edits[0].at, edits[0].user
-    return row.date_changed or facts.now, ""
+        # The last edit may be of another field; the log names fields as its language does.
+        edit = next((edit for edit in edits if any("enabled" in field.casefold() for field in edit.fields)), edits[0])
+        return edit.at, edit.user
+    claimed = facts.claim.tick if facts.claim else None
+    times = [at for at in (row.date_changed, row.last_run_at, claimed, facts.applied_at) if at is not None]
+    return max(times, default=facts.now), ""
 
 
 def _is_since(at: datetime, applied_at: datetime | None) -> bool:
