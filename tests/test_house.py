@@ -82,6 +82,7 @@ ANSWERS = {
     "that `status` says NOT OK?": "judge",
     "what a Beat reports of itself?": "Report",
     "when Beat gives a sign of life?": "Alive",
+    "how long the journal is kept?": "journal_keep",
 }
 
 
