@@ -243,7 +243,7 @@ class Facts:
     ``recorded`` are its changes in the audit record, the newest first, of which nothing was read before
     ``recorded_since`` (None: all of it was). ``applied_at`` is the time since which an edit is somebody else's.
     ``edits`` are those of the admin's log, the newest first; ``cron_deadline`` is Celery's, in seconds. Without a row,
-    ``row_id`` is the id that it had.
+    ``row_id`` is the id that it had. ``lease`` is its length in seconds.
     """
 
     name: str
@@ -262,6 +262,7 @@ class Facts:
     edits: tuple[TableEdit, ...] = ()
     beats: BeatsNow = field(default_factory=BeatsNow)
     cron_deadline: int | None = None
+    lease: float = 15.0
 
     @cached_property
     def noted(self) -> tuple[datetime, ...]:

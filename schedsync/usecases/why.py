@@ -11,6 +11,7 @@ from schedsync.core.finding import did_you_mean
 from schedsync.core.names import shortened
 from schedsync.core.why import Answer, Explanation, Facts, Outcome
 from schedsync.database import why_rows
+from schedsync.database.beats import lease_seconds
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
 from schedsync.database.ledger import applied_at
@@ -83,6 +84,7 @@ def _facts(using: str, asked: str, time: datetime) -> Facts:
         edits=edits,
         beats=why_rows.beats_now(using),
         cron_deadline=why_rows.cron_deadline(),
+        lease=lease_seconds(),
     )
 
 

@@ -273,7 +273,7 @@ CASES: tuple[tuple[str, Facts, Verdict, str, set[Kind]], ...] = (
         facts(claim=None, recorded=(change("create", TICK + HOUR),)),
         Verdict.NOT_CREATED,
         "it was created at Tue 24 Nov 03:00 by maria in 60eadbb1c0ff",
-        {Kind.SEEN},
+        {Kind.DECIDED},
     ),
     (
         "edited",
@@ -335,6 +335,18 @@ CASES: tuple[tuple[str, Facts, Verdict, str, set[Kind]], ...] = (
 
 def kinds(answer: Answer) -> set[Kind]:
     return {evidence.kind for evidence in answer.evidence}
+
+
+#: Killed a moment before the tick.
+KILLED = Reign(12, "beat-0:7", NOW - 9 * DAY, TICK - timedelta(seconds=1), until_known=False)
+
+
+def test_a_beat_that_was_killed_may_have_sent_what_it_could_not_write_down() -> None:
+    killed = facts(TEN, claim=LATER, reigns=(KILLED, Reign(13, "beat-1:9", TICK + HOUR)))
+    near, far = at(killed, "2026-11-24T01:00:00Z").answer, at(killed, "2026-11-24T01:10:00Z").answer
+
+    assert (near.verdict, kinds(near)) == (Verdict.UNKNOWN, {Kind.INFERRED, Kind.SEEN, Kind.UNKNOWN})
+    assert far.verdict is Verdict.NOBODY_LED
 
 
 def at(known: Facts, text: str, **words: Any) -> Explanation:
@@ -487,6 +499,14 @@ def test_a_deleted_schedule_says_who_deleted_it_and_knows_its_past() -> None:
     assert now.answer.verdict is Verdict.DELETED
     assert now.answer.sentence.endswith("it was deleted at Tue 24 Nov 03:00 by maria in 60eadbb1c0ff")
     assert (then.answer.verdict, after.answer.verdict) == (Verdict.SENT, Verdict.DELETED)
+
+
+def test_a_schedule_that_was_deleted_and_made_again_was_not_there_meanwhile() -> None:
+    again = change("create", TICK + HOUR)
+    known = facts(claim=None, recorded=(again, change("delete", TICK - HOUR), change("create", TICK - 9 * DAY)))
+
+    assert at(known, "2026-11-24 02:00").answer.verdict is Verdict.DELETED
+    assert at(known, "2026-11-01 02:00").answer.verdict is Verdict.NOT_CREATED
 
 
 def test_a_row_that_was_deleted_in_the_admin_is_made_again_by_the_next_apply() -> None:

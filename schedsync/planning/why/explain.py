@@ -72,8 +72,8 @@ def _last_answer(facts: Facts) -> Answer:
     tick = last_at(facts, facts.now)
     gone = gone_since(Case(facts, facts.now))
     if gone is not None:
-        words = gone[1].words
-        return Answer(None, Verdict.DELETED, f"{facts.name} does not exist any more: {words}", words, (gone[1],))
+        sentence = f"{facts.name} does not exist any more: {gone.words}"
+        return Answer(None, Verdict.DELETED, sentence, gone.words, (gone,))
     if tick is None:
         return _never_due(facts)
     if facts.now - tick < _FRESH and facts.claim is not None and facts.claim.tick < tick:

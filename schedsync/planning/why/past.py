@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from schedsync.core.schedule import FIELDS, Spec, spec_from, value_from
-from schedsync.core.why import Facts, Recorded, TableEdit
+from schedsync.core.why import Facts, Recorded
 
 #: Where a document of the audit record has another shape.
 _NOT_READ = (ValueError, KeyError, TypeError, AttributeError)
@@ -87,22 +87,6 @@ def deletion(facts: Facts) -> Recorded | None:
     if facts.row is not None:
         return None
     return next((recorded for recorded in facts.recorded if recorded.kind == "delete"), None)
-
-
-def deletion_in_tables(facts: Facts) -> TableEdit | None:
-    """Return who deleted the row of a schedule in the admin."""
-    return None if facts.row else next((edit for edit in facts.edits if edit.action == "deleted"), None)
-
-
-def creation(facts: Facts) -> tuple[datetime, str, str] | None:
-    """Return when a schedule was created, by whom in words, and the source; None where no record says it."""
-    for recorded in reversed(facts.recorded):
-        if recorded.kind == "create":
-            return recorded.at, by(recorded), "audit"
-    for edit in reversed(facts.edits):
-        if edit.action == "added":
-            return edit.at, f"by {edit.user}", "admin log"
-    return None
 
 
 def by(recorded: Recorded) -> str:

@@ -5,10 +5,11 @@ A record of what happened comes before a decision, and a decision before what on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from schedsync.calendar.ticks import GRACE, last_tick, tick_after
+from schedsync.core.journal import Reign
 from schedsync.core.why import Answer, Evidence, Facts, Recorded, TableEdit, Verdict
 from schedsync.planning.why.case import Case, decided, inferred, seen, unknown, where_from
 from schedsync.planning.why.noted import not_sent_by_journal, of_claim, of_failure, sent_by_journal
@@ -30,6 +31,8 @@ def nobody_led(case: Case) -> Answer | None:
     if case.gap is None:
         return None
     before, after = case.gap
+    if _may_have_led(case, before):
+        return no_record(case, _of_a_killed_beat(case, before))
     words = gap_text(case.gap, case.spec, case.facts.now)
     evidence = [seen(words, "journal", before.until)]
     if after is None:
@@ -37,6 +40,19 @@ def nobody_led(case: Case) -> Answer | None:
     if case.spec is not None:
         evidence.append(_by_lateness(case, after.since))
     return case.missed(Verdict.NOBODY_LED, words, evidence)
+
+
+def _may_have_led(case: Case, reign: Reign) -> bool:
+    """Say whether a Beat that was killed may still have sent the tick: its last records are lost."""
+    lease = timedelta(seconds=case.facts.lease)
+    return not reign.until_known and reign.until is not None and case.tick <= reign.until + lease
+
+
+def _of_a_killed_beat(case: Case, reign: Reign) -> Iterator[Evidence]:
+    yield inferred("the timing has a tick then")
+    if reign.until is not None:
+        yield seen(f"{reign.beat} gave its last sign of life at {case.clock(reign.until)}", "journal", reign.until)
+    yield unknown("it did not end in good order, so its last records are lost", "journal")
 
 
 def _by_lateness(case: Case, since: datetime) -> Evidence:
@@ -147,7 +163,7 @@ def _owed(case: Case, verdict: Verdict, words: str, evidence: Sequence[Evidence]
     return case.not_sent(verdict, words, evidence, "status", command("run", case.facts.name))
 
 
-def no_record(case: Case, evidence: Sequence[Evidence] = ()) -> Answer:
+def no_record(case: Case, evidence: Iterable[Evidence] = ()) -> Answer:
     """Return the answer that nobody knows; ``evidence`` says why."""
     name, at = case.facts.name, case.time(case.tick)
     because = "no record says whether it was sent"

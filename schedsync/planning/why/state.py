@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import NamedTuple
 
 from schedsync.core.journal import Event, JournalRecord
 from schedsync.core.schedule import completed_at
 from schedsync.core.timing import Clocked
 from schedsync.core.why import Answer, Evidence, Facts, Recorded, Stop, Verdict
 from schedsync.planning.why.case import Case, decided, inferred, seen, unknown, where_from
-from schedsync.planning.why.past import by, changes_until, creation, deletion, deletion_in_tables
+from schedsync.planning.why.past import by, changes_until
 from schedsync.planning.why.words import command, stop_text
 
 
 def not_there(case: Case) -> Answer | None:
-    """Answer for a tick before the schedule was created, or after it was deleted."""
-    gone = gone_since(case)
-    if gone is not None and gone[0] <= case.tick:
-        return case.not_sent(Verdict.DELETED, gone[1].words, [gone[1]])
-    created = creation(case.facts)
-    if created is not None:
-        at, who, source = created
-        if case.tick < at:
-            words = f"it was created at {case.clock(at)} {who}"
-            return case.not_sent(Verdict.NOT_CREATED, words, [seen(words, source, at)])
-        return None
+    """Answer for a tick before the schedule was created, or while it was deleted."""
+    turns = sorted(_turns(case), key=lambda turn: turn.at)
+    before = [turn for turn in turns if turn.at <= case.tick]
+    if before:
+        last = before[-1]
+        return None if last.is_there else case.not_sent(Verdict.DELETED, last.said.words, [last.said])
+    if turns and turns[0].is_there:
+        return case.not_sent(Verdict.NOT_CREATED, turns[0].said.words, [turns[0].said])
     return _before_first_edit(case)
+
+
+class _Turn(NamedTuple):
+    """When a schedule came or went, and what says so."""
+
+    at: datetime
+    is_there: bool
+    said: Evidence
+
+
+def _turns(case: Case) -> Iterator[_Turn]:
+    for change in case.facts.recorded:
+        if change.kind in ("create", "delete"):
+            is_there = change.kind == "create"
+            words = f"it was {'created' if is_there else 'deleted'} at {case.clock(change.at)} {by(change)}"
+            yield _Turn(change.at, is_there, decided(words, "audit", change.at))
+    for edit in case.facts.edits:
+        if edit.action in ("added", "deleted"):
+            words = f"its row was {edit.action} by {edit.user} at {case.clock(edit.at)}"
+            yield _Turn(edit.at, edit.action == "added", seen(words, "admin log", edit.at))
+
+
+def gone_since(case: Case) -> Evidence | None:
+    """Return what says that the schedule is deleted; None where it is there."""
+    last = max(_turns(case), key=lambda turn: turn.at, default=None)
+    return None if case.facts.row is not None or last is None or last.is_there else last.said
 
 
 def _before_first_edit(case: Case) -> Answer | None:
@@ -35,19 +60,6 @@ def _before_first_edit(case: Case) -> Answer | None:
         return None
     words = f"it has never run, and counts from the last change of its row at {case.clock(row.date_changed)}"
     return case.not_sent(Verdict.NOT_CREATED, words, [inferred(words, "row")])
-
-
-def gone_since(case: Case) -> tuple[datetime, Evidence] | None:
-    """Return since when a schedule is deleted, and the record of it."""
-    deleted = deletion(case.facts)
-    edit = deletion_in_tables(case.facts)
-    if edit is not None and (deleted is None or edit.at > deleted.at):
-        words = f"its row was deleted by {edit.user} at {case.clock(edit.at)}"
-        return edit.at, seen(words, "admin log", edit.at)
-    if deleted is None:
-        return None
-    words = f"it was deleted at {case.clock(deleted.at)} {by(deleted)}"
-    return deleted.at, decided(words, "audit", deleted.at)
 
 
 def outside_its_time(case: Case) -> Answer | None:
