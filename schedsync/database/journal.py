@@ -40,9 +40,9 @@ def records(using: str, row_id: int, since: datetime, until: datetime) -> Journa
     for values in segments(overlapping[: MOST_SEGMENTS + 1], _NAMES):
         if not reading.takes(values):
             break
-    name = PeriodicTask.objects.using(using).filter(pk=row_id).values_list("name", flat=True).first()
+    names = read_values(PeriodicTask.objects.using(using).filter(pk=row_id), ("name",))
     return Journal(
-        reading.in_order(name),
+        reading.in_order(next((name for (name,) in names if isinstance(name, str)), None)),
         kept_since=_oldest(rows),
         damaged=reading.damaged,
         dropped=reading.dropped,

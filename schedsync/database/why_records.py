@@ -11,12 +11,13 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
 from django.db.models.functions import Length
 
 from schedsync.core.change import FieldChange
 from schedsync.core.timing import instant
 from schedsync.core.why import Recorded, Stop, TableEdit
-from schedsync.database.values import Damaged, read_values
+from schedsync.database.values import NOT_CONVERTED, Damaged, read_values
 from schedsync.models import SyncRun
 
 logger = logging.getLogger(__name__)
@@ -109,16 +110,24 @@ def read_records(using: str) -> Records:
     sizes = dict(rows.filter(at__gte=kept[-1][2]).annotate(size=Length("changes")).values_list("pk", "size"))
     total = accumulate(sizes.get(row[0]) or 0 for row in kept)
     few = [row for row, size in zip(kept, total, strict=True) if size <= _MOST_PACKED]
-    packed = dict(rows.filter(at__gte=few[-1][2]).values_list("pk", "changes")) if few else {}
+    packed = _packed(rows.filter(at__gte=few[-1][2])) if few else {}
     runs = list(_runs(few, packed))
     return Records(runs, runs[-1].at if runs and (is_cut or len(runs) < len(kept)) else None)
+
+
+def _packed(rows: QuerySet[Any]) -> Mapping[Any, Any]:
+    """Return the changes of records; without any where SQLite holds one that is no text and no bytes."""
+    try:
+        return dict(rows.values_list("pk", "changes"))
+    except NOT_CONVERTED:
+        return {}
 
 
 def _runs(rows: Sequence[tuple[Any, ...]], packed: Mapping[Any, Any]) -> Iterator[_Run]:
     """Yield the records with their changes, as long as these are not too many; those that are damaged are left out."""
     total = 0
     for run, verb, at, who, commit in rows:
-        data = _unpack(packed.get(run, b""))
+        data = _unpack(packed.get(run))
         total += len(data or b"")
         if total > _MOST_UNPACKED:
             return
@@ -128,7 +137,7 @@ def _runs(rows: Sequence[tuple[Any, ...]], packed: Mapping[Any, Any]) -> Iterato
 
 def _unpack(packed: Any) -> bytes | None:
     """Return the changes of a record; None where they are damaged or too long."""
-    if not packed:
+    if packed is not None and not packed:
         return b"[]"
     try:
         unpacking = zlib.decompressobj()

@@ -42,7 +42,8 @@ class Found(NamedTuple):
 
 def find(using: str, name: str) -> Found:
     """Return the row and the ledger's entry of a name; a row that was renamed in the tables is found by its id."""
-    names = rows_of(PeriodicTask, using).filter(name=name).values_list("pk", "name")
+    # The database may take other names for this one.
+    names = read_values(rows_of(PeriodicTask, using).filter(name=name).order_by(), ("pk", "name"))
     row_id = next((row_id for row_id, exact in names if exact == name), None)
     condition = Q(name=name) if row_id is None else Q(name=name) | Q(row_id=row_id)
     entries = {managed.name: managed for managed in entries_where(using, condition)}
@@ -57,7 +58,8 @@ def find(using: str, name: str) -> Found:
 
 def known_names(using: str) -> list[str]:
     """Return names of rows, to suggest one; at most 10,000."""
-    return [str(name) for name in rows_of(PeriodicTask, using).values_list("name", flat=True)[:_MOST_NAMES]]
+    rows = read_values(rows_of(PeriodicTask, using).order_by()[:_MOST_NAMES], ("name",))
+    return [row[0] for row in rows if not isinstance(row, Damaged)]
 
 
 def claim_of(using: str, row_id: int) -> Claimed | None:

@@ -15,7 +15,7 @@ from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Problem, Row
 from schedsync.core.schedule import Spec, spec_text
 from schedsync.core.task_id import task_id
-from schedsync.core.timing import Clocked, Interval, TimingError, crontab, solar
+from schedsync.core.timing import Clocked, Interval, Timing, TimingError, crontab, solar
 from schedsync.core.why import (
     Answer,
     BeatsNow,
@@ -30,6 +30,7 @@ from schedsync.core.why import (
     Verdict,
 )
 from schedsync.planning.why.explain import explain
+from schedsync.planning.why.ticks import ticks_between
 
 #: A Tuesday.
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=timezone.utc)
@@ -585,13 +586,32 @@ def test_the_ticks_since_a_time_are_folded() -> None:
     assert listed.left_out == 0
 
 
-def test_a_long_list_says_how_many_ticks_it_leaves_out() -> None:
-    second = replace(SPEC, timing=Interval(10**6))
-    known = facts(second, claim=claimed(NOW))
-    listed = explain(known, "nightly", since=clock_time("2026-11-24T08:00:00Z")).listed
+@pytest.mark.parametrize(
+    ("timing", "since", "left_out"),
+    [
+        (Interval(10**6), "2026-11-24T08:00:00Z", 2601),
+        (crontab({}, BERLIN), "2026-11-23T09:00:00Z", 441),
+        (crontab({"hour": "9,10,11"}, BERLIN), "2026-11-01T09:00:00Z", 3141),
+    ],
+)
+def test_a_long_list_says_how_many_ticks_it_leaves_out(timing: Timing, since: str, left_out: int) -> None:
+    known = facts(replace(SPEC, timing=timing), claim=claimed(NOW))
+    listed = explain(known, "nightly", since=clock_time(since)).listed
 
     assert listed is not None
-    assert (sum(ticks.count for ticks in listed.ticks), listed.left_out) == (1000, 2601)
+    assert (sum(ticks.count for ticks in listed.ticks), listed.left_out) == (1000, left_out)
+
+
+def test_ticks_on_both_sides_of_an_edit_are_those_of_the_timing_of_then() -> None:
+    hourly = replace(SPEC, timing=crontab({"minute": "0"}, BERLIN))
+    moved = change(
+        "update", TICK + 95 * MINUTE, FieldChange("timing", {"crontab": "30 * * * *", "timezone": BERLIN}, {})
+    )
+    known = facts(hourly, managed=managed(hourly), claim=claimed(TICK + 3 * HOUR), recorded=(moved,))
+    found, is_cut = ticks_between(replace(known, now=TICK + 3 * HOUR), TICK, TICK + 3 * HOUR, 100)
+
+    assert [(tick - TICK) / MINUTE for tick in found] == [30, 90, 120, 180]
+    assert not is_cut
 
 
 @pytest.mark.parametrize("text", ["25:00", "2:0", "tomorrow", "2026-02-30 02:00", "0001-01-01 02:00", ""])

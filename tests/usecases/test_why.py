@@ -298,6 +298,20 @@ def test_it_reads_only_in_a_constant_number_of_queries(project: Project, clock: 
     assert [sql for sql in many if not sql.lstrip().upper().startswith(reading)] == []
 
 
+@pytest.mark.one_database("postgresql")
+def test_a_read_only_role_is_enough(project: Project, clock: Any) -> None:
+    applied(project, NIGHTLY)
+    sent(project, clock)
+    with connections[project.using].cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+        try:
+            found = why(project, "nightly", "--since", "3d")
+        finally:
+            cursor.execute("SET default_transaction_read_only = off")
+
+    assert found["answer"]["verdict"] == "sent"
+
+
 def test_damaged_audit_records_are_passed_over(project: Project) -> None:
     applied(project, NIGHTLY)
     runs = SyncRun.objects.using(project.using)

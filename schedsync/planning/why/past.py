@@ -73,6 +73,15 @@ def changes_until(facts: Facts, at: datetime) -> Iterator[Recorded]:
     return (recorded for recorded in facts.recorded if recorded.at <= at)
 
 
+def timing_changes(facts: Facts, after: datetime, until: datetime) -> list[datetime]:
+    """Return when the timing was changed after an instant and up to another one, the latest first."""
+    return [
+        recorded.at
+        for recorded in facts.recorded
+        if recorded.kind in _EDITS and after < recorded.at <= until and recorded.change_of("timing")
+    ]
+
+
 def name_at(facts: Facts, at: datetime) -> str:
     """Return the name that a schedule had, from which the ids of its tasks come."""
     name = facts.name

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
+from itertools import takewhile
 
+from schedsync.calendar.slots import crontab_slots
 from schedsync.calendar.ticks import first_after, first_tick, last_tick, tick_after
-from schedsync.core.timing import MICROSECOND, Clocked, Interval
+from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval
 from schedsync.core.why import Facts
-from schedsync.planning.why.past import spec_at
+from schedsync.planning.why.past import spec_at, timing_changes
 
+_DAY = timedelta(days=1)
 #: How far back to look for a tick of the sun or of a rare crontab.
 _SPANS = tuple(timedelta(days=days) for days in (8, 400, 20 * 366))
 
 
 def last_at(facts: Facts, at: datetime) -> datetime | None:
-    """Return the last tick at or before an instant, as far as it can be known."""
+    """Return the last tick at or before an instant, as far as it can be known; each timing counts while it was set."""
+    for change in timing_changes(facts, datetime.min.replace(tzinfo=timezone.utc), at):
+        tick = _last_at(facts, at)
+        if tick is not None and tick >= change:
+            return tick
+        at = change - MICROSECOND
+    return _last_at(facts, at)
+
+
+def _last_at(facts: Facts, at: datetime) -> datetime | None:
+    """Return the same by the timing of that instant alone."""
     spec = spec_at(facts, at)
     if spec is None:
         return _noted_until(facts, at)
@@ -33,7 +46,17 @@ def last_at(facts: Facts, at: datetime) -> datetime | None:
 
 
 def first_from(facts: Facts, at: datetime) -> datetime | None:
-    """Return the first tick at or after an instant, by the timing as it was then."""
+    """Return the first tick at or after an instant; each timing counts while it was set."""
+    for change in reversed(timing_changes(facts, at, facts.now)):
+        tick = _first_from(facts, at)
+        if tick is not None and tick < change:
+            return tick
+        at = change
+    return _first_from(facts, at)
+
+
+def _first_from(facts: Facts, at: datetime) -> datetime | None:
+    """Return the same by the timing of that instant alone."""
     spec = spec_at(facts, at)
     if spec is None:
         return None
@@ -118,7 +141,22 @@ def ticks_between(facts: Facts, since: datetime, until: datetime, most: int) -> 
 
 
 def _backwards(facts: Facts, until: datetime) -> Iterator[datetime]:
+    """Yield the ticks up to an instant, the latest first.
+
+    To find the slot before a slot means to step through its day, so those of a crontab are taken a day at a time.
+    """
     tick = last_at(facts, until)
     while tick is not None:
-        yield tick
-        tick = last_at(facts, tick - MICROSECOND)
+        spec = spec_at(facts, tick)
+        if spec is None or not isinstance(spec.timing, Crontab) or timing_changes(facts, tick - 2 * _DAY, tick):
+            yield tick
+            tick = last_at(facts, tick - MICROSECOND)
+            continue
+        day = _of_day(spec.timing, tick)
+        yield from reversed(day)
+        tick = last_at(facts, day[0] - MICROSECOND)
+
+
+def _of_day(timing: Crontab, last: datetime) -> list[datetime]:
+    """Return the slots of the day that ends with a slot."""
+    return list(takewhile(lambda slot: slot <= last, crontab_slots(timing, last - _DAY))) or [last]
