@@ -55,7 +55,7 @@ class Records:
         names = {name}
         for run in self.runs:
             for change in _changes(run, names):
-                if change.get("kind") in ("pause", "resume"):
+                if change.get("kind") == "pause":
                     continue
                 recorded = _recorded(run, change)
                 if recorded is not None:
@@ -137,7 +137,9 @@ def _runs(rows: Sequence[tuple[Any, ...]], packed: Mapping[Any, Any]) -> Iterato
 
 def _unpack(packed: Any) -> bytes | None:
     """Return the changes of a record; None where they are damaged or too long."""
-    if packed is not None and not packed:
+    if packed is None:
+        return None
+    if not packed:
         return b"[]"
     try:
         unpacking = zlib.decompressobj()

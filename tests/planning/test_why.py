@@ -486,6 +486,21 @@ def test_a_renamed_schedule_answers_under_its_old_name_and_with_the_old_id() -> 
     ]
 
 
+def test_a_run_by_hand_since_the_tick_is_noted() -> None:
+    by_hand = change("run", TICK + HOUR, who="jo")
+    found = explain(facts(recorded=(by_hand, change("run", TICK - 2 * DAY))), "nightly")
+
+    assert [note.words for note in found.notes] == ["jo sent it by hand at Tue 24 Nov 03:00"]
+
+
+def test_a_tick_before_a_held_schedule_was_resumed_is_left_behind() -> None:
+    resumed = change("resume", TICK + HOUR, verb="resume", commit=None)
+    known = facts(row=row(last_run_at=TICK + HOUR), claim=claimed(TICK - DAY), recorded=(resumed,))
+    answer = at(known, "2026-11-24 02:00").answer
+
+    assert (answer.verdict, answer.because) == (Verdict.EDITED, "it was resumed at Tue 24 Nov 03:00 by maria")
+
+
 FIELDS = (
     FieldChange("task", "t", None),
     FieldChange("timing", {"crontab": "0 2 * * *", "timezone": BERLIN}, None),

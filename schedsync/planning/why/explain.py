@@ -45,7 +45,7 @@ def explain(facts: Facts, asked: str, at: ClockTime | None = None, since: ClockT
         answer=_with_clock_note(facts, answer),
         before=None if before is None else _answer_of(facts, before),
         following=_following(facts, tick, is_asked=at is not None),
-        notes=tuple(_notes(facts, asked)),
+        notes=tuple(_notes(facts, asked, tick)),
         listed=None if since is None else _listed(facts, _span(facts, since).start),
     )
 
@@ -146,14 +146,18 @@ def _following(facts: Facts, tick: datetime | None, *, is_asked: bool) -> Answer
     return next_answer(facts)
 
 
-def _notes(facts: Facts, asked: str) -> Iterator[Evidence]:
+def _notes(facts: Facts, asked: str, tick: datetime | None) -> Iterator[Evidence]:
+    """Yield what happened to the schedule beside its ticks: since the tick, or in the last day."""
     if asked != facts.name:
         yield _renamed(facts, asked)
-    for change in changes_after(facts, facts.now - timedelta(days=1)):
+    spec, since = spec_at(facts, facts.now), facts.now - timedelta(days=1)
+    for change in changes_after(facts, min(since, tick or since)):
+        at = clock_at(change.at, spec, facts.now)
         edit = change.change_of("timing")
         if edit is not None and edit.before is not None and edit.after is not None:
-            words = f"its timing changed at {clock_at(change.at, spec_at(facts, facts.now), facts.now)} {by(change)}"
-            yield seen(words, "audit", change.at)
+            yield seen(f"its timing changed at {at} {by(change)}", "audit", change.at)
+        if change.kind == "run":
+            yield seen(f"{change.who} sent it by hand at {at}", "audit", change.at)
 
 
 def _renamed(facts: Facts, asked: str) -> Evidence:
