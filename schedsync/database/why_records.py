@@ -71,22 +71,37 @@ class Records:
                     return str(change.get("name"))
         return None
 
-    def stops(self, names: set[str]) -> list[Stop]:
-        """Return the stops of a schedule and of everything that have ended, or were replaced."""
+    def stops(self, names: set[str], current: Sequence[Stop]) -> tuple[Stop, ...]:
+        """Return the stops of a schedule and of everything, those of now and those that have ended or were replaced.
+
+        Of a pause of everything that replaced another one, the tables keep the start of the first.
+        """
+        ended, left = self._stops(names)
+        over_at = {(stop.everything, stop.until) for stop in ended}
+        current = [stop for stop in current if stop.lasts or (stop.everything, stop.until) not in over_at]
+        result = [
+            replace(stop, since=left[kind].since) if (kind := stop.everything) in left else stop for stop in current
+        ]
+        kinds = {stop.everything for stop in current}
+        over = [stop for kind, stop in left.items() if kind not in kinds and stop.until is not None]
+        return (*result, *over, *ended)
+
+    def _stops(self, names: set[str]) -> tuple[list[Stop], dict[bool, Stop]]:
+        """Return the stops that have ended, and by whether it is of everything the last one."""
         ended: list[Stop] = []
-        open_: dict[bool, Stop] = {}
+        left: dict[bool, Stop] = {}
         for run in reversed(self.runs):
             for change in _changes(run, names, any_name=run.verb in _EVERYTHING):
                 kind = str(change.get("kind"))
                 if kind not in ("pause", "resume", *_EVERYTHING):
                     continue
                 everything = kind in _EVERYTHING
-                if (before := open_.pop(everything, None)) is not None:
+                if (before := left.pop(everything, None)) is not None:
                     until = run.at if before.until is None else min(before.until, run.at)
                     ended.append(replace(before, until=until))
                 if kind.startswith("pause"):
-                    open_[everything] = _stop(run, change, everything=everything)
-        return ended + [stop for stop in open_.values() if stop.until is not None]
+                    left[everything] = _stop(run, change, everything=everything)
+        return ended, left
 
 
 def _stop(run: _Run, change: Mapping[str, Any], *, everything: bool) -> Stop:

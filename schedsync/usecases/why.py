@@ -78,7 +78,7 @@ def _facts(using: str, asked: str, time: datetime) -> Facts:
         applied_at=applied_at(using, [managed.name]).get(managed.name) if managed else None,
         claim=None if row_id is None else why_rows.claim_of(using, row_id),
         not_sent=None if row_id is None else why_rows.failure_of(using, row_id),
-        stops=(*why_rows.stops_now(using, managed.name if managed else name, row, time), *records.stops(names)),
+        stops=records.stops(names, why_rows.stops_now(using, managed.name if managed else name, row, time)),
         recorded=tuple(recorded),
         recorded_since=records.since,
         edits=edits,

@@ -174,6 +174,23 @@ def test_it_says_what_stopped_a_schedule(
     assert found["next"]["verdict"] in (verdict, "coming", "completed")
 
 
+def test_each_of_two_pauses_of_everything_has_its_own_reason(project: Project, clock: Any) -> None:
+    applied(project, OFTEN)
+    where = ("--database", project.using)
+    for who in ("INC-1", "INC-2"):
+        assert project.command("pause", "--all", "--for", "2h", "--reason", who, *where).code == 0
+        clock.shift(HOUR)
+    first, second = why(project, "often", "--at", "10:30"), why(project, "often", "--at", "11:30")
+    assert project.command("resume", "--all", *where).code == 0
+    clock.shift(HOUR)
+    after = why(project, "often", "--at", "11:30")
+
+    assert [found["answer"]["because"][-5:] for found in (first, second, after)] == ["INC-1", "INC-2", "INC-2"]
+    assert [len(found["answer"]["evidence"]) for found in (first, second, after)] == [1, 1, 1]
+    assert second["answer"]["commands"] == ["schedsync resume --all"]
+    assert after["answer"]["commands"] == ["schedsync run often"]
+
+
 def test_a_broker_that_refuses_is_named_with_its_words(project: Project, clock: Any) -> None:
     applied(project, OFTEN)
     beat = Beat(clock)
