@@ -102,7 +102,7 @@ EARLY = crontab({"minute": "0", "hour": "6"}, "Europe/Berlin")
 
 #: A name, the facts, the verdict, the end of the sentence, and the kinds of evidence that it must have.
 CASES: tuple[tuple[str, Facts, Verdict, str, set[Kind]], ...] = (
-    ("sent", facts(claim=claimed()), Verdict.SENT, "by beat-0:7, 0.02 s late", {Kind.SEEN}),
+    ("sent", facts(claim=claimed()), Verdict.SENT, "by beat-0:7, 0.02 s late", {Kind.SEEN, Kind.INFERRED}),
     (
         "sent, by the journal",
         facts(claim=LATER, journal=journal(record(Event.SENT, late=0.5))),
@@ -115,7 +115,7 @@ CASES: tuple[tuple[str, Facts, Verdict, str, set[Kind]], ...] = (
         facts(claim=claimed(late=190), reigns=OUTAGE),
         Verdict.SENT,
         "3 min 10 s late: nobody led from Tue 24 Nov 01:58:40 to 02:03:10",
-        {Kind.SEEN},
+        {Kind.SEEN, Kind.INFERRED},
     ),
     (
         "sent late after the broker was away",
@@ -129,7 +129,7 @@ CASES: tuple[tuple[str, Facts, Verdict, str, set[Kind]], ...] = (
         ),
         Verdict.SENT,
         "from Tue 24 Nov 01:59 to Tue 24 Nov 02:01: Connection refused",
-        {Kind.SEEN},
+        {Kind.SEEN, Kind.INFERRED},
     ),
     ("claimed", facts(claim=claimed(confirmed=False)), Verdict.UNSURE, "confirmed that it was sent", {Kind.SEEN}),
     (

@@ -95,7 +95,7 @@ def test_it_says_which_beat_sent_the_last_tick(project: Project, clock: Any) -> 
         "outcome": None,
         "commands": [],
     }
-    assert kinds(found["answer"]) == {"seen"}
+    assert kinds(found["answer"]) == {"seen", "inferred"}
     assert (found["next"]["tick"], found["next"]["verdict"]) == ("2026-11-25T01:00:00Z", "coming")
     assert task_id("nightly", TICK) in {message.task_id for _, message in beat.scheduler.sent}
     assert text.code == 0
@@ -375,7 +375,7 @@ def test_the_result_backend_says_what_the_task_did(
     assert found["sentence"].endswith(end)
     assert found["outcome"]["state"] == state
     assert "secret" not in json.dumps(found)
-    assert kinds(found) == ({"seen", "unknown"} if state is None else {"seen"})
+    assert kinds(found) == {"seen", "inferred"} | ({"unknown"} if state is None else set())
     assert why(project, "nightly", "--no-results")["answer"]["outcome"] is None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from schedsync.core.journal import Event, JournalRecord, Passed
 from schedsync.core.why import Answer, Evidence, Verdict
-from schedsync.planning.why.case import Case, decided, seen, where_from
+from schedsync.planning.why.case import Case, decided, inferred, seen, where_from
 from schedsync.planning.why.words import beat_of, gap_text, late_text, lateness_words, stop_text
 
 #: In seconds: a tick that was sent later than this needs an explanation.
@@ -88,7 +88,7 @@ def _refusals(case: Case) -> Iterator[Evidence]:
 def _claim(case: Case) -> Iterator[Evidence]:
     claim = case.facts.claim
     if claim is not None and case.is_claimed:
-        state = "and confirmed as sent" if claim.confirmed else "and not confirmed"
+        state = "and has finished it" if claim.confirmed else "and has not finished it"
         beat = beat_of(case.facts, claim.epoch)
         yield seen(f"{beat} claimed it, {late_text(claim.at - case.tick)}, {state}", "claim", claim.at)
 
@@ -151,6 +151,8 @@ def of_claim(case: Case) -> Answer | None:
         return None
     evidence = [*_claim(case), *_refusals(case)]
     if claim.confirmed:
+        # Beat also finishes the claim of a tick that it drops. It says so in the journal, a heartbeat later.
+        evidence.append(inferred("a claim that is finished was sent: no record says that it was dropped", "claim"))
         late = (claim.at - case.tick).total_seconds()
         return _sent_by(case, beat_of(case.facts, claim.epoch), late, evidence)
     if failed is not None:
