@@ -26,7 +26,7 @@ _WIDEST = 120
 GROUPS: Mapping[str, Sequence[str]] = {
     "Start": ("init", "import", "doctor"),
     "Change": ("validate", "review", "forecast", "plan", "apply"),
-    "Look": ("status", "list", "drift"),
+    "Look": ("status", "list", "why", "drift"),
     "Act": ("pause", "resume"),
     "Serve": ("snapshot",),
     "Reference": ("schema", "rules"),

@@ -76,6 +76,8 @@ ANSWERS = {
     "which messages are sent alone?": "_goes_alone",
     "what an error of the broker says of a message?": "fate_of",
     "which messages Celery does not build?": "is_plain",
+    "why a tick was not sent?": "past_answer",
+    "what `why` reads of a schedule?": "read_records",
     "that a schedule is overdue?": "late",
     "which rows `status` reads in full?": "odd_ids",
     "what `status` lists by SQL?": "listed",
@@ -83,6 +85,7 @@ ANSWERS = {
     "that `status` says NOT OK?": "judge",
     "what a Beat reports of itself?": "Report",
     "when Beat gives a sign of life?": "Alive",
+    "how long the journal is kept?": "journal_keep",
 }
 
 

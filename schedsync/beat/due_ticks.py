@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django_celery_beat.models import PeriodicTask
 
@@ -15,9 +16,10 @@ from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.beat.message import DueTick
 from schedsync.beat.roster import Roster
 from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
-from schedsync.calendar.ticks import due, first_after, last_tick, tick_after
+from schedsync.calendar.ticks import Due, due, first_after, last_tick, tick_after
+from schedsync.core.journal import Event, Passed
 from schedsync.core.names import first_names
-from schedsync.core.timing import Clocked
+from schedsync.core.timing import MICROSECOND, Clocked
 from schedsync.database.bounded import bounded
 
 logger = logging.getLogger(__name__)
@@ -40,6 +42,14 @@ class _Woken:
     paused: Counter[str] = field(default_factory=Counter)
 
 
+class Passage(NamedTuple):
+    """A range of ticks that are passed over, and how many they are."""
+
+    first: datetime
+    last: datetime
+    number: int
+
+
 @dataclass
 class DueTicks:
     """Decides what schedules send when they wake up; ``limit`` bounds the transaction that disables finished ones."""
@@ -48,6 +58,8 @@ class DueTicks:
     roster: Roster
     limit: timedelta
     full_pause: FullPauseWatch
+    #: The ticks that are passed over for one that is to be claimed: they are noted when it is.
+    _passed: dict[int, Passage] = field(default_factory=dict)
 
     def ticks(self, woken: Iterable[int], now: datetime, since: datetime) -> list[DueTick]:
         """Return the ticks for which schedules send now; a schedule that sends nothing is put back, or ended.
@@ -59,6 +71,7 @@ class DueTicks:
             schedule = self.roster.schedules[row_id]
             if schedule.is_done or (schedule.expires is not None and now >= schedule.expires):
                 result.over.append(row_id)
+                self._note_end(schedule)
             elif schedule.tick is not None:
                 try:
                     self._decide(schedule, schedule.tick, now, since, result)
@@ -82,6 +95,7 @@ class DueTicks:
         decision = due(schedule.timing, tick, now, schedule.lateness, since)
         if decision.passed:
             result.missed[schedule.name] += decision.passed
+            self._note_missed(schedule, tick, decision, now)
         if decision.tick is not None:
             result.due.append(DueTick(schedule, decision.tick))
         else:
@@ -91,10 +105,41 @@ class DueTicks:
     def _after_pause(self, schedule: LoadedSchedule, tick: datetime, result: _Woken) -> datetime | None:
         """Return the first tick that a pause of everything does not leave out, and note those before."""
         until = self.full_pause.left_out(schedule) or tick
-        first, result.paused[schedule.name] = first_after(schedule.timing, tick, until)
+        first, paused = first_after(schedule.timing, tick, until)
+        if paused:
+            result.paused[schedule.name] = paused
+            last = last_tick(schedule.timing, tick, until)
+            self.roster.journal.note(schedule.row_id, Event.PAUSED, tick, last, count=paused)
         if first is None and isinstance(schedule.timing, Clocked):
             result.paused_clocked.append(schedule.row_id)
         return first
+
+    def _note_missed(self, schedule: LoadedSchedule, tick: datetime, decision: Due, now: datetime) -> None:
+        """Note the ticks that are passed over, as one range."""
+        newer = decision.tick or decision.following
+        last = last_tick(schedule.timing, tick, now if newer is None else newer - MICROSECOND)
+        passage = Passage(tick, last, decision.passed)
+        if decision.tick is not None:
+            self._passed[schedule.row_id] = passage
+        else:
+            reason = Passed.MISSED if schedule.lateness.deadline is None else Passed.DEADLINE
+            self._note(schedule.row_id, passage, reason)
+
+    def _note(self, row_id: int, passage: Passage, reason: Passed) -> None:
+        first, last, number = passage
+        self.roster.journal.note(row_id, Event.PASSED_OVER, first, last, count=number, reason=reason.value)
+
+    def note_claimed(self, due_ticks: Iterable[DueTick], claimed: Collection[int]) -> None:
+        """Note the ticks that were passed over for those that were claimed; the others are decided about again."""
+        if self._passed:
+            for due_tick in due_ticks:
+                passage = self._passed.pop(due_tick.row_id, None)
+                if passage is not None and due_tick.row_id in claimed:
+                    self._note(due_tick.row_id, passage, Passed.NEWER)
+
+    def _note_end(self, schedule: LoadedSchedule) -> None:
+        if schedule.expires is not None and not schedule.is_done:
+            self.roster.journal.note(schedule.row_id, Event.EXPIRED, schedule.tick or schedule.expires)
 
     def _end(self, over: Collection[int], paused_clocked: Collection[int], now: datetime) -> None:
         """Disable schedules that have ended; the row decides, not the copy in memory."""

@@ -113,12 +113,14 @@ class NextBatch:
         try:
             batch = claim()
         except BaseException as error:
+            self._due.note_claimed(due_ticks, ())
             for due_tick in due_ticks:
                 self.roster.agenda.put(due_tick.loaded)
             if isinstance(error, (PauseBegan, CannotConnect)):
                 return None
             raise
         claimed = {message.row_id for message in batch.messages}
+        self._due.note_claimed(due_ticks, claimed)
         for due_tick in due_ticks:
             if due_tick.row_id in batch.already_claimed:
                 self._due.pass_over(due_tick, batch.already_claimed[due_tick.row_id])

@@ -65,6 +65,11 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ("list --unmanaged", "list the rows that nobody manages"),
         ("list --environments --differ", "list what is not the same in all environments"),
     ),
+    "why": (
+        ("why nightly-report", "explain its last run, or why there was none, and its next one"),
+        ("why nightly-report --at '2026-11-28 02:00'", "explain the tick of that night, by the schedule's own clock"),
+        ("why nightly-report --since 7d", "list the ticks of a week, and what became of them"),
+    ),
     "drift": (("drift -e production", "show who changed which schedule"),),
     "pause": (
         ("pause nightly-report --for 24h --reason 'INC-42'", "stop one schedule until tomorrow"),

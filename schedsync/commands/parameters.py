@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from schedsync.calendar.clock_times import ClockTime, clock_time
 from schedsync.core.timing import TimingError, canonical_zone, duration, instant
 
 #: In seconds: ten years.
 _LONGEST = 10 * 366 * 86400
+_DURATION = re.compile(r"[0-9]{1,12}[a-z]{1,2}\Z")
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 
@@ -135,6 +137,29 @@ class Zone(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.
             return canonical_zone(str(value))
         except TimingError as error:
             self.fail(f"{error.message}; such as `Europe/Berlin`", param, ctx)
+
+
+class Clock(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """An instant with its offset, or a wall-clock time in a zone that is not known yet; see ``calendar.clock_times``.
+
+    With ``or_duration`` also a duration such as ``24h``, which becomes a timedelta.
+    """
+
+    name = "time"
+
+    def __init__(self, *, or_duration: bool = False) -> None:
+        self.or_duration = or_duration
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ClockTime | timedelta:
+        """Return the time; any other text is wrong usage."""
+        if isinstance(value, (ClockTime, timedelta)):
+            return value
+        if self.or_duration and _DURATION.match(str(value)):
+            return timedelta(seconds=Seconds(positive=True).convert(value, param, ctx))
+        try:
+            return clock_time(str(value))
+        except TimingError as error:
+            self.fail(f"{error.message}; {error.hint}", param, ctx)
 
 
 class CommitId(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4

@@ -50,8 +50,12 @@ def _beats(using: str) -> Any:
 
 
 def _seen_lately() -> Q:
-    span = timedelta(seconds=float(getattr(settings, "SCHEDSYNC_LEASE", None) or LEASE))
-    return Q(seen_at__gt=DatabaseNow() - span)
+    return Q(seen_at__gt=DatabaseNow() - timedelta(seconds=lease_seconds()))
+
+
+def lease_seconds() -> float:
+    """Return the length of the lease."""
+    return float(getattr(settings, "SCHEDSYNC_LEASE", None) or LEASE)
 
 
 def read_reports(using: str) -> dict[uuid.UUID, BeatReport]:

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import Model, Q
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.location import Location, is_place
@@ -141,6 +141,11 @@ def _named(model: type[Model], using: str, only: str | None) -> Any:
 def every_entry(using: str, only: str | None = None) -> list[Managed]:
     """Return the ledger's entries of all sets by name; with ``only``, a name, at most one."""
     return list(_read_ledger(_named(ManagedSchedule, using, only)))
+
+
+def entries_where(using: str, condition: Q) -> list[Managed]:
+    """Return the ledger's entries of all sets that fit a condition, by name."""
+    return list(_read_ledger(rows_of(ManagedSchedule, using).filter(condition)))
 
 
 def _ledger(using: str, set_name: str, only: str | None = None) -> tuple[dict[str, Managed], dict[str, str]]:

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("schedsync", "0007_leader_lock"),
+        ("schedsync", "0008_journal"),
     ]
 
     operations = [

@@ -46,6 +46,8 @@ _COLUMNS = [(model, field.column) for model in _TABLES for field in model._meta.
 #: An apply is refused: another set or environment has the rows then.
 _REFUSED = {(ManagedSchedule, "set"), (ManagedSchedule, "name"), (SyncRun, "environment"), (SyncRun, "path")}
 _REFUSED |= {(SyncRun, "repository"), (SyncRun, "at")}
+#: The schedules that `why` is asked about.
+_ASKED = ("s0", "s7", "s30", "s47", "s60", "other s3")
 _COUNT = len(_TEXTS) + len(_NUMBERS) + len(_SQLITE)
 
 
@@ -129,6 +131,7 @@ def _words(project: Project) -> dict[str, list[str]]:
         "drift": ["drift", "schedules", *where],
         "status": ["status", *where],
         "doctor": ["doctor", *where],
+        **{f"why {name}": ["why", name, *where] for name in _ASKED},
         "snapshot": ["snapshot", "schedules", *where, "--out", "snapshot.json"],
         "forecast": ["forecast", "schedules", "--against", "snapshot.json"],
         "plan against": ["plan", "schedules", "--against", "snapshot.json"],

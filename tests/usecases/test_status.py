@@ -48,6 +48,7 @@ def test_it_says_what_does_not_run(project: Project, clock: Any) -> None:
     assert text.code == 2
     assert text.out.startswith("NOT OK  2 schedules overdue, 1 cannot run\n")
     assert "Overdue  late, due Mon 23 Nov 09:50 UTC (16 min)\n         missed, due" in text.out
+    assert "\n         `schedsync why NAME` says why\n" in text.out
     assert "Broken   broken: " in text.out
     hint = " · 1 row managed by nobody: broken\n         `schedsync list --unmanaged` lists what nobody manages\n"
     assert hint in text.out

@@ -44,7 +44,7 @@ def status_text(value: Status, paint: Paint = plain) -> str:
         "Apply": (_apply(apply, value) for apply in value.management.applies[:_MOST]),
         "Stopped": _stopped(value, paint),
         "Drift": _drift(value.management, paint),
-        "Overdue": _some(value.schedules.overdue, lambda late: _overdue(late, value), paint, "red"),
+        "Overdue": _all_overdue(value, paint),
         "Failed": _some(value.failed, partial(_failed, now=value.at), paint, "red"),
         "Broken": _some(value.schedules.broken, _broken, paint, "red"),
         "Managed": _managed(value),
@@ -204,6 +204,12 @@ def _drift(value: Management, paint: Paint) -> Iterator[str]:
         yield paint("not compared: too many rows were saved since the last apply; ask `schedsync drift`", "yellow")
     elif value.drifted.count:
         yield paint(f"{value.drifted.count:,} edited since the last apply: {_names(value.drifted)}", "yellow")
+
+
+def _all_overdue(value: Status, paint: Paint) -> Iterator[str]:
+    yield from _some(value.schedules.overdue, lambda late: _overdue(late, value), paint, "red")
+    if value.schedules.overdue.count:
+        yield "`schedsync why NAME` says why"
 
 
 def _overdue(late: Late, value: Status) -> str:

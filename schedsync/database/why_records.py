@@ -1,0 +1,247 @@
+"""Reads what the audit record and the admin's log say of one schedule, and of pauses; bounded, and nothing believed."""
+
+from __future__ import annotations
+
+import json
+import logging
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
+from django.db.models.functions import Length
+
+from schedsync.core.change import FieldChange
+from schedsync.core.timing import instant
+from schedsync.core.why import Recorded, Stop, TableEdit
+from schedsync.database.values import NOT_CONVERTED, Damaged, read_values
+from schedsync.models import SyncRun
+
+logger = logging.getLogger(__name__)
+
+#: How many records are looked at, and how many bytes of changes: compressed in all, and unpacked each and in all.
+MOST_RECORDS = 2000
+_MOST_PACKED, _MOST_EACH, _MOST_UNPACKED = 2**25, 2**26, 2**28
+_MOST_EDITS = 100
+_EVERYTHING = frozenset({"pause_all", "resume_all"})
+_ACTIONS = {1: "added", 2: "changed", 3: "deleted"}
+_NOT_READ = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+
+class _Run(NamedTuple):
+    """One audit record; ``changes`` is JSON."""
+
+    run: str
+    verb: str
+    at: datetime
+    who: str
+    commit: str | None
+    changes: bytes
+
+
+@dataclass(frozen=True)
+class Records:
+    """The newest audit records, the newest first; of older ones than ``since`` nothing was read, None if all were."""
+
+    runs: Sequence[_Run] = ()
+    since: datetime | None = None
+
+    def of(self, name: str) -> list[Recorded]:
+        """Return the changes of one schedule, also those under a former name, the newest first."""
+        result: list[Recorded] = []
+        names = {name}
+        for run in self.runs:
+            for change in _changes(run, names):
+                if change.get("kind") == "pause":
+                    continue
+                recorded = _recorded(run, change)
+                if recorded is not None:
+                    result.append(recorded)
+                    names |= {recorded.old_name} if recorded.old_name and recorded.name in names else set()
+        return result
+
+    def renamed_to(self, name: str) -> str | None:
+        """Return the name that a schedule got from a rename, the last one; None where it was not renamed."""
+        for run in self.runs:
+            for change in _changes(run, {name}):
+                if change.get("kind") == "rename" and change.get("old_name") == name:
+                    return str(change.get("name"))
+        return None
+
+    def stops(self, names: set[str], current: Sequence[Stop]) -> tuple[Stop, ...]:
+        """Return the stops of a schedule and of everything, those of now and those that have ended or were replaced.
+
+        Of a pause of everything that replaced another one, the tables keep the start of the first.
+        """
+        ended, left = self._stops(names)
+        over_at = {(stop.everything, stop.until) for stop in ended}
+        current = [stop for stop in current if stop.lasts or (stop.everything, stop.until) not in over_at]
+        result = [
+            replace(stop, since=left[kind].since) if (kind := stop.everything) in left else stop for stop in current
+        ]
+        kinds = {stop.everything for stop in current}
+        over = [stop for kind, stop in left.items() if kind not in kinds and stop.until is not None]
+        return (*result, *over, *ended)
+
+    def _stops(self, names: set[str]) -> tuple[list[Stop], dict[bool, Stop]]:
+        """Return the stops that have ended, and by whether it is of everything the last one."""
+        ended: list[Stop] = []
+        left: dict[bool, Stop] = {}
+        for run in reversed(self.runs):
+            for change in _changes(run, names, any_name=run.verb in _EVERYTHING):
+                kind = str(change.get("kind"))
+                if kind not in ("pause", "resume", *_EVERYTHING):
+                    continue
+                everything = kind in _EVERYTHING
+                if (before := left.pop(everything, None)) is not None:
+                    until = run.at if before.until is None else min(before.until, run.at)
+                    ended.append(replace(before, until=until))
+                if kind.startswith("pause"):
+                    left[everything] = _stop(run, change, everything=everything)
+        return ended, left
+
+
+def _stop(run: _Run, change: Mapping[str, Any], *, everything: bool) -> Stop:
+    who, reason = str(change.get("who") or run.who), str(change.get("reason") or "")
+    until = change.get("until")
+    try:
+        end = None if until is None else instant(str(until))
+    except ValueError:
+        end = None
+    return Stop(who, reason, run.at, end, everything=everything)
+
+
+def read_records(using: str) -> Records:
+    """Read the newest audit records, in three queries."""
+    rows = SyncRun.objects.using(using).order_by("-at")
+    read = read_values(rows[: MOST_RECORDS + 1], ("id", "verb", "at", "who", "commit"))
+    kept = [row for row in read[:MOST_RECORDS] if not isinstance(row, Damaged)]
+    if not kept:
+        return Records()
+    is_cut = len(read) > MOST_RECORDS
+    sizes = dict(rows.filter(at__gte=kept[-1][2]).annotate(size=Length("changes")).values_list("pk", "size"))
+    total = accumulate(sizes.get(row[0]) or 0 for row in kept)
+    few = [row for row, size in zip(kept, total, strict=True) if size <= _MOST_PACKED]
+    packed = _packed(rows.filter(at__gte=few[-1][2])) if few else {}
+    runs = list(_runs(few, packed))
+    return Records(runs, runs[-1].at if runs and (is_cut or len(runs) < len(kept)) else None)
+
+
+def _packed(rows: QuerySet[Any]) -> Mapping[Any, Any]:
+    """Return the changes of records; without any where SQLite holds one that is no text and no bytes."""
+    try:
+        return dict(rows.values_list("pk", "changes"))
+    except NOT_CONVERTED:
+        return {}
+
+
+def _runs(rows: Sequence[tuple[Any, ...]], packed: Mapping[Any, Any]) -> Iterator[_Run]:
+    """Yield the records with their changes, as long as these are not too many; those that are damaged are left out."""
+    total = 0
+    for run, verb, at, who, commit in rows:
+        data = _unpack(packed.get(run))
+        total += len(data or b"")
+        if total > _MOST_UNPACKED:
+            return
+        if data is not None:
+            yield _Run(str(run), verb, at, who, commit, data)
+
+
+def _unpack(packed: Any) -> bytes | None:
+    """Return the changes of a record; None where they are damaged or too long."""
+    if packed is None:
+        return None
+    if not packed:
+        return b"[]"
+    try:
+        unpacking = zlib.decompressobj()
+        data = unpacking.decompress(bytes(packed), _MOST_EACH)
+    except (zlib.error, TypeError):
+        return None
+    return data if unpacking.eof else None
+
+
+def _changes(run: _Run, names: set[str], *, any_name: bool = False) -> Iterator[Mapping[str, Any]]:
+    """Yield the changes of a record that concern one of the names; most records are passed over unread."""
+    if not any_name and not any(json.dumps(name).encode() in run.changes for name in names):
+        return
+    try:
+        changes = json.loads(run.changes)
+    except (ValueError, RecursionError):
+        return
+    for change in changes if isinstance(changes, list) else ():
+        if isinstance(change, dict) and (any_name or {change.get("name"), change.get("old_name")} & names):
+            yield change
+
+
+def _recorded(run: _Run, change: Mapping[str, Any]) -> Recorded | None:
+    try:
+        apply, people = change.get("apply") or {}, change.get("people") or {}
+        fields = tuple(
+            FieldChange(str(field["field"]), field.get("before"), field.get("after"))
+            for field in change.get("fields") or ()
+        )
+        reason, row_id = people.get("disabled_reason"), apply.get("row")
+        return Recorded(
+            kind=str(change["kind"]),
+            name=str(change["name"]),
+            at=run.at,
+            who=run.who,
+            verb=run.verb,
+            run=run.run,
+            commit=run.commit or None,
+            old_name=str(change["old_name"]) if change.get("old_name") else None,
+            fields=fields,
+            disabled_reason=None if reason is None else str(reason),
+            row_id=row_id if isinstance(row_id, int) else None,
+        )
+    except _NOT_READ:
+        return None
+
+
+def table_edits(row_id: int | None, name: str) -> tuple[TableEdit, ...]:
+    """Return what the admin's log says of a row, or of a deleted one with this name, the newest first.
+
+    Returns nothing if the project does not use the admin, or its log cannot be read.
+    """
+    from django.apps import apps
+
+    if not apps.is_installed("django.contrib.admin"):
+        return ()
+    try:
+        return tuple(_table_edits(row_id, name))
+    except Exception as error:
+        logger.info("the admin's log cannot be read, so nobody is named: %s", error)
+        return ()
+
+
+def _table_edits(row_id: int | None, name: str) -> Iterator[TableEdit]:
+    from django.contrib.admin.models import LogEntry
+    from django.contrib.auth import get_user_model
+    from django.db import router, transaction
+    from django.db.models import Q
+
+    using = router.db_for_read(LogEntry)
+    deleted = Q(action_flag=3, object_repr__startswith=f"{name}: ")
+    of_row = deleted if row_id is None else deleted | Q(object_id=str(row_id))
+    log = LogEntry.objects.using(using).filter(
+        of_row, content_type__app_label="django_celery_beat", content_type__model="periodictask"
+    )
+    columns = (f"user__{get_user_model().USERNAME_FIELD}", "action_time", "action_flag", "change_message")
+    # In a transaction of its own: a failed query must not spoil one that the caller has open.
+    with transaction.atomic(using=using):
+        entries = list(log.order_by("-action_time").values_list(*columns)[:_MOST_EDITS])
+    for user, at, flag, message in entries:
+        yield TableEdit(str(user), at, _ACTIONS.get(flag, "changed"), _fields_of(message))
+
+
+def _fields_of(message: str) -> tuple[str, ...]:
+    """Return the fields that an entry of the log names."""
+    try:
+        parts = json.loads(message)
+        return tuple(str(field) for part in parts for field in part.get("changed", {}).get("fields", ()))
+    except _NOT_READ:
+        return ()

@@ -1,0 +1,183 @@
+"""What Beat noted of a tick: its claim, the journal, and the last failure to send."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from schedsync.core.journal import Event, JournalRecord, Passed
+from schedsync.core.why import Answer, Evidence, Verdict
+from schedsync.planning.why.case import Case, decided, inferred, seen, where_from
+from schedsync.planning.why.words import beat_of, gap_text, late_text, lateness_words, stop_text
+
+#: In seconds: a tick that was sent later than this needs an explanation.
+_LATE = 5.0
+#: Other reasons come first: who disabled the row tells more than that Beat no longer had it.
+_WEAK = frozenset({Passed.GONE.value, Passed.ENABLED_AGAIN.value})
+_PASSED = {
+    Passed.NEWER.value: "a newer tick was due too, and only that one is sent",
+    Passed.DEADLINE.value: "it was too late to be sent",
+    Passed.MISSED.value: "it fell due before this Beat led",
+    Passed.ENABLED_AGAIN.value: "its row was disabled when it fell due",
+    Passed.GONE.value: "its row was disabled, deleted or broken before it was sent",
+    Passed.MOVED.value: "the time of its clocked schedule was moved",
+    Passed.MAYBE_SENT.value: "an earlier Beat may have sent it, and it is sent at most once",
+}
+
+
+def sent_by_journal(case: Case) -> Answer | None:
+    """Answer for a tick that the journal knows as sent."""
+    record = case.record(Event.SENT)
+    if record is None:
+        return None
+    late = record.late or 0.0
+    evidence = [*_claim(case), seen(_sent_words(case, record), "journal", record.first), *_refusals(case)]
+    if record.again:
+        evidence.append(seen("an earlier Beat had claimed it, and may have sent it too, under the same id", "journal"))
+    return _sent_by(case, beat_of(case.facts, record.epoch, record.beat), late, evidence)
+
+
+def _sent_by(case: Case, beat: str, late: float, evidence: list[Evidence]) -> Answer:
+    why = _why_late(case, late, evidence)
+    group = f"sent by {beat}" if late < _LATE else ""
+    return case.sent(f" by {beat}, {late_text(late)}{why}", evidence, group=group)
+
+
+def _sent_words(case: Case, record: JournalRecord) -> str:
+    late = late_text(record.late or 0.0)
+    return f"{beat_of(case.facts, record.epoch, record.beat)} sent it, {late}"
+
+
+def _why_late(case: Case, late: float, evidence: list[Evidence]) -> str:
+    """Return why a tick was sent late, as the end of a sentence, and add the evidence for it."""
+    if late < _LATE:
+        return ""
+    if case.gap is not None:
+        evidence.extend(_gap_evidence(case))
+        return f": {gap_text(case.gap, case.spec, case.facts.now)}"
+    if trouble := list(_broker(case)) or list(_refusals(case)):
+        evidence.extend(_broker(case))
+        return f": {trouble[0].words}"
+    return ""
+
+
+def _gap_evidence(case: Case) -> Iterator[Evidence]:
+    if case.gap is None:
+        return
+    before, after = case.gap
+    if before.until is not None:
+        ended = f": {before.reason}" if before.reason else ""
+        how = "no longer led from" if before.until_known else "gave its last sign of life at"
+        yield seen(f"{before.beat} {how} {case.clock(before.until)}{ended}", "journal", before.until)
+    if after is not None:
+        yield seen(f"{after.beat} leads since {case.clock(after.since)}, epoch {after.epoch}", "journal", after.since)
+
+
+def _broker(case: Case) -> Iterator[Evidence]:
+    for record in case.facts.journal.records:
+        if record.event is Event.UNREACHABLE and record.first <= case.tick <= record.last:
+            span = f"from {case.clock(record.first)} to {case.clock(record.last)}"
+            yield seen(f"the broker could not be reached {span}: {record.reason}", "journal", record.first)
+
+
+def _refusals(case: Case) -> Iterator[Evidence]:
+    record = case.record(Event.REFUSED)
+    if record is not None:
+        yield seen(f"the broker refused it at {case.clock(record.at)}: {record.reason}", "journal", record.at)
+
+
+def _claim(case: Case) -> Iterator[Evidence]:
+    claim = case.facts.claim
+    if claim is not None and case.is_claimed:
+        state = "and has finished it" if claim.confirmed else "and has not finished it"
+        beat = beat_of(case.facts, claim.epoch)
+        yield seen(f"{beat} claimed it, {late_text(claim.at - case.tick)}, {state}", "claim", claim.at)
+
+
+def not_sent_by_journal(case: Case) -> Answer | None:
+    """Answer for a tick of which the journal says that it is not sent, and will not be."""
+    record = case.record(Event.GIVEN_UP, Event.UNSURE, Event.PASSED_OVER, Event.PAUSED, Event.EXPIRED)
+    if record is None or (record.event is Event.PASSED_OVER and record.reason in _WEAK):
+        return None
+    if record.event is Event.UNSURE:
+        words = f"the connection broke while {record.beat} sent it: {record.reason}"
+        return case.sent(f": {words}", [seen(words, "journal", record.at)], Verdict.UNSURE)
+    if record.event is Event.GIVEN_UP:
+        words = f"{record.beat} gave the message up: {record.reason}"
+        return case.missed(Verdict.GIVEN_UP, words, [seen(words, "journal", record.at)])
+    if record.event is Event.PASSED_OVER:
+        return _passed_over(case, record)
+    return _stopped(case, record)
+
+
+def _passed_over(case: Case, record: JournalRecord) -> Answer:
+    words = _PASSED.get(record.reason, record.reason)
+    evidence = [*_gap_evidence(case), *_broker(case), seen(_passed_words(case, record), "journal", record.at)]
+    if case.spec is not None and record.reason in (Passed.NEWER, Passed.DEADLINE, Passed.MISSED):
+        field = lateness_words(case.spec, case.facts.cron_deadline)
+        evidence.append(decided(f"{field} passed the tick over {where_from(case)}".rstrip(), "ledger"))
+    if case.gap is not None:
+        words = gap_text(case.gap, case.spec, case.facts.now)
+    return case.missed(Verdict.PASSED_OVER, words, evidence)
+
+
+def _passed_words(case: Case, record: JournalRecord) -> str:
+    """Write what Beat noted; passed over are often many ticks at once."""
+    words = f"{beat_of(case.facts, record.epoch, record.beat)} passed it over at {case.clock(record.at)}"
+    if record.first == record.last:
+        return f"{words}: {_PASSED.get(record.reason, record.reason)}"
+    count = "all" if record.count is None else f"{record.count:,}"
+    return f"{words}, with {count} ticks from {case.clock(record.first)} to {case.clock(record.last)}"
+
+
+def _stopped(case: Case, record: JournalRecord) -> Answer:
+    if record.event is Event.EXPIRED:
+        words = "its end, `expires_at`, came before it was sent"
+        return case.not_sent(Verdict.EXPIRED, words, [seen(words, "journal", record.at)])
+    stop = next((stop for stop in case.facts.stops if stop.everything and stop.covers(case.tick)), None)
+    noted = seen(f"{record.beat} left it out at {case.clock(record.at)}", "journal", record.at)
+    words = stop_text(stop, case.spec, case.facts.now) if stop else f"everything was paused {record.reason}".strip()
+    evidence = [noted, *([decided(words, "audit", stop.since)] if stop else [])]
+    return case.missed(Verdict.PAUSED, words, evidence)
+
+
+def of_claim(case: Case) -> Answer | None:
+    """Answer for the last tick that was claimed, by its claim and the last failure."""
+    claim, failure = case.facts.claim, case.facts.not_sent
+    failed = failure if failure is not None and failure.tick == case.tick else None
+    if failed is not None and failed.given_up:
+        words = f"the message can never be sent: {failed.reason}"
+        return case.missed(Verdict.GIVEN_UP, words, [seen(words, "failure", failed.at)])
+    if claim is None or not case.is_claimed or case.record(Event.PASSED_OVER):
+        return None
+    evidence = [*_claim(case), *_refusals(case)]
+    if claim.confirmed:
+        # Beat also finishes the claim of a tick that it drops. It says so in the journal, a heartbeat later.
+        evidence.append(inferred("a claim that is finished was sent: no record says that it was dropped", "claim"))
+        late = (claim.at - case.tick).total_seconds()
+        return _sent_by(case, beat_of(case.facts, claim.epoch), late, evidence)
+    if failed is not None:
+        words = f"the broker refused it: {failed.reason}"
+        again = seen(f"{words}; Beat tries again", "failure", failed.at)
+        return case.missed(Verdict.REFUSED, words, [*evidence, again])
+    return case.sent(": it was claimed, and nobody has confirmed that it was sent", evidence, Verdict.UNSURE)
+
+
+def of_failure(case: Case) -> Answer | None:
+    """Answer for a tick that was refused, edited or broken, and of which no later record says more."""
+    record = case.record(Event.REFUSED, Event.EDITED, Event.BROKEN, Event.GONE, Event.PASSED_OVER)
+    if record is None:
+        return None
+    at = case.clock(record.at)
+    if record.event is Event.REFUSED:
+        words = f"the broker refused it: {record.reason}"
+        return case.missed(Verdict.REFUSED, words, [seen(f"{words} (at {at})", "journal", record.at)])
+    if record.event is Event.EDITED:
+        words = f"its row was edited at {at}, after its claim"
+        return case.missed(Verdict.EDITED, words, [seen(words, "journal", record.at)])
+    if record.event is Event.BROKEN:
+        words = f"its row cannot run since {at}: {record.reason}"
+        return case.missed(Verdict.BROKEN, words, [seen(words, "journal", record.at)])
+    if record.event is Event.PASSED_OVER:
+        return _passed_over(case, record)
+    words = f"its row was disabled or deleted by {at}"
+    return case.missed(Verdict.EDITED, words, [seen(words, "journal", record.at)])
