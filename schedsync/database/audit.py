@@ -83,8 +83,9 @@ def _packed(documents: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def record_request(request: WriteRequest) -> None:
-    """Write the audit record of a request, with its changes as in a plan."""
-    documents = [change_document(change) for change in request.changes]
+    """Write the audit record of a request, with its changes as in a plan, and the rules that a flag lifted."""
+    documents: list[dict[str, Any]] = [change_document(change) for change in request.changes]
+    documents += [{"kind": "lift", "rule": each.code, "message": each.message} for each in request.lifted]
     record(
         request.using,
         request.verb,

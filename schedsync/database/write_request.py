@@ -10,6 +10,7 @@ from datetime import datetime
 from schedsync.core.change import Change
 from schedsync.core.location import Location
 from schedsync.core.origin import Binding
+from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import People, Schedule
 
 
@@ -20,7 +21,7 @@ class WriteRequest:
     ``expected`` is the fingerprint of the tables that the plan was made from; None writes without comparing it.
     ``lost_rows`` are names in the ledger whose row and definition are both gone, ``to_record`` schedules whose row
     already has the values of the files. ``locations`` holds, by name, where the files define a schedule and whom they
-    name; None leaves the ledger's locations alone.
+    name; None leaves the ledger's locations alone. ``lifted`` are refusals that a flag lifted, for the audit record.
     """
 
     using: str
@@ -35,4 +36,5 @@ class WriteRequest:
     lost_rows: tuple[str, ...] = ()
     to_record: tuple[Schedule, ...] = ()
     locations: Mapping[str, tuple[Location, People]] | None = None
+    lifted: tuple[Refusal, ...] = ()
     run: uuid.UUID = field(default_factory=uuid.uuid4)

@@ -79,6 +79,7 @@ def test_options_are_listed_under_headings(command: Callable[..., Done]) -> None
             "--allow-dual-writer",
             "--allow-move",
             "--allow-dirty",
+            "--allow-freeze",
         ],
         "Examples": ["schedsync", "schedsync"],
         "Output": ["--format", "--report", "-v"],
