@@ -176,13 +176,13 @@ def _managed(
         row_id=row_id,
         applied=applied,
         location=Location(path, line, column) if path and is_place(line, column) else None,
-        people=_people(people),
+        people=people_in(people),
         timing_row=(timing_kind, timing_id) if timing_kind in TIMING_MODELS and timing_id is not None else None,
         commit=commit or None,
     )
 
 
-def _people(text: str) -> People:
+def people_in(text: str) -> People:
     """Return the fields for people; nobody where somebody made their text unreadable."""
     # Many schedules have the same owner. A long text is not kept.
     return _read_people_once(text) if len(text) <= _LONGEST_KEPT else _read_people(text)
