@@ -17,9 +17,10 @@ from celery.utils import time as celery_time
 
 from schedsync.beat.argument_texts import ArgumentTexts, escaped
 from schedsync.beat.due_entry import say_sending
-from schedsync.beat.message import OPTIONS, Message, uuid_text
+from schedsync.beat.message import OPTIONS, Message
 from schedsync.beat.mold import Mold, mold_of
 from schedsync.beat.plain_path import is_plain, surroundings, way_of
+from schedsync.core.task_id import uuid_text
 from schedsync.core.timing import instant_text
 
 logger = logging.getLogger(__name__)

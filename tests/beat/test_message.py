@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schedsync.beat.message import DueTick, uuid_text
+from schedsync.beat.message import DueTick
+from schedsync.core.task_id import uuid_text
 from tests.conftest import NOW
 
 
