@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import ClassVar
 
 from django.db import models
 
@@ -235,3 +236,31 @@ class BeatReport(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class JournalSegment(models.Model):
+    """A part of the journal: what became of the ticks that a Beat had since it wrote the last one, or one turn of it.
+
+    Old segments are deleted. ``data`` is read by ``core/journal_data.py``.
+    """
+
+    beat = models.UUIDField()
+    name = models.CharField(max_length=220, help_text="The Beat's host and process.")
+    epoch = models.BigIntegerField()
+    turn = models.CharField(max_length=10, blank=True, default="", help_text="Where the Beat begins or ends to lead.")
+    first = models.DateTimeField(null=True, help_text="The first of its ticks.")
+    last = models.DateTimeField(null=True, help_text="The last of its ticks.")
+    written_at = models.DateTimeField(help_text="By the database's clock.")
+    data = models.BinaryField()
+
+    class Meta:
+        verbose_name = "segment of the journal"
+        verbose_name_plural = "segments of the journal"
+        indexes: ClassVar = [
+            models.Index(fields=["last", "first"], name="schedsync_journal_ticks"),
+            models.Index(fields=["turn", "written_at"], name="schedsync_journal_turns"),
+            models.Index(fields=["beat", "epoch", "written_at"], name="schedsync_journal_beats"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.written_at:%Y-%m-%d %H:%M:%S}"

@@ -13,6 +13,7 @@ from schedsync.beat.message import DueTick, Message
 from schedsync.beat.outbox import Claimed, ClaimedTick
 from schedsync.beat.roster import Roster
 from schedsync.calendar.ticks import GRACE
+from schedsync.core.journal import Event, Passed
 from schedsync.core.timing import Clocked
 
 
@@ -45,8 +46,17 @@ class ClaimedBefore:
             if due_tick is not None and self._is_wanted(due_tick, since, maybe_sent=orphan.key not in never_sent):
                 again.append(due_tick)
             else:
+                self._note_gone(orphan, due_tick)
                 dropped.append(due_tick or orphan)
+        self.roster.journal.again(due_tick.key for due_tick in again if due_tick.key not in never_sent)
         return again, dropped
+
+    def _note_gone(self, tick: ClaimedTick, schedule: DueTick | LoadedSchedule | None) -> None:
+        if schedule is None:
+            self._note(tick, Event.PASSED_OVER, Passed.GONE.value)
+
+    def _note(self, tick: ClaimedTick, event: Event, reason: str = "") -> None:
+        self.roster.journal.note(tick.row_id, event, tick.tick, reason=reason)
 
     def waiting(self, claimed: Claimed, since: datetime) -> Sorted:
         """Sort the ticks of a batch that waited to be sent, except for those that another Beat has sent."""
@@ -61,6 +71,7 @@ class ClaimedBefore:
             elif schedule is not None and self._is_wanted(due_tick := _as_loaded(tick, schedule), since):
                 wanted.append(due_tick)
             else:
+                self._note_gone(tick, schedule)
                 over.append(tick)
         again, edited = self._read(wanted)
         self.roster.read_soon([*lost, *(tick.row_id for tick in edited)])
@@ -82,22 +93,34 @@ class ClaimedBefore:
             elif row is not None and row.fingerprint == due_tick.loaded.fingerprint:
                 again.append(Message(due_tick.loaded, due_tick.tick, row.payload))
             else:
+                self._note(due_tick, Event.EDITED)
                 edited.append(due_tick)
         return again, edited
 
     def _is_wanted(self, due_tick: DueTick, since: datetime, *, maybe_sent: bool = False) -> bool:
+        """Say whether a claimed tick is still to be sent, and note why it is not."""
+        reason = self._why_not(due_tick, since, maybe_sent=maybe_sent)
+        if isinstance(reason, Passed):
+            self._note(due_tick, Event.PASSED_OVER, reason.value)
+        elif reason is not None:
+            self._note(due_tick, reason)
+        return reason is None
+
+    def _why_not(self, due_tick: DueTick, since: datetime, *, maybe_sent: bool) -> Event | Passed | None:
         schedule, tick = due_tick.loaded, due_tick.tick
-        if schedule.row_id in self.roster.repairs.early or self.full_pause.leaves_out(schedule, tick):
-            # An early tick is sent when it is due.
-            return False
+        if schedule.row_id in self.roster.repairs.early:
+            # It is sent when it is due.
+            return Event.EARLY
+        if self.full_pause.leaves_out(schedule, tick):
+            return Event.PAUSED
         if schedule.at_most_once and maybe_sent:
-            return False
+            return Passed.MAYBE_SENT
         if isinstance(schedule.timing, Clocked) and schedule.tick is not None and schedule.tick > tick:
-            return False
+            return Passed.MOVED
         lateness = schedule.lateness
         if lateness.deadline is not None:
-            return datetime.now(timezone.utc) - tick <= lateness.deadline
-        return lateness.missed != "none" or tick >= since - GRACE
+            return Passed.DEADLINE if datetime.now(timezone.utc) - tick > lateness.deadline else None
+        return Passed.MISSED if lateness.missed == "none" and tick < since - GRACE else None
 
 
 def _as_loaded(tick: ClaimedTick, schedule: LoadedSchedule) -> DueTick:

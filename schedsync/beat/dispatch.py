@@ -20,6 +20,7 @@ from schedsync.beat.outbox import UNSENT, Claimed, ClaimedTick, Outbox, Waiting
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
+from schedsync.core.journal import Event, Passed
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Dispatch:
     _next_adoption: float = 0.0
 
     def __post_init__(self) -> None:
+        self.journal = self.roster.journal
         self._before = ClaimedBefore(self.roster, self.claims, self.full_pause)
         self._next = NextBatch(self.using, self.roster, self.claims, self.leadership, self.full_pause, self.outbox)
 
@@ -85,9 +87,18 @@ class Dispatch:
     def _repair(self) -> None:
         """Correct rows that were enabled again, and runs that were undone, before they count as due."""
         repaired = self.roster.repairs.write(self.using, self.leadership.span)
+        self._note_enabled_again()
         self.roster.read_soon(repaired)
         for row_id in repaired & self.roster.schedules.keys():
             self.roster.agenda.put(self.roster.schedules[row_id])
+
+    def _note_enabled_again(self) -> None:
+        """Note the ticks that are left out because a row was enabled again: it counts from then."""
+        for row_id, at in self.roster.repairs.enabled_again:
+            schedule = self.roster.schedules.get(row_id)
+            if schedule is not None and schedule.tick is not None and schedule.tick <= at:
+                reason = Passed.ENABLED_AGAIN.value
+                self.journal.note(row_id, Event.PASSED_OVER, schedule.tick, at, count=None, reason=reason)
 
     def _release(self) -> None:
         """Give up the ticks that are claimed and not sent, because everything is paused."""
@@ -125,6 +136,7 @@ class Dispatch:
         self._confirm()
         if not is_fresh:
             self.roster.refresh()
+        self.roster.note_broken()
         self.undo_early_runs()
         self.adopt()
         self.claims.forget_deleted()
@@ -206,7 +218,8 @@ class Dispatch:
         done, left = list(sent.done), list(sent.left)
         if sent.unsure and left[0].loaded.at_most_once:
             # It may have arrived, and must not be sent again.
-            done.append(left.pop(0))
+            done.append(unsure := left.pop(0))
+            self.journal.note(unsure.row_id, Event.UNSURE, unsure.tick, reason=self.sender.trouble)
         self.outbox.put(Claimed(batch, tuple(left)), Waiting.TO_SEND, first=True)
         self.outbox.put(Claimed(batch, tuple(sent.refused)), Waiting.REFUSED)
         self.outbox.put(Claimed(batch, tuple(done)), Waiting.TO_CONFIRM)

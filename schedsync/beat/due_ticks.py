@@ -15,9 +15,10 @@ from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.beat.message import DueTick
 from schedsync.beat.roster import Roster
 from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
-from schedsync.calendar.ticks import due, first_after, last_tick, tick_after
+from schedsync.calendar.ticks import Due, due, first_after, last_tick, tick_after
+from schedsync.core.journal import Event, Passed
 from schedsync.core.names import first_names
-from schedsync.core.timing import Clocked
+from schedsync.core.timing import MICROSECOND, Clocked
 from schedsync.database.bounded import bounded
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class DueTicks:
             schedule = self.roster.schedules[row_id]
             if schedule.is_done or (schedule.expires is not None and now >= schedule.expires):
                 result.over.append(row_id)
+                self._note_end(schedule)
             elif schedule.tick is not None:
                 try:
                     self._decide(schedule, schedule.tick, now, since, result)
@@ -80,7 +82,9 @@ class DueTicks:
                 return
             tick = first
         decision = due(schedule.timing, tick, now, schedule.lateness, since)
-        result.missed[schedule.name] += decision.passed
+        if decision.passed:
+            result.missed[schedule.name] += decision.passed
+            self._note_missed(schedule, tick, decision, now)
         if decision.tick is not None:
             result.due.append(DueTick(schedule, decision.tick))
         else:
@@ -90,10 +94,29 @@ class DueTicks:
     def _after_pause(self, schedule: LoadedSchedule, tick: datetime, result: _Woken) -> datetime | None:
         """Return the first tick that a pause of everything does not leave out, and note those before."""
         until = self.full_pause.left_out(schedule) or tick
-        first, result.paused[schedule.name] = first_after(schedule.timing, tick, until)
+        first, paused = first_after(schedule.timing, tick, until)
+        if paused:
+            result.paused[schedule.name] = paused
+            last = last_tick(schedule.timing, tick, until)
+            self.roster.journal.note(schedule.row_id, Event.PAUSED, tick, last, count=paused)
         if first is None and isinstance(schedule.timing, Clocked):
             result.paused_clocked.append(schedule.row_id)
         return first
+
+    def _note_missed(self, schedule: LoadedSchedule, tick: datetime, decision: Due, now: datetime) -> None:
+        """Note the ticks that are passed over, as one range."""
+        if decision.tick is not None:
+            reason, until = Passed.NEWER, decision.tick - MICROSECOND
+        else:
+            reason = Passed.MISSED if schedule.lateness.deadline is None else Passed.DEADLINE
+            until = now if decision.following is None else decision.following - MICROSECOND
+        last = last_tick(schedule.timing, tick, until)
+        count = decision.passed
+        self.roster.journal.note(schedule.row_id, Event.PASSED_OVER, tick, last, count=count, reason=reason.value)
+
+    def _note_end(self, schedule: LoadedSchedule) -> None:
+        if schedule.expires is not None and not schedule.is_done:
+            self.roster.journal.note(schedule.row_id, Event.EXPIRED, schedule.tick or schedule.expires)
 
     def _end(self, over: Collection[int], paused_clocked: Collection[int], now: datetime) -> None:
         """Disable schedules that have ended; the row decides, not the copy in memory."""

@@ -17,6 +17,7 @@ from schedsync.beat.clock_check import ClockCheck
 from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.beat.roster import Roster
 from schedsync.calendar.ticks import tick_after
+from schedsync.core.journal import Event
 from schedsync.core.names import first_names
 from schedsync.core.timing import Interval
 from schedsync.database.clock import DatabaseNow, database_time
@@ -42,7 +43,8 @@ class EarlyRuns:
         if not self.clock.agrees or self.clock.difference > self.limit.total_seconds() / 2:
             return
         names = []
-        for schedule, last_run in list(self._early()):
+        for schedule, last_run, tick in list(self._early()):
+            self.roster.journal.note(schedule.row_id, Event.EARLY, last_run, tick, count=None)
             self.roster.repairs.count_from(schedule, last_run)
             self.roster.agenda.put(schedule)
             names.append(schedule.name)
@@ -52,8 +54,8 @@ class EarlyRuns:
                 len(names), first_names(sorted(names), _NAMED), extra={"schedules": sorted(names)},
             )  # fmt: skip
 
-    def _early(self) -> Iterator[tuple[LoadedSchedule, datetime]]:
-        """Yield the schedules that are to count from now, each with the last run to count from."""
+    def _early(self) -> Iterator[tuple[LoadedSchedule, datetime, datetime]]:
+        """Yield the schedules that are to count from now, each with the last run to count from, and its last tick."""
         claims = Claim.objects.using(self.using).filter(tick__gt=DatabaseNow() + self.limit)
         ahead = list(claims.values_list("row_id", "tick"))
         now = database_time(self.using) if ahead else None
@@ -63,7 +65,7 @@ class EarlyRuns:
                 continue
             last_run = _count_from(schedule, tick, now)
             if last_run is not None:
-                yield schedule, last_run
+                yield schedule, last_run, tick
 
 
 def _count_from(schedule: LoadedSchedule, tick: datetime, now: datetime) -> datetime | None:

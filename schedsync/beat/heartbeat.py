@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
+from schedsync.beat.journal_writer import JournalWriter
 from schedsync.beat.report import Report
 from schedsync.database.clock import DatabaseNow
 from schedsync.models import Beat
@@ -27,7 +28,7 @@ _KEPT = timedelta(days=1)
 class Heartbeat:
     """The row of this Beat, written when a column changes, and every ``every`` seconds to count as alive.
 
-    With it the Beat's report is written, if it has changed.
+    With it the Beat's report is written, if it has changed, and the journal.
     """
 
     using: str
@@ -35,6 +36,7 @@ class Heartbeat:
     election: str
     every: float
     report: Report
+    journal: JournalWriter
     _written: dict[str, Any] = field(default_factory=dict)
     _next: float = 0.0
 
@@ -46,6 +48,7 @@ class Heartbeat:
         is_time = changed or has_loaded or self.report.is_urgent(reported) or time.monotonic() >= self._next
         if is_time:
             self._write(changed, reported, has_loaded=has_loaded)
+            self.journal.write(leads=leads)
 
     def _write(self, changed: dict[str, Any], reported: dict[str, Any], *, has_loaded: bool) -> None:
         times: dict[str, Any] = {"seen_at": DatabaseNow()}
@@ -81,6 +84,7 @@ class Heartbeat:
 
     def leave(self) -> None:
         """Delete the row: a Beat that ends in good order is not missing."""
+        self.journal.close()
         self.report.leave()
         Beat.objects.using(self.using).filter(pk=self.id).delete()
         self._written.clear()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -28,6 +29,7 @@ class Leadership:
     ``watch`` tells a Beat that stands by when to ask for the lease; without it, it asks each time. ``epoch`` is the
     epoch of the lease, or None while this Beat does not have it. ``held_epoch`` is the one that it got last and has not
     given back: after an error the lease may be kept for a Beat that does not lead any more.
+    ``on_end`` is told why this Beat leads no longer.
     """
 
     election: Election
@@ -35,6 +37,7 @@ class Leadership:
     watch: LeaseWatch | None = None
     epoch: int | None = None
     held_epoch: int | None = None
+    on_end: Callable[[str], None] = lambda _reason: None
     _ends: float = 0.0
     _next: float = 0.0
 
@@ -101,6 +104,7 @@ class Leadership:
             self._doubt(self.watch, database_failed=database_failed)
         if self.epoch is not None:
             logger.warning("lease lost: %s", reason, extra={"epoch": self.epoch})
+            self.on_end(reason)
         self.epoch = None
         self._next = min(self._next, time.monotonic() + self.times.retry)
 
@@ -122,6 +126,7 @@ class Leadership:
 
     def resign(self) -> None:
         """Give the lease back, if no other Beat has it; raises what the database raises."""
+        self.on_end("it gave the lease back")
         if self.held_epoch is not None:
             self.election.release(self.held_epoch)
         if self.watch is not None:

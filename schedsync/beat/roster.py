@@ -10,10 +10,12 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 from schedsync.beat.agenda import Agenda
+from schedsync.beat.journal import Journal
 from schedsync.beat.loaded_schedule import NO_NEXT_RUN, CannotRun, LoadedSchedule, Trace, load
 from schedsync.beat.run_repairs import LookTimes, RunRepairs
 from schedsync.beat.scan import Scan, TimingRow, timing_fingerprints
 from schedsync.beat.task_rows import TaskRow, TaskRows
+from schedsync.core.journal import Event
 from schedsync.core.observed import Problem
 from schedsync.core.timing import Timing
 from schedsync.database.columns import ManagedColumns, TaskColumns
@@ -40,11 +42,12 @@ class Reload:
 
 
 class Broken(NamedTuple):
-    """An enabled row that cannot run: its fingerprint, its name, and the reason."""
+    """An enabled row that cannot run: its fingerprint, its name, the reason, and when Beat found it."""
 
     fingerprint: int
     name: str
     reason: str
+    since: datetime
 
 
 @dataclass(slots=True)
@@ -67,6 +70,7 @@ class Roster:
 
     using: str
     cron_deadline: int | None = None
+    journal: Journal = field(default_factory=Journal)
     clock: Callable[[], float] = time.monotonic
     schedules: dict[int, LoadedSchedule] = field(default_factory=dict)
     broken: dict[int, Broken] = field(default_factory=dict)
@@ -92,6 +96,7 @@ class Roster:
         began, now = self.clock(), datetime.now(timezone.utc)
         self._reload_timings()
         look = self._scan.look()
+        self._note_gone(look.gone)
         self.drop(look.gone)
         # No copy: the first look finds all rows, perhaps a million.
         wanted = look.new
@@ -102,6 +107,7 @@ class Roster:
         scanned = self.clock() - began
         wanted |= suspects
         intake = self._read(wanted, suspects, None if self._looked_at is None else LookTimes(self._looked_at, now))
+        self._note_gone(intake.missing)
         self.drop(intake.missing)
         self._scan.accept(look, intake.missing)
         self._moved, self._looked_at = set(), now
@@ -189,7 +195,7 @@ class Roster:
         except CannotRun as error:
             self._break(row.id, columns.name, row.fingerprint, str(error))
             return None
-        self.broken.pop(row.id, None)
+        self._mended(row.id)
         self.schedules[row.id] = schedule
         self.agenda.put(schedule)
         return schedule
@@ -208,8 +214,11 @@ class Roster:
         self._break(schedule.row_id, schedule.name, schedule.fingerprint, f"{NO_NEXT_RUN}: {error}")
 
     def _break(self, row_id: int, name: str, fingerprint: int, reason: str) -> None:
+        before = self.broken.get(row_id)
         self.drop([row_id])
-        self.broken[row_id] = Broken(fingerprint, name, reason)
+        now = datetime.now(timezone.utc)
+        self.broken[row_id] = Broken(fingerprint, name, reason, now if before is None else before.since)
+        self.journal.note(row_id, Event.BROKEN, now, count=None, reason=reason)
         logger.error("`%s` cannot run: %s", name, reason, extra={"schedule": name})
 
     def refresh(self) -> None:
@@ -227,3 +236,25 @@ class Roster:
             self.schedules.pop(row_id, None)
             self.broken.pop(row_id, None)
             self.repairs.drop(row_id)
+
+    def _note_gone(self, row_ids: Collection[int]) -> None:
+        """Note the schedules among these rows: somebody has disabled or deleted them."""
+        now = datetime.now(timezone.utc)
+        for row_id in row_ids:
+            if (schedule := self.schedules.get(row_id)) is not None:
+                self.journal.note(row_id, Event.GONE, now, count=None, name=schedule.name)
+            self._mended(row_id)
+
+    def _mended(self, row_id: int) -> None:
+        """Note for how long a row could not run, if it could not."""
+        if (broken := self.broken.pop(row_id, None)) is not None:
+            now = datetime.now(timezone.utc)
+            self.journal.note(
+                row_id, Event.BROKEN, min(broken.since, now), now, count=None, reason=broken.reason, name=broken.name
+            )
+
+    def note_broken(self) -> None:
+        """Note the rows that cannot run, when this Beat begins to lead."""
+        now = datetime.now(timezone.utc)
+        for row_id, broken in self.broken.items():
+            self.journal.note(row_id, Event.BROKEN, now, count=None, reason=broken.reason)

@@ -43,6 +43,8 @@ class RunRepairs:
     _enabled: dict[int, LookTimes] = field(default_factory=dict)
     _undone: dict[int, tuple[datetime, int]] = field(default_factory=dict)
     _early: dict[int, datetime] = field(default_factory=dict)
+    #: The rows that the last write has let count from an instant, with that instant.
+    enabled_again: list[tuple[int, datetime]] = field(default_factory=list)
 
     @property
     def pending(self) -> Set[int]:
@@ -87,6 +89,7 @@ class RunRepairs:
 
     def write(self, using: str, limit: timedelta) -> set[int]:
         """Correct rows; returns the ids of those that wait no longer. Locked rows are corrected later."""
+        self.enabled_again = []
         ids = sorted(self.pending)[:BATCH]
         if not ids:
             return set()
@@ -96,7 +99,9 @@ class RunRepairs:
                 Claim.objects.using(using).filter(pk=0).update(epoch=0)
             free = set(ids) - locked_elsewhere(using, ids)
             for look, row_ids in self._by_look(free):
-                _count_from(using, _enabled_again(using, row_ids, look), look.now, limit)
+                enabled = _enabled_again(using, row_ids, look)
+                _count_from(using, enabled, look.now, limit)
+                self.enabled_again += [(row_id, look.now) for row_id in enabled]
             for row_id in free & self._undone.keys():
                 _write_again(using, row_id, *self._undone[row_id])
             for row_id in free & self._early.keys():

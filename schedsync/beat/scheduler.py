@@ -29,6 +29,7 @@ from schedsync.beat.environment import OwnEnvironment
 from schedsync.beat.full_pause import FullPauseWatch
 from schedsync.beat.hand_over import HandOver
 from schedsync.beat.heartbeat import Heartbeat
+from schedsync.beat.journal_writer import JournalWriter
 from schedsync.beat.lead_checks import LeadChecks
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.lease_times import LeaseTimes
@@ -57,8 +58,7 @@ logger = logging.getLogger(__name__)
 class Scheduler(CeleryHooks):
     """Celery's scheduler class: ``celery beat --scheduler schedsync.beat:Scheduler``.
 
-    Raises ImproperlyConfigured if the settings SCHEDSYNC_LEADER, _LEASE, _RENEW, _RETRY or _CLOCK_LIMIT cannot be used,
-    and WrongUsage if ``USE_TZ`` is off.
+    Raises ImproperlyConfigured if a setting SCHEDSYNC_* cannot be used, and WrongUsage if ``USE_TZ`` is off.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -71,13 +71,14 @@ class Scheduler(CeleryHooks):
         election = election_of(leader, self.using, self.holder, self.times)
         self._tables = Tables(self.using)
         watch = watch_of(leader, self.using, self.holder, self.times.retry, self._tables)
-        self.leadership = Leadership(election, self.times, watch)
+        self.roster = Roster(self.using, self.app.conf.beat_cron_starting_deadline)
+        self.leadership = Leadership(election, self.times, watch, on_end=self.roster.journal.end)
         self._entries = SettingsEntries(self.using, self.leadership, partial(self.Entry.from_entry, app=self.app))
-        self.sender = Sender(self.app, patience=self.times.patience)
-        self.roster = Roster(self.using, cron_deadline=self.app.conf.beat_cron_starting_deadline)
+        self.sender = Sender(self.app, self.times.patience, self.roster.journal)
         self.reloader = Reloader(watch.glance, self.roster)
         self.report = Report(self.using, self.holder, self.roster, self.sender, self._tables)
-        self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew, self.report)
+        journal = JournalWriter(self.using, self.holder, self.times.span, self.roster.journal, self._tables)
+        self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew, self.report, journal)
         self._rivals = Rivals(self.heartbeat, self.times.lease, expected=not election.checks_epoch)
         environment = OwnEnvironment(self.using, self._tables)
         self._full_pause = FullPauseWatch(self.using, self._tables)
@@ -115,8 +116,9 @@ class Scheduler(CeleryHooks):
             # The schedules stay for as long as Beat runs, and have no cycles: exempt them from all collections.
             gc.freeze()
         self._is_set_up = True
-        mode = self.leadership.election.mode
-        logger.info("loaded %d schedules; %s", len(self.roster), mode, extra={"holder": self.holder})
+        logger.info(
+            "loaded %d schedules; %s", len(self.roster), self.leadership.election.mode, extra={"holder": self.holder}
+        )
 
     def update_from_dict(self, mapping: Mapping[str, Any]) -> None:
         """Write entries of the settings into the tables (``DatabaseScheduler`` also puts them into its memory)."""
@@ -195,6 +197,7 @@ class Scheduler(CeleryHooks):
         """Begin to lead; ``is_fresh`` says that everything was read in this step."""
         logger.warning("leading, epoch %s", self.leadership.epoch, extra={"epoch": self.leadership.epoch})
         self.heartbeat.begin()
+        self.roster.journal.begin(self.leadership.epoch or 0)
         if self._entries.begin(self._install_entries):
             self.reloader.reset()
         # As a standby it has looked less often for what nobody announces.
@@ -238,13 +241,10 @@ class Scheduler(CeleryHooks):
     def _write_heartbeat(self) -> None:
         self._rivals.compare()
         self.heartbeat.write(
-            has_loaded=self._has_loaded,
-            leads=self.leadership.leads,
-            epoch=self.leadership.epoch or 0,
-            loaded=self.reloader.change_number,
-            schedules=len(self.roster),
+            has_loaded=self._has_loaded, leads=self.leadership.leads, epoch=self.leadership.epoch or 0,
+            loaded=self.reloader.change_number, schedules=len(self.roster),
             trouble=self._checks.trouble or self._rivals.trouble,
-        )
+        )  # fmt: skip
         self._has_loaded = False
 
     def _fail(self, error: Exception) -> None:

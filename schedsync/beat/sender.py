@@ -17,9 +17,11 @@ from celery import _state as _celery_state
 
 from schedsync.beat.broker import Broker, Fate, cause_of
 from schedsync.beat.chunks import CHUNK, LONGEST, together, waits_once
-from schedsync.beat.failures import Failures
+from schedsync.beat.failures import Failures, reason_of
+from schedsync.beat.journal import Journal
 from schedsync.beat.message import Message
 from schedsync.beat.prebuilt import Prebuilt, Push
+from schedsync.core.journal import Event
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +60,10 @@ class Sender:
     ``last_tick`` is the tick of the last message that was sent, and ``last_late`` how many seconds late it was.
     """
 
-    def __init__(self, app: Celery, patience: float) -> None:
+    def __init__(self, app: Celery, patience: float, journal: Journal | None = None) -> None:
+        self._journal = Journal() if journal is None else journal
+        # The messages of a chunk that have arrived.
+        self._arrived_now: list[Message] = []
         self.broker = Broker(app, patience)
         self._prebuilt = Prebuilt(app)
         self.last_tick: datetime | None = None
@@ -76,7 +81,9 @@ class Sender:
 
     def ready(self) -> bool:
         """Connect if needed; returns whether the broker can be reached."""
-        return self.broker.ready()
+        is_ready = self.broker.ready()
+        self._journal.broker(self.trouble)
+        return is_ready
 
     def close(self) -> None:
         """Give the connection back."""
@@ -99,12 +106,23 @@ class Sender:
                     return Sent(done, refused, messages[at:])
                 chunk = self._chunk(messages[at : at + CHUNK])
                 fates = self._publish_chunk(chunk, publish, is_first=not refused)
+                self._note_arrived()
                 for message, fate in zip(chunk, fates, strict=False):
                     if fate is Fate.BROKEN:
                         return Sent(done, refused, messages[at:], unsure=True)
                     (refused if fate is Fate.REFUSED else done).append(message)
                     at += 1
         return Sent(done, refused)
+
+    def _note_arrived(self) -> None:
+        """Note the messages of a chunk that have arrived, together: one by one it would take long."""
+        arrived, self._arrived_now = self._arrived_now, []
+        if arrived:
+            now = datetime.now(timezone.utc)
+            self.last_tick = arrived[-1].tick
+            self.last_late = (now - arrived[-1].tick).total_seconds()
+            self._journal.sent(arrived, now)
+        self._journal.broker(self.trouble)
 
     def _chunk(self, messages: Sequence[Message]) -> Sequence[Message]:
         """Return the first messages that are sent together: of those that must go alone, one."""
@@ -210,8 +228,7 @@ class Sender:
         self._broke_at.discard(message.row_id)
         self._alone.discard(message.row_id)
         self.failures.succeeded(message.row_id)
-        self.last_tick = message.tick
-        self.last_late = (datetime.now(timezone.utc) - message.tick).total_seconds()
+        self._arrived_now.append(message)
         return Fate.DONE
 
     def _failed(self, message: Message, error: Exception, *, is_first: bool) -> Fate:
@@ -223,6 +240,8 @@ class Sender:
             self.broker.down(error)
             return fate
         count = self.failures.note(message, error, given_up=fate is Fate.DONE)
+        event = Event.GIVEN_UP if fate is Fate.DONE else Event.REFUSED
+        self._journal.note(row_id, event, message.tick, reason=reason_of(error))
         if fate is Fate.DONE and count:
             text = "`%s` cannot be sent" if count == 1 else "`%s` cannot be sent, %d times in a row"
             words = (message.name, count)[: min(count, 2)]
