@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from schedsync.core.timing import TimingError, canonical_zone, duration
 
 #: In seconds: ten years.
 _LONGEST = 10 * 366 * 86400
+_RATES = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 
@@ -37,6 +39,31 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic since click
             least = "more than 0, " if self.positive else ""
             self.fail(f"`{value}` is out of range: {least}at most ten years", param, ctx)
         return seconds
+
+
+@dataclass(frozen=True, slots=True)
+class SentRate:
+    """How often to send at most: the text, and the least time between two messages."""
+
+    text: str = ""
+    gap: timedelta = timedelta(0)
+
+
+class Rate(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A rate such as ``10/m``."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> SentRate:
+        """Return the rate; any other text is wrong usage."""
+        if isinstance(value, SentRate):
+            return value
+        number, slash, unit = str(value).partition("/")
+        if not slash or unit not in _RATES or not (number.isascii() and number.isdigit() and 0 < len(number) < 7):
+            self.fail(f"`{value}` is no rate; write a whole number and /s, /m or /h, such as `10/m`", param, ctx)
+        if not int(number):
+            self.fail(f"`{value}` sends nothing; write `1/h` or more", param, ctx)
+        return SentRate(str(value), _RATES[unit] / int(number))
 
 
 class WholeNumber(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
