@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 
 from schedsync.core.timing import TimingError, in_calendar, instant
 
-_WALL = re.compile(r"(?:(?P<day>\d{4}-\d\d-\d\d)(?:[ T]|\Z))?(?P<time>\d\d:\d\d(?::\d\d)?)?\Z", re.ASCII)
+_WALL = re.compile(r"(?:(?P<day>\d{4}-\d\d-\d\d)(?:[ T](?=\d)|\Z))?(?P<time>\d\d:\d\d(?::\d\d)?)?\Z", re.ASCII)
 
 
 def needs_zone(text: str) -> bool:

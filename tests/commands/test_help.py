@@ -40,7 +40,7 @@ def test_verbs_are_listed_by_groups(command: Callable[..., Done]) -> None:
         "Start": ["init", "import", "doctor"],
         "Change": ["validate", "review", "forecast", "plan", "apply"],
         "Look": ["status", "drift"],
-        "Act": ["pause", "resume"],
+        "Act": ["pause", "resume", "run"],
         "Serve": ["snapshot"],
         "Reference": ["schema", "rules"],
         "Rare": ["ledger"],
