@@ -10,6 +10,7 @@ import pytest
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.models import SyncRun
+from schedsync.schemas.validator import PLAN, problems
 from tests.conftest import NOW, Project
 
 # NOW is Monday 10:00 UTC.
@@ -39,7 +40,7 @@ def test_an_apply_with_changes_is_refused_and_says_when_it_opens(shop: Project) 
     done, shown = shop.apply("-e", "production"), shop.plan("-e", "production", "--format", "json")
 
     assert (done.code, SAYS in done.err, "--allow-freeze" in done.err) == (3, True, True)
-    assert shown.code == 3
+    assert (shown.code, list(problems(json.loads(shown.out), PLAN))) == (3, [])
     assert [(each["code"], each["message"]) for each in json.loads(shown.out)["refusals"]] == [("frozen", SAYS)]
     assert not PeriodicTask.objects.using(shop.using).filter(name="new").exists()
 

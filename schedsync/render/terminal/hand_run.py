@@ -42,6 +42,8 @@ def _outcome(run: PastRun, paint: Paint) -> str:
         return f"{paint('STOPPED', 'red')}  {printable(run.stopped)}\nSent {_ticks(run.sent)}{_left_out(run)}"
     if run.before and not run.ticks:
         return f"Nothing is left: run {run.run[:8]} has sent {_ticks(run.before)}; `--again` sends them again"
+    if not run.ticks and not run.known:
+        return "Nothing to send: the schedules have no tick in that time"
     return f"Sent {_ticks(run.sent)} in run {run.run[:8]}{_left_out(run)}"
 
 
