@@ -18,7 +18,7 @@ from schedsync.core.hand_run import PastRequest, PastRun, PastTick, TypedPast
 from schedsync.core.names import first_names
 from schedsync.core.refusal import Refusal
 from schedsync.core.task_id import task_id
-from schedsync.core.timing import TimingError, instant_text, zone_of
+from schedsync.core.timing import TimingError, instant_text, moment, zone_of
 from schedsync.database.actor import who
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
@@ -88,9 +88,8 @@ def _request(typed: TypedPast, chosen: Chosen) -> PastRequest:
     except TimingError as error:
         raise WrongUsage(error.message, hint=error.hint) from error
     if request.until <= request.since:
-        raise WrongUsage(
-            f"`--to` ({instant_text(request.until)}) is not after `--from` ({instant_text(request.since)})"
-        )
+        span = f"`--to` ({instant_text(request.until)}) is not after `--from` ({instant_text(request.since)})"
+        raise WrongUsage(span, hint="a time alone, such as `02:00`, is the last such time")
     if request.until > at:
         raise WrongUsage(f"`--to` is in the future: {instant_text(request.until)}", hint="Beat sends those ticks")
     return request
@@ -112,15 +111,15 @@ def _planned(
 
 def _ticks(runnable: dict[str, Runnable], request: PastRequest) -> list[PastTick]:
     """Return the ticks in the order in which they are sent; raises Refused where there are too many."""
-    each = [_of(one, request) for one in runnable.values()]
-    ticks = list(islice(heapq.merge(*each), request.most + 1))
+    by_schedule = [_ticks_of(schedule, request) for schedule in runnable.values()]
+    ticks = list(islice(heapq.merge(*by_schedule), request.most + 1))
     if len(ticks) > request.most:
         message = f"there are more than {request.most:,} ticks from {instant_text(request.since)} on"
         raise Refused([Refusal("too_many_ticks", message, "a shorter time, fewer schedules, or `--max N`")])
     return ticks
 
 
-def _of(runnable: Runnable, request: PastRequest) -> Iterator[PastTick]:
+def _ticks_of(runnable: Runnable, request: PastRequest) -> Iterator[PastTick]:
     loaded = runnable.loaded
     for tick in runnable.grid.ticks(request.since, request.until):
         yield PastTick(tick, loaded.name, task_id(loaded.name, tick))
@@ -159,11 +158,8 @@ class _Sending:
             if self._options.wait(max(due - time.monotonic(), 0.0)):
                 return "interrupted"
             due = max(due, time.monotonic() - gap) + gap
-            self._options.note(
-                f"sending {number:,} of {len(self._plan.ticks):,}: {tick.name} {tick.tick:%Y-%m-%d %H:%M}"
-            )
-            if not self._options.allow_paused:
-                require_no_pause(self._using, [tick.name])
+            self._options.note(f"sending {number:,} of {len(self._plan.ticks):,}, of {moment(tick.tick)} UTC")
+            self._look_for_pause()
             self._send(tick)
         self._write(replace(self._progress, done=True))
         return ""
