@@ -36,7 +36,7 @@ from schedsync.render.terminal import hand_run
 
 _INTERRUPTED = 130
 #: Options that say how to send ticks of the past.
-_OF_THE_PAST = ("until", "missing", "rate", "dry_run", "most", "again")
+_OF_THE_PAST = {"until": "to", "missing": "missing", "rate": "rate", "dry_run": "dry-run", "again": "again"}
 
 
 class JsonOption(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
@@ -83,9 +83,8 @@ class RunRequest:
     def past(self, selector: Selector) -> TypedPast | None:
         """Return what to send of the past, or None for a run now; raises WrongUsage where options contradict."""
         if self.since is None:
-            for name in _OF_THE_PAST:
+            for name, flag in _OF_THE_PAST.items():
                 if is_typed(name):
-                    flag = {"until": "to", "most": "max", "dry_run": "dry-run"}.get(name, name)
                     raise WrongUsage(f"`--{flag}` needs `--from`", hint="give `--from INSTANT --to INSTANT`")
             return None
         if self.until is None:
@@ -111,7 +110,7 @@ class RunRequest:
     option("--missing", is_flag=True, help="Leave out ticks that a claim, the journal or a result knows as sent."),
     option("--rate", type=Rate(), metavar="N/UNIT", help="Send at most so often, such as 10/m; units are s, m and h."),
     option("--max", "most", type=WholeNumber(1), default=MOST_TICKS, show_default=True, metavar="N",
-           help="Send up to N ticks."),
+           help="Send up to N messages."),
     option("--again", is_flag=True, help="Send ticks again that an earlier call with the same arguments has sent."),
     option("--dry-run", is_flag=True, help="List the ticks, and send none."),
     option("--allow-paused", heading=LIFT, is_flag=True, help="Send although everything or the schedule is paused."),
@@ -141,7 +140,7 @@ def _run_now(using: str, selector: Selector, request: RunRequest, format_: str) 
     from schedsync.usecases.run import run as run_now
 
     sent, error = [], None
-    now = NowRequest(selector, request.args, request.kwargs, request.environment, request.allow_paused)
+    now = NowRequest(selector, request.args, request.kwargs, request.environment, request.allow_paused, request.most)
     try:
         for each in run_now(using, now):
             sent.append(each)

@@ -13,26 +13,28 @@ from django.db import transaction
 
 from schedsync.beat.by_hand import HandMessage, HandSender, Runnable
 from schedsync.beat.message import Payload
-from schedsync.core.hand_run import SentNow
+from schedsync.core.hand_run import MOST_TICKS, SentNow
+from schedsync.core.refusal import Refusal
 from schedsync.core.secrets import masked
 from schedsync.core.selector import Selector
 from schedsync.database.actor import who
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
 from schedsync.database.hand_runs import record_now
-from schedsync.errors import WrongUsage
+from schedsync.errors import Refused, WrongUsage
 from schedsync.usecases.run_checks import Chosen, choose_schedules, require_no_pause
 
 
 @dataclass(frozen=True, slots=True)
 class NowRequest:
-    """What to send: the schedules, and the arguments that replace those of the row, or None."""
+    """What to send: the schedules, ``most`` of them, and the arguments that replace those of the row, or None."""
 
     selector: Selector
     args: list[Any] | None = None
     kwargs: dict[str, Any] | None = None
     environment: str | None = None
     allow_paused: bool = False
+    most: int = MOST_TICKS
 
     @property
     def replaces(self) -> bool:
@@ -49,9 +51,7 @@ def run(using: str, request: NowRequest) -> Iterator[SentNow]:
     actor = who()
     with database_errors(using):
         app, chosen = choose_schedules(using, request.selector, request.environment)
-        if request.replaces and len(chosen.runnable) > 1:
-            message = f"{len(chosen.runnable):,} schedules are selected, and `--args` and `--kwargs` are of one"
-            raise WrongUsage(message, hint="select one schedule")
+        _check_number(request, len(chosen.runnable))
         if not request.allow_paused:
             require_no_pause(using, chosen.runnable.keys())
         sender = HandSender(app)
@@ -61,6 +61,15 @@ def run(using: str, request: NowRequest) -> Iterator[SentNow]:
                 yield _send(using, sender, chosen, name, request, actor)
         finally:
             sender.close()
+
+
+def _check_number(request: NowRequest, count: int) -> None:
+    if request.replaces and count > 1:
+        message = f"{count:,} schedules are selected, and `--args` and `--kwargs` are of one"
+        raise WrongUsage(message, hint="select one schedule")
+    if count > request.most:
+        message = f"{count:,} schedules are selected, {request.most:,} may be sent"
+        raise Refused([Refusal("too_many_ticks", message, f"fewer schedules, or --max {count}")])
 
 
 def _send(using: str, sender: HandSender, chosen: Chosen, name: str, request: NowRequest, actor: str) -> SentNow:

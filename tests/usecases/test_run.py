@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from celery import Celery, _state, states
+from django.conf import settings
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.journal import Event
@@ -155,6 +156,15 @@ def test_an_unknown_name_is_an_error_with_the_nearest(project: Project, app: App
 
     assert (done.code, "did you mean `nightly`?" in done.err) == (64, True)
     assert run(project).code == 64
+
+
+def test_more_schedules_than_a_number_are_refused(project: Project, app: App, clock: Any) -> None:
+    quarters(project.using)
+    quarters(project.using, "y")
+    done = run(project, "--all", "--max", "1")
+
+    assert (done.code, "2 schedules are selected, 1 may be sent" in done.err) == (3, True)
+    assert app.received() == []
 
 
 def test_a_row_that_cannot_run_is_named_and_nothing_is_sent(project: Project, app: App, clock: Any) -> None:
@@ -356,3 +366,22 @@ def test_json_has_all_of_it(project: Project, app: App, clock: Any) -> None:
     assert [each["tick"] for each in document["sent"]] == expected(0, 15, 30, 45)
     assert (document["left"], document["stopped"], document["failure_reason"]) == ([], None, None)
     assert uuid.UUID(document["run"])
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("kind", ["redis", "rabbitmq"])
+def test_real_brokers_get_the_messages(kind: str, project: Project, clock: Any) -> None:
+    if kind not in settings.BROKERS:
+        pytest.skip(f"no {kind} on this machine")
+    made, before = App(settings.BROKERS[kind], None), _state._tls.current_app  # type: ignore[attr-defined]
+    made.celery.set_current()
+    try:
+        quarters(project.using)
+        # The queue must be there: RabbitMQ drops what has none.
+        assert made.received() == []
+        assert (run(project, "x").code, run(project, "x", *PAST, "--rate", "1000/s").code) == (0, 0)
+        assert made.ticks() == ["2026-11-23T10:00:00Z", *expected(0, 15, 30, 45)]
+    finally:
+        with made.celery.connection_for_write() as connection:
+            connection.SimpleQueue(made.queue).queue.delete()
+        _state._tls.current_app = before  # type: ignore[attr-defined]
