@@ -27,7 +27,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "Start": ("init", "import", "doctor"),
     "Change": ("validate", "review", "forecast", "plan", "apply"),
     "Look": ("status", "list", "why", "drift"),
-    "Act": ("pause", "resume"),
+    "Act": ("pause", "resume", "run"),
     "Serve": ("snapshot",),
     "Reference": ("schema", "rules"),
     "Rare": ("ledger",),

@@ -17,14 +17,15 @@ from typing import Any
 from schedsync.core.allowance import Allowance, allowance_from, with_text_times
 from schedsync.core.controls import NO_CONTROLS, Controls, InvalidControl, controls_from
 from schedsync.core.finding import did_you_mean
+from schedsync.core.freeze import Freeze, FreezeError, freeze_from
 from schedsync.core.location import Location
-from schedsync.core.names import set_name_problem, shortened
+from schedsync.core.names import set_name_problem
 from schedsync.core.refusal import MAX_STOP_PERCENT, MAX_STOPS, Limits
 from schedsync.core.timing import UNITS, TimingError, duration
 from schedsync.errors import InvalidConfiguration, WrongUsage
 from schedsync.lint.rule import MAX_STARTS, Options
-from schedsync.schemas.validator import CONFIG, conforms, errors
-from schedsync.schemas.wording import described, predicate, type_predicate, unknown_key_hint
+from schedsync.schemas.configuration import first_problem
+from schedsync.schemas.wording import described
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -58,6 +59,7 @@ class Config:
     max_stops: int = MAX_STOPS
     max_stop_percent: int = MAX_STOP_PERCENT
     allowances: tuple[Allowance, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
     controls: Controls = NO_CONTROLS
     repository_url: str | None = None
     approvals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -72,6 +74,7 @@ class Config:
             max_stop_percent=self.max_stop_percent,
             allowances=self.allowances,
             controls=self.controls,
+            freezes=self.freezes,
             place=self.place,
         )
 
@@ -169,15 +172,17 @@ def config_of(file: Path, table: Mapping[str, Any], base: Path, matches: Callabl
     table = with_text_times(table)
     _check_shape(file, table)
     safety = table.get("safety", {})
+    environments = _environments(file, table.get("environments", ()))
     return Config(
         file=file,
         paths=_paths(file, table.get("paths", [DEFAULT_PATH]), base, matches),
         set=_set_name(file, table.get("set", "default")),
-        environments=_environments(file, table.get("environments", ())),
+        environments=environments,
         # TOML's `5.0` is a whole number to a schema.
         max_stops=int(safety.get("max_stops", MAX_STOPS)),
         max_stop_percent=int(safety.get("max_stop_percent", MAX_STOP_PERCENT)),
         allowances=tuple(_allowance(file, entry) for entry in safety.get("allow", ())),
+        freezes=tuple(_freeze(file, entry, environments) for entry in table.get("freeze", ())),
         controls=_controls(file, safety),
         repository_url=table.get("repository_url"),
         approvals={owner: tuple(people) for owner, people in table.get("approvals", {}).items()},
@@ -193,6 +198,13 @@ def _allowance(file: Path, entry: Mapping[str, Any]) -> Allowance:
         raise InvalidConfiguration(str(file), f"`safety.allow.until`: {error.message}", hint=hint) from error
     except ValueError as error:
         raise InvalidConfiguration(str(file), f"`safety.allow`: {error}") from error
+
+
+def _freeze(file: Path, entry: Mapping[str, Any], environments: Sequence[str]) -> Freeze:
+    try:
+        return freeze_from(entry, environments)
+    except FreezeError as error:
+        raise InvalidConfiguration(str(file), f"`freeze.{error.key}`: {error.message}", hint=error.hint) from error
 
 
 def _controls(file: Path, safety: Mapping[str, Any]) -> Controls:
@@ -216,37 +228,10 @@ def _lint_options(table: Mapping[str, Any], place: Location) -> Options:
 
 
 def _check_shape(file: Path, table: Mapping[str, Any]) -> None:
-    """Raise InvalidConfiguration for the first thing that the schema does not allow, unknown keys before all else."""
-    if conforms(table, CONFIG):
-        return
-    for error in sorted(errors(table, CONFIG), key=lambda each: (each.validator != _UNKNOWN_KEY, str(each.json_path))):
-        message, hint = _explained(error)
+    """Raise InvalidConfiguration for the first thing that the schema does not allow."""
+    if problem := first_problem(table):
+        message, hint = problem
         raise InvalidConfiguration(str(file), message, hint=hint)
-
-
-_UNKNOWN_KEY = "additionalProperties"
-_TYPES = {"object": "a table", "array": "a list of texts"}
-_RULE_KEYS = ("select", "extend_select", "ignore")
-
-
-def _explained(error: Any) -> tuple[str, str | None]:
-    """Return a message that names the key at fault, and a hint where there is one."""
-    keys = [step for step in error.absolute_path if isinstance(step, str)]
-    key = ".".join(keys)
-    if error.validator == _UNKNOWN_KEY:
-        known = list(error.schema["properties"])
-        unknown = next(name for name in error.instance if name not in known)
-        return f"unknown key `{'.'.join([*keys, unknown])}`", unknown_key_hint(unknown, known)
-    if error.validator == "anyOf" and keys[-1] in _RULE_KEYS:
-        hint = did_you_mean(str(error.instance), error.validator_value[0]["enum"]) or "`schedsync rules` lists them"
-        return f"`{key}`: no rule `{shortened(error.instance)}`", hint
-    subject = f"`{key}`" if isinstance(error.absolute_path[-1], str) else f"an item of `{key}`"
-    if error.validator == "type" and key == "safety.allow":
-        return f"`{key}` takes a list of tables", "begin each entry with `[[safety.allow]]`"
-    if error.validator == "type":
-        given = "a table" if isinstance(error.instance, dict) else described(error.instance)
-        return f"{subject} {type_predicate(error, given, _TYPES)}", None
-    return f"{subject} {predicate(error)}", None
 
 
 def _set_name(file: Path, name: str) -> str:

@@ -45,7 +45,7 @@ _state: Any = _celery_state
 
 
 @contextmanager
-def _without_results() -> Iterator[None]:
+def without_results() -> Iterator[None]:
     """Send without the result backend: Redis's would subscribe to each result, and wait long while it is away."""
     before = _state.task_join_will_block()
     _state._set_task_join_will_block(True)
@@ -101,7 +101,7 @@ class Sender:
         done: list[Message] = []
         refused: list[Message] = []
         at = 0
-        with _without_results():
+        with without_results():
             while at < len(messages):
                 if self.broker.producer is None or not go_on():
                     return Sent(done, refused, messages[at:])

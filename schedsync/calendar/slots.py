@@ -110,12 +110,27 @@ def last_slot(timing: Crontab, before: datetime, days: int = 400) -> datetime | 
     today = before.astimezone(zone).date()
     for day in (today - timedelta(days=back) for back in range(days)):
         if fields.on(day):
-            start = midnight(zone, day) - _MINUTE
-            slots = takewhile(lambda slot: slot <= before, crontab_slots(timing, start))
-            of_day = [slot for slot in slots if slot.astimezone(zone).date() <= day]
-            if of_day:
-                return of_day[-1]
+            last = _last_of_day(timing, fields, day, before)
+            if last is not None:
+                return last
     return None
+
+
+def _last_of_day(timing: Crontab, fields: Fields, day: date, before: datetime) -> datetime | None:
+    """Return the last slot of a day of the calendar at or before an instant, in UTC."""
+    zone = zone_of(timing)
+    if _is_near_change(zone, day):
+        slots = takewhile(lambda slot: slot <= before, crontab_slots(timing, midnight(zone, day) - _MINUTE))
+        of_day = [slot for slot in slots if slot.astimezone(zone).date() <= day]
+        return of_day[-1] if of_day else None
+    here = before.astimezone(zone)
+    index = len(fields.minutes)
+    if day == here.date():
+        index = bisect_right(fields.minutes, 60 * here.hour + here.minute)
+    if not index:
+        return None
+    hours, minutes = divmod(fields.minutes[index - 1], 60)
+    return datetime(day.year, day.month, day.day, hours, minutes, tzinfo=zone).astimezone(timezone.utc)
 
 
 def interval_slots(timing: Interval, after: datetime) -> Iterator[datetime]:

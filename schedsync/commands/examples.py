@@ -80,6 +80,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ("resume nightly-report", "let one schedule run again"),
         ("resume --all --catch-up", "let everything run again, and send the runs that were missed"),
     ),
+    "run": (
+        ("run nightly-report", "send one now, with an id of its own"),
+        ("run 'sync-*' --from 02:00 --to 03:00 --missing --rate 60/m --dry-run", "list the ticks that were missed"),
+    ),
     "snapshot": (("snapshot --out snapshot.json", "save it for validate, review, plan and forecast --against"),),
     "schema": (
         ("schema --out schedules.schema.json", "save the schema of the schedules for an editor"),

@@ -167,6 +167,7 @@ class LiftedRules:
     allow_dual_writer: bool = False
     allow_move: bool = False
     allow_dirty: bool = False
+    allow_freeze: bool = False
 
     @property
     def adoption(self) -> Adoption:
@@ -183,6 +184,7 @@ class LiftedRules:
             allow_dual_writer=self.allow_dual_writer,
             allow_move=self.allow_move,
             allow_dirty=self.allow_dirty,
+            allow_freeze=self.allow_freeze,
         )
 
 
@@ -264,6 +266,7 @@ _LIFTING = {
     "allow_dirty": _lift(
         "--allow-dirty", is_flag=True, help="Allow files that differ from the commit of the checkout."
     ),
+    "allow_freeze": _lift("--allow-freeze", is_flag=True, help="Apply in a window of `[[freeze]]`; it is recorded."),
 }  # fmt: skip
 
 

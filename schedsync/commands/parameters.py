@@ -17,6 +17,7 @@ from schedsync.core.timing import TimingError, canonical_zone, duration, instant
 #: In seconds: ten years.
 _LONGEST = 10 * 366 * 86400
 _DURATION = re.compile(r"[0-9]{1,12}[a-z]{1,2}\Z")
+_RATES = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 
@@ -55,6 +56,31 @@ class Instant(click.ParamType):  # type: ignore[type-arg]  # generic since click
             return instant(str(value))
         except TimingError as error:
             self.fail(f"{error.message}; {error.hint}" if error.hint else error.message, param, ctx)
+
+
+@dataclass(frozen=True, slots=True)
+class SentRate:
+    """How often to send at most: the text, and the least time between two messages."""
+
+    text: str = ""
+    gap: timedelta = timedelta(0)
+
+
+class Rate(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A rate such as ``10/m``."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> SentRate:
+        """Return the rate; any other text is wrong usage."""
+        if isinstance(value, SentRate):
+            return value
+        number, slash, unit = str(value).partition("/")
+        if not slash or unit not in _RATES or not (number.isascii() and number.isdigit() and 0 < len(number) < 7):
+            self.fail(f"`{value}` is no rate; write a whole number and /s, /m or /h, such as `10/m`", param, ctx)
+        if not int(number):
+            self.fail(f"`{value}` sends nothing; write `1/h` or more", param, ctx)
+        return SentRate(str(value), _RATES[unit] / int(number))
 
 
 class WholeNumber(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4

@@ -112,7 +112,7 @@ class ReviewOptions:
     ),
     without=("directory",),
 )
-@lifting_options("allow_older", "allow_dirty")
+@lifting_options("allow_older", "allow_dirty", "allow_freeze")
 @gather(
     "options",
     ReviewOptions,

@@ -95,6 +95,8 @@ CODES: Mapping[str, str] = {
     "SS177": "a name under `removed` or `renamed_from` whose row this set does not manage, so that it stays",
     "SS178": "files that differ from the commit that they are applied as",
     "SS179": "a set that `--all` or `--changed` could not handle; the message is the error",
+    "SS180": "a freeze: nothing is applied until it opens",
+    "SS181": "a freeze whose windows leave no gap, so that nothing could ever be applied",
     "SS190": "rules of another package that cannot be used, or that failed",
     "SS191": "a code under `[lint]` that no rule has, neither ours nor that of an installed package",
     "SS201": "a time that daylight saving skips at the next change of the clock",

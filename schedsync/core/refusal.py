@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from schedsync.core.allowance import Allowance
 from schedsync.core.controls import NO_CONTROLS, Controls
+from schedsync.core.freeze import Freeze
 from schedsync.core.location import Location
 
 MAX_STOPS = 100
@@ -31,7 +32,7 @@ class Refusal:
 class Limits:
     """The limits of the configuration, and the flags of this call; ``allow_stops`` is the flag's number.
 
-    ``allowances`` and ``controls`` are those of the configuration, whose place is ``place``.
+    ``allowances``, ``controls`` and ``freezes`` are those of the configuration, whose place is ``place``.
     """
 
     max_stops: int = MAX_STOPS
@@ -42,6 +43,8 @@ class Limits:
     allow_older: bool = False
     allow_move: bool = False
     allow_dirty: bool = False
+    allow_freeze: bool = False
     allowances: tuple[Allowance, ...] = ()
     controls: Controls = NO_CONTROLS
+    freezes: tuple[Freeze, ...] = ()
     place: Location | None = None

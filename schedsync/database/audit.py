@@ -61,7 +61,7 @@ def record_binding(using: str, environment: str | None, who: str, at: datetime) 
 def record_rename(using: str, old: str, new: str, names: int, who: str, at: datetime) -> None:
     """Write the audit records of a set that gets another name: the new one goes on where the old one was applied."""
     last = last_binding(using, old)
-    changes = _packed([{"kind": "rename_set", "before": old, "after": new}])
+    changes = packed([{"kind": "rename_set", "before": old, "after": new}])
     counts = {"rename_set": names}
     verb = "renamed" if last is None else "rename"
     record(using, verb, new, who, at, counts, binding=last or _NOWHERE, changes=changes)
@@ -75,20 +75,22 @@ def record_move(using: str, sets: Mapping[str, str], to: str, who: str, at: date
     for move in moves:
         by_set.setdefault(move["before"], []).append(move)
     for set_name, those in by_set.items():
-        record(using, "move", set_name, who, at, {"move": len(those)}, changes=_packed(those))
+        record(using, "move", set_name, who, at, {"move": len(those)}, changes=packed(those))
 
 
-def _packed(documents: Iterable[Mapping[str, Any]]) -> bytes:
+def packed(documents: Iterable[Mapping[str, Any]]) -> bytes:
+    """Return documents as the column ``changes`` holds them."""
     return zlib.compress(json.dumps(list(documents)).encode(), 1)
 
 
 def record_request(request: WriteRequest) -> None:
-    """Write the audit record of a request, with its changes as in a plan."""
-    documents = [change_document(change) for change in request.changes]
+    """Write the audit record of a request, with its changes as in a plan, and the rules that a flag lifted."""
+    documents: list[dict[str, Any]] = [change_document(change) for change in request.changes]
     documents += [{"kind": "pause", **pause_document(pause)} for pause in request.joined]
     counts = Counter(change.kind for change in request.changes)
     if request.joined:
         counts["pause"] = len(request.joined)
+    documents += [{"kind": "lift", "rule": each.code, "message": each.message} for each in request.lifted]
     record(
         request.using,
         request.verb,
@@ -99,7 +101,7 @@ def record_request(request: WriteRequest) -> None:
         run=request.run,
         binding=request.binding,
         checksum=request.checksum,
-        changes=_packed(documents),
+        changes=packed(documents),
     )
 
 

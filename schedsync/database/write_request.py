@@ -11,6 +11,7 @@ from schedsync.core.change import Change
 from schedsync.core.location import Location
 from schedsync.core.observed import Paused
 from schedsync.core.origin import Binding
+from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import People, Schedule
 
 
@@ -22,7 +23,7 @@ class WriteRequest:
     ``lost_rows`` are names in the ledger whose row and definition are both gone, ``to_record`` schedules whose row
     already has the values of the files. ``locations`` holds, by name, where the files define a schedule and whom they
     name; None leaves the ledger's locations alone. ``joined`` are the pauses of schedules that come under a standing
-    pause.
+    pause. ``lifted`` are refusals that a flag lifted, for the audit record.
     """
 
     using: str
@@ -38,4 +39,5 @@ class WriteRequest:
     to_record: tuple[Schedule, ...] = ()
     locations: Mapping[str, tuple[Location, People]] | None = None
     joined: tuple[Paused, ...] = ()
+    lifted: tuple[Refusal, ...] = ()
     run: uuid.UUID = field(default_factory=uuid.uuid4)

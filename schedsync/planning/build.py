@@ -21,6 +21,7 @@ from schedsync.planning import controls
 from schedsync.planning.allowances import ended, lift
 from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import Difference, diff
+from schedsync.planning.freezes import freeze_refusals, lifted_notice
 from schedsync.planning.notices import completed, folded
 from schedsync.planning.plan import Plan
 from schedsync.planning.renames import renames
@@ -101,6 +102,7 @@ def build_plan(
     """
     difference = diff(desired, observed, now, adopt=request.adopt)
     refused, notices = _judged(request, desired, observed, difference, surroundings, now)
+    lifted = _lifted(request, difference, now)
     return Plan(
         set=request.set,
         binding=request.binding,
@@ -114,10 +116,18 @@ def build_plan(
         to_record=difference.to_record,
         joined=difference.joined,
         refusals=refused,
-        notices=(*findings, *notices),
+        lifted=lifted,
+        notices=(*findings, *lifted_notice(lifted, request.limits.place), *notices),
         unchanged=difference.unchanged,
         locations={name: (schedule.location, schedule.people) for name, schedule in desired.schedules.items()},
     )
+
+
+def _lifted(request: PlanRequest, difference: Difference, now: datetime) -> tuple[Refusal, ...]:
+    """Return the freeze that `--allow-freeze` lifts, if there is one and the plan has changes."""
+    if not request.limits.allow_freeze or not difference.changes:
+        return ()
+    return freeze_refusals(request.limits, request.binding.environment, now)
 
 
 def _judged(

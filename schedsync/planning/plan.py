@@ -36,6 +36,8 @@ class Plan:
     lost_rows: tuple[str, ...] = ()
     to_record: tuple[Schedule, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    #: The refusals that a flag of this call lifts, and that the audit record names.
+    lifted: tuple[Refusal, ...] = ()
     notices: tuple[Finding, ...] = ()
     unchanged: int = 0
     locations: Mapping[str, tuple[Location, People]] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from schedsync.core.names import first_names
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Limits, Refusal
 from schedsync.core.schedule import completed_at
+from schedsync.planning.freezes import freeze_refusals
 
 #: A refusal lists this many names; of stops all, if they are few.
 _NAMED, _FEW_STOPS = 5, 10
@@ -62,6 +63,7 @@ def refusals(changes: Sequence[Change], situation: Situation, limits: Limits) ->
         *_older(situation, limits),
         *_moved(situation, limits),
         *_dirty(situation, limits),
+        *_frozen(changes, situation, limits),
     )
 
 
@@ -184,6 +186,12 @@ def _dirty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
     """Refuse files that differ from the commit; without an environment they are only a warning."""
     if situation.dirty_files and situation.now.environment is not None and not limits.allow_dirty:
         yield Refusal("dirty_files", dirty_text(situation), "commit the changes; --allow-dirty")
+
+
+def _frozen(changes: Sequence[Change], situation: Situation, limits: Limits) -> tuple[Refusal, ...]:
+    if not changes or limits.allow_freeze:
+        return ()
+    return freeze_refusals(limits, situation.now.environment, situation.at)
 
 
 def dirty_text(situation: Situation) -> str:

@@ -27,6 +27,7 @@ from schedsync.planning.allowances import lift
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan, refused_by_celery
 from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import diff
+from schedsync.planning.freezes import frozen_now, never_open
 from schedsync.planning.notices import folded, refusal_findings
 from schedsync.planning.plan import Plan
 from schedsync.planning.renames import renames
@@ -61,7 +62,15 @@ def compare_environment(
     foretold += _not_allowed(request, sides, after, environment, plan)
     broken_files, unknown = _not_compared(sides, desired, environment)
     foretold += [*unknown, *_takeovers(before, after)]
+    foretold += _freezes(sides[1], environment, plan, now)
     return EnvironmentReview(environment, plan, earlier, load, broken_files=tuple(broken_files)), foretold
+
+
+def _freezes(side: Side, environment: str | None, plan: Plan, now: datetime) -> Iterator[Finding]:
+    """Yield when a change can be applied, if that is not now, and a freeze that never opens."""
+    yield from never_open(side.config.freezes, [environment], now, side.place)
+    if plan.changes:
+        yield from frozen_now(side.config.freezes, environment, now, side.place)
 
 
 def _compared(
@@ -195,7 +204,9 @@ def _refusals(
 
     The snapshot decides where it is of this environment, else the files do.
     """
-    snapshot, limits = _snapshot_of(request, situation.now.environment), side.config.limited(request.limits)
+    snapshot = _snapshot_of(request, situation.now.environment)
+    # A freeze says when a change goes out, not whether it may: see `_freezes`.
+    limits = replace(side.config.limited(request.limits), freezes=())
     if snapshot is None:
         refused, lifted = lift(refusals(changes, situation, limits), limits, now, empty=not after.schedules)
         return (*refused, *controls.refused_changes(changes, [limits.controls])), lifted

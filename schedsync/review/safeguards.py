@@ -8,6 +8,7 @@ from datetime import datetime
 
 from schedsync.core.controls import KEYS, controls_document
 from schedsync.core.finding import Finding
+from schedsync.core.freeze import Freeze
 from schedsync.core.location import Location
 from schedsync.core.names import first_names
 from schedsync.core.schedule import Desired, Schedule
@@ -37,6 +38,7 @@ def configuration(before: Side, after: Side, now: datetime) -> Iterator[Finding]
         if values[name] != now_values[name]
     ]
     messages += _approvals(old.approvals, new.approvals)
+    messages += _freezes(old.freezes, new.freezes)
     messages += [f"environment `{name}` is new" for name in new.environments if name not in old.environments]
     messages += [f"environment `{name}` is removed" for name in old.environments if name not in new.environments]
     for message in messages:
@@ -55,6 +57,16 @@ def _allowances(before: Side, after: Side, now: datetime) -> Iterator[Finding]:
             yield Finding(
                 CHANGED_SAFEGUARD, f"an entry of `[[safety.allow]]` {text} {entry}", after.place, None, "warning"
             )
+
+
+def _freezes(old: Sequence[Freeze], new: Sequence[Freeze]) -> Iterator[str]:
+    """Yield each freeze of which a window is gone or shorter; a longer or a new one weakens nothing."""
+    for freeze in (each for each in old if not any(other.covers(each) for other in new)):
+        changed = next((each for each in new if each.starts == freeze.starts), None)
+        if changed is None:
+            yield f"an entry of `[[freeze]]` is removed or moved, it froze {freeze}"
+        else:
+            yield f"an entry of `[[freeze]]` holds less: it froze {freeze}; now {changed}"
 
 
 def _approvals(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]) -> Iterator[str]:

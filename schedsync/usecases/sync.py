@@ -13,6 +13,7 @@ from schedsync.core.finding import Finding
 from schedsync.core.names import first_names
 from schedsync.core.observed import Observed
 from schedsync.core.origin import Binding
+from schedsync.core.refusal import Refusal
 from schedsync.database.actor import who
 from schedsync.database.admin_log import last_edits
 from schedsync.database.audit import last_binding
@@ -31,6 +32,7 @@ from schedsync.database.write_request import WriteRequest
 from schedsync.errors import Refused, Stale
 from schedsync.planning.approval import Assertion, compare
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan
+from schedsync.planning.freezes import freeze_refusals
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan, drift_only, row_id_of
 from schedsync.usecases.binding import bind_at_apply
@@ -152,8 +154,8 @@ def _applied(
             raise Stale(f"its checksum is {current.checksum} now")
         if not agree(current):
             return None
-        if current.refusals:
-            raise Refused(current.refusals)
+        if refused := current.refusals or _frozen_meanwhile(target, current):
+            raise Refused(refused)
         if not current.writes:
             return _nothing(target.using, current.checksum, wait)
         if pinned:
@@ -164,6 +166,13 @@ def _applied(
             if attempt == _TRIES - 1:
                 raise
     return None
+
+
+def _frozen_meanwhile(target: Target, plan: Plan) -> tuple[Refusal, ...]:
+    """Return the refusal of a freeze that began after the plan was made, while its reader was asked."""
+    if not plan.changes or target.limits.allow_freeze:
+        return ()
+    return freeze_refusals(target.limits, plan.binding.environment, now())
 
 
 def _asserted(plan: Plan, assertion: Assertion, note: Callable[[str], None]) -> Plan:
@@ -214,4 +223,5 @@ def _request_of(using: str, plan: Plan) -> WriteRequest:
         to_record=plan.to_record,
         locations=plan.locations,
         joined=plan.joined,
+        lifted=plan.lifted,
     )

@@ -17,6 +17,7 @@ from schedsync.lint import lint, lint_packages
 from schedsync.lint.rule import Context
 from schedsync.planning import controls
 from schedsync.planning.allowances import ended
+from schedsync.planning.freezes import never_open
 from schedsync.planning.snapshot import Snapshot, check_set, masked_spec
 
 
@@ -46,6 +47,8 @@ def validate(
     files = read_set(config, progress, sources=snapshot.source if snapshot else no_sources, absent=absent_files(config))
     common = [*files.findings, *ended(config.allowances, now, config.place)]
     common += lint_packages(config.lint, files.ignores)
+    chosen = [environment] if environment else config.environments or [None]
+    common += never_open(config.freezes, chosen, now, config.place)
     by_environment: dict[str | None, list[Finding]] = {}
     application = snapshot.application if snapshot else None
     names: set[str] = set()

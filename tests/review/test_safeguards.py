@@ -201,3 +201,55 @@ def test_a_configuration_that_could_not_be_read_before_is_not_compared_and_says_
     assert safeguards(checkout) == [
         "the configuration before the change cannot be read, so what protects the set is not compared"
     ]
+
+
+FREEZE = '[[freeze]]\ncrontab = "0 16 * * fri"\nduration = "%s"\nreason = "%s"\n'
+HOLDS = "`0 16 * * 5 UTC` for 64h: weekend"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "messages"),
+    [
+        (FREEZE % ("64h", "weekend"), "", [f"an entry of `[[freeze]]` is removed or moved, it froze {HOLDS}"]),
+        (
+            FREEZE % ("64h", "weekend"),
+            FREEZE % ("2h", "weekend"),
+            [f"an entry of `[[freeze]]` holds less: it froze {HOLDS}; now `0 16 * * 5 UTC` for 2h: weekend"],
+        ),
+        (
+            FREEZE % ("64h", "weekend"),
+            FREEZE % ("64h", "weekend") + 'environments = ["production"]\n',
+            [
+                f"an entry of `[[freeze]]` holds less: it froze {HOLDS}; "
+                "now `0 16 * * 5 UTC` for 64h in `production`: weekend"
+            ],
+        ),
+        (FREEZE % ("64h", "weekend"), FREEZE % ("65h", "a longer weekend"), []),
+        ("", FREEZE % ("64h", "weekend"), []),
+    ],
+)
+def test_a_freeze_that_holds_less_is_shown(checkout: Checkout, before: str, after: str, messages: list[str]) -> None:
+    declared = 'environments = ["production"]\n'
+    checkout.write(declared + before, "schedsync.toml")
+    checkout.schedules(ONE % "")
+    checkout.commit()
+    checkout.write(declared + after, "schedsync.toml")
+
+    assert safeguards(checkout) == messages
+
+
+def test_a_reviewer_reads_where_and_until_when_it_is_frozen(checkout: Checkout) -> None:
+    # A window that is open at any time: it begins each day, and its gap is the minute before midnight.
+    daily = '[[freeze]]\ncrontab = "@daily"\nduration = "1439m"\nreason = "the shop moves"\n'
+    checkout.write('environments = ["staging", "production"]\n' + daily + 'environments = ["production"]\n',
+                   "schedsync.toml")  # fmt: skip
+    checkout.schedules(ONE % "")
+    checkout.commit()
+    assert [one for one in checkout.json()["findings"] if one["code"] == "SS180"] == []
+    checkout.schedules(ONE % ", queue: other")
+    [found] = [one for one in checkout.json()["findings"] if one["code"] == "SS180"]
+
+    assert (found["severity"], found["new"], found["environments"]) == ("info", True, ["production"])
+    assert found["message"].startswith("frozen until ")
+    assert found["message"].endswith(" 23:59 UTC: the shop moves")
+    assert "frozen until" in checkout.review("--format", "markdown").out

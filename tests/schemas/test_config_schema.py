@@ -16,6 +16,8 @@ from schedsync.config import Config, read_config
 from schedsync.core.allowance import Allowance
 from schedsync.core.controls import Controls
 from schedsync.core.finding import CODES, RULE_CODES
+from schedsync.core.freeze import Freeze
+from schedsync.core.timing import Crontab
 from schedsync.errors import InvalidConfiguration
 from schedsync.schemas.validator import CONFIG, problems, schema_text
 from tests.conftest import Project
@@ -24,6 +26,7 @@ ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads(schema_text(CONFIG))
 LINT = SCHEMA["properties"]["lint"]["properties"]
 ALLOW = "[[safety.allow]]\nreason = 'r'\n"
+FREEZE = "[[freeze]]\nreason = 'r'\ncrontab = '%s'\nduration = '%s'\n"
 
 
 def described_keys(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -57,6 +60,7 @@ def test_the_defaults_of_the_schema_are_those_of_the_code() -> None:
         "safety.max_stops": config.max_stops,
         "safety.max_stop_percent": config.max_stop_percent,
         "safety.allow": list(config.allowances),
+        "freeze": list(config.freezes),
         "lint.max_starts": config.lint.max_starts,
         "lint.queues": list(config.lint.queues),
         "lint.queue_waits": config.lint.queue_waits,
@@ -70,6 +74,9 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
         'allowed_tasks = ["shop.*"]\nallowed_queues = []\nminimum_period = "90s"\n'
         f"{ALLOW}rule = 'too_many_stops'\nlimit = 5\nuntil = 2026-12-24\n"
         f"{ALLOW}rule = 'empty_set'\nuntil = 2026-12-24T18:00:00+01:00\n"
+        '[[freeze]]\ncrontab = "0 16 * * fri"\nduration = "64h"\nreason = "r"\n'
+        '[[freeze]]\ncrontab = "@monthly"\nduration = "1d"\ntimezone = "Europe/Berlin"\n'
+        'environments = ["staging"]\nreason = " s "\n'
         '[lint]\nselect = ["SS20"]\nextend_select = ["SS215"]\nignore = ["SS202"]\nmax_starts = 9\nqueues = ["q"]\n'
         'queue_waits = {q = "10m", "*" = "1500000us"}\n'
         '[lint.severity]\nSS212 = "error"\n',
@@ -85,6 +92,10 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
     assert config.allowances == (
         Allowance("too_many_stops", datetime(2026, 12, 25, tzinfo=timezone.utc), "r", 5),
         Allowance("empty_set", datetime(2026, 12, 24, 17, tzinfo=timezone.utc), "r"),
+    )
+    assert config.freezes == (
+        Freeze(Crontab("0", "16", "*", "*", "5", "UTC"), timedelta(hours=64), "r"),
+        Freeze(Crontab("0", "0", "1", "*", "*", "Europe/Berlin"), timedelta(days=1), "s", ("staging",)),
     )
     assert (config.lint.select, config.lint.extend_select, config.lint.ignore) == (("SS20",), ("SS215",), ("SS202",))
     assert config.lint.queue_waits == {"q": 600, "*": 2}
@@ -144,6 +155,25 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
         ("[safety]\nminimum_period = '0s'",
          "`safety.minimum_period` takes a duration such as `5m`, or seconds, more than 0 and at most a century, "
          "not '0s'", None),
+        ("freeze = 1", "`freeze` takes a list of tables", "begin each entry with `[[freeze]]`"),
+        ("[[freeze]]\ncrontab = '@daily'\nduration = '1h'", "an item of `freeze` needs `reason`", None),
+        (FREEZE % ("@dayly", "1h"), "`freeze.crontab`: unknown alias `@dayly`", "did you mean `@daily`?"),
+        (FREEZE % ("0 25 * * *", "1h"), "`freeze.crontab`: hour: `25` is not within 0-23", None),
+        (FREEZE % ("0 1 31 2 *", "1h"),
+         "`freeze.crontab`: none of these months has such a day: it can never fire", None),
+        (FREEZE % ("@daily", "30s"),
+         "`freeze.duration`: `30s` is out of range: whole seconds, at least 1m, at most 366d", None),
+        (FREEZE % ("@daily", "367d"),
+         "`freeze.duration`: `367d` is out of range: whole seconds, at least 1m, at most 366d", None),
+        (FREEZE % ("@daily", "999999999d"),
+         "`freeze.duration`: `999999999d` is out of range: whole seconds, at least 1m, at most 366d", None),
+        (FREEZE % ("@daily", "1h") + "timezone = 'Europe/Berln'",
+         "`freeze.timezone`: unknown time zone `Europe/Berln`", None),
+        ("environments = ['production']\n" + FREEZE % ("@daily", "1h") + "environments = ['prodution']",
+         "`freeze.environments`: no environment `prodution` is declared", "did you mean `production`?"),
+        (FREEZE % ("@daily", "1h") + "environments = ['x']",
+         "`freeze.environments`: no environment `x` is declared", "declare it under `environments`"),
+        (FREEZE.replace("'r'", "' '") % ("@daily", "1h"), "`freeze.reason`: it takes one line of text", None),
     ],
 )  # fmt: skip
 def test_a_wrong_configuration_is_explained(files: Project, text: str, message: str, hint: str | None) -> None:

@@ -1,0 +1,123 @@
+"""Runs that a person starts: one now, or ticks of the past."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from schedsync.core.schedule import canonical_json
+from schedsync.core.selector import Selector, selector_document, selector_text
+from schedsync.core.timing import instant_text
+from schedsync.core.wall_time import instant_in, needs_zone
+
+#: More ticks than this are sent only where the user names a number.
+MOST_TICKS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SentNow:
+    """A message that was sent at once; ``set`` is empty for a row that nobody manages, ``note`` says what is odd."""
+
+    name: str
+    set: str
+    task: str
+    task_id: str
+    at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PastRequest:
+    """Which ticks of the past to send: from ``since`` on and before ``until``; ``gap`` is the least time between two.
+
+    ``missing`` leaves out those that are known to be sent. ``most`` is the largest number of ticks. ``again`` sends
+    what an earlier call with the same arguments has sent already.
+    """
+
+    selector: Selector
+    since: datetime
+    until: datetime
+    missing: bool = False
+    most: int = MOST_TICKS
+    rate: str = ""
+    gap: timedelta = timedelta(0)
+    again: bool = False
+
+    @property
+    def digest(self) -> str:
+        """What tells the same request from another one; how fast it sends makes no difference."""
+        values = [selector_document(self.selector), instant_text(self.since), instant_text(self.until), self.missing]
+        return f"sha256:{hashlib.sha256(canonical_json(values).encode()).hexdigest()}"
+
+    @property
+    def words(self) -> str:
+        """The words of the command line, to go on with it."""
+        words = ["--from", instant_text(self.since), "--to", instant_text(self.until)]
+        words += ["--missing"] if self.missing else []
+        words += ["--rate", self.rate] if self.rate else []
+        words += ["--max", str(self.most)] if self.most != MOST_TICKS else []
+        return f"{selector_text(self.selector)} {shlex.join(words)}"
+
+
+@dataclass(frozen=True, slots=True)
+class TypedPast:
+    """Which ticks of the past to send, as a user types it: see :class:`PastRequest`."""
+
+    selector: Selector
+    since: str
+    until: str
+    missing: bool = False
+    most: int = MOST_TICKS
+    rate: str = ""
+    gap: timedelta = timedelta(0)
+    again: bool = False
+
+    @property
+    def needs_zone(self) -> bool:
+        """Whether it means the time of a zone."""
+        return needs_zone(self.since) or needs_zone(self.until)
+
+    def request(self, zone: tzinfo, now: datetime) -> PastRequest:
+        """Return the request, with its times in a zone; raises TimingError."""
+        since, until = instant_in(self.since, zone, now), instant_in(self.until, zone, now)
+        return PastRequest(self.selector, since, until, self.missing, self.most, self.rate, self.gap, self.again)
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class PastTick:
+    """A tick of the past to send; they are sent in this order."""
+
+    tick: datetime
+    name: str
+    task_id: str = field(compare=False)
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"name": self.name, "tick": instant_text(self.tick), "task_id": self.task_id}
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """What became of a request: the ticks that this call was to send, how many it sent, and why it stopped, or empty.
+
+    ``before`` is how many an earlier call has sent. ``known`` is how many were left out because they are known to be
+    sent, ``unknown`` says of what nothing is known. ``run`` is the id of the audit record, empty for a dry run.
+    """
+
+    request: PastRequest
+    ticks: Sequence[PastTick]
+    before: int = 0
+    sent: int = 0
+    known: int = 0
+    unknown: Sequence[str] = ()
+    run: str = ""
+    stopped: str = ""
+
+    @property
+    def left(self) -> Sequence[PastTick]:
+        """The ticks that are not sent yet."""
+        return self.ticks[self.sent :]

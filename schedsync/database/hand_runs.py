@@ -1,0 +1,86 @@
+"""Audit records of runs by hand, and the progress of runs of the past, which are continued after a crash."""
+
+from __future__ import annotations
+
+import json
+import uuid
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schedsync.core.hand_run import PastRequest, PastTick, SentNow
+from schedsync.core.schedule import canonical_json
+from schedsync.core.selector import selector_text
+from schedsync.core.timing import instant, instant_text
+from schedsync.database import audit
+from schedsync.models import SyncRun
+
+#: The verbs of the audit records.
+NOW, PAST = "run", "run_past"
+#: No record of ours is larger.
+_LARGEST = 2**20
+
+
+def record_now(using: str, sent: SentNow, who: str, arguments: Mapping[str, Any]) -> None:
+    """Write the audit record of one message, in the caller's transaction; ``arguments`` are masked already."""
+    document = {"kind": NOW, "name": sent.name, "task": sent.task, "task_id": sent.task_id, **arguments}
+    changes = audit.packed([document])
+    audit.record(using, NOW, sent.set, who, sent.at, {NOW: 1}, changes=changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a request has come: its audit record, the number of ticks that were sent, and the last one of them."""
+
+    run: uuid.UUID
+    sent: int = 0
+    last: tuple[datetime, str] | None = None
+    done: bool = False
+
+    @property
+    def summary(self) -> str:
+        """The counts as the audit record has them; no two steps have the same."""
+        return canonical_json({PAST: self.sent, "done": int(self.done)})
+
+    def is_behind(self, tick: PastTick) -> bool:
+        """Say whether a tick comes after the last one that was sent."""
+        return self.last is None or self.last < (tick.tick, tick.name)
+
+
+def progress_of(using: str, request: PastRequest) -> Progress | None:
+    """Return how far the last call with the same arguments has come; None where there was none that can be read."""
+    records = SyncRun.objects.using(using).filter(verb=PAST, checksum=request.digest).order_by("-at")[:1]
+    for run, changes in records.values_list("pk", "changes"):
+        try:
+            text = zlib.decompressobj().decompress(bytes(changes), _LARGEST)
+            document = json.loads(text)[0]
+            last = document["last"] and (instant(document["last"][0]), str(document["last"][1]))
+            return Progress(run, int(document["sent"]), last or None, document["done"] is True)
+        except (zlib.error, ValueError, LookupError, TypeError):
+            return None
+    return None
+
+
+def begin(using: str, request: PastRequest, set_name: str, who: str, at: datetime) -> Progress:
+    """Write the audit record of a request of which nothing was sent yet."""
+    progress = Progress(uuid.uuid4())
+    audit.record(
+        using, PAST, set_name, who, at, json.loads(progress.summary),
+        run=progress.run, checksum=request.digest, changes=_changes(request, progress),
+    )  # fmt: skip
+    return progress
+
+
+def go_on(using: str, request: PastRequest, before: Progress, after: Progress) -> bool:
+    """Write how far a request has come; returns False where another process has written it meanwhile."""
+    record = SyncRun.objects.using(using).filter(pk=before.run, summary=before.summary)
+    return bool(record.update(summary=after.summary, changes=_changes(request, after)))
+
+
+def _changes(request: PastRequest, progress: Progress) -> bytes:
+    last = progress.last and [instant_text(progress.last[0]), progress.last[1]]
+    span = {"from": instant_text(request.since), "to": instant_text(request.until), "missing": request.missing}
+    document = {"kind": PAST, "selector": selector_text(request.selector), **span}
+    return audit.packed([{**document, "sent": progress.sent, "last": last, "done": progress.done}])

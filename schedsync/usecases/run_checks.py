@@ -1,0 +1,89 @@
+"""What every run by hand needs: the schedules that are selected, the Celery app, and that nothing is paused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from celery import current_app
+
+from schedsync.beat.by_hand import Runnable, read_runnable
+from schedsync.core.names import first_names, shortened
+from schedsync.core.refusal import Refusal
+from schedsync.core.selector import Candidate, Selector
+from schedsync.database.candidates import candidates
+from schedsync.database.clock import now
+from schedsync.database.environment import named_environment, require_environment
+from schedsync.database.full_pause import full_pause
+from schedsync.database.observe import observe_pauses
+from schedsync.errors import Failed, Refused
+from schedsync.usecases.selection import choose
+from schedsync.usecases.snapshot import application_of
+
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The schedules that are selected, by name: what can be sent of them, and the sets that manage them."""
+
+    runnable: dict[str, Runnable]
+    sets: dict[str, str]
+    registered: Collection[str] = field(default_factory=frozenset)
+
+    @property
+    def set(self) -> str:
+        """The set that manages all of them, or empty."""
+        sets = set(self.sets.values())
+        return sets.pop() if len(sets) == 1 else ""
+
+    def note(self, name: str, at: datetime) -> str:
+        """Say what a user should know about a schedule that is sent now; empty where there is nothing."""
+        loaded, notes = self.runnable[name].loaded, []
+        if not self.runnable[name].enabled:
+            notes.append("it is disabled, and Beat does not send it")
+        if loaded.expires is not None and loaded.expires <= at:
+            notes.append("its `expires_at` has passed, so workers discard the message")
+        if loaded.task not in self.registered:
+            notes.append(f"the application does not register the task `{shortened(loaded.task)}`")
+        return "; ".join(notes)
+
+
+def choose_schedules(using: str, selector: Selector, environment: str | None) -> tuple[Any, Chosen]:
+    """Return the project's Celery app, and the schedules that a selector means.
+
+    Raises WrongUsage where it fits none, Refused where the database belongs to another environment, Failed where one
+    of them cannot run.
+    """
+    registered = frozenset(application_of(current_app).tasks)
+    require_environment(using, environment or named_environment())
+    found = choose(selector, candidates(using))
+    runnable, reasons = read_runnable(using, [each.name for each in found])
+    if reasons:
+        named = [f"`{shortened(name)}`: {reason}" for name, reason in sorted(reasons.items())]
+        raise Failed(f"nothing was sent, {first_names(named, _NAMED)}", hint="`schedsync doctor` names the rows")
+    return current_app, Chosen(runnable, _sets(found), registered)
+
+
+def _sets(found: Sequence[Candidate]) -> dict[str, str]:
+    return {each.name: each.set or "" for each in found}
+
+
+def require_no_pause(using: str, names: Collection[str]) -> None:
+    """Raise Refused while everything is paused, or one of the schedules is."""
+    if refusals := tuple(_paused(using, names)):
+        raise Refused(refusals)
+
+
+def _paused(using: str, names: Collection[str]) -> Iterator[Refusal]:
+    at, everything = now(), full_pause(using)
+    if everything is not None and everything.is_on(at):
+        yield Refusal("paused", everything.text(at), "`schedsync resume --all`; --allow-paused")
+    pauses = [pause for name, pause in observe_pauses(using).items() if name in names and not pause.ended(at)]
+    for pause in pauses[:_NAMED]:
+        message = f"`{shortened(pause.name)}` is paused by {pause.who}: {pause.reason}"
+        yield Refusal("paused", message, "--allow-paused", schedule=pause.name)
+    if len(pauses) > _NAMED:
+        yield Refusal("paused", f"{len(pauses) - _NAMED:,} more schedules are paused", "--allow-paused")
