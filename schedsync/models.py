@@ -235,3 +235,27 @@ class BeatReport(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class BeatCounters(models.Model):
+    """The counters of one Beat since its start, written with its heartbeat; they stay as long as its report.
+
+    ``beat`` is the id of the Beat's row, without a constraint. The metrics explain each of them.
+    """
+
+    beat = models.UUIDField(primary_key=True)
+    sent = models.BigIntegerField(default=0)
+    refused = models.BigIntegerField(default=0)
+    given_up = models.BigIntegerField(default=0)
+    unsure = models.BigIntegerField(default=0)
+    passed_over = models.BigIntegerField(default=0)
+    lease_losses = models.BigIntegerField(default=0)
+    reloads = models.BigIntegerField(default=0)
+    reload_seconds = models.FloatField(default=0.0)
+
+    class Meta:
+        verbose_name = "counters of a Beat"
+        verbose_name_plural = "counters of Beats"
+
+    def __str__(self) -> str:
+        return str(self.beat)

@@ -16,6 +16,7 @@ from schedsync.beat.message import DueTick
 from schedsync.beat.roster import Roster
 from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
 from schedsync.calendar.ticks import due, first_after, last_tick, tick_after
+from schedsync.core.counters import Counters
 from schedsync.core.names import first_names
 from schedsync.core.timing import Clocked
 from schedsync.database.bounded import bounded
@@ -48,6 +49,7 @@ class DueTicks:
     roster: Roster
     limit: timedelta
     full_pause: FullPauseWatch
+    counters: Counters
 
     def ticks(self, woken: Iterable[int], now: datetime, since: datetime) -> list[DueTick]:
         """Return the ticks for which schedules send now; a schedule that sends nothing is put back, or ended.
@@ -66,6 +68,7 @@ class DueTicks:
                     self.roster.give_up(schedule, error)
         if result.over or result.paused_clocked:
             self._end(result.over, result.paused_clocked, now)
+        self.counters.passed_over += result.missed.total() + result.paused.total()
         _log_passed("%d ticks were missed and are passed over: %s", result.missed)
         _log_passed("%d ticks fell due while everything was paused and are passed over: %s", result.paused)
         return result.due

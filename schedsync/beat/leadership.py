@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from schedsync.beat.elections import Election
 from schedsync.beat.lease_times import LeaseTimes
 from schedsync.beat.lease_watch import SECOND_LOOK, LeaseWatch
+from schedsync.core.counters import Counters
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class Leadership:
     watch: LeaseWatch | None = None
     epoch: int | None = None
     held_epoch: int | None = None
+    counters: Counters = field(default_factory=Counters)
     _ends: float = 0.0
     _next: float = 0.0
 
@@ -101,6 +103,7 @@ class Leadership:
             self._doubt(self.watch, database_failed=database_failed)
         if self.epoch is not None:
             logger.warning("lease lost: %s", reason, extra={"epoch": self.epoch})
+            self.counters.lease_losses += 1
         self.epoch = None
         self._next = min(self._next, time.monotonic() + self.times.retry)
 

@@ -20,6 +20,7 @@ from schedsync.beat.chunks import CHUNK, LONGEST, together, waits_once
 from schedsync.beat.failures import Failures
 from schedsync.beat.message import Message
 from schedsync.beat.prebuilt import Prebuilt, Push
+from schedsync.core.counters import Counters
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +59,9 @@ class Sender:
     ``last_tick`` is the tick of the last message that was sent, and ``last_late`` how many seconds late it was.
     """
 
-    def __init__(self, app: Celery, patience: float) -> None:
+    def __init__(self, app: Celery, patience: float, counters: Counters | None = None) -> None:
         self.broker = Broker(app, patience)
+        self.counters = counters or Counters()
         self._prebuilt = Prebuilt(app)
         self.last_tick: datetime | None = None
         self.last_late: float | None = None
@@ -90,6 +92,15 @@ class Sender:
         Where one wait is enough for many messages, they are sent in chunks. A message that can never be sent is logged,
         as stock Beat does, and is done with.
         """
+        given_up = self.counters.given_up
+        sent = self._send(messages, publish, go_on)
+        self.counters.sent += len(sent.done) - (self.counters.given_up - given_up)
+        self.counters.refused += len(sent.refused)
+        return sent
+
+    def _send(
+        self, messages: Sequence[Message], publish: Callable[[Message, Any], Any], go_on: Callable[[], bool]
+    ) -> Sent:
         done: list[Message] = []
         refused: list[Message] = []
         at = 0
@@ -186,6 +197,7 @@ class Sender:
     def _lost(self, chunk: Sequence[Message], error: Exception) -> list[Fate]:
         """Note that it is unknown which messages of a chunk have arrived: each is sent again, alone."""
         self._alone |= {message.row_id for message in chunk}
+        self.counters.unsure += len(chunk)
         cause = cause_of(error)
         if self.broker.fate_of(cause) is Fate.BROKEN:
             self.broker.down(error)
@@ -220,8 +232,10 @@ class Sender:
         broke_again = fate is Fate.BROKEN and row_id in self._broke_at and not message.loaded.at_most_once
         if fate is Fate.BROKEN and not broke_again:
             self._broke_at.add(row_id)
+            self.counters.unsure += 1
             self.broker.down(error)
             return fate
+        self.counters.given_up += fate is Fate.DONE
         count = self.failures.note(message, error, given_up=fate is Fate.DONE)
         if fate is Fate.DONE and count:
             text = "`%s` cannot be sent" if count == 1 else "`%s` cannot be sent, %d times in a row"
