@@ -94,6 +94,22 @@ class SyncRun(models.Model):
         return f"{self.verb} {self.set} {self.at:%Y-%m-%d %H:%M:%S}"
 
 
+class ApplyFailure(models.Model):
+    """The last apply of a set, if it failed; a set that is applied loses its row. ``reason`` is as in JSON."""
+
+    set = models.CharField(max_length=100, primary_key=True)
+    at = models.DateTimeField()
+    reason = models.CharField(max_length=40)
+    who = models.CharField(max_length=200)
+
+    class Meta:
+        verbose_name = "failure of an apply"
+        verbose_name_plural = "failures of applies"
+
+    def __str__(self) -> str:
+        return f"{self.set} {self.at:%Y-%m-%d %H:%M:%S} {self.reason}"
+
+
 class ApplyLock(models.Model):
     """The one row that the transaction of an apply writes first.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from schedsync.core.counters import Counters
 from schedsync.core.status import BeatReport, BeatStatus, Listed
-from schedsync.monitoring.address import metrics_address
+from schedsync.monitoring.settings import chosen_schedules, metrics_address
 
 if TYPE_CHECKING:
     from schedsync.beat.scheduler import Scheduler
@@ -29,10 +29,9 @@ class Metrics:
         self._server: Any = None
         if (address := metrics_address()) is not None:
             from schedsync.monitoring.collector import BeatCollector, DatabaseReader
-            from schedsync.monitoring.reading import patterns
             from schedsync.monitoring.server import MetricsServer
 
-            patterns()
+            chosen_schedules()
             collector = BeatCollector(DatabaseReader(beat.using), self.own, lambda: self._is_away)
             self._server = MetricsServer(address, collector)
 

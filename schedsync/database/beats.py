@@ -30,8 +30,12 @@ def live_beats(using: str) -> list[Beat]:
 
 
 def count_leaders(using: str) -> int:
-    """Return how many live Beats say that they lead; the row of one that was killed says so for at most a lease."""
-    return int(_beats(using).filter(_seen_lately(), leads=True).count())
+    """Return how many live Beats say that they lead; the row of one that was killed says so for at most a lease.
+
+    Without an election all Beats lead, and count as one.
+    """
+    elections = list(_beats(using).filter(_seen_lately(), leads=True).values_list("election", flat=True))
+    return len([election for election in elections if election != "none"]) + ("none" in elections)
 
 
 def _read(rows: Any) -> list[Beat]:

@@ -8,6 +8,16 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="ApplyFailure",
+            fields=[
+                ("set", models.CharField(max_length=100, primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("reason", models.CharField(max_length=40)),
+                ("who", models.CharField(max_length=200)),
+            ],
+            options={"verbose_name": "failure of an apply", "verbose_name_plural": "failures of applies"},
+        ),
+        migrations.CreateModel(
             name="BeatCounters",
             fields=[
                 ("beat", models.UUIDField(primary_key=True, serialize=False)),

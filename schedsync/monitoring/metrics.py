@@ -67,6 +67,10 @@ LAST_APPLY = Metric(
 )
 LAST_APPLY_TIME = _gauge("last_apply_timestamp_seconds", "When an apply last changed something, by set.", SET)
 LAST_APPLY_CHANGES = _gauge("last_apply_changes", "Changes of the last apply, by set and kind.", ("set", "kind"))
+LAST_APPLY_FAILED = _gauge(
+    "last_apply_failed", "1 if the last apply of a set failed, else 0; the reason is as in JSON.", ("set", "reason")
+)
+LAST_FAILURE_TIME = _gauge("last_apply_failure_timestamp_seconds", "When the last apply of a set failed.", SET)
 
 BEAT_START = _gauge("beat_start_timestamp_seconds", "When this Beat started.", BEAT)
 BEAT_LEADS = _gauge("beat_leads", "1 if this Beat leads, 0 if it stands by.", BEAT)

@@ -8,14 +8,13 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 
 from celery import current_app
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.db.models import Min, Q
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.calendar.overdue import Moment, next_tick
 from schedsync.core.counters import Counters
 from schedsync.core.status import Status
+from schedsync.database.apply_failures import FailedApply, failed_applies
 from schedsync.database.beats import count_leaders, read_counters
 from schedsync.database.bulk import rows_of
 from schedsync.database.full_pause import full_pause
@@ -23,6 +22,7 @@ from schedsync.database.observe import observe_ids
 from schedsync.database.status import read_status
 from schedsync.database.values import read_values
 from schedsync.models import Lease, Pause
+from schedsync.monitoring.settings import chosen_schedules
 
 #: The schedules of which each scrape exports runs, at most: each is two time series.
 MOST_SCHEDULES = 1000
@@ -58,15 +58,8 @@ class Reading:
     disabled: int = 0
     oldest_pause: datetime | None = None
     counters: Mapping[str, Counters] = field(default_factory=dict)
+    failed_applies: Sequence[FailedApply] = ()
     runs: ChosenRuns | None = None
-
-
-def patterns() -> tuple[str, ...]:
-    """Return the patterns of ``SCHEDSYNC_METRICS_SCHEDULES``; raises ImproperlyConfigured if it is no list of texts."""
-    value = getattr(settings, "SCHEDSYNC_METRICS_SCHEDULES", None) or ()
-    if not isinstance(value, (list, tuple)) or not all(isinstance(pattern, str) for pattern in value):
-        raise ImproperlyConfigured("SCHEDSYNC_METRICS_SCHEDULES is a list of patterns of names: ['nightly-*']")
-    return tuple(value)
 
 
 def read(using: str) -> Reading:
@@ -80,7 +73,8 @@ def read(using: str) -> Reading:
         disabled=rows_of(PeriodicTask, using).filter(enabled=False).count(),
         oldest_pause=min(since, default=None),
         counters={str(beat): counters for beat, counters in read_counters(using).items()},
-        runs=_runs(using, status, names) if (names := patterns()) else None,
+        failed_applies=failed_applies(using),
+        runs=_runs(using, status, names) if (names := chosen_schedules()) else None,
     )
 
 

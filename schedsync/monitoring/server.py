@@ -11,8 +11,8 @@ from typing import Any
 from prometheus_client import GCCollector, PlatformCollector, ProcessCollector, start_http_server
 from prometheus_client.registry import Collector
 
-from schedsync.monitoring.address import Address
 from schedsync.monitoring.collector import registry_of
+from schedsync.monitoring.settings import Address
 
 logger = logging.getLogger(__name__)
 

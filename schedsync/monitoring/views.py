@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.monitoring.address import INSTALL, is_installed
+from schedsync.monitoring.settings import INSTALL, is_installed, metrics_token
 
 #: The permission that a user needs; Django makes it, as "Can view beat".
 PERMISSION = "schedsync.view_beat"
@@ -29,11 +28,11 @@ def metrics(request: HttpRequest, using: str | None = None) -> HttpResponse:
     Answers 403 without the token of ``SCHEDSYNC_METRICS_TOKEN`` and without a user who has the permission, and raises
     ImproperlyConfigured if prometheus-client is not installed.
     """
+    if not is_installed():
+        raise ImproperlyConfigured(f"the metrics need prometheus-client: {INSTALL}")
     if not (_has_token(request) or _has_permission(request)):
         text = f"The metrics need `Authorization: Bearer …` (SCHEDSYNC_METRICS_TOKEN) or the permission {PERMISSION}.\n"
         return HttpResponse(text, status=403, content_type="text/plain; charset=utf-8")
-    if not is_installed():
-        raise ImproperlyConfigured(f"the metrics need prometheus-client: {INSTALL}")
     from prometheus_client.exposition import choose_encoder
 
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
@@ -49,11 +48,11 @@ def _registry(using: str) -> Any:
 
 def _has_token(request: HttpRequest) -> bool:
     """Compare in constant time: an empty setting allows nobody."""
-    token = getattr(settings, "SCHEDSYNC_METRICS_TOKEN", None)
+    token = metrics_token()
     given = request.headers.get("Authorization", "")
     if not token or given[: len(_SCHEME)].lower() != _SCHEME:
         return False
-    return constant_time_compare(given[len(_SCHEME) :].strip(), str(token))
+    return constant_time_compare(given[len(_SCHEME) :].strip(), token)
 
 
 def _has_permission(request: HttpRequest) -> bool:

@@ -228,3 +228,25 @@ def test_a_database_that_is_away_is_a_metric(using: str, clock: Any, monkeypatch
     connections[using].close()
 
     assert (found.value("schedsync_database_up"), len(found.samples)) == (0, 1)
+
+
+def test_an_apply_that_failed_is_seen_until_the_set_is_applied(project: Project, clock: Any) -> None:
+    project.schedules("  x: {task: t, every: 1h}\n")
+    assert project.apply().code == 0
+    before = scrape(project.using)
+    PeriodicTask.objects.using(project.using).create(
+        name="theirs", task="t", interval=IntervalSchedule.objects.using(project.using).first()
+    )
+    project.schedules("  x: {task: t, every: 1h}\n  theirs: {task: t, every: 1h}\n")
+    clock.shift(timedelta(minutes=6))
+    assert project.apply().code == 3
+    refused = scrape(project.using)
+    assert project.apply("--adopt-all").code == 0
+    after = scrape(project.using)
+
+    name = "schedsync_last_apply_failed"
+    assert (before.labels(name), before.value(name)) == ([{"set": "default", "reason": ""}], 0)
+    assert (refused.labels(name), refused.value(name)) == ([{"set": "default", "reason": "refused"}], 1)
+    at = (NOW + timedelta(minutes=6)).timestamp()
+    assert refused.value("schedsync_last_apply_failure_timestamp_seconds", set="default") == at
+    assert (after.value(name), after.value("schedsync_last_apply_failure_timestamp_seconds")) == (0, None)
