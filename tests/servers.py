@@ -218,6 +218,13 @@ def _gh(_base: Path, _services: Services) -> Iterator[None]:
     yield
 
 
+@contextlib.contextmanager
+def _promtool(_base: Path, _services: Services) -> Iterator[None]:
+    if shutil.which("promtool") is None:
+        raise Missing("`apt-get install prometheus`")
+    yield
+
+
 _STARTERS: dict[str, Callable[[Path, Services], contextlib.AbstractContextManager[None]]] = {
     "PostgreSQL": _postgresql,
     "MariaDB": _mariadb,
@@ -225,6 +232,7 @@ _STARTERS: dict[str, Callable[[Path, Services], contextlib.AbstractContextManage
     "RabbitMQ": _rabbitmq,
     "Chromium": _chromium,
     "GitHub's gh": _gh,
+    "Prometheus's promtool": _promtool,
 }
 
 

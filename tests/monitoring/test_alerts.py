@@ -136,11 +136,13 @@ def test_each_expression_uses_metrics_that_exist(rule: dict[str, Any]) -> None:
     assert names <= exported_names(METRICS)
 
 
-def promtool(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run promtool; skip where this machine has none."""
+def promtool(*words: str, cwd: Path, text: str = "") -> subprocess.CompletedProcess[str]:
+    """Run promtool on a text, or on files; skip where this machine has none."""
     if shutil.which("promtool") is None:
         pytest.skip("no promtool on this machine: apt-get install prometheus")
-    return subprocess.run(["promtool", *words], cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(
+        ["promtool", *words], cwd=cwd, input=text, capture_output=True, text=True, check=False, timeout=300
+    )
 
 
 def test_prometheus_accepts_the_rules() -> None:
