@@ -11,6 +11,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 from prometheus_client.core import GaugeMetricFamily
@@ -19,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from schedsync.monitoring.server import MetricsServer
 from schedsync.monitoring.settings import Address, metrics_address, parse_address
+from schedsync.usecases.system_checks import check_settings
 from tests.monitoring.scraped import Scrape
 from tests.servers import free_port
 
@@ -141,3 +143,22 @@ def test_the_port_is_free_after_the_end() -> None:
     with pytest.raises(URLError):
         scraped(server.address)
     socket.create_server(("127.0.0.1", server.address.port)).close()
+
+
+@override_settings(SCHEDSYNC_METRICS_ADDRESS="nowhere", SCHEDSYNC_METRICS_SCHEDULES="nightly-*")
+def test_a_system_check_names_settings_that_cannot_be_used() -> None:
+    found = [message for message in check_settings() if message.id == "schedsync.SS309"]
+
+    assert [str(message.msg).split()[0] for message in found] == [
+        "SCHEDSYNC_METRICS_ADDRESS",
+        "SCHEDSYNC_METRICS_SCHEDULES",
+    ]
+    assert {message.level for message in found} == {checks.WARNING}
+
+
+@override_settings(SCHEDSYNC_METRICS_TOKEN="a long secret")
+def test_a_system_check_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    (found,) = [message for message in check_settings() if message.id == "schedsync.SS309"]
+
+    assert found.msg == "SCHEDSYNC_METRICS_TOKEN needs prometheus-client: install `schedsync[metrics]`"
