@@ -49,6 +49,8 @@ class Metrics:
     def own(self) -> tuple[BeatStatus, Counters]:
         """Return how this Beat is doing, from its memory; called by the threads of the server."""
         beat = self._beat
+        # A thread has a current app of its own, and what is read next asks it for Beat's settings.
+        beat.app.set_current()
         leadership, sender = beat.leadership, beat.sender
         status = BeatStatus(
             id=str(beat.holder),

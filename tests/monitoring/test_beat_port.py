@@ -6,13 +6,16 @@ import contextlib
 import json
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from celery import current_app
 
+from tests.beat.ours import Beat
 from tests.faults.arena import Arena, Proxy, arenas_on, everywhere, proxied
 from tests.monitoring.scraped import Scrape
 from tests.servers import free_port
@@ -123,3 +126,19 @@ def test_the_end_of_beat_closes_the_port(arenas: list[Arena]) -> None:
             assert scraped(port) is None
 
     everywhere(arenas[:1], scenario)
+
+
+@pytest.mark.one_database
+def test_the_thread_of_a_scrape_has_the_app_of_its_beat(using: str, clock: Any) -> None:
+    beat = Beat(clock)
+    apps: list[Any] = []
+
+    def scrapes() -> None:
+        beat.scheduler._metrics.own()
+        apps.append(current_app._get_current_object())
+
+    thread = threading.Thread(target=scrapes)
+    thread.start()
+    thread.join()
+
+    assert apps == [beat.scheduler.app]

@@ -109,6 +109,14 @@ def test_of_beats_that_say_that_they_lead_all_are_counted(using: str, clock: Any
     assert found.value("schedsync_beats_alive") == 2
 
 
+def test_without_an_election_all_beats_lead_and_count_as_one(using: str, clock: Any) -> None:
+    for _ in range(2):
+        Beat(clock).settle()
+    BeatRow.objects.using(using).update(election="none", leads=True)
+
+    assert scrape(using).value("schedsync_leaders") == 1
+
+
 def test_counters_are_those_that_beat_has_written(using: str, clock: Any) -> None:
     make(using, "x", {**TIMINGS["each minute"], "last_run_at": NOW - timedelta(minutes=5)})
     beat = Beat(clock)
