@@ -111,6 +111,22 @@ class SyncRun(models.Model):
         return f"{self.verb} {self.set} {self.at:%Y-%m-%d %H:%M:%S}"
 
 
+class ApplyFailure(models.Model):
+    """The last apply of a set, if it failed; a set that is applied loses its row. ``reason`` is as in JSON."""
+
+    set = models.CharField(max_length=100, primary_key=True)
+    at = models.DateTimeField()
+    reason = models.CharField(max_length=40)
+    who = models.CharField(max_length=200)
+
+    class Meta:
+        verbose_name = "failure of an apply"
+        verbose_name_plural = "failures of applies"
+
+    def __str__(self) -> str:
+        return f"{self.set} {self.at:%Y-%m-%d %H:%M:%S} {self.reason}"
+
+
 class ApplyLock(models.Model):
     """The one row that the transaction of an apply writes first.
 
@@ -280,3 +296,27 @@ class JournalSegment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.written_at:%Y-%m-%d %H:%M:%S}"
+
+
+class BeatCounters(models.Model):
+    """The counters of one Beat since its start, written with its heartbeat; they stay as long as its report.
+
+    ``beat`` is the id of the Beat's row, without a constraint. The metrics explain each of them.
+    """
+
+    beat = models.UUIDField(primary_key=True)
+    sent = models.BigIntegerField(default=0)
+    refused = models.BigIntegerField(default=0)
+    given_up = models.BigIntegerField(default=0)
+    unsure = models.BigIntegerField(default=0)
+    passed_over = models.BigIntegerField(default=0)
+    lease_losses = models.BigIntegerField(default=0)
+    reloads = models.BigIntegerField(default=0)
+    reload_seconds = models.FloatField(default=0.0)
+
+    class Meta:
+        verbose_name = "counters of a Beat"
+        verbose_name_plural = "counters of Beats"
+
+    def __str__(self) -> str:
+        return str(self.beat)

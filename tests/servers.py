@@ -225,6 +225,13 @@ def _systemd(_base: Path, _services: Services) -> Iterator[None]:
     yield
 
 
+@contextlib.contextmanager
+def _promtool(_base: Path, _services: Services) -> Iterator[None]:
+    if shutil.which("promtool") is None:
+        raise Missing("`apt-get install prometheus`")
+    yield
+
+
 _STARTERS: dict[str, Callable[[Path, Services], contextlib.AbstractContextManager[None]]] = {
     "PostgreSQL": _postgresql,
     "MariaDB": _mariadb,
@@ -233,6 +240,7 @@ _STARTERS: dict[str, Callable[[Path, Services], contextlib.AbstractContextManage
     "Chromium": _chromium,
     "GitHub's gh": _gh,
     "systemd-analyze": _systemd,
+    "Prometheus's promtool": _promtool,
 }
 
 

@@ -88,6 +88,9 @@ ANSWERS = {
     "that the database judges arguments itself?": "ids_with_bad_arguments",
     "that `status` says NOT OK?": "judge",
     "what a Beat reports of itself?": "Report",
+    "which metrics there are?": "METRICS",
+    "what a scrape reads, and which schedules have metrics of their own?": "MOST_SCHEDULES",
+    "who may read the metrics?": "PERMISSION",
     "when Beat gives a sign of life?": "Alive",
     "how long the journal is kept?": "journal_keep",
 }

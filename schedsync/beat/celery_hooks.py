@@ -54,6 +54,9 @@ class CeleryHooks(DatabaseScheduler):  # type: ignore[misc]
         self._delay_after_step = self.take_step()
         self._heap = []
 
+    def sync(self) -> None:
+        """Do nothing: every run is written back as soon as it is sent."""
+
     def close(self) -> None:
         """Release also the connection that a hook may have opened, which Celery does since 5.7."""
         try:

@@ -54,7 +54,9 @@ class Dispatch:
     def __post_init__(self) -> None:
         self.journal = self.roster.journal
         self._before = ClaimedBefore(self.roster, self.claims, self.full_pause)
-        self._next = NextBatch(self.using, self.roster, self.claims, self.leadership, self.full_pause, self.outbox)
+        self._next = NextBatch(
+            self.using, self.roster, self.claims, self.leadership, self.full_pause, self.outbox, self.sender.counters
+        )
 
     def run(self, now: datetime) -> bool:
         """Confirm, send, claim: one batch; returns False if it waits for the broker, the lease or the end of a pause.
@@ -156,6 +158,7 @@ class Dispatch:
             "%d ticks were claimed and not confirmed by a Beat before: %d are sent again, %d dropped",
             len(orphans), len(again), len(dropped), extra={"again": len(again), "dropped": len(dropped)},
         )  # fmt: skip
+        self.sender.counters.passed_over += len(dropped)
         self.outbox.put(Claimed(batch, tuple(dropped)), Waiting.TO_CONFIRM)
         self._confirm()
         self.outbox.put(Claimed(batch, tuple(again)), Waiting.TO_SEND)
@@ -175,6 +178,7 @@ class Dispatch:
                 ticks = self._before.waiting(taken[0], self._since)
             if passed := len(ticks.over):
                 logger.warning("%d ticks waited for too long, or are wanted no more", passed, extra={"passed": passed})
+                self.sender.counters.passed_over += passed
             self.outbox.put(Claimed(batch, tuple(ticks.over)), Waiting.TO_CONFIRM)
             self.outbox.put(Claimed(batch, tuple(ticks.edited)), Waiting.EDITED)
             if not self._send(batch, ticks.again):

@@ -17,6 +17,7 @@ from schedsync.beat.message import DueTick
 from schedsync.beat.roster import Roster
 from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
 from schedsync.calendar.ticks import Due, due, first_after, last_tick, tick_after
+from schedsync.core.counters import Counters
 from schedsync.core.journal import Event, Passed
 from schedsync.core.names import first_names
 from schedsync.core.timing import MICROSECOND, Clocked
@@ -58,6 +59,7 @@ class DueTicks:
     roster: Roster
     limit: timedelta
     full_pause: FullPauseWatch
+    counters: Counters
     #: The ticks that are passed over for one that is to be claimed: they are noted when it is.
     _passed: dict[int, Passage] = field(default_factory=dict)
 
@@ -79,6 +81,7 @@ class DueTicks:
                     self.roster.give_up(schedule, error)
         if result.over or result.paused_clocked:
             self._end(result.over, result.paused_clocked, now)
+        self.counters.passed_over += result.missed.total() + result.paused.total()
         _log_passed("%d ticks were missed and are passed over: %s", result.missed)
         _log_passed("%d ticks fell due while everything was paused and are passed over: %s", result.paused)
         return result.due

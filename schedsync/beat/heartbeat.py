@@ -40,6 +40,11 @@ class Heartbeat:
     _written: dict[str, Any] = field(default_factory=dict)
     _next: float = 0.0
 
+    @property
+    def trouble(self) -> str:
+        """The warning of the last heartbeat, or an empty text."""
+        return str(self._written.get("trouble", ""))
+
     def write(self, *, leads: bool, has_loaded: bool, **columns: Any) -> None:
         """Write the columns that changed, and the time of the load; times are by the database's clock."""
         columns["leads"] = leads

@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from schedsync.beat.elections import Election
 from schedsync.beat.lease_times import LeaseTimes
 from schedsync.beat.lease_watch import SECOND_LOOK, LeaseWatch
+from schedsync.core.counters import Counters
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Leadership:
     epoch: int | None = None
     held_epoch: int | None = None
     on_end: Callable[[str], None] = lambda _reason: None
+    counters: Counters = field(default_factory=Counters)
     _ends: float = 0.0
     _next: float = 0.0
 
@@ -105,6 +107,7 @@ class Leadership:
         if self.epoch is not None:
             logger.warning("lease lost: %s", reason, extra={"epoch": self.epoch})
             self.on_end(reason)
+            self.counters.lease_losses += 1
         self.epoch = None
         self._next = min(self._next, time.monotonic() + self.times.retry)
 

@@ -140,6 +140,12 @@ def listeners(using: str, leader: str | None) -> list[Listener]:
     return made
 
 
+def close_all(wakers: Sequence[Listener]) -> None:
+    """Close the connections of listeners."""
+    for listener in wakers:
+        listener.close()
+
+
 def wait(wakers: Sequence[Listener], seconds: float) -> bool:
     """Wait until a listener hears something, or the time is over; returns whether it heard something."""
     files = {file: listener for listener in wakers if (file := listener.file()) is not None}

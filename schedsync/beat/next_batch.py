@@ -16,6 +16,7 @@ from schedsync.beat.leadership import Leadership
 from schedsync.beat.message import DueTick
 from schedsync.beat.outbox import Claimed, Outbox, Waiting
 from schedsync.beat.roster import Roster
+from schedsync.core.counters import Counters
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +37,13 @@ class NextBatch:
     leadership: Leadership
     full_pause: FullPauseWatch
     outbox: Outbox
+    counters: Counters
     #: Whether the last claim ahead has left out ticks that are sent at most once: they come next.
     _left_out: bool = False
 
     def __post_init__(self) -> None:
         self._ahead = ClaimsAhead(self.using)
-        self._due = DueTicks(self.using, self.roster, self.leadership.span, self.full_pause)
+        self._due = DueTicks(self.using, self.roster, self.leadership.span, self.full_pause, self.counters)
 
     def rest(self) -> None:
         """Give back the connection for claims ahead: for how long is not known, and an idle one may be gone then."""

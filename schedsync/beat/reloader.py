@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 
 from schedsync.beat.glance import Glance, Mark
 from schedsync.beat.roster import Reload, Roster
+from schedsync.core.counters import Counters
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +31,17 @@ class Reloader:
     is when the first pause ends. ``clock`` gives seconds, and never goes back.
     """
 
-    def __init__(self, glance: Glance, roster: Roster, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        glance: Glance,
+        roster: Roster,
+        clock: Callable[[], float] = time.monotonic,
+        counters: Counters | None = None,
+    ) -> None:
         self._glance = glance
         self._roster = roster
         self._clock = clock
+        self._counters = counters or Counters()
         self.change_number = -1
         self.pause_ends: datetime | None = None
         self.reset()
@@ -79,6 +87,8 @@ class Reloader:
         began = self._clock()
         reload = self._roster.reload()
         took = self._clock() - began
+        self._counters.reloads += 1
+        self._counters.reload_seconds += took
         self._next_poll = began + POLL
         self._mark, self.change_number = mark, mark.number
         self._scanned_at, self._pause = began, SHARE * reload.scanned

@@ -8,13 +8,15 @@ import os
 import socket
 import time
 import uuid
+from dataclasses import asdict, replace
 from typing import Any
 
 from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.tables import Tables
+from schedsync.core.counters import Counters
 from schedsync.database.clock import DatabaseNow
-from schedsync.models import Beat, BeatReport
+from schedsync.models import Beat, BeatCounters, BeatReport
 
 #: How many of the rows that cannot run are named.
 NAMED = 20
@@ -41,6 +43,7 @@ class Report:
         self._written: dict[str, Any] = {}
         self._broken: dict[str, Any] = {"broken_count": 0, "broken": "[]"}
         self._next_look = 0.0
+        self._counted: Counters | None = None
         self.clock_ahead: float | None = None
         self.environment: str | None = None
 
@@ -61,7 +64,11 @@ class Report:
         return bool(self._written) and any(name in changes for name in _URGENT)
 
     def write(self, changes: dict[str, Any]) -> bool:
-        """Write changes, in the transaction of the heartbeat; returns False where the table is missing."""
+        """Write changes, and the counters, in the transaction of the heartbeat.
+
+        Returns False where the table is missing.
+        """
+        self._write_counters()
         if not self._tables.has(BeatReport):
             return False
         columns = changes | self._since(changes)
@@ -95,8 +102,21 @@ class Report:
         rows = BeatReport.objects.using(self._using)
         live = list(Beat.objects.using(self._using).values_list("pk", flat=True))
         rows.exclude(pk__in=[*live, self._beat]).delete()
+        if self._tables.has(BeatCounters):
+            BeatCounters.objects.using(self._using).exclude(pk__in=[*live, self._beat]).delete()
         name = f"{socket.gethostname()[:200]}:{os.getpid()}"
         rows.update_or_create(pk=self._beat, defaults={"name": name, "ended_at": None, **columns})
+
+    def _write_counters(self) -> None:
+        """Write the counters if they have changed; the first time they are a new row."""
+        counters = self._sender.counters
+        if counters == self._counted or not self._tables.has(BeatCounters):
+            return
+        # If the transaction is rolled back, the next heartbeat writes the row: it has counted on by then.
+        self._counted = replace(counters)
+        rows = BeatCounters.objects.using(self._using)
+        if not rows.filter(pk=self._beat).update(**asdict(counters)):
+            rows.create(pk=self._beat, **asdict(counters))
 
     def _read_broken(self) -> dict[str, Any]:
         broken = self._roster.broken

@@ -34,7 +34,8 @@ from schedsync.beat.lead_checks import LeadChecks
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.lease_times import LeaseTimes
 from schedsync.beat.lease_watch import watch_of
-from schedsync.beat.listen import listeners, wait
+from schedsync.beat.listen import close_all, listeners, wait
+from schedsync.beat.metrics import Metrics
 from schedsync.beat.outage import Outage
 from schedsync.beat.pauses import Pauses
 from schedsync.beat.reloader import POLL, SCAN, SCAN_STANDING_BY, Reloader
@@ -72,13 +73,14 @@ class Scheduler(CeleryHooks):
         self._tables = Tables(self.using)
         watch = watch_of(leader, self.using, self.holder, self.times.retry, self._tables)
         self.roster = Roster(self.using, self.app.conf.beat_cron_starting_deadline)
-        self.leadership = Leadership(election, self.times, watch, on_end=self.roster.journal.end)
+        journal = self.roster.journal
+        self.sender = Sender(self.app, self.times.patience, journal)
+        self.leadership = Leadership(election, self.times, watch, on_end=journal.end, counters=self.sender.counters)
         self._entries = SettingsEntries(self.using, self.leadership, partial(self.Entry.from_entry, app=self.app))
-        self.sender = Sender(self.app, self.times.patience, self.roster.journal)
-        self.reloader = Reloader(watch.glance, self.roster)
+        self.reloader = Reloader(watch.glance, self.roster, counters=self.sender.counters)
         self.report = Report(self.using, self.holder, self.roster, self.sender, self._tables)
-        journal = JournalWriter(self.using, self.holder, self.times.span, self.roster.journal, self._tables)
-        self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew, self.report, journal)
+        writer = JournalWriter(self.using, self.holder, self.times.span, journal, self._tables)
+        self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew, self.report, writer)
         self._rivals = Rivals(self.heartbeat, self.times.lease, expected=not election.checks_epoch)
         environment = OwnEnvironment(self.using, self._tables)
         self._full_pause = FullPauseWatch(self.using, self._tables)
@@ -96,7 +98,7 @@ class Scheduler(CeleryHooks):
         self._listeners = listeners(self.using, leader)
         self._outage = Outage(self.times.retry)
         self._is_set_up = self._has_loaded = self._has_begun = False
-        self._alive, self._ending = Alive(), Ending()
+        self._alive, self._ending, self._metrics = Alive(), Ending(), Metrics(self)
         self._is_ticking = self._is_closing = self._was_interrupted = False
         super().__init__(*args, **kwargs)
 
@@ -139,6 +141,7 @@ class Scheduler(CeleryHooks):
         is_away = self._outage.is_on or not self._is_set_up
         text = activity(self.leadership.leads, len(self.roster), is_away=is_away, broker_trouble=self.sender.trouble)
         self._alive.step(text, is_ready=not is_away)
+        self._metrics.step(is_away=is_away)
 
     def take_step(self) -> float:
         """Take one step, and note it if it was interrupted."""
@@ -266,9 +269,6 @@ class Scheduler(CeleryHooks):
         ids = {schedule.name: schedule.row_id for schedule in self.roster.schedules.values()}
         return UpstreamView(self.app, self.using, self.Entry, ids)
 
-    def sync(self) -> None:
-        """Do nothing: every run is written back as soon as it is sent."""
-
     def close(self) -> None:
         """Hand over: give the lease back, so that a standby need not wait for its end.
 
@@ -293,8 +293,8 @@ class Scheduler(CeleryHooks):
         try:
             self._hand_over.give_back()
             self.sender.close()
-            for listener in self._listeners:
-                listener.close()
+            close_all(self._listeners)
+            self._metrics.close()
         finally:
             # Celery closes the producer and the connection, which a hook may have opened.
             super().close()

@@ -22,6 +22,7 @@ from schedsync.beat.journal import Journal
 from schedsync.beat.message import Message
 from schedsync.beat.prebuilt import Prebuilt, Push
 from schedsync.beat.redis_commands import answers
+from schedsync.core.counters import Counters
 from schedsync.core.journal import Event
 
 logger = logging.getLogger(__name__)
@@ -61,11 +62,14 @@ class Sender:
     ``last_tick`` is the tick of the last message that was sent, and ``last_late`` how many seconds late it was.
     """
 
-    def __init__(self, app: Celery, patience: float, journal: Journal | None = None) -> None:
+    def __init__(
+        self, app: Celery, patience: float, journal: Journal | None = None, counters: Counters | None = None
+    ) -> None:
         self._journal = Journal() if journal is None else journal
         # The messages of a chunk that have arrived.
         self._arrived_now: list[Message] = []
         self.broker = Broker(app, patience)
+        self.counters = counters or Counters()
         self._prebuilt = Prebuilt(app)
         self.last_tick: datetime | None = None
         self.last_late: float | None = None
@@ -98,6 +102,15 @@ class Sender:
         Where one wait is enough for many messages, they are sent in chunks. A message that can never be sent is logged,
         as stock Beat does, and is done with.
         """
+        given_up = self.counters.given_up
+        sent = self._send(messages, publish, go_on)
+        self.counters.sent += len(sent.done) - (self.counters.given_up - given_up)
+        self.counters.refused += len(sent.refused)
+        return sent
+
+    def _send(
+        self, messages: Sequence[Message], publish: Callable[[Message, Any], Any], go_on: Callable[[], bool]
+    ) -> Sent:
         done: list[Message] = []
         refused: list[Message] = []
         at = 0
@@ -199,6 +212,7 @@ class Sender:
     def _lost(self, chunk: Sequence[Message], error: Exception) -> list[Fate]:
         """Note that it is unknown which messages of a chunk have arrived: each is sent again, alone."""
         self._alone |= {message.row_id for message in chunk}
+        self.counters.unsure += len(chunk)
         cause = cause_of(error)
         if self.broker.fate_of(cause) is Fate.BROKEN:
             self.broker.down(error)
@@ -232,8 +246,10 @@ class Sender:
         broke_again = fate is Fate.BROKEN and row_id in self._broke_at and not message.loaded.at_most_once
         if fate is Fate.BROKEN and not broke_again:
             self._broke_at.add(row_id)
+            self.counters.unsure += 1
             self.broker.down(error)
             return fate
+        self.counters.given_up += fate is Fate.DONE
         count = self.failures.note(message, error, given_up=fate is Fate.DONE)
         event = Event.GIVEN_UP if fate is Fate.DONE else Event.REFUSED
         self._journal.note(row_id, event, message.tick, reason=reason_of(error))

@@ -51,6 +51,20 @@ def passed_over(row: Row, moment: Moment) -> datetime | None:
     return last_tick(spec.timing, tick, moment.now)
 
 
+def next_tick(row: Row, moment: Moment) -> datetime | None:
+    """Return the tick that an enabled schedule sends next: one that is due, else the first one after now, or None."""
+    spec = row.spec
+    if spec is None or not spec.enabled or completed_at(spec, moment.now) or (spec.one_off and row.total_run_count):
+        return None
+    if (due := _tick(row, spec, moment)) is not None:
+        return due
+    last = row.last_run_at or row.date_changed or moment.now
+    tick = first_tick(spec.timing, last, spec.start_at, ran=row.last_run_at is not None)
+    if tick is None or tick > moment.now:
+        return tick
+    return tick_after(spec.timing, last_tick(spec.timing, tick, moment.now))
+
+
 def latest_late_run(timing: Timing, oldest: datetime, now: datetime) -> datetime | None:
     """Return the latest last run with which a schedule of this timing can be late; None if not even ``oldest`` is.
 

@@ -133,6 +133,7 @@ CODES: Mapping[str, str] = {
     "SS306": "a managed name is also defined in `CELERY_BEAT_SCHEDULE`",
     "SS307": "Beat does not use the database scheduler",
     "SS308": "schedules that `CELERY_BEAT_SCHEDULE` defines, and no set manages",
+    "SS309": "a setting of the metrics cannot be used",
     "SS310": "migrations are missing",
     "SS311": "rights are missing",
     "SS312": "the change row is missing",

@@ -12,6 +12,7 @@ from typing import Any
 
 from schedsync.core.origin import Binding, commit_from, recorded_commit
 from schedsync.core.schedule import canonical_json
+from schedsync.database.apply_failures import forget_failure
 from schedsync.database.values import read_values, readable
 from schedsync.database.write_request import WriteRequest
 from schedsync.models import SyncRun
@@ -61,6 +62,7 @@ def record_binding(using: str, environment: str | None, who: str, at: datetime) 
 def record_rename(using: str, old: str, new: str, names: int, who: str, at: datetime) -> None:
     """Write the audit records of a set that gets another name: the new one goes on where the old one was applied."""
     last = last_binding(using, old)
+    forget_failure(using, old)
     changes = packed([{"kind": "rename_set", "before": old, "after": new}])
     counts = {"rename_set": names}
     verb = "renamed" if last is None else "rename"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -12,10 +13,11 @@ from django.conf import settings
 from django.db import connections
 from django.db.models import Q
 
+from schedsync.core.counters import Counters
 from schedsync.core.status import LastBeat
 from schedsync.database.clock import DatabaseNow
 from schedsync.database.values import read_values, readable
-from schedsync.models import ApplyLock, Beat, BeatReport, Lease
+from schedsync.models import ApplyLock, Beat, BeatCounters, BeatReport, Lease
 
 #: In seconds. A Beat that has not written ``seen_at`` for this long counts as gone.
 LEASE = 15.0
@@ -25,6 +27,15 @@ _POLL = 0.1
 def live_beats(using: str) -> list[Beat]:
     """Return the Beats seen within the length of a lease, the leader first."""
     return _read(_beats(using).filter(_seen_lately()))
+
+
+def count_leaders(using: str) -> int:
+    """Return how many live Beats say that they lead; the row of one that was killed says so for at most a lease.
+
+    Without an election all Beats lead, and count as one.
+    """
+    elections = list(_beats(using).filter(_seen_lately(), leads=True).values_list("election", flat=True))
+    return len([election for election in elections if election != "none"]) + ("none" in elections)
 
 
 def _read(rows: Any) -> list[Beat]:
@@ -69,6 +80,19 @@ def read_reports(using: str) -> dict[uuid.UUID, BeatReport]:
 
 def _rows_of_reports(using: str, names: list[str]) -> list[tuple[Any, ...]]:
     return read_values(BeatReport.objects.using(using), names)
+
+
+def read_counters(using: str) -> dict[uuid.UUID, Counters]:
+    """Return the counters of Beats by the id of the Beat; none before the table is made."""
+    if BeatCounters._meta.db_table not in connections[using].introspection.table_names():
+        return {}
+    names = [field.name for field in fields(Counters)]
+    rows = read_values(BeatCounters.objects.using(using), ["beat", *names])
+    return {
+        beat: Counters(**dict(zip(names, counted, strict=True)))
+        for beat, *counted in (tuple(map(readable, values)) for values in rows)
+        if beat is not None and None not in counted
+    }
 
 
 def has_reports(using: str) -> bool:

@@ -31,6 +31,7 @@ from schedsync.database.use_tz import USE_TZ_OFF
 from schedsync.database.values import read_values, readable
 from schedsync.errors import WrongUsage
 from schedsync.models import ApplyLock, EnvironmentBinding, FullPause, ManagedSchedule, Pause, StandingPause, SyncRun
+from schedsync.monitoring.settings import settings_problems
 from schedsync.planning.build import unreadable_entry
 from schedsync.usecases.binding import environment_findings
 from schedsync.usecases.celery_settings import beat_schedule_names
@@ -70,6 +71,7 @@ def settings_findings() -> Iterator[Finding]:
             check()
         except WrongUsage as error:
             yield Finding("SS174", error.message, hint=error.hint)
+    yield from settings_problems()
     yield from _celery_findings()
     for package, fixed_in, fault in KNOWN_FAULTS:
         installed = version(package)

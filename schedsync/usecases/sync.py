@@ -16,6 +16,7 @@ from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
 from schedsync.database.actor import who
 from schedsync.database.admin_log import last_edits
+from schedsync.database.apply_failures import forget_failure, note_failure, noted_failure
 from schedsync.database.audit import last_binding
 from schedsync.database.beats import last_number
 from schedsync.database.clock import now
@@ -29,7 +30,7 @@ from schedsync.database.observe import observe
 from schedsync.database.same_names import SameNames, same_names
 from schedsync.database.transaction import WaitOptions
 from schedsync.database.write_request import WriteRequest
-from schedsync.errors import Refused, Stale
+from schedsync.errors import NotConfirmed, NotLoaded, Refused, Stale
 from schedsync.planning.approval import Assertion, compare
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan
 from schedsync.planning.freezes import freeze_refusals
@@ -132,10 +133,21 @@ def apply(
     a checksum, or ``pinned`` to the plan that was agreed to, a different plan raises Stale. Raises Refused where a
     safety rule refuses the plan, or the ``assertion`` does not hold.
     """
-    outcome = _applied(target, agree, wait, assertion, note, pinned=pinned)
+    with noted_failure(target.using, target.config.set):
+        outcome = _applied(target, agree, wait, assertion, note, pinned=pinned)
     if outcome is not None:
+        _note(target, outcome)
         bind_at_apply(target.using, target.environment, note)
     return outcome
+
+
+def _note(target: Target, outcome: Outcome) -> None:
+    """Note for the metrics whether the apply did what it should."""
+    if outcome.unconfirmed or not outcome.is_loaded:
+        reason = NotConfirmed if outcome.unconfirmed else NotLoaded
+        note_failure(target.using, target.config.set, reason.failure_reason)
+    else:
+        forget_failure(target.using, target.config.set)
 
 
 def _applied(

@@ -17,8 +17,8 @@ from schedsync.core.timing import Crontab, Interval
 from schedsync.database import status_rows
 from schedsync.database.clock import now
 from schedsync.database.observe import observe_rows
+from schedsync.database.schedule_status import ScheduleReader
 from schedsync.models import ManagedSchedule, Pause
-from schedsync.usecases.schedule_status import ScheduleReader
 from schedsync.usecases.status import status
 from tests.conftest import NOW
 
@@ -148,7 +148,7 @@ def test_where_too_many_rows_cannot_run_all_rows_are_read(
     using: str, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(using, random.Random(2), 100)
-    monkeypatch.setattr("schedsync.usecases.schedule_status.MOST", 5)
+    monkeypatch.setattr("schedsync.database.schedule_status.MOST", 5)
     reader = readers(using)[0]
 
     with pytest.raises(status_rows.ReadInstead):

@@ -22,17 +22,21 @@ GRANT SELECT ON django_celery_beat_intervalschedule TO schedsync_read;
 GRANT SELECT ON django_celery_beat_periodictask TO schedsync_read;
 GRANT SELECT ON django_celery_beat_periodictasks TO schedsync_read;
 GRANT SELECT ON django_celery_beat_solarschedule TO schedsync_read;
+GRANT SELECT ON schedsync_applyfailure TO schedsync_read;
 GRANT SELECT ON schedsync_applylock TO schedsync_read;
 GRANT SELECT ON schedsync_beat TO schedsync_read;
+GRANT SELECT ON schedsync_beatcounters TO schedsync_read;
 GRANT SELECT ON schedsync_beatreport TO schedsync_read;
 GRANT SELECT ON schedsync_claim TO schedsync_read;
 GRANT SELECT ON schedsync_environmentbinding TO schedsync_read;
 GRANT SELECT ON schedsync_fullpause TO schedsync_read;
+GRANT SELECT ON schedsync_journalsegment TO schedsync_read;
 GRANT SELECT ON schedsync_leaderlock TO schedsync_read;
 GRANT SELECT ON schedsync_lease TO schedsync_read;
 GRANT SELECT ON schedsync_managedschedule TO schedsync_read;
 GRANT SELECT ON schedsync_pause TO schedsync_read;
 GRANT SELECT ON schedsync_sendfailure TO schedsync_read;
+GRANT SELECT ON schedsync_standingpause TO schedsync_read;
 GRANT SELECT ON schedsync_syncrun TO schedsync_read;
 GRANT schedsync_read TO schedsync_operate;
 GRANT schedsync_read TO schedsync_apply;
@@ -50,6 +54,7 @@ GRANT INSERT, UPDATE ON schedsync_fullpause TO schedsync_operate;
 GRANT UPDATE (enabled, last_run_at, date_changed) ON django_celery_beat_periodictask TO schedsync_operate;
 GRANT UPDATE (applied_at) ON schedsync_managedschedule TO schedsync_operate;
 GRANT INSERT, UPDATE, DELETE ON schedsync_pause TO schedsync_operate;
+GRANT INSERT, UPDATE, DELETE ON schedsync_standingpause TO schedsync_operate;
 GRANT INSERT ON schedsync_syncrun TO schedsync_operate;
 
 -- apply
@@ -58,6 +63,7 @@ GRANT INSERT, UPDATE, DELETE ON django_celery_beat_crontabschedule TO schedsync_
 GRANT INSERT, UPDATE, DELETE ON django_celery_beat_intervalschedule TO schedsync_apply;
 GRANT INSERT, UPDATE, DELETE ON django_celery_beat_periodictask TO schedsync_apply;
 GRANT INSERT, UPDATE, DELETE ON django_celery_beat_solarschedule TO schedsync_apply;
+GRANT INSERT, UPDATE, DELETE ON schedsync_applyfailure TO schedsync_apply;
 GRANT INSERT, UPDATE, DELETE ON schedsync_environmentbinding TO schedsync_apply;
 GRANT INSERT, UPDATE, DELETE ON schedsync_managedschedule TO schedsync_apply;
 GRANT INSERT, DELETE ON schedsync_pause TO schedsync_apply;
@@ -67,6 +73,7 @@ GRANT INSERT ON schedsync_syncrun TO schedsync_apply;
 
 -- beat
 GRANT INSERT, UPDATE, DELETE ON schedsync_beat TO schedsync_beat;
+GRANT INSERT, UPDATE, DELETE ON schedsync_beatcounters TO schedsync_beat;
 GRANT INSERT, UPDATE, DELETE ON schedsync_beatreport TO schedsync_beat;
 GRANT INSERT, UPDATE, DELETE ON schedsync_claim TO schedsync_beat;
 GRANT INSERT, UPDATE, DELETE ON schedsync_sendfailure TO schedsync_beat;
@@ -75,8 +82,10 @@ GRANT INSERT, UPDATE ON schedsync_leaderlock TO schedsync_beat;
 GRANT INSERT, UPDATE ON schedsync_lease TO schedsync_beat;
 GRANT INSERT, UPDATE ON django_celery_beat_periodictasks TO schedsync_beat;
 GRANT UPDATE ON django_celery_beat_periodictask TO schedsync_beat;
+GRANT INSERT, DELETE ON schedsync_journalsegment TO schedsync_beat;
 -- A pause that has ended.
 GRANT DELETE ON schedsync_pause TO schedsync_beat;
+GRANT DELETE ON schedsync_standingpause TO schedsync_beat;
 GRANT INSERT ON schedsync_syncrun TO schedsync_beat;
 -- Beat writes the schedules of CELERY_BEAT_SCHEDULE, and Celery's own `celery.backend_cleanup`.
 GRANT INSERT ON django_celery_beat_periodictask TO schedsync_beat;

@@ -26,9 +26,9 @@ GRANT SELECT ON
   django_migrations,
   django_celery_beat_clockedschedule, django_celery_beat_crontabschedule, django_celery_beat_intervalschedule,
   django_celery_beat_periodictask, django_celery_beat_periodictasks, django_celery_beat_solarschedule,
-  schedsync_applylock, schedsync_beat, schedsync_beatreport, schedsync_claim, schedsync_environmentbinding,
-  schedsync_fullpause, schedsync_leaderlock, schedsync_lease, schedsync_managedschedule, schedsync_pause,
-  schedsync_sendfailure, schedsync_syncrun
+  schedsync_applyfailure, schedsync_applylock, schedsync_beat, schedsync_beatcounters, schedsync_beatreport, schedsync_claim,
+  schedsync_environmentbinding, schedsync_fullpause, schedsync_journalsegment, schedsync_leaderlock, schedsync_lease,
+  schedsync_managedschedule, schedsync_pause, schedsync_sendfailure, schedsync_standingpause, schedsync_syncrun
 TO schedsync_read;
 GRANT schedsync_read TO schedsync_operate, schedsync_apply, schedsync_beat;
 -- Who edited a row, from the log of Django's admin. Without these rights nobody is named. The table of users has another
@@ -40,7 +40,7 @@ GRANT schedsync_read TO schedsync_operate, schedsync_apply, schedsync_beat;
 GRANT INSERT, UPDATE ON django_celery_beat_periodictasks, schedsync_applylock TO schedsync_operate;
 GRANT UPDATE (enabled, last_run_at, date_changed) ON django_celery_beat_periodictask TO schedsync_operate;
 GRANT UPDATE (applied_at) ON schedsync_managedschedule TO schedsync_operate;
-GRANT INSERT, UPDATE, DELETE ON schedsync_pause TO schedsync_operate;
+GRANT INSERT, UPDATE, DELETE ON schedsync_pause, schedsync_standingpause TO schedsync_operate;
 GRANT INSERT, UPDATE ON schedsync_fullpause TO schedsync_operate;
 GRANT INSERT ON schedsync_syncrun TO schedsync_operate;
 
@@ -48,21 +48,23 @@ GRANT INSERT ON schedsync_syncrun TO schedsync_operate;
 GRANT INSERT, UPDATE, DELETE ON
   django_celery_beat_clockedschedule, django_celery_beat_crontabschedule, django_celery_beat_intervalschedule,
   django_celery_beat_periodictask, django_celery_beat_solarschedule,
-  schedsync_environmentbinding, schedsync_managedschedule
+  schedsync_applyfailure, schedsync_environmentbinding, schedsync_managedschedule
 TO schedsync_apply;
 GRANT INSERT, DELETE ON schedsync_pause TO schedsync_apply;
 GRANT INSERT, UPDATE ON django_celery_beat_periodictasks, schedsync_applylock TO schedsync_apply;
 GRANT INSERT ON schedsync_syncrun TO schedsync_apply;
 
 -- beat
-GRANT INSERT, UPDATE, DELETE ON schedsync_beat, schedsync_beatreport, schedsync_claim, schedsync_sendfailure
+GRANT INSERT, UPDATE, DELETE ON
+  schedsync_beat, schedsync_beatcounters, schedsync_beatreport, schedsync_claim, schedsync_sendfailure
 TO schedsync_beat;
 GRANT INSERT, UPDATE ON
   schedsync_applylock, schedsync_leaderlock, schedsync_lease, django_celery_beat_periodictasks
 TO schedsync_beat;
 GRANT UPDATE ON django_celery_beat_periodictask TO schedsync_beat;
+GRANT INSERT, DELETE ON schedsync_journalsegment TO schedsync_beat;
 -- A pause that has ended.
-GRANT DELETE ON schedsync_pause TO schedsync_beat;
+GRANT DELETE ON schedsync_pause, schedsync_standingpause TO schedsync_beat;
 GRANT INSERT ON schedsync_syncrun TO schedsync_beat;
 -- Beat writes the schedules of CELERY_BEAT_SCHEDULE, and Celery's own `celery.backend_cleanup`.
 GRANT INSERT ON django_celery_beat_periodictask TO schedsync_beat;
