@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
-from tests.faults.arena import Arena, everywhere
+import pytest
+from django.conf import settings
+
+from tests.faults.arena import Arena, Proxy, everywhere
 
 #: Seconds without a Beat: longer than a lease.
 OUTAGE = 12
@@ -69,3 +74,32 @@ def compare(arena: Arena, name: str) -> None:
     assert {said[tick] for tick in said.keys() - sent} <= NOT_SENT, (arena.alias, name, found)
     assert (words != set()) == (name != "all"), (arena.alias, name, found)
     assert all(because.startswith("nobody led from ") for because in words), (arena.alias, name, words)
+
+
+def test_ticks_that_a_broker_delayed_say_so(arenas: list[Arena]) -> None:
+    if "redis" not in settings.BROKERS:
+        pytest.skip("no Redis on this machine")
+
+    def scenario(arena: Arena) -> None:
+        address = urlsplit(settings.BROKERS["redis"])
+        proxy = Proxy(lambda: socket.create_connection((address.hostname or "127.0.0.1", address.port or 6379)))
+        broker = address._replace(netloc=f"127.0.0.1:{proxy.port}").geturl()
+        try:
+            with arena.beat(SHOP_BROKER=broker) as beat:
+                arena.wait_for(100)
+                proxy.down()
+                time.sleep(OUTAGE)
+                proxy.up()
+                arena.wait_for(10 * OUTAGE)
+                beat.send_signal(signal.SIGTERM)
+                beat.wait()
+        finally:
+            proxy.close()
+        sent = {instant(line["tick"]) for line in arena.sent() if line["name"] == "s0"}
+        found = [values for values in verdicts(why(arena, "s0", "--since", "10m")) if values[0] in sent]
+        late = [because for _, _, because in found if "late: " in because]
+
+        assert {verdict for _, verdict, _ in found} == {"sent"}, (arena.alias, found, arena.logs())
+        assert any("the broker " in because for because in late), (arena.alias, found)
+
+    everywhere(arenas, scenario)

@@ -552,6 +552,7 @@ def test_a_row_that_was_deleted_in_the_admin_is_made_again_by_the_next_apply() -
         (facts(DISABLED, managed=None), Verdict.DISABLED, "its row is disabled", ""),
         (facts(replace(SPEC, timing=Clocked(TICK))), Verdict.COMPLETED, "it is completed", ""),
         (facts(row=row(None, problems=(Problem("SS322", "bad"),))), Verdict.BROKEN, "its row cannot run: bad", ""),
+        (facts(beats=BeatsNow()), Verdict.COMING, "is live, and stock Beat cannot be seen", ""),
         (facts(claim=claimed(), beats=BeatsNow(1, ever=True)), Verdict.COMING, "nobody leads now", ""),
         (facts(claim=claimed(), beats=BeatsNow(ever=True)), Verdict.COMING, "no Beat of schedsync's own is live", ""),
         (

@@ -137,10 +137,8 @@ def _conditions(facts: Facts, spec: Spec) -> Iterator[Evidence]:
     if facts.beats.live and facts.beats.leader is None:
         yield seen("nobody leads now, so no task is sent", "Beat's report")
     elif not facts.beats.live:
-        words = (
-            "no Beat of schedsync's own is live" if facts.beats.ever else "whether stock Beat runs: it cannot be seen"
-        )
-        yield unknown(words, "Beat's report")
+        stock = "" if facts.beats.ever else ", and stock Beat cannot be seen"
+        yield unknown(f"no Beat of schedsync's own is live{stock}", "Beat's report")
     if facts.beats.broker_trouble:
         yield seen(f"the broker is away: {facts.beats.broker_trouble}", "Beat's report")
     owed = next_tick(facts)

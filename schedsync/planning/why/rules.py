@@ -138,7 +138,7 @@ def _not_by_stock_beat(case: Case, ran: datetime | None) -> Answer:
         return no_record(case, [seen(last, "row", ran), late])
     evidence = [seen(last, "row", ran), inferred("the timing has a tick then, and no record of a run")]
     if not facts.beats.ever:
-        evidence.append(unknown("whether stock Beat runs: it cannot be seen", "row"))
+        evidence.append(unknown("stock Beat cannot be seen, so it may not run", "row"))
     return case.missed(Verdict.OVERDUE, f"{last}; no Beat has sent it", evidence)
 
 
