@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from schedsync.commands.help import OUTPUT, Option
 from schedsync.core.log_lines import JsonFormatter
 
 FORMATS = ("text", "json")
@@ -34,6 +35,16 @@ def log_format_of_one_call() -> Iterator[None]:
         _is_json.reset(token)
         for handler, formatter in before.items():
             handler.setFormatter(formatter)
+
+
+def log_format() -> click.Option:
+    """Return the option ``--log-format``, which each verb has."""
+    help_ = f"How to write the lines on stderr: {FORMATS[0]} (the default) or {FORMATS[1]}."
+    choice = click.Choice(FORMATS)
+    return Option(
+        ["--log-format"], type=choice, callback=choose, is_eager=True, expose_value=False, metavar="FORMAT",
+        heading=OUTPUT, help=help_,
+    )  # fmt: skip
 
 
 def choose(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:

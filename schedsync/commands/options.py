@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from schedsync.commands.help import GENERAL, LIFT, OUTPUT, WHERE, Option, Verb
-from schedsync.commands.logs import FORMATS, choose
+from schedsync.commands.logs import log_format
 from schedsync.commands.output import report, say
 from schedsync.commands.parameters import CommitId, Report, Seconds, WholeNumber
 from schedsync.core.adoption import Adoption
@@ -46,20 +46,10 @@ def verb(short_help: str) -> Callable[[Function], Verb]:
                 return error.exit_code
 
         command = click.command(cls=Verb, short_help=short_help)(wrapped)
-        command.params.append(_log_format())
+        command.params.append(log_format())
         return command
 
     return make
-
-
-def _log_format() -> click.Option:
-    """Return the option ``--log-format``, which each verb has."""
-    help_ = f"How to write the lines on stderr: {FORMATS[0]} (the default) or {FORMATS[1]}."
-    choice = click.Choice(FORMATS)
-    return Option(
-        ["--log-format"], type=choice, callback=choose, is_eager=True, expose_value=False, metavar="FORMAT",
-        heading=OUTPUT, help=help_,
-    )  # fmt: skip
 
 
 def option(*names: str, heading: str = GENERAL, **attributes: Any) -> Decorator:
