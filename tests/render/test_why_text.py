@@ -22,6 +22,7 @@ from tests.planning.test_why import (
     SPEC,
     TEN,
     TICK,
+    change,
     claimed,
     facts,
     journal,
@@ -36,7 +37,10 @@ YESTERDAY = record(Event.SENT, late=0.02, first=TICK - DAY, last=TICK - DAY)
 
 def outage() -> Explanation:
     passed = record(Event.PASSED_OVER, Passed.MISSED.value)
-    known = facts(NONE, managed=managed(NONE), claim=LATER, reigns=OUTAGE, journal=journal(YESTERDAY, passed))
+    recorded = (change("update", TICK + HOUR, commit="later"), change("update", TICK - 12 * DAY))
+    known = facts(
+        NONE, managed=managed(NONE), claim=LATER, reigns=OUTAGE, journal=journal(YESTERDAY, passed), recorded=recorded
+    )
     found = explain(replace(known, now=TICK + 2 * HOUR), "nightly")
     assert found.before is not None
     return replace(found, before=with_outcome("nightly", found.before, Outcome("SUCCESS", TICK), NOW))
@@ -49,7 +53,7 @@ def test_the_sentence_comes_first_then_the_evidence_then_the_way_out() -> None:
         "  seen      beat-0:7 no longer led from Tue 24 Nov 01:58:40: the database was away",
         "  seen      beat-1:9 leads since Tue 24 Nov 02:03:10, epoch 13",
         "  seen      beat-1:9 passed it over at Tue 24 Nov 02:04: it fell due before this Beat led",
-        "  decided   `missed_runs: none` passed the tick over (schedules/reports.yaml:9, 60eadbb1c0ff)",
+        "  decided   `missed_runs: none` passed the tick over (schedules/reports.yaml:9, 60eadbb1c0ff by maria)",
         f"Before: Mon 23 Nov 02:00 sent by beat-1:9, 0.02 s late, task {outage().before.task_id}, SUCCESS",  # type: ignore[union-attr]
         "Next:   Wed 25 Nov 02:00 Europe/Berlin",
         "Timing: daily 02:00 Europe/Berlin   schedules/reports.yaml:9",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,8 +11,11 @@ from schedsync.core.journal import Event, JournalRecord, Reign
 from schedsync.core.schedule import Spec
 from schedsync.core.task_id import task_id
 from schedsync.core.why import Answer, Evidence, Facts, Kind, Verdict
-from schedsync.planning.why.past import name_at, spec_at
+from schedsync.planning.why.past import changes_after, changes_until, name_at, spec_at
 from schedsync.planning.why.words import clock_at, command, time_at
+
+#: The kinds of changes that write the fields of a schedule.
+_APPLIED = frozenset({"create", "update", "adopt", "rename"})
 
 
 @dataclass(frozen=True)
@@ -104,15 +107,21 @@ def unknown(words: str, source: str) -> Evidence:
 
 
 def where_from(case: Case) -> str:
-    """Write the place in the files and the commit that decided about a field; empty for an unmanaged row."""
-    return " ".join(_places(case)).strip()
-
-
-def _places(case: Case) -> Iterator[str]:
+    """Write the place in the files, and who applied which commit before the tick; empty for an unmanaged row."""
     managed = case.facts.managed
     if managed is None:
-        return
+        return ""
     place = managed.location
-    parts = [f"{place.path}:{place.line}" if place else "", managed.commit[:12] if managed.commit else ""]
-    if text := ", ".join(filter(None, parts)):
-        yield f"({text})"
+    text = ", ".join(filter(None, (f"{place.path}:{place.line}" if place else "", _applied(case))))
+    return f"({text})" if text else ""
+
+
+def _applied(case: Case) -> str:
+    """Write the commit that was applied last before the tick, and by whom; by the ledger if no record says it."""
+    facts = case.facts
+    last = next((change for change in changes_until(facts, case.tick) if change.kind in _APPLIED), None)
+    if last is not None:
+        return f"{last.commit[:12]} by {last.who}" if last.commit else f"applied by {last.who}"
+    commit = facts.managed.commit if facts.managed else None
+    was_applied_later = any(change.kind in _APPLIED for change in changes_after(facts, case.tick))
+    return commit[:12] if commit and not was_applied_later else ""
