@@ -22,9 +22,9 @@ from schedsync.database.full_pause import full_pause
 from schedsync.database.last_runs import claimed_runs, last_run_of
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import every_entry, observe_rows
+from schedsync.database.status import as_applied
 from schedsync.planning.diff import diff
 from schedsync.usecases.selection import choose
-from schedsync.usecases.status import as_applied
 
 
 @dataclass(frozen=True, slots=True)
