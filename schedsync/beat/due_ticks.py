@@ -119,8 +119,10 @@ class DueTicks:
 
     def _note_missed(self, schedule: LoadedSchedule, tick: datetime, decision: Due, now: datetime) -> None:
         """Note the ticks that are passed over, as one range."""
-        newer = decision.tick or decision.following
-        last = last_tick(schedule.timing, tick, now if newer is None else newer - MICROSECOND)
+        last = tick
+        if decision.passed > 1:
+            newer = decision.tick or decision.following
+            last = last_tick(schedule.timing, tick, now if newer is None else newer - MICROSECOND)
         passage = Passage(tick, last, decision.passed)
         if decision.tick is not None:
             self._passed[schedule.row_id] = passage

@@ -47,8 +47,7 @@ class _Sent(NamedTuple):
     ticks: list[datetime]
 
 
-@dataclass(frozen=True, slots=True)
-class _Note:
+class _Note(NamedTuple):
     """What became of ticks of one row; ``noted`` is by the monotonic clock, ``late`` in milliseconds."""
 
     epoch: int
@@ -57,7 +56,7 @@ class _Note:
     event: Event
     first: datetime
     last: datetime
-    count: int | None
+    ticks: int | None
     reason: str
     name: str = ""
     late: int | None = None
@@ -233,7 +232,7 @@ def _columns(chunks: Iterator[_Sent]) -> tuple[array[int], array[int], array[int
 
 def _values(note: _Note, now: float) -> list[Any]:
     first, last, age = micros(note.first), micros(note.last), round(now - note.noted, 3)
-    return [age, note.row_id, note.event.value, first, last, note.count, note.reason, note.name, note.late]
+    return [age, note.row_id, note.event.value, first, last, note.ticks, note.reason, note.name, note.late]
 
 
 def _now() -> datetime:

@@ -37,25 +37,21 @@ _registry: Any = vars(serialization)["registry"]
 
 @dataclass(frozen=True, slots=True)
 class Mold:
-    """What messages of one kind share: a text for the Redis list ``key``, divided at its ``gaps``.
+    """What messages of one kind share: a text for the Redis list ``key``, with ``%(name)s`` for its gaps.
 
     ``after`` are the commands that follow, such as those that let a queue expire. ``serializer`` and ``compression``
     are names of kombu; the latter is None for no compression.
     """
 
     key: str
-    parts: tuple[str, ...]
-    gaps: tuple[str, ...]
+    text: str
     after: tuple[tuple[Any, ...], ...]
     serializer: str
     compression: str | None
 
     def filled(self, values: Mapping[str, str]) -> str:
         """Return the text with values in its gaps; the values are escaped as in JSON."""
-        texts = [self.parts[0]]
-        for gap, part in zip(self.gaps, self.parts[1:], strict=True):
-            texts += (values[gap], part)
-        return "".join(texts)
+        return self.text % values
 
 
 def mold_of(message: Message, commands: Sequence[tuple[Any, ...]]) -> tuple[Mold, dict[str, str]] | None:
@@ -72,7 +68,7 @@ def mold_of(message: Message, commands: Sequence[tuple[Any, ...]]) -> tuple[Mold
     headers, properties = sent["headers"], sent["properties"]
     coding = _registry.type_to_name[sent["content-type"]], headers.get("compression")
     places = _PLACES if message.loaded.expires_after is None else (*_PLACES, _EXPIRES)
-    mold = Mold(key, *_divided(sent, places), tuple(after), *coding)
+    mold = Mold(key, _with_gaps(sent, places), tuple(after), *coding)
     return mold, {"tag": properties["delivery_tag"], "expires": headers["expires"] or ""}
 
 
@@ -92,10 +88,8 @@ def _is_as_given(message: Message, sent: Mapping[str, Any]) -> bool:
     )
 
 
-def _divided(
-    sent: dict[str, Any], places: Sequence[tuple[str, tuple[str, ...]]]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return kombu's text of a message without the values at the places, and the gaps in order of the text."""
+def _with_gaps(sent: dict[str, Any], places: Sequence[tuple[str, tuple[str, ...]]]) -> str:
+    """Return kombu's text of a message with gaps at the places."""
     mark = uuid.uuid4().hex
     marked = copy.deepcopy(sent)
     for gap, (*path, last) in places:
@@ -103,5 +97,5 @@ def _divided(
         for step in path:
             part = part[step]
         part[last] = f"{mark}{gap}{mark}"
-    pieces = str(dumps(marked)).split(mark)
-    return tuple(pieces[::2]), tuple(pieces[1::2])
+    pieces = str(dumps(marked)).replace("%", "%%").split(mark)
+    return "".join(f"%({piece})s" if index % 2 else piece for index, piece in enumerate(pieces))

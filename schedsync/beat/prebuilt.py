@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from celery.utils import time as celery_time
 
@@ -31,8 +30,7 @@ KEPT = 20_000
 _FEWEST = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(NamedTuple):
     """The text of one message, and its mold."""
 
     mold: Mold

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from itertools import takewhile
+from typing import NamedTuple
 
 from schedsync.calendar.slots import crontab_slots, fields_of, last_slot
 from schedsync.calendar.stock_beat import sun_slot
@@ -35,8 +36,7 @@ class Lateness:
     deadline: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(NamedTuple):
     """What to do now: the tick to send or None, how many ticks to skip, and the tick after these where none is sent."""
 
     tick: datetime | None
