@@ -197,12 +197,12 @@ class Journal:
         return [self._segment(epoch, self.dropped if epoch == epochs[-1] else 0) for epoch in epochs]
 
     def _segment(self, epoch: int, dropped: int) -> Segment:
-        notes = [note for note in self._notes if note.epoch == epoch]
+        notes = _grouped(note for note in self._notes if note.epoch == epoch)
         columns = _columns(sent for sent in self._sent if sent.epoch == epoch)
-        times = {*map(micros, (at for note in notes for at in (note.first, note.last)))}
+        times = {micros(at) for note, _ in notes for at in (note.first, note.last)}
         times |= {min(columns[1]), max(columns[1])} if columns[1] else set()
         now = time.monotonic()
-        document = {"dropped": dropped, "notes": [_values(note, now) for note in notes]}
+        document = {"dropped": dropped, "notes": [_values(note, rows, now) for note, rows in notes]}
         return Segment(epoch, instant(min(times)), instant(max(times)), packed(document, columns))
 
     def clear(self) -> None:
@@ -230,9 +230,19 @@ def _columns(chunks: Iterator[_Sent]) -> tuple[array[int], array[int], array[int
     return columns[0], columns[1], columns[2]
 
 
-def _values(note: _Note, now: float) -> list[Any]:
+def _grouped(notes: Iterable[_Note]) -> list[tuple[_Note, list[int]]]:
+    """Return one note for all rows of which the same became in one second, as after an outage, and the rows' ids."""
+    groups: dict[tuple[Any, ...], tuple[_Note, list[int]]] = {}
+    for note in notes:
+        key = int(note.noted), note.row_id if note.event is Event.SENT else None, *note[3:]
+        groups.setdefault(key, (note, []))[1].append(note.row_id)
+    return list(groups.values())
+
+
+def _values(note: _Note, rows: Sequence[int], now: float) -> list[Any]:
     first, last, age = micros(note.first), micros(note.last), round(now - note.noted, 3)
-    return [age, note.row_id, note.event.value, first, last, note.ticks, note.reason, note.name, note.late]
+    which = rows[0] if len(rows) == 1 else rows
+    return [age, which, note.event.value, first, last, note.ticks, note.reason, note.name, note.late]
 
 
 def _now() -> datetime:

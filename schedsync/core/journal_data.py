@@ -34,6 +34,12 @@ def instant(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+def rows_of(note: Sequence[Any]) -> Sequence[int]:
+    """Return the ids of the rows that a note is about: it has one, or a list."""
+    rows = note[1]
+    return rows if isinstance(rows, list) else [rows]
+
+
 def packed(document: Mapping[str, Any], columns: Sequence[Iterable[int]] = ((),) * COLUMNS) -> bytes:
     """Return the bytes of a segment; the columns have the same length."""
     head = json.dumps(document, separators=(",", ":")).encode()

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.journal import ALL_ROWS, Event, Journal, JournalRecord
-from schedsync.core.journal_data import DamagedSegment, instant, micros, unpacked
+from schedsync.core.journal_data import DamagedSegment, instant, micros, rows_of, unpacked
 from schedsync.core.timing import in_calendar
 from schedsync.database.reigns import reigns
 from schedsync.database.segments import has_table, segments
@@ -96,14 +96,21 @@ class _Reading:
         dropped, notes = document["dropped"], document["notes"]
         if type(dropped) is not int or dropped < 0 or type(notes) is not list:
             raise DamagedSegment("it has another form")
-        found = [_record(note, name, epoch, written_at) for note in notes if self._concerns(note)]
+        found = [
+            _record(note, self.row_id if self.row_id in rows_of(note) else ALL_ROWS, name, epoch, written_at)
+            for note in notes
+            if self._concerns(note)
+        ]
         if found and (names := [record.name for record in found if record.name]):
             self._name = self._name or names[-1]
         return [*found, *self._sent(columns, name, epoch)], dropped
 
     def _concerns(self, note: Any) -> bool:
-        _, row_id, _, first, last, *_ = note
-        return row_id in (self.row_id, ALL_ROWS) and first <= self.until and last >= self.since
+        _, _, _, first, last, *_ = note
+        if first > self.until or last < self.since:
+            return False
+        rows = rows_of(note)
+        return self.row_id in rows or ALL_ROWS in rows
 
     def _sent(self, columns: Any, beat: str, epoch: int) -> Iterator[JournalRecord]:
         rows, ticks, lates = columns
@@ -128,9 +135,9 @@ def _sent_record(row_id: int, tick: int, late: int, beat: str, epoch: int) -> Jo
     return JournalRecord(row_id, "", Event.SENT, at, at, 1, sent_at, beat, epoch, late / 1000)
 
 
-def _record(note: Any, beat: str, epoch: int, written_at: datetime) -> JournalRecord:
-    """Return the record of a note of a segment; raises one of many errors where it has another form."""
-    age, row_id, event, first, last, count, reason, name, late = note
+def _record(note: Any, row_id: int, beat: str, epoch: int, written_at: datetime) -> JournalRecord:
+    """Return the record of a row in a note of a segment; raises one of many errors where it has another form."""
+    age, _, event, first, last, count, reason, name, late = note
     if not all(isinstance(text, str) for text in (reason, name)) or type(count) not in (int, type(None)):
         raise DamagedSegment("it has another form")
     if event == Event.SENT.value:

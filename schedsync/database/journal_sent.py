@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from schedsync.core.journal import Event, Passed
-from schedsync.core.journal_data import DamagedSegment, micros, unpacked
+from schedsync.core.journal_data import DamagedSegment, micros, rows_of, unpacked
 from schedsync.database.journal import MOST_BYTES, MOST_SEGMENTS
 from schedsync.database.segments import has_table, segments
 from schedsync.database.values import read_values
@@ -54,7 +54,7 @@ def sent_ticks(using: str, row_ids: Collection[int], since: datetime, until: dat
     return known
 
 
-def _read(data: bytes, wanted: Collection[int], known: SentTicks) -> None:
+def _read(data: bytes, wanted: set[int], known: SentTicks) -> None:
     document, (rows, ticks, _) = unpacked(data)
     known.gaps |= bool(document["dropped"])
     known.sent |= {(row_id, tick) for row_id, tick in zip(rows, ticks, strict=True) if row_id in wanted}
@@ -62,13 +62,15 @@ def _read(data: bytes, wanted: Collection[int], known: SentTicks) -> None:
         (known.sent if event is Event.SENT else known.unsure).add(row_tick)
 
 
-def _noted(notes: Any, wanted: Collection[int]) -> Iterator[tuple[Event, RowTick]]:
+def _noted(notes: Any, wanted: set[int]) -> Iterator[tuple[Event, RowTick]]:
     """Yield the ticks that were sent again after an earlier Beat, and those of which that is not sure."""
-    for _, row_id, name, first, last, _, reason, *_ in notes:
+    for note in notes:
+        _, _, name, first, last, _, reason, *_ = note
         event = Event(name)
         maybe = event is Event.UNSURE or (event is Event.PASSED_OVER and reason == Passed.MAYBE_SENT.value)
-        if row_id in wanted and first == last and (event is Event.SENT or maybe):
-            yield event if event is Event.SENT else Event.UNSURE, (row_id, first)
+        if first == last and (event is Event.SENT or maybe):
+            for row_id in wanted.intersection(rows_of(note)):
+                yield event if event is Event.SENT else Event.UNSURE, (row_id, first)
 
 
 def row_tick(row_id: int, tick: datetime) -> RowTick:

@@ -18,7 +18,7 @@ from schedsync.beat import journal_writer
 from schedsync.beat.journal_writer import journal_keep
 from schedsync.beat.outbox import Waiting
 from schedsync.core.journal import ALL_ROWS, Event, JournalRecord, Passed, Reign
-from schedsync.core.journal_data import packed
+from schedsync.core.journal_data import packed, rows_of, unpacked
 from schedsync.database.clock import database_time
 from schedsync.database.journal import records, reigns
 from schedsync.models import Beat as BeatRow
@@ -513,6 +513,22 @@ def test_the_oldest_sent_ticks_make_room_and_are_counted(
     beat.settle()
     renew(beat)
     assert records(using, minutely.pk, NOW, NOW + DAY).dropped == 7
+
+
+def test_what_became_of_many_rows_at_once_takes_little_space(using: str, clock: Any) -> None:
+    journal = buffer.Journal()
+    journal.begin(1)
+    for row_id in range(5_000):
+        journal.note(row_id, Event.PASSED_OVER, NOW, NOW + MINUTE, count=2, reason=Passed.MISSED.value)
+    journal.note(1, Event.REFUSED, NOW, reason="no")
+    (segment,) = journal.segments()
+    document, _ = unpacked(segment.data)
+
+    # All of them were noted within a second or two.
+    assert len(document["notes"]) <= 5
+    assert sorted(row for note in document["notes"] if note[2] == "passed_over" for row in rows_of(note)) == [
+        *range(5_000)
+    ]
 
 
 def test_other_notes_make_room_too(

@@ -73,6 +73,15 @@ def test_only_the_row_and_the_span_that_were_asked_for(using: str) -> None:
     ]
 
 
+def test_a_note_may_be_about_many_rows(using: str) -> None:
+    write(using, segment(note(row_id=[5, 7, 9], event="passed_over", count=3), sent=[[], [], []]))
+
+    assert [(record.row_id, record.event, record.count) for record in read(using).records] == [
+        (7, Event.PASSED_OVER, 3)
+    ]
+    assert read(using, row_id=6).records == []
+
+
 def test_a_segment_that_was_written_twice_counts_once(using: str) -> None:
     for seconds in (0, 5):
         write(using, segment(note()), written_at=NOW + timedelta(seconds=seconds))
