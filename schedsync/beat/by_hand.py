@@ -31,7 +31,7 @@ BY = "schedsync_run_by"
 _PATIENCE = 10.0
 
 
-@dataclass(frozen=True)
+@dataclass(unsafe_hash=True)
 class HandMessage(Message):
     """A message that a person sends; ``own_id`` is its task's id, empty for the id that Beat gives the tick."""
 

@@ -73,11 +73,16 @@ class Prebuilt:
 
     def _first_pushes(self, messages: Sequence[Message]) -> Iterator[Push]:
         """Yield the pushes of the first messages, up to the first that takes the whole way."""
+        molds: dict[object, Mold | None] = {}
         for message, tag in zip(messages, _random_ids(len(messages)), strict=True):
-            if (way := self._way(message)) is None or (mold := self._molds.get(_kind(message, way))) is None:
+            if (row := _row(message)) not in molds:
+                molds[row] = None if (way := self._way(message)) is None else self._molds.get((way, *row))
+            if (mold := molds[row]) is None:
                 return
             try:
-                yield Push(mold, mold.filled(self._values(message, mold) | {"tag": tag}))
+                values = self._values(message, mold)
+                values["tag"] = tag
+                yield Push(mold, mold.filled(values))
             except Exception as error:
                 # For example, its arguments do not fit the task. On the whole way this fails again, and is reported.
                 logger.debug("`%s` is sent the whole way: %r", message.name, error)
@@ -133,12 +138,10 @@ class Prebuilt:
     def _values(self, message: Message, mold: Mold) -> dict[str, str]:
         """Return the texts for the gaps; raises what Celery or kombu raise for these arguments."""
         loaded, payload = message.loaded, message.payload
-        values = {
-            "id": message.task_id,
-            "tick": instant_text(message.tick),
-            "name": escaped(message.name),
-            **self._arguments.of(message.task, payload.args, payload.kwargs, mold.serializer, mold.compression),
-        }
+        values = self._arguments.of(message.task, payload.args, payload.kwargs, mold.serializer, mold.compression)
+        values["id"] = message.task_id
+        values["tick"] = instant_text(message.tick)
+        values["name"] = escaped(message.name)
         if loaded.expires_after is not None:
             values["expires"] = self._expires(loaded.expires_after)
         return values
@@ -169,6 +172,11 @@ def _is_redis(channel: Any) -> bool:
 
 def _kind(message: Message, way: str) -> object:
     """Return all that a message depends on, except its schedule's name, its arguments and its tick."""
+    return way, *_row(message)
+
+
+def _row(message: Message) -> tuple[object, ...]:
+    """Return what a kind depends on and the database knows."""
     loaded = message.loaded
     row = loaded.task, loaded.options, message.payload.headers, loaded.expires, loaded.expires_after
-    return way, *row, loaded.managed[:2]
+    return *row, loaded.managed[:2]

@@ -51,7 +51,7 @@ class Among(Lookup):
     prepare_rhs = False
 
     def __init__(self, ids: Collection[int]) -> None:
-        super().__init__(F("pk"), ",".join(str(int(row_id)) for row_id in sorted(ids)))
+        super().__init__(F("pk"), ",".join(map(str, map(int, sorted(ids)))))
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """Return the SQL; raises EmptyResultSet without numbers, which lets Django ask nothing."""
