@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from redis import VERSION
 from redis.exceptions import ResponseError
+
+#: Before 5.3 the client wants the name of the first command.
+_FIRST = () if VERSION >= (5, 3) else ("LPUSH",)
 
 
 def answers(client: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -14,7 +18,7 @@ def answers(client: Any, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
     Unlike a pipeline of the client, it never sends the commands a second time.
     """
     pool = client.connection_pool
-    connection = pool.get_connection()
+    connection = pool.get_connection(*_FIRST)
     try:
         connection.send_packed_command([b"".join(connection.pack_commands(commands))])
         return [_answer(connection) for _ in commands]
