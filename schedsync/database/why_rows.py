@@ -125,9 +125,12 @@ def _broken(text: str) -> Mapping[str, str]:
         return {}
 
 
-def journal_of(using: str, row_id: int, since: datetime, until: datetime) -> tuple[Journal, tuple[Reign, ...]]:
-    """Return what the journal says of a row in a span of time, and who led."""
-    reigns = journal.reigns(using, since - _REIGNS_BEFORE, until)
+def journal_of(
+    using: str, row_id: int, since: datetime, until: datetime, now: datetime
+) -> tuple[Journal, tuple[Reign, ...]]:
+    """Return what the journal says of a row in a span of time, and who led then and since."""
+    # The next leader may have come long after the span.
+    reigns = journal.reigns(using, since - _REIGNS_BEFORE, now)
     return journal.records(using, row_id, since, until), tuple(reigns)
 
 

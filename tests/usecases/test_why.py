@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from celery import Celery, current_app
@@ -19,9 +19,10 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from schedsync.core.journal_data import packed
 from schedsync.core.task_id import task_id
 from schedsync.models import Beat as BeatRow
-from schedsync.models import Claim, FullPause, SyncRun
+from schedsync.models import Claim, FullPause, JournalSegment, SyncRun
 from schedsync.usecases.task_results import outcomes
 from tests.beat.ours import Beat, row
 from tests.beat.test_in_hand import refuses
@@ -327,6 +328,25 @@ def test_a_read_only_role_is_enough(project: Project, clock: Any) -> None:
             cursor.execute("SET default_transaction_read_only = off")
 
     assert found["answer"]["verdict"] == "sent"
+
+
+def turn(project: Project, kind: str, epoch: int, at: datetime) -> None:
+    """Write that a Beat began or ended to lead."""
+    JournalSegment.objects.using(project.using).create(
+        beat=UUID(int=epoch), name=f"beat-{epoch}:7", epoch=epoch, turn=kind, written_at=at, data=packed({"age": 0})
+    )
+
+
+def test_the_next_leader_is_named_however_long_it_took(project: Project, clock: Any) -> None:
+    applied(project, NIGHTLY)
+    turn(project, "begin", 1, NOW)
+    turn(project, "end", 1, NOW + HOUR)
+    turn(project, "begin", 2, TICK + 60 * HOUR)
+    clock.move_to(TICK + 61 * HOUR)
+    found = why(project, "nightly", "--at", "2026-11-24 02:00")["answer"]
+
+    assert found["verdict"] == "nobody_led"
+    assert found["because"] == "nobody led from Mon 23 Nov 12:00 to Thu 26 Nov 14:00"
 
 
 def test_damaged_audit_records_are_passed_over(project: Project) -> None:
