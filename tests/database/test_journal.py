@@ -15,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from schedsync.core.journal import Event, Journal
 from schedsync.core.journal_data import micros, packed
 from schedsync.database import journal as reading
+from schedsync.database import reigns as of_reigns
 from schedsync.database.journal import records, reigns
 from schedsync.models import JournalSegment
 from tests.conftest import NOW
@@ -219,6 +220,16 @@ def test_reigns_and_the_time_in_which_nobody_led(using: str) -> None:
     assert [reign.epoch for reign in reigns(using, NOW + 130 * MINUTE, NOW + 140 * MINUTE)] == [4]
     assert reigns(using, NOW + 30 * MINUTE, NOW + 59 * MINUTE) == []
     assert [reign.epoch for reign in reigns(using, NOW + 70 * MINUTE, NOW + 75 * MINUTE)] == [2]
+
+
+def test_of_many_turns_the_newest_are_read(using: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_reigns, "MOST_TURNS", 4)
+    turn(using, "begin", 1, -60)
+    for epoch in range(2, 6):
+        turn(using, "begin", epoch, 10 * epoch)
+        turn(using, "end", epoch, 10 * epoch + 9)
+
+    assert [reign.epoch for reign in reigns(using, NOW, NOW + DAY)] == [4, 5]
 
 
 def test_a_reign_that_began_long_ago_is_found(using: str) -> None:
