@@ -630,6 +630,31 @@ def test_ticks_on_both_sides_of_an_edit_are_those_of_the_timing_of_then() -> Non
     assert not is_cut
 
 
+STOCK = row(last_run_at=TICK + timedelta(seconds=3))
+
+
+@pytest.mark.parametrize(
+    ("known", "verdict"),
+    [
+        (facts(row=STOCK), Verdict.UNKNOWN),
+        (facts(row=STOCK, reigns=OUTAGE), Verdict.UNKNOWN),
+        (facts(row=STOCK, edits=(TableEdit("ben", TICK + HOUR, "changed"),)), Verdict.UNKNOWN),
+        (facts(row=STOCK, claim=None, edits=(TableEdit("ben", TICK + HOUR, "changed"),)), Verdict.SENT),
+        (facts(TEN, row=row(TEN, last_run_at=TICK + 3 * HOUR), beats=BeatsNow(ever=True)), Verdict.UNKNOWN),
+        (facts(row=row(last_run_at=TICK - HOUR), reigns=OUTAGE[:1], beats=BeatsNow(ever=True)), Verdict.OVERDUE),
+        (facts(row=row(last_run_at=TICK - HOUR), reigns=OUTAGE), Verdict.NOBODY_LED),
+        (facts(row=row(last_run_at=TICK + HOUR, date_changed=TICK + HOUR), reigns=OUTAGE), Verdict.NOBODY_LED),
+        (facts(row=STOCK, claim=LATER, reigns=OUTAGE), Verdict.NOBODY_LED),
+    ],
+)
+def test_after_the_way_back_to_stock_beat_an_old_claim_says_nothing(known: Facts, verdict: Verdict) -> None:
+    answer = at(known, "2026-11-24T01:00:00Z").answer
+
+    assert answer.verdict is verdict
+    if verdict is Verdict.UNKNOWN:
+        assert answer.evidence[0].words.endswith(", is of no Beat that claims")
+
+
 @pytest.mark.parametrize("text", ["25:00", "2:0", "tomorrow", "2026-02-30 02:00", "0001-01-01 02:00", ""])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(TimingError):

@@ -28,7 +28,7 @@ _MOVING = ("timing", "enabled", "start_at")
 
 def nobody_led(case: Case) -> Answer | None:
     """Answer for a tick that fell due while no Beat led."""
-    if case.gap is None:
+    if case.gap is None or _runs_by_stock_beat(case):
         return None
     before, after = case.gap
     if _may_have_led(case, before):
@@ -78,6 +78,9 @@ def counts_from_an_edit(case: Case) -> Answer | None:
     if facts.claim is None and not _counts_later(case):
         return None
     at, words, source = edit
+    ran = _ran_by_stock_beat(case.facts)
+    if ran is not None and case.tick <= ran < at:
+        return None
     evidence = [seen(words, source, at), inferred(f"since then its ticks count from {case.clock(at)}", "row")]
     return case.missed(Verdict.EDITED, words, evidence)
 
@@ -112,15 +115,17 @@ def _table_edits(edits: Sequence[TableEdit], case: Case, end: datetime) -> Itera
 
 
 def by_stock_beat(case: Case) -> Answer | None:
-    """Answer for a schedule that only stock Beat has run: all that it leaves is its last run."""
-    row = case.facts.row
-    if case.facts.claim is not None or row is None:
+    """Answer for a schedule that stock Beat runs, or did last: all that it leaves is its last run."""
+    row, claim = case.facts.row, case.facts.claim
+    if row is None or (claim is not None and not _runs_by_stock_beat(case)):
         return None
     ran = row.last_run_at
     if case.facts.beats.live and (ran is None or ran < case.tick):
         return None
     if ran is None or ran < case.tick:
         return _not_by_stock_beat(case, ran)
+    if claim is not None:
+        return no_record(case, [seen(f"its row's last run, at {case.clock(ran)}, is of no Beat that claims", "row", ran)])
     following = tick_after(case.spec.timing, case.tick) if case.spec else None
     if following is None or ran < following:
         words = f" by a Beat that claims nothing, {late_text(ran - case.tick)}"
@@ -128,6 +133,21 @@ def by_stock_beat(case: Case) -> Answer | None:
         return case.sent(words, said)
     words = f"its row keeps only the last run, which was at {case.clock(ran)}"
     return no_record(case, [unknown(words, "row")])
+
+
+def _runs_by_stock_beat(case: Case) -> bool:
+    """Say whether a Beat that claims nothing may have sent the tick: it ran the schedule since, or runs it now."""
+    ran = _ran_by_stock_beat(case.facts)
+    return ran is not None and (ran >= case.tick or not case.facts.beats.live)
+
+
+def _ran_by_stock_beat(facts: Facts) -> datetime | None:
+    """Return the last run of the row, if it is later than the last claim, and no edit has moved it."""
+    ran, claim = facts.row.last_run_at if facts.row else None, facts.claim
+    if facts.row is None or ran is None or ran > facts.now or (claim is not None and claim.tick >= ran):
+        return None
+    moved = {facts.row.date_changed, *(change.at for change in facts.recorded)}
+    return None if ran in moved else ran
 
 
 def _not_by_stock_beat(case: Case, ran: datetime | None) -> Answer:
