@@ -655,6 +655,16 @@ def test_after_the_way_back_to_stock_beat_an_old_claim_says_nothing(known: Facts
         assert answer.evidence[0].words.endswith(", is of no Beat that claims")
 
 
+def test_a_row_that_was_made_again_without_a_record_is_there() -> None:
+    deleted = (TableEdit("ben", TICK - HOUR, "deleted"),)
+    again = facts(claim=claimed(), edits=deleted)
+    new = facts(row=row(last_run_at=None, total_run_count=0, date_changed=TICK + HOUR), claim=None, edits=deleted)
+
+    assert at(again, "2026-11-24 02:00").answer.verdict is Verdict.SENT
+    assert at(facts(edits=deleted), "2026-11-24 02:00").answer.verdict is Verdict.OVERDUE
+    assert at(new, "2026-11-24 02:00").answer.verdict is Verdict.NOT_CREATED
+
+
 @pytest.mark.parametrize("text", ["25:00", "2:0", "tomorrow", "2026-02-30 02:00", "0001-01-01 02:00", ""])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(TimingError):
