@@ -665,6 +665,22 @@ def test_a_row_that_was_made_again_without_a_record_is_there() -> None:
     assert at(new, "2026-11-24 02:00").answer.verdict is Verdict.NOT_CREATED
 
 
+@pytest.mark.parametrize(
+    ("event", "reason", "first", "ticks"),
+    [
+        (Event.GONE, "", 7, set()),
+        (Event.BROKEN, "bad", 3, set()),
+        (Event.PASSED_OVER, Passed.ENABLED_AGAIN.value, -10, {-10}),
+        (Event.PASSED_OVER, Passed.MISSED.value, -10, {-10, 7}),
+    ],
+)
+def test_times_at_which_beat_saw_a_row_are_no_ticks(event: Event, reason: str, first: int, ticks: set[int]) -> None:
+    seen = record(event, reason, first=TICK + first * MINUTE, last=TICK + 7 * MINUTE)
+    known = facts(TEN, claim=claimed(), journal=journal(seen))
+
+    assert {(tick - TICK) / MINUTE for tick in known.noted} == ticks | {0}
+
+
 @pytest.mark.parametrize("text", ["25:00", "2:0", "tomorrow", "2026-02-30 02:00", "0001-01-01 02:00", ""])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(TimingError):
