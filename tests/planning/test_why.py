@@ -681,6 +681,17 @@ def test_times_at_which_beat_saw_a_row_are_no_ticks(event: Event, reason: str, f
     assert {(tick - TICK) / MINUTE for tick in known.noted} == ticks | {0}
 
 
+def test_a_row_that_is_mended_says_from_when_to_when_it_could_not_run() -> None:
+    mended = record(Event.BROKEN, "bad", first=TICK - MINUTE, last=TICK + 5 * MINUTE, count=None, at=TICK + 5 * MINUTE)
+    began = record(Event.BROKEN, "bad", count=None)
+    words = [at(facts(claim=LATER, journal=journal(each)), "02:00").answer.because for each in (mended, began)]
+
+    assert words == [
+        "its row could not run from Tue 24 Nov 01:59 to Tue 24 Nov 02:05: bad",
+        "its row could not run since Tue 24 Nov 02:00: bad",
+    ]
+
+
 @pytest.mark.parametrize("text", ["25:00", "2:0", "tomorrow", "2026-02-30 02:00", "0001-01-01 02:00", ""])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(TimingError):

@@ -162,6 +162,12 @@ def of_claim(case: Case) -> Answer | None:
     return case.sent(": it was claimed, and nobody has confirmed that it was sent", evidence, Verdict.UNSURE)
 
 
+def _span(case: Case, record: JournalRecord) -> str:
+    """Write for how long a row was broken, which Beat notes when it is mended."""
+    first, last = case.clock(record.first), case.clock(record.last)
+    return f"since {first}" if record.first == record.last else f"from {first} to {last}"
+
+
 def of_failure(case: Case) -> Answer | None:
     """Answer for a tick that was refused, edited or broken, and of which no later record says more."""
     record = case.record(Event.REFUSED, Event.EDITED, Event.BROKEN, Event.GONE, Event.PASSED_OVER)
@@ -175,7 +181,7 @@ def of_failure(case: Case) -> Answer | None:
         words = f"its row was edited at {at}, after its claim"
         return case.missed(Verdict.EDITED, words, [seen(words, "journal", record.at)])
     if record.event is Event.BROKEN:
-        words = f"its row cannot run since {at}: {record.reason}"
+        words = f"its row could not run {_span(case, record)}: {record.reason}"
         return case.missed(Verdict.BROKEN, words, [seen(words, "journal", record.at)])
     if record.event is Event.PASSED_OVER:
         return _passed_over(case, record)
