@@ -692,6 +692,33 @@ def test_a_row_that_is_mended_says_from_when_to_when_it_could_not_run() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("reason", "deadline", "field"),
+    [
+        (Passed.NEWER, 600, "missed_runs: latest"),
+        (Passed.MISSED, None, "missed_runs: latest"),
+        (Passed.DEADLINE, 60, "starting_deadline: 1m"),
+        (Passed.DEADLINE, None, "beat_cron_starting_deadline = 30"),
+    ],
+)
+def test_the_field_that_passed_a_tick_over_is_named(reason: Passed, deadline: int | None, field: str) -> None:
+    known = facts(
+        replace(SPEC, starting_deadline=deadline),
+        claim=LATER,
+        journal=journal(record(Event.PASSED_OVER, reason.value)),
+        cron_deadline=30,
+    )
+    (said,) = [each for each in at(known, "02:00").answer.evidence if each.kind is Kind.DECIDED]
+
+    assert f"{field}` passed the tick over" in said.words
+
+
+def test_no_field_is_blamed_where_a_deadline_of_celery_decides() -> None:
+    known = facts(replace(SPEC, missed_runs="none"), claim=LATER, reigns=OUTAGE, journal=Journal(), cron_deadline=3600)
+
+    assert kinds(at(known, "02:00").answer) == {Kind.SEEN, Kind.UNKNOWN}
+
+
 @pytest.mark.parametrize("text", ["25:00", "2:0", "tomorrow", "2026-02-30 02:00", "0001-01-01 02:00", ""])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(TimingError):

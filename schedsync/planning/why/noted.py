@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from schedsync.core.journal import Event, JournalRecord, Passed
 from schedsync.core.why import Answer, Evidence, Verdict
 from schedsync.planning.why.case import Case, decided, inferred, seen, where_from
-from schedsync.planning.why.words import beat_of, gap_text, late_text, lateness_words, stop_text
+from schedsync.planning.why.words import beat_of, gap_text, late_text, lateness_words, missed_words, stop_text
 
 #: In seconds: a tick that was sent later than this needs an explanation.
 _LATE = 5.0
@@ -113,7 +113,8 @@ def _passed_over(case: Case, record: JournalRecord) -> Answer:
     words = _PASSED.get(record.reason, record.reason)
     evidence = [*_gap_evidence(case), *_broker(case), seen(_passed_words(case, record), "journal", record.at)]
     if case.spec is not None and record.reason in (Passed.NEWER, Passed.DEADLINE, Passed.MISSED):
-        field = lateness_words(case.spec, case.facts.cron_deadline)
+        by_deadline = record.reason == Passed.DEADLINE
+        field = lateness_words(case.spec, case.facts.cron_deadline) if by_deadline else missed_words(case.spec)
         evidence.append(decided(f"{field} passed the tick over {where_from(case)}".rstrip(), "ledger"))
     if case.gap is not None:
         words = gap_text(case.gap, case.spec, case.facts.now)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from schedsync.calendar.overdue import lateness_of
 from schedsync.calendar.ticks import GRACE, last_tick, tick_after
 from schedsync.core.journal import Reign
 from schedsync.core.why import Answer, Evidence, Facts, Recorded, TableEdit, Verdict
@@ -16,7 +17,7 @@ from schedsync.planning.why.noted import not_sent_by_journal, of_claim, of_failu
 from schedsync.planning.why.past import by
 from schedsync.planning.why.state import broken, disabled, held, not_there, outside_its_time, stopped
 from schedsync.planning.why.ticks import next_tick
-from schedsync.planning.why.words import command, gap_text, late_text, lateness_words, span_text
+from schedsync.planning.why.words import command, gap_text, late_text, lateness_words, missed_words, span_text
 
 Rule = Callable[[Case], Answer | None]
 
@@ -61,10 +62,11 @@ def _by_lateness(case: Case, since: datetime) -> Evidence:
     if spec is None:
         return unknown("nothing is known of its fields then", "audit")
     field = lateness_words(spec, case.facts.cron_deadline)
-    if spec.missed_runs == "none" and spec.starting_deadline is None and case.tick < since - GRACE:
+    has_deadline = lateness_of(spec, case.facts.cron_deadline).deadline is not None
+    if spec.missed_runs == "none" and not has_deadline and case.tick < since - GRACE:
         return decided(f"{field} passed the tick over {where_from(case)}".rstrip(), "ledger")
     if spec.missed_runs == "latest" and (last := last_tick(spec.timing, case.tick, since)) != case.tick:
-        return inferred(f"{field} sends only the newest missed tick, {case.clock(last)}", "ledger")
+        return inferred(f"{missed_words(spec)} sends only the newest missed tick, {case.clock(last)}", "ledger")
     return unknown(f"{field} lets the next leader send it late, and no record says whether it did", "journal")
 
 
