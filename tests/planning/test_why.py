@@ -719,6 +719,15 @@ def test_no_field_is_blamed_where_a_deadline_of_celery_decides() -> None:
     assert kinds(at(known, "02:00").answer) == {Kind.SEEN, Kind.UNKNOWN}
 
 
+def test_while_a_tick_is_on_its_way_the_one_before_is_explained() -> None:
+    soon = timedelta(seconds=2)
+    old = explain(replace(facts(), now=TICK + DAY + soon), "nightly").answer
+    sent = explain(replace(facts(claim=claimed()), now=TICK + DAY + soon), "nightly").answer
+
+    assert (old.tick, old.verdict) == (TICK, Verdict.OVERDUE)
+    assert (sent.tick, sent.verdict) == (TICK, Verdict.SENT)
+
+
 @pytest.mark.parametrize("text", ["25:00", "2:0", "tomorrow", "2026-02-30 02:00", "0001-01-01 02:00", ""])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(TimingError):

@@ -77,7 +77,7 @@ def _last_answer(facts: Facts) -> Answer:
     if tick is None:
         return _never_due(facts)
     if facts.now - tick < _FRESH and facts.claim is not None and facts.claim.tick < tick:
-        tick = facts.claim.tick
+        tick = max(facts.claim.tick, last_at(facts, facts.now - _FRESH) or facts.claim.tick)
     return past_answer(facts, tick)
 
 
