@@ -728,6 +728,14 @@ def test_while_a_tick_is_on_its_way_the_one_before_is_explained() -> None:
     assert (sent.tick, sent.verdict) == (TICK, Verdict.SENT)
 
 
+def test_what_still_lasts_and_what_follows_are_said_in_whole_sentences() -> None:
+    led = at(facts(reigns=OUTAGE[:1]), "02:00").answer
+    sent = at(facts(claim=claimed()), "02:00").answer
+
+    assert led.because == "nobody has led since Tue 24 Nov 01:58:40"
+    assert sent.evidence[-1].words == "its claim is finished, and no record says that it was dropped: so it was sent"
+
+
 @pytest.mark.parametrize("text", ["25:00", "2:0", "tomorrow", "2026-02-30 02:00", "0001-01-01 02:00", ""])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(TimingError):

@@ -69,7 +69,7 @@ def gap_text(gap: tuple[Reign | None, Reign | None], spec: Spec | None, now: dat
     before, after = gap
     start = clock_at(before.until, spec, now) if before and before.until else "an unknown time"
     if after is None:
-        return f"nobody leads since {start}"
+        return f"nobody has led since {start}"
     return f"nobody led from {start} to {_without_same_day(start, clock_at(after.since, spec, now))}"
 
 
