@@ -399,6 +399,16 @@ def test_the_result_backend_says_what_the_task_did(
     assert why(project, "nightly", "--no-results")["answer"]["outcome"] is None
 
 
+def test_results_that_only_their_sender_can_read_are_not_asked_for() -> None:
+    before = current_app._get_current_object()
+    app = Celery("rpc", broker="memory://", backend="rpc://", set_as_current=False)
+    app.set_current()
+    try:
+        assert outcomes(["x"]) == {}
+    finally:
+        before.set_current()
+
+
 def test_a_result_backend_that_does_not_answer_is_not_waited_for() -> None:
     before = current_app._get_current_object()
     with socket.create_server(("127.0.0.1", 0)) as silent:
