@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -126,12 +126,12 @@ def _broken(text: str) -> Mapping[str, str]:
 
 
 def journal_of(
-    using: str, row_id: int, since: datetime, until: datetime, now: datetime
+    using: str, row_id: int, since: datetime, until: datetime, ticks: Collection[datetime], now: datetime
 ) -> tuple[Journal, tuple[Reign, ...]]:
-    """Return what the journal says of a row in a span of time, and who led then and since."""
+    """Return what the journal says of a row in a span of time, first of some ticks, and who led then and since."""
     # The next leader may have come long after the span.
     reigns = journal.reigns(using, since - _REIGNS_BEFORE, now)
-    return journal.records(using, row_id, since, until), tuple(reigns)
+    return journal.records(using, row_id, since, until, ticks), tuple(reigns)
 
 
 def cron_deadline() -> int | None:

@@ -21,6 +21,7 @@ from schedsync.models import JournalSegment
 from tests.conftest import NOW
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 AT = micros(NOW)
 BEAT = uuid.UUID(int=5)
@@ -158,6 +159,17 @@ def test_what_is_read_is_bounded_and_the_newest(using: str, monkeypatch: pytest.
     assert [record.first for record in journal.records] == [NOW + number * MINUTE for number in (2, 3, 4)]
     assert journal.is_cut
     assert journal.kept_since == NOW
+
+
+def test_what_is_near_a_tick_is_read_first(using: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_SEGMENTS", 3)
+    for number in range(9):
+        at = NOW + number * HOUR
+        write(using, segment(sent=[[7], [micros(at)], [0]]), first=at, last=at, written_at=at)
+    journal = records(using, 7, NOW - DAY, NOW + DAY, [NOW + HOUR, NOW + 3 * HOUR, NOW + 20 * HOUR])
+
+    assert [(record.first - NOW) / HOUR for record in journal.records] == [1, 3, 8]
+    assert journal.is_cut
 
 
 def test_the_bytes_are_bounded_too(using: str, monkeypatch: pytest.MonkeyPatch) -> None:

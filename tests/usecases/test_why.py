@@ -19,8 +19,9 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from schedsync.core.journal_data import packed
+from schedsync.core.journal_data import micros, packed
 from schedsync.core.task_id import task_id
+from schedsync.database import journal
 from schedsync.models import Beat as BeatRow
 from schedsync.models import Claim, FullPause, JournalSegment, SyncRun
 from schedsync.usecases.task_results import outcomes
@@ -347,6 +348,26 @@ def test_the_next_leader_is_named_however_long_it_took(project: Project, clock: 
 
     assert found["verdict"] == "nobody_led"
     assert found["because"] == "nobody led from Mon 23 Nov 12:00 to Thu 26 Nov 14:00"
+
+
+def test_a_tick_of_a_past_day_is_found_however_much_the_journal_holds(
+    project: Project, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "MOST_SEGMENTS", 5)
+    applied(project, NIGHTLY)
+    pk = row(project.using, "nightly").pk
+    ticks = [TICK + number * 2 * HOUR for number in range(36)]
+    JournalSegment.objects.using(project.using).bulk_create(
+        JournalSegment(
+            beat=UUID(int=1), name="beat-1:7", epoch=1, first=at, last=at, written_at=at,
+            data=packed({"dropped": 0, "notes": []}, [[pk if at == TICK else pk + 1], [micros(at)], [20]]),
+        )
+        for at in ticks
+    )  # fmt: skip
+    clock.move_to(ticks[-1] + HOUR)
+    found = why(project, "nightly", "--at", "2026-11-24 02:00")
+
+    assert found["answer"]["sentence"].endswith(" by beat-1:7, 0.02 s late")
 
 
 def test_damaged_audit_records_are_passed_over(project: Project) -> None:
