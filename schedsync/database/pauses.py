@@ -123,7 +123,8 @@ def change_schedule(
             raise Failed(f"`{name}` is managed, but its row is gone", hint="`schedsync apply` makes it again")
         lock_rows(using, {row.id})
         result = write(row, observed, at)
-        audit.record(using, verb, set_name, actor, at, {verb: 1})
+        packed = audit.packed([{"kind": verb, "name": name}])
+        audit.record(using, verb, set_name, actor, at, {verb: 1}, changes=packed)
         bump(using, at)
     return result
 

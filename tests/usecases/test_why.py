@@ -22,6 +22,8 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from schedsync.core.journal_data import micros, packed
 from schedsync.core.task_id import task_id
 from schedsync.database import journal
+from schedsync.database.pause_ends import end_pauses
+from schedsync.database.pauses import end_pause
 from schedsync.models import Beat as BeatRow
 from schedsync.models import Claim, FullPause, JournalSegment, SyncRun
 from schedsync.usecases.task_results import outcomes
@@ -191,6 +193,39 @@ def test_each_of_two_pauses_of_everything_has_its_own_reason(project: Project, c
     assert [len(found["answer"]["evidence"]) for found in (first, second, after)] == [1, 1, 1]
     assert second["answer"]["commands"] == ["schedsync resume --all"]
     assert after["answer"]["commands"] == ["schedsync run often"]
+
+
+def by_resume(project: Project) -> None:
+    assert project.command("resume", "often", "--database", project.using).code == 0
+
+
+def by_beat(project: Project) -> None:
+    end_pause(project.using, "often", 10 * SECOND)
+
+
+def by_beat_with_others(project: Project) -> None:
+    end_pauses(project.using, ["often"], 10 * SECOND)
+
+
+def by_apply(project: Project) -> None:
+    assert project.apply().code == 0
+
+
+@pytest.mark.parametrize("end", [by_resume, by_beat, by_beat_with_others, by_apply])
+def test_a_pause_that_outlived_its_time_counts_until_it_was_ended(
+    project: Project, clock: Any, end: Callable[[Project], None]
+) -> None:
+    applied(project, OFTEN)
+    words = ("--for", "1h", "--reason", "INC-42", "--settle", "0", "--database", project.using)
+    assert project.command("pause", "often", *words).code == 0
+    # Without any Beat nobody ends it.
+    clock.shift(3 * HOUR)
+    end(project)
+    clock.shift(HOUR)
+    found = [why(project, "often", "--at", time)["answer"] for time in ("10:30", "12:30", "13:30")]
+
+    assert [answer["verdict"] == "paused" for answer in found] == [True, True, False]
+    assert found[1]["because"].endswith("until Mon 23 Nov 13:00: INC-42")
 
 
 def test_a_broker_that_refuses_is_named_with_its_words(project: Project, clock: Any) -> None:

@@ -107,6 +107,9 @@ def disabled(case: Case) -> Answer | None:
         return case.not_sent(
             Verdict.DISABLED, words, [decided(f"{words} {where_from(case)}".rstrip(), "audit", change.at)]
         )
+    if any(stop.covers(case.tick) and not stop.everything for stop in facts.stops):
+        # The apply that ended a pause says that the row was disabled before it.
+        return None
     people = facts.managed.people if facts.managed else None
     reason = f": {people.disabled_reason}" if people and people.disabled_reason else ""
     words = f"the files have it disabled{reason}"
