@@ -32,9 +32,7 @@ _NAMES = ("name", "epoch", "written_at")
 __all__ = ["records", "reigns"]
 
 
-def records(
-    using: str, row_id: int, since: datetime, until: datetime, ticks: Collection[datetime] = ()
-) -> Journal:
+def records(using: str, row_id: int, since: datetime, until: datetime, ticks: Collection[datetime] = ()) -> Journal:
     """Return the records of one row, and those that concern all, whose ticks overlap a span of time.
 
     Where there are more than can be read, those around ``ticks`` are read first.

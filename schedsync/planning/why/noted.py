@@ -153,7 +153,9 @@ def of_claim(case: Case) -> Answer | None:
     evidence = [*_claim(case), *_refusals(case)]
     if claim.confirmed:
         # Beat also finishes the claim of a tick that it drops. It says so in the journal, a heartbeat later.
-        evidence.append(inferred("its claim is finished, and no record says that it was dropped: so it was sent", "claim"))
+        evidence.append(
+            inferred("its claim is finished, and no record says that it was dropped: so it was sent", "claim")
+        )
         late = (claim.at - case.tick).total_seconds()
         return _sent_by(case, beat_of(case.facts, claim.epoch), late, evidence)
     if failed is not None:

@@ -127,7 +127,9 @@ def by_stock_beat(case: Case) -> Answer | None:
     if ran is None or ran < case.tick:
         return _not_by_stock_beat(case, ran)
     if claim is not None:
-        return no_record(case, [seen(f"its row's last run, at {case.clock(ran)}, is of no Beat that claims", "row", ran)])
+        return no_record(
+            case, [seen(f"its row's last run, at {case.clock(ran)}, is of no Beat that claims", "row", ran)]
+        )
     following = tick_after(case.spec.timing, case.tick) if case.spec else None
     if following is None or ran < following:
         words = f" by a Beat that claims nothing, {late_text(ran - case.tick)}"
