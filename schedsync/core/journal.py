@@ -109,8 +109,8 @@ class Journal:
 
     ``kept_since`` is when the oldest segment that is kept was written, None without any: the journal says nothing of
     the time before. ``damaged`` counts the segments that could not be read, ``dropped`` the ticks of all schedules that
-    had to make room in memory, because a Beat could not write for long. ``is_cut`` says that older records were not
-    read.
+    had to make room in memory, because a Beat could not write for long. ``is_cut`` says that not all
+    records were read.
     """
 
     records: list[JournalRecord] = field(default_factory=list)

@@ -21,7 +21,7 @@ from schedsync.database.segments import has_table, segments
 from schedsync.database.values import NOT_CONVERTED, read_values
 from schedsync.models import JournalSegment
 
-#: The segments, and their bytes, that are read at most; the newest ones.
+#: The segments, and their bytes, that are read at most: those around the ticks, then the newest ones.
 MOST_SEGMENTS = 20_000
 MOST_BYTES = 64 * 1024 * 1024
 #: The records that are returned at most.
