@@ -85,6 +85,14 @@ class JournalRecord:
     reason: str = ""
     again: bool = False
 
+    @property
+    def named_ticks(self) -> tuple[datetime, ...]:
+        """Those among ``first`` and ``last`` that are ticks: others are when Beat saw the row."""
+        if self.event in (Event.BROKEN, Event.GONE):
+            return ()
+        # Its range ends when the row was enabled.
+        return (self.first,) if self.reason == Passed.ENABLED_AGAIN.value else (self.first, self.last)
+
 
 @dataclass(frozen=True, slots=True)
 class Reign:

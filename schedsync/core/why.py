@@ -13,7 +13,7 @@ from enum import Enum
 from functools import cached_property
 
 from schedsync.core.change import FieldChange
-from schedsync.core.journal import Event, Journal, JournalRecord, Passed, Reign
+from schedsync.core.journal import Event, Journal, JournalRecord, Reign
 from schedsync.core.observed import Managed, Row
 from schedsync.core.schedule import Spec
 
@@ -267,7 +267,7 @@ class Facts:
     @cached_property
     def noted(self) -> tuple[datetime, ...]:
         """The ticks that the journal and the claim name, in order; of a range its two ends."""
-        ticks = {tick for record in self._of_ticks for tick in _ticks_named(record)}
+        ticks = {tick for record in self._of_ticks for tick in record.named_ticks}
         return tuple(sorted(ticks | ({self.claim.tick} if self.claim else set())))
 
     @cached_property
@@ -294,13 +294,3 @@ class Facts:
 
 #: Records of the broker and of Beats, not of a tick.
 _OF_NO_TICK = frozenset({Event.UNREACHABLE, Event.EARLY})
-#: The times of these are when Beat saw it.
-_OF_NO_TIME = frozenset({Event.BROKEN, Event.GONE})
-
-
-def _ticks_named(record: JournalRecord) -> tuple[datetime, ...]:
-    """Return those times of a record that are ticks."""
-    if record.event in _OF_NO_TIME:
-        return ()
-    # Its range ends when the row was enabled.
-    return (record.first,) if record.reason == Passed.ENABLED_AGAIN.value else (record.first, record.last)
