@@ -11,6 +11,8 @@ from schedsync.core.crontab import FIELDS, CrontabError, split
 from schedsync.core.finding import did_you_mean
 from schedsync.core.timing import Crontab, TimingError, canonical_zone, crontab, duration, duration_text
 
+#: The code of the refusal of an apply in a freeze.
+FROZEN = "frozen"
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=366)
 
 

@@ -10,11 +10,12 @@ from datetime import datetime
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
+from schedsync.core.freeze import FROZEN
 from schedsync.core.names import MAX_SET_NAME
 from schedsync.database.actor import who
 from schedsync.database.clock import now
 from schedsync.database.values import Damaged, read_values
-from schedsync.errors import SchedsyncError, Unavailable, WrongUsage
+from schedsync.errors import Refused, SchedsyncError, Unavailable, WrongUsage
 from schedsync.models import ApplyFailure
 
 logger = logging.getLogger(__name__)
@@ -33,14 +34,18 @@ class FailedApply:
 def noted_failure(using: str, set_name: str) -> Iterator[None]:
     """Note that the apply in the block failed; a wrong call says nothing of the set, and none may fail because of this.
 
-    A database that is away cannot take the note.
+    An apply that only waits for the end of a freeze has not failed. A database that is away cannot take the note.
     """
     try:
         yield
     except SchedsyncError as error:
-        if not isinstance(error, (WrongUsage, Unavailable)):
+        if not isinstance(error, (WrongUsage, Unavailable)) and not _waits(error):
             note_failure(using, set_name, error.failure_reason)
         raise
+
+
+def _waits(error: SchedsyncError) -> bool:
+    return isinstance(error, Refused) and {refusal.code for refusal in error.refusals} == {FROZEN}
 
 
 def note_failure(using: str, set_name: str, reason: str) -> None:

@@ -39,7 +39,6 @@ def metrics(request: HttpRequest, using: str | None = None) -> HttpResponse:
     return HttpResponse(encode(_registry(using or router.db_for_write(PeriodicTask))), content_type=content_type)
 
 
-
 # It answers 403 itself: a redirect to a login page would hide from Prometheus what is missing.
 metrics.login_required = False  # type: ignore[attr-defined]
 # A transaction around the request would fail where the database is away, which is a metric.

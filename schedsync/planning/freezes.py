@@ -8,12 +8,9 @@ from datetime import datetime
 from schedsync.calendar.frozen import Frozen, frozen, never_opening
 from schedsync.calendar.words import when
 from schedsync.core.finding import Finding
-from schedsync.core.freeze import Freeze
+from schedsync.core.freeze import FROZEN, Freeze
 from schedsync.core.location import Location
 from schedsync.core.refusal import Limits, Refusal
-
-#: The rule that refuses an apply in a freeze.
-RULE = "frozen"
 
 
 def freeze_refusals(limits: Limits, environment: str | None, at: datetime | None) -> tuple[Refusal, ...]:
@@ -22,7 +19,7 @@ def freeze_refusals(limits: Limits, environment: str | None, at: datetime | None
     if at is None or window is None:
         return ()
     hint = "apply when it opens; --allow-freeze" if window.until else "shorten the `[[freeze]]`; --allow-freeze"
-    return (Refusal(RULE, _sentence(window, at), hint),)
+    return (Refusal(FROZEN, _sentence(window, at), hint),)
 
 
 def lifted_notice(refusals: Iterable[Refusal], place: Location | None) -> Iterator[Finding]:

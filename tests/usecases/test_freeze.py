@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.models import SyncRun
+from schedsync.models import ApplyFailure, SyncRun
 from schedsync.schemas.validator import PLAN, problems
 from tests.conftest import NOW, Project
 
@@ -43,6 +43,8 @@ def test_an_apply_with_changes_is_refused_and_says_when_it_opens(shop: Project) 
     assert (shown.code, list(problems(json.loads(shown.out), PLAN))) == (3, [])
     assert [(each["code"], each["message"]) for each in json.loads(shown.out)["refusals"]] == [("frozen", SAYS)]
     assert not PeriodicTask.objects.using(shop.using).filter(name="new").exists()
+    # An apply that waits has not failed.
+    assert not ApplyFailure.objects.using(shop.using).exists()
 
 
 def test_an_apply_without_changes_is_not(shop: Project) -> None:
