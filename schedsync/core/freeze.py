@@ -26,7 +26,7 @@ class FreezeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """One entry of ``[[freeze]]``: each slot of ``starts`` opens a window that lasts for ``duration``.
+    """One entry of ``[[freeze]]``: a freeze begins at each slot of ``starts`` and ends after ``duration``.
 
     A duration is elapsed time, also where the clock changes. ``environments`` are those that it holds; none means all.
     """

@@ -35,7 +35,7 @@ def shop(project: Project, clock: Any) -> Project:
     return project
 
 
-def test_an_apply_with_changes_is_refused_and_says_when_it_opens(shop: Project) -> None:
+def test_an_apply_with_changes_is_refused_and_says_when_it_ends(shop: Project) -> None:
     shop.schedules(JOB + "  new: {task: t, every: 1m}\n")
     done, shown = shop.apply("-e", "production"), shop.plan("-e", "production", "--format", "json")
 
@@ -123,6 +123,6 @@ def test_a_freeze_that_never_opens_is_an_error(files: Project) -> None:
     files.schedules(JOB)
     done = files.validate()
 
-    assert (done.code, "SS181" in done.out) == (1, True)
+    assert (done.code, "SS181" in done.out, "the freeze never ends" in done.out) == (1, True, True)
     assert "`0 0 * * * UTC` for 1d in `production`: never again" in done.out
     assert files.validate("-e", "staging").code == 0
