@@ -69,7 +69,7 @@ class Pauses:
             except SchedsyncError as error:
                 logger.info("%s pauses were not ended together: %s", f"{len(names):,}", error)
             else:
-                logger.warning("paused no longer: %s", first_names(names, _NAMED), extra={"schedules": len(names)})
+                logger.warning("paused no longer: %s", first_names(names, _NAMED), extra={"schedules": list(names)})
                 self._reloader.hurry()
                 return
         for name in names:

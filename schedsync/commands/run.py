@@ -108,7 +108,7 @@ class RunRequest:
     option("--from", "since", metavar="INSTANT", help="Send the ticks from this instant on, instead of one run now."),
     option("--to", "until", metavar="INSTANT", help="Send the ticks before this instant, which is past."),
     option("--missing", is_flag=True, help="Leave out ticks that a claim, the journal or a result knows as sent."),
-    option("--rate", type=Rate(), metavar="N/UNIT", help="Send at most so often, such as 10/m; units are s, m and h."),
+    option("--rate", type=Rate(), metavar="N/UNIT", help="Send at most this many, such as 10/m; units are s, m and h."),
     option("--max", "most", type=WholeNumber(1), default=MOST_TICKS, show_default=True, metavar="N",
            help="Send up to N messages."),
     option("--again", is_flag=True, help="Send ticks again that an earlier call with the same arguments has sent."),

@@ -17,7 +17,8 @@ from schedsync.core.journal import ALL_ROWS, Event, Journal, JournalRecord
 from schedsync.core.journal_data import DamagedSegment, instant, micros, rows_of, unpacked
 from schedsync.core.timing import in_calendar
 from schedsync.database.reigns import reigns
-from schedsync.database.segments import has_table, segments
+from schedsync.database.segments import segments
+from schedsync.database.tables import has_table
 from schedsync.database.values import NOT_CONVERTED, read_values
 from schedsync.models import JournalSegment
 
@@ -37,7 +38,7 @@ def records(using: str, row_id: int, since: datetime, until: datetime, ticks: Co
 
     Where there are more than can be read, those around ``ticks`` are read first.
     """
-    if not has_table(using):
+    if not has_table(using, JournalSegment):
         return Journal()
     rows = JournalSegment.objects.using(using)
     reading = _Reading(row_id, micros(since), micros(until))

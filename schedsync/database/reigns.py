@@ -15,7 +15,8 @@ from schedsync.core.journal import Reign
 from schedsync.core.journal_data import DamagedSegment, unpacked
 from schedsync.core.timing import in_calendar
 from schedsync.database.beats import live_beats
-from schedsync.database.segments import has_table, segments
+from schedsync.database.segments import segments
+from schedsync.database.tables import has_table
 from schedsync.database.values import NOT_CONVERTED
 from schedsync.models import Beat, JournalSegment
 
@@ -43,7 +44,7 @@ class _Turn:
 
 def reigns(using: str, since: datetime, until: datetime) -> list[Reign]:
     """Return who led in a span of time, the oldest first; nothing before the table is made."""
-    if not has_table(using):
+    if not has_table(using, JournalSegment):
         return []
     turns = _turns(JournalSegment.objects.using(using).filter(turn__in=_TURNS), since)
     signs = _signs(using, turns)

@@ -16,9 +16,9 @@ from schedsync.core.why import BeatsNow, Claimed, NotSent, Stop
 from schedsync.database import journal
 from schedsync.database.beats import last_beat, live_beats, read_reports
 from schedsync.database.bulk import rows_of
-from schedsync.database.failures import has_table
 from schedsync.database.full_pause import full_pause
 from schedsync.database.observe import entries_where, observe_ids, observe_pauses
+from schedsync.database.tables import has_table
 from schedsync.database.values import Damaged, read_values
 from schedsync.models import Beat, Claim, SendFailure
 
@@ -71,7 +71,7 @@ def claim_of(using: str, row_id: int) -> Claimed | None:
 
 def failure_of(using: str, row_id: int) -> NotSent | None:
     """Return the last failure to send a message of a row; None before the table is made."""
-    if not has_table(using):
+    if not has_table(using, SendFailure):
         return None
     rows = SendFailure.objects.using(using).filter(row_id=row_id)
     values = read_values(rows, ("tick", "failed_at", "reason", "given_up"))

@@ -262,7 +262,9 @@ def test_a_pause_that_cannot_be_ended_holds_up_no_other(
     assert max(beat.step() for _ in range(3)) > 0
 
 
-def test_the_pauses_of_many_schedules_end_in_one_transaction(project: Project, clock: Any) -> None:
+def test_the_pauses_of_many_schedules_end_in_one_transaction(
+    project: Project, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     using = project.using
     beat = with_pauses_over(project, clock, "xyz")
     PeriodicTask.objects.using(using).filter(name="y").delete()
@@ -270,6 +272,9 @@ def test_the_pauses_of_many_schedules_end_in_one_transaction(project: Project, c
     enabled = PeriodicTask.objects.using(using).filter(enabled=True).values_list("name", flat=True)
 
     assert sorted(enabled) == ["x", "z"]
+    assert [record.schedules for record in caplog.records if record.name == "schedsync.beat.pauses"] == [  # type: ignore[attr-defined]
+        ["x", "y", "z"]
+    ]
     assert [json.loads(run.summary) for run in SyncRun.objects.using(using).filter(verb="resume")] == [{"resume": 3}]
 
 

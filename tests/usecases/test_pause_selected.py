@@ -96,7 +96,7 @@ def test_a_pause_of_several_says_how_many_which_and_until_when(shop: Project, cl
         "2 schedules run again",
         "  sync-acme, sync-globex",
         "1 no longer paused, but do not run: Git has them disabled, or they are completed: sync-off",
-        "The pause of `'sync-*'` has ended, for schedules that come later too",
+        "The pause of `'sync-*'` has ended; schedules added later are not paused",
     ]
     [run] = audit(shop, "resume")
     assert [(change["name"], change["runs"]) for change in run] == [

@@ -243,7 +243,7 @@ def test_missing_leaves_out_what_is_known_as_sent(project: Project, app: App, cl
     done = run(project, "x", *PAST, "--missing")
 
     assert app.ticks() == expected(0, 15, 45)
-    assert "1 known to be sent left out" in done.out
+    assert "left out 1 that was already sent" in done.out
     assert "there is no journal: of each schedule only the last tick is known" in done.out
     assert "no result backend is configured" in done.out
 

@@ -49,7 +49,11 @@ def _outcome(run: PastRun, paint: Paint) -> str:
 
 def _left_out(run: PastRun) -> str:
     earlier = f", {run.before:,} by an earlier call" if run.before else ""
-    return earlier + (f"; {run.known:,} known to be sent left out" if run.known else "")
+    return earlier + (f"; left out {run.known:,} that {_were(run.known)} already sent" if run.known else "")
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _ticks(count: int) -> str:

@@ -95,7 +95,7 @@ def resumed_text(value: Resumed, now: datetime) -> str:
     names = [name for _, names in value.lists() for name in names]
     lines = [_one(value)] if len(names) == 1 else list(_several(value))
     for pause in value.ended:
-        lines.append(f"The pause of `{_standing(pause)}` has ended, for schedules that come later too")
+        lines.append(f"The pause of `{_standing(pause)}` has ended; schedules added later are not paused")
     for pause in value.lasting:
         end = f"until {time_text(pause.until, now)}" if pause.until else "until it is resumed"
         lines.append(
