@@ -264,6 +264,19 @@ def test_a_standing_pause_whose_schedules_are_gone_can_be_ended(shop: Project) -
 
     assert (done.code, "`'sync-*'` has ended" in done.out) == (0, True)
     assert StandingPause.objects.using(shop.using).count() == 0
+    [[change]] = audit(shop, "resume")
+    assert (change["ends"]["selector"], change["ends"]["reason"]) == ({"globs": ["sync-*"]}, "INC-42")
+
+
+def test_a_standing_pause_of_which_some_schedules_are_gone_ends_for_the_others(shop: Project) -> None:
+    pause(shop, "sync-*", "rep*")
+    shop.schedules("".join(line for line in SHOP.splitlines(keepends=True) if "report" not in line))
+    assert shop.apply("--allow-stops", "5").code == 0
+    done = resume(shop, "sync-*", "rep*")
+
+    assert (done.code, "2 schedules run again" in done.out) == (0, True)
+    assert (running(shop), paused(shop)) == ({"sync-acme", "sync-globex"}, set())
+    assert StandingPause.objects.using(shop.using).count() == 0
 
 
 def test_programs_read_all_names(shop: Project) -> None:
