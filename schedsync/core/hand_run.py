@@ -105,7 +105,7 @@ class PastRun:
     """What became of a request: the ticks that this call was to send, how many it sent, and why it stopped, or empty.
 
     ``before`` is how many an earlier call has sent. ``known`` is how many were left out because they are known to be
-    sent, ``unknown`` says of what nothing is known. ``run`` is the id of the audit record, empty for a dry run.
+    sent, ``unknown`` says of what nothing is known, ``notes`` say what a user should know besides. ``run`` is the id of the audit record, empty for a dry run.
     """
 
     request: PastRequest
@@ -116,6 +116,7 @@ class PastRun:
     unknown: Sequence[str] = ()
     run: str = ""
     stopped: str = ""
+    notes: Sequence[str] = ()
 
     @property
     def left(self) -> Sequence[PastTick]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from schedsync.beat.by_hand import HandMessage, HandSender, Runnable
 from schedsync.core.hand_run import PastRequest, PastRun, PastTick, TypedPast
-from schedsync.core.names import first_names
+from schedsync.core.names import first_names, shortened
 from schedsync.core.refusal import Refusal
 from schedsync.core.task_id import task_id
 from schedsync.core.timing import TimingError, instant_text, moment, zone_of
@@ -24,7 +24,7 @@ from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
 from schedsync.database.hand_runs import Progress, begin, go_on, progress_of
 from schedsync.errors import Failed, Refused, SchedsyncError, WrongUsage
-from schedsync.usecases.run_checks import Chosen, choose_schedules, require_no_pause
+from schedsync.usecases.run_checks import NAMED, Chosen, choose_schedules, disabled_of, require_no_pause
 from schedsync.usecases.sent_before import missing_of
 
 #: In seconds: how often to look whether something is paused by now.
@@ -61,13 +61,15 @@ def run_past(using: str, typed: TypedPast, options: PastOptions) -> tuple[PastRu
         if not options.allow_paused and not options.dry_run:
             require_no_pause(using, chosen.runnable.keys())
         options.note("working out the ticks")
-        ticks = _ticks(chosen.runnable, request)
+        disabled = disabled_of(using, chosen)
+        left_out = disabled if request.missing else ()
+        ticks = _ticks([chosen.runnable[name] for name in chosen.runnable.keys() - {*left_out}], request)
         progress = progress_of(using, request)
         if progress is not None and progress.done:
             if not request.again:
                 return PastRun(request, (), progress.sent, run=str(progress.run)), None
             progress = None
-        plan = _planned(using, app, chosen, PastRun(request, ticks), progress, options.note)
+        plan = _planned(using, app, chosen, PastRun(request, ticks, notes=_notes(request, disabled)), progress, options.note)
         if options.dry_run:
             return plan, None
         progress = progress or begin(using, request, chosen.set, who(), now())
@@ -109,9 +111,18 @@ def _planned(
     return replace(whole, ticks=missing.ticks, known=len(left) - len(missing.ticks), unknown=missing.unknown)
 
 
-def _ticks(runnable: dict[str, Runnable], request: PastRequest) -> list[PastTick]:
+def _notes(request: PastRequest, disabled: Sequence[str]) -> tuple[str, ...]:
+    """Say which schedules are disabled: Beat did not send them, so that none of their ticks is missing."""
+    if not disabled:
+        return ()
+    those = "1 schedule is disabled" if len(disabled) == 1 else f"{len(disabled):,} schedules are disabled"
+    out = " and left out" if request.missing else ""
+    return (f"{those}{out}: {first_names([shortened(name) for name in disabled], NAMED)}",)
+
+
+def _ticks(runnable: Iterable[Runnable], request: PastRequest) -> list[PastTick]:
     """Return the ticks in the order in which they are sent; raises Refused where there are too many."""
-    by_schedule = [_ticks_of(schedule, request) for schedule in runnable.values()]
+    by_schedule = [_ticks_of(schedule, request) for schedule in runnable]
     ticks = list(islice(heapq.merge(*by_schedule), request.most + 1))
     if len(ticks) > request.most:
         message = f"there are more than {request.most:,} ticks from {instant_text(request.since)} on"

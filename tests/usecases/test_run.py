@@ -276,6 +276,23 @@ def test_missing_reads_the_journal(project: Project, app: App, clock: Any) -> No
     assert "left out 1 tick of a schedule that is sent at most once" in done.out
 
 
+def test_missing_leaves_out_what_is_disabled(project: Project, app: App, clock: Any) -> None:
+    quarters(project.using, "off", enabled=False)
+    quarters(project.using, "paused", enabled=False)
+    quarters(project.using, "held", enabled=False)
+    pause = {"reason": "INC-42", "who": "jo", "since": NOW}
+    Pause.objects.using(project.using).create(name="paused", **pause)
+    Pause.objects.using(project.using).create(name="held", held=True, **pause)
+    done = run(project, "--all", *PAST, "--missing", "--allow-paused")
+
+    assert [message.headers["schedsync_schedule"] for message in app.received()] == ["paused"] * 4
+    assert "note  2 schedules are disabled and left out: held, off" in done.out
+    alone = run(project, "off", *PAST, "--missing")
+    assert alone.out.splitlines()[:2] == ["Nothing to send", "  note  1 schedule is disabled and left out: off"]
+    sent = json.loads(run(project, "off", *PAST, "--format", "json").out)
+    assert (sent["notes"], len(sent["sent"])) == (["1 schedule is disabled: off"], 4)
+
+
 def test_more_than_a_thousand_need_a_number(project: Project, app: App, clock: Any) -> None:
     make(project.using, "x", {**TIMINGS["each minute"], "last_run_at": NOW})
     span = ("--from", "2026-11-22T00:00Z", "--to", "2026-11-22T16:41Z")
