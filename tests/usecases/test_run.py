@@ -16,6 +16,7 @@ from django.conf import settings
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.journal import Event
+from schedsync.core.journal_data import micros, packed
 from schedsync.core.task_id import task_id
 from schedsync.core.timing import instant_text
 from schedsync.models import Claim, FullPause, ManagedSchedule, Pause, SyncRun
@@ -259,21 +260,39 @@ def test_missing_asks_for_results(project: Project, app: App, clock: Any) -> Non
 
 
 def test_missing_reads_the_journal(project: Project, app: App, clock: Any) -> None:
-    from schedsync.core.journal_data import micros, packed
-    from schedsync.models import JournalSegment
-
     row = quarters(project.using)
     at = [NOW.replace(hour=7, minute=minute) for minute in (0, 15, 30)]
     note = [1.0, row.pk, Event.UNSURE.value, micros(at[2]), micros(at[2]), 1, "", "", None]
-    data = packed({"dropped": 0, "notes": [note]}, [[row.pk, row.pk + 1], [micros(at[0]), micros(at[1])], [5, 5]])
-    JournalSegment.objects.using(project.using).create(
-        beat=uuid.uuid4(), name="beat-0", epoch=1, first=at[0], last=at[2], written_at=NOW - 4 * HOUR, data=data
-    )
+    elsewhere = [1.0, row.pk, Event.UNSURE.value, micros(at[2] - HOUR), micros(at[2] - HOUR), 1, "", "", None]
+    write_segment(project, [(row.pk, at[0]), (row.pk + 1, at[1])], [note, elsewhere])
     done = run(project, "x", *PAST, "--missing")
 
     assert app.ticks() == expected(15, 45)
     assert "there is no journal" not in done.out
     assert "left out 1 tick of a schedule that is sent at most once" in done.out
+
+
+def write_segment(project: Project, sent: list[tuple[int, datetime]], notes: Any = ()) -> None:
+    from schedsync.models import JournalSegment
+
+    rows, ticks = [row_id for row_id, _ in sent], [micros(tick) for _, tick in sent]
+    data = packed({"dropped": 0, "notes": list(notes)}, [rows, ticks, [5] * len(sent)])
+    JournalSegment.objects.using(project.using).create(
+        beat=uuid.uuid4(), name="beat-0", epoch=1, first=NOW - 4 * HOUR, last=NOW, written_at=NOW - 4 * HOUR, data=data
+    )
+
+
+def test_an_interval_that_was_counted_from_another_run_is_not_sent_again(
+    project: Project, app: App, clock: Any
+) -> None:
+    row = make(project.using, "x", {**TIMINGS["interval"], "last_run_at": NOW.replace(minute=3)})
+    write_segment(project, [(row.pk, NOW.replace(hour=9, minute=minute)) for minute in (3, 17)])
+    claim = {"batch": uuid.uuid4(), "epoch": 1, "claimed_at": NOW, "confirmed": True}
+    Claim.objects.using(project.using).create(row_id=row.pk, tick=NOW.replace(hour=9, minute=24), **claim)
+    done = run(project, "x", "--from", "2026-11-23T09:00Z", "--to", "2026-11-23T09:28Z", "--missing")
+
+    assert app.ticks() == expected(7, hour=9)
+    assert "3 known to be sent" in done.out or "3 that were already sent" in done.out
 
 
 def test_missing_leaves_out_what_is_disabled(project: Project, app: App, clock: Any) -> None:
