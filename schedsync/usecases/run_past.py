@@ -22,8 +22,8 @@ from schedsync.core.timing import TimingError, instant_text, moment, zone_of
 from schedsync.database.actor import who
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
-from schedsync.database.hand_runs import Progress, begin, go_on, progress_of
-from schedsync.errors import Failed, Refused, SchedsyncError, WrongUsage
+from schedsync.database.hand_runs import Progress, another_goes_on, begin, go_on, progress_of
+from schedsync.errors import Refused, SchedsyncError, WrongUsage
 from schedsync.usecases.run_checks import NAMED, Chosen, choose_schedules, disabled_of, require_no_pause
 from schedsync.usecases.sent_before import missing_of
 
@@ -64,15 +64,14 @@ def run_past(using: str, typed: TypedPast, options: PastOptions) -> tuple[PastRu
         disabled = disabled_of(using, chosen)
         left_out = disabled if request.missing else ()
         ticks = _ticks([chosen.runnable[name] for name in chosen.runnable.keys() - {*left_out}], request)
-        progress = progress_of(using, request)
-        if progress is not None and progress.done:
-            if not request.again:
-                return PastRun(request, (), progress.sent, run=str(progress.run)), None
-            progress = None
+        last = progress_of(using, request)
+        if last is not None and last.done and last.sent and not request.again:
+            return PastRun(request, (), last.sent, run=str(last.run)), None
+        progress = None if last is None or last.done else last
         plan = _planned(using, app, chosen, PastRun(request, ticks, notes=_notes(request, disabled)), progress, options.note)
         if options.dry_run:
             return plan, None
-        progress = progress or begin(using, request, chosen.set, who(), now())
+        progress = progress or begin(using, request, chosen.set, who(), now(), last)
         return _Sending(using, app, chosen, replace(plan, run=str(progress.run)), progress, options).send()
 
 
@@ -189,5 +188,5 @@ class _Sending:
 
     def _write(self, after: Progress) -> None:
         if not go_on(self._using, self._plan.request, self._progress, after):
-            raise Failed("another process goes on with this run", hint="wait until it has ended")
+            raise another_goes_on()
         self._progress = after

@@ -237,6 +237,35 @@ def test_what_was_sent_is_sent_again_only_if_asked(project: Project, app: App, c
     assert len(app.ticks()) == 4
 
 
+def test_of_two_equal_calls_that_begin_together_one_sends(
+    project: Project, app: App, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quarters(project.using)
+    from schedsync.usecases import run_past
+
+    read = run_past.progress_of
+    # The second process has looked for a record before the first one wrote it.
+    monkeypatch.setattr(run_past, "progress_of", lambda *_: None)
+    assert run(project, "x", *PAST).code == 0
+    assert len(app.ticks()) == 4
+    second = run(project, "x", *PAST)
+
+    assert (second.code, "another process goes on with this run" in second.err, app.ticks()) == (1, True, [])
+    monkeypatch.setattr(run_past, "progress_of", read)
+    for _ in range(2):
+        assert run(project, "x", *PAST, "--again").code == 0
+        assert len(app.ticks()) == 4
+
+
+def test_a_call_that_had_nothing_to_send_is_no_obstacle(project: Project, app: App, clock: Any) -> None:
+    row = quarters(project.using, enabled=False)
+    assert "Nothing to send" in run(project, "x", *PAST, "--missing").out
+    PeriodicTask.objects.using(project.using).filter(pk=row.pk).update(enabled=True)
+
+    assert run(project, "x", *PAST, "--missing").code == 0
+    assert len(app.ticks()) == 4
+
+
 def test_missing_leaves_out_what_is_known_as_sent(project: Project, app: App, clock: Any) -> None:
     row = quarters(project.using)
     claim = {"batch": uuid.uuid4(), "epoch": 1, "claimed_at": NOW, "confirmed": True}
