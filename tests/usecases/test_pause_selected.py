@@ -186,6 +186,20 @@ def test_what_an_apply_adds_comes_under_a_pause_that_fits(shop: Project, clock: 
     assert (len(running(shop)), paused(shop), StandingPause.objects.using(shop.using).count()) == (8, set(), 0)
 
 
+def test_a_standing_pause_lifts_no_limit_of_stops_that_the_files_make(shop: Project) -> None:
+    for name in ("sync-x", "sync-y"):
+        PeriodicTask.objects.using(shop.using).create(name=name, task="t", interval_id=_interval(shop))
+    assert pause(shop, "sync-*").code == 0
+    taken = [f"  sync-{name}: {{task: t, every: 1m, adopt: true}}\n" for name in "xy"]
+    shop.schedules(SHOP + "".join(taken).replace("adopt", "enabled: false, disabled_reason: z, adopt"))
+    refused = shop.apply("--allow-stops", "1")
+
+    assert (refused.code, "2 schedules would stop, 1 may" in refused.err) == (3, True)
+    shop.schedules(SHOP + "".join(taken))
+    assert shop.apply("--allow-stops", "0").code == 0
+    assert {"sync-x", "sync-y"} <= paused(shop)
+
+
 def test_what_the_files_enable_comes_under_a_pause_that_fits(shop: Project) -> None:
     assert pause(shop, "--label", "tier=free").code == 0
     assert resume(shop, "sync-off").code == 0
