@@ -256,6 +256,27 @@ def test_a_second_pause_keeps_the_reason_of_the_first_in_the_record(shop: Projec
     assert (standing.reason, standing.until) == ("third", NOW + timedelta(hours=3))
 
 
+def test_a_pause_of_a_group_shortens_no_longer_pause(shop: Project, clock: Any) -> None:
+    assert pause(shop, "sync-acme", reason="long").code == 0
+    assert pause(shop, "sync-globex", "--for", "3h", reason="long").code == 0
+    done = pause(shop, "sync-*", "--for", "1h")
+
+    assert "2 stay paused for longer: sync-acme, sync-globex" in done.out
+    assert "Paused sync-off until" in done.out
+    ends = dict(Pause.objects.using(shop.using).values_list("name", "until"))
+    hour = timedelta(hours=1)
+    assert ends == {"sync-acme": None, "sync-globex": NOW + 3 * hour, "sync-off": NOW + hour}
+    # The same selector replaces its own pause, an exact name each one.
+    assert pause(shop, "sync-*", "sync-acme", "--for", "2h").code == 0
+    assert dict(Pause.objects.using(shop.using).values_list("name", "until"))["sync-acme"] == NOW + 2 * hour
+    alone = pause(shop, "--label", "tier=gold", "--for", "5m")
+    assert (alone.code, "1 stays paused for longer: sync-globex" in alone.out) == (0, True)
+    assert "Paused 0 schedules" in alone.out
+    document = json.loads(pause(shop, "--label", "tier=gold", "--for", "6m", "--format", "json").out)
+    assert (document["names"], [each["name"] for each in document["kept"]]) == ([], ["sync-globex"])
+    assert "--label tier=gold" in {run[0]["selector"] for run in audit(shop, "pause")}
+
+
 def test_a_glob_leaves_what_a_human_holds_and_a_name_releases_it(shop: Project) -> None:
     PeriodicTask.objects.using(shop.using).filter(name="sync-globex").update(enabled=False)
     assert resume(shop, "sync-*").code == 1
