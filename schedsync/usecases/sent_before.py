@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,8 +15,12 @@ from schedsync.core.hand_run import PastRequest, PastTick
 from schedsync.core.timing import Interval, Timing, moment
 from schedsync.database.bulk import Among, batches
 from schedsync.database.journal_sent import RowTick, SentTicks, row_tick, sent_ticks
+from schedsync.database.reigns import reigns
 from schedsync.models import Claim
 from schedsync.usecases.run_checks import Chosen
+
+#: What a Beat sends after its last sign of life may be this much later.
+_RENEWAL = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ def missing_of(
             left += [] if is_unsure else [tick]
     note(f"asking for the results of {len(left):,} tasks")
     without = _without_results(app, left)
-    return Missing(without.ticks, (*_not_in_journal(journal, request, at_most_once), *without.unknown))
+    unknown = (*_not_in_journal(journal, request, at_most_once), *_lost(using, request), *without.unknown)
+    return Missing(without.ticks, unknown)
 
 
 def _span(timing: Timing) -> int:
@@ -86,6 +91,13 @@ def _not_in_journal(journal: SentTicks, request: PastRequest, at_most_once: int)
         ticks = "1 tick of a schedule that is" if at_most_once == 1 else f"{at_most_once:,} ticks of schedules that are"
         said.append(f"left out {ticks} sent at most once: the connection broke while Beat sent it")
     return tuple(said)
+
+
+def _lost(using: str, request: PastRequest) -> Iterator[str]:
+    """Say that a Beat was killed: it writes its records with each renewal of its lease."""
+    ends = [reign.until for reign in reigns(using, request.since - _RENEWAL, request.until) if not reign.until_known]
+    if any(end is not None and end <= request.until for end in ends):
+        yield "a Beat was killed in that time: its last records are lost, so what it sent then may be sent again"
 
 
 def _claimed(using: str, ids: dict[str, int]) -> set[RowTick]:

@@ -311,6 +311,19 @@ def write_segment(project: Project, sent: list[tuple[int, datetime]], notes: Any
     )
 
 
+def test_missing_says_that_a_beat_was_killed(project: Project, app: App, clock: Any) -> None:
+    from schedsync.models import JournalSegment
+
+    quarters(project.using)
+    begins = {"beat": uuid.uuid4(), "name": "beat-0", "turn": "begin", "data": packed({"age": 0})}
+    JournalSegment.objects.using(project.using).create(epoch=1, written_at=NOW - 2 * HOUR, **begins)
+    killed = run(project, "x", *PAST, "--missing", "--dry-run")
+    before = run(project, "x", "--from", "07:00", "--to", "07:30", "--missing", "--dry-run")
+
+    assert "unknown  a Beat was killed in that time: its last records are lost" in killed.out
+    assert "a Beat was killed" not in before.out
+
+
 def test_an_interval_that_was_counted_from_another_run_is_not_sent_again(
     project: Project, app: App, clock: Any
 ) -> None:
