@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -95,6 +95,12 @@ class RunRequest:
         rate = self.rate or SentRate()
         return TypedPast(selector, self.since, self.until, self.missing, self.most, rate.text, rate.gap, self.again)
 
+    def further(self, database: DatabaseOptions) -> list[str]:
+        """Return the words of the command line that a call needs to go on, beside those of what it sends."""
+        words = ["--allow-paused"] if self.allow_paused else []
+        words += ["-e", self.environment] if self.environment else []
+        return words + (["--database", database.database] if database.database else [])
+
 
 @verb("Send a schedule's message now, or for ticks of the past.")
 @selector_options("Every schedule, rows that nobody manages too.")
@@ -132,7 +138,7 @@ def run(selected: Selected, request: RunRequest, database: DatabaseOptions, form
     using = set_up(database)
     if past is None:
         return _run_now(using, selector, request, format_)
-    return _run_past(using, past, request, format_)
+    return _run_past(using, past, request, format_, request.further(database))
 
 
 def _run_now(using: str, selector: Selector, request: RunRequest, format_: str) -> int:
@@ -155,12 +161,13 @@ def _run_now(using: str, selector: Selector, request: RunRequest, format_: str) 
     return error.exit_code if error else 0
 
 
-def _run_past(using: str, past: TypedPast, request: RunRequest, format_: str) -> int:
+def _run_past(using: str, past: TypedPast, request: RunRequest, format_: str, further: Sequence[str]) -> int:
     from schedsync.usecases.run_past import PastOptions, run_past
 
     with _stopping() as wait, progress_line() as progress:
         options = PastOptions(request.environment, request.allow_paused, request.dry_run, wait, progress)
         done, error = run_past(using, past, options)
+    done = replace(done, options=further)
     if format_ == "json":
         click.echo(hand_run_json.past_run(done, error, dry_run=request.dry_run))
     else:

@@ -55,7 +55,7 @@ class PastRequest:
 
     @property
     def words(self) -> str:
-        """The words of the command line, to go on with it."""
+        """Its words on the command line."""
         words = ["--from", instant_text(self.since), "--to", instant_text(self.until)]
         words += ["--missing"] if self.missing else []
         words += ["--rate", self.rate] if self.rate else []
@@ -106,6 +106,7 @@ class PastRun:
 
     ``before`` is how many an earlier call has sent. ``known`` is how many were left out because they are known to be
     sent, ``unknown`` says of what nothing is known, ``notes`` say what a user should know besides. ``run`` is the id of the audit record, empty for a dry run.
+    ``options`` are the further words of the command line.
     """
 
     request: PastRequest
@@ -117,6 +118,12 @@ class PastRun:
     run: str = ""
     stopped: str = ""
     notes: Sequence[str] = ()
+    options: Sequence[str] = ()
+
+    @property
+    def words(self) -> str:
+        """The words of the command line, to go on with it."""
+        return f"{self.request.words} {shlex.join(self.options)}".rstrip()
 
     @property
     def left(self) -> Sequence[PastTick]:

@@ -428,7 +428,8 @@ def test_a_pause_in_the_middle_stops_it_and_it_goes_on_later(
 
     assert (stopped.code, app.ticks()) == (3, expected(0, 15))
     assert "STOPPED  `x` is paused by jo: INC-42" in stopped.out
-    assert "To go on: schedsync run x --from 2026-11-23T07:00:00Z --to 2026-11-23T08:00:00Z" in stopped.out
+    go_on = f"schedsync run x --from 2026-11-23T07:00:00Z --to 2026-11-23T08:00:00Z --database {project.using}"
+    assert f"To go on: {go_on}" in stopped.out
     Pause.objects.using(project.using).all().delete()
     monkeypatch.setattr(run_past.HandSender, "send", send)
     going = run(project, "x", *PAST)

@@ -39,7 +39,7 @@ def past_run(run: PastRun, error: SchedsyncError | None = None, *, dry_run: bool
         "sent": [tick.document() for tick in run.ticks[: run.sent]],
         "left": [tick.document() for tick in run.left],
         "stopped": run.stopped or None,
-        "go_on": f"schedsync run {request.words}" if run.left else None,
+        "go_on": f"schedsync run {run.words}" if run.left else None,
     }
     return json.dumps({**document, **_failure(error)})
 

@@ -25,7 +25,7 @@ def past_run(run: PastRun, paint: Paint, *, dry_run: bool) -> str:
     if not dry_run and run.left:
         first = run.left[0]
         lines.append(f"Left: {len(run.left):,}, the first {printable(first.name)} of {moment(first.tick)} UTC")
-        lines.append(f"To go on: schedsync run {printable(run.request.words)}")
+        lines.append(f"To go on: schedsync run {printable(run.words)}")
     return "\n".join(lines)
 
 
