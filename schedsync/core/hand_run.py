@@ -105,8 +105,8 @@ class PastRun:
     """What became of a request: the ticks that this call was to send, how many it sent, and why it stopped, or empty.
 
     ``before`` is how many an earlier call has sent. ``known`` is how many were left out because they are known to be
-    sent, ``unknown`` says of what nothing is known, ``notes`` say what a user should know besides. ``run`` is the id of the audit record, empty for a dry run.
-    ``options`` are the further words of the command line.
+    sent, ``unknown`` says of what nothing is known, ``notes`` say what a user should know besides. ``run`` is the id of
+    the audit record, empty for a dry run. ``options`` are the further words of the command line.
     """
 
     request: PastRequest

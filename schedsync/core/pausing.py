@@ -16,7 +16,8 @@ class Pauses:
     """The pauses that were written, by name.
 
     ``replaced`` are the pauses that these schedules had before. ``kept`` are pauses of others that last longer, and
-    stay as they are. ``gone`` are names of schedules without a row. ``standing`` is the pause of schedules that come later; None where the selector names each schedule.
+    stay as they are. ``gone`` are names of schedules without a row. ``standing`` is the pause of schedules that come
+    later; None where the selector names each schedule.
     """
 
     selector: Selector

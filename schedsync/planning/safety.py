@@ -26,6 +26,7 @@ class Situation:
     ``dirty_files`` are paths of files that differ from the commit. ``in_two_places`` is true where the directory that
     was applied last still belongs to the set, by a configuration of its own. ``at`` is the instant of the plan.
     ``paused`` are names that come under a standing pause: an operator stops those that the files enable.
+    ``only_resumes`` is true where no change does more than to end a pause at its time, which no freeze prolongs.
     """
 
     set: str
@@ -41,6 +42,7 @@ class Situation:
     in_two_places: bool = False
     at: datetime | None = None
     paused: Collection[str] = ()
+    only_resumes: bool = False
 
 
 def is_stop(change: Change, at: datetime | None = None) -> bool:
@@ -197,7 +199,7 @@ def _dirty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
 
 
 def _frozen(changes: Sequence[Change], situation: Situation, limits: Limits) -> tuple[Refusal, ...]:
-    if not changes or limits.allow_freeze:
+    if not changes or limits.allow_freeze or situation.only_resumes:
         return ()
     return freeze_refusals(limits, situation.now.environment, situation.at)
 

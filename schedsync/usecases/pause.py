@@ -61,8 +61,10 @@ def _write(
     until = order.until
     selector = order.selector.among({candidate.name for candidate in managed})
     befores = {name: observed.pauses[name] for name in rows if name in observed.pauses}
-    kept = {name: before for name, before in befores.items() if _is_kept(before, selector, until, observed.standing, at)}
-    replaced = {name: before for name, before in befores.items() if name not in kept}
+    replaced, kept = dict(befores), {}
+    for name, before in befores.items():
+        if _is_kept(before, selector, until, observed.standing, at):
+            kept[name] = replaced.pop(name)
     pauses = tuple(
         Paused(name, order.reason, actor, at, until, _was_held(row, observed.ledger[name], befores.get(name)))
         for name, row in rows.items()

@@ -68,7 +68,8 @@ def run_past(using: str, typed: TypedPast, options: PastOptions) -> tuple[PastRu
         if last is not None and last.done and last.sent and not request.again:
             return PastRun(request, (), last.sent, run=str(last.run)), None
         progress = None if last is None or last.done else last
-        plan = _planned(using, app, chosen, PastRun(request, ticks, notes=_notes(request, disabled)), progress, options.note)
+        whole = PastRun(request, ticks, notes=_notes(request, disabled))
+        plan = _planned(using, app, chosen, whole, progress, options.note)
         if options.dry_run:
             return plan, None
         progress = progress or begin(using, request, chosen.set, who(), now(), last)
