@@ -227,6 +227,16 @@ def test_resuming_a_part_leaves_the_pause_for_the_rest_and_for_what_comes(shop: 
     assert "sync-newer" in running(shop)
 
 
+def test_a_row_that_was_deleted_by_hand_comes_back_as_it_was_resumed(shop: Project) -> None:
+    pause(shop, "sync-*")
+    assert resume(shop, "sync-acme").code == 0
+    PeriodicTask.objects.using(shop.using).filter(name="sync-acme").delete()
+    assert shop.apply().code == 0
+
+    assert "sync-acme" in running(shop)
+    assert "sync-acme" not in paused(shop)
+
+
 def test_names_alone_do_not_stand(shop: Project) -> None:
     done = pause(shop, "sync-acme", "report")
 
