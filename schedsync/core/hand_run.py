@@ -16,6 +16,8 @@ from schedsync.core.wall_time import instant_in, needs_zone
 
 #: More ticks than this are sent only where the user names a number.
 MOST_TICKS = 1000
+#: More than this are not looked at to find those that are missing.
+MOST_LOOKED_AT = 100_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from schedsync.beat.by_hand import HandMessage, HandSender, Runnable
-from schedsync.core.hand_run import PastRequest, PastRun, PastTick, TypedPast
+from schedsync.core.hand_run import MOST_LOOKED_AT, PastRequest, PastRun, PastTick, TypedPast
 from schedsync.core.names import first_names, shortened
 from schedsync.core.refusal import Refusal
 from schedsync.core.task_id import task_id
@@ -108,6 +108,7 @@ def _planned(
     if not request.missing:
         return replace(whole, ticks=left)
     missing = missing_of(using, app, request, left, chosen, note)
+    _check_number(request, len(missing.ticks), request.most)
     return replace(whole, ticks=missing.ticks, known=len(left) - len(missing.ticks), unknown=missing.unknown)
 
 
@@ -123,11 +124,17 @@ def _notes(request: PastRequest, disabled: Sequence[str]) -> tuple[str, ...]:
 def _ticks(runnable: Iterable[Runnable], request: PastRequest) -> list[PastTick]:
     """Return the ticks in the order in which they are sent; raises Refused where there are too many."""
     by_schedule = [_ticks_of(schedule, request) for schedule in runnable]
-    ticks = list(islice(heapq.merge(*by_schedule), request.most + 1))
-    if len(ticks) > request.most:
-        message = f"there are more than {request.most:,} ticks from {instant_text(request.since)} on"
-        raise Refused([Refusal("too_many_ticks", message, "a shorter time, fewer schedules, or `--max N`")])
+    # How many of them are missing is not known yet.
+    most = max(request.most, MOST_LOOKED_AT) if request.missing else request.most
+    ticks = list(islice(heapq.merge(*by_schedule), most + 1))
+    _check_number(request, len(ticks), most)
     return ticks
+
+
+def _check_number(request: PastRequest, count: int, most: int) -> None:
+    if count > most:
+        message = f"there are more than {most:,} ticks from {instant_text(request.since)} on"
+        raise Refused([Refusal("too_many_ticks", message, "a shorter time, fewer schedules, or `--max N`")])
 
 
 def _ticks_of(runnable: Runnable, request: PastRequest) -> Iterator[PastTick]:

@@ -364,6 +364,16 @@ def test_more_than_a_thousand_need_a_number(project: Project, app: App, clock: A
     assert (listed.code, "Would send 1,001 ticks" in listed.out) == (0, True)
 
 
+def test_the_number_is_of_what_is_missing(project: Project, app: App, clock: Any) -> None:
+    row = quarters(project.using)
+    write_segment(project, [(row.pk, NOW.replace(hour=7, minute=minute)) for minute in (0, 15)])
+    refused = run(project, "x", *PAST, "--missing", "--max", "1")
+
+    assert (refused.code, "there are more than 1 ticks" in refused.err, app.ticks()) == (3, True, [])
+    assert run(project, "x", *PAST, "--missing", "--max", "2").code == 0
+    assert app.ticks() == expected(30, 45)
+
+
 def test_times_are_of_the_zone_of_the_schedules(project: Project, app: App, clock: Any) -> None:
     make(project.using, "berlin", {**TIMINGS["berlin"], "last_run_at": NOW})
     quarters(project.using, "utc")
