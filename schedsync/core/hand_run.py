@@ -6,13 +6,12 @@ import hashlib
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from typing import Any
 
 from schedsync.core.schedule import canonical_json
 from schedsync.core.selector import Selector, selector_document, selector_text
 from schedsync.core.timing import instant_text
-from schedsync.core.wall_time import instant_in, needs_zone
 
 #: More ticks than this are sent only where the user names a number.
 MOST_TICKS = 1000
@@ -63,30 +62,6 @@ class PastRequest:
         words += ["--rate", self.rate] if self.rate else []
         words += ["--max", str(self.most)] if self.most != MOST_TICKS else []
         return f"{selector_text(self.selector)} {shlex.join(words)}"
-
-
-@dataclass(frozen=True, slots=True)
-class TypedPast:
-    """Which ticks of the past to send, as a user types it: see :class:`PastRequest`."""
-
-    selector: Selector
-    since: str
-    until: str
-    missing: bool = False
-    most: int = MOST_TICKS
-    rate: str = ""
-    gap: timedelta = timedelta(0)
-    again: bool = False
-
-    @property
-    def needs_zone(self) -> bool:
-        """Whether it means the time of a zone."""
-        return needs_zone(self.since) or needs_zone(self.until)
-
-    def request(self, zone: tzinfo, now: datetime) -> PastRequest:
-        """Return the request, with its times in a zone; raises TimingError."""
-        since, until = instant_in(self.since, zone, now), instant_in(self.until, zone, now)
-        return PastRequest(self.selector, since, until, self.missing, self.most, self.rate, self.gap, self.again)
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -10,15 +10,19 @@ import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from schedsync.beat.by_hand import HandMessage, HandSender, Runnable
-from schedsync.core.hand_run import MOST_LOOKED_AT, PastRequest, PastRun, PastTick, TypedPast
+from schedsync.calendar.clock_times import ClockTime, span_of
+from schedsync.core.hand_run import MOST_LOOKED_AT, MOST_TICKS, PastRequest, PastRun, PastTick
 from schedsync.core.names import first_names, shortened
 from schedsync.core.refusal import Refusal
+from schedsync.core.selector import Selector
 from schedsync.core.task_id import task_id
-from schedsync.core.timing import TimingError, instant_text, moment, zone_of
+from schedsync.core.timing import instant_text, moment, zone_of
 from schedsync.database.actor import who
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
@@ -47,6 +51,30 @@ class PastOptions:
     dry_run: bool = False
     wait: Wait = _sleep
     note: Callable[[str], None] = lambda _step: None
+
+
+@dataclass(frozen=True, slots=True)
+class TypedPast:
+    """Which ticks of the past to send, as a user types it: see :class:`PastRequest`."""
+
+    selector: Selector
+    since: ClockTime
+    until: ClockTime
+    missing: bool = False
+    most: int = MOST_TICKS
+    rate: str = ""
+    gap: timedelta = timedelta(0)
+    again: bool = False
+
+    @property
+    def needs_zone(self) -> bool:
+        """Whether it means the time of a zone."""
+        return self.since.at is None or self.until.at is None
+
+    def request(self, zone: ZoneInfo, now: datetime) -> PastRequest:
+        """Return the request, with its times in a zone; of a time that comes twice it is the first."""
+        since, until = span_of(self.since, zone, now).start, span_of(self.until, zone, now).start
+        return PastRequest(self.selector, since, until, self.missing, self.most, self.rate, self.gap, self.again)
 
 
 def run_past(using: str, typed: TypedPast, options: PastOptions) -> tuple[PastRun, SchedsyncError | None]:
@@ -85,10 +113,7 @@ def _request(typed: TypedPast, chosen: Chosen) -> PastRequest:
         hint = "write the times with their offset, such as `2026-11-27T02:00+01:00`"
         raise WrongUsage(f"the schedules are in several zones: {names}", hint=hint)
     at = now()
-    try:
-        request = typed.request(min(zones, key=str), at)
-    except TimingError as error:
-        raise WrongUsage(error.message, hint=error.hint) from error
+    request = typed.request(min(zones, key=str), at)
     if request.until <= request.since:
         span = f"`--to` ({instant_text(request.until)}) is not after `--from` ({instant_text(request.since)})"
         raise WrongUsage(span, hint="a time alone, such as `02:00`, is the last such time")
