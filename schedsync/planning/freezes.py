@@ -7,9 +7,11 @@ from datetime import datetime
 
 from schedsync.calendar.frozen import Frozen, frozen, never_ending
 from schedsync.calendar.words import when
+from schedsync.core.change import Change
 from schedsync.core.finding import Finding
 from schedsync.core.freeze import FROZEN, Freeze
 from schedsync.core.location import Location
+from schedsync.core.observed import Observed
 from schedsync.core.refusal import Limits, Refusal
 
 
@@ -20,6 +22,18 @@ def freeze_refusals(limits: Limits, environment: str | None, at: datetime | None
         return ()
     hint = "apply when the freeze ends; --allow-freeze" if window.until else "shorten the `[[freeze]]`; --allow-freeze"
     return (Refusal(FROZEN, _sentence(window, at), hint),)
+
+
+def only_resumes(changes: Iterable[Change], observed: Observed, now: datetime) -> bool:
+    """Say whether no change does more than to end a pause at its time: beside stock Beat, an apply has to."""
+    return all(_resumes(change, observed, now) for change in changes)
+
+
+def _resumes(change: Change, observed: Observed, now: datetime) -> bool:
+    pause, managed = observed.pauses.get(change.name), observed.ledger.get(change.name)
+    if pause is None or managed is None or not pause.ended(now):
+        return False
+    return managed.was_enabled and [field.field for field in change.fields] == ["enabled"]
 
 
 def lifted_notice(refusals: Iterable[Refusal], place: Location | None) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -51,6 +52,18 @@ def test_an_apply_without_changes_is_not(shop: Project) -> None:
     assert shop.apply("-e", "production").code == 0
     assert shop.plan("-e", "production").code == 0
     assert shop.apply("-e", "production", "--allow-freeze").code == 0
+
+
+def test_a_pause_ends_in_a_freeze_too(shop: Project, clock: Any) -> None:
+    words = ["--for", "1h", "--reason", "INC-42", "--settle", "0", "--database", shop.using, "-e", "production"]
+    assert shop.command("pause", "job", *words).code == 0
+    clock.move_to(NOW + timedelta(hours=2))
+    shop.schedules(JOB.replace("1m", "2m"))
+    assert shop.apply("-e", "production").code == 3
+    shop.schedules(JOB)
+
+    assert shop.apply("-e", "production").code == 0
+    assert PeriodicTask.objects.using(shop.using).get(name="job").enabled
 
 
 def test_an_apply_that_only_undoes_drift_is_refused(shop: Project) -> None:
