@@ -13,7 +13,15 @@ from typing import Any
 import click
 
 from schedsync import __version__
-from schedsync.commands.logs import FORMATS, choose, is_json, json_line, log_format_of_one_call
+from schedsync.commands.logs import (
+    FORMATS,
+    VARIABLE,
+    choose,
+    choose_early,
+    is_json,
+    json_line,
+    log_format_of_one_call,
+)
 from schedsync.commands.output import say, say_error
 from schedsync.core.finding import did_you_mean
 from schedsync.errors import WrongUsage
@@ -120,7 +128,7 @@ class _Verbs(click.Group):
     is_eager=True,
     expose_value=False,
     metavar="FORMAT",
-    envvar="SCHEDSYNC_LOG_FORMAT",
+    envvar=VARIABLE,
     help="How to write the lines on stderr: text or json; also SCHEDSYNC_LOG_FORMAT.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
@@ -168,6 +176,7 @@ def _in_our_words(error: click.ClickException) -> tuple[str, str]:
 def run(arguments: Sequence[str], prog: str = "schedsync") -> int:
     """Run one command line; returns its exit code."""
     with log_format_of_one_call():
+        choose_early(arguments)
         return _run(arguments, prog)
 
 

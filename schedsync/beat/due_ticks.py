@@ -81,7 +81,6 @@ class DueTicks:
                     self.roster.give_up(schedule, error)
         if result.over or result.paused_clocked:
             self._end(result.over, result.paused_clocked, now)
-        self.counters.passed_over += result.missed.total() + result.paused.total()
         _log_passed("%d ticks were missed and are passed over: %s", result.missed)
         _log_passed("%d ticks fell due while everything was paused and are passed over: %s", result.paused)
         return result.due
@@ -90,8 +89,8 @@ class DueTicks:
         """Add the tick of a schedule, or put the schedule back."""
         if self.full_pause.leaves_out(schedule, tick):
             first = self._after_pause(schedule, tick, result)
+            schedule.tick = first
             if first is None or first > now:
-                schedule.tick = first
                 self.roster.agenda.put(schedule)
                 return
             tick = first
@@ -111,6 +110,7 @@ class DueTicks:
         first, paused = first_after(schedule.timing, tick, until)
         if paused:
             result.paused[schedule.name] = paused
+            self.counters.passed_over += paused
             last = last_tick(schedule.timing, tick, until)
             self.roster.journal.note(schedule.row_id, Event.PAUSED, tick, last, count=paused)
         if first is None and isinstance(schedule.timing, Clocked):
@@ -132,6 +132,7 @@ class DueTicks:
 
     def _note(self, row_id: int, passage: Passage, reason: Passed) -> None:
         first, last, number = passage
+        self.counters.passed_over += number
         self.roster.journal.note(row_id, Event.PASSED_OVER, first, last, count=number, reason=reason.value)
 
     def note_claimed(self, due_ticks: Iterable[DueTick], claimed: Collection[int]) -> None:

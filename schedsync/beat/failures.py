@@ -15,7 +15,7 @@ from schedsync.core.secrets import masked
 from schedsync.database.bounded import bounded
 from schedsync.database.bulk import BATCH, batches
 from schedsync.database.clock import DatabaseNow
-from schedsync.database.failures import has_table
+from schedsync.database.tables import has_table
 from schedsync.models import SendFailure
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Failures:
 
     def _is_there(self, using: str) -> bool:
         """Say whether the table is there: a Beat of this version also runs on the tables of the previous one."""
-        self._has_table = self._has_table or has_table(using)
+        self._has_table = self._has_table or has_table(using, SendFailure)
         return self._has_table
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from schedsync.beat.reloader import POLL, Reloader
 from schedsync.core.names import first_names
 from schedsync.database.pause_ends import end_pauses
-from schedsync.database.pauses import end_pause, pauses_over
+from schedsync.database.pauses import pauses_over
 from schedsync.errors import SchedsyncError
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class Pauses:
             except SchedsyncError as error:
                 logger.info("%s pauses were not ended together: %s", f"{len(names):,}", error)
             else:
-                logger.warning("paused no longer: %s", first_names(names, _NAMED), extra={"schedules": len(names)})
+                logger.warning("paused no longer: %s", first_names(names, _NAMED), extra={"schedules": list(names)})
                 self._reloader.hurry()
                 return
         for name in names:
@@ -79,7 +79,7 @@ class Pauses:
 
     def _end(self, name: str) -> None:
         try:
-            end_pause(self._using, name, self._limit)
+            end_pauses(self._using, [name], self._limit)
         except SchedsyncError as error:
             # Usually because an apply is running.
             level = logging.INFO if name in self._stuck else logging.WARNING

@@ -1,4 +1,4 @@
-"""Whether an instant lies in a window of a freeze, and when it opens. Pure."""
+"""Whether an instant lies in a window of a freeze, and when the freeze ends. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from schedsync.calendar.slots import crontab_slots, last_slot
 from schedsync.core.freeze import Freeze
 
-#: Windows that follow one another for longer than this never open, and neither do this many.
+#: Windows that follow one another for longer than this never end, and neither do this many.
 FURTHEST = timedelta(days=366)
 _MOST_WINDOWS = 20_000
 
@@ -45,7 +45,7 @@ def frozen(freezes: Iterable[Freeze], environment: str | None, at: datetime) -> 
     return Frozen(freeze, None)
 
 
-def never_opening(freezes: Sequence[Freeze], environment: str | None, now: datetime) -> Freeze | None:
+def never_ending(freezes: Sequence[Freeze], environment: str | None, now: datetime) -> Freeze | None:
     """Return the first freeze from whose next window on nothing could be applied any more; None without one."""
     for freeze in freezes:
         start = next(crontab_slots(freeze.starts, now), None)

@@ -145,7 +145,10 @@ def _list(selected: Selected, request: ListRequest, database: DatabaseOptions, f
 
 
 def _desired(request: ListRequest) -> tuple[str | None, frozenset[str] | None]:
-    """Return the set of the files and the names that they define; None for both without a path."""
+    """Return the set of the files and the names whose rows stay; None for both without a path.
+
+    Beside those that the files define, a row stays that gets another name, or that is only no longer managed.
+    """
     if request.path is None:
         return None, None
     from schedsync.usecases.sources import sources_in_settings
@@ -153,4 +156,5 @@ def _desired(request: ListRequest) -> tuple[str | None, frozenset[str] | None]:
 
     config = FileOptions(request.path, request.environment).config()
     _, desired, _ = desired_of(Target(config, environment=request.environment), sources_in_settings())
-    return config.set, frozenset(desired.schedules)
+    renamed = {schedule.renamed_from for schedule in desired.schedules.values() if schedule.renamed_from}
+    return config.set, desired.kept_rows | renamed | desired.schedules.keys()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from itertools import pairwise, takewhile
 from typing import Any
 
 import click
@@ -15,6 +17,8 @@ from schedsync.commands.help import OUTPUT, Option
 from schedsync.core.log_lines import JsonFormatter
 
 FORMATS = ("text", "json")
+#: The option, and the environment variable that stands for it.
+_OPTION, VARIABLE = "--log-format", "SCHEDSYNC_LOG_FORMAT"
 #: Under this name our own lines are logged.
 _LOGGER = "schedsync.commands"
 #: How a text for people begins, and the level of its line.
@@ -37,18 +41,33 @@ def log_format_of_one_call() -> Iterator[None]:
             handler.setFormatter(formatter)
 
 
+def choose_early(words: Sequence[str]) -> None:
+    """Use the format that a command line names before it is parsed: a mistyped option may come first."""
+    options = list(takewhile(lambda word: word != "--", words))
+    named = [os.environ.get(VARIABLE, ""), *(value for option, value in pairwise(options) if option == _OPTION)]
+    named += [word.removeprefix(f"{_OPTION}=") for word in options if word.startswith(f"{_OPTION}=")]
+    chosen = [value for value in named if value in FORMATS]
+    use_format(chosen[-1] if chosen else None)
+
+
 def log_format() -> click.Option:
     """Return the option ``--log-format``, which each verb has."""
     help_ = f"How to write the lines on stderr: {FORMATS[0]} (the default) or {FORMATS[1]}."
     choice = click.Choice(FORMATS)
     return Option(
-        ["--log-format"], type=choice, callback=choose, is_eager=True, expose_value=False, metavar="FORMAT",
+        [_OPTION], type=choice, callback=choose, is_eager=True, expose_value=False, metavar="FORMAT",
         heading=OUTPUT, help=help_,
     )  # fmt: skip
 
 
-def choose(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
-    """Use the format of the option ``--log-format``, if it was given."""
+def choose(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """Use the format of the option ``--log-format``, if it was given; that of the environment is in use already."""
+    if ctx.get_parameter_source(str(param.name)) is not click.core.ParameterSource.ENVIRONMENT:
+        use_format(value)
+
+
+def use_format(value: str | None) -> None:
+    """Use a format from now on; None changes nothing."""
     if value is not None:
         _is_json.set(value == "json")
         format_other_lines()

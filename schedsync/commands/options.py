@@ -256,7 +256,7 @@ _LIFTING = {
     "allow_dirty": _lift(
         "--allow-dirty", is_flag=True, help="Allow files that differ from the commit of the checkout."
     ),
-    "allow_freeze": _lift("--allow-freeze", is_flag=True, help="Apply in a window of `[[freeze]]`; it is recorded."),
+    "allow_freeze": _lift("--allow-freeze", is_flag=True, help="Apply during a `[[freeze]]`; it is recorded."),
 }  # fmt: skip
 
 

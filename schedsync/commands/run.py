@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
+from schedsync.calendar.clock_times import ClockTime
 from schedsync.commands.django import set_up
 from schedsync.commands.help import LIFT
 from schedsync.commands.options import (
@@ -25,10 +26,10 @@ from schedsync.commands.options import (
     verb,
 )
 from schedsync.commands.output import report, show
-from schedsync.commands.parameters import Rate, SentRate, WholeNumber
+from schedsync.commands.parameters import Clock, Rate, SentRate, WholeNumber
 from schedsync.commands.selectors import Selected, selector_options
 from schedsync.commands.terminal import progress_line
-from schedsync.core.hand_run import MOST_TICKS, TypedPast
+from schedsync.core.hand_run import MOST_TICKS, PastRun
 from schedsync.core.selector import Selector
 from schedsync.errors import SchedsyncError, WrongUsage
 from schedsync.render.programs import hand_run as hand_run_json
@@ -70,8 +71,8 @@ class RunRequest:
 
     args: list[Any] | None
     kwargs: dict[str, Any] | None
-    since: str | None
-    until: str | None
+    since: ClockTime | None
+    until: ClockTime | None
     missing: bool
     rate: SentRate | None
     most: int
@@ -80,8 +81,9 @@ class RunRequest:
     allow_paused: bool
     environment: str | None
 
-    def past(self, selector: Selector) -> TypedPast | None:
-        """Return what to send of the past, or None for a run now; raises WrongUsage where options contradict."""
+    @property
+    def span(self) -> tuple[ClockTime, ClockTime] | None:
+        """The time whose ticks to send, or None for a run now; raises WrongUsage where options contradict."""
         if self.since is None:
             for name, flag in _OF_THE_PAST.items():
                 if is_typed(name):
@@ -92,8 +94,13 @@ class RunRequest:
         if self.args is not None or self.kwargs is not None:
             message = "`--args` and `--kwargs` are of one run now, ticks of the past have their schedule's own"
             raise WrongUsage(message, hint="leave them out, or leave out `--from`")
-        rate = self.rate or SentRate()
-        return TypedPast(selector, self.since, self.until, self.missing, self.most, rate.text, rate.gap, self.again)
+        return self.since, self.until
+
+    def further(self, database: DatabaseOptions) -> list[str]:
+        """Return the words of the command line that a call needs to go on, beside those of what it sends."""
+        words = ["--allow-paused"] if self.allow_paused else []
+        words += ["-e", self.environment] if self.environment else []
+        return words + (["--database", database.database] if database.database else [])
 
 
 @verb("Send a schedule's message now, or for ticks of the past.")
@@ -105,10 +112,11 @@ class RunRequest:
            help="Positional arguments in place of the schedule's own."),
     option("--kwargs", type=JsonOption(dict, "a JSON object, such as '{\"day\": 1}'"), metavar="JSON",
            help="Keyword arguments in place of the schedule's own."),
-    option("--from", "since", metavar="INSTANT", help="Send the ticks from this instant on, instead of one run now."),
-    option("--to", "until", metavar="INSTANT", help="Send the ticks before this instant, which is past."),
+    option("--from", "since", type=Clock(), metavar="INSTANT",
+           help="Send the ticks from this instant on, instead of one run now."),
+    option("--to", "until", type=Clock(), metavar="INSTANT", help="Send the ticks before this instant, which is past."),
     option("--missing", is_flag=True, help="Leave out ticks that a claim, the journal or a result knows as sent."),
-    option("--rate", type=Rate(), metavar="N/UNIT", help="Send at most so often, such as 10/m; units are s, m and h."),
+    option("--rate", type=Rate(), metavar="N/UNIT", help="Send at most this many, such as 10/m; units are s, m and h."),
     option("--max", "most", type=WholeNumber(1), default=MOST_TICKS, show_default=True, metavar="N",
            help="Send up to N messages."),
     option("--again", is_flag=True, help="Send ticks again that an earlier call with the same arguments has sent."),
@@ -128,11 +136,11 @@ def run(selected: Selected, request: RunRequest, database: DatabaseOptions, form
     Beat is not disturbed: it sends what falls due as before. What is sent is written into the audit record.
     """
     selector = selected.required("run")
-    past = request.past(selector)
+    span = request.span
     using = set_up(database)
-    if past is None:
+    if span is None:
         return _run_now(using, selector, request, format_)
-    return _run_past(using, past, request, format_)
+    return _Past(selector, *span, request, request.further(database)).run(using, format_)
 
 
 def _run_now(using: str, selector: Selector, request: RunRequest, format_: str) -> int:
@@ -155,21 +163,41 @@ def _run_now(using: str, selector: Selector, request: RunRequest, format_: str) 
     return error.exit_code if error else 0
 
 
-def _run_past(using: str, past: TypedPast, request: RunRequest, format_: str) -> int:
-    from schedsync.usecases.run_past import PastOptions, run_past
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """A call for ticks of the past; ``further`` are the words of the command line beside those of what it sends."""
 
-    with _stopping() as wait, progress_line() as progress:
-        options = PastOptions(request.environment, request.allow_paused, request.dry_run, wait, progress)
-        done, error = run_past(using, past, options)
-    if format_ == "json":
-        click.echo(hand_run_json.past_run(done, error, dry_run=request.dry_run))
-    else:
-        show(lambda paint: hand_run.past_run(done, paint, dry_run=request.dry_run))
-    if error is None:
-        return _INTERRUPTED if done.stopped else 0
-    if format_ != "json" and error.hint:
-        report(error, format_)
-    return error.exit_code
+    selector: Selector
+    since: ClockTime
+    until: ClockTime
+    request: RunRequest
+    further: Sequence[str]
+
+    def run(self, using: str, format_: str) -> int:
+        """Send the ticks, and say what became of them; returns the exit code."""
+        done, error = self._send(using)
+        dry_run = self.request.dry_run
+        if format_ == "json":
+            click.echo(hand_run_json.past_run(done, error, dry_run=dry_run))
+        else:
+            show(lambda paint: hand_run.past_run(done, paint, dry_run=dry_run))
+        if error is None:
+            return _INTERRUPTED if done.stopped else 0
+        if format_ != "json" and error.hint:
+            report(error, format_)
+        return error.exit_code
+
+    def _send(self, using: str) -> tuple[PastRun, SchedsyncError | None]:
+        from schedsync.usecases.run_past import PastOptions, TypedPast, run_past
+
+        request, rate = self.request, self.request.rate or SentRate()
+        typed = TypedPast(
+            self.selector, self.since, self.until, request.missing, request.most, rate.text, rate.gap, request.again
+        )
+        with _stopping() as wait, progress_line() as progress:
+            options = PastOptions(request.environment, request.allow_paused, request.dry_run, wait, progress)
+            done, error = run_past(using, typed, options)
+        return replace(done, options=self.further), error
 
 
 @contextmanager

@@ -43,8 +43,8 @@ class WhyRequest:
 @database_options
 @format_option("json")
 def why(name: str, request: WhyRequest, database: DatabaseOptions, format_: str) -> int:
-    """Explain the last tick of the schedule NAME and its next one, or the tick --at a time: in one sentence, then the
-    evidence.
+    """Explain the last tick of NAME and the next one. With --at, explain the tick at that time. First one sentence,
+    then the evidence.
 
     `seen` is in a record: a claim, Beat's journal, the audit record, the admin's log. `decided` is what the files or
     somebody decided. `inferred` follows from the timing, without a record. `unknown` is what no record says; it is

@@ -11,6 +11,8 @@ from schedsync.core.crontab import FIELDS, CrontabError, split
 from schedsync.core.finding import did_you_mean
 from schedsync.core.timing import Crontab, TimingError, canonical_zone, crontab, duration, duration_text
 
+#: The code of the refusal of an apply in a freeze.
+FROZEN = "frozen"
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=366)
 
 
@@ -24,7 +26,7 @@ class FreezeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """One entry of ``[[freeze]]``: each slot of ``starts`` opens a window that lasts for ``duration``.
+    """One entry of ``[[freeze]]``: a freeze begins at each slot of ``starts`` and ends after ``duration``.
 
     A duration is elapsed time, also where the clock changes. ``environments`` are those that it holds; none means all.
     """

@@ -6,16 +6,17 @@ import hashlib
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from typing import Any
 
 from schedsync.core.schedule import canonical_json
 from schedsync.core.selector import Selector, selector_document, selector_text
 from schedsync.core.timing import instant_text
-from schedsync.core.wall_time import instant_in, needs_zone
 
 #: More ticks than this are sent only where the user names a number.
 MOST_TICKS = 1000
+#: More than this are not looked at to find those that are missing.
+MOST_LOOKED_AT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +56,12 @@ class PastRequest:
 
     @property
     def words(self) -> str:
-        """The words of the command line, to go on with it."""
+        """Its words on the command line."""
         words = ["--from", instant_text(self.since), "--to", instant_text(self.until)]
         words += ["--missing"] if self.missing else []
         words += ["--rate", self.rate] if self.rate else []
         words += ["--max", str(self.most)] if self.most != MOST_TICKS else []
         return f"{selector_text(self.selector)} {shlex.join(words)}"
-
-
-@dataclass(frozen=True, slots=True)
-class TypedPast:
-    """Which ticks of the past to send, as a user types it: see :class:`PastRequest`."""
-
-    selector: Selector
-    since: str
-    until: str
-    missing: bool = False
-    most: int = MOST_TICKS
-    rate: str = ""
-    gap: timedelta = timedelta(0)
-    again: bool = False
-
-    @property
-    def needs_zone(self) -> bool:
-        """Whether it means the time of a zone."""
-        return needs_zone(self.since) or needs_zone(self.until)
-
-    def request(self, zone: tzinfo, now: datetime) -> PastRequest:
-        """Return the request, with its times in a zone; raises TimingError."""
-        since, until = instant_in(self.since, zone, now), instant_in(self.until, zone, now)
-        return PastRequest(self.selector, since, until, self.missing, self.most, self.rate, self.gap, self.again)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -105,7 +82,8 @@ class PastRun:
     """What became of a request: the ticks that this call was to send, how many it sent, and why it stopped, or empty.
 
     ``before`` is how many an earlier call has sent. ``known`` is how many were left out because they are known to be
-    sent, ``unknown`` says of what nothing is known. ``run`` is the id of the audit record, empty for a dry run.
+    sent, ``unknown`` says of what nothing is known, ``notes`` say what a user should know besides. ``run`` is the id of
+    the audit record, empty for a dry run. ``options`` are the further words of the command line.
     """
 
     request: PastRequest
@@ -116,6 +94,13 @@ class PastRun:
     unknown: Sequence[str] = ()
     run: str = ""
     stopped: str = ""
+    notes: Sequence[str] = ()
+    options: Sequence[str] = ()
+
+    @property
+    def words(self) -> str:
+        """The words of the command line, to go on with it."""
+        return f"{self.request.words} {shlex.join(self.options)}".rstrip()
 
     @property
     def left(self) -> Sequence[PastTick]:

@@ -85,6 +85,14 @@ class JournalRecord:
     reason: str = ""
     again: bool = False
 
+    @property
+    def named_ticks(self) -> tuple[datetime, ...]:
+        """Those among ``first`` and ``last`` that are ticks: others are when Beat saw the row."""
+        if self.event in (Event.BROKEN, Event.GONE):
+            return ()
+        # Its range ends when the row was enabled.
+        return (self.first,) if self.reason == Passed.ENABLED_AGAIN.value else (self.first, self.last)
+
 
 @dataclass(frozen=True, slots=True)
 class Reign:
@@ -109,8 +117,8 @@ class Journal:
 
     ``kept_since`` is when the oldest segment that is kept was written, None without any: the journal says nothing of
     the time before. ``damaged`` counts the segments that could not be read, ``dropped`` the ticks of all schedules that
-    had to make room in memory, because a Beat could not write for long. ``is_cut`` says that older records were not
-    read.
+    had to make room in memory, because a Beat could not write for long. ``is_cut`` says that not all
+    records were read.
     """
 
     records: list[JournalRecord] = field(default_factory=list)

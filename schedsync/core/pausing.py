@@ -15,8 +15,9 @@ from schedsync.core.standing import Standing
 class Pauses:
     """The pauses that were written, by name.
 
-    ``replaced`` are the pauses that these schedules had before. ``gone`` are names of schedules without a row.
-    ``standing`` is the pause of schedules that come later; None where the selector names each schedule.
+    ``replaced`` are the pauses that these schedules had before. ``kept`` are pauses of others that last longer, and
+    stay as they are. ``gone`` are names of schedules without a row. ``standing`` is the pause of schedules that come
+    later; None where the selector names each schedule.
     """
 
     selector: Selector
@@ -24,6 +25,7 @@ class Pauses:
     replaced: tuple[Paused, ...] = ()
     gone: tuple[str, ...] = ()
     standing: Standing | None = None
+    kept: tuple[Paused, ...] = ()
 
 
 @dataclass(slots=True)

@@ -267,7 +267,7 @@ class Facts:
     @cached_property
     def noted(self) -> tuple[datetime, ...]:
         """The ticks that the journal and the claim name, in order; of a range its two ends."""
-        ticks = {tick for record in self._of_ticks for tick in (record.first, record.last)}
+        ticks = {tick for record in self._of_ticks for tick in record.named_ticks}
         return tuple(sorted(ticks | ({self.claim.tick} if self.claim else set())))
 
     @cached_property

@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 
+from schedsync.core.freeze import FROZEN
 from schedsync.core.names import MAX_SET_NAME
 from schedsync.database.actor import who
 from schedsync.database.clock import now
+from schedsync.database.tables import has_table
 from schedsync.database.values import Damaged, read_values
-from schedsync.errors import SchedsyncError, Unavailable, WrongUsage
+from schedsync.errors import Refused, SchedsyncError, Unavailable, WrongUsage
 from schedsync.models import ApplyFailure
 
 logger = logging.getLogger(__name__)
@@ -33,20 +35,24 @@ class FailedApply:
 def noted_failure(using: str, set_name: str) -> Iterator[None]:
     """Note that the apply in the block failed; a wrong call says nothing of the set, and none may fail because of this.
 
-    A database that is away cannot take the note.
+    An apply that only waits for the end of a freeze has not failed. A database that is away cannot take the note.
     """
     try:
         yield
     except SchedsyncError as error:
-        if not isinstance(error, (WrongUsage, Unavailable)):
+        if not isinstance(error, (WrongUsage, Unavailable)) and not _waits(error):
             note_failure(using, set_name, error.failure_reason)
         raise
+
+
+def _waits(error: SchedsyncError) -> bool:
+    return isinstance(error, Refused) and {refusal.code for refusal in error.refusals} == {FROZEN}
 
 
 def note_failure(using: str, set_name: str, reason: str) -> None:
     """Write the failure; a role that may not write, or a missing table, is no reason to fail."""
     try:
-        if _has_table(using):
+        if has_table(using, ApplyFailure):
             with transaction.atomic(using=using):
                 values = {"at": now(), "reason": reason, "who": who()}
                 ApplyFailure.objects.using(using).update_or_create(pk=set_name[:MAX_SET_NAME], defaults=values)
@@ -58,7 +64,7 @@ def forget_failure(using: str, set_name: str) -> None:
     """Delete the failure of a set that was applied; writes nothing where there is none."""
     try:
         failures = ApplyFailure.objects.using(using).filter(pk=set_name)
-        if _has_table(using) and failures.exists():
+        if has_table(using, ApplyFailure) and failures.exists():
             failures.delete()
     except (DatabaseError, InterfaceError) as error:
         logger.info("the failure of an earlier apply is not deleted: %s", error)
@@ -66,11 +72,7 @@ def forget_failure(using: str, set_name: str) -> None:
 
 def failed_applies(using: str) -> list[FailedApply]:
     """Return the sets whose last apply failed; none before the table is made."""
-    if not _has_table(using):
+    if not has_table(using, ApplyFailure):
         return []
     found = read_values(ApplyFailure.objects.using(using).order_by("set"), ("set", "at", "reason"))
     return [FailedApply(*values) for values in found if not isinstance(values, Damaged)]
-
-
-def _has_table(using: str) -> bool:
-    return ApplyFailure._meta.db_table in connections[using].introspection.table_names()

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
 from django.db.models import Q
 
 from schedsync.core.counters import Counters
 from schedsync.core.status import LastBeat
 from schedsync.database.clock import DatabaseNow
+from schedsync.database.tables import has_table
 from schedsync.database.values import read_values, readable
 from schedsync.models import ApplyLock, Beat, BeatCounters, BeatReport, Lease
 
@@ -71,7 +71,7 @@ def lease_seconds() -> float:
 
 def read_reports(using: str) -> dict[uuid.UUID, BeatReport]:
     """Return what Beats report, by the id of the Beat; none before the table is made."""
-    if not has_reports(using):
+    if not has_table(using, BeatReport):
         return {}
     names = [field.attname for field in BeatReport._meta.concrete_fields]
     rows = [dict(zip(names, map(readable, values), strict=True)) for values in _rows_of_reports(using, names)]
@@ -84,7 +84,7 @@ def _rows_of_reports(using: str, names: list[str]) -> list[tuple[Any, ...]]:
 
 def read_counters(using: str) -> dict[uuid.UUID, Counters]:
     """Return the counters of Beats by the id of the Beat; none before the table is made."""
-    if BeatCounters._meta.db_table not in connections[using].introspection.table_names():
+    if not has_table(using, BeatCounters):
         return {}
     names = [field.name for field in fields(Counters)]
     rows = read_values(BeatCounters.objects.using(using), ["beat", *names])
@@ -93,11 +93,6 @@ def read_counters(using: str) -> dict[uuid.UUID, Counters]:
         for beat, *counted in (tuple(map(readable, values)) for values in rows)
         if beat is not None and None not in counted
     }
-
-
-def has_reports(using: str) -> bool:
-    """Say whether the migration that makes the table has run: ``status`` works without it."""
-    return BeatReport._meta.db_table in connections[using].introspection.table_names()
 
 
 def last_beat(using: str, reports: Iterable[BeatReport]) -> LastBeat | None:

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connections
 
 from schedsync.core.refusal import Refusal
 from schedsync.database import audit
@@ -15,6 +14,7 @@ from schedsync.database.clock import now
 from schedsync.database.lock import take
 from schedsync.database.notify import bump
 from schedsync.database.server import server_of
+from schedsync.database.tables import has_table
 from schedsync.errors import Refused
 from schedsync.models import EnvironmentBinding
 
@@ -33,14 +33,9 @@ def named_environment() -> str | None:
     return name
 
 
-def has_table(using: str) -> bool:
-    """Say whether the migration that makes the table has run: everything works without it, and nothing is bound."""
-    return EnvironmentBinding._meta.db_table in connections[using].introspection.table_names()
-
-
 def binding_of(using: str) -> EnvironmentBinding | None:
     """Return the environment that the database is bound to, or None."""
-    return rows(using).first() if has_table(using) else None
+    return rows(using).first() if has_table(using, EnvironmentBinding) else None
 
 
 def bound_environment(using: str) -> str | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from django.db import connections
-
+from schedsync.database.tables import has_table
 from schedsync.database.values import Damaged, read_values
 from schedsync.models import SendFailure
 
@@ -12,13 +11,8 @@ _NAMES = ("row_id", "tick", "failed_at", "reason", "given_up")
 
 def send_failures(using: str) -> dict[int, SendFailure]:
     """Return the failures by the row's id, without those that cannot be read; none before the table is made."""
-    if not has_table(using):
+    if not has_table(using, SendFailure):
         return {}
     found = read_values(SendFailure.objects.using(using), _NAMES)
     rows = [values for values in found if not isinstance(values, Damaged)]
     return {values[0]: SendFailure(**dict(zip(_NAMES, values, strict=True))) for values in rows}
-
-
-def has_table(using: str) -> bool:
-    """Say whether the migration that makes the table has run: Beat and ``status`` work without it."""
-    return SendFailure._meta.db_table in connections[using].introspection.table_names()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from django.db import connections
 from django.db.models import F
 
 from schedsync.core.full_pause import FullyPaused
 from schedsync.database.faults import migrate_hint
+from schedsync.database.tables import has_table
 from schedsync.database.values import read_values, readable
 from schedsync.errors import Unavailable
 from schedsync.models import FullPause
@@ -26,20 +26,16 @@ def read_full_pause(using: str) -> FullyPaused | None:
 
 def full_pause(using: str) -> FullyPaused | None:
     """Return the same; also None before the table is made."""
-    return read_full_pause(using) if _has_table(using) else None
+    return read_full_pause(using) if has_table(using, FullPause) else None
 
 
 def require_table(using: str) -> None:
     """Raise Unavailable if the migration that makes the table has not run."""
-    if not _has_table(using):
+    if not has_table(using, FullPause):
         table = FullPause._meta.db_table
         raise Unavailable(
             f"database `{using}` is not migrated: no table {table}", hint=f"{migrate_hint(using)}, then again"
         )
-
-
-def _has_table(using: str) -> bool:
-    return FullPause._meta.db_table in connections[using].introspection.table_names()
 
 
 def lock_full_pause(using: str) -> FullyPaused:

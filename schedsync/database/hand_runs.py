@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import IntegrityError
+
 from schedsync.core.hand_run import PastRequest, PastTick, SentNow
 from schedsync.core.schedule import canonical_json
 from schedsync.core.selector import selector_text
-from schedsync.core.timing import instant, instant_text
+from schedsync.core.timing import MICROSECOND, instant, instant_text
 from schedsync.database import audit
+from schedsync.errors import Failed
 from schedsync.models import SyncRun
 
 #: The verbs of the audit records.
@@ -32,9 +35,13 @@ def record_now(using: str, sent: SentNow, who: str, arguments: Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a request has come: its audit record, the number of ticks that were sent, and the last one of them."""
+    """How far a request has come: its audit record, the number of ticks that were sent, and the last one of them.
+
+    ``at`` is when it began.
+    """
 
     run: uuid.UUID
+    at: datetime
     sent: int = 0
     last: tuple[datetime, str] | None = None
     done: bool = False
@@ -50,27 +57,47 @@ class Progress:
 
 
 def progress_of(using: str, request: PastRequest) -> Progress | None:
-    """Return how far the last call with the same arguments has come; None where there was none that can be read."""
+    """Return how far the last call with the same arguments has come; None where there was none.
+
+    One whose record cannot be read counts as done, and as if it had sent nothing.
+    """
     records = SyncRun.objects.using(using).filter(verb=PAST, checksum=request.digest).order_by("-at")[:1]
-    for run, changes in records.values_list("pk", "changes"):
+    for run, at, changes in records.values_list("pk", "at", "changes"):
         try:
             text = zlib.decompressobj().decompress(bytes(changes), _LARGEST)
             document = json.loads(text)[0]
             last = document["last"] and (instant(document["last"][0]), str(document["last"][1]))
-            return Progress(run, int(document["sent"]), last or None, document["done"] is True)
+            return Progress(run, at, int(document["sent"]), last or None, document["done"] is True)
         except (zlib.error, ValueError, LookupError, TypeError):
-            return None
+            return Progress(run, at, done=True)
     return None
 
 
-def begin(using: str, request: PastRequest, set_name: str, who: str, at: datetime) -> Progress:
-    """Write the audit record of a request of which nothing was sent yet."""
-    progress = Progress(uuid.uuid4())
-    audit.record(
-        using, PAST, set_name, who, at, json.loads(progress.summary),
-        run=progress.run, checksum=request.digest, changes=_changes(request, progress),
-    )  # fmt: skip
+def begin(
+    using: str, request: PastRequest, set_name: str, who: str, at: datetime, before: Progress | None = None
+) -> Progress:
+    """Write the audit record of a request of which nothing was sent yet; ``before`` is the last one that is done.
+
+    Raises Failed where another process has begun the same request after the same one.
+    """
+    if before is not None:
+        # The clock may have been set back, and the last record is found by its time.
+        at = max(at, before.at + MICROSECOND)
+    # Of two processes that begin at the same time, the id lets only one write its record.
+    progress = Progress(uuid.uuid5(before.run if before else uuid.NAMESPACE_OID, request.digest), at)
+    try:
+        audit.record(
+            using, PAST, set_name, who, at, json.loads(progress.summary),
+            run=progress.run, checksum=request.digest, changes=_changes(request, progress),
+        )  # fmt: skip
+    except IntegrityError as error:
+        raise another_goes_on() from error
     return progress
+
+
+def another_goes_on() -> Failed:
+    """Return the error of a process that another one has overtaken."""
+    return Failed("another process goes on with this run", hint="wait until it has ended")
 
 
 def go_on(using: str, request: PastRequest, before: Progress, after: Progress) -> bool:

@@ -5,41 +5,50 @@ Nothing of a segment is believed: one that cannot be read is passed over and cou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.journal import ALL_ROWS, Event, Journal, JournalRecord
 from schedsync.core.journal_data import DamagedSegment, instant, micros, rows_of, unpacked
 from schedsync.core.timing import in_calendar
 from schedsync.database.reigns import reigns
-from schedsync.database.segments import has_table, segments
+from schedsync.database.segments import segments
+from schedsync.database.tables import has_table
 from schedsync.database.values import NOT_CONVERTED, read_values
 from schedsync.models import JournalSegment
 
-#: The segments, and their bytes, that are read at most; the newest ones.
+#: The segments, and their bytes, that are read at most: those around the ticks, then the newest ones.
 MOST_SEGMENTS = 20_000
 MOST_BYTES = 64 * 1024 * 1024
 #: The records that are returned at most.
 MOST_RECORDS = 100_000
+#: What is so near to a tick is read first: where the ticks of an interval are is known only about.
+_NEAR = timedelta(minutes=10)
 _NAMES = ("name", "epoch", "written_at")
 __all__ = ["records", "reigns"]
 
 
-def records(using: str, row_id: int, since: datetime, until: datetime) -> Journal:
-    """Return the records of one row, and those that concern all, whose ticks overlap a span of time."""
-    if not has_table(using):
+def records(using: str, row_id: int, since: datetime, until: datetime, ticks: Collection[datetime] = ()) -> Journal:
+    """Return the records of one row, and those that concern all, whose ticks overlap a span of time.
+
+    Where there are more than can be read, those around ``ticks`` are read first.
+    """
+    if not has_table(using, JournalSegment):
         return Journal()
     rows = JournalSegment.objects.using(using)
     reading = _Reading(row_id, micros(since), micros(until))
     overlapping = rows.filter(last__gte=since, first__lte=until).order_by("-last", "-pk")
-    for values in segments(overlapping[: MOST_SEGMENTS + 1], _NAMES):
-        if not reading.takes(values):
-            break
+    near = _near(ticks)
+    # Two orders by one index, and not one by an expression, for which each database sorts all of them.
+    for part in (overlapping.filter(near), overlapping.exclude(near)):
+        for values in segments(part[: MOST_SEGMENTS + 1], _NAMES):
+            if not reading.takes(values):
+                break
     names = read_values(PeriodicTask.objects.using(using).filter(pk=row_id), ("name",))
     return Journal(
         reading.in_order(next((name for (name,) in names if isinstance(name, str)), None)),
@@ -48,6 +57,14 @@ def records(using: str, row_id: int, since: datetime, until: datetime) -> Journa
         dropped=reading.dropped,
         is_cut=reading.is_cut,
     )
+
+
+def _near(ticks: Collection[datetime]) -> Q:
+    """Return the condition for segments whose ticks are around some ticks; for none without any."""
+    near = Q(pk__in=())
+    for tick in ticks:
+        near |= Q(last__gte=tick - _NEAR, first__lte=tick + _NEAR)
+    return near
 
 
 def _oldest(rows: QuerySet[Any]) -> datetime | None:

@@ -10,7 +10,8 @@ from typing import Any
 from schedsync.core.journal import Event, Passed
 from schedsync.core.journal_data import DamagedSegment, micros, rows_of, unpacked
 from schedsync.database.journal import MOST_BYTES, MOST_SEGMENTS
-from schedsync.database.segments import has_table, segments
+from schedsync.database.segments import segments
+from schedsync.database.tables import has_table
 from schedsync.database.values import read_values
 from schedsync.models import JournalSegment
 
@@ -35,7 +36,7 @@ class SentTicks:
 def sent_ticks(using: str, row_ids: Collection[int], since: datetime, until: datetime) -> SentTicks:
     """Return what the journal knows of rows in a span of time; nothing before its table is made."""
     known = SentTicks()
-    if not has_table(using):
+    if not has_table(using, JournalSegment):
         return known
     rows = JournalSegment.objects.using(using)
     oldest = read_values(rows.order_by("pk")[:1], ("written_at",))

@@ -19,9 +19,11 @@ from schedsync.database.standing import forget_ended
 
 
 def end_pauses(using: str, names: Sequence[str], limit: timedelta) -> None:
-    """End pauses, as ``end_pause`` ends one, in a transaction that the server ends after ``limit`` without a statement.
+    """End pauses whose time is over, in a transaction that the server ends after ``limit`` without a statement.
 
-    Raises Locked while an apply is running, or somebody has locked one of the rows.
+    A row stays disabled where Git has it disabled, and where a human had disabled it before the pause. Of a schedule
+    that no longer exists, only the pause is deleted. Raises Locked while an apply is running, or somebody has locked
+    one of the rows.
     """
     at, actor = now(), who()
     with database_errors(using), bounded(using, limit):

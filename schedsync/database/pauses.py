@@ -1,37 +1,20 @@
-"""Writes to one paused or held schedule, each in one transaction behind the apply lock; and pauses during an apply."""
+"""The pauses: which are over, and what becomes of them during an apply."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 from typing import TypeVar
 
-from django.db import transaction
-from django_celery_beat.models import PeriodicTask
-
-from schedsync.calendar.stock_beat import guard
 from schedsync.core.change import Rename
-from schedsync.core.finding import did_you_mean
 from schedsync.core.observed import Observed, Paused, Row
 from schedsync.core.schedule import completed_at
 from schedsync.core.timing import Clocked
-from schedsync.database import audit
-from schedsync.database.actor import who
-from schedsync.database.bounded import bounded
 from schedsync.database.bulk import BATCH, batches, insert
 from schedsync.database.clock import now
-from schedsync.database.environment import require_no_other
-from schedsync.database.faults import database_errors
 from schedsync.database.ledger import names_given_up
-from schedsync.database.lock import lock_rows, take
-from schedsync.database.notify import bump
-from schedsync.database.observe import observe
-from schedsync.database.standing import end_standing, forget_ended
+from schedsync.database.standing import end_standing
 from schedsync.database.write_request import WriteRequest
-from schedsync.errors import Failed, WrongUsage
-from schedsync.models import ManagedSchedule, Pause
+from schedsync.models import Pause
 
 T = TypeVar("T")
 
@@ -40,31 +23,6 @@ def pauses_over(using: str) -> list[str]:
     """Return the names of the schedules whose pause has reached its end, the earliest end first."""
     over = Pause.objects.using(using).filter(until__lte=now()).order_by("until", "name")
     return list(over.values_list("name", flat=True))
-
-
-def end_pause(using: str, name: str, limit: timedelta) -> None:
-    """End a pause that has reached its end, in a transaction that the server ends after ``limit`` without a statement.
-
-    The row stays disabled where Git has it disabled, and where a human had disabled it before the pause. If the
-    schedule no longer exists, only the pause is deleted. Raises Locked while an apply is running, or somebody has
-    locked the row.
-    """
-    is_managed = ManagedSchedule.objects.using(using).filter(name=name).exists()
-    if is_managed and PeriodicTask.objects.using(using).filter(name=name).exists():
-        change_schedule(using, "resume", name, partial(_end, using, name), limit)
-    else:
-        Pause.objects.using(using).filter(name=name, until__lte=now()).delete()
-
-
-def _end(using: str, name: str, row: Row, observed: Observed, at: datetime) -> None:
-    paused = observed.pauses.get(name)
-    if paused is None or not paused.ended(at):
-        return
-    Pause.objects.using(using).filter(name=name).delete()
-    forget_ended(using, at)
-    stopped = row.spec is None or not row.spec.enabled
-    if stopped and not paused.was_held and observed.ledger[name].was_enabled and not why_done(row, at, paused=True):
-        enable_row(using, row, at)
 
 
 def why_done(row: Row, at: datetime, *, paused: bool) -> str | None:
@@ -78,71 +36,6 @@ def why_done(row: Row, at: datetime, *, paused: bool) -> str | None:
     if row.spec.start_at is not None and row.spec.start_at > at:
         return None
     return "it runs once, and has run" if row.total_run_count or not paused else None
-
-
-def enable_row(using: str, row: Row, at: datetime) -> None:
-    """Enable a row, and set its last run where it would otherwise fire for a slot in the past."""
-    columns: dict[str, object] = {"enabled": True}
-    if row.spec is not None and (last_run := guard(replace(row.spec, enabled=True), row, at)):
-        columns |= {"last_run_at": last_run, "date_changed": at}
-    PeriodicTask.objects.using(using).filter(pk=row.id).update(**columns)
-
-
-def enable_to_catch_up(using: str, row: Row, at: datetime) -> None:
-    """Enable a row so that the ticks of the time in which it was disabled count as missed.
-
-    Beat lets a row that somebody else has enabled count from now. The time of the last apply tells it that this edit is
-    ours.
-    """
-    PeriodicTask.objects.using(using).filter(pk=row.id).update(enabled=True)
-    ManagedSchedule.objects.using(using).filter(name=row.name).update(applied_at=at)
-
-
-def change_schedule(
-    using: str,
-    verb: str,
-    name: str,
-    write: Callable[[Row, Observed, datetime], T],
-    limit: timedelta | None = None,
-    environment: str | None = None,
-) -> T:
-    """Call ``write`` for one managed schedule behind the apply lock, record it, and tell Beat; returns its result.
-
-    Raises Refused where the database belongs to another environment than ``environment``, or than this process names
-    where that is None. With ``limit`` the server ends the transaction if we send no statement for that long.
-    """
-    at, actor = now(), who()
-    begun = transaction.atomic(using=using, durable=True) if limit is None else bounded(using, limit)
-    with database_errors(using), begun:
-        take(using, actor, at)
-        require_no_other(using, environment)
-        set_name = _set_of(using, name)
-        observed = observe(using, set_name, only=name)
-        row = observed.rows.get(name)
-        if row is None:
-            raise Failed(f"`{name}` is managed, but its row is gone", hint="`schedsync apply` makes it again")
-        lock_rows(using, {row.id})
-        result = write(row, observed, at)
-        audit.record(using, verb, set_name, actor, at, {verb: 1})
-        bump(using, at)
-    return result
-
-
-def _set_of(using: str, name: str) -> str:
-    rows = ManagedSchedule.objects.using(using)
-    # The database may take other names for this one.
-    sets = dict(rows.filter(name=name).values_list("name", "set"))
-    if name in sets:
-        return str(sets[name])
-    if sets:
-        other = next(iter(sets))
-        raise WrongUsage(
-            f"`{name}` is not managed; `{other}` is, which this database takes for one name with it",
-            hint=f"give `{other}`",
-        )
-    names = rows.values_list("name", flat=True)[:10_000]
-    hint = did_you_mean(name, names) or "only schedules that a set manages can be paused or resumed"
-    raise WrongUsage(f"`{name}` is not managed", hint=hint)
 
 
 def follow_changes(request: WriteRequest, observed: Observed) -> None:

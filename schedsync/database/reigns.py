@@ -15,7 +15,8 @@ from schedsync.core.journal import Reign
 from schedsync.core.journal_data import DamagedSegment, unpacked
 from schedsync.core.timing import in_calendar
 from schedsync.database.beats import live_beats
-from schedsync.database.segments import has_table, segments
+from schedsync.database.segments import segments
+from schedsync.database.tables import has_table
 from schedsync.database.values import NOT_CONVERTED
 from schedsync.models import Beat, JournalSegment
 
@@ -43,7 +44,7 @@ class _Turn:
 
 def reigns(using: str, since: datetime, until: datetime) -> list[Reign]:
     """Return who led in a span of time, the oldest first; nothing before the table is made."""
-    if not has_table(using):
+    if not has_table(using, JournalSegment):
         return []
     turns = _turns(JournalSegment.objects.using(using).filter(turn__in=_TURNS), since)
     signs = _signs(using, turns)
@@ -53,10 +54,11 @@ def reigns(using: str, since: datetime, until: datetime) -> list[Reign]:
 
 
 def _turns(rows: QuerySet[Any], since: datetime) -> list[_Turn]:
-    """Return the turns that were written since an instant, and the last ones before, in order."""
-    later = rows.filter(written_at__gte=since).order_by("written_at", "pk")[:MOST_TURNS]
+    """Return the turns that were written since an instant, and the last ones before, in order; of many the newest."""
+    later = list(segments(rows.filter(written_at__gte=since).order_by("-written_at", "-pk")[:MOST_TURNS], _NAMES))
     before = rows.filter(written_at__lt=since).order_by("-written_at", "-pk")[:_BEFORE]
-    values = [*segments(before, _NAMES), *segments(later, _NAMES)]
+    # Where turns between them are left out, an older one would look as if nobody had led since.
+    values = [*later, *(() if len(later) == MOST_TURNS else segments(before, _NAMES))]
     turns = [turn for row in values if row and (turn := _turn(*row)) is not None]
     # A segment whose commit was not answered may be there twice.
     unique = {(turn.key, turn.begins, round(turn.at.timestamp())): turn for turn in turns}

@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.db import connections
 from django.db.models import QuerySet
 
 from schedsync.database.values import Damaged, read_values
-from schedsync.models import JournalSegment
-
-
-def has_table(using: str) -> bool:
-    """Say whether the migration that makes the table has run: Beat and the verbs work without it."""
-    return JournalSegment._meta.db_table in connections[using].introspection.table_names()
 
 
 def segments(rows: QuerySet[Any], names: Sequence[str]) -> Iterator[tuple[Any, ...]]:

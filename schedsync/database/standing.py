@@ -6,12 +6,11 @@ import json
 from collections.abc import Collection
 from datetime import datetime, timezone
 
-from django.db import connections
-
 from schedsync.core.schedule import canonical_json
 from schedsync.core.selector import Selector, selector_document, selector_from
 from schedsync.core.standing import Standing
 from schedsync.database.faults import migrate_hint
+from schedsync.database.tables import has_table
 from schedsync.database.values import read_values, readable
 from schedsync.errors import Unavailable
 from schedsync.models import StandingPause
@@ -23,7 +22,7 @@ _UNREAD = ("", "", "", datetime(1970, 1, 1, tzinfo=timezone.utc), None)
 
 def read_standing(using: str) -> list[Standing]:
     """Return the standing pauses, the oldest first; none before the table is made, nor where a selector is damaged."""
-    if not _has_table(using):
+    if not has_table(using, StandingPause):
         return []
     found = []
     for values in read_values(StandingPause.objects.using(using).order_by("since", "pk"), _COLUMNS):
@@ -33,13 +32,9 @@ def read_standing(using: str) -> list[Standing]:
     return found
 
 
-def _has_table(using: str) -> bool:
-    return StandingPause._meta.db_table in connections[using].introspection.table_names()
-
-
 def write_standing(using: str, pause: Standing) -> None:
     """Write a standing pause in place of those with the same selector; raises Unavailable before the table is made."""
-    if not _has_table(using):
+    if not has_table(using, StandingPause):
         message = f"database `{using}` is not migrated: no table {StandingPause._meta.db_table}"
         raise Unavailable(message, hint=f"{migrate_hint(using)}, then again; or pause by name")
     end_standing(using, [pause])

@@ -93,15 +93,35 @@ class Records:
         for run in reversed(self.runs):
             for change in _changes(run, names, any_name=run.verb in _EVERYTHING):
                 kind = str(change.get("kind"))
-                if kind not in ("pause", "resume", *_EVERYTHING):
-                    continue
                 everything = kind in _EVERYTHING
-                if (before := left.pop(everything, None)) is not None:
-                    until = run.at if before.until is None else min(before.until, run.at)
-                    ended.append(replace(before, until=until))
+                before = left.get(everything)
+                if not everything and kind not in ("pause", "resume") and not _ends(change, before, run.at):
+                    continue
+                if before is not None:
+                    del left[everything]
+                    ended.append(replace(before, until=_end_of(before, kind, run.at)))
                 if kind.startswith("pause"):
                     left[everything] = _stop(run, change, everything=everything)
         return ended, left
+
+
+def _ends(change: Mapping[str, Any], stop: Stop | None, at: datetime) -> bool:
+    """Say whether an apply ends a pause whose time is over: it enables the row again."""
+    if stop is None or stop.until is None or stop.until > at:
+        return False
+    fields = change.get("fields")
+    return isinstance(fields, list) and any(
+        isinstance(field, dict) and field.get("field") == "enabled" and field.get("after") is True for field in fields
+    )
+
+
+def _end_of(stop: Stop, kind: str, at: datetime) -> datetime:
+    """Return when a stop ended: the row of one schedule stays disabled, also past the pause's time, until it is ended.
+
+    A pause that replaces it does not say that the row was still disabled.
+    """
+    is_late = not stop.everything and kind != "pause"
+    return at if stop.until is None or is_late else min(stop.until, at)
 
 
 def _stop(run: _Run, change: Mapping[str, Any], *, everything: bool) -> Stop:

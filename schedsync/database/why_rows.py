@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,9 +16,9 @@ from schedsync.core.why import BeatsNow, Claimed, NotSent, Stop
 from schedsync.database import journal
 from schedsync.database.beats import last_beat, live_beats, read_reports
 from schedsync.database.bulk import rows_of
-from schedsync.database.failures import has_table
 from schedsync.database.full_pause import full_pause
 from schedsync.database.observe import entries_where, observe_ids, observe_pauses
+from schedsync.database.tables import has_table
 from schedsync.database.values import Damaged, read_values
 from schedsync.models import Beat, Claim, SendFailure
 
@@ -71,7 +71,7 @@ def claim_of(using: str, row_id: int) -> Claimed | None:
 
 def failure_of(using: str, row_id: int) -> NotSent | None:
     """Return the last failure to send a message of a row; None before the table is made."""
-    if not has_table(using):
+    if not has_table(using, SendFailure):
         return None
     rows = SendFailure.objects.using(using).filter(row_id=row_id)
     values = read_values(rows, ("tick", "failed_at", "reason", "given_up"))
@@ -125,10 +125,13 @@ def _broken(text: str) -> Mapping[str, str]:
         return {}
 
 
-def journal_of(using: str, row_id: int, since: datetime, until: datetime) -> tuple[Journal, tuple[Reign, ...]]:
-    """Return what the journal says of a row in a span of time, and who led."""
-    reigns = journal.reigns(using, since - _REIGNS_BEFORE, until)
-    return journal.records(using, row_id, since, until), tuple(reigns)
+def journal_of(
+    using: str, row_id: int, since: datetime, until: datetime, ticks: Collection[datetime], now: datetime
+) -> tuple[Journal, tuple[Reign, ...]]:
+    """Return what the journal says of a row in a span of time, first of some ticks, and who led then and since."""
+    # The next leader may have come long after the span.
+    reigns = journal.reigns(using, since - _REIGNS_BEFORE, now)
+    return journal.records(using, row_id, since, until, ticks), tuple(reigns)
 
 
 def cron_deadline() -> int | None:

@@ -16,7 +16,6 @@ from prometheus_client.core import Metric as Family
 
 from schedsync.core.counters import Counters
 from schedsync.core.status import BeatReport, BeatStatus, LastApply, Listed, Status
-from schedsync.database.apply_failures import FailedApply
 from schedsync.monitoring import metrics
 from schedsync.monitoring.metrics import Metric
 from schedsync.monitoring.reading import Reading
@@ -82,7 +81,7 @@ def of_database(reading: Reading) -> Iterator[Family]:
     yield from value(metrics.FULLY_PAUSED, status.full_pause is not None)
     yield from value(metrics.OLDEST_PAUSE, seconds(reading.oldest_pause))
     yield from _of_schedules(status, reading.disabled)
-    yield from _of_applies(status.management.applies, reading.failed_applies)
+    yield from _of_applies(status.management.applies, reading)
     if reading.runs is not None:
         next_runs = (((run.name,), seconds(run.next)) for run in reading.runs.shown)
         last_runs = (((run.name,), seconds(run.last)) for run in reading.runs.shown)
@@ -111,9 +110,11 @@ def _of_schedules(status: Status, disabled: int) -> Iterator[Family]:
         yield from value(metric, None if listed is None else listed.count)
 
 
-def _of_applies(applies: Sequence[LastApply], failed: Sequence[FailedApply]) -> Iterator[Family]:
+def _of_applies(applies: Sequence[LastApply], reading: Reading) -> Iterator[Family]:
+    failed = reading.failed_applies
     yield from info(metrics.LAST_APPLY, ((apply.set, apply.environment or "", apply.commit or "") for apply in applies))
-    yield from values(metrics.LAST_APPLY_TIME, (((apply.set,), seconds(apply.at)) for apply in applies))
+    times = (((apply.set,), seconds(apply.at)) for apply in applies if apply.set in reading.managing)
+    yield from values(metrics.LAST_APPLY_TIME, times)
     changes = (((apply.set, kind), count) for apply in applies for kind, count in sorted(apply.counts.items()))
     yield from values(metrics.LAST_APPLY_CHANGES, changes)
     reasons = {apply.set: "" for apply in applies} | {failure.set: failure.reason for failure in failed}

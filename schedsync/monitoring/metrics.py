@@ -41,7 +41,7 @@ EPOCH = _gauge("lease_epoch", "How many times a Beat has acquired the lease.")
 FULLY_PAUSED = _gauge("everything_paused", "1 while everything is paused, else 0.")
 OLDEST_PAUSE = _gauge(
     "oldest_pause_timestamp_seconds",
-    "When the oldest pause began that lasts, of a schedule or of everything; absent if nothing is paused.",
+    "Start of the oldest pause without an end, also of one for schedules to come; absent without one.",
 )
 
 ENABLED = _gauge("schedules_enabled", "Schedules that run.")
@@ -49,7 +49,7 @@ DISABLED = _gauge("schedules_disabled", "Rows that are disabled for any reason: 
 DUE = _gauge("schedules_due", "Schedules whose tick is due and that have not run for it yet.")
 OVERDUE = _gauge(
     "schedules_overdue",
-    "Schedules whose tick is due for more than 60 seconds (300 seconds if no Beat of schedsync is alive).",
+    "Schedules whose tick has been due for more than 60 seconds (300 seconds if no Beat of schedsync is alive).",
 )
 FAILED = _gauge("schedules_failed", "Schedules whose last message could not be sent.")
 BROKEN = _gauge("schedules_broken", "Enabled schedules that cannot run.")
@@ -65,7 +65,9 @@ DRIFTED = _gauge(
 LAST_APPLY = Metric(
     "schedsync_last_apply", "info", "The commit of the last apply of each set.", ("set", "environment", "commit")
 )
-LAST_APPLY_TIME = _gauge("last_apply_timestamp_seconds", "When an apply last changed something, by set.", SET)
+LAST_APPLY_TIME = _gauge(
+    "last_apply_timestamp_seconds", "When an apply last changed something, by set that manages schedules.", SET
+)
 LAST_APPLY_CHANGES = _gauge("last_apply_changes", "Changes of the last apply, by set and kind.", ("set", "kind"))
 LAST_APPLY_FAILED = _gauge(
     "last_apply_failed", "1 if the last apply of a set failed, else 0; the reason is as in JSON.", ("set", "reason")

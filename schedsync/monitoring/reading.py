@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 from celery import current_app
-from django.db.models import Min, Q
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.calendar.overdue import Moment, next_tick
@@ -19,13 +18,16 @@ from schedsync.database.beats import count_leaders, read_counters
 from schedsync.database.bulk import rows_of
 from schedsync.database.full_pause import full_pause
 from schedsync.database.observe import observe_ids
+from schedsync.database.standing import read_standing
 from schedsync.database.status import read_status
 from schedsync.database.values import read_values
-from schedsync.models import Lease, Pause
+from schedsync.models import Lease, ManagedSchedule, Pause
 from schedsync.monitoring.settings import chosen_schedules
 
 #: The schedules of which each scrape exports runs, at most: each is two time series.
 MOST_SCHEDULES = 1000
+#: For how long a failed apply is told of a set that manages nothing: nobody may ever apply it again.
+_FAILURES_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class ChosenRuns:
 class Reading:
     """The values of one scrape; ``counters`` are by the id of the Beat. ``runs`` is None where nobody asks for them.
 
-    ``leaders`` counts the live Beats whose row says that they lead.
+    ``leaders`` counts the live Beats whose row says that they lead. ``managing`` are the sets that manage a schedule.
     """
 
     status: Status
@@ -58,34 +60,41 @@ class Reading:
     disabled: int = 0
     oldest_pause: datetime | None = None
     counters: Mapping[str, Counters] = field(default_factory=dict)
+    managing: frozenset[str] = frozenset()
     failed_applies: Sequence[FailedApply] = ()
     runs: ChosenRuns | None = None
 
 
 def read(using: str) -> Reading:
     """Read everything in a constant number of statements; raises what the database raises."""
-    status = read_status(using)
-    since = [pause for pause in (_oldest_pause(using, status.at), _full_pause_since(status)) if pause is not None]
+    status, managing = read_status(using), _managing(using)
     return Reading(
         status=status,
         leaders=count_leaders(using),
         epoch=Lease.objects.using(using).values_list("epoch", flat=True).first() or 0,
         disabled=rows_of(PeriodicTask, using).filter(enabled=False).count(),
-        oldest_pause=min(since, default=None),
+        oldest_pause=_oldest_pause(using),
         counters={str(beat): counters for beat, counters in read_counters(using).items()},
-        failed_applies=failed_applies(using),
+        managing=managing,
+        failed_applies=[
+            failure
+            for failure in failed_applies(using)
+            if failure.set in managing or failure.at > status.at - _FAILURES_KEPT
+        ],
         runs=_runs(using, status, names) if (names := chosen_schedules()) else None,
     )
 
 
-def _oldest_pause(using: str, at: datetime) -> datetime | None:
-    lasting = Pause.objects.using(using).filter(Q(until=None) | Q(until__gt=at))
-    oldest: datetime | None = lasting.aggregate(since=Min("since"))["since"]
-    return oldest
+def _managing(using: str) -> frozenset[str]:
+    sets = ManagedSchedule.objects.using(using).order_by().distinct()
+    return frozenset(str(name) for (name,) in read_values(sets, ["set"]))
 
 
-def _full_pause_since(status: Status) -> datetime | None:
-    return None if status.full_pause is None else status.full_pause.since
+def _oldest_pause(using: str) -> datetime | None:
+    """Return since when the oldest pause lasts that nobody has given an end; a pause of everything always has one."""
+    endless = Pause.objects.using(using).filter(until=None).order_by("since").values_list("since", flat=True)[:1]
+    standing = (pause.since for pause in read_standing(using) if pause.until is None)
+    return min([*endless, *standing], default=None)
 
 
 def _runs(using: str, status: Status, chosen: Sequence[str]) -> ChosenRuns:

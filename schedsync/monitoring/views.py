@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.db import router
+from django.db import connections, router, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
@@ -37,6 +37,13 @@ def metrics(request: HttpRequest, using: str | None = None) -> HttpResponse:
 
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return HttpResponse(encode(_registry(using or router.db_for_write(PeriodicTask))), content_type=content_type)
+
+
+# It answers 403 itself: a redirect to a login page would hide from Prometheus what is missing.
+metrics.login_required = False  # type: ignore[attr-defined]
+# A transaction around the request would fail where the database is away, which is a metric.
+for _alias in connections:
+    transaction.non_atomic_requests(_alias)(metrics)
 
 
 @cache

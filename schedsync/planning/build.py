@@ -21,7 +21,7 @@ from schedsync.planning import controls
 from schedsync.planning.allowances import ended, lift
 from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import Difference, diff
-from schedsync.planning.freezes import freeze_refusals, lifted_notice
+from schedsync.planning.freezes import freeze_refusals, lifted_notice, only_resumes
 from schedsync.planning.notices import completed, folded
 from schedsync.planning.plan import Plan
 from schedsync.planning.renames import renames
@@ -102,7 +102,7 @@ def build_plan(
     """
     difference = diff(desired, observed, now, adopt=request.adopt)
     refused, notices = _judged(request, desired, observed, difference, surroundings, now)
-    lifted = _lifted(request, difference, now)
+    lifted = _lifted(request, difference, observed, now)
     return Plan(
         set=request.set,
         binding=request.binding,
@@ -123,9 +123,9 @@ def build_plan(
     )
 
 
-def _lifted(request: PlanRequest, difference: Difference, now: datetime) -> tuple[Refusal, ...]:
+def _lifted(request: PlanRequest, difference: Difference, observed: Observed, now: datetime) -> tuple[Refusal, ...]:
     """Return the freeze that `--allow-freeze` lifts, if there is one and the plan has changes."""
-    if not request.limits.allow_freeze or not difference.changes:
+    if not request.limits.allow_freeze or only_resumes(difference.changes, observed, now):
         return ()
     return freeze_refusals(request.limits, request.binding.environment, now)
 
@@ -194,6 +194,7 @@ def _situation(
         at=now,
         in_two_places=request.in_two_places,
         paused=frozenset(pause.name for pause in difference.joined),
+        only_resumes=only_resumes(difference.changes, observed, now),
     )
     warnings = [
         *_uncomparable(last, binding, request),

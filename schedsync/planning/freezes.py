@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from schedsync.calendar.frozen import Frozen, frozen, never_opening
+from schedsync.calendar.frozen import Frozen, frozen, never_ending
 from schedsync.calendar.words import when
+from schedsync.core.change import Change
 from schedsync.core.finding import Finding
-from schedsync.core.freeze import Freeze
+from schedsync.core.freeze import FROZEN, Freeze
 from schedsync.core.location import Location
+from schedsync.core.observed import Observed
 from schedsync.core.refusal import Limits, Refusal
-
-#: The rule that refuses an apply in a freeze.
-RULE = "frozen"
 
 
 def freeze_refusals(limits: Limits, environment: str | None, at: datetime | None) -> tuple[Refusal, ...]:
@@ -21,8 +20,20 @@ def freeze_refusals(limits: Limits, environment: str | None, at: datetime | None
     window = frozen(limits.freezes, environment, at) if at is not None and limits.freezes else None
     if at is None or window is None:
         return ()
-    hint = "apply when it opens; --allow-freeze" if window.until else "shorten the `[[freeze]]`; --allow-freeze"
-    return (Refusal(RULE, _sentence(window, at), hint),)
+    hint = "apply when the freeze ends; --allow-freeze" if window.until else "shorten the `[[freeze]]`; --allow-freeze"
+    return (Refusal(FROZEN, _sentence(window, at), hint),)
+
+
+def only_resumes(changes: Iterable[Change], observed: Observed, now: datetime) -> bool:
+    """Say whether no change does more than to end a pause at its time: beside stock Beat, an apply has to."""
+    return all(_resumes(change, observed, now) for change in changes)
+
+
+def _resumes(change: Change, observed: Observed, now: datetime) -> bool:
+    pause, managed = observed.pauses.get(change.name), observed.ledger.get(change.name)
+    if pause is None or managed is None or not pause.ended(now):
+        return False
+    return managed.was_enabled and [field.field for field in change.fields] == ["enabled"]
 
 
 def lifted_notice(refusals: Iterable[Refusal], place: Location | None) -> Iterator[Finding]:
@@ -41,17 +52,17 @@ def frozen_now(
         yield Finding("SS180", _sentence(window, now), place, None, "info")
 
 
-def never_open(
+def never_end(
     freezes: Sequence[Freeze], environments: Iterable[str | None], now: datetime, place: Location | None
 ) -> Iterator[Finding]:
     """Yield an error for each freeze from whose window on nothing could be applied in one of the environments."""
-    closed = [never_opening(freezes, environment, now) for environment in environments] if freezes else []
-    for freeze in dict.fromkeys(each for each in closed if each is not None):
-        message = f"a freeze never opens: {freeze}; its windows, and those beside it, leave no gap"
+    endless = [never_ending(freezes, environment, now) for environment in environments] if freezes else []
+    for freeze in dict.fromkeys(each for each in endless if each is not None):
+        message = f"the freeze never ends: {freeze}; its windows, and those beside it, leave no gap"
         yield Finding("SS181", message, place, "shorten `duration`, or let it start less often")
 
 
 def _sentence(window: Frozen, now: datetime) -> str:
     if window.until is None:
-        return f"frozen, and it never opens: {window.freeze.reason}"
+        return f"frozen, and the freeze never ends: {window.freeze.reason}"
     return f"frozen until {when(window.until, window.freeze.starts, now)}: {window.freeze.reason}"

@@ -25,7 +25,8 @@ class Situation:
     manages its row, or None. ``older`` is true where the commit does not descend from the one that was applied last.
     ``dirty_files`` are paths of files that differ from the commit. ``in_two_places`` is true where the directory that
     was applied last still belongs to the set, by a configuration of its own. ``at`` is the instant of the plan.
-    ``paused`` are names that come under a standing pause: an operator stops them, not the files.
+    ``paused`` are names that come under a standing pause: an operator stops those that the files enable.
+    ``only_resumes`` is true where no change does more than to end a pause at its time, which no freeze prolongs.
     """
 
     set: str
@@ -41,6 +42,7 @@ class Situation:
     in_two_places: bool = False
     at: datetime | None = None
     paused: Collection[str] = ()
+    only_resumes: bool = False
 
 
 def is_stop(change: Change, at: datetime | None = None) -> bool:
@@ -77,7 +79,7 @@ def _empty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
 
 
 def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> Iterator[Refusal]:
-    stops = [change for change in changes if is_stop(change, situation.at) and change.name not in situation.paused]
+    stops = [change for change in changes if is_stop(change, situation.at) and _is_by_files(change, situation)]
     problem = _excess(len(stops), situation, limits)
     if problem is None:
         return
@@ -88,6 +90,14 @@ def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> I
         # Only a delete can be announced, so that it is no stop any more.
         hint = f"name deleted ones under `removed`, or {hint}"
     yield Refusal("too_many_stops", f"{problem}: {names}", _lifted_by("too_many_stops", hint), len(stops))
+
+
+def _is_by_files(change: Change, situation: Situation) -> bool:
+    """Say whether a stop is more than that of a standing pause: without the pause it would be one, too."""
+    spec = change.ledger
+    if change.name not in situation.paused or spec is None or not spec.enabled:
+        return True
+    return situation.at is not None and completed_at(spec, situation.at)
 
 
 def _excess(stops: int, situation: Situation, limits: Limits) -> str | None:
@@ -189,7 +199,7 @@ def _dirty(situation: Situation, limits: Limits) -> Iterator[Refusal]:
 
 
 def _frozen(changes: Sequence[Change], situation: Situation, limits: Limits) -> tuple[Refusal, ...]:
-    if not changes or limits.allow_freeze:
+    if not changes or limits.allow_freeze or situation.only_resumes:
         return ()
     return freeze_refusals(limits, situation.now.environment, situation.at)
 

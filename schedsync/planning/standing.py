@@ -53,7 +53,7 @@ def _before(pair: Pair, after: Candidate) -> Candidate:
 
 
 def _comes(pair: Pair) -> bool:
-    if pair.row is None or pair.managed is None or _is_renamed(pair):
+    if pair.managed is None or _is_renamed(pair):
         return True
     return pair.schedule.spec.enabled and not pair.managed.was_enabled
 

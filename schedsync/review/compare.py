@@ -27,7 +27,7 @@ from schedsync.planning.allowances import lift
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan, refused_by_celery
 from schedsync.planning.consequences import with_consequences
 from schedsync.planning.diff import diff
-from schedsync.planning.freezes import frozen_now, never_open
+from schedsync.planning.freezes import frozen_now, never_end
 from schedsync.planning.notices import folded, refusal_findings
 from schedsync.planning.plan import Plan
 from schedsync.planning.renames import renames
@@ -67,8 +67,8 @@ def compare_environment(
 
 
 def _freezes(side: Side, environment: str | None, plan: Plan, now: datetime) -> Iterator[Finding]:
-    """Yield when a change can be applied, if that is not now, and a freeze that never opens."""
-    yield from never_open(side.config.freezes, [environment], now, side.place)
+    """Yield when a change can be applied, if that is not now, and a freeze that never ends."""
+    yield from never_end(side.config.freezes, [environment], now, side.place)
     if plan.changes:
         yield from frozen_now(side.config.freezes, environment, now, side.place)
 

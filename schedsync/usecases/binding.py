@@ -6,21 +6,22 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.finding import Finding
 from schedsync.core.names import first_names
 from schedsync.database.actor import who
 from schedsync.database.beats import live_beats
-from schedsync.database.environment import bind, binding_of, has_table, named_environment
+from schedsync.database.environment import bind, binding_of, named_environment
 from schedsync.database.faults import database_errors, migrate_hint
 from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.notify import publish
 from schedsync.database.server import Server, changes, server_of
+from schedsync.database.tables import has_table
 from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Locked, Refused, Unavailable
-from schedsync.models import BeatReport
+from schedsync.models import BeatReport, EnvironmentBinding
 
 #: How many Beats a line names.
 _NAMED = 5
@@ -56,7 +57,7 @@ def view(using: str) -> BindingView:
 
 
 def _require_table(using: str) -> None:
-    if not has_table(using):
+    if not has_table(using, EnvironmentBinding):
         raise Unavailable("the table of the binding is missing", hint=migrate_hint(using))
 
 
@@ -68,7 +69,7 @@ def beats_by_environment(using: str) -> dict[str, str | None]:
 
 
 def _named(using: str, beats: Collection[Any]) -> dict[Any, str]:
-    if not beats or BeatReport._meta.db_table not in connections[using].introspection.table_names():
+    if not beats or not has_table(using, BeatReport):
         return {}
     reports = BeatReport.objects.using(using).filter(pk__in=beats).exclude(environment=None)
     return dict(reports.values_list("pk", "environment"))
@@ -117,7 +118,7 @@ def bind_at_apply(using: str, environment: str | None, note: Callable[[str], Non
         return
     actor = who()
     try:
-        if not has_table(using) or binding_of(using) is not None:
+        if not has_table(using, EnvironmentBinding) or binding_of(using) is not None:
             return
         beats = beats_by_environment(using)
         if not beats:

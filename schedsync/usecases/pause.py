@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from schedsync.core.finding import did_you_mean
 from schedsync.core.names import first_names
@@ -11,13 +12,14 @@ from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.core.pausing import PauseOrder, Pauses
 from schedsync.core.selector import Candidate, Selector, selector_text
 from schedsync.core.standing import Standing
-from schedsync.database import selected
+from schedsync.database import audit, selected
 from schedsync.database.faults import database_errors
 from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.standing import write_standing
 from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Failed, NotConfirmed, WrongUsage
 from schedsync.planning.converter import pause_document
+from schedsync.planning.standing import standing_document
 from schedsync.usecases.selection import MOST_SIMILAR, NAMED, choose
 
 
@@ -25,6 +27,8 @@ def pause(
     using: str, order: PauseOrder, wait: WaitOptions, progress: Callable[[str], None] = lambda _step: None
 ) -> Pauses:
     """Stop managed schedules; a second pause of a schedule replaces the first, which the audit record keeps.
+
+    A first one that lasts longer stays, unless the schedule is named, or the same selector paused it.
 
     Raises WrongUsage where the selector fits nothing that is managed, NotConfirmed where another process enables a row
     again, Locked where another apply holds the lock for too long.
@@ -43,7 +47,7 @@ def pause(
     paused = wait_for_lock(
         lambda: selected.change_selected(using, choose, write, order.environment), wait.lock, wait.sleep
     )
-    _hold(using, {pause.name for pause in paused.pauses}, wait)
+    _hold(using, {pause.name for pause in (*paused.pauses, *paused.kept)}, wait)
     return paused
 
 
@@ -55,18 +59,47 @@ def _write(
     if not rows:
         raise Failed(f"`{gone[0]}` is managed, but its row is gone", hint="`schedsync apply` makes it again")
     until = order.until
+    selector = order.selector.among({candidate.name for candidate in managed})
     befores = {name: observed.pauses[name] for name in rows if name in observed.pauses}
+    replaced, kept = dict(befores), {}
+    for name, before in befores.items():
+        if _is_kept(before, selector, until, observed.standing, at):
+            kept[name] = replaced.pop(name)
     pauses = tuple(
         Paused(name, order.reason, actor, at, until, _was_held(row, observed.ledger[name], befores.get(name)))
         for name, row in rows.items()
+        if name not in kept
     )
     selected.write_pauses(using, pauses, rows.values())
-    selector = order.selector.among({candidate.name for candidate in managed})
     standing = Standing(selector, order.reason, actor, at, until) if selector.stands else None
     if standing is not None:
         write_standing(using, standing)
-    _record(using, selector, pauses, befores, observed)
-    return Pauses(selector, pauses, tuple(befores.values()), gone, standing)
+    sets = {name: entry.set for name, entry in observed.ledger.items()}
+    selected.record_selected(using, "pause", sets, actor, at, _documents(selector, pauses, replaced))
+    if standing is not None and not pauses:
+        changes = [{"kind": "pause", **standing_document(standing), "selector": selector_text(selector)}]
+        audit.record(using, "pause", "", actor, at, {"pause": 1}, changes=audit.packed(changes))
+    return Pauses(selector, pauses, tuple(replaced.values()), gone, standing, tuple(kept.values()))
+
+
+def _is_kept(
+    before: Paused, selector: Selector, until: datetime | None, standing: Iterable[Standing], at: datetime
+) -> bool:
+    """Say whether a pause lasts longer than the new one, and stays: a name or the same selector replaces it."""
+    if until is None or before.name in selector.names or before.ended(at):
+        return False
+    if any(pause.selector == selector and _is_of(before, pause) for pause in standing):
+        return False
+    return before.until is None or before.until > until
+
+
+def _is_of(pause: Paused, standing: Standing) -> bool:
+    return (pause.who, pause.since, pause.reason, pause.until) == (
+        standing.who,
+        standing.since,
+        standing.reason,
+        standing.until,
+    )
 
 
 def _was_held(row: Row, managed: Managed, before: Paused | None) -> bool:
@@ -75,17 +108,16 @@ def _was_held(row: Row, managed: Managed, before: Paused | None) -> bool:
     return managed.was_enabled and row.spec is not None and not row.spec.enabled
 
 
-def _record(
-    using: str, selector: Selector, pauses: Sequence[Paused], befores: dict[str, Paused], observed: Observed
-) -> None:
+def _documents(
+    selector: Selector, pauses: Sequence[Paused], replaced: Mapping[str, Paused]
+) -> dict[str, dict[str, Any]]:
     documents = {}
     for pause in pauses:
         document = pause_document(pause) | {"selector": selector_text(selector)}
-        if before := befores.get(pause.name):
+        if before := replaced.get(pause.name):
             document["replaces"] = pause_document(before)
         documents[pause.name] = document
-    sets = {name: entry.set for name, entry in observed.ledger.items()}
-    selected.record_selected(using, "pause", sets, pauses[0].who, pauses[0].since, documents)
+    return documents
 
 
 def _hold(using: str, names: set[str], wait: WaitOptions) -> None:

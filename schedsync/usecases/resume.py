@@ -10,13 +10,14 @@ from schedsync.core.pausing import Resumed, ResumeOrder
 from schedsync.core.selector import Candidate, Selector, selector_text
 from schedsync.core.standing import Standing
 from schedsync.core.timing import Clocked
-from schedsync.database import selected
+from schedsync.database import audit, selected
 from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.pauses import why_done
 from schedsync.database.standing import end_standing, read_standing
 from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Failed, WrongUsage
 from schedsync.planning.converter import pause_document
+from schedsync.planning.standing import standing_document
 from schedsync.usecases.catch_up import CatchUp, catch_up_of, catch_up_text
 from schedsync.usecases.pause import choose_managed
 
@@ -35,10 +36,11 @@ def resume(
         try:
             chosen = choose_managed(using, order.selector, managed)
         except WrongUsage:
-            if not any(pause.selector == order.selector for pause in read_standing(using)):
+            exact = order.selector.among({candidate.name for candidate in managed})
+            if not any(pause.selector in (order.selector, exact) for pause in read_standing(using)):
                 raise
-            # The schedules of a standing pause may all be deleted; it can be ended nevertheless.
-            return set()
+            # Schedules of a standing pause may be deleted meanwhile; what is left of them is resumed.
+            chosen = [candidate for candidate in managed if exact.fits(candidate)]
         progress(f"resuming {len(chosen):,} schedule{'s' * (len(chosen) != 1)}")
         return {candidate.name for candidate in chosen}
 
@@ -164,6 +166,17 @@ class _Resume:
         }
         sets = {name: entry.set for name, entry in self.observed.ledger.items()}
         selected.record_selected(self.using, "resume", sets, actor, self.at, documents)
+        # The record of the schedules names the pause of this selector already.
+        untold = [pause for pause in self.result.ended if not documents or pause.selector != selector]
+        if untold:
+            self._record_ended(untold, selector, actor)
+
+    def _record_ended(self, pauses: Sequence[Standing], selector: Selector, actor: str) -> None:
+        """Write the audit record of standing pauses: they are of no set, and can end without any schedule."""
+        chosen = selector_text(selector)
+        changes = [{"kind": "resume", "selector": chosen, "ends": standing_document(pause)} for pause in pauses]
+        counts = {"resume": len(changes)}
+        audit.record(self.using, "resume", "", actor, self.at, counts, changes=audit.packed(changes))
 
 
 def _fell_due_in(row: Row, pause: Paused, at: datetime) -> bool:

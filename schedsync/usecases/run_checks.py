@@ -22,7 +22,8 @@ from schedsync.errors import Failed, Refused
 from schedsync.usecases.selection import choose
 from schedsync.usecases.snapshot import application_of
 
-_NAMED = 5
+#: How many schedules a message names.
+NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +64,19 @@ def choose_schedules(using: str, selector: Selector, environment: str | None) ->
     runnable, reasons = read_runnable(using, [each.name for each in found])
     if reasons:
         named = [f"`{shortened(name)}`: {reason}" for name, reason in sorted(reasons.items())]
-        raise Failed(f"nothing was sent, {first_names(named, _NAMED)}", hint="`schedsync doctor` names the rows")
+        raise Failed(f"nothing was sent, {first_names(named, NAMED)}", hint="`schedsync doctor` names the rows")
     return current_app, Chosen(runnable, _sets(found), registered)
 
 
 def _sets(found: Sequence[Candidate]) -> dict[str, str]:
     return {each.name: each.set or "" for each in found}
+
+
+def disabled_of(using: str, chosen: Chosen) -> list[str]:
+    """Return the names of the schedules that are disabled, also without a pause."""
+    disabled = [name for name, runnable in chosen.runnable.items() if not runnable.enabled]
+    pauses = observe_pauses(using) if disabled else {}
+    return sorted(name for name in disabled if name not in pauses or pauses[name].was_held)
 
 
 def require_no_pause(using: str, names: Collection[str]) -> None:
@@ -82,8 +90,8 @@ def _paused(using: str, names: Collection[str]) -> Iterator[Refusal]:
     if everything is not None and everything.is_on(at):
         yield Refusal("paused", everything.text(at), "`schedsync resume --all`; --allow-paused")
     pauses = [pause for name, pause in observe_pauses(using).items() if name in names and not pause.ended(at)]
-    for pause in pauses[:_NAMED]:
+    for pause in pauses[:NAMED]:
         message = f"`{shortened(pause.name)}` is paused by {pause.who}: {pause.reason}"
         yield Refusal("paused", message, "--allow-paused", schedule=pause.name)
-    if len(pauses) > _NAMED:
-        yield Refusal("paused", f"{len(pauses) - _NAMED:,} more schedules are paused", "--allow-paused")
+    if len(pauses) > NAMED:
+        yield Refusal("paused", f"{len(pauses) - NAMED:,} more schedules are paused", "--allow-paused")

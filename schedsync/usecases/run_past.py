@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from schedsync.beat.by_hand import HandMessage, HandSender, Runnable
-from schedsync.core.hand_run import PastRequest, PastRun, PastTick, TypedPast
-from schedsync.core.names import first_names
+from schedsync.calendar.clock_times import ClockTime, span_of
+from schedsync.core.hand_run import MOST_LOOKED_AT, MOST_TICKS, PastRequest, PastRun, PastTick
+from schedsync.core.names import first_names, shortened
 from schedsync.core.refusal import Refusal
+from schedsync.core.selector import Selector
 from schedsync.core.task_id import task_id
-from schedsync.core.timing import TimingError, instant_text, moment, zone_of
+from schedsync.core.timing import instant_text, moment, zone_of
 from schedsync.database.actor import who
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
-from schedsync.database.hand_runs import Progress, begin, go_on, progress_of
-from schedsync.errors import Failed, Refused, SchedsyncError, WrongUsage
-from schedsync.usecases.run_checks import Chosen, choose_schedules, require_no_pause
+from schedsync.database.hand_runs import Progress, another_goes_on, begin, go_on, progress_of
+from schedsync.errors import Refused, SchedsyncError, WrongUsage
+from schedsync.usecases.run_checks import NAMED, Chosen, choose_schedules, disabled_of, require_no_pause
 from schedsync.usecases.sent_before import missing_of
 
 #: In seconds: how often to look whether something is paused by now.
@@ -49,6 +53,30 @@ class PastOptions:
     note: Callable[[str], None] = lambda _step: None
 
 
+@dataclass(frozen=True, slots=True)
+class TypedPast:
+    """Which ticks of the past to send, as a user types it: see :class:`PastRequest`."""
+
+    selector: Selector
+    since: ClockTime
+    until: ClockTime
+    missing: bool = False
+    most: int = MOST_TICKS
+    rate: str = ""
+    gap: timedelta = timedelta(0)
+    again: bool = False
+
+    @property
+    def needs_zone(self) -> bool:
+        """Whether it means the time of a zone."""
+        return self.since.at is None or self.until.at is None
+
+    def request(self, zone: ZoneInfo, now: datetime) -> PastRequest:
+        """Return the request, with its times in a zone; of a time that comes twice it is the first."""
+        since, until = span_of(self.since, zone, now).start, span_of(self.until, zone, now).start
+        return PastRequest(self.selector, since, until, self.missing, self.most, self.rate, self.gap, self.again)
+
+
 def run_past(using: str, typed: TypedPast, options: PastOptions) -> tuple[PastRun, SchedsyncError | None]:
     """Send the ticks of a request, the oldest first; returns what became of them, and the error that stopped it.
 
@@ -61,16 +89,18 @@ def run_past(using: str, typed: TypedPast, options: PastOptions) -> tuple[PastRu
         if not options.allow_paused and not options.dry_run:
             require_no_pause(using, chosen.runnable.keys())
         options.note("working out the ticks")
-        ticks = _ticks(chosen.runnable, request)
-        progress = progress_of(using, request)
-        if progress is not None and progress.done:
-            if not request.again:
-                return PastRun(request, (), progress.sent, run=str(progress.run)), None
-            progress = None
-        plan = _planned(using, app, chosen, PastRun(request, ticks), progress, options.note)
+        disabled = disabled_of(using, chosen)
+        left_out = disabled if request.missing else ()
+        ticks = _ticks([chosen.runnable[name] for name in chosen.runnable.keys() - {*left_out}], request)
+        last = progress_of(using, request)
+        if last is not None and last.done and last.sent and not request.again:
+            return PastRun(request, (), last.sent, run=str(last.run)), None
+        progress = None if last is None or last.done else last
+        whole = PastRun(request, ticks, notes=_notes(request, disabled))
+        plan = _planned(using, app, chosen, whole, progress, options.note)
         if options.dry_run:
             return plan, None
-        progress = progress or begin(using, request, chosen.set, who(), now())
+        progress = progress or begin(using, request, chosen.set, who(), now(), last)
         return _Sending(using, app, chosen, replace(plan, run=str(progress.run)), progress, options).send()
 
 
@@ -83,10 +113,7 @@ def _request(typed: TypedPast, chosen: Chosen) -> PastRequest:
         hint = "write the times with their offset, such as `2026-11-27T02:00+01:00`"
         raise WrongUsage(f"the schedules are in several zones: {names}", hint=hint)
     at = now()
-    try:
-        request = typed.request(min(zones, key=str), at)
-    except TimingError as error:
-        raise WrongUsage(error.message, hint=error.hint) from error
+    request = typed.request(min(zones, key=str), at)
     if request.until <= request.since:
         span = f"`--to` ({instant_text(request.until)}) is not after `--from` ({instant_text(request.since)})"
         raise WrongUsage(span, hint="a time alone, such as `02:00`, is the last such time")
@@ -106,17 +133,33 @@ def _planned(
     if not request.missing:
         return replace(whole, ticks=left)
     missing = missing_of(using, app, request, left, chosen, note)
+    _check_number(request, len(missing.ticks), request.most)
     return replace(whole, ticks=missing.ticks, known=len(left) - len(missing.ticks), unknown=missing.unknown)
 
 
-def _ticks(runnable: dict[str, Runnable], request: PastRequest) -> list[PastTick]:
+def _notes(request: PastRequest, disabled: Sequence[str]) -> tuple[str, ...]:
+    """Say which schedules are disabled: Beat did not send them, so that none of their ticks is missing."""
+    if not disabled:
+        return ()
+    those = "1 schedule is disabled" if len(disabled) == 1 else f"{len(disabled):,} schedules are disabled"
+    out = " and left out" if request.missing else ""
+    return (f"{those}{out}: {first_names([shortened(name) for name in disabled], NAMED)}",)
+
+
+def _ticks(runnable: Iterable[Runnable], request: PastRequest) -> list[PastTick]:
     """Return the ticks in the order in which they are sent; raises Refused where there are too many."""
-    by_schedule = [_ticks_of(schedule, request) for schedule in runnable.values()]
-    ticks = list(islice(heapq.merge(*by_schedule), request.most + 1))
-    if len(ticks) > request.most:
-        message = f"there are more than {request.most:,} ticks from {instant_text(request.since)} on"
-        raise Refused([Refusal("too_many_ticks", message, "a shorter time, fewer schedules, or `--max N`")])
+    by_schedule = [_ticks_of(schedule, request) for schedule in runnable]
+    # How many of them are missing is not known yet.
+    most = max(request.most, MOST_LOOKED_AT) if request.missing else request.most
+    ticks = list(islice(heapq.merge(*by_schedule), most + 1))
+    _check_number(request, len(ticks), most)
     return ticks
+
+
+def _check_number(request: PastRequest, count: int, most: int) -> None:
+    if count > most:
+        message = f"there are more than {most:,} ticks from {instant_text(request.since)} on"
+        raise Refused([Refusal("too_many_ticks", message, "a shorter time, fewer schedules, or `--max N`")])
 
 
 def _ticks_of(runnable: Runnable, request: PastRequest) -> Iterator[PastTick]:
@@ -178,5 +221,5 @@ class _Sending:
 
     def _write(self, after: Progress) -> None:
         if not go_on(self._using, self._plan.request, self._progress, after):
-            raise Failed("another process goes on with this run", hint="wait until it has ended")
+            raise another_goes_on()
         self._progress = after

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import TypeVar
 
+from schedsync.core.adoption import matches
 from schedsync.core.finding import did_you_mean
 from schedsync.core.names import and_more, shortened
 from schedsync.core.selector import Candidate, Selector, Unmatched, selector_text
@@ -43,7 +43,7 @@ def selected(schedules: Mapping[str, T], patterns: Sequence[str]) -> dict[str, T
 
 def is_selected(name: str, patterns: Sequence[str]) -> bool:
     """Say whether a name is one of the patterns, or matches one; without a pattern each name does."""
-    return not patterns or any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
+    return not patterns or any(matches(pattern, name) for pattern in patterns)
 
 
 def choose(selector: Selector, candidates: Sequence[Candidate], noun: str = "schedule") -> list[Candidate]:

@@ -33,7 +33,7 @@ from schedsync.database.write_request import WriteRequest
 from schedsync.errors import NotConfirmed, NotLoaded, Refused, Stale
 from schedsync.planning.approval import Assertion, compare
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan
-from schedsync.planning.freezes import freeze_refusals
+from schedsync.planning.freezes import freeze_refusals, only_resumes
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan, drift_only, row_id_of
 from schedsync.usecases.binding import bind_at_apply
@@ -182,7 +182,7 @@ def _applied(
 
 def _frozen_meanwhile(target: Target, plan: Plan) -> tuple[Refusal, ...]:
     """Return the refusal of a freeze that began after the plan was made, while its reader was asked."""
-    if not plan.changes or target.limits.allow_freeze:
+    if target.limits.allow_freeze or only_resumes(plan.changes, plan.observed, plan.now):
         return ()
     return freeze_refusals(target.limits, plan.binding.environment, now())
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import current_app
 from celery.backends.base import DisabledBackend
+from celery.backends.rpc import RPCBackend
 
 from schedsync.core.names import shortened
 from schedsync.core.secrets import masked
@@ -21,14 +22,15 @@ _NOTHING = "PENDING"
 
 
 def outcomes(ids: Iterable[str], patience: float = PATIENCE) -> dict[str, Outcome]:
-    """Return the outcomes of tasks by their ids; empty where the project has no result backend."""
+    """Return the outcomes of tasks by their ids; empty where the project has no result backend that keeps them."""
     wanted = list(ids)
     answers: dict[str, Outcome] = {}
     try:
         backend = current_app.backend
     except Exception as error:
         return dict.fromkeys(wanted, _away(error))
-    if isinstance(backend, DisabledBackend):
+    if isinstance(backend, (DisabledBackend, RPCBackend)):
+        # rpc:// keeps the results of a message for the process that sent it: here that is Beat.
         return {}
     # A daemon: the process must not wait at its end for a backend that does not answer.
     thread = threading.Thread(target=_ask, args=(backend, wanted, answers), daemon=True)

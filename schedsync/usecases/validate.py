@@ -17,7 +17,7 @@ from schedsync.lint import lint, lint_packages
 from schedsync.lint.rule import Context
 from schedsync.planning import controls
 from schedsync.planning.allowances import ended
-from schedsync.planning.freezes import never_open
+from schedsync.planning.freezes import never_end
 from schedsync.planning.snapshot import Snapshot, check_set, masked_spec
 
 
@@ -48,7 +48,7 @@ def validate(
     common = [*files.findings, *ended(config.allowances, now, config.place)]
     common += lint_packages(config.lint, files.ignores)
     chosen = [environment] if environment else config.environments or [None]
-    common += never_open(config.freezes, chosen, now, config.place)
+    common += never_end(config.freezes, chosen, now, config.place)
     by_environment: dict[str | None, list[Finding]] = {}
     application = snapshot.application if snapshot else None
     names: set[str] = set()

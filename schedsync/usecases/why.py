@@ -45,7 +45,7 @@ def why(
         needed = span_needed(facts, at, start)
         row_id = facts.row_id
         if row_id is not None:
-            journal, reigns = why_rows.journal_of(using, row_id, *needed)
+            journal, reigns = why_rows.journal_of(using, row_id, *needed, time)
             facts = replace(facts, journal=journal, reigns=reigns)
     explanation = explain(facts, name, at, start)
     return explanation if outcomes is None else _with_outcomes(explanation, outcomes)

@@ -76,6 +76,21 @@ def test_what_a_leader_passes_over_is_counted(using: str, clock: Any) -> None:
     assert (counted(beat).sent, counted(beat).passed_over) == (1, 6)
 
 
+def test_ticks_are_counted_once_however_often_their_claim_is_tried_again(using: str, clock: Any) -> None:
+    made = make(using, "x", {**DUE, "last_run_at": NOW})
+    beat = Beat(clock)
+    beat.settle()
+    clock.shift(timedelta(minutes=7))
+    due = beat.scheduler._dispatch._next._due
+    for _ in range(3):
+        due.note_claimed(due.ticks([made.pk], NOW + timedelta(minutes=7), NOW), ())
+    unclaimed = counted(beat).passed_over
+    beat.settle()
+
+    assert unclaimed == 0
+    assert (counted(beat).sent, counted(beat).passed_over) == (1, 6)
+
+
 def test_each_loss_of_the_lease_is_counted_once(using: str, clock: Any) -> None:
     beat = Beat(clock)
     beat.settle()

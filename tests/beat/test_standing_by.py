@@ -29,7 +29,7 @@ from schedsync.beat.listen import listeners, wait
 from schedsync.beat.signals import uninterrupted
 from schedsync.core.timing import Interval
 from schedsync.database import notify as notice
-from schedsync.database import pauses, selected
+from schedsync.database import pause_ends, pauses, selected
 from schedsync.errors import Failed, Locked
 from schedsync.models import Beat as BeatRow
 from schedsync.models import Lease, Pause, SyncRun
@@ -224,7 +224,7 @@ def test_a_pause_waits_for_an_apply_without_a_loop(
     def locked(*_: Any) -> None:
         raise Locked
 
-    monkeypatch.setattr(pauses, "take", locked)
+    monkeypatch.setattr(pause_ends, "take", locked)
     assert beat.step() > 0
     assert Pause.objects.using(using).exists()
 
@@ -246,14 +246,13 @@ def test_a_pause_that_cannot_be_ended_holds_up_no_other(
 ) -> None:
     using = project.using
     beat = with_pauses_over(project, clock, "xyz")
-    original = pauses.guard
+    original = selected.guard
 
     def refuse(spec: Any, found: Any, at: Any) -> Any:
         if found.name == "x":
             raise Failed("the row is not to be written")
         return original(spec, found, at)
 
-    monkeypatch.setattr(pauses, "guard", refuse)
     monkeypatch.setattr(selected, "guard", refuse)
     beat.step_until(lambda: list(Pause.objects.using(using).values_list("name", flat=True)) == ["x"])
 
@@ -262,7 +261,9 @@ def test_a_pause_that_cannot_be_ended_holds_up_no_other(
     assert max(beat.step() for _ in range(3)) > 0
 
 
-def test_the_pauses_of_many_schedules_end_in_one_transaction(project: Project, clock: Any) -> None:
+def test_the_pauses_of_many_schedules_end_in_one_transaction(
+    project: Project, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     using = project.using
     beat = with_pauses_over(project, clock, "xyz")
     PeriodicTask.objects.using(using).filter(name="y").delete()
@@ -270,6 +271,9 @@ def test_the_pauses_of_many_schedules_end_in_one_transaction(project: Project, c
     enabled = PeriodicTask.objects.using(using).filter(enabled=True).values_list("name", flat=True)
 
     assert sorted(enabled) == ["x", "z"]
+    assert [record.schedules for record in caplog.records if record.name == "schedsync.beat.pauses"] == [  # type: ignore[attr-defined]
+        ["x", "y", "z"]
+    ]
     assert [json.loads(run.summary) for run in SyncRun.objects.using(using).filter(verb="resume")] == [{"resume": 3}]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schedsync.calendar.frozen import frozen, never_opening
+from schedsync.calendar.frozen import frozen, never_ending
 from schedsync.core.freeze import Freeze
 from tests.calendar.test_slots import CRONTABS, INSTANTS, cron
 
@@ -23,7 +23,7 @@ def utc(*numbers: int) -> datetime:
     return datetime(*numbers, tzinfo=timezone.utc)  # type: ignore[arg-type,misc]
 
 
-def opening(at: datetime, *freezes: Freeze, environment: str | None = None) -> datetime | None:
+def ending(at: datetime, *freezes: Freeze, environment: str | None = None) -> datetime | None:
     """Return when the next apply is possible: ``at`` itself where nothing is frozen, None for never."""
     window = frozen(freezes, environment, at)
     return at if window is None else window.until
@@ -45,7 +45,7 @@ WEEKEND = freeze("0 16 * * 5", 64, "Europe/Berlin")
     ],
 )
 def test_a_window_holds_from_its_slot_for_its_duration(at: datetime, until: datetime) -> None:
-    assert opening(at, WEEKEND) == until
+    assert ending(at, WEEKEND) == until
 
 
 @pytest.mark.parametrize(
@@ -60,16 +60,16 @@ def test_a_window_holds_from_its_slot_for_its_duration(at: datetime, until: date
     ],
 )
 def test_a_beginning_that_daylight_saving_skips_or_repeats_is_that_of_a_schedule(at: datetime, until: datetime) -> None:
-    assert opening(at, freeze("30 2 * * *", 1, "Europe/Berlin")) == until
+    assert ending(at, freeze("30 2 * * *", 1, "Europe/Berlin")) == until
 
 
-def test_windows_that_overlap_or_follow_one_another_are_followed_to_the_opening() -> None:
+def test_windows_that_overlap_or_follow_one_another_are_followed_to_their_end() -> None:
     at = utc(2026, 11, 28, 12)
     overlapping = freeze("0 0 30 11 *", 24)
     following = freeze("0 0 1 12 *", 48)
 
-    assert opening(at, WEEKEND, overlapping, following) == utc(2026, 12, 3)
-    assert opening(at, WEEKEND, following) == utc(2026, 11, 30, 7)
+    assert ending(at, WEEKEND, overlapping, following) == utc(2026, 12, 3)
+    assert ending(at, WEEKEND, following) == utc(2026, 11, 30, 7)
     window = frozen([overlapping, WEEKEND, following], None, at)
     assert window is not None
     assert window.freeze is WEEKEND
@@ -79,10 +79,10 @@ def test_a_window_holds_the_environments_that_it_names_and_an_apply_that_names_n
     at, until = utc(2026, 11, 28), utc(2026, 11, 28, 2)
     production = freeze("0 0 * * *", 2, "UTC", "production")
 
-    assert opening(at, production, environment="production") == until
-    assert opening(at, production, environment="staging") == at
-    assert opening(at, production) == until
-    assert opening(at, freeze("0 0 * * *", 2), environment="staging") == until
+    assert ending(at, production, environment="production") == until
+    assert ending(at, production, environment="staging") == at
+    assert ending(at, production) == until
+    assert ending(at, freeze("0 0 * * *", 2), environment="staging") == until
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ def test_a_window_holds_the_environments_that_it_names_and_an_apply_that_names_n
         (freeze("0 0 29 2 *", 1), freeze("0 0 * * *", 24)),
     ],
 )
-def test_windows_without_a_gap_never_open(freezes: tuple[Freeze, ...]) -> None:
+def test_windows_without_a_gap_never_end(freezes: tuple[Freeze, ...]) -> None:
     at = utc(2026, 11, 28, 12)
 
-    assert never_opening(freezes, None, at) in freezes
-    assert opening(next_window(freezes, at), *freezes) is None
+    assert never_ending(freezes, None, at) in freezes
+    assert ending(next_window(freezes, at), *freezes) is None
 
 
 def next_window(freezes: tuple[Freeze, ...], at: datetime) -> datetime:
@@ -109,23 +109,23 @@ def next_window(freezes: tuple[Freeze, ...], at: datetime) -> datetime:
     return at
 
 
-def test_a_gap_of_a_minute_is_an_opening() -> None:
+def test_a_gap_of_a_minute_is_an_end() -> None:
     freezes = [freeze("0 0 * * *", 24 - 1 / 60)]
 
-    assert never_opening(freezes, None, utc(2026, 11, 28, 12)) is None
-    assert opening(utc(2026, 11, 28, 12), *freezes) == utc(2026, 11, 28, 23, 59)
+    assert never_ending(freezes, None, utc(2026, 11, 28, 12)) is None
+    assert ending(utc(2026, 11, 28, 12), *freezes) == utc(2026, 11, 28, 23, 59)
 
 
 def test_windows_that_never_open_are_of_their_environments() -> None:
     freezes = [freeze("0 0 * * *", 24, "UTC", "production")]
 
-    assert never_opening(freezes, "staging", utc(2026, 11, 28)) is None
-    assert never_opening(freezes, "production", utc(2026, 11, 28)) is freezes[0]
+    assert never_ending(freezes, "staging", utc(2026, 11, 28)) is None
+    assert never_ending(freezes, "production", utc(2026, 11, 28)) is freezes[0]
 
 
 @settings(max_examples=150, deadline=None)
 @given(CRONTABS, INSTANTS, st.integers(1, 40 * 60))
-def test_an_opening_is_the_first_instant_that_no_window_contains(timing: object, at: datetime, minutes: int) -> None:
+def test_an_end_is_the_first_instant_that_no_window_contains(timing: object, at: datetime, minutes: int) -> None:
     freezes = [Freeze(timing, timedelta(minutes=minutes), "r")]  # type: ignore[arg-type]
     window = frozen(freezes, None, at)
 

@@ -53,6 +53,33 @@ def test_wrong_usage_is_an_object_too(command: Callable[..., Done], monkeypatch:
     assert line == {"level": "ERROR", "logger": "schedsync.commands", "message": "no such verb `paln`"}
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("plan", "--typo", "--log-format", "json"),
+        ("plan", "--log-format=json", "--typo"),
+        ("--typo", "--log-format", "json", "plan"),
+    ],
+)
+def test_a_mistyped_option_is_an_object_wherever_the_format_is(
+    command: Callable[..., Done], words: tuple[str, ...]
+) -> None:
+    (line,) = lines(command(*words))
+
+    assert (line["level"], line["message"]) == ("ERROR", "no such option `--typo`")
+
+
+def test_the_variable_counts_for_a_mistyped_option_too(
+    command: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCHEDSYNC_LOG_FORMAT", "json")
+    (line,) = lines(command("--typo"))
+    as_text = command("plan", "--typo", "--log-format", "text")
+
+    assert line["message"] == "no such option `--typo`"
+    assert as_text.err.startswith("error: no such option `--typo`")
+
+
 def test_a_refusal_is_one_object(project: Project) -> None:
     project.schedules("  one: {task: t, every: 1m}\n")
     project.apply()

@@ -15,11 +15,13 @@ from django.test.utils import CaptureQueriesContext
 from schedsync.core.journal import Event, Journal
 from schedsync.core.journal_data import micros, packed
 from schedsync.database import journal as reading
+from schedsync.database import reigns as of_reigns
 from schedsync.database.journal import records, reigns
 from schedsync.models import JournalSegment
 from tests.conftest import NOW
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 AT = micros(NOW)
 BEAT = uuid.UUID(int=5)
@@ -159,6 +161,17 @@ def test_what_is_read_is_bounded_and_the_newest(using: str, monkeypatch: pytest.
     assert journal.kept_since == NOW
 
 
+def test_what_is_near_a_tick_is_read_first(using: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MOST_SEGMENTS", 3)
+    for number in range(9):
+        at = NOW + number * HOUR
+        write(using, segment(sent=[[7], [micros(at)], [0]]), first=at, last=at, written_at=at)
+    journal = records(using, 7, NOW - DAY, NOW + DAY, [NOW + HOUR, NOW + 3 * HOUR, NOW + 20 * HOUR])
+
+    assert [(record.first - NOW) / HOUR for record in journal.records] == [1, 3, 8]
+    assert journal.is_cut
+
+
 def test_the_bytes_are_bounded_too(using: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "MOST_BYTES", len(GOOD) + 1)
     for seconds in range(3):
@@ -219,6 +232,16 @@ def test_reigns_and_the_time_in_which_nobody_led(using: str) -> None:
     assert [reign.epoch for reign in reigns(using, NOW + 130 * MINUTE, NOW + 140 * MINUTE)] == [4]
     assert reigns(using, NOW + 30 * MINUTE, NOW + 59 * MINUTE) == []
     assert [reign.epoch for reign in reigns(using, NOW + 70 * MINUTE, NOW + 75 * MINUTE)] == [2]
+
+
+def test_of_many_turns_the_newest_are_read(using: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of_reigns, "MOST_TURNS", 4)
+    turn(using, "begin", 1, -60)
+    for epoch in range(2, 6):
+        turn(using, "begin", epoch, 10 * epoch)
+        turn(using, "end", epoch, 10 * epoch + 9)
+
+    assert [reign.epoch for reign in reigns(using, NOW, NOW + DAY)] == [4, 5]
 
 
 def test_a_reign_that_began_long_ago_is_found(using: str) -> None:

@@ -8,16 +8,20 @@ import re
 import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import _state
 from django.apps import apps
 from django.conf import settings
 from django.db import connections
 
+from schedsync.models import StandingPause
 from tests.acceptance.shop import Shop, shop
-from tests.conftest import Done, Project
+from tests.conftest import NOW, Done, Project
+from tests.usecases.test_run import App
 
 ROLES = Path(__file__).parents[2] / "examples/deploy/roles"
 BASE = "  one: {task: t, every: 1m}\n  two: {task: t, every: 2m}\n"
@@ -28,6 +32,8 @@ VERBS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "read": (
         ("plan", "schedules"),
         ("status",),
+        ("list",),
+        ("why", "one"),
         ("drift", "schedules"),
         ("import", "database"),
     ),
@@ -38,6 +44,10 @@ VERBS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("resume", "one", "--catch-up"),
         ("pause", "--all", "--for", "1h", "--reason", "quiet"),
         ("resume", "--all"),
+        ("pause", "o*", "--for", "1h", "--reason", "quiet", "--settle", "0"),
+        ("resume", "o*"),
+        ("run", "one"),
+        ("run", "one", "--from", "2026-11-01T07:00Z", "--to", "2026-11-01T07:02Z"),
     ),
     "apply": (
         ("apply", "schedules", "--yes", "--settle", "0"),
@@ -117,11 +127,29 @@ def run(project: Project, words: tuple[str, ...]) -> Done:
     return project.command(*words, "--database", project.using)
 
 
+@pytest.fixture
+def broker() -> Iterator[None]:
+    """The current app of this process has a broker in its memory."""
+    before = _state._tls.current_app  # type: ignore[attr-defined]
+    App("memory://", None).celery.set_current()
+    yield
+    _state._tls.current_app = before  # type: ignore[attr-defined]
+
+
+def leave_a_standing_pause(using: str) -> None:
+    """Leave one that has ended, as it is left where nothing was paused or resumed since."""
+    since, until = NOW - timedelta(days=2), NOW - timedelta(days=1)
+    StandingPause.objects.using(using).create(
+        selector='{"queues":["gone"]}', reason="r", who="w", since=since, until=until
+    )
+
+
 @pytest.mark.one_database("postgresql", "mariadb")
 @pytest.mark.parametrize("role", MAY)
-def test_each_verb_runs_with_the_rights_of_its_role(role: str, project: Project) -> None:
+def test_each_verb_runs_with_the_rights_of_its_role(role: str, project: Project, broker: None) -> None:
     project.schedules(BASE)
     assert project.apply().code == 0
+    leave_a_standing_pause(project.using)
     project.schedules(CHANGED)
     granted = [words for kind, verbs in VERBS.items() if kind in MAY[role] for words in verbs]
     others = [words for kind, words in NEEDING.items() if kind not in MAY[role]]

@@ -41,8 +41,19 @@ LOSSES = f'schedsync_beat_lease_losses_total{{job="s"{BEAT}}}'
 PAUSE = 'schedsync_oldest_pause_timestamp_seconds{job="s"}'
 APPLY = 'schedsync_last_apply_timestamp_seconds{job="s",set="shop"}'
 LEADERS, ALIVE = 'schedsync_leaders{job="s"}', 'schedsync_beats_alive{job="s"}'
+MANAGED, DRIFTED = 'schedsync_schedules_managed{job="s"}', 'schedsync_schedules_drifted{job="s"}'
 CASES: dict[str, list[Case]] = {
-    "SchedsyncMetricsMissing": [Case({"up": "1x40"}, {'schedsync_database_up{job="s"}': "0x40"})],
+    "SchedsyncMetricsMissing": [
+        Case({"up": "1x40"}, {'schedsync_database_up{job="s"}': "0x40"}),
+        # One of two deployments is gone; and one of two Beats of a deployment.
+        Case(
+            {'schedsync_database_up{job="s"}': "1x10", 'schedsync_database_up{job="t"}': "1x40"},
+            {
+                'schedsync_database_up{job="s",instance="a"}': "1x10",
+                'schedsync_database_up{job="s",instance="b"}': "1x40",
+            },
+        ),
+    ],
     "SchedsyncDatabaseDown": [
         gauge("database_up", "0x40", "1x40"),
         # One of two Beats reads it; and a restart of the database.
@@ -70,11 +81,18 @@ CASES: dict[str, list[Case]] = {
         # A Beat that sends nothing more is not late again and again.
         Case({LAG: "45x40", SENT: "0+5x40"}, {LAG: "45x40", SENT: "5x40"}),
         Case({LAG: "45x40", SENT: "0+5x40"}, {LAG: "0.2x40", SENT: "0+5x40"}),
+        # A schedule of each ten minutes is late too.
+        Case({LAG: "45x40", SENT: "0x9 1x9 2x9 3x9 4x9"}, {LAG: "45x40", SENT: "0x9 1x40"}),
     ],
     "SchedsyncBrokerDown": [gauge("beat_broker_up", "0x40", "1x40", BEAT)],
     "SchedsyncNotSent": [gauge("schedules_failed", "1x40", "0x40")],
     "SchedsyncCannotRun": [gauge("schedules_broken", "2x40", "0x40")],
-    "SchedsyncDrift": [gauge("schedules_drifted", "1x40", "0x40"), gauge("schedules_drifted", "1x40", "0x20 1x20")],
+    "SchedsyncDrift": [
+        gauge("schedules_drifted", "1x40", "0x40"),
+        gauge("schedules_drifted", "1x40", "0x20 1x20"),
+        # So much differs that it is not counted.
+        Case({MANAGED: "9000x40"}, {MANAGED: "9000x40", DRIFTED: "0x40"}),
+    ],
     "SchedsyncApplyFailed": [
         gauge("last_apply_failed", "1x40", "0x40", ',set="shop",reason="refused"'),
         # The pipeline tried again at once.

@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from schedsync.database.bulk import rows_of
+from schedsync.models import ApplyFailure, BeatCounters, ManagedSchedule, Pause, StandingPause, SyncRun
 from schedsync.models import Beat as BeatRow
-from schedsync.models import BeatCounters, SyncRun
 from tests.beat.ours import Beat
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.conftest import NOW, Project
@@ -62,13 +62,38 @@ def test_it_names_the_last_apply_of_each_set(project: Project, clock: Any) -> No
     assert found.value("schedsync_last_apply_changes", set="default", kind="create") == 6
 
 
-def test_a_pause_of_everything_is_seen_since_its_begin(project: Project, clock: Any) -> None:
+def test_a_pause_of_everything_is_seen_and_has_an_end(project: Project, clock: Any) -> None:
     project.command("pause", "--all", "--for", "1h", "--reason", "r", "--database", project.using)
     clock.shift(timedelta(minutes=6))
     found = scrape(project.using)
 
     assert found.value("schedsync_everything_paused") == 1
-    assert found.value("schedsync_oldest_pause_timestamp_seconds") == NOW.timestamp()
+    assert found.value("schedsync_oldest_pause_timestamp_seconds") is None
+
+
+def test_the_oldest_pause_is_of_those_without_an_end(project: Project, clock: Any) -> None:
+    def pause(*words: str) -> float | None:
+        words = ("pause", *words, "--reason", "r", "--settle", "0", "--database", project.using)
+        assert project.command(*words).code == 0
+        clock.shift(timedelta(minutes=6))
+        return scrape(project.using).value("schedsync_oldest_pause_timestamp_seconds")
+
+    project.schedules(SCHEDULES)
+    assert project.apply().code == 0
+    seen = [pause("fine", "--for", "1h"), pause("st*"), pause("late")]
+    StandingPause.objects.using(project.using).all().delete()
+    Pause.objects.using(project.using).filter(name="stopped").delete()
+    later = scrape(project.using).value("schedsync_oldest_pause_timestamp_seconds")
+
+    begin = (NOW + timedelta(minutes=6)).timestamp()
+    assert seen == [None, begin, begin]
+    assert later == (NOW + timedelta(minutes=12)).timestamp()
+
+
+def test_a_standing_pause_without_an_end_counts(using: str, clock: Any) -> None:
+    StandingPause.objects.using(using).create(selector='{"queues":["q"]}', reason="r", who="w", since=NOW)
+
+    assert scrape(using).value("schedsync_oldest_pause_timestamp_seconds") == NOW.timestamp()
 
 
 def test_it_says_how_each_beat_is_doing(using: str, clock: Any) -> None:
@@ -258,3 +283,30 @@ def test_an_apply_that_failed_is_seen_until_the_set_is_applied(project: Project,
     at = (NOW + timedelta(minutes=6)).timestamp()
     assert refused.value("schedsync_last_apply_failure_timestamp_seconds", set="default") == at
     assert (after.value(name), after.value("schedsync_last_apply_failure_timestamp_seconds")) == (0, None)
+
+
+def test_of_a_set_that_manages_nothing_a_failure_is_told_for_a_week(project: Project, clock: Any) -> None:
+    project.schedules(SCHEDULES)
+    assert project.apply().code == 0
+    for name in ("default", "gone"):
+        ApplyFailure.objects.using(project.using).create(set=name, at=NOW, reason="refused", who="w")
+
+    def failing() -> list[str]:
+        found = scrape(project.using)
+        return [labels["set"] for labels in found.labels("schedsync_last_apply_failed") if labels["reason"]]
+
+    clock.shift(timedelta(days=6))
+    first = failing()
+    clock.shift(timedelta(days=2))
+
+    assert (first, failing()) == (["default", "gone"], ["default"])
+
+
+def test_a_set_that_manages_nothing_is_not_old(project: Project, clock: Any) -> None:
+    project.schedules(SCHEDULES)
+    assert project.apply().code == 0
+    managing = scrape(project.using).value("schedsync_last_apply_timestamp_seconds", set="default")
+    ManagedSchedule.objects.using(project.using).all().delete()
+
+    assert managing == NOW.timestamp()
+    assert scrape(project.using).labels("schedsync_last_apply_timestamp_seconds") == []

@@ -41,7 +41,7 @@ def test_a_name_has_its_unit_and_the_help_is_a_sentence(metric: Metric) -> None:
     assert metric.name.startswith("schedsync_")
     assert metric.help.endswith(".")
     assert metric.name.endswith("_timestamp_seconds") == metric.help.startswith(
-        ("When ", "The next", "The last", "The tick")
+        ("When ", "Start of", "The next", "The last", "The tick")
     )
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import django
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 from django.test import Client, override_settings
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
@@ -70,6 +73,34 @@ def test_a_user_needs_the_permission(using: str) -> None:
     after = client.get("/metrics/").status_code
 
     assert (before, after) == (403, 200)
+
+
+@pytest.mark.skipif(django.VERSION < (5, 1), reason="Django has no LoginRequiredMiddleware")
+@override_settings(SCHEDSYNC_METRICS_TOKEN=TOKEN)
+def test_the_token_is_enough_where_each_view_needs_a_login(using: str) -> None:
+    needs_login = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    with override_settings(MIDDLEWARE=needs_login):
+        answers = [Client().get("/metrics/", headers=headers).status_code for headers in (BEARER, {})]
+        other = Client().get("/admin/").status_code
+
+    assert answers == [200, 403]
+    assert other == 302
+
+
+@override_settings(SCHEDSYNC_METRICS_TOKEN=TOKEN)
+def test_a_database_that_is_away_is_a_metric_with_atomic_requests_too(
+    using: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections[using].close()
+    away = {"ATOMIC_REQUESTS": True, "NAME": "/nowhere/at/all", "HOST": "127.0.0.1", "PORT": "1"}
+    for name, value in away.items():
+        monkeypatch.setitem(connections[using].settings_dict, name, value)
+    answer = Client().get("/metrics/", headers=BEARER)
+    monkeypatch.undo()
+    connections[using].close()
+
+    assert answer.status_code == 200
+    assert Scrape(answer.content.decode()).value("schedsync_database_up") == 0
 
 
 @override_settings(SCHEDSYNC_METRICS_TOKEN=TOKEN)

@@ -630,6 +630,112 @@ def test_ticks_on_both_sides_of_an_edit_are_those_of_the_timing_of_then() -> Non
     assert not is_cut
 
 
+STOCK = row(last_run_at=TICK + timedelta(seconds=3))
+
+
+@pytest.mark.parametrize(
+    ("known", "verdict"),
+    [
+        (facts(row=STOCK), Verdict.UNKNOWN),
+        (facts(row=STOCK, reigns=OUTAGE), Verdict.UNKNOWN),
+        (facts(row=STOCK, edits=(TableEdit("ben", TICK + HOUR, "changed"),)), Verdict.UNKNOWN),
+        (facts(row=STOCK, claim=None, edits=(TableEdit("ben", TICK + HOUR, "changed"),)), Verdict.SENT),
+        (facts(TEN, row=row(TEN, last_run_at=TICK + 3 * HOUR), beats=BeatsNow(ever=True)), Verdict.UNKNOWN),
+        (facts(row=row(last_run_at=TICK - HOUR), reigns=OUTAGE[:1], beats=BeatsNow(ever=True)), Verdict.OVERDUE),
+        (facts(row=row(last_run_at=TICK - HOUR), reigns=OUTAGE), Verdict.NOBODY_LED),
+        (facts(row=row(last_run_at=TICK + HOUR, date_changed=TICK + HOUR), reigns=OUTAGE), Verdict.NOBODY_LED),
+        (facts(row=STOCK, claim=LATER, reigns=OUTAGE), Verdict.NOBODY_LED),
+    ],
+)
+def test_after_the_way_back_to_stock_beat_an_old_claim_says_nothing(known: Facts, verdict: Verdict) -> None:
+    answer = at(known, "2026-11-24T01:00:00Z").answer
+
+    assert answer.verdict is verdict
+    if verdict is Verdict.UNKNOWN:
+        assert answer.evidence[0].words.endswith(", is of no Beat that claims")
+
+
+def test_a_row_that_was_made_again_without_a_record_is_there() -> None:
+    deleted = (TableEdit("ben", TICK - HOUR, "deleted"),)
+    again = facts(claim=claimed(), edits=deleted)
+    new = facts(row=row(last_run_at=None, total_run_count=0, date_changed=TICK + HOUR), claim=None, edits=deleted)
+
+    assert at(again, "2026-11-24 02:00").answer.verdict is Verdict.SENT
+    assert at(facts(edits=deleted), "2026-11-24 02:00").answer.verdict is Verdict.OVERDUE
+    assert at(new, "2026-11-24 02:00").answer.verdict is Verdict.NOT_CREATED
+
+
+@pytest.mark.parametrize(
+    ("event", "reason", "first", "ticks"),
+    [
+        (Event.GONE, "", 7, set()),
+        (Event.BROKEN, "bad", 3, set()),
+        (Event.PASSED_OVER, Passed.ENABLED_AGAIN.value, -10, {-10}),
+        (Event.PASSED_OVER, Passed.MISSED.value, -10, {-10, 7}),
+    ],
+)
+def test_times_at_which_beat_saw_a_row_are_no_ticks(event: Event, reason: str, first: int, ticks: set[int]) -> None:
+    seen = record(event, reason, first=TICK + first * MINUTE, last=TICK + 7 * MINUTE)
+    known = facts(TEN, claim=claimed(), journal=journal(seen))
+
+    assert {(tick - TICK) / MINUTE for tick in known.noted} == ticks | {0}
+
+
+def test_a_row_that_is_mended_says_from_when_to_when_it_could_not_run() -> None:
+    mended = record(Event.BROKEN, "bad", first=TICK - MINUTE, last=TICK + 5 * MINUTE, count=None, at=TICK + 5 * MINUTE)
+    began = record(Event.BROKEN, "bad", count=None)
+    words = [at(facts(claim=LATER, journal=journal(each)), "02:00").answer.because for each in (mended, began)]
+
+    assert words == [
+        "its row could not run from Tue 24 Nov 01:59 to Tue 24 Nov 02:05: bad",
+        "its row could not run since Tue 24 Nov 02:00: bad",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "deadline", "field"),
+    [
+        (Passed.NEWER, 600, "missed_runs: latest"),
+        (Passed.MISSED, None, "missed_runs: latest"),
+        (Passed.DEADLINE, 60, "starting_deadline: 1m"),
+        (Passed.DEADLINE, None, "beat_cron_starting_deadline = 30"),
+    ],
+)
+def test_the_field_that_passed_a_tick_over_is_named(reason: Passed, deadline: int | None, field: str) -> None:
+    known = facts(
+        replace(SPEC, starting_deadline=deadline),
+        claim=LATER,
+        journal=journal(record(Event.PASSED_OVER, reason.value)),
+        cron_deadline=30,
+    )
+    (said,) = [each for each in at(known, "02:00").answer.evidence if each.kind is Kind.DECIDED]
+
+    assert f"{field}` passed the tick over" in said.words
+
+
+def test_no_field_is_blamed_where_a_deadline_of_celery_decides() -> None:
+    known = facts(replace(SPEC, missed_runs="none"), claim=LATER, reigns=OUTAGE, journal=Journal(), cron_deadline=3600)
+
+    assert kinds(at(known, "02:00").answer) == {Kind.SEEN, Kind.UNKNOWN}
+
+
+def test_while_a_tick_is_on_its_way_the_one_before_is_explained() -> None:
+    soon = timedelta(seconds=2)
+    old = explain(replace(facts(), now=TICK + DAY + soon), "nightly").answer
+    sent = explain(replace(facts(claim=claimed()), now=TICK + DAY + soon), "nightly").answer
+
+    assert (old.tick, old.verdict) == (TICK, Verdict.OVERDUE)
+    assert (sent.tick, sent.verdict) == (TICK, Verdict.SENT)
+
+
+def test_what_still_lasts_and_what_follows_are_said_in_whole_sentences() -> None:
+    led = at(facts(reigns=OUTAGE[:1]), "02:00").answer
+    sent = at(facts(claim=claimed()), "02:00").answer
+
+    assert led.because == "nobody has led since Tue 24 Nov 01:58:40"
+    assert sent.evidence[-1].words == "its claim is finished, and no record says that it was dropped: so it was sent"
+
+
 @pytest.mark.parametrize("text", ["25:00", "2:0", "tomorrow", "2026-02-30 02:00", "0001-01-01 02:00", ""])
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(TimingError):

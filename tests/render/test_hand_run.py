@@ -28,16 +28,20 @@ def test_a_run_that_stopped_says_what_is_left_and_how_to_go_on() -> None:
     request = PastRequest(Selector.of(["sync-*", "x y"]), AT, AT.replace(hour=8), missing=True, most=2000, rate="9/m")
     ticks = [PastTick(AT.replace(minute=minute), "x y", f"id-{minute}") for minute in (0, 15, 30)]
     text = hand_run.past_run(
-        PastRun(request, ticks, 4, 1, 2, ["why"], "12345678-9", "interrupted"), plain, dry_run=False
-    )
+        PastRun(
+            request, ticks, 4, 1, 2, ["why"], "12345678-9", "interrupted",
+            options=["--allow-paused", "-e", "production", "--database", "other one"],
+        ),
+        plain, dry_run=False,
+    )  # fmt: skip
 
     assert text.splitlines() == [
         "STOPPED  interrupted",
-        "Sent 1 tick, 4 by an earlier call; 2 known to be sent left out",
+        "Sent 1 tick, 4 by an earlier call; left out 2 that were already sent",
         "  unknown  why",
         "Left: 2, the first x y of Mon 23 Nov 2026 07:15 UTC",
         "To go on: schedsync run 'x y' 'sync-*' --from 2026-11-23T07:00:00Z --to 2026-11-23T08:00:00Z --missing "
-        "--rate 9/m --max 2000",
+        "--rate 9/m --max 2000 --allow-paused -e production --database 'other one'",
     ]
 
 

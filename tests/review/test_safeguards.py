@@ -239,7 +239,7 @@ def test_a_freeze_that_holds_less_is_shown(checkout: Checkout, before: str, afte
 
 
 def test_a_reviewer_reads_where_and_until_when_it_is_frozen(checkout: Checkout) -> None:
-    # A window that is open at any time: it begins each day, and its gap is the minute before midnight.
+    # A freeze that holds at any time: it begins each day, and its gap is the minute before midnight.
     daily = '[[freeze]]\ncrontab = "@daily"\nduration = "1439m"\nreason = "the shop moves"\n'
     checkout.write('environments = ["staging", "production"]\n' + daily + 'environments = ["production"]\n',
                    "schedsync.toml")  # fmt: skip

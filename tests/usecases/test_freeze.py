@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import zlib
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.models import SyncRun
+from schedsync.models import ApplyFailure, SyncRun
 from schedsync.schemas.validator import PLAN, problems
 from tests.conftest import NOW, Project
 
@@ -35,7 +36,7 @@ def shop(project: Project, clock: Any) -> Project:
     return project
 
 
-def test_an_apply_with_changes_is_refused_and_says_when_it_opens(shop: Project) -> None:
+def test_an_apply_with_changes_is_refused_and_says_when_it_ends(shop: Project) -> None:
     shop.schedules(JOB + "  new: {task: t, every: 1m}\n")
     done, shown = shop.apply("-e", "production"), shop.plan("-e", "production", "--format", "json")
 
@@ -43,12 +44,26 @@ def test_an_apply_with_changes_is_refused_and_says_when_it_opens(shop: Project) 
     assert (shown.code, list(problems(json.loads(shown.out), PLAN))) == (3, [])
     assert [(each["code"], each["message"]) for each in json.loads(shown.out)["refusals"]] == [("frozen", SAYS)]
     assert not PeriodicTask.objects.using(shop.using).filter(name="new").exists()
+    # An apply that waits has not failed.
+    assert not ApplyFailure.objects.using(shop.using).exists()
 
 
 def test_an_apply_without_changes_is_not(shop: Project) -> None:
     assert shop.apply("-e", "production").code == 0
     assert shop.plan("-e", "production").code == 0
     assert shop.apply("-e", "production", "--allow-freeze").code == 0
+
+
+def test_a_pause_ends_in_a_freeze_too(shop: Project, clock: Any) -> None:
+    words = ["--for", "1h", "--reason", "INC-42", "--settle", "0", "--database", shop.using, "-e", "production"]
+    assert shop.command("pause", "job", *words).code == 0
+    clock.move_to(NOW + timedelta(hours=2))
+    shop.schedules(JOB.replace("1m", "2m"))
+    assert shop.apply("-e", "production").code == 3
+    shop.schedules(JOB)
+
+    assert shop.apply("-e", "production").code == 0
+    assert PeriodicTask.objects.using(shop.using).get(name="job").enabled
 
 
 def test_an_apply_that_only_undoes_drift_is_refused(shop: Project) -> None:
@@ -121,6 +136,6 @@ def test_a_freeze_that_never_opens_is_an_error(files: Project) -> None:
     files.schedules(JOB)
     done = files.validate()
 
-    assert (done.code, "SS181" in done.out) == (1, True)
+    assert (done.code, "SS181" in done.out, "the freeze never ends" in done.out) == (1, True, True)
     assert "`0 0 * * * UTC` for 1d in `production`: never again" in done.out
     assert files.validate("-e", "staging").code == 0

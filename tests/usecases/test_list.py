@@ -109,6 +109,16 @@ def test_what_the_files_no_longer_define_is_being_removed(shop: Project) -> None
     assert states(shop)["off"] == "disabled"
 
 
+def test_a_row_that_is_renamed_or_kept_is_not_being_removed(shop: Project) -> None:
+    job = "  off: {task: t, every: 1m, enabled: false, disabled_reason: noise}\n"
+    shop.schedules(SHOP.replace(job, job.replace("off: {", "other: {renamed_from: off, ")))
+    assert states(shop, "--path", "schedules")["off"] == "disabled"
+    shop.write("version: 1\nschedules:\n  ok: {task: t, every: 1m}\nremoved: [{name: off, keep_row: true}]\n")
+
+    assert states(shop, "--path", "schedules")["off"] == "disabled"
+    assert states(shop, "--path", "schedules")["ran"] == "removing"
+
+
 def test_a_schedule_whose_row_is_gone_or_renamed_is_listed_once(shop: Project) -> None:
     rows = PeriodicTask.objects.using(shop.using)
     rows.filter(name="edited").delete()

@@ -96,7 +96,7 @@ def test_a_pause_of_several_says_how_many_which_and_until_when(shop: Project, cl
         "2 schedules run again",
         "  sync-acme, sync-globex",
         "1 no longer paused, but do not run: Git has them disabled, or they are completed: sync-off",
-        "The pause of `'sync-*'` has ended, for schedules that come later too",
+        "The pause of `'sync-*'` has ended; schedules added later are not paused",
     ]
     [run] = audit(shop, "resume")
     assert [(change["name"], change["runs"]) for change in run] == [
@@ -186,6 +186,20 @@ def test_what_an_apply_adds_comes_under_a_pause_that_fits(shop: Project, clock: 
     assert (len(running(shop)), paused(shop), StandingPause.objects.using(shop.using).count()) == (8, set(), 0)
 
 
+def test_a_standing_pause_lifts_no_limit_of_stops_that_the_files_make(shop: Project) -> None:
+    for name in ("sync-x", "sync-y"):
+        PeriodicTask.objects.using(shop.using).create(name=name, task="t", interval_id=_interval(shop))
+    assert pause(shop, "sync-*").code == 0
+    taken = [f"  sync-{name}: {{task: t, every: 1m, adopt: true}}\n" for name in "xy"]
+    shop.schedules(SHOP + "".join(taken).replace("adopt", "enabled: false, disabled_reason: z, adopt"))
+    refused = shop.apply("--allow-stops", "1")
+
+    assert (refused.code, "2 schedules would stop, 1 may" in refused.err) == (3, True)
+    shop.schedules(SHOP + "".join(taken))
+    assert shop.apply("--allow-stops", "0").code == 0
+    assert {"sync-x", "sync-y"} <= paused(shop)
+
+
 def test_what_the_files_enable_comes_under_a_pause_that_fits(shop: Project) -> None:
     assert pause(shop, "--label", "tier=free").code == 0
     assert resume(shop, "sync-off").code == 0
@@ -211,6 +225,16 @@ def test_resuming_a_part_leaves_the_pause_for_the_rest_and_for_what_comes(shop: 
     shop.schedules(SHOP + "  sync-new: {task: t, every: 1m}\n  sync-newer: {task: t, every: 1m}\n")
     assert shop.apply().code == 0
     assert "sync-newer" in running(shop)
+
+
+def test_a_row_that_was_deleted_by_hand_comes_back_as_it_was_resumed(shop: Project) -> None:
+    pause(shop, "sync-*")
+    assert resume(shop, "sync-acme").code == 0
+    PeriodicTask.objects.using(shop.using).filter(name="sync-acme").delete()
+    assert shop.apply().code == 0
+
+    assert "sync-acme" in running(shop)
+    assert "sync-acme" not in paused(shop)
 
 
 def test_names_alone_do_not_stand(shop: Project) -> None:
@@ -242,6 +266,27 @@ def test_a_second_pause_keeps_the_reason_of_the_first_in_the_record(shop: Projec
     assert (standing.reason, standing.until) == ("third", NOW + timedelta(hours=3))
 
 
+def test_a_pause_of_a_group_shortens_no_longer_pause(shop: Project, clock: Any) -> None:
+    assert pause(shop, "sync-acme", reason="long").code == 0
+    assert pause(shop, "sync-globex", "--for", "3h", reason="long").code == 0
+    done = pause(shop, "sync-*", "--for", "1h")
+
+    assert "2 stay paused for longer: sync-acme, sync-globex" in done.out
+    assert "Paused sync-off until" in done.out
+    ends = dict(Pause.objects.using(shop.using).values_list("name", "until"))
+    hour = timedelta(hours=1)
+    assert ends == {"sync-acme": None, "sync-globex": NOW + 3 * hour, "sync-off": NOW + hour}
+    # The same selector replaces its own pause, an exact name each one.
+    assert pause(shop, "sync-*", "sync-acme", "--for", "2h").code == 0
+    assert dict(Pause.objects.using(shop.using).values_list("name", "until"))["sync-acme"] == NOW + 2 * hour
+    alone = pause(shop, "--label", "tier=gold", "--for", "5m")
+    assert (alone.code, "1 stays paused for longer: sync-globex" in alone.out) == (0, True)
+    assert "Paused 0 schedules" in alone.out
+    document = json.loads(pause(shop, "--label", "tier=gold", "--for", "6m", "--format", "json").out)
+    assert (document["names"], [each["name"] for each in document["kept"]]) == ([], ["sync-globex"])
+    assert "--label tier=gold" in {run[0]["selector"] for run in audit(shop, "pause")}
+
+
 def test_a_glob_leaves_what_a_human_holds_and_a_name_releases_it(shop: Project) -> None:
     PeriodicTask.objects.using(shop.using).filter(name="sync-globex").update(enabled=False)
     assert resume(shop, "sync-*").code == 1
@@ -263,6 +308,19 @@ def test_a_standing_pause_whose_schedules_are_gone_can_be_ended(shop: Project) -
     done = resume(shop, "sync-*")
 
     assert (done.code, "`'sync-*'` has ended" in done.out) == (0, True)
+    assert StandingPause.objects.using(shop.using).count() == 0
+    [[change]] = audit(shop, "resume")
+    assert (change["ends"]["selector"], change["ends"]["reason"]) == ({"globs": ["sync-*"]}, "INC-42")
+
+
+def test_a_standing_pause_of_which_some_schedules_are_gone_ends_for_the_others(shop: Project) -> None:
+    pause(shop, "sync-*", "rep*")
+    shop.schedules("".join(line for line in SHOP.splitlines(keepends=True) if "report" not in line))
+    assert shop.apply("--allow-stops", "5").code == 0
+    done = resume(shop, "sync-*", "rep*")
+
+    assert (done.code, "2 schedules run again" in done.out) == (0, True)
+    assert (running(shop), paused(shop)) == ({"sync-acme", "sync-globex"}, set())
     assert StandingPause.objects.using(shop.using).count() == 0
 
 

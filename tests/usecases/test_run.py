@@ -16,6 +16,7 @@ from django.conf import settings
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.journal import Event
+from schedsync.core.journal_data import micros, packed
 from schedsync.core.task_id import task_id
 from schedsync.core.timing import instant_text
 from schedsync.models import Claim, FullPause, ManagedSchedule, Pause, SyncRun
@@ -236,6 +237,35 @@ def test_what_was_sent_is_sent_again_only_if_asked(project: Project, app: App, c
     assert len(app.ticks()) == 4
 
 
+def test_of_two_equal_calls_that_begin_together_one_sends(
+    project: Project, app: App, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quarters(project.using)
+    from schedsync.usecases import run_past
+
+    read = run_past.progress_of
+    # The second process has looked for a record before the first one wrote it.
+    monkeypatch.setattr(run_past, "progress_of", lambda *_: None)
+    assert run(project, "x", *PAST).code == 0
+    assert len(app.ticks()) == 4
+    second = run(project, "x", *PAST)
+
+    assert (second.code, "another process goes on with this run" in second.err, app.ticks()) == (1, True, [])
+    monkeypatch.setattr(run_past, "progress_of", read)
+    for _ in range(2):
+        assert run(project, "x", *PAST, "--again").code == 0
+        assert len(app.ticks()) == 4
+
+
+def test_a_call_that_had_nothing_to_send_is_no_obstacle(project: Project, app: App, clock: Any) -> None:
+    row = quarters(project.using, enabled=False)
+    assert "Nothing to send" in run(project, "x", *PAST, "--missing").out
+    PeriodicTask.objects.using(project.using).filter(pk=row.pk).update(enabled=True)
+
+    assert run(project, "x", *PAST, "--missing").code == 0
+    assert len(app.ticks()) == 4
+
+
 def test_missing_leaves_out_what_is_known_as_sent(project: Project, app: App, clock: Any) -> None:
     row = quarters(project.using)
     claim = {"batch": uuid.uuid4(), "epoch": 1, "claimed_at": NOW, "confirmed": True}
@@ -243,7 +273,7 @@ def test_missing_leaves_out_what_is_known_as_sent(project: Project, app: App, cl
     done = run(project, "x", *PAST, "--missing")
 
     assert app.ticks() == expected(0, 15, 45)
-    assert "1 known to be sent left out" in done.out
+    assert "left out 1 that was already sent" in done.out
     assert "there is no journal: of each schedule only the last tick is known" in done.out
     assert "no result backend is configured" in done.out
 
@@ -259,21 +289,69 @@ def test_missing_asks_for_results(project: Project, app: App, clock: Any) -> Non
 
 
 def test_missing_reads_the_journal(project: Project, app: App, clock: Any) -> None:
-    from schedsync.core.journal_data import micros, packed
-    from schedsync.models import JournalSegment
-
     row = quarters(project.using)
     at = [NOW.replace(hour=7, minute=minute) for minute in (0, 15, 30)]
     note = [1.0, row.pk, Event.UNSURE.value, micros(at[2]), micros(at[2]), 1, "", "", None]
-    data = packed({"dropped": 0, "notes": [note]}, [[row.pk, row.pk + 1], [micros(at[0]), micros(at[1])], [5, 5]])
-    JournalSegment.objects.using(project.using).create(
-        beat=uuid.uuid4(), name="beat-0", epoch=1, first=at[0], last=at[2], written_at=NOW - 4 * HOUR, data=data
-    )
+    elsewhere = [1.0, row.pk, Event.UNSURE.value, micros(at[2] - HOUR), micros(at[2] - HOUR), 1, "", "", None]
+    write_segment(project, [(row.pk, at[0]), (row.pk + 1, at[1])], [note, elsewhere])
     done = run(project, "x", *PAST, "--missing")
 
     assert app.ticks() == expected(15, 45)
     assert "there is no journal" not in done.out
     assert "left out 1 tick of a schedule that is sent at most once" in done.out
+
+
+def write_segment(project: Project, sent: list[tuple[int, datetime]], notes: Any = ()) -> None:
+    from schedsync.models import JournalSegment
+
+    rows, ticks = [row_id for row_id, _ in sent], [micros(tick) for _, tick in sent]
+    data = packed({"dropped": 0, "notes": list(notes)}, [rows, ticks, [5] * len(sent)])
+    JournalSegment.objects.using(project.using).create(
+        beat=uuid.uuid4(), name="beat-0", epoch=1, first=NOW - 4 * HOUR, last=NOW, written_at=NOW - 4 * HOUR, data=data
+    )
+
+
+def test_missing_says_that_a_beat_was_killed(project: Project, app: App, clock: Any) -> None:
+    from schedsync.models import JournalSegment
+
+    quarters(project.using)
+    begins = {"beat": uuid.uuid4(), "name": "beat-0", "turn": "begin", "data": packed({"age": 0})}
+    JournalSegment.objects.using(project.using).create(epoch=1, written_at=NOW - 2 * HOUR, **begins)
+    killed = run(project, "x", *PAST, "--missing", "--dry-run")
+    before = run(project, "x", "--from", "07:00", "--to", "07:30", "--missing", "--dry-run")
+
+    assert "unknown  a Beat was killed in that time: its last records are lost" in killed.out
+    assert "a Beat was killed" not in before.out
+
+
+def test_an_interval_that_was_counted_from_another_run_is_not_sent_again(
+    project: Project, app: App, clock: Any
+) -> None:
+    row = make(project.using, "x", {**TIMINGS["interval"], "last_run_at": NOW.replace(minute=3)})
+    write_segment(project, [(row.pk, NOW.replace(hour=9, minute=minute)) for minute in (3, 17)])
+    claim = {"batch": uuid.uuid4(), "epoch": 1, "claimed_at": NOW, "confirmed": True}
+    Claim.objects.using(project.using).create(row_id=row.pk, tick=NOW.replace(hour=9, minute=24), **claim)
+    done = run(project, "x", "--from", "2026-11-23T09:00Z", "--to", "2026-11-23T09:28Z", "--missing")
+
+    assert app.ticks() == expected(7, hour=9)
+    assert "3 known to be sent" in done.out or "3 that were already sent" in done.out
+
+
+def test_missing_leaves_out_what_is_disabled(project: Project, app: App, clock: Any) -> None:
+    quarters(project.using, "off", enabled=False)
+    quarters(project.using, "paused", enabled=False)
+    quarters(project.using, "held", enabled=False)
+    pause = {"reason": "INC-42", "who": "jo", "since": NOW}
+    Pause.objects.using(project.using).create(name="paused", **pause)
+    Pause.objects.using(project.using).create(name="held", held=True, **pause)
+    done = run(project, "--all", *PAST, "--missing", "--allow-paused")
+
+    assert [message.headers["schedsync_schedule"] for message in app.received()] == ["paused"] * 4
+    assert "note  2 schedules are disabled and left out: held, off" in done.out
+    alone = run(project, "off", *PAST, "--missing")
+    assert alone.out.splitlines()[:2] == ["Nothing to send", "  note  1 schedule is disabled and left out: off"]
+    sent = json.loads(run(project, "off", *PAST, "--format", "json").out)
+    assert (sent["notes"], len(sent["sent"])) == (["1 schedule is disabled: off"], 4)
 
 
 def test_more_than_a_thousand_need_a_number(project: Project, app: App, clock: Any) -> None:
@@ -284,6 +362,16 @@ def test_more_than_a_thousand_need_a_number(project: Project, app: App, clock: A
     assert (refused.code, "there are more than 1,000 ticks" in refused.err) == (3, True)
     listed = run(project, "x", *span, "--dry-run", "--max", "1001")
     assert (listed.code, "Would send 1,001 ticks" in listed.out) == (0, True)
+
+
+def test_the_number_is_of_what_is_missing(project: Project, app: App, clock: Any) -> None:
+    row = quarters(project.using)
+    write_segment(project, [(row.pk, NOW.replace(hour=7, minute=minute)) for minute in (0, 15)])
+    refused = run(project, "x", *PAST, "--missing", "--max", "1")
+
+    assert (refused.code, "there are more than 1 ticks" in refused.err, app.ticks()) == (3, True, [])
+    assert run(project, "x", *PAST, "--missing", "--max", "2").code == 0
+    assert app.ticks() == expected(30, 45)
 
 
 def test_times_are_of_the_zone_of_the_schedules(project: Project, app: App, clock: Any) -> None:
@@ -350,7 +438,8 @@ def test_a_pause_in_the_middle_stops_it_and_it_goes_on_later(
 
     assert (stopped.code, app.ticks()) == (3, expected(0, 15))
     assert "STOPPED  `x` is paused by jo: INC-42" in stopped.out
-    assert "To go on: schedsync run x --from 2026-11-23T07:00:00Z --to 2026-11-23T08:00:00Z" in stopped.out
+    go_on = f"schedsync run x --from 2026-11-23T07:00:00Z --to 2026-11-23T08:00:00Z --database {project.using}"
+    assert f"To go on: {go_on}" in stopped.out
     Pause.objects.using(project.using).all().delete()
     monkeypatch.setattr(run_past.HandSender, "send", send)
     going = run(project, "x", *PAST)

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from celery import Celery, current_app
@@ -19,9 +19,13 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from schedsync.core.journal_data import micros, packed
 from schedsync.core.task_id import task_id
+from schedsync.database import journal
+from schedsync.database.pause_ends import end_pauses
+from schedsync.database.pauses import end_pause
 from schedsync.models import Beat as BeatRow
-from schedsync.models import Claim, FullPause, SyncRun
+from schedsync.models import Claim, FullPause, JournalSegment, SyncRun
 from schedsync.usecases.task_results import outcomes
 from tests.beat.ours import Beat, row
 from tests.beat.test_in_hand import refuses
@@ -191,6 +195,39 @@ def test_each_of_two_pauses_of_everything_has_its_own_reason(project: Project, c
     assert after["answer"]["commands"] == ["schedsync run often"]
 
 
+def by_resume(project: Project) -> None:
+    assert project.command("resume", "often", "--database", project.using).code == 0
+
+
+def by_beat(project: Project) -> None:
+    end_pause(project.using, "often", 10 * SECOND)
+
+
+def by_beat_with_others(project: Project) -> None:
+    end_pauses(project.using, ["often"], 10 * SECOND)
+
+
+def by_apply(project: Project) -> None:
+    assert project.apply().code == 0
+
+
+@pytest.mark.parametrize("end", [by_resume, by_beat, by_beat_with_others, by_apply])
+def test_a_pause_that_outlived_its_time_counts_until_it_was_ended(
+    project: Project, clock: Any, end: Callable[[Project], None]
+) -> None:
+    applied(project, OFTEN)
+    words = ("--for", "1h", "--reason", "INC-42", "--settle", "0", "--database", project.using)
+    assert project.command("pause", "often", *words).code == 0
+    # Without any Beat nobody ends it.
+    clock.shift(3 * HOUR)
+    end(project)
+    clock.shift(HOUR)
+    found = [why(project, "often", "--at", time)["answer"] for time in ("10:30", "12:30", "13:30")]
+
+    assert [answer["verdict"] == "paused" for answer in found] == [True, True, False]
+    assert found[1]["because"].endswith("until Mon 23 Nov 13:00: INC-42")
+
+
 def test_a_broker_that_refuses_is_named_with_its_words(project: Project, clock: Any) -> None:
     applied(project, OFTEN)
     beat = Beat(clock)
@@ -329,6 +366,45 @@ def test_a_read_only_role_is_enough(project: Project, clock: Any) -> None:
     assert found["answer"]["verdict"] == "sent"
 
 
+def turn(project: Project, kind: str, epoch: int, at: datetime) -> None:
+    """Write that a Beat began or ended to lead."""
+    JournalSegment.objects.using(project.using).create(
+        beat=UUID(int=epoch), name=f"beat-{epoch}:7", epoch=epoch, turn=kind, written_at=at, data=packed({"age": 0})
+    )
+
+
+def test_the_next_leader_is_named_however_long_it_took(project: Project, clock: Any) -> None:
+    applied(project, NIGHTLY)
+    turn(project, "begin", 1, NOW)
+    turn(project, "end", 1, NOW + HOUR)
+    turn(project, "begin", 2, TICK + 60 * HOUR)
+    clock.move_to(TICK + 61 * HOUR)
+    found = why(project, "nightly", "--at", "2026-11-24 02:00")["answer"]
+
+    assert found["verdict"] == "nobody_led"
+    assert found["because"] == "nobody led from Mon 23 Nov 12:00 to Thu 26 Nov 14:00"
+
+
+def test_a_tick_of_a_past_day_is_found_however_much_the_journal_holds(
+    project: Project, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "MOST_SEGMENTS", 5)
+    applied(project, NIGHTLY)
+    pk = row(project.using, "nightly").pk
+    ticks = [TICK + number * 2 * HOUR for number in range(36)]
+    JournalSegment.objects.using(project.using).bulk_create(
+        JournalSegment(
+            beat=UUID(int=1), name="beat-1:7", epoch=1, first=at, last=at, written_at=at,
+            data=packed({"dropped": 0, "notes": []}, [[pk if at == TICK else pk + 1], [micros(at)], [20]]),
+        )
+        for at in ticks
+    )  # fmt: skip
+    clock.move_to(ticks[-1] + HOUR)
+    found = why(project, "nightly", "--at", "2026-11-24 02:00")
+
+    assert found["answer"]["sentence"].endswith(" by beat-1:7, 0.02 s late")
+
+
 def test_damaged_audit_records_are_passed_over(project: Project) -> None:
     applied(project, NIGHTLY)
     runs = SyncRun.objects.using(project.using)
@@ -377,6 +453,16 @@ def test_the_result_backend_says_what_the_task_did(
     assert "secret" not in json.dumps(found)
     assert kinds(found) == {"seen", "inferred"} | ({"unknown"} if state is None else set())
     assert why(project, "nightly", "--no-results")["answer"]["outcome"] is None
+
+
+def test_results_that_only_their_sender_can_read_are_not_asked_for() -> None:
+    before = current_app._get_current_object()
+    app = Celery("rpc", broker="memory://", backend="rpc://", set_as_current=False)
+    app.set_current()
+    try:
+        assert outcomes(["x"]) == {}
+    finally:
+        before.set_current()
 
 
 def test_a_result_backend_that_does_not_answer_is_not_waited_for() -> None:

@@ -5,8 +5,9 @@
 --   GRANT schedsync_apply TO 'shop_pipeline'@'%';
 --   SET DEFAULT ROLE schedsync_apply FOR 'shop_pipeline'@'%';
 --
---   schedsync_read     plan, status, drift, snapshot, import database, and doctor, which names the rights that are missing
---   schedsync_operate  pause and resume, and everything of schedsync_read
+--   schedsync_read     plan, status, list, why, drift, snapshot, import database, and doctor, which names the rights that
+--                      are missing
+--   schedsync_operate  pause, resume and run, and everything of schedsync_read
 --   schedsync_apply    apply, ledger and doctor --fix, and everything of schedsync_read
 --   schedsync_beat     celery beat --scheduler schedsync.beat:Scheduler
 --
@@ -56,6 +57,8 @@ GRANT UPDATE (applied_at) ON schedsync_managedschedule TO schedsync_operate;
 GRANT INSERT, UPDATE, DELETE ON schedsync_pause TO schedsync_operate;
 GRANT INSERT, UPDATE, DELETE ON schedsync_standingpause TO schedsync_operate;
 GRANT INSERT ON schedsync_syncrun TO schedsync_operate;
+-- How far a run of the past has come.
+GRANT UPDATE (summary, changes) ON schedsync_syncrun TO schedsync_operate;
 
 -- apply
 GRANT INSERT, UPDATE, DELETE ON django_celery_beat_clockedschedule TO schedsync_apply;
@@ -70,6 +73,8 @@ GRANT INSERT, DELETE ON schedsync_pause TO schedsync_apply;
 GRANT INSERT, UPDATE ON django_celery_beat_periodictasks TO schedsync_apply;
 GRANT INSERT, UPDATE ON schedsync_applylock TO schedsync_apply;
 GRANT INSERT ON schedsync_syncrun TO schedsync_apply;
+-- A standing pause that has ended.
+GRANT DELETE ON schedsync_standingpause TO schedsync_apply;
 
 -- beat
 GRANT INSERT, UPDATE, DELETE ON schedsync_beat TO schedsync_beat;

@@ -1,11 +1,12 @@
--- Four roles, each with the rights that its commands need and no others. Run it as the owner of the tables, after
--- `migrate`, and again after each update of schedsync:
+-- Four roles, each with the rights that its commands need and no others. Run it after `migrate`, and again after
+-- each update of schedsync, as a superuser, or as the owner of the tables with CREATEROLE:
 --
 --   psql --dbname shop --single-transaction --file postgresql.sql
 --   GRANT schedsync_apply TO shop_pipeline;
 --
---   schedsync_read     plan, status, drift, snapshot, import database, and doctor, which names the rights that are missing
---   schedsync_operate  pause and resume, and everything of schedsync_read
+--   schedsync_read     plan, status, list, why, drift, snapshot, import database, and doctor, which names the rights that
+--                      are missing
+--   schedsync_operate  pause, resume and run, and everything of schedsync_read
 --   schedsync_apply    apply, ledger and doctor --fix, and everything of schedsync_read
 --   schedsync_beat     celery beat --scheduler schedsync.beat:Scheduler
 --
@@ -43,6 +44,8 @@ GRANT UPDATE (applied_at) ON schedsync_managedschedule TO schedsync_operate;
 GRANT INSERT, UPDATE, DELETE ON schedsync_pause, schedsync_standingpause TO schedsync_operate;
 GRANT INSERT, UPDATE ON schedsync_fullpause TO schedsync_operate;
 GRANT INSERT ON schedsync_syncrun TO schedsync_operate;
+-- How far a run of the past has come.
+GRANT UPDATE (summary, changes) ON schedsync_syncrun TO schedsync_operate;
 
 -- apply
 GRANT INSERT, UPDATE, DELETE ON
@@ -53,6 +56,8 @@ TO schedsync_apply;
 GRANT INSERT, DELETE ON schedsync_pause TO schedsync_apply;
 GRANT INSERT, UPDATE ON django_celery_beat_periodictasks, schedsync_applylock TO schedsync_apply;
 GRANT INSERT ON schedsync_syncrun TO schedsync_apply;
+-- A standing pause that has ended.
+GRANT DELETE ON schedsync_standingpause TO schedsync_apply;
 
 -- beat
 GRANT INSERT, UPDATE, DELETE ON

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from schedsync.calendar.clock_times import ClockTime, Span, span_of
@@ -31,6 +32,14 @@ _LEAST = timedelta(minutes=10)
 _UTC = ZoneInfo("UTC")
 
 
+class Needed(NamedTuple):
+    """A span of time, and the ticks of it whose records are needed first."""
+
+    since: datetime
+    until: datetime
+    ticks: tuple[datetime, ...]
+
+
 def explain(facts: Facts, asked: str, at: ClockTime | None = None, since: ClockTime | None = None) -> Explanation:
     """Explain the tick at a time, or the last tick and the next; ``asked`` is the name that the user gave."""
     answer = _last_answer(facts) if at is None else _answer_at(facts, at)
@@ -50,8 +59,8 @@ def explain(facts: Facts, asked: str, at: ClockTime | None = None, since: ClockT
     )
 
 
-def span_needed(facts: Facts, at: ClockTime | None, since: ClockTime | None) -> tuple[datetime, datetime]:
-    """Return the span of time whose records of the journal an explanation needs; ``facts`` are without them."""
+def span_needed(facts: Facts, at: ClockTime | None, since: ClockTime | None) -> Needed:
+    """Return which records of the journal an explanation needs; ``facts`` are without them."""
     if since is not None:
         start, end = _span(facts, since).start, facts.now
     elif at is None:
@@ -64,7 +73,9 @@ def span_needed(facts: Facts, at: ClockTime | None, since: ClockTime | None) -> 
     earliest = before or last or start
     # An interval is not placed by its timing alone: its ticks may be a step away.
     step = max((last or start) - earliest, _LEAST)
-    return min(earliest, start) - step, max(min(following or facts.now, facts.now), end) + step
+    ticks = {tick for tick in (before, last, start, following) if tick is not None and tick <= facts.now}
+    until = max(min(following or facts.now, facts.now), end) + step
+    return Needed(min(earliest, start) - step, until, tuple(sorted(ticks)))
 
 
 def _last_answer(facts: Facts) -> Answer:
@@ -77,7 +88,7 @@ def _last_answer(facts: Facts) -> Answer:
     if tick is None:
         return _never_due(facts)
     if facts.now - tick < _FRESH and facts.claim is not None and facts.claim.tick < tick:
-        tick = facts.claim.tick
+        tick = max(facts.claim.tick, last_at(facts, facts.now - _FRESH) or facts.claim.tick)
     return past_answer(facts, tick)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from schedsync.core.journal import Event, JournalRecord, Passed
 from schedsync.core.why import Answer, Evidence, Verdict
 from schedsync.planning.why.case import Case, decided, inferred, seen, where_from
-from schedsync.planning.why.words import beat_of, gap_text, late_text, lateness_words, stop_text
+from schedsync.planning.why.words import beat_of, gap_text, late_text, lateness_words, missed_words, stop_text
 
 #: In seconds: a tick that was sent later than this needs an explanation.
 _LATE = 5.0
@@ -113,7 +113,8 @@ def _passed_over(case: Case, record: JournalRecord) -> Answer:
     words = _PASSED.get(record.reason, record.reason)
     evidence = [*_gap_evidence(case), *_broker(case), seen(_passed_words(case, record), "journal", record.at)]
     if case.spec is not None and record.reason in (Passed.NEWER, Passed.DEADLINE, Passed.MISSED):
-        field = lateness_words(case.spec, case.facts.cron_deadline)
+        by_deadline = record.reason == Passed.DEADLINE
+        field = lateness_words(case.spec, case.facts.cron_deadline) if by_deadline else missed_words(case.spec)
         evidence.append(decided(f"{field} passed the tick over {where_from(case)}".rstrip(), "ledger"))
     if case.gap is not None:
         words = gap_text(case.gap, case.spec, case.facts.now)
@@ -152,7 +153,9 @@ def of_claim(case: Case) -> Answer | None:
     evidence = [*_claim(case), *_refusals(case)]
     if claim.confirmed:
         # Beat also finishes the claim of a tick that it drops. It says so in the journal, a heartbeat later.
-        evidence.append(inferred("a claim that is finished was sent: no record says that it was dropped", "claim"))
+        evidence.append(
+            inferred("its claim is finished, and no record says that it was dropped: so it was sent", "claim")
+        )
         late = (claim.at - case.tick).total_seconds()
         return _sent_by(case, beat_of(case.facts, claim.epoch), late, evidence)
     if failed is not None:
@@ -160,6 +163,12 @@ def of_claim(case: Case) -> Answer | None:
         again = seen(f"{words}; Beat tries again", "failure", failed.at)
         return case.missed(Verdict.REFUSED, words, [*evidence, again])
     return case.sent(": it was claimed, and nobody has confirmed that it was sent", evidence, Verdict.UNSURE)
+
+
+def _span(case: Case, record: JournalRecord) -> str:
+    """Write for how long a row was broken, which Beat notes when it is mended."""
+    first, last = case.clock(record.first), case.clock(record.last)
+    return f"since {first}" if record.first == record.last else f"from {first} to {last}"
 
 
 def of_failure(case: Case) -> Answer | None:
@@ -175,7 +184,7 @@ def of_failure(case: Case) -> Answer | None:
         words = f"its row was edited at {at}, after its claim"
         return case.missed(Verdict.EDITED, words, [seen(words, "journal", record.at)])
     if record.event is Event.BROKEN:
-        words = f"its row cannot run since {at}: {record.reason}"
+        words = f"its row could not run {_span(case, record)}: {record.reason}"
         return case.missed(Verdict.BROKEN, words, [seen(words, "journal", record.at)])
     if record.event is Event.PASSED_OVER:
         return _passed_over(case, record)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from schedsync.calendar.overdue import lateness_of
 from schedsync.calendar.ticks import GRACE, last_tick, tick_after
 from schedsync.core.journal import Reign
 from schedsync.core.why import Answer, Evidence, Facts, Recorded, TableEdit, Verdict
@@ -16,7 +17,7 @@ from schedsync.planning.why.noted import not_sent_by_journal, of_claim, of_failu
 from schedsync.planning.why.past import by
 from schedsync.planning.why.state import broken, disabled, held, not_there, outside_its_time, stopped
 from schedsync.planning.why.ticks import next_tick
-from schedsync.planning.why.words import command, gap_text, late_text, lateness_words, span_text
+from schedsync.planning.why.words import command, gap_text, late_text, lateness_words, missed_words, span_text
 
 Rule = Callable[[Case], Answer | None]
 
@@ -28,7 +29,7 @@ _MOVING = ("timing", "enabled", "start_at")
 
 def nobody_led(case: Case) -> Answer | None:
     """Answer for a tick that fell due while no Beat led."""
-    if case.gap is None:
+    if case.gap is None or _runs_by_stock_beat(case):
         return None
     before, after = case.gap
     if _may_have_led(case, before):
@@ -61,10 +62,11 @@ def _by_lateness(case: Case, since: datetime) -> Evidence:
     if spec is None:
         return unknown("nothing is known of its fields then", "audit")
     field = lateness_words(spec, case.facts.cron_deadline)
-    if spec.missed_runs == "none" and spec.starting_deadline is None and case.tick < since - GRACE:
+    has_deadline = lateness_of(spec, case.facts.cron_deadline).deadline is not None
+    if spec.missed_runs == "none" and not has_deadline and case.tick < since - GRACE:
         return decided(f"{field} passed the tick over {where_from(case)}".rstrip(), "ledger")
     if spec.missed_runs == "latest" and (last := last_tick(spec.timing, case.tick, since)) != case.tick:
-        return inferred(f"{field} sends only the newest missed tick, {case.clock(last)}", "ledger")
+        return inferred(f"{missed_words(spec)} sends only the newest missed tick, {case.clock(last)}", "ledger")
     return unknown(f"{field} lets the next leader send it late, and no record says whether it did", "journal")
 
 
@@ -78,6 +80,9 @@ def counts_from_an_edit(case: Case) -> Answer | None:
     if facts.claim is None and not _counts_later(case):
         return None
     at, words, source = edit
+    ran = _ran_by_stock_beat(case.facts)
+    if ran is not None and case.tick <= ran < at:
+        return None
     evidence = [seen(words, source, at), inferred(f"since then its ticks count from {case.clock(at)}", "row")]
     return case.missed(Verdict.EDITED, words, evidence)
 
@@ -112,15 +117,19 @@ def _table_edits(edits: Sequence[TableEdit], case: Case, end: datetime) -> Itera
 
 
 def by_stock_beat(case: Case) -> Answer | None:
-    """Answer for a schedule that only stock Beat has run: all that it leaves is its last run."""
-    row = case.facts.row
-    if case.facts.claim is not None or row is None:
+    """Answer for a schedule that stock Beat runs, or did last: all that it leaves is its last run."""
+    row, claim = case.facts.row, case.facts.claim
+    if row is None or (claim is not None and not _runs_by_stock_beat(case)):
         return None
     ran = row.last_run_at
     if case.facts.beats.live and (ran is None or ran < case.tick):
         return None
     if ran is None or ran < case.tick:
         return _not_by_stock_beat(case, ran)
+    if claim is not None:
+        return no_record(
+            case, [seen(f"its row's last run, at {case.clock(ran)}, is of no Beat that claims", "row", ran)]
+        )
     following = tick_after(case.spec.timing, case.tick) if case.spec else None
     if following is None or ran < following:
         words = f" by a Beat that claims nothing, {late_text(ran - case.tick)}"
@@ -128,6 +137,21 @@ def by_stock_beat(case: Case) -> Answer | None:
         return case.sent(words, said)
     words = f"its row keeps only the last run, which was at {case.clock(ran)}"
     return no_record(case, [unknown(words, "row")])
+
+
+def _runs_by_stock_beat(case: Case) -> bool:
+    """Say whether a Beat that claims nothing may have sent the tick: it ran the schedule since, or runs it now."""
+    ran = _ran_by_stock_beat(case.facts)
+    return ran is not None and (ran >= case.tick or not case.facts.beats.live)
+
+
+def _ran_by_stock_beat(facts: Facts) -> datetime | None:
+    """Return the last run of the row, if it is later than the last claim, and no edit has moved it."""
+    ran, claim = facts.row.last_run_at if facts.row else None, facts.claim
+    if facts.row is None or ran is None or ran > facts.now or (claim is not None and claim.tick >= ran):
+        return None
+    moved = {facts.row.date_changed, *(change.at for change in facts.recorded)}
+    return None if ran in moved else ran
 
 
 def _not_by_stock_beat(case: Case, ran: datetime | None) -> Answer:

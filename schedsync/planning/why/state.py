@@ -21,6 +21,9 @@ def not_there(case: Case) -> Answer | None:
     before = [turn for turn in turns if turn.at <= case.tick]
     if before:
         last = before[-1]
+        if last is turns[-1] and case.facts.row is not None:
+            # No record says when the row was made again.
+            return _before_first_edit(case)
         return None if last.is_there else case.not_sent(Verdict.DELETED, last.said.words, [last.said])
     if turns and turns[0].is_there:
         return case.not_sent(Verdict.NOT_CREATED, turns[0].said.words, [turns[0].said])
@@ -104,6 +107,9 @@ def disabled(case: Case) -> Answer | None:
         return case.not_sent(
             Verdict.DISABLED, words, [decided(f"{words} {where_from(case)}".rstrip(), "audit", change.at)]
         )
+    if any(stop.covers(case.tick) and not stop.everything for stop in facts.stops):
+        # The apply that ended a pause says that the row was disabled before it.
+        return None
     people = facts.managed.people if facts.managed else None
     reason = f": {people.disabled_reason}" if people and people.disabled_reason else ""
     words = f"the files have it disabled{reason}"

@@ -69,7 +69,7 @@ def gap_text(gap: tuple[Reign | None, Reign | None], spec: Spec | None, now: dat
     before, after = gap
     start = clock_at(before.until, spec, now) if before and before.until else "an unknown time"
     if after is None:
-        return f"nobody leads since {start}"
+        return f"nobody has led since {start}"
     return f"nobody led from {start} to {_without_same_day(start, clock_at(after.since, spec, now))}"
 
 
@@ -84,6 +84,11 @@ def lateness_words(spec: Spec, cron_deadline: int | None) -> str:
         return f"`starting_deadline: {duration_text(spec.starting_deadline)}`"
     if cron_deadline is not None and spec.timing.kind == "crontab":
         return f"Celery's `beat_cron_starting_deadline = {cron_deadline}`"
+    return missed_words(spec)
+
+
+def missed_words(spec: Spec) -> str:
+    """Write the field that says which missed ticks are sent."""
     return f"`missed_runs: {spec.missed_runs}`"
 
 

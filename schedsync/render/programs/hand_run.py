@@ -35,10 +35,11 @@ def past_run(run: PastRun, error: SchedsyncError | None = None, *, dry_run: bool
         "sent_before": run.before,
         "known_as_sent": run.known,
         "unknown": list(run.unknown),
+        "notes": list(run.notes),
         "sent": [tick.document() for tick in run.ticks[: run.sent]],
         "left": [tick.document() for tick in run.left],
         "stopped": run.stopped or None,
-        "go_on": f"schedsync run {request.words}" if run.left else None,
+        "go_on": f"schedsync run {run.words}" if run.left else None,
     }
     return json.dumps({**document, **_failure(error)})
 

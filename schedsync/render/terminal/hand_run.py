@@ -20,11 +20,12 @@ def past_run(run: PastRun, paint: Paint, *, dry_run: bool) -> str:
     """Say what became of the ticks of the past; a dry run lists them."""
     lines = [*_listed(run.ticks, paint)] if dry_run else []
     lines.append(_dry(run) if dry_run else _outcome(run, paint))
+    lines += [f"  {paint('note', 'yellow')}  {printable(sentence)}" for sentence in run.notes]
     lines += [f"  unknown  {printable(sentence)}" for sentence in run.unknown]
     if not dry_run and run.left:
         first = run.left[0]
         lines.append(f"Left: {len(run.left):,}, the first {printable(first.name)} of {moment(first.tick)} UTC")
-        lines.append(f"To go on: schedsync run {printable(run.request.words)}")
+        lines.append(f"To go on: schedsync run {printable(run.words)}")
     return "\n".join(lines)
 
 
@@ -42,6 +43,8 @@ def _outcome(run: PastRun, paint: Paint) -> str:
         return f"{paint('STOPPED', 'red')}  {printable(run.stopped)}\nSent {_ticks(run.sent)}{_left_out(run)}"
     if run.before and not run.ticks:
         return f"Nothing is left: run {run.run[:8]} has sent {_ticks(run.before)}; `--again` sends them again"
+    if not run.ticks and not run.known and run.notes:
+        return "Nothing to send"
     if not run.ticks and not run.known:
         return "Nothing to send: the schedules have no tick in that time"
     return f"Sent {_ticks(run.sent)} in run {run.run[:8]}{_left_out(run)}"
@@ -49,7 +52,11 @@ def _outcome(run: PastRun, paint: Paint) -> str:
 
 def _left_out(run: PastRun) -> str:
     earlier = f", {run.before:,} by an earlier call" if run.before else ""
-    return earlier + (f"; {run.known:,} known to be sent left out" if run.known else "")
+    return earlier + (f"; left out {run.known:,} that {_were(run.known)} already sent" if run.known else "")
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _ticks(count: int) -> str:

@@ -23,18 +23,29 @@ _NAMED = 10
 
 def paused_text(value: Pauses) -> str:
     """Say which schedules are paused, and what ends it."""
-    first, several = value.pauses[0], len(value.pauses) > 1
-    subject = f"{counted(len(value.pauses), 'schedule')} ({_selector(value)})" if several else printable(first.name)
+    first, several = _first(value), len(value.pauses) != 1
+    name = printable(value.pauses[0].name) if value.pauses else ""
+    subject = f"{counted(len(value.pauses), 'schedule')} ({_selector(value)})" if several else name
     lines = [f"Paused {subject} {_end(first.until, first.since, several=several)}"]
-    if several:
+    if len(value.pauses) > 1:
         lines.append(f"  {_names([pause.name for pause in value.pauses])}")
     if value.replaced:
         lines += _replaced(value.replaced, first.since)
+    if value.kept:
+        verb = "stays" if len(value.kept) == 1 else "stay"
+        lines.append(f"{len(value.kept):,} {verb} paused for longer: {_names([pause.name for pause in value.kept])}")
     if value.standing is not None:
         lines.append("Schedules that an apply adds meanwhile, and that fit this too, are paused with them")
     if value.gone:
         lines.append(f"Without a row, and not paused: {_names(value.gone)}")
     return "\n".join(map(at_line_start, lines))
+
+
+def _first(value: Pauses) -> Paused | Standing:
+    """Return what has the reason and the end; a group pause may find only pauses that last longer."""
+    first = value.pauses[0] if value.pauses else value.standing
+    assert first is not None
+    return first
 
 
 def _end(until: datetime | None, now: datetime, *, several: bool) -> str:
@@ -64,8 +75,8 @@ def _replaced(pauses: Sequence[Paused], now: datetime) -> Iterator[str]:
 
 def paused_json(value: Pauses) -> str:
     """Write the same for programs; ``name`` is there for one schedule alone."""
-    first = value.pauses[0]
-    name = {"name": first.name} if len(value.pauses) == 1 else {}
+    first = _first(value)
+    name = {"name": value.pauses[0].name} if len(value.pauses) == 1 else {}
     document: dict[str, Any] = {
         "version": 1,
         **name,
@@ -76,6 +87,7 @@ def paused_json(value: Pauses) -> str:
         "selector": selector_document(value.selector),
         "names": [pause.name for pause in value.pauses],
         "replaced": [pause_document(pause) for pause in value.replaced],
+        "kept": [pause_document(pause) for pause in value.kept],
         "without_row": list(value.gone),
         "stands": value.standing is not None,
     }
@@ -95,7 +107,7 @@ def resumed_text(value: Resumed, now: datetime) -> str:
     names = [name for _, names in value.lists() for name in names]
     lines = [_one(value)] if len(names) == 1 else list(_several(value))
     for pause in value.ended:
-        lines.append(f"The pause of `{_standing(pause)}` has ended, for schedules that come later too")
+        lines.append(f"The pause of `{_standing(pause)}` has ended; schedules added later are not paused")
     for pause in value.lasting:
         end = f"until {time_text(pause.until, now)}" if pause.until else "until it is resumed"
         lines.append(
