@@ -23,7 +23,6 @@ from schedsync.core.journal_data import micros, packed
 from schedsync.core.task_id import task_id
 from schedsync.database import journal
 from schedsync.database.pause_ends import end_pauses
-from schedsync.database.pauses import end_pause
 from schedsync.models import Beat as BeatRow
 from schedsync.models import Claim, FullPause, JournalSegment, SyncRun
 from schedsync.usecases.task_results import outcomes
@@ -200,10 +199,6 @@ def by_resume(project: Project) -> None:
 
 
 def by_beat(project: Project) -> None:
-    end_pause(project.using, "often", 10 * SECOND)
-
-
-def by_beat_with_others(project: Project) -> None:
     end_pauses(project.using, ["often"], 10 * SECOND)
 
 
@@ -211,7 +206,7 @@ def by_apply(project: Project) -> None:
     assert project.apply().code == 0
 
 
-@pytest.mark.parametrize("end", [by_resume, by_beat, by_beat_with_others, by_apply])
+@pytest.mark.parametrize("end", [by_resume, by_beat, by_apply])
 def test_a_pause_that_outlived_its_time_counts_until_it_was_ended(
     project: Project, clock: Any, end: Callable[[Project], None]
 ) -> None:
