@@ -200,7 +200,7 @@ def _run(arguments: Sequence[str], prog: str) -> int:
         say_error(f"cannot write: {error.strerror or error}", None)
         return 1
     except Exception as error:
-        # A mistake of ours is a traceback, also as JSON.
+        # A bug in schedsync is a traceback, also as JSON.
         if not is_json():
             raise
         click.echo(json_line(f"error: {error!r}", error), err=True)

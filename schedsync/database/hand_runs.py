@@ -22,7 +22,7 @@ from schedsync.models import SyncRun
 
 #: The verbs of the audit records.
 NOW, PAST = "run", "run_past"
-#: No record of ours is larger.
+#: schedsync writes no larger record.
 _LARGEST = 2**20
 
 

@@ -20,7 +20,7 @@ def claimed_runs(using: str) -> dict[int, LastRun]:
 
 
 def last_run_of(row: Row, claimed: LastRun | None) -> LastRun | None:
-    """Return the last run of a row: the claim's, unless the row has a later one that no Beat of ours has sent.
+    """Return the last run of a row: the claim's, unless the row has a later one that no Beat of schedsync's has sent.
 
     A row that has never run has none: its time of the last run was written to skip a slot of the past.
     """

@@ -1,4 +1,4 @@
-"""The metrics as a Django view, for users with a permission, and for whoever has the token."""
+"""The metrics as a Django view, for users with a permission, and for clients with the token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``--log-format json``: each line on stderr is one object, whatever the verb has to say."""
+"""``--log-format json``: each line on stderr is one JSON object."""
 
 from __future__ import annotations
 

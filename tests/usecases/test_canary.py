@@ -100,7 +100,14 @@ def test_no_verb_writes_a_secret(project: Project, place: str) -> None:
     clean(project.command("snapshot", "schedules", "--database", project.using, "--out", "snapshot.json"), 0)
     clean(project.command("plan", "schedules", "--against", "snapshot.json", "--out", "plan.json"), 0)
     written(project, "snapshot.json", "plan.json")
-    for words in (("status",), ("doctor",), ("pause", "leaky", "--reason", "x"), ("resume", "leaky")):
+    for words in (
+        ("status",),
+        ("doctor",),
+        ("list",),
+        ("why", "leaky", "--no-results"),
+        ("pause", "leaky", "--reason", "x"),
+        ("resume", "leaky"),
+    ):
         clean(project.command(*words, "--database", project.using), 0, 1, 2, 64)
     clean(project.command("forecast", "schedules"), 0)
     clean(project.apply(), 0)
