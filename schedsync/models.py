@@ -180,7 +180,7 @@ class Claim(models.Model):
 
     row_id = models.BigIntegerField(primary_key=True)
     tick = models.DateTimeField()
-    batch = models.UUIDField(db_index=True)
+    batch = models.UUIDField()
     epoch = models.BigIntegerField()
     claimed_at = models.DateTimeField(help_text="By the database's clock.")
     confirmed = models.BooleanField(default=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -23,7 +23,7 @@ _NOW = {
 }
 
 
-def insert_claims(using: str, keys: Iterable[tuple[int, datetime]], batch: uuid.UUID, epoch: int) -> set[int]:
+def insert_claims(using: str, keys: Collection[tuple[int, datetime]], batch: uuid.UUID, epoch: int) -> set[int]:
     """Claim ticks for a batch: a claim that is there moves only forward, and only if it was confirmed.
 
     ``keys`` are those of the claims: the row's id, and the tick. Returns the ids of the rows whose ticks were claimed.
@@ -46,7 +46,8 @@ def insert_claims(using: str, keys: Iterable[tuple[int, datetime]], batch: uuid.
             return {row_id for (row_id,) in cursor.fetchall()}
         cursor.execute(statement)
     # The number of affected rows is not reliable on MariaDB.
-    return set(Claim.objects.using(using).filter(batch=batch).values_list("row_id", flat=True))
+    rows = Among([row_id for row_id, _ in keys])
+    return set(Claim.objects.using(using).filter(rows, batch=batch).values_list("row_id", flat=True))
 
 
 def confirm_claims(using: str, row_ids: Sequence[int], batch: uuid.UUID) -> set[int]:

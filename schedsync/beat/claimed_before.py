@@ -60,7 +60,7 @@ class ClaimedBefore:
 
     def waiting(self, claimed: Claimed, since: datetime) -> Sorted:
         """Sort the ticks of a batch that waited to be sent, except for those that another Beat has sent."""
-        unconfirmed = self.claims.unconfirmed_rows(claimed.batch)
+        unconfirmed = self.claims.unconfirmed_rows(claimed)
         wanted: list[DueTick] = []
         over: list[ClaimedTick] = []
         lost: list[int] = []

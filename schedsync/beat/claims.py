@@ -10,10 +10,10 @@ it again under the same task id.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connections
 from django.db.models import Exists, F, OuterRef, Q, Subquery
@@ -26,7 +26,7 @@ from schedsync.beat.environment import OwnEnvironment
 from schedsync.beat.full_pause import PauseBegan
 from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.beat.message import DueTick, Message, Payload
-from schedsync.beat.outbox import ClaimedTick
+from schedsync.beat.outbox import Claimed, ClaimedTick
 from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
 from schedsync.beat.scan import last_run_mark, mark_of, task_fingerprint
 from schedsync.core.timing import MICROSECOND, Clocked
@@ -173,23 +173,30 @@ class Claims:
             clocked = [row_id for row_id, is_clocked in kinds.items() if is_clocked]
             claims.filter(Q(tick__gt=DatabaseNow() + self.lease) | Q(pk__in=clocked)).delete()
 
-    def unconfirmed_rows(self, batch: uuid.UUID) -> set[int]:
-        """Return the ids of the rows whose claims belong to a batch and are not confirmed."""
-        claims = Claim.objects.using(self.using).filter(batch=batch, confirmed=False)
-        return set(claims.values_list("row_id", flat=True))
+    def unconfirmed_rows(self, claimed: Claimed) -> set[int]:
+        """Return the ids of the rows whose claims still belong to their batch and are not confirmed."""
+        return {row_id for claims in self._unconfirmed([claimed]) for row_id in claims.values_list("row_id", flat=True)}
 
-    def keep_alive(self, batches: Collection[uuid.UUID]) -> None:
-        """Renew the time of the batches' claims: without an election, other Beats take over old ones."""
-        if batches and not self.checks_epoch:
-            claims = Claim.objects.using(self.using).filter(batch__in=batches, confirmed=False)
-            claims.update(claimed_at=DatabaseNow())
+    def keep_alive(self, held: Iterable[Claimed]) -> None:
+        """Renew the time of claims that are not confirmed: without an election, other Beats take over old ones."""
+        if not self.checks_epoch:
+            for claims in self._unconfirmed(held):
+                claims.update(claimed_at=DatabaseNow())
 
-    def regroup(self, batches: Collection[uuid.UUID]) -> uuid.UUID:
+    def regroup(self, held: Iterable[Claimed]) -> uuid.UUID:
         """Put what is not confirmed of batches into one new batch."""
         batch = uuid.uuid4()
-        claims = Claim.objects.using(self.using).filter(batch__in=batches, confirmed=False)
-        claims.update(batch=batch, claimed_at=DatabaseNow())
+        for claims in self._unconfirmed(held):
+            claims.update(batch=batch, claimed_at=DatabaseNow())
         return batch
+
+    def _unconfirmed(self, held: Iterable[Claimed]) -> Iterator[Any]:
+        """Yield the claims that still belong to their batch and are not confirmed, by their keys: no other index."""
+        held = list(held)
+        claims = Claim.objects.using(self.using)
+        claims = claims.filter(batch__in={claimed.batch for claimed in held}, confirmed=False)
+        for ids in batches([tick.row_id for claimed in held for tick in claimed.ticks]):
+            yield claims.filter(Among(ids))
 
     def release(self, batch: uuid.UUID, row_ids: Collection[int]) -> None:
         """Give up the claims of ticks that were not sent: the ticks count as missed, and can be claimed again.

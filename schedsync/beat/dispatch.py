@@ -43,7 +43,7 @@ class Dispatch:
     leadership: Leadership
     sender: Sender
     publish: Callable[[Message, Any], Any]
-    keep: Callable[[Collection[uuid.UUID]], bool]
+    keep: Callable[[Collection[Claimed]], bool]
     full_pause: FullPauseWatch
     outbox: Outbox = field(default_factory=Outbox)
     undo_early_runs: Callable[[], None] = lambda: None
@@ -147,7 +147,7 @@ class Dispatch:
 
     def adopt(self) -> None:
         """Take over ticks that nobody confirmed: send them again under their id, or drop unwanted ones."""
-        self.claims.keep_alive(self.outbox.batches())
+        self.claims.keep_alive(self.outbox.held())
         batch, orphans = self.claims.adopt(self.leadership.epoch or 0)
         sent_by_us = self.outbox.take_back([orphan.key for orphan in orphans], batch)
         orphans = [orphan for orphan in orphans if orphan.key not in sent_by_us]
@@ -218,7 +218,8 @@ class Dispatch:
         return is_through
 
     def _send_and_confirm(self, batch: uuid.UUID, messages: Sequence[Message]) -> bool:
-        sent = self.sender.send(messages, self.publish, lambda: self._go_on(batch))
+        claimed = Claimed(batch, tuple(messages))
+        sent = self.sender.send(messages, self.publish, lambda: self._go_on(claimed))
         done, left = list(sent.done), list(sent.left)
         if sent.unsure and left[0].loaded.at_most_once:
             # It may have arrived, and must not be sent again.
@@ -231,12 +232,12 @@ class Dispatch:
         self._confirm()
         return not (left or sent.unsure)
 
-    def _go_on(self, batch: uuid.UUID) -> bool:
+    def _go_on(self, claimed: Claimed) -> bool:
         """Renew the lease and the claims, and look for a pause, in time: a slow broker may need long for a batch."""
         if self.leadership.wait and self.full_pause.wait:
             return self.leadership.leads
         self._next.settle()
-        return self.keep({batch, *self.outbox.batches()})
+        return self.keep([claimed, *self.outbox.held()])
 
     def _confirm(self) -> None:
         """Write back what was sent, and look again at rows that were locked."""
@@ -256,7 +257,7 @@ class Dispatch:
         if not self.outbox.is_time(source):
             return
         with self.outbox.take(source) as taken:
-            batch = self.claims.regroup({claimed.batch for claimed in taken})
+            batch = self.claims.regroup(taken)
         self.outbox.put(Claimed(batch, tuple(tick for claimed in taken for tick in claimed.ticks)), target)
 
     def _ran(self, tick: ClaimedTick) -> None:

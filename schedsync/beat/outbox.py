@@ -130,9 +130,9 @@ class Outbox:
         """Return the ids of the rows whose ticks are here."""
         return {tick.row_id for tick in self._ticks(Waiting)}
 
-    def batches(self) -> set[uuid.UUID]:
-        """Return the batches whose ticks are here."""
-        return {claimed.batch for waits in self._claimed.values() for claimed in waits}
+    def held(self) -> list[Claimed]:
+        """Return all that is here."""
+        return [claimed for waits in self._claimed.values() for claimed in waits]
 
     def _ticks(self, kinds: Collection[Waiting] | type[Waiting]) -> Iterator[ClaimedTick]:
         return (tick for waiting in kinds for claimed in self._claimed[waiting] for tick in claimed.ticks)

@@ -37,6 +37,7 @@ from schedsync.beat.lease_watch import watch_of
 from schedsync.beat.listen import close_all, listeners, wait
 from schedsync.beat.metrics import Metrics
 from schedsync.beat.outage import Outage
+from schedsync.beat.outbox import Claimed
 from schedsync.beat.pauses import Pauses
 from schedsync.beat.reloader import POLL, SCAN, SCAN_STANDING_BY, Reloader
 from schedsync.beat.report import Report
@@ -213,14 +214,14 @@ class Scheduler(CeleryHooks):
         self.install_default_entries({})
         self.update_from_dict(self.app.conf.beat_schedule)
 
-    def _keep(self, batches: Collection[uuid.UUID]) -> bool:
+    def _keep(self, held: Collection[Claimed]) -> bool:
         """Renew the lease in the middle of a batch; after an error the rest of the batch is not sent."""
         try:
             leads = self.leadership.epoch is not None and self._checks.look() and self.leadership.keep()
             if not leads or self._full_pause.is_on():
                 return False
             self._write_heartbeat()
-            self._claims.keep_alive(batches)
+            self._claims.keep_alive(held)
             self._show_life()
         except (DatabaseError, InterfaceError) as error:
             self._fail(error)

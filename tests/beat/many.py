@@ -105,7 +105,7 @@ class Many:
         self.beat.reloader.reset()
         late = PeriodicTask.objects.using(self.using).filter(total_run_count__lt=self.runs)
         until = time.monotonic() + PATIENCE
-        while late.exists() or self.beat._dispatch.outbox.batches():
+        while late.exists() or self.beat._dispatch.outbox.held():
             assert time.monotonic() < until, f"{late.count()} have not run, {self.beat.sender.trouble}"
             self.beat._dispatch.outbox.hurry(Waiting.REFUSED)
             if self.beat.step() > 0:
