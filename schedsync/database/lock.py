@@ -93,6 +93,22 @@ def read_only_transaction(using: str) -> Iterator[None]:
         yield
 
 
+#: What a statement may take before it goes to the disk, unless the server allows more.
+_MEMORY = "64MB"
+
+
+@contextmanager
+def in_memory(using: str) -> Iterator[None]:
+    """Let PostgreSQL group a large table in memory: by default it sorts more than 4 MB on the disk."""
+    if connections[using].vendor != "postgresql":
+        yield
+        return
+    with transaction.atomic(using=using, savepoint=False):
+        smaller = f"pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('{_MEMORY}')"
+        _execute(using, f"SELECT set_config('work_mem', '{_MEMORY}', TRUE) WHERE {smaller}")
+        yield
+
+
 def _execute(using: str, statement: str) -> None:
     with connections[using].cursor() as cursor:
         cursor.execute(statement)

@@ -22,6 +22,7 @@ from schedsync.core.timing import Timing
 from schedsync.database import ledger_sums
 from schedsync.database.bulk import rows_of
 from schedsync.database.ledger_sums import TimingSum
+from schedsync.database.lock import in_memory
 from schedsync.database.schedule_rows import KINDS, read_timings
 from schedsync.database.sound_arguments import ids_with_bad_arguments, unjudged_arguments
 from schedsync.database.status_lists import MOST, NEVER_RAN, ReadInstead, by_task
@@ -134,7 +135,9 @@ def _starting(now: datetime) -> Q:
 def read_timings_in_use(using: str) -> Timings:
     """Read the timings to which rows refer, and since when each waits."""
     rows = rows_of(PeriodicTask, using).order_by().values(*_IDS)
-    groups = rows.annotate(oldest=Min(_LAST_RUN, filter=_can_be_late()), **ledger_sums.columns_of_rows(using))
+    grouped = rows.annotate(oldest=Min(_LAST_RUN, filter=_can_be_late()), **ledger_sums.columns_of_rows(using))
+    with in_memory(using):
+        groups = list(grouped)
     oldest: dict[TimingRow, datetime] = {}
     used: dict[str, set[int]] = {kind: set() for kind in KINDS}
     for group in groups:
