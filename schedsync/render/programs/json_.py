@@ -48,6 +48,20 @@ def findings(found: Sequence[Finding], files: int, schedules: int) -> str:
     )
 
 
+def formatting(changed: Sequence[Location], found: Sequence[Finding], files: int, *, wrote: bool) -> str:
+    """Write which files are not in canonical form, each with its first line that differs."""
+    return dump(
+        {
+            "version": 1,
+            "files": files,
+            "changed": [{"path": place.path, "line": place.line} for place in changed],
+            "wrote": wrote,
+            "findings": [finding_document(finding) for finding in found],
+            "failure_reason": "invalid" if has_errors(found) else None,
+        }
+    )
+
+
 def plan(value: Plan) -> str:
     """Write a plan by schemas/plan.v1.schema.json, its secrets masked."""
     return dump(_without_secrets(document(value)))
