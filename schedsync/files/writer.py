@@ -98,14 +98,20 @@ def yaml_text(values: Mapping[str, Any], levels: int = 1) -> str:
     return stream.getvalue()
 
 
+@lru_cache(maxsize=1)
+def _analyser() -> Any:
+    # YAML() looks for plug-ins on the disk each time.
+    emitter = _Emitter(StringIO(), dumper=YAML())
+    emitter.allow_unicode = True
+    return emitter
+
+
 @lru_cache(maxsize=65536)
 def needs_quotes(text: str, *, in_flow: bool) -> bool:
     """Say whether text of one line is written in quotes; ``in_flow`` is within `[…]` or `{…}`."""
     if _style(text) is not None:
         return True
-    emitter = _Emitter(StringIO(), dumper=YAML())
-    emitter.allow_unicode = True
-    analysis = emitter.analyze_scalar(text)
+    analysis = _analyser().analyze_scalar(text)
     return not (analysis.allow_flow_plain if in_flow else analysis.allow_block_plain)
 
 

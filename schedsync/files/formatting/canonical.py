@@ -1,4 +1,4 @@
-"""One file in canonical form: its keys in order, then its white space and its spelling, then the proof.
+"""One file in canonical form: its white space and its spelling, then the order of its keys, then the proof.
 
 A file that cannot be read, or whose meaning would change, stays as it is, with a finding.
 """
@@ -82,8 +82,9 @@ def canonical_text(text: str) -> str:
     if tree is None:
         return text
     tree = _again(tree, _with_last_break(tree))
-    tree = _again(tree, ordered(tree))
-    plain = apply_edits(tree.text, [*layout_edits(tree), *spelling_edits(tree)])
+    # White space first: a comment that is too deep would become text of a block scalar above its new place.
+    tree = _again(tree, apply_edits(tree.text, [*layout_edits(tree), *spelling_edits(tree)]))
+    plain = ordered(tree)
     return original(plain) if original else plain
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from schedsync.files.edits import Edit
-from schedsync.files.formatting.gaps import is_comment
+from schedsync.files.formatting.gaps import is_comment, is_ignore
 from schedsync.files.formatting.tree import Part, Tree, content_indent, given_indent
 
 STEP: Final = 2
@@ -171,16 +171,22 @@ def comment_columns(tree: Tree, columns: Columns) -> dict[int, int]:
 
 
 def _placed(tree: Tree, comments: list[int], stack: list[Entry], following: Entry) -> dict[int, int]:
-    """Return the columns of the comments between the entries of a stack and the following one."""
+    """Return the columns of the comments between the entries of a stack and the following one.
+
+    The first ones may continue the line above, if they are deeper than it. The next ones end the blocks that they are
+    in, from the innermost to the outermost. All others are above the following entry.
+    """
     found: dict[int, int] = {}
-    is_leading = False
+    around = [entry for entry in stack if entry.old > following.old]
+    continues = bool(stack) and stack[-1].old >= following.old
     for line in comments:
         indent = tree.lines.indent(line)
-        around = next((entry for entry in reversed(stack) if following.old < entry.old <= indent), None)
-        is_leading = is_leading or around is None
-        if is_leading or around is None:
-            found[line] = following.new if following.old >= 0 else 0
-        else:
-            deeper = 0 if stack[-1].is_text else indent - around.old
-            found[line] = around.new + deeper
+        if continues and indent > stack[-1].old and not is_ignore(tree, line):
+            last = stack[-1]
+            found[line] = last.new + (0 if last.is_text else indent - last.old)
+            continues = not last.is_text
+            continue
+        continues = False
+        around = [] if is_ignore(tree, line) else [entry for entry in around if entry.old <= indent]
+        found[line] = around[-1].new if around else max(following.new, 0)
     return found
