@@ -66,9 +66,11 @@ class _Walk:
             line = self._line_of(dash, item)
             old = dash - self.lines.starts[line]
             self._enter(line, Entry(old, column, item.is_block_scalar))
+            # A list in a list is two blanks deeper than the text of an item, as a list below a key is.
+            deeper = STEP if item.kind == "list" and item.is_block else 0
             if item.line == line and not item.is_empty:
-                self._replace(dash + 1, item.start, " ")
-            self._value(item, old, column, line)
+                self._replace(dash + 1, item.start, " " * (1 + deeper))
+            self._value(item, old, column + deeper, line)
             done = item.end
 
     def _value(self, part: Part, old: int, new: int, line: int) -> None:
@@ -178,7 +180,7 @@ def _placed(tree: Tree, comments: list[int], stack: list[Entry], following: Entr
     """
     found: dict[int, int] = {}
     around = [entry for entry in stack if entry.old > following.old]
-    continues = bool(stack) and stack[-1].old >= following.old
+    continues = bool(stack) and stack[-1].new >= following.new
     for line in comments:
         indent = tree.lines.indent(line)
         if continues and indent > stack[-1].old and not is_ignore(tree, line):

@@ -95,6 +95,7 @@ def _flow_gaps(part: Part, text: str) -> Iterator[tuple[int, int, str | None]]:
         is_value = part.kind == "mapping" and index % 2 == 0
         mark = ":" if is_value else ","
         is_plain = not after.is_empty and not before.is_empty and not (is_value and before.kind == "alias")
+        is_plain = is_plain and text[max(before.start - 2, 0) : before.start].strip() != "?"
         same = is_plain and text[before.end : after.start].strip() == mark
         yield before.end, after.start, f"{mark} " if same else None
     closing = part.end - 1
