@@ -119,7 +119,7 @@ def _format_stdin(mode: Mode, format_: str) -> int:
         say(findings_text(result.findings, paint(sys.stderr)))
         return 1
     text = result.changed[0].after.encode() if result.changed else data
-    click.get_binary_stream("stdout").write(text)
+    click.echo(text, nl=False)
     return 0
 
 

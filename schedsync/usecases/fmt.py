@@ -19,7 +19,7 @@ _STDIN = "<stdin>"
 
 @dataclass(frozen=True, slots=True)
 class Formatting:
-    """The files that are not in canonical form, the findings about those that cannot be, and the number of all files."""
+    """The files that are not in canonical form, the findings about those that stay, and the number of all."""
 
     changed: tuple[Formatted, ...]
     findings: tuple[Finding, ...]

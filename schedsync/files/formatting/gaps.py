@@ -49,6 +49,6 @@ def comments(tree: Tree) -> list[str]:
 def _in_gap(text: str) -> Iterator[str]:
     """Yield the comments in the text between two nodes."""
     for line in text.splitlines():
-        before, mark, words = line.partition("#")
+        _, mark, words = line.partition("#")
         if mark:
             yield f"#{words}".rstrip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from schedsync.files.edits import Edit
 from schedsync.files.formatting.columns import Columns, columns_of, comment_columns
@@ -60,7 +61,7 @@ def _blank_lines(tree: Tree, columns: Columns) -> Iterator[Edit]:
             run.append(line)
             continue
         if run:
-            keeps = 0 < run[0] and line < total and run[0] - 1 not in opening
+            keeps = run[0] > 0 and line < total and run[0] - 1 not in opening
             if keeps and lines.ends[run[0]] > lines.starts[run[0]]:
                 yield Edit(lines.starts[run[0]], lines.ends[run[0]], "")
             if more := run[keeps:]:
@@ -71,7 +72,7 @@ def _blank_lines(tree: Tree, columns: Columns) -> Iterator[Edit]:
 def _opening_lines(columns: Columns) -> set[int]:
     """Return the lines whose key or dash has a block below it."""
     entries = sorted(columns.entries.items())
-    pairs = zip(entries, entries[1:], strict=False)
+    pairs = pairwise(entries)
     return {line for (line, now), (_, following) in pairs if following[0].new > now[-1].new}
 
 
@@ -91,7 +92,7 @@ def _flow_gaps(part: Part, text: str) -> Iterator[tuple[int, int, str | None]]:
     opening = text.find("{" if part.kind == "mapping" else "[", part.start, items[0].start) + 1
     if opening and not text[opening : items[0].start].strip():
         yield opening, items[0].start, ""
-    for index, (before, after) in enumerate(zip(items, items[1:], strict=False)):
+    for index, (before, after) in enumerate(pairwise(items)):
         is_value = part.kind == "mapping" and index % 2 == 0
         mark = ":" if is_value else ","
         is_plain = not after.is_empty and not before.is_empty and not (is_value and before.kind == "alias")
@@ -99,5 +100,10 @@ def _flow_gaps(part: Part, text: str) -> Iterator[tuple[int, int, str | None]]:
         same = is_plain and text[before.end : after.start].strip() == mark
         yield before.end, after.start, f"{mark} " if same else None
     closing = part.end - 1
-    if opening and closing >= items[-1].end and not items[-1].is_empty and text[items[-1].end : closing].strip() in ("", ","):
+    if (
+        opening
+        and closing >= items[-1].end
+        and not items[-1].is_empty
+        and text[items[-1].end : closing].strip() in ("", ",")
+    ):
         yield items[-1].end, closing, ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from schedsync.files.formatting.gaps import is_blank, is_comment, is_ignore
 from schedsync.files.formatting.roles import ROOT, Role
@@ -77,7 +78,7 @@ def _may_move(part: Part, tree: Tree) -> bool:
 def _is_plain_line(part: Part, tree: Tree) -> bool:
     """Say whether a flow mapping is on one line, and has nothing but a comma between two entries."""
     spans = _flow_spans(part)
-    between = (tree.text[end:start].strip() for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+    between = (tree.text[end:start].strip() for (_, end), (start, _) in pairwise(spans))
     is_on_one_line = part.line == part.end_line and tree.text[part.start : spans[0][0]].rstrip().endswith("{")
     return is_on_one_line and not any(value.is_empty for _, value in part.pairs) and set(between) <= {","}
 

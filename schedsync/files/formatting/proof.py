@@ -21,7 +21,6 @@ from schedsync.files.line_breaks import without_line_breaks
 from schedsync.files.node import Node
 from schedsync.files.yaml import read
 
-
 #: The values of all environments are compared in any case; their schedules only in so many that no configuration names.
 _MOST_ENVIRONMENTS: Final = 20
 _NOWHERE: Final = Location("", 1, 1)

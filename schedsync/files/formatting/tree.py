@@ -168,7 +168,8 @@ class _Builder:
         return part
 
     def _offset(self, mark: Any) -> int:
-        return self.lines.starts[mark.line] + int(mark.column)
+        line, column = int(mark.line), int(mark.column)
+        return self.lines.starts[line] + column
 
     def _add(self, part: Part) -> None:
         if not self.stack:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from schedsync.core.finding import Finding, has_errors
+from schedsync.core.location import Location
 from schedsync.core.secrets import masked
 from schedsync.planning.converter import change_document, finding_document
 from schedsync.planning.documents import document

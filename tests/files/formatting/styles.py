@@ -8,7 +8,22 @@ from typing import Any
 from hypothesis import strategies as st
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
-WORDS = ["reports", "café", "on", "08:30", "a, b", "it's", 'say "x"', "back\\slash", "#1", "[x]", "yes", "é🎉", "a: b", "12"]
+WORDS = [
+    "reports",
+    "café",
+    "on",
+    "08:30",
+    "a, b",
+    "it's",
+    'say "x"',
+    "back\\slash",
+    "#1",
+    "[x]",
+    "yes",
+    "é🎉",
+    "a: b",
+    "12",
+]
 VALUES: Mapping[str, list[str]] = {
     "every": ["60s", "1m", "'90s'", '"3600s"', "5 m", "24h"],
     "crontab": ['"0  3 * * *"', "'*/5 * * * *'", "0 4 * * 1", '"@daily"'],
@@ -143,7 +158,10 @@ def schedule(writer: Writer, environments: bool = True) -> Any:
     if writer.chance(20) and timing == "crontab":
         fields["crontab"] = shuffled(writer.draw, {"minute": "0", "hour": "' 3'", "day_of_week": "mon"})
     if environments and writer.chance(25):
-        fields["environments"] = {"staging": {"queue": "'x'", "enabled": "True"}, "production": flow(writer, {"priority": "3", "queue": "b"})}
+        fields["environments"] = {
+            "staging": {"queue": "'x'", "enabled": "True"},
+            "production": flow(writer, {"priority": "3", "queue": "b"}),
+        }
     if writer.anchors and writer.chance(30):
         fields["<<"] = f"*{writer.pick(writer.anchors)}"
     fields = shuffled(writer.draw, fields)
@@ -161,9 +179,13 @@ def files(draw: Draw) -> str:
     if writer.chance(40):
         writer.anchors.append("often")
         own = {"x-often": {"&": "often", "expires_after": "60s", "owner": "'me'"}}
-    defaults = {"defaults": shuffled(draw, {"timezone": "'UTC'", "queue": "reports", "adopt": "true"})} if writer.chance(40) else {}
-    names = [writer.pick(["a", '"b c"', "'é'", "sync-x", "on"]) + ("" if index == 0 else "") for index in range(1)]
-    names += [f"s{index}" for index in range(draw(st.integers(0, 4)))]
+    defaults = (
+        {"defaults": shuffled(draw, {"timezone": "'UTC'", "queue": "reports", "adopt": "true"})}
+        if writer.chance(40)
+        else {}
+    )
+    first = writer.pick(["a", '"b c"', "'é'", "sync-x", "on"])
+    names = [first, *(f"s{index}" for index in range(draw(st.integers(0, 4))))]
     schedules = {name: schedule(writer) for name in names}
     removed = {"removed": ["old", "'old b'", {"name": "c", "keep_row": "True"}]} if writer.chance(30) else {}
     parts = {"version": "1", **removed} if writer.chance(50) else {"version": "1", **defaults, **removed}

@@ -53,7 +53,9 @@ def test_keys_move_with_their_comments() -> None:
     # the end
 """
 
-    assert formatted_schedule(lines) == """\
+    assert (
+        formatted_schedule(lines)
+        == """\
     # the whole schedule
 
     task: t
@@ -64,6 +66,7 @@ def test_keys_move_with_their_comments() -> None:
     owner: me
     # the end
 """
+    )
 
 
 def test_a_comment_that_ignores_a_rule_stays_above_its_line() -> None:
@@ -74,12 +77,15 @@ def test_a_comment_that_ignores_a_rule_stays_above_its_line() -> None:
     task: t
 """
 
-    assert formatted_schedule(lines) == """\
+    assert (
+        formatted_schedule(lines)
+        == """\
     task: t
     # schedsync: ignore[SS207]
     crontab: "* * * * *"
     every: 1m
 """
+    )
 
 
 def test_the_head_of_a_file_stays_at_its_top() -> None:
@@ -153,7 +159,9 @@ removed:
 - b
 """
 
-    assert canonical_text(text) == """\
+    assert (
+        canonical_text(text)
+        == """\
 version: 1
 schedules:
   a:
@@ -176,6 +184,7 @@ schedules:
 removed:
   - b
 """
+    )
 
 
 @pytest.mark.parametrize(
@@ -214,9 +223,9 @@ def test_a_file_that_is_not_yaml_is_named_with_its_place(text: str, place: str) 
 
 
 def test_a_definition_with_too_many_schedules_is_not_expanded() -> None:
-    values = ", ".join(str(number) for number in range(1000))
-    names = "a-{x}-{y}: {task: t, every: 60s, for_each: {x: [%s], y: [%s]}}" % (values, values)
-    (finding,) = format_text(f"version: 1\nschedules:\n  {names}\n").findings
+    values = list(range(1000))
+    definition = f"a-{{x}}-{{y}}: {{task: t, every: 60s, for_each: {{x: {values}, y: {values}}}}}"
+    (finding,) = format_text(f"version: 1\nschedules:\n  {definition}\n").findings
 
     assert finding.code == "SS116"
 
@@ -259,7 +268,9 @@ def test_examples_of_the_documentation_are_canonical_and_keep_their_meaning() ->
     blocks = [
         block
         for page in PAGES
-        for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        for block in re.findall(
+            r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+        )
         if "task:" in block
     ]
     whole = [block for block in blocks if block.startswith("version: 1\n")]
