@@ -10,7 +10,7 @@ from schedsync.config import Config, absolute
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.location import Location
 from schedsync.errors import InvalidConfiguration
-from schedsync.files.discover import SourceFile, is_source, read_files
+from schedsync.files.discover import SourceFile, read_files
 from schedsync.files.formatting.canonical import Formatted, formatted
 from schedsync.files.progress import Progress, each, silent
 
@@ -69,11 +69,6 @@ def format_stdin(data: bytes) -> Formatting:
 
     result = formatted(SourceFile(_STDIN, len(data), lambda: data, beside), ())
     return Formatting((result,) if result.is_changed else (), result.findings, 1)
-
-
-def is_schedule_file(path: Path) -> bool:
-    """Say whether a path has the name of a file of schedules."""
-    return is_source(path.name)
 
 
 def _is_among(finding: Finding, wanted: Collection[Path]) -> bool:
