@@ -31,6 +31,7 @@ lint: $(VENV)/dev.stamp  ## Check style, types, layers and schemas
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --check-metaschema schemas/*.json
 	$(BIN)/check-jsonschema --schemafile schemas/schedules.v1.schema.json $$(find schedules -name '*.yaml')
+	$(BIN)/python -m schedsync fmt --check
 	$(BIN)/check-jsonschema --schemafile schemas/config.v1.schema.json schedsync.toml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml

@@ -40,6 +40,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ("validate", "check all files of the set"),
         ("validate --strict schedules/reports.yaml", "check one file, and fail for warnings too"),
     ),
+    "fmt": (
+        ("fmt", "write all files of the set in canonical form"),
+        ("fmt --check", "in CI: write nothing, and fail if a file would change"),
+    ),
     "review": (
         ("review", "show what this branch and the work tree change"),
         ("review main feature --format html --out review.html", "write a page about a branch"),

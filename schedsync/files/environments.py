@@ -53,6 +53,11 @@ def check_environments(document: Document, declared: Collection[str], report: Ca
                 report(Finding("SS144", f"unknown environment `{name}`", place, hint))
 
 
+def named_environments(document: Document) -> set[str]:
+    """Return the environments that the schedules of a document name, declared or not."""
+    return {name for _, _, fields in document.schedules for name, _ in _named_environments(document.path, fields)}
+
+
 def _named_environments(path: str, fields: Mapping[str, Node]) -> Iterator[tuple[str, Location]]:
     differences, only_in = fields.get("environments"), fields.get("only_in")
     if differences is not None and isinstance(differences.value, dict):

@@ -64,7 +64,7 @@ def read_file(
         file.path, tuple(findings), by_environment, ignores, part,
         schedule_lines=tuple(sorted((place.line, name) for name, place, _ in document.schedules)),
         refers_to_files=refers_to_files(document),
-        size=_size(document, len(findings), environments),
+        size=size_of(document, len(findings), environments),
     )  # fmt: skip
 
 
@@ -116,7 +116,8 @@ def _checked(
     return findings.found, ignores
 
 
-def _size(document: Document, findings: int, environments: Collection[str]) -> Size:
+def size_of(document: Document, findings: int, environments: Collection[str]) -> Size:
+    """Return what a document adds to its set, without making its schedules."""
     largest, place, count = 1, None, 0
     for _, where, fields in document.schedules:
         made = expansion(document, fields, environments)

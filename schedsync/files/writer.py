@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Mapping
+from functools import lru_cache
 from io import StringIO
 from typing import Any, Final
 
@@ -95,6 +96,30 @@ def yaml_text(values: Mapping[str, Any], levels: int = 1) -> str:
     stream = StringIO()
     writer.dump(_block(values, levels), stream)
     return stream.getvalue()
+
+
+@lru_cache(maxsize=1)
+def _analyser() -> Any:
+    # YAML() looks for plug-ins on the disk each time.
+    emitter = _Emitter(StringIO(), dumper=YAML())
+    emitter.allow_unicode = True
+    return emitter
+
+
+@lru_cache(maxsize=65536)
+def needs_quotes(text: str, *, in_flow: bool) -> bool:
+    """Say whether text of one line is written in quotes; ``in_flow`` is within `[…]` or `{…}`."""
+    if _style(text) is not None:
+        return True
+    analysis = _analyser().analyze_scalar(text)
+    return not (analysis.allow_flow_plain if in_flow else analysis.allow_block_plain)
+
+
+def quoted(text: str) -> str:
+    """Return text of one line in quotes: double ones, unless it has double quotes or backslashes itself."""
+    if not text.isprintable() or not _has_quotes(text):
+        return f'"{escaped(text)}"'
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _block(values: Mapping[str, Any], levels: int = 1) -> CommentedMap:

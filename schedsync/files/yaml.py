@@ -21,7 +21,7 @@ from schedsync.files.node_builder import NodeBuilder
 #: A file of 10,000 schedules with ten lines each has about 3 MB.
 MAX_BYTES: Final = 16 * 1024 * 1024
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: All characters but those that YAML 1.2, section 5.1, allows in a file.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -81,7 +81,7 @@ def _place(text: str, offset: int, path: str) -> Location:
 
 
 def _build(text: str, builder: NodeBuilder) -> None:
-    loader = _LOADER(text)
+    loader = LOADER(text)
     handlers = builder.handlers()
     next_event, ends = loader.get_event, yaml.StreamEndEvent
     try:

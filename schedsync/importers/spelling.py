@@ -11,14 +11,9 @@ from typing import Any
 from schedsync.core.observed import Typed
 from schedsync.core.schedule import Spec, canonical_json
 from schedsync.core.timing import Clocked, Crontab, Interval, Solar, Timing, duration_text, instant_text
+from schedsync.files.formatting.roles import SCHEDULE_KEYS
 from schedsync.files.writer import Instant, Quoted
 
-#: The keys of a schedule in the order in which people read them.
-ORDER = (
-    "task", "for_each", "crontab", "every", "solar", "at", "timezone", "args", "kwargs", "headers", "queue",
-    "exchange", "routing_key", "priority", "expires_after", "expires_at", "start_at", "one_off", "enabled",
-    "description",
-)  # fmt: skip
 _DAYS = str.maketrans(dict(zip("0123456", ("sun", "mon", "tue", "wed", "thu", "fri", "sat"), strict=True)))
 _EMPTY = {"args": "[]", "kwargs": "{}", "headers": "{}"}
 
@@ -33,7 +28,7 @@ def fields_of(spec: Spec, zone: tzinfo, typed: Typed | None = None) -> dict[str,
 
 def in_order(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields in the order in which people read them."""
-    return {key: fields[key] for key in ORDER if key in fields}
+    return {key: fields[key] for key in SCHEDULE_KEYS if key in fields}
 
 
 def _timing(timing: Timing, zone: tzinfo) -> dict[str, Any]:

@@ -223,7 +223,7 @@ def test_a_set_with_errors_stops_no_other(applied: Project) -> None:
 
 
 def test_the_hook_checks_the_sets_of_the_files_that_changed(monorepo: Project) -> None:
-    (hook,) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    (hook, _) = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     monorepo.write("version: 1\nschedules: {bad: {task: t, every: 0s}}\n", "services/mail/schedules/bad.yaml")
     program, *words = hook["entry"].split()
     results = {

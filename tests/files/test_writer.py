@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schedsync.files.formatting.canonical import canonical_text
 from schedsync.files.writer import Instant, Quoted, comment, yaml_text
 from schedsync.files.yaml import read
 
@@ -33,7 +34,10 @@ def read_back(text: str) -> Any:
 @given(st.dictionaries(TEXT, VALUES, min_size=1, max_size=4), st.sampled_from([1, 2]))
 @settings(deadline=None)
 def test_any_values_are_read_back_as_they_were(values: dict[str, Any], levels: int) -> None:
-    assert read_back(yaml_text(values, levels)) == values
+    text = yaml_text(values, levels)
+
+    assert read_back(text) == values
+    assert canonical_text(text) == text
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from schedsync.core.observed import Managed, Problem, Row, Typed
 from schedsync.core.schedule import Spec, canonical_json
 from schedsync.core.timing import Clocked, Interval, crontab, solar
 from schedsync.errors import WrongUsage
+from schedsync.files.formatting.canonical import canonical_text
 from schedsync.importers.draft import Draft, LeftOut
 from schedsync.importers.fold import folded
 from schedsync.importers.grouping import Grouping
@@ -41,6 +42,7 @@ def draft(name: str, spec: Spec) -> Draft:
 def text_of(drafts: list[Draft], by: Any = "app", left_out: tuple[LeftOut, ...] = ()) -> str:
     text = file_text(drafts, Grouping(drafts, by), left_out)
     assert list(problems({"a.yaml": text}, drafts)) == []
+    assert canonical_text(text) == text
     return text
 
 

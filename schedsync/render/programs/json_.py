@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from schedsync.core.finding import Finding, has_errors
+from schedsync.core.location import Location
 from schedsync.core.secrets import masked
 from schedsync.planning.converter import change_document, finding_document
 from schedsync.planning.documents import document
@@ -42,6 +43,20 @@ def findings(found: Sequence[Finding], files: int, schedules: int) -> str:
             "version": 1,
             "files": files,
             "schedules": schedules,
+            "findings": [finding_document(finding) for finding in found],
+            "failure_reason": "invalid" if has_errors(found) else None,
+        }
+    )
+
+
+def formatting(changed: Sequence[Location], found: Sequence[Finding], files: int, *, wrote: bool) -> str:
+    """Write which files are not in canonical form, each with its first line that differs."""
+    return dump(
+        {
+            "version": 1,
+            "files": files,
+            "changed": [{"path": place.path, "line": place.line} for place in changed],
+            "wrote": wrote,
             "findings": [finding_document(finding) for finding in found],
             "failure_reason": "invalid" if has_errors(found) else None,
         }
