@@ -41,8 +41,8 @@ class ManagedSchedule(models.Model):
 class Removal(models.Model):
     """A schedule that no file defines any more: its row is disabled, and deleted by an apply after ``until``.
 
-    It counts only while the ledger has the same row, and has it disabled: an older version of schedsync that deletes the
-    schedule, or puts it back, leaves this row behind.
+    It counts only while the ledger has the same row, and has it disabled: an older version of schedsync that deletes
+    the schedule, or puts it back, leaves this row behind.
     """
 
     name = models.CharField(max_length=200, primary_key=True)

@@ -53,8 +53,8 @@ class Change:
     ``row`` is the row before, ``after`` the spec that it gets. ``ledger`` is the spec that the ledger records: it
     differs from ``after`` in ``enabled`` where the schedule is held or paused, and in fields under ``ignore_changes``.
     A change that was read from a document has none of them. ``hashed`` are the crontabs before and after as they are
-    written, where they contain an ``H`` and that is known. ``removing`` is the grace of a schedule that is in no file any
-    more: the change disables it, or deletes it after that.
+    written, where they contain an ``H`` and that is known. ``removing`` is the grace of a schedule that is in no file
+    any more: the change disables it, or deletes it after that.
     """
 
     kind: ClassVar[str]

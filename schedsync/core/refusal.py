@@ -33,8 +33,8 @@ class Refusal:
 class Limits:
     """The limits of the configuration, and the flags of this call; ``allow_stops`` is the flag's number.
 
-    ``allowances``, ``controls`` and ``freezes`` are those of the configuration, whose place is ``place``. ``grace`` is for
-    how long a schedule stays disabled before it is deleted; None deletes it at once.
+    ``allowances``, ``controls`` and ``freezes`` are those of the configuration, whose place is ``place``. ``grace`` is
+    for how long a schedule stays disabled before it is deleted; None deletes it at once.
     """
 
     max_stops: int = MAX_STOPS

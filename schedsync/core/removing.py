@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from schedsync.core.timing import TimingError, duration, instant, instant_text
+from schedsync.core.timing import TimingError, duration, duration_text, instant, instant_text
 
 _SHORTEST, _LONGEST = timedelta(minutes=1), timedelta(days=366)
 
@@ -35,6 +35,11 @@ def grace_from(text: str) -> timedelta:
     if not _SHORTEST <= grace <= _LONGEST or grace % timedelta(seconds=1):
         raise TimingError(f"`{text}` is not from 1m to 366d in whole seconds", "leave it out to delete at once")
     return grace
+
+
+def grace_text(grace: timedelta) -> str:
+    """Write a grace as the configuration has it."""
+    return duration_text(round(grace.total_seconds()))
 
 
 def removing_document(removing: Removing) -> dict[str, str]:

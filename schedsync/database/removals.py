@@ -6,15 +6,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from django.db.models import Exists, OuterRef
+
 from schedsync.core.change import Change
 from schedsync.core.observed import Managed
 from schedsync.core.removing import Removing
+from schedsync.core.status import LISTED, Listed, Removed, named
 from schedsync.database.bulk import batches, insert, rows_of
 from schedsync.database.faults import migrate_hint
 from schedsync.database.tables import has_table
 from schedsync.database.values import Damaged, read_values
 from schedsync.errors import Unavailable
-from schedsync.models import Removal
+from schedsync.models import ManagedSchedule, Removal
 
 _COLUMNS = ("name", "row_id", "since", "until", "held")
 
@@ -49,10 +52,25 @@ def _read(using: str, only: str | None) -> dict[str, _Removal]:
     return found
 
 
+def removing(using: str) -> Listed[Removed]:
+    """Return the schedules of all sets that are being removed; none before the table is made."""
+    if not has_table(using, Removal):
+        return Listed()
+    entries = rows_of(ManagedSchedule, using).filter(name=OuterRef("name"), row_id=OuterRef("row_id"))
+    rows = rows_of(Removal, using).filter(Exists(entries))
+    first = [
+        Removed(*values)
+        for values in read_values(rows.order_by("name")[: LISTED + 1], ("name", "since", "until"))
+        if not isinstance(values, Damaged)
+    ]
+    return Listed(rows.count() if len(first) > LISTED else len(first), tuple(sorted(first, key=named)[:LISTED]))
+
+
 def write_removals(using: str, changes: Iterable[Change], ids: Mapping[str, int], names: Collection[str]) -> None:
     """Record the changes that disable what no file defines any more, and forget all other ``names``.
 
-    ``ids`` are those of the rows, by name. Raises Unavailable where there is something to record before the table is made.
+    ``ids`` are those of the rows, by name. Raises Unavailable where there is something to record before the table is
+    made.
     """
     removing = [change for change in changes if change.removing is not None and change.ledger is not None]
     if not has_table(using, Removal):

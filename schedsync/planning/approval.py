@@ -45,8 +45,8 @@ def compare(plan: Plan, saved: SavedPlan) -> Comparison:
     """Compare a plan with a saved one, change by change.
 
     A part of the saved plan passes: other merges may have applied the rest already. A change with another value, before
-    or after, is another change. A masked value of the saved plan matches any value. A delete passes where the saved plan
-    says that the schedule is being removed, and that its grace is over by now.
+    or after, is another change. A masked value of the saved plan matches any value. A delete passes where the saved
+    plan says that the schedule is being removed, and that its grace is over by now.
     """
     here, there = (plan.set, plan.binding.environment), (saved.set, saved.environment)
     if here != there:

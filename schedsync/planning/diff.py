@@ -30,8 +30,8 @@ class Difference:
     ``name_conflicts`` are pairs of a name in the files and the set that manages its row; None where nobody does.
     ``lost_rows`` are names in the ledger that are in no file, and whose row somebody deleted. ``to_record`` are
     schedules whose row already holds what the files say, while the ledger holds something older. ``joined`` are pauses
-    to write for schedules that come under a standing pause; they are among ``paused`` too. ``removing`` are schedules that
-    an earlier apply disabled, and that wait to be deleted.
+    to write for schedules that come under a standing pause; they are among ``paused`` too. ``removing`` are schedules
+    that an earlier apply disabled, and that wait to be deleted.
     """
 
     changes: tuple[Change, ...] = ()
@@ -144,7 +144,7 @@ class _Comparison:
             self.to_record.append(pair.schedule)
 
     def _put_back(self, pair: Pair, row: Row) -> None:
-        """Update a schedule that was being removed, also where its row stays as it is: the ledger must not delete it."""
+        """Update a schedule that was being removed, also where its row stays as it is: its removal is forgotten."""
         after = spec_after(pair)
         if is_completed(pair):
             self.completed.append(pair.schedule.name)

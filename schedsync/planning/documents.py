@@ -18,8 +18,8 @@ from schedsync.planning.converter import (
     finding_document,
     full_pause_document,
     held_document,
-    pause_document,
     location_document,
+    pause_document,
     refusal_document,
 )
 from schedsync.planning.plan import Plan

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta, timezone
 
 from schedsync.core.change import Change, Consequence, Delete, FieldChange, Release, Rename, Update
 from schedsync.core.observed import Managed, Observed, Paused, Row
-from schedsync.core.removing import Removing
+from schedsync.core.removing import Removing, grace_text
 from schedsync.core.schedule import Desired, Spec, spec_text
-from schedsync.core.timing import duration_text, moment
+from schedsync.core.timing import moment
 from schedsync.planning.fields import common_cause, field_changes
 
 
@@ -116,8 +116,7 @@ def consequences_of_removal(change: Change, observed: Observed, now: datetime) -
 def _removing_text(removing: Removing, now: datetime, *, is_new: bool) -> str:
     """Say when a schedule is deleted; of a new removal for how long it waits, because the apply may come later."""
     if is_new:
-        wait = duration_text(int((removing.until - removing.since).total_seconds()))
-        when = f"{wait} after this apply"
+        when = f"{grace_text(removing.until - removing.since)} after this apply"
     else:
         when = f"after {moment(removing.until, timezone.utc, now)} UTC"
     return f"in no file any more: deleted {when}, unless a file defines it again"
