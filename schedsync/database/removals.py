@@ -79,7 +79,8 @@ def write_removals(using: str, changes: Iterable[Change], ids: Mapping[str, int]
             hint = f"{migrate_hint(using)}, then again; without `[prune] grace`, schedules are deleted at once"
             raise Unavailable(message, hint=hint)
         return
-    for batch in batches(sorted(names)):
+    known = set(rows_of(Removal, using).values_list("name", flat=True))
+    for batch in batches(sorted(known.intersection(names))):
         rows_of(Removal, using).filter(name__in=batch).delete()
     rows = [
         {"name": change.name, "row_id": ids[change.name], **change.removing._asdict()}
