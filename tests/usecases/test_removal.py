@@ -14,7 +14,9 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.database.pause_ends import end_pauses
 from schedsync.models import ManagedSchedule, Pause, Removal, SyncRun
+from tests.beat.test_tables import without
 from tests.conftest import Done, Project
 
 GRACE = '[prune]\ngrace = "7d"\n'
@@ -351,6 +353,57 @@ def test_a_removal_takes_as_many_statements_however_much_is_dropped(project: Pro
     batches = 10 if shop.using == "postgresql" else 50
     grown = [after - before for before, after in zip(few, many, strict=True)]
     assert (grown[0] <= 6 * batches, grown[1], grown[2] <= 6 * batches) == (True, 0, True)
+
+
+@pytest.mark.one_database
+def test_the_end_of_a_pause_does_not_enable_what_waits(shop: Shop) -> None:
+    assert shop.call("pause", "old", "--for", "1h", "--reason", "INC-1", "--settle", "0").code == 0
+    shop.drop()
+    Pause.objects.using(shop.using).update(until=RAN)
+    end_pauses(shop.using, ["old"], timedelta(seconds=10))
+
+    assert (shop.is_enabled, Pause.objects.using(shop.using).exists(), shop.removals) == (False, False, ["old"])
+
+
+@pytest.mark.one_database("default", "postgresql")
+def test_before_the_migration_only_a_removal_with_a_grace_needs_its_table(shop: Shop) -> None:
+    with without(shop.using, Removal):
+        shop.define(KEPT + OLD + "  new: {task: t, every: 1m}\n")
+        shop.applied()
+        shop.define(KEPT + OLD)
+        refused = shop.apply()
+        looks = [shop.call(*words).code for words in (("list",), ("status",), ("why", "old"), ("plan", "schedules"))]
+        shop.configure("")
+        shop.applied()
+
+    assert (refused.code, "is not migrated: no table schedsync_removal" in refused.err) == (69, True)
+    assert "without `[prune] grace`, schedules are deleted at once" in refused.err
+    assert looks == [0, 0, 0, 0]
+    assert not PeriodicTask.objects.using(shop.using).filter(name="new").exists()
+
+
+@pytest.mark.one_database
+def test_a_schedule_that_is_put_back_under_another_name_keeps_its_row(shop: Shop) -> None:
+    before = shop.row
+    shop.drop()
+    shop.define(KEPT + "  new: {task: t.old, crontab: '0 5 * * *', renamed_from: old}\n")
+    shop.applied()
+    after = PeriodicTask.objects.using(shop.using).get(name="new")
+
+    assert before is not None
+    assert (after.pk, after.enabled, after.total_run_count, shop.removals) == (before.pk, True, 3, [])
+    assert shop.plan().code == 0
+
+
+@pytest.mark.one_database
+def test_an_unreadable_grace_begins_anew(shop: Shop) -> None:
+    shop.drop()
+    with connections[shop.using].cursor() as cursor:
+        cursor.execute("UPDATE schedsync_removal SET until = 'soon'")
+
+    assert shop.changes() == [("update", "old")]
+    shop.applied()
+    assert (shop.removals, shop.plan().code, "old" in shop.call("status").out) == (["old"], 0, True)
 
 
 def killed_at(shop: Shop, number: int) -> int:
