@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from schedsync.core.freeze import Freeze, FreezeError, freeze_from
 from schedsync.core.location import Location
 from schedsync.core.names import set_name_problem
 from schedsync.core.refusal import MAX_STOP_PERCENT, MAX_STOPS, Limits
+from schedsync.core.removing import grace_from
 from schedsync.core.timing import UNITS, TimingError, duration
 from schedsync.errors import InvalidConfiguration, WrongUsage
 from schedsync.lint.rule import MAX_STARTS, Options
@@ -60,6 +62,7 @@ class Config:
     max_stop_percent: int = MAX_STOP_PERCENT
     allowances: tuple[Allowance, ...] = ()
     freezes: tuple[Freeze, ...] = ()
+    grace: timedelta | None = None
     controls: Controls = NO_CONTROLS
     repository_url: str | None = None
     approvals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -75,6 +78,7 @@ class Config:
             allowances=self.allowances,
             controls=self.controls,
             freezes=self.freezes,
+            grace=self.grace,
             place=self.place,
         )
 
@@ -183,6 +187,7 @@ def config_of(file: Path, table: Mapping[str, Any], base: Path, matches: Callabl
         max_stop_percent=int(safety.get("max_stop_percent", MAX_STOP_PERCENT)),
         allowances=tuple(_allowance(file, entry) for entry in safety.get("allow", ())),
         freezes=tuple(_freeze(file, entry, environments) for entry in table.get("freeze", ())),
+        grace=_grace(file, table.get("prune", {})),
         controls=_controls(file, safety),
         repository_url=table.get("repository_url"),
         approvals={owner: tuple(people) for owner, people in table.get("approvals", {}).items()},
@@ -205,6 +210,13 @@ def _freeze(file: Path, entry: Mapping[str, Any], environments: Sequence[str]) -
         return freeze_from(entry, environments)
     except FreezeError as error:
         raise InvalidConfiguration(str(file), f"`freeze.{error.key}`: {error.message}", hint=error.hint) from error
+
+
+def _grace(file: Path, table: Mapping[str, Any]) -> timedelta | None:
+    try:
+        return grace_from(table["grace"]) if "grace" in table else None
+    except TimingError as error:
+        raise InvalidConfiguration(str(file), f"`prune.grace`: {error.message}", hint=error.hint) from error
 
 
 def _controls(file: Path, safety: Mapping[str, Any]) -> Controls:

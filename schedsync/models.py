@@ -38,6 +38,25 @@ class ManagedSchedule(models.Model):
         return self.name
 
 
+class Removal(models.Model):
+    """A schedule that no file defines any more: its row is disabled, and deleted by an apply after ``until``.
+
+    It counts only while the ledger has the same row, and has it disabled: an older version of schedsync that deletes
+    the schedule, or puts it back, leaves this row behind.
+    """
+
+    name = models.CharField(max_length=200, primary_key=True)
+    row_id = models.BigIntegerField(help_text="As in the ledger.")
+    since = models.DateTimeField()
+    until = models.DateTimeField(help_text="From then on an apply deletes it.")
+    held = models.BooleanField(
+        default=False, help_text="A human had disabled it before; it stays so if it is put back."
+    )
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Pause(models.Model):
     """An operator's time-boxed stop of one schedule, with a reason; without ``until`` it lasts until it is resumed."""
 

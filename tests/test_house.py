@@ -23,6 +23,7 @@ ANSWERS = {
     "that two spellings of a timing are equal?": "canonical",
     "which cause a difference has?": "_cause",
     "that a schedule is held?": "is_held",
+    "what becomes of a schedule that no file defines any more?": "Remover",
     "which last run an apply writes?": "last_run_for",
     "when stock Beat fires after an edit?": "next_run",
     "which changes a plan file lets pass?": "compare",

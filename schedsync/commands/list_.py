@@ -66,7 +66,7 @@ class ListRequest:
         "--path",
         heading=WHERE,
         metavar="PATH",
-        help="The directory of the schedules, or one file: names as `removing` what the files no longer define.",
+        help="The directory of the schedules, or one file: names as `removing` also what the next apply removes.",
     ),
     environment_option,
 )
@@ -96,9 +96,6 @@ def _check(request: ListRequest, database: DatabaseOptions) -> None:
         raise WrongUsage("`--unmanaged` and another `--state` exclude each other", hint="leave one of them out")
     if request.differ and not request.environments:
         raise WrongUsage("`--differ` compares environments", hint="give `--environments --differ`")
-    if "removing" in request.states and request.path is None:
-        hint = "give `--path schedules`: only the files say which schedules are gone"
-        raise WrongUsage("`--state removing` needs the files", hint=hint)
     if is_typed("environment") and (request.path is None or request.environments):
         raise WrongUsage("`--environment` needs the files of one environment", hint="give it with `--path schedules`")
     if request.environments:

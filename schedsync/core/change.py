@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from schedsync.core.location import Location
 from schedsync.core.observed import Row
+from schedsync.core.removing import Removing
 from schedsync.core.schedule import NOBODY, People, Spec, Template
 
 Cause = Literal["files", "drift", "both"]
@@ -52,7 +53,8 @@ class Change:
     ``row`` is the row before, ``after`` the spec that it gets. ``ledger`` is the spec that the ledger records: it
     differs from ``after`` in ``enabled`` where the schedule is held or paused, and in fields under ``ignore_changes``.
     A change that was read from a document has none of them. ``hashed`` are the crontabs before and after as they are
-    written, where they contain an ``H`` and that is known.
+    written, where they contain an ``H`` and that is known. ``removing`` is the grace of a schedule that is in no file
+    any more: the change disables it, or deletes it after that.
     """
 
     kind: ClassVar[str]
@@ -70,6 +72,7 @@ class Change:
     template: Template | None = None
     hashed: tuple[str | None, str | None] = (None, None)
     by: Edit | None = None
+    removing: Removing | None = None
     consequences: tuple[Consequence, ...] = ()
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from schedsync.core.full_pause import FullyPaused
 from schedsync.core.observed import Paused
+from schedsync.core.removing import Removing
 from schedsync.core.schedule import NOBODY, People, Spec
 
 #: The states by their words, in the order in which they are counted.
@@ -28,7 +29,8 @@ class ListedSchedule:
     """One schedule.
 
     ``spec`` is None where the row cannot be read, or is gone; ``problem`` then says why. ``due`` is the oldest tick
-    that it owes already, ``next_run`` the first one ahead. ``set`` is None where nobody manages it.
+    that it owes already, ``next_run`` the first one ahead. ``set`` is None where nobody manages it. ``removing`` is its
+    grace where an apply has disabled it, because no file defines it any more.
     """
 
     name: str
@@ -41,6 +43,7 @@ class ListedSchedule:
     due: datetime | None = None
     last_run: LastRun | None = None
     pause: Paused | None = None
+    removing: Removing | None = None
 
 
 @dataclass(frozen=True)

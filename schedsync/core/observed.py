@@ -10,6 +10,7 @@ from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from schedsync.core.location import Location
+from schedsync.core.removing import Removing
 from schedsync.core.schedule import NOBODY, People, Spec, spec_from
 from schedsync.core.standing import Standing
 
@@ -76,7 +77,10 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Managed:
-    """One entry of the ledger: the row of a schedule, and in ``applied`` the canonical form that was applied last."""
+    """One entry of the ledger: the row of a schedule, and in ``applied`` the canonical form that was applied last.
+
+    Of a schedule that is being removed, ``applied`` is disabled, and ``commit`` is the one that no longer defined it.
+    """
 
     name: str
     set: str
@@ -86,6 +90,7 @@ class Managed:
     people: People = NOBODY
     timing_row: tuple[str, int] | None = None
     commit: str | None = None
+    removing: Removing | None = None
 
     @property
     def spec(self) -> Spec | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from schedsync.core.allowance import Allowance
 from schedsync.core.controls import NO_CONTROLS, Controls
@@ -32,7 +33,8 @@ class Refusal:
 class Limits:
     """The limits of the configuration, and the flags of this call; ``allow_stops`` is the flag's number.
 
-    ``allowances``, ``controls`` and ``freezes`` are those of the configuration, whose place is ``place``.
+    ``allowances``, ``controls`` and ``freezes`` are those of the configuration, whose place is ``place``. ``grace`` is
+    for how long a schedule stays disabled before it is deleted; None deletes it at once.
     """
 
     max_stops: int = MAX_STOPS
@@ -48,3 +50,4 @@ class Limits:
     controls: Controls = NO_CONTROLS
     freezes: tuple[Freeze, ...] = ()
     place: Location | None = None
+    grace: timedelta | None = None

@@ -138,6 +138,15 @@ class Stopped:
 
 
 @dataclass(frozen=True, slots=True)
+class Removed:
+    """A schedule that no file defines any more: disabled at ``since``, and deleted by an apply after ``until``."""
+
+    name: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Schedules:
     """How the schedules run."""
 
@@ -163,6 +172,7 @@ class Management:
     paused: Listed[Stopped] = field(default_factory=Listed)
     held: Listed[Stopped] | None = field(default_factory=Listed)
     drifted: Listed[str] | None = field(default_factory=Listed)
+    removing: Listed[Removed] = field(default_factory=Listed)
 
 
 class Verdict(Enum):

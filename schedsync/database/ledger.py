@@ -14,6 +14,7 @@ from schedsync.core.observed import Observed
 from schedsync.core.origin import recorded_commit
 from schedsync.core.schedule import OF_OUR_BEAT, People, canonical_json, spec_text
 from schedsync.database.bulk import BATCH, batches, insert
+from schedsync.database.removals import write_removals
 from schedsync.database.schedule_rows import TimingIds
 from schedsync.database.values import Damaged, read_values
 from schedsync.database.write_request import WriteRequest
@@ -27,7 +28,8 @@ def write_ledger(request: WriteRequest, observed: Observed, timing_ids: TimingId
     written = _names_left_behind(request) | {change.name for change in kept}
     stop_times = _stop_times(request.using, kept)
     _delete(request.using, written)
-    _insert(request, kept, stop_times, timing_ids)
+    ids = _insert(request, kept, stop_times, timing_ids)
+    write_removals(request.using, kept, ids, written)
     _record_agreeing(request)
     _move_locations(request, observed, written)
 
@@ -57,13 +59,20 @@ def _names_left_behind(request: WriteRequest) -> set[str]:
 
 
 def _stop_times(using: str, kept: Sequence[Change]) -> dict[str, datetime]:
-    """Return ``applied_at`` of schedules that stay held or paused: the human's stop must remain the latest edit."""
+    """Return ``applied_at`` of schedules that stay held or paused: the human's stop must remain the latest edit.
+
+    It must remain so too while a held schedule waits to be deleted.
+    """
     stopped = [
         change.name
         for change in kept
-        if change.after and change.ledger and change.after.enabled != change.ledger.enabled
+        if change.after and change.ledger and (change.after.enabled != change.ledger.enabled or _is_held(change))
     ]
     return applied_at(using, stopped) if stopped else {}
+
+
+def _is_held(change: Change) -> bool:
+    return change.removing is not None and change.removing.held
 
 
 def _delete(using: str, names: Collection[str]) -> None:
@@ -73,7 +82,8 @@ def _delete(using: str, names: Collection[str]) -> None:
 
 def _insert(
     request: WriteRequest, kept: Sequence[Change], stop_times: Mapping[str, datetime], timing_ids: TimingIds
-) -> None:
+) -> dict[str, int]:
+    """Write the entries of changes; returns the ids of their rows, by name."""
     ids = _row_ids(request.using, [change.name for change in kept])
     rows = [
         {"row_id": ids[change.name], "applied_at": stop_times.get(change.name, request.now)}
@@ -81,6 +91,7 @@ def _insert(
         for change in kept
     ]
     insert(request.using, ManagedSchedule, rows)
+    return ids
 
 
 def _row_ids(using: str, names: Sequence[str]) -> dict[str, int]:

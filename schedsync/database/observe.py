@@ -21,6 +21,7 @@ from schedsync.core.observed import Managed, Observed, Paused, Row, Typed
 from schedsync.core.schedule import NOBODY, OF_OUR_BEAT, People
 from schedsync.core.timing import LONGEST_INTERVAL, UNITS
 from schedsync.database.bulk import batches, rows_of
+from schedsync.database.removals import with_removals
 from schedsync.database.schedule_rows import TIMING_MODELS, with_zone
 from schedsync.database.standing import read_standing
 from schedsync.database.task_rows import ROW_COLUMNS, read_row
@@ -30,7 +31,7 @@ from schedsync.planning.converter import people_from
 
 
 def observe(using: str, set_name: str, only: str | None = None) -> Observed:
-    """Read the rows, the ledger and the pauses from a database alias, in six queries however many there are.
+    """Read the rows, the ledger and the pauses from a database alias, in seven queries however many there are.
 
     With ``only``, a name, read nothing but the rows of that name, and no standing pauses.
     """
@@ -140,12 +141,12 @@ def _named(model: type[Model], using: str, only: str | None) -> Any:
 
 def every_entry(using: str, only: str | None = None) -> list[Managed]:
     """Return the ledger's entries of all sets by name; with ``only``, a name, at most one."""
-    return list(_read_ledger(_named(ManagedSchedule, using, only)))
+    return list(with_removals(using, _read_ledger(_named(ManagedSchedule, using, only)), only))
 
 
 def entries_where(using: str, condition: Q) -> list[Managed]:
     """Return the ledger's entries of all sets that fit a condition, by name."""
-    return list(_read_ledger(rows_of(ManagedSchedule, using).filter(condition)))
+    return list(with_removals(using, _read_ledger(rows_of(ManagedSchedule, using).filter(condition))))
 
 
 def _ledger(using: str, set_name: str, only: str | None = None) -> tuple[dict[str, Managed], dict[str, str]]:

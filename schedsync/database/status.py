@@ -33,6 +33,7 @@ from schedsync.database.clock import DatabaseNow, now
 from schedsync.database.environment import bound_environment
 from schedsync.database.full_pause import full_pause
 from schedsync.database.observe import observe_entries
+from schedsync.database.removals import removing
 from schedsync.database.schedule_status import ScheduleReader
 from schedsync.models import ApplyLock, Beat
 from schedsync.models import BeatReport as ReportRow
@@ -156,6 +157,7 @@ def _management(using: str, at: datetime, reader: ScheduleReader) -> Management:
         paused=Listed.of(sorted((_paused(pause) for pause in pauses if not pause.ended(at)), key=named)),
         held=held,
         drifted=drifted,
+        removing=removing(using),
     )
 
 

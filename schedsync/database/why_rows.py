@@ -21,6 +21,7 @@ from schedsync.database.observe import entries_where, observe_ids, observe_pause
 from schedsync.database.tables import has_table
 from schedsync.database.values import Damaged, read_values
 from schedsync.models import Beat, Claim, SendFailure
+from schedsync.planning.removal import before_removal
 
 #: Before a tick, how far back to ask who led: nobody may have led for long.
 _REIGNS_BEFORE = timedelta(days=7)
@@ -47,9 +48,9 @@ def find(using: str, name: str) -> Found:
     row_id = next((row_id for row_id, exact in names if exact == name), None)
     condition = Q(name=name) if row_id is None else Q(name=name) | Q(row_id=row_id)
     entries = {managed.name: managed for managed in entries_where(using, condition)}
-    managed = entries.get(name)
+    managed = before_removal(entries.get(name))
     if managed is None and row_id is not None:
-        managed = next((entry for entry in entries.values() if entry.row_id == row_id), None)
+        managed = before_removal(next((entry for entry in entries.values() if entry.row_id == row_id), None))
     if row_id is None and managed is not None:
         row_id = managed.row_id
     rows = [] if row_id is None else observe_ids(using, {row_id})

@@ -105,6 +105,7 @@ def _of_schedules(status: Status, disabled: int) -> Iterator[Family]:
         metrics.PAUSED: management.paused,
         metrics.HELD: management.held,
         metrics.DRIFTED: management.drifted,
+        metrics.REMOVING: management.removing,
     }
     for metric, listed in lists.items():
         yield from value(metric, None if listed is None else listed.count)

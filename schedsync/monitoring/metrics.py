@@ -61,6 +61,9 @@ HELD = _gauge("schedules_held", "Managed schedules that somebody disabled outsid
 DRIFTED = _gauge(
     "schedules_drifted", "Managed schedules that somebody changed outside Git; absent if too many rows differ."
 )
+REMOVING = _gauge(
+    "schedules_removing", "Managed schedules that no file defines any more, and that wait disabled to be deleted."
+)
 
 LAST_APPLY = Metric(
     "schedsync_last_apply", "info", "The commit of the last apply of each set.", ("set", "environment", "commit")

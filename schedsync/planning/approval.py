@@ -45,7 +45,8 @@ def compare(plan: Plan, saved: SavedPlan) -> Comparison:
     """Compare a plan with a saved one, change by change.
 
     A part of the saved plan passes: other merges may have applied the rest already. A change with another value, before
-    or after, is another change. A masked value of the saved plan matches any value.
+    or after, is another change. A masked value of the saved plan matches any value. A delete passes where the saved
+    plan says that the schedule is being removed, and that its grace is over by now.
     """
     here, there = (plan.set, plan.binding.environment), (saved.set, saved.environment)
     if here != there:
@@ -55,12 +56,19 @@ def compare(plan: Plan, saved: SavedPlan) -> Comparison:
     refusals, different, masks = [], [], 0
     for change in plan.changes:
         compared = _compared(change, approved.get((change.kind, change.name)))
-        if compared.message:
+        if compared.message and _is_announced(change, plan, saved):
+            different.append(change.name)
+        elif compared.message:
             hint = "review a new plan, and give that one to `apply --plan`"
             refusals.append(Refusal("not_reviewed", compared.message, hint))
             different.append(change.name)
         masks += compared.masks
     return Comparison(tuple(refusals), tuple(sorted({*different, *_missing(plan, approved)})), masks)
+
+
+def _is_announced(change: Change, plan: Plan, saved: SavedPlan) -> bool:
+    until = saved.removing.get(change.name)
+    return isinstance(change, Delete) and change.removing is not None and until is not None and until <= plan.now
 
 
 def _scope(set_name: str, environment: str | None) -> str:

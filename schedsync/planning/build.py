@@ -100,7 +100,7 @@ def build_plan(
     ``findings`` are those of the files; they become notices of the plan. Raises WrongUsage where ``adopt`` has a name
     that is not in the files, or that no row has.
     """
-    difference = diff(desired, observed, now, adopt=request.adopt)
+    difference = diff(desired, observed, now, adopt=request.adopt, grace=request.limits.grace)
     refused, notices = _judged(request, desired, observed, difference, surroundings, now)
     lifted = _lifted(request, difference, observed, now)
     return Plan(
@@ -115,6 +115,7 @@ def build_plan(
         lost_rows=difference.lost_rows,
         to_record=difference.to_record,
         joined=difference.joined,
+        removing=difference.removing,
         refusals=refused,
         lifted=lifted,
         notices=(*findings, *lifted_notice(lifted, request.limits.place), *notices),
@@ -183,7 +184,7 @@ def _situation(
     situation = Situation(
         set=request.set,
         desired=len(desired.schedules),
-        managed=sum(name in observed.rows for name in observed.ledger),
+        managed=sum(name in observed.rows and entry.removing is None for name, entry in observed.ledger.items()),
         name_conflicts=difference.name_conflicts,
         same_names=_same_names(difference, observed, surroundings.same_names),
         dual_writers=surroundings.dual_writers,

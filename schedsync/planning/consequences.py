@@ -18,6 +18,7 @@ from schedsync.core.observed import Observed, Row
 from schedsync.core.schedule import Spec, differing
 from schedsync.core.timing import Clocked, Interval, Solar, moment, zone_of
 from schedsync.planning.plan import names_of
+from schedsync.planning.removal import consequences_of_removal
 
 #: Edits of these can make Beat fire for a slot of the past.
 GUARDED = frozenset({"timing", "enabled", "start_at"})
@@ -68,7 +69,17 @@ def with_consequences(changes: Iterable[Change], observed: Observed, now: dateti
             of_new[decides] = tuple(_consequences(change, now))
         return of_new[decides]
 
-    return tuple(replace(change, consequences=(*follows(change), *_endings(change, observed))) for change in changes)
+    return tuple(
+        replace(
+            change,
+            consequences=(
+                *follows(change),
+                *consequences_of_removal(change, observed, now),
+                *_endings(change, observed),
+            ),
+        )
+        for change in changes
+    )
 
 
 def _decides(change: Change) -> Hashable:

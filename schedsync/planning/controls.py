@@ -93,7 +93,7 @@ def _violation(code: str, does: str, key: str, controls: Controls, name: str, li
 def refused_changes(changes: Iterable[Change], layers: Sequence[Controls]) -> Iterator[Refusal]:
     """Yield a refusal for each control that a change would break; a stop breaks none."""
     for change in changes:
-        if change.after is None or _only_disables(change):
+        if change.after is None or change.removing is not None or _only_disables(change):
             continue
         for controls in layers:
             for violation in violations(change.after, controls):

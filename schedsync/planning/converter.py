@@ -21,6 +21,7 @@ from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Paused, Problem, Row
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
+from schedsync.core.removing import removing_document, removing_from
 from schedsync.core.schedule import People, Spec, form, spec_from, spec_text
 from schedsync.core.timing import Crontab, Interval, Solar, crontab, instant, instant_text, interval, solar
 
@@ -168,6 +169,8 @@ def change_document(change: Change) -> dict[str, Any]:
         result["old_name"] = change.old_name
     if change.by:
         result["by"] = _edit_document(change.by)
+    if change.removing:
+        result["removing"] = removing_document(change.removing)
     return result
 
 
@@ -175,7 +178,8 @@ def change_from(values: Mapping[str, Any]) -> Change:
     """Read the kind, the names and the fields of a change back: enough to compare it, not enough to write it."""
     extra = {"old_name": values["old_name"]} if values["kind"] == "rename" else {}
     fields = tuple(FieldChange(edit["field"], edit["before"], edit["after"]) for edit in values["fields"])
-    return KINDS[values["kind"]](name=values["name"], fields=fields, **extra)
+    removing = removing_from(values["removing"]) if values.get("removing") else None
+    return KINDS[values["kind"]](name=values["name"], fields=fields, removing=removing, **extra)
 
 
 def row_document(row: Row, mask: Callable[[Spec], Spec]) -> dict[str, Any]:
@@ -231,7 +235,7 @@ def managed_document(managed: Managed, mask: Callable[[Spec], Spec]) -> dict[str
         "location": location_document(managed.location),
         "people": people_document(managed.people),
         "commit": managed.commit,
-    }
+    } | ({"removing": removing_document(removing) | {"held": removing.held}} if (removing := managed.removing) else {})
 
 
 def managed_from(values: Mapping[str, Any], set_name: str) -> Managed:
@@ -245,6 +249,7 @@ def managed_from(values: Mapping[str, Any], set_name: str) -> Managed:
         location=_location_from(values["location"]),
         people=people_from(values["people"]),
         commit=values["commit"],
+        removing=removing_from(values["removing"]) if values.get("removing") else None,
     )
 
 

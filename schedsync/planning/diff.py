@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from schedsync.core.adoption import Adoption
-from schedsync.core.change import Adopt, Cause, Change, Create, Delete, FieldChange, Held, Release, Rename, Update
+from schedsync.core.change import Adopt, Cause, Change, Create, FieldChange, Held, Rename, Update
 from schedsync.core.finding import Finding
 from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.core.schedule import Desired, Schedule, Spec, completed_at, differing, spec_text
@@ -20,6 +20,7 @@ from schedsync.planning.fields import common_cause, field_changes
 from schedsync.planning.match import Matcher
 from schedsync.planning.notices import announcements
 from schedsync.planning.pair import Pair, is_completed, is_held, rearms, spec_after, unless_completed, wanted
+from schedsync.planning.removal import Remover
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Difference:
     ``name_conflicts`` are pairs of a name in the files and the set that manages its row; None where nobody does.
     ``lost_rows`` are names in the ledger that are in no file, and whose row somebody deleted. ``to_record`` are
     schedules whose row already holds what the files say, while the ledger holds something older. ``joined`` are pauses
-    to write for schedules that come under a standing pause; they are among ``paused`` too.
+    to write for schedules that come under a standing pause; they are among ``paused`` too. ``removing`` are schedules
+    that an earlier apply disabled, and that wait to be deleted.
     """
 
     changes: tuple[Change, ...] = ()
@@ -41,28 +43,37 @@ class Difference:
     lost_rows: tuple[str, ...] = ()
     to_record: tuple[Schedule, ...] = ()
     joined: tuple[Paused, ...] = ()
+    removing: tuple[Managed, ...] = ()
     notices: tuple[Finding, ...] = ()
 
 
 _NO_FLAGS = Adoption()
 
 
-def diff(desired: Desired, observed: Observed, now: datetime, *, adopt: Adoption = _NO_FLAGS) -> Difference:
-    """Compare the files with the tables; deletes come first, then the other changes by name.
+def diff(
+    desired: Desired,
+    observed: Observed,
+    now: datetime,
+    *,
+    adopt: Adoption = _NO_FLAGS,
+    grace: timedelta | None = None,
+) -> Difference:
+    """Compare the files with the tables; what is removed comes first, then the other changes by name.
 
     ``now`` decides which schedules are completed and which pauses are over. ``adopt`` says which rows to take over,
-    beside those with ``adopt`` in the files.
+    beside those with ``adopt`` in the files. ``grace`` is for how long a removed schedule is only disabled.
     """
     matcher = Matcher(desired, observed, now)
     comparison = _Comparison(observed.elsewhere, now, adopt)
     for schedule in desired.schedules.values():
         comparison.compare(matcher.pair(schedule))
     renamed = {change.old_name for change in comparison.changes if isinstance(change, Rename)}
-    deletes = (_unwanted(managed, row, desired) for managed, row in matcher.unwanted(renamed))
+    unwanted, remover = list(matcher.unwanted(renamed)), Remover(desired, observed, now, grace)
+    removals = [change for entry in unwanted if (change := remover.change(*entry)) is not None]
     pauses = {name: pause for name, pause in observed.pauses.items() if name in desired.schedules}
     pauses |= {pause.name: pause for pause in comparison.joined}
     return Difference(
-        changes=(*deletes, *sorted(comparison.changes, key=lambda change: change.name)),
+        changes=(*removals, *sorted(comparison.changes, key=lambda change: change.name)),
         held=tuple(comparison.held),
         completed=tuple(comparison.completed),
         paused=tuple(pauses[name] for name in sorted(pauses)),
@@ -71,6 +82,7 @@ def diff(desired: Desired, observed: Observed, now: datetime, *, adopt: Adoption
         lost_rows=matcher.lost_rows(),
         to_record=tuple(comparison.to_record),
         joined=tuple(comparison.joined),
+        removing=tuple(managed for managed, _ in unwanted if remover.waiting(managed)),
         notices=tuple(announcements(desired, observed)),
     )
 
@@ -95,6 +107,8 @@ class _Comparison:
             self._change(Rename, pair)
         elif pair.managed is None:
             self._compare_new(pair)
+        elif pair.row is not None and pair.managed.removing is not None:
+            self._put_back(pair, pair.row)
         elif pair.row is not None and pair.row.spec == pair.schedule.spec and pair.pause is None:
             self._compare_equal(pair, pair.managed)
         elif is_completed(pair):
@@ -128,6 +142,17 @@ class _Comparison:
             self.unchanged += 1
         if managed.applied != spec_text(pair.schedule.spec):
             self.to_record.append(pair.schedule)
+
+    def _put_back(self, pair: Pair, row: Row) -> None:
+        """Update a schedule that was being removed, also where its row stays as it is: its removal is forgotten."""
+        after = spec_after(pair)
+        if is_completed(pair):
+            self.completed.append(pair.schedule.name)
+            after = self._as_completed(pair, row)
+        elif is_held(pair):
+            self.held.append(Held(pair.schedule.name, pair.schedule.location))
+        self._join(pair)
+        self.changes.append(_change(Update, pair, after))
 
     def _compare_completed(self, pair: Pair) -> None:
         """Update a completed schedule only where the files changed it; edits in the table are left alone."""
@@ -201,18 +226,3 @@ def _change(kind: type[Change], pair: Pair, after: Spec) -> Change:
 def _rename_cause(pair: Pair) -> Cause:
     by_hand = pair.managed is not None and pair.managed.name == pair.schedule.name
     return "drift" if by_hand else "files"
-
-
-def _unwanted(managed: Managed, row: Row, desired: Desired) -> Change:
-    """Return the change of a managed schedule that is in no file any more."""
-    if managed.name in desired.kept_rows:
-        location = desired.removed.get(managed.name)
-        return Release(name=managed.name, row=row, location=location, people=managed.people)
-    return Delete(
-        name=managed.name,
-        row=row,
-        fields=field_changes(None, row, None),
-        location=desired.removed.get(managed.name, managed.location),
-        people=managed.people,
-        announced=managed.name in desired.removed,
-    )

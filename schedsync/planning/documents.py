@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from schedsync.core.change import Change
+from schedsync.core.observed import Managed
+from schedsync.core.removing import removing_document, removing_from
 from schedsync.core.timing import instant_text
 from schedsync.planning.converter import (
     binding_document,
@@ -15,6 +18,7 @@ from schedsync.planning.converter import (
     finding_document,
     full_pause_document,
     held_document,
+    location_document,
     pause_document,
     refusal_document,
 )
@@ -26,11 +30,15 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """The parts of a saved plan that an apply compares: set, environment and changes."""
+    """The parts of a saved plan that an apply compares: set, environment and changes.
+
+    ``removing`` says of the schedules that it removes, or that wait to be deleted, when that may be.
+    """
 
     set: str
     environment: str | None
     changes: tuple[Change, ...]
+    removing: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def document(plan: Plan) -> dict[str, Any]:
@@ -47,10 +55,22 @@ def document(plan: Plan) -> dict[str, Any]:
         "held": [held_document(held) for held in plan.held],
         "paused": [pause_document(pause) for pause in plan.paused],
         **({"everything_paused": full_pause_document(plan.full_pause)} if plan.full_pause else {}),
+        **({"removing": [_waiting_document(managed) for managed in plan.removing]} if plan.removing else {}),
         "completed": list(plan.completed),
         "forgotten": list(plan.lost_rows),
         "refusals": [refusal_document(refusal) for refusal in plan.refusals],
         "findings": [finding_document(finding) for finding in plan.notices],
+    }
+
+
+def _waiting_document(managed: Managed) -> dict[str, Any]:
+    """Return a schedule that waits to be deleted as JSON values; ``commit`` is the one that no longer defined it."""
+    grace = removing_document(managed.removing) if managed.removing else {}
+    return {
+        "name": managed.name,
+        **grace,
+        "commit": managed.commit,
+        "location": location_document(managed.location),
     }
 
 
@@ -60,4 +80,6 @@ def saved_plan(values: Mapping[str, Any]) -> SavedPlan:
     Raises ValueError or KeyError where a rename has no old name.
     """
     changes = tuple(change_from(change) for change in values["changes"])
-    return SavedPlan(values["set"], values["environment"], changes)
+    removing = {each["name"]: removing_from(each).until for each in values.get("removing", ())}
+    removing |= {change.name: change.removing.until for change in changes if change.removing}
+    return SavedPlan(values["set"], values["environment"], changes, removing)

@@ -31,7 +31,7 @@ def only_resumes(changes: Iterable[Change], observed: Observed, now: datetime) -
 
 def _resumes(change: Change, observed: Observed, now: datetime) -> bool:
     pause, managed = observed.pauses.get(change.name), observed.ledger.get(change.name)
-    if pause is None or managed is None or not pause.ended(now):
+    if pause is None or managed is None or change.removing is not None or not pause.ended(now):
         return False
     return managed.was_enabled and [field.field for field in change.fields] == ["enabled"]
 

@@ -10,6 +10,7 @@ from schedsync.core.adoption import Adoption
 from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.planning.pair import Pair
+from schedsync.planning.removal import before_removal
 from schedsync.planning.standing import under_standing
 
 
@@ -31,10 +32,10 @@ class Matcher:
 
     def _pair(self, schedule: Schedule) -> Pair:
         name, observed = schedule.name, self.observed
-        managed, pause = observed.ledger.get(name), self._pause(name)
+        managed, pause = before_removal(observed.ledger.get(name)), self._pause(name)
         if managed is None and (old := self._renamed_from(schedule)):
             pause = pause or self._pause(old)
-            return Pair(schedule, observed.rows[old], observed.ledger.get(old), pause, self.now)
+            return Pair(schedule, observed.rows[old], before_removal(observed.ledger.get(old)), pause, self.now)
         row = observed.rows.get(name)
         if row is None and managed is not None:
             row = self._renamed_by_hand(managed)

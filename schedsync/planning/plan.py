@@ -13,7 +13,7 @@ from schedsync.core.change import KINDS, Change, Edit, Held, Rename
 from schedsync.core.finding import Finding
 from schedsync.core.full_pause import FullyPaused
 from schedsync.core.location import Location
-from schedsync.core.observed import Observed, Paused
+from schedsync.core.observed import Managed, Observed, Paused
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
 from schedsync.core.schedule import People, Schedule, canonical_json, spec_text
@@ -47,6 +47,8 @@ class Plan:
     full_pause: FullyPaused | None = None
     #: The pauses to write for schedules that come under a standing pause.
     joined: tuple[Paused, ...] = ()
+    #: What an earlier apply has disabled, and what waits to be deleted.
+    removing: tuple[Managed, ...] = ()
 
     @cached_property
     def checksum(self) -> str:
@@ -126,6 +128,11 @@ def fingerprint(observed: Observed, names: Iterable[str]) -> str:
         "managed": {managed.name: managed.row_id for managed in observed.ledger.values()},
         "paused": {pause.name: pause.until and instant_text(pause.until) for pause in observed.pauses.values()},
     }
+    removing = {
+        name: instant_text(managed.removing.until) for name, managed in observed.ledger.items() if managed.removing
+    }
+    if removing:
+        state["removing"] = removing
     if observed.standing:
         state["standing"] = [
             (selector_document(pause.selector), pause.until and instant_text(pause.until))

@@ -1,4 +1,4 @@
-"""Deletes and creates that look like renames: what goes and what comes do the same. Each is compared once by a key."""
+"""Removals and creates that look like renames: what goes and what comes do the same. Each is compared once by a key."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from schedsync.core.change import Change, Create, Delete
+from schedsync.core.change import Change, Create
 from schedsync.core.finding import Finding
 from schedsync.core.placeholders import put_back
 from schedsync.core.schedule import Spec
+from schedsync.planning.removal import is_removal
 
 
 class _Pair(NamedTuple):
-    """A delete and a create that look like one rename; ``is_same_task`` is false where only the task differs."""
+    """A removal and a create that look like one rename; ``is_same_task`` is false where only the task differs."""
 
-    going: Delete
+    going: Change
     coming: Create
     is_same_task: bool = True
 
@@ -30,7 +31,7 @@ class _Pair(NamedTuple):
 
 
 def renames(changes: Iterable[Change]) -> Iterator[Finding]:
-    """Yield a finding for each delete and create that look like a rename; one for all schedules of a ``for_each``.
+    """Yield a finding for each removal and create that look like a rename; one for all schedules of a ``for_each``.
 
     Where two schedules come that could be the one that goes, or the other way round, nothing is said.
     """
@@ -49,16 +50,17 @@ def _finding(pairs: Sequence[_Pair]) -> Finding:
     kept = "their rows, their history and their last runs" if count > 1 else "its row, its history and its last run"
     hint = f"write `renamed_from: {old}` to keep {kept}"
     names = tuple(pair.coming.name for pair in pairs) if count > 1 else ()
-    message = f"`{old}` is deleted and `{new}` is created, and {same}{many}"
+    goes = "deleted" if first.going.after is None else "removed"
+    message = f"`{old}` is {goes} and `{new}` is created, and {same}{many}"
     return Finding("SS163", message, first.coming.location, hint, "warning", names)
 
 
 def _pairs(changes: Iterable[Change]) -> list[_Pair]:
     """Return the pairs: first those that are equal in everything, then in what they do, then in all but the task."""
-    going: dict[str, Delete] = {}
+    going: dict[str, Change] = {}
     coming: dict[str, Create] = {}
     for change in changes:
-        if isinstance(change, Delete):
+        if is_removal(change):
             going[change.name] = change
         elif isinstance(change, Create):
             coming[change.name] = change
@@ -71,10 +73,10 @@ def _pairs(changes: Iterable[Change]) -> list[_Pair]:
 
 
 def _alike(
-    going: dict[str, Delete], coming: dict[str, Create], key: Callable[[Spec], Hashable]
-) -> list[tuple[Delete, Create]]:
-    """Return each delete and create with the same key that no other change has."""
-    by_key: dict[Hashable, tuple[list[Delete], list[Create]]] = {}
+    going: dict[str, Change], coming: dict[str, Create], key: Callable[[Spec], Hashable]
+) -> list[tuple[Change, Create]]:
+    """Return each removal and create with the same key that no other change has."""
+    by_key: dict[Hashable, tuple[list[Change], list[Create]]] = {}
     for delete in going.values():
         if delete.row is not None and delete.row.spec is not None:
             by_key.setdefault(key(delete.row.spec), ([], []))[0].append(delete)

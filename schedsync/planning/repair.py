@@ -51,5 +51,6 @@ def _again(kind: type[Change], change: Change, row: Row | None, after: Spec, **e
         location=change.location,
         people=change.people,
         edit_may_fire=change.edit_may_fire,
+        removing=change.removing,
         **extra,  # type: ignore[arg-type]
     )

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from schedsync.core.change import Change, Delete
+from schedsync.core.change import Change
 from schedsync.core.names import first_names
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Limits, Refusal
 from schedsync.core.schedule import completed_at
 from schedsync.planning.freezes import freeze_refusals
+from schedsync.planning.removal import is_removal
 
 #: A refusal lists this many names; of stops all, if they are few.
 _NAMED, _FEW_STOPS = 5, 10
@@ -50,7 +51,7 @@ def is_stop(change: Change, at: datetime | None = None) -> bool:
     before = change.row.spec if change.row else None
     if before is None or not before.enabled or (at and completed_at(before, at)):
         return False
-    if isinstance(change, Delete):
+    if is_removal(change):
         return not change.announced
     return change.after is not None and (not change.after.enabled or bool(at and completed_at(change.after, at)))
 
@@ -85,9 +86,9 @@ def _stops(changes: Sequence[Change], situation: Situation, limits: Limits) -> I
         return
     names = first_names([change.name for change in stops], _FEW_STOPS if len(stops) <= _FEW_STOPS else _NAMED)
     hint = f"allow it once: --allow-stops {len(stops)}"
-    lasting = sum(not isinstance(change, Delete) for change in stops)
+    lasting = sum(not is_removal(change) for change in stops)
     if lasting < len(stops) and _excess(lasting, situation, limits) is None:
-        # Only a delete can be announced, so that it is no stop any more.
+        # Only a removal can be announced, so that it is no stop any more.
         hint = f"name deleted ones under `removed`, or {hint}"
     yield Refusal("too_many_stops", f"{problem}: {names}", _lifted_by("too_many_stops", hint), len(stops))
 
@@ -141,7 +142,7 @@ def _name_taken(name: str, holder: str | None) -> Refusal:
 def _dual_writers(changes: Sequence[Change], situation: Situation, limits: Limits) -> Iterator[Refusal]:
     if limits.allow_dual_writer:
         return
-    written = {change.name for change in changes if change.after is not None}
+    written = {change.name for change in changes if change.after is not None and not is_removal(change)}
     names = sorted(written & set(situation.dual_writers))
     if not names:
         return

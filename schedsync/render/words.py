@@ -182,6 +182,8 @@ def summary_text(plan: Plan) -> str:
     quiet = [f"{counts[state]:,} {state}" for state in ("unchanged", "held", "completed") if counts[state]]
     if plan.paused:
         quiet.append(f"{len(plan.paused):,} paused")
+    if plan.removing:
+        quiet.append(f"{len(plan.removing):,} removing")
     if plan.drifted:
         quiet.append(f"{len(plan.drifted):,} drifted")
     return ", ".join(parts) + ("; " + ", ".join(quiet) if quiet else "")

@@ -151,7 +151,7 @@ def _plan(
     before, after = desired
     left, moved = _compared(sides, desired, environment)
     observed = _as_applied(left, now)
-    difference = diff(moved, observed, now)
+    difference = diff(moved, observed, now, grace=sides[1].config.grace)
     situation = Situation(
         set=sides[1].config.set,
         desired=len(after.schedules),

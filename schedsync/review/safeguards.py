@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from schedsync.core.controls import KEYS, controls_document
 from schedsync.core.finding import Finding
 from schedsync.core.freeze import Freeze
 from schedsync.core.location import Location
 from schedsync.core.names import first_names
+from schedsync.core.removing import grace_text
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.planning.notices import NAMES_SHOWN
 from schedsync.review.shown import CHANGED_SAFEGUARD
@@ -37,6 +38,7 @@ def configuration(before: Side, after: Side, now: datetime) -> Iterator[Finding]
         for name in KEYS
         if values[name] != now_values[name]
     ]
+    messages += _grace(old.grace, new.grace)
     messages += _approvals(old.approvals, new.approvals)
     messages += _freezes(old.freezes, new.freezes)
     messages += [f"environment `{name}` is new" for name in new.environments if name not in old.environments]
@@ -67,6 +69,15 @@ def _freezes(old: Sequence[Freeze], new: Sequence[Freeze]) -> Iterator[str]:
             yield f"an entry of `[[freeze]]` is removed or moved, it froze {freeze}"
         else:
             yield f"an entry of `[[freeze]]` holds less: it froze {freeze}; now {changed}"
+
+
+def _grace(old: timedelta | None, new: timedelta | None) -> Iterator[str]:
+    """Yield that the grace is shorter, or gone; a longer or a new one weakens nothing."""
+    if old is None or (new is not None and new >= old):
+        return
+    was = f"`[prune] grace` was {grace_text(old)}"
+    now = "and is removed: what waits is deleted by the next apply" if new is None else f"and is {grace_text(new)} now"
+    yield f"{was}, {now}"
 
 
 def _approvals(old: Mapping[str, Sequence[str]], new: Mapping[str, Sequence[str]]) -> Iterator[str]:

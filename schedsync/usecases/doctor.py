@@ -30,7 +30,16 @@ from schedsync.database.schedule_rows import TIMING_MODELS, collect_orphans, unr
 from schedsync.database.use_tz import USE_TZ_OFF
 from schedsync.database.values import read_values, readable
 from schedsync.errors import WrongUsage
-from schedsync.models import ApplyLock, EnvironmentBinding, FullPause, ManagedSchedule, Pause, StandingPause, SyncRun
+from schedsync.models import (
+    ApplyLock,
+    EnvironmentBinding,
+    FullPause,
+    ManagedSchedule,
+    Pause,
+    Removal,
+    StandingPause,
+    SyncRun,
+)
 from schedsync.monitoring.settings import settings_problems
 from schedsync.planning.build import unreadable_entry
 from schedsync.usecases.binding import environment_findings
@@ -135,19 +144,8 @@ def unapplied(using: str) -> list[str]:
 
 def _rights(using: str) -> Iterator[Finding]:
     """Try each kind of statement in a form that changes no row, and roll it back."""
-    models = (
-        PeriodicTask,
-        PeriodicTasks,
-        *TIMING_MODELS.values(),
-        ManagedSchedule,
-        Pause,
-        StandingPause,
-        SyncRun,
-        ApplyLock,
-        EnvironmentBinding,
-        FullPause,
-    )
-    for model in models:
+    ours = (ManagedSchedule, Pause, Removal, StandingPause, SyncRun, ApplyLock, EnvironmentBinding, FullPause)
+    for model in (PeriodicTask, PeriodicTasks, *TIMING_MODELS.values(), *ours):
         table = model._meta.db_table
         for right, run_statement in _harmless(using, model).items():
             try:

@@ -32,7 +32,7 @@ class Wanted:
     """What to list: the schedules that fit the selector and have one of the states; without states, any.
 
     ``desired`` are the names in the files of ``set``, None where no files were read: a schedule of the set that is not
-    among them is being removed.
+    among them is being removed. Without files, it is one that an apply has disabled for that.
     """
 
     selector: Selector
@@ -111,9 +111,10 @@ class _Reading:
         row, entry = self._row(name), self.observed.ledger.get(name)
         schedule = ListedSchedule(name, self._state(name, row, entry), pause=self.observed.pauses.get(name))
         if entry is not None:
-            schedule = replace(schedule, set=entry.set, people=entry.people)
+            schedule = replace(schedule, set=entry.set, people=entry.people, removing=entry.removing)
         if row is None:
-            return replace(schedule, problem="its row is gone; `schedsync apply` makes it again")
+            then = "forgets it" if schedule.state == "removing" else "makes it again"
+            return replace(schedule, problem=f"its row is gone; `schedsync apply` {then}")
         return self._with_runs(replace(schedule, spec=row.spec, problem=_problem(row)), row)
 
     def _state(self, name: str, row: Row | None, entry: Managed | None) -> str:
@@ -134,7 +135,9 @@ class _Reading:
 
     def _is_removed(self, entry: Managed) -> bool:
         wanted = self.wanted
-        return wanted.desired is not None and entry.set == wanted.set and entry.name not in wanted.desired
+        if wanted.desired is None or entry.set != wanted.set:
+            return entry.removing is not None
+        return entry.name not in wanted.desired
 
     def _with_runs(self, schedule: ListedSchedule, row: Row) -> ListedSchedule:
         last: LastRun | None = last_run_of(row, self.claims.get(row.id))

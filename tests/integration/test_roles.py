@@ -18,7 +18,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connections
 
-from schedsync.models import StandingPause
+from schedsync.models import Removal, StandingPause
 from tests.acceptance.shop import Shop, shop
 from tests.conftest import NOW, Done, Project
 from tests.usecases.test_run import App
@@ -144,12 +144,19 @@ def leave_a_standing_pause(using: str) -> None:
     )
 
 
+def leave_a_removal(using: str) -> None:
+    """Leave one of a name that is made again, as an older version leaves it."""
+    Removal.objects.using(using).create(name="three", row_id=0, since=NOW, until=NOW)
+
+
 @pytest.mark.one_database("postgresql", "mariadb")
 @pytest.mark.parametrize("role", MAY)
 def test_each_verb_runs_with_the_rights_of_its_role(role: str, project: Project, broker: None) -> None:
     project.schedules(BASE)
     assert project.apply().code == 0
     leave_a_standing_pause(project.using)
+    leave_a_removal(project.using)
+    project.write('[prune]\ngrace = "7d"\n', "schedsync.toml")
     project.schedules(CHANGED)
     granted = [words for kind, verbs in VERBS.items() if kind in MAY[role] for words in verbs]
     others = [words for kind, words in NEEDING.items() if kind not in MAY[role]]

@@ -253,3 +253,39 @@ def test_a_reviewer_reads_where_and_until_when_it_is_frozen(checkout: Checkout) 
     assert found["message"].startswith("frozen until ")
     assert found["message"].endswith(" 23:59 UTC: the shop moves")
     assert "frozen until" in checkout.review("--format", "markdown").out
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("7d", "36h", "`[prune] grace` was 7d, and is 36h now"),
+        ("7d", None, "`[prune] grace` was 7d, and is removed: what waits is deleted by the next apply"),
+        ("7d", "168h", None),
+        ("7d", "8d", None),
+        (None, "7d", None),
+    ],
+)
+def test_a_shorter_grace_is_shown(
+    checkout: Checkout, before: str | None, after: str | None, message: str | None
+) -> None:
+    def configure(grace: str | None) -> None:
+        checkout.write(f'set = "shop"\n[prune]\ngrace = "{grace}"\n' if grace else 'set = "shop"\n', "schedsync.toml")
+
+    checkout.schedules(ONE % "")
+    configure(before)
+    checkout.commit()
+    configure(after)
+
+    assert safeguards(checkout) == ([message] if message else [])
+
+
+def test_a_review_shows_a_removal_with_a_grace_as_a_stop(checkout: Checkout) -> None:
+    checkout.write('[prune]\ngrace = "7d"\n', "schedsync.toml")
+    checkout.schedules(ONE % "")
+    checkout.commit()
+    checkout.schedules((ONE % "").splitlines(keepends=True)[1])
+    [environment] = checkout.json()["environments"]
+    [change] = environment["changes"]
+
+    assert (change["kind"], change["name"], sorted(change["removing"])) == ("update", "a", ["since", "until"])
+    assert [each["code"] for each in change["consequences"]] == ["stops", "removing"]

@@ -77,6 +77,7 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
         '[[freeze]]\ncrontab = "0 16 * * fri"\nduration = "64h"\nreason = "r"\n'
         '[[freeze]]\ncrontab = "@monthly"\nduration = "1d"\ntimezone = "Europe/Berlin"\n'
         'environments = ["staging"]\nreason = " s "\n'
+        '[prune]\ngrace = "36h"\n'
         '[lint]\nselect = ["SS20"]\nextend_select = ["SS215"]\nignore = ["SS202"]\nmax_starts = 9\nqueues = ["q"]\n'
         'queue_waits = {q = "10m", "*" = "1500000us"}\n'
         '[lint.severity]\nSS212 = "error"\n',
@@ -97,6 +98,7 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
         Freeze(Crontab("0", "16", "*", "*", "5", "UTC"), timedelta(hours=64), "r"),
         Freeze(Crontab("0", "0", "1", "*", "*", "Europe/Berlin"), timedelta(days=1), "s", ("staging",)),
     )
+    assert config.grace == timedelta(hours=36)
     assert (config.lint.select, config.lint.extend_select, config.lint.ignore) == (("SS20",), ("SS215",), ("SS202",))
     assert config.lint.queue_waits == {"q": 600, "*": 2}
     assert (config.lint.queues, config.lint.severities) == (("q",), {"SS212": "error"})
@@ -155,6 +157,11 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
         ("[safety]\nminimum_period = '0s'",
          "`safety.minimum_period` takes a duration such as `5m`, or seconds, more than 0 and at most a century, "
          "not '0s'", None),
+        ("prune = true", "`prune` takes a table, not true", None),
+        ("[prune]\ngrase = '7d'", "unknown key `prune.grase`", "did you mean `grace`?"),
+        ("[prune]\ngrace = 7", "`prune.grace` takes text, not `7`", None),
+        ("[prune]\ngrace = '30s'", "`prune.grace`: `30s` is not from 1m to 366d in whole seconds",
+         "leave it out to delete at once"),
         ("freeze = 1", "`freeze` takes a list of tables", "begin each entry with `[[freeze]]`"),
         ("[[freeze]]\ncrontab = '@daily'\nduration = '1h'", "an item of `freeze` needs `reason`", None),
         (FREEZE % ("@dayly", "1h"), "`freeze.crontab`: unknown alias `@dayly`", "did you mean `@daily`?"),

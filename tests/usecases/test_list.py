@@ -152,7 +152,6 @@ def test_a_pause_of_everything_is_said_first(shop: Project) -> None:
         (["x*"], "no schedule fits `x*`"),
         (["--unmanaged", "--state", "ok"], "`--unmanaged` and another `--state` exclude each other"),
         (["--differ"], "`--differ` compares environments"),
-        (["--state", "removing"], "`--state removing` needs the files"),
         (["--state", "fine"], "is not one of"),
         (["-e", "production"], "`--environment` needs the files"),
         (["--environments"], "`--database` cannot apply to `--environments`"),

@@ -69,6 +69,23 @@ def test_a_snapshot_conforms_and_masks_secrets(shop: Project) -> None:
     assert {"shop.report", "shop.export"} <= set(said["application"]["tasks"])
 
 
+@pytest.mark.one_database
+def test_a_snapshot_knows_what_waits_to_be_deleted(shop: Project) -> None:
+    shop.write('[prune]\ngrace = "7d"\n', "schedsync.toml")
+    both = SCHEDULES
+    shop.schedules(both.splitlines(keepends=True)[0])
+    assert shop.apply().code == 0
+    done = shop.command("snapshot", "--database", shop.using, "--out", "snapshot.json")
+    assert (done.code, list(problems(json.loads((shop.root / "snapshot.json").read_text()), SNAPSHOT))) == (0, [])
+
+    live = json.loads(shop.plan("--format", "json").out)
+    assert [each["name"] for each in live["removing"]] == ["export"]
+    assert (against(shop)["changes"], against(shop)["removing"]) == ([], live["removing"])
+    shop.schedules(both)
+    [change] = against(shop)["changes"]
+    assert (change["kind"], change["consequences"][-1]["code"]) == ("update", "put_back")
+
+
 def test_a_plan_against_a_snapshot_is_the_plan_against_the_database(shop: Project, clock: Any) -> None:
     shop.schedules(
         "  nightly: {task: shop.report, crontab: '0 3 * * *', kwargs: {kind: full}}\n"

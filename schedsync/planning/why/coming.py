@@ -11,7 +11,7 @@ from schedsync.core.schedule import Spec
 from schedsync.core.timing import MICROSECOND, Clocked
 from schedsync.core.why import Answer, Evidence, Facts, Stop, Verdict
 from schedsync.planning.why.case import decided, inferred, seen, unknown
-from schedsync.planning.why.state import broken_now, held_since, held_text, is_done, resume_of
+from schedsync.planning.why.state import broken_now, held_since, held_text, is_done, removed_text, resume_of
 from schedsync.planning.why.ticks import coming_tick, next_tick
 from schedsync.planning.why.words import clock_at, command, stop_text, time_at
 
@@ -82,6 +82,9 @@ def _never(facts: Facts, spec: Spec | None, tick: datetime | None) -> Answer | N
     """Answer for a schedule that does not run again unless somebody does something."""
     if facts.row is None:
         return _no_row(facts)
+    if facts.managed is not None and (removing := facts.managed.removing):
+        words = removed_text(facts.managed, removing, lambda instant: clock_at(instant, spec, facts.now))
+        return _none(facts, Verdict.DISABLED, words, decided(words, "ledger", removing.since))
     if problem := broken_now(facts):
         words = f"its row cannot run: {problem}"
         return _none(facts, Verdict.BROKEN, words, seen(words, "row"))
@@ -102,7 +105,8 @@ def _never(facts: Facts, spec: Spec | None, tick: datetime | None) -> Answer | N
 
 def _no_row(facts: Facts) -> Answer:
     if facts.managed is not None:
-        words = "its row is gone; the next apply makes it again"
+        does = "forgets it" if facts.managed.removing else "makes it again"
+        words = f"its row is gone; the next apply {does}"
         return _none(facts, Verdict.DELETED, words, seen("the ledger has it, and the tables don't", "ledger"), "plan")
     return _none(facts, Verdict.DELETED, "it is deleted", seen("the tables have no such row", "row"))
 

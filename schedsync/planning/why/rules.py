@@ -15,7 +15,7 @@ from schedsync.core.why import Answer, Evidence, Facts, Recorded, TableEdit, Ver
 from schedsync.planning.why.case import Case, decided, inferred, seen, unknown, where_from
 from schedsync.planning.why.noted import not_sent_by_journal, of_claim, of_failure, sent_by_journal
 from schedsync.planning.why.past import by
-from schedsync.planning.why.state import broken, disabled, held, not_there, outside_its_time, stopped
+from schedsync.planning.why.state import broken, disabled, held, not_there, outside_its_time, removed, stopped
 from schedsync.planning.why.ticks import next_tick
 from schedsync.planning.why.words import command, gap_text, late_text, lateness_words, missed_words, span_text
 
@@ -226,6 +226,7 @@ RULES: Sequence[Rule] = (
     not_sent_by_journal,
     of_claim,
     not_there,
+    removed,
     outside_its_time,
     disabled,
     stopped,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
 from schedsync.core.journal import Event, JournalRecord
+from schedsync.core.observed import Managed
+from schedsync.core.removing import Removing
 from schedsync.core.schedule import completed_at
 from schedsync.core.timing import Clocked
 from schedsync.core.why import Answer, Evidence, Facts, Recorded, Stop, Verdict
@@ -63,6 +65,22 @@ def _before_first_edit(case: Case) -> Answer | None:
         return None
     words = f"it has never run, and counts from the last change of its row at {case.clock(row.date_changed)}"
     return case.not_sent(Verdict.NOT_CREATED, words, [inferred(words, "row")])
+
+
+def removed(case: Case) -> Answer | None:
+    """Answer for a tick since no file defines the schedule any more, and it waits to be deleted."""
+    managed = case.facts.managed
+    if managed is None or managed.removing is None or case.tick < managed.removing.since:
+        return None
+    said = decided(removed_text(managed, managed.removing, case.clock), "ledger", managed.removing.since)
+    return case.not_sent(Verdict.DISABLED, said.words, [said])
+
+
+def removed_text(managed: Managed, removing: Removing, clock: Callable[[datetime], str]) -> str:
+    """Write that a schedule is being removed, since when, and when it is deleted; ``clock`` writes an instant."""
+    commit = f" in commit {managed.commit[:12]}" if managed.commit else ""
+    since, until = clock(removing.since), clock(removing.until)
+    return f"removed from the files{commit}, disabled at {since}, deleted after {until}"
 
 
 def outside_its_time(case: Case) -> Answer | None:

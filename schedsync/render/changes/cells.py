@@ -13,6 +13,7 @@ from schedsync.core.location import Location
 from schedsync.core.names import first_names
 from schedsync.core.schedule import Spec
 from schedsync.core.timing import Timing, timing_from, zone_of
+from schedsync.planning.removal import is_removal
 from schedsync.render.timing_words import timing_words
 from schedsync.render.words import printable
 
@@ -120,7 +121,7 @@ def places(changes: Iterable[Change]) -> list[Place]:
 def _places(changes: Iterable[Change]) -> Iterator[Place]:
     for change in changes:
         if change.location:
-            yield Place(change.location, change.kind == "delete" and not change.announced)
+            yield Place(change.location, is_removal(change) and not change.announced)
 
 
 def places_text(changes: Iterable[Change], shown: int) -> str:

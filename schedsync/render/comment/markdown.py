@@ -33,6 +33,7 @@ from schedsync.render.comment.change_list import NAMES_IN_ROW, alarm_blocks, cha
 from schedsync.render.comment.fitted import Block, Row, fitted, lines
 from schedsync.render.comment.links import code_link, place_link
 from schedsync.render.load.change import load_lines
+from schedsync.render.removing import removing_lines
 from schedsync.render.words import (
     DONE,
     counted,
@@ -227,6 +228,9 @@ def _states(value: Plan) -> Iterator[Block]:
     if value.paused:
         paused = [Row(f"- {code(line)}") for line in pause_lines(value.paused, value.now)]
         yield Block(paused, ["**Paused:**", ""], [""])
+    if value.removing:
+        removing = [Row(f"- {code(line)}") for line in removing_lines(value.removing, value.now)]
+        yield Block(removing, ["**Removing, to be deleted by a later apply:**", ""], [""])
 
 
 def _refusals(found: Sequence[tuple[Refusal, str]]) -> Iterator[Block]:

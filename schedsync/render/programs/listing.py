@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from schedsync.core.listing import LastRun, ListedSchedule, Listing, Matrix, MatrixRow
+from schedsync.core.removing import removing_document
 from schedsync.core.schedule import Spec
 from schedsync.core.secrets import masked
 from schedsync.core.timing import timing_form
@@ -43,6 +44,7 @@ def _schedule(schedule: ListedSchedule) -> dict[str, Any]:
         **_last_run(schedule.last_run),
         "people": masked(people_document(schedule.people)),
         "pause": pause_document(schedule.pause) if schedule.pause else None,
+        "removing": removing_document(schedule.removing) if schedule.removing else None,
     }
 
 

@@ -62,6 +62,7 @@ def _lists(value: Status) -> dict[str, Listed[Any] | None]:
         "paused": management.paused,
         "held": management.held,
         "drifted": management.drifted,
+        "removing": management.removing,
         "unmanaged": management.unmanaged,
     }
 

@@ -15,6 +15,7 @@ from schedsync.core.observed import Managed
 from schedsync.core.origin import recorded_text
 from schedsync.core.schedule import NOBODY
 from schedsync.core.timing import Timing, zone_of
+from schedsync.planning.removal import is_removal
 from schedsync.render.changes.cells import line_of
 from schedsync.render.changes.effects import Effect
 from schedsync.render.changes.folding import OF_DELETED, Group
@@ -156,7 +157,7 @@ def _place(group: Group, view: View) -> list[str]:
 
 
 def _place_of(change: Change, view: View) -> str:
-    entry = view.managed.get(change.name) if change.kind == "delete" else None
+    entry = view.managed.get(change.name) if is_removal(change) else None
     if entry is None:
         return line_of(change.location)
     commit = recorded_text(entry.commit or view.base)

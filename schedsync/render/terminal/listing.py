@@ -76,6 +76,8 @@ def _cells(schedule: ListedSchedule, at: datetime, zone: tzinfo) -> list[str]:
 
 
 def _next(schedule: ListedSchedule, at: datetime, zone: tzinfo) -> str:
+    if schedule.removing is not None and schedule.state == "removing":
+        return f"deleted after {moment(schedule.removing.until, zone, at)}"
     if schedule.state == "paused" and schedule.pause is not None:
         until = schedule.pause.until
         return f"after {moment(until, zone, at)}" if until else "after `schedsync resume`"

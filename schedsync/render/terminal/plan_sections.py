@@ -9,6 +9,7 @@ from schedsync.core.refusal import Refusal
 from schedsync.planning.plan import Plan
 from schedsync.render.changes.alarms import ALARMS, DELETED, alarm_of, headline
 from schedsync.render.changes.folding import Group, in_order_of_danger
+from schedsync.render.removing import removing_lines
 from schedsync.render.terminal.change_lines import SIGNS, STYLES, View, change_lines
 from schedsync.render.terminal.columns import width_of
 from schedsync.render.terminal.paint import Paint, plain
@@ -40,6 +41,8 @@ def counts_text(value: Plan, paint: Paint, nothing: str = "no changes") -> str:
     quiet = [f"{counts[state]:,} {state}" for state in ("unchanged", "held", "completed") if counts[state]]
     if value.paused:
         quiet.append(f"{len(value.paused):,} paused")
+    if value.removing:
+        quiet.append(f"{len(value.removing):,} removing")
     return "  ".join([*parts, *([paint(", ".join(quiet), "dim")] if quiet else [])])
 
 
@@ -84,7 +87,7 @@ def refusals(
 
 
 def states(value: Plan, paint: Paint) -> Iterator[str]:
-    """Yield what a human has stopped: the pause of everything, what is held, and what is paused."""
+    """Yield what a human has stopped: the pause of everything, what is held and paused; and what is being removed."""
     if value.full_pause:
         yield ""
         yield paint(printable(value.full_pause.text(value.now)), "yellow")
@@ -96,3 +99,7 @@ def states(value: Plan, paint: Paint) -> Iterator[str]:
         yield ""
         yield f"{paint('PAUSED', 'bold')}  `schedsync resume NAME` ends it, `schedsync list --state paused` lists all"
         yield from (f"{paint('!', 'yellow')} {line}" for line in pause_lines(value.paused, value.now))
+    if value.removing:
+        yield ""
+        yield f"{paint('REMOVING', 'bold')}  disabled, to be deleted by a later apply; to keep one, define it again"
+        yield from (f"{paint('!', 'yellow')} {line}" for line in removing_lines(value.removing, value.now))

@@ -16,6 +16,7 @@ from schedsync.core.status import (
     Late,
     Listed,
     Management,
+    Removed,
     Status,
     Stopped,
     T,
@@ -48,6 +49,7 @@ def status_text(value: Status, paint: Paint = plain) -> str:
         "Failed": _some(value.failed, partial(_failed, now=value.at), paint, "red"),
         "Broken": _some(value.schedules.broken, _broken, paint, "red"),
         "Managed": _managed(value),
+        "Removing": _removing(value.management.removing, value.at),
         "Note": _notes(value),
     }
     return "\n".join(
@@ -233,6 +235,14 @@ def _managed(value: Status) -> Iterator[str]:
     yield f"{value.management.managed:,} · {enabled}{other if rows.count else ''}"
     if rows.count:
         yield "`schedsync list --unmanaged` lists what nobody manages"
+
+
+def _removing(removed: Listed[Removed], now: datetime) -> Iterator[str]:
+    if removed.count:
+        ends = {each.until for each in removed.first}
+        when = f"deleted after {time_text(min(ends), now)}" + (" or later" if len(ends) > 1 else "")
+        names = Listed(removed.count, tuple(each.name for each in removed.first))
+        yield f"{removed.count:,} in no file any more, disabled and {when}: {_names(names)}"
 
 
 def _notes(value: Status) -> Iterator[str]:
