@@ -14,9 +14,23 @@ _BREAKS = "\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The text of a file, by lines; ``newline`` is how its lines end."""
+    """The text of a file, by lines.
+
+    Its last line always has a break; ``is_cut`` says that it has none in the file.
+    """
 
     text: str
+    is_cut: bool = False
+
+    @classmethod
+    def of(cls, text: str) -> Written:
+        """Return the text of a file, with a break at its end."""
+        is_cut = text[-1:] not in _BREAKS
+        return cls(text + cls(text).newline if is_cut else text, is_cut)
+
+    def result(self, text: str) -> str:
+        """Return an edited text as the file has it: without the break at its end, if it had none."""
+        return text.removesuffix(self.newline) if self.is_cut else text
 
     @property
     def newline(self) -> str:
@@ -42,11 +56,6 @@ class Written:
         """Return where the next line begins; the end of the text if there is none."""
         end = self.line_end(offset)
         return end + (2 if self.text[end : end + 2] == "\r\n" else 1) if end < len(self.text) else end
-
-    def previous_end(self, start: int) -> int:
-        """Return where the line before one that begins at ``start`` ends, before its break."""
-        end = start - 1 if start > 0 else 0
-        return end - 1 if end > 0 and self.text[end - 1 : start] == "\r\n" else end
 
     def before(self, offset: int) -> str:
         """Return what its line has before a character."""
@@ -116,21 +125,16 @@ class Entries:
                 yield Edit(self.entries[first].start, self.entries[last].end, "")
 
     def _line_removals(self) -> Iterator[Edit]:
-        """Yield an edit for each entry that goes: it takes the break behind it, or before it at the end of the text."""
-        is_last = self.written.next_line(self.entries[-1].end) == self.written.line_end(self.entries[-1].end)
-        for entry in reversed(self.entries):
-            is_last = is_last and entry.removed
-            start = self.written.line_start(entry.start)
-            if entry.removed and is_last:
-                yield Edit(self.written.previous_end(start), self.written.line_end(entry.end), "")
-            elif entry.removed:
-                yield Edit(start, self.written.next_line(entry.end), "")
+        for entry in self.entries:
+            if entry.removed:
+                yield Edit(self.written.line_start(entry.start), self.written.next_line(entry.end), "")
 
     def _behind(self, entry: Entry, texts: Sequence[str]) -> Edit:
         if self.flow:
             return Edit(entry.end, entry.end, "".join(f", {text}" for text in texts))
-        end = self.written.line_end(entry.end)
-        return Edit(end, end, "".join(f"{self.written.newline}{self._margin}{text}" for text in texts))
+        # Behind the break, because edits within the entry may take its last line out.
+        end = self.written.next_line(entry.end)
+        return Edit(end, end, "".join(f"{self._margin}{text}{self.written.newline}" for text in texts))
 
     def _at_beginning(self, texts: Sequence[str]) -> Edit:
         first = next((entry for entry in self.entries if not entry.removed), replace(self.entries[0], removed=False))

@@ -6,15 +6,15 @@ whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any, Final
 
 from schedsync.core.schedule import canonical_json
-from schedsync.files.edits import Edit
+from schedsync.files.edits import Edit, apply_edits
 from schedsync.files.entries import Entries, Entry, Written
-from schedsync.files.spans import Pair, Span
+from schedsync.files.spans import Pair, Span, spans_of
 from schedsync.files.value_text import block_text, inline_text, json_text, key_text, literal_text
 
 
@@ -38,6 +38,12 @@ class Renamed:
 
     key: str
     value: Any
+
+
+def spliced(text: str, edits: Callable[[Written, Span], Iterable[Edit]]) -> str:
+    """Return a text after edits that a function makes of it and of its root; raises NoSpans where it is no YAML."""
+    written = Written.of(text)
+    return written.result(apply_edits(written.text, edits(written, spans_of(written.text))))
 
 
 def edit_mapping(written: Written, span: Span, changes: Changes, order: Sequence[str] = ()) -> Iterator[Edit]:
@@ -93,8 +99,13 @@ def _pair_text(written: Written, span: Span, key: str, value: Any) -> str:
         text = json_text(value) if is_json else inline_text(value, flow=True)
         return f"{key_text(key, quoted=is_json)}: {text}"
     indent = written.indent(span.pairs[0].start)
-    block = block_text(key, value, indent, written.newline)
+    block = _block(written, key, value, indent)
     return f"{key_text(key)}:{block}" if block is not None else f"{key_text(key)}: {inline_text(value)}"
+
+
+def _block(written: Written, key: str, value: Any, indent: str) -> str | None:
+    # Without a break at its end, the text would cut that of a value in its last line.
+    return block_text(key, value, indent, written.newline) if not written.is_cut else None
 
 
 def _over_alias(span: Span, changes: Changes) -> Edit:
@@ -196,13 +207,13 @@ def _replace(written: Written, span: Span, value: Any, pair: Pair) -> Iterator[E
     """Yield the edits that replace a value behind a key of a block."""
     indent = written.indent(pair.start)
     colon = written.after_colon(pair.end)
-    if span.style in ("|", ">") and isinstance(value, str):
+    if span.style in ("|", ">") and isinstance(value, str) and not written.is_cut:
         body = written.indent(written.next_line(span.start))
         literal = literal_text(value, body if len(body) > len(indent) else f"{indent}  ", written.newline)
         yield Edit(span.start, span.end, literal or inline_text(value))
         return
     ends_line = not written.rest_of_line(span.end).strip()
-    block = block_text(pair.key, value, indent, written.newline) if ends_line else None
+    block = _block(written, pair.key, value, indent) if ends_line else None
     line_end = written.line_end(colon)
     if span.start > line_end:
         # The value begins on a later line: what is behind the colon stays, such as a comment.

@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schedsync.files.edits import Edit, apply_edits
-from schedsync.files.entries import Written
 from schedsync.files.spans import spans_of
-from schedsync.files.splice import edit_value
+from schedsync.files.splice import edit_value, spliced
 from schedsync.files.writer import yaml_text
 
 TEXT = st.one_of(
@@ -30,7 +29,7 @@ MAPPINGS = st.dictionaries(st.sampled_from("abcdef"), VALUES, min_size=1, max_si
 
 
 def edited(text: str, value: Any) -> str:
-    return apply_edits(text, list(edit_value(Written(text), spans_of(text), value)))
+    return spliced(text, lambda written, root: edit_value(written, root, value))
 
 
 def as_block(values: Any) -> str:
