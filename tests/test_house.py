@@ -60,7 +60,7 @@ ANSWERS = {
     "that a run differs between two sides?": "only_in",
     "that an entry of the settings cannot be taken?": "timing_of",
     "that a line of a crontab cannot be taken?": "parse_crontab",
-    "which value wins: defaults, schedule or environment?": "_layered",
+    "which value wins: defaults, schedule or environment?": "layered",
     "which values a function of the application may give?": "source_of",
     "where the values of a `for_each` come from?": "placeholders_of",
     "that a review cannot compare a definition?": "not_expanded",
