@@ -60,7 +60,7 @@ class NotAccepted:
 
 @dataclass(frozen=True, slots=True)
 class FileEdit:
-    """A file before and after; ``path`` is the file as messages name it."""
+    """The lines of a file before and after, with its secrets masked; ``path`` is the file as messages name it."""
 
     path: str
     before: str

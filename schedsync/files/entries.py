@@ -57,6 +57,11 @@ class Written:
         end = self.line_end(offset)
         return end + (2 if self.text[end : end + 2] == "\r\n" else 1) if end < len(self.text) else end
 
+    def line_above(self, start: int) -> int:
+        """Return where the line above one that begins at ``start`` begins; 0 above the first."""
+        is_pair = self.text[max(0, start - 2) : start] == "\r\n"
+        return self.line_start(max(0, start - (2 if is_pair else 1)))
+
     def before(self, offset: int) -> str:
         """Return what its line has before a character."""
         return self.text[self.line_start(offset) : offset]

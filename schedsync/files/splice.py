@@ -128,11 +128,16 @@ def _whole(written: Written, span: Span, value: Any) -> Edit:
 
 
 def _edit_pair(written: Written, span: Span, pair: Pair, value: Any) -> Iterator[Edit]:
-    if isinstance(value, Renamed):
-        quoted = written.text[pair.start] == '"'
-        yield Edit(pair.start, pair.end, key_text(value.key, quoted=quoted))
-        value = value.value
-    yield from edit_value(written, pair.value, value, pair=pair, flow=span.style == "flow")
+    flow = span.style == "flow"
+    if not isinstance(value, Renamed):
+        yield from edit_value(written, pair.value, value, pair=pair, flow=flow)
+        return
+    yield Edit(pair.start, pair.end, key_text(value.key, quoted=written.text[pair.start] == '"'))
+    if pair.value.kind == "scalar" and not isinstance(value.value, (dict, list)) and pair.value.style not in ("|", ">"):
+        # The quotes were those of another kind of value.
+        yield Edit(pair.value.start, pair.value.end, _spaced(written, pair.value, inline_text(value.value, flow=flow)))
+    else:
+        yield from edit_value(written, pair.value, value.value, pair=pair, flow=flow)
 
 
 def edit_value(

@@ -92,7 +92,7 @@ def _entry(written: Written, span: Span, number: int, leaving: Collection[str]) 
         end = blank
     if written.next_line(end) >= len(written.text):
         while above > 0 and _is_blank(written, above):
-            above = written.line_start(above - 1)
+            above = written.line_above(above)
             start = above
     return Entry(start, end, True)
 
@@ -105,7 +105,7 @@ def _comment_start(written: Written, pair: Pair) -> int:
         return pair.start
     start, column = pair.start, written.before(pair.start)
     while (line := written.line_start(start)) > 0:
-        above = written.line_start(line - 1)
+        above = written.line_above(line)
         text = written.text[above:line]
         if not text.startswith(f"{column}#"):
             break
@@ -117,11 +117,7 @@ def _is_blank(written: Written, line_start: int) -> bool:
     """Say whether the line before one is blank."""
     if line_start <= 0:
         return False
-    return not written.text[written.line_start(_before_break(written, line_start)) : line_start].strip()
-
-
-def _before_break(written: Written, line_start: int) -> int:
-    return line_start - (2 if written.text[line_start - 2 : line_start] == "\r\n" else 1)
+    return not written.text[written.line_above(line_start) : line_start].strip()
 
 
 def _blank_end(written: Written, end: int) -> int | None:

@@ -1,0 +1,355 @@
+"""``accept``: what somebody changed in the tables comes into the files, and only the lines that must change do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from difflib import unified_diff
+from typing import Any
+
+import pytest
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask
+
+from tests.conftest import NOW, Done, Project
+
+pytestmark = pytest.mark.one_database
+
+CONFIG = 'paths = ["schedules"]\nset = "shop"\nenvironments = ["staging", "production"]\n'
+#: A file as people write them: comments, anchors, defaults, several styles, and text that is not ASCII.
+SHOP = """\
+# Zeitpläne des Ladens – Änderungen nur mit Freigabe
+version: 1
+x-often: &often {expires_after: 5m, priority: 3}
+defaults:
+  timezone: Europe/Berlin   # für alle
+  queue: reports
+
+schedules:
+  # The report that everybody reads
+  nightly-report:
+    task: shop.tasks.nightly_report  # since 2019
+    crontab: "30 2 * * mon-fri"      # before the shop opens
+    kwargs:
+      kind: full                     # or `short`
+      # who gets it
+      to: [anna, jürgen]
+    description: 'Tagesabschluß'
+
+  heartbeat: {task: shop.tasks.ping, every: 30s}   # in one line
+
+  merged:
+    <<: *often
+    task: shop.tasks.merged
+    every: 1h
+
+  hashed:
+    task: shop.tasks.hashed
+    crontab: {minute: H, hour: 3}
+    args: [1, 2]
+
+  off:
+    task: shop.tasks.off
+    every: 5m
+    enabled: false      # too loud
+    disabled_reason: noise
+
+  by-env:
+    task: shop.tasks.by_env
+    every: 10m
+    environments:
+      staging: {every: 1h}  # cheaper
+      production:
+        queue: fast
+
+  # Each tenant has its own
+  sync-{tenant}:
+    task: shop.tasks.sync
+    for_each: {tenant: [acme, globex, initech]}
+    crontab: "H/15 * * * *"
+    kwargs: {tenant: "{tenant}"}
+
+  text:
+    task: shop.tasks.text
+    every: 2h
+    description: |
+      Two lines,
+      as it should be.
+  last: {task: shop.tasks.last, every: 7m}
+"""
+
+
+def accept(project: Project, *words: str) -> Done:
+    return project.command("accept", *words, "--database", project.using)
+
+
+def lines_changed(before: str, after: str) -> list[str]:
+    lines = list(unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm=""))[2:]
+    return [line for line in lines if not line.startswith("@@")]
+
+
+@pytest.fixture
+def shop(project: Project, clock: Any) -> Project:
+    project.write(CONFIG, "schedsync.toml")
+    project.write(SHOP)
+    assert project.apply("-e", "production").code == 0
+    return project
+
+
+def row(project: Project, name: str) -> PeriodicTask:
+    return PeriodicTask.objects.using(project.using).get(name=name)
+
+
+def change(project: Project, name: str, **values: Any) -> None:
+    rows = PeriodicTask.objects.using(project.using).filter(name=name)
+    assert rows.update(**values, date_changed=NOW) == 1
+
+
+def crontab(project: Project, text: str, zone: str = "Europe/Berlin") -> Any:
+    names = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+    values = dict(zip(names, text.split(), strict=True))
+    return CrontabSchedule.objects.using(project.using).create(**values, timezone=zone)
+
+
+def interval(project: Project, every: int, period: str) -> Any:
+    return IntervalSchedule.objects.using(project.using).create(every=every, period=period)
+
+
+def planned(project: Project, environment: str = "production") -> list[tuple[str, str, int]]:
+    """The changes that are left, as kind, name and number of fields."""
+    plan = json.loads(project.plan("-e", environment, "--format", "json").out)
+    return [(change["kind"], change["name"], len(change["fields"])) for change in plan["changes"]]
+
+
+Edit = Callable[[Project], Any]
+#: Each edit in the admin, the schedule, and the lines of the file that change, with `--everywhere`.
+EDITS: dict[str, tuple[str, Edit, list[str]]] = {
+    "queue": (
+        "nightly-report",
+        lambda p: change(p, "nightly-report", queue="crm"),
+        ["+    queue: crm"],
+    ),
+    "crontab-minute": (
+        "nightly-report",
+        lambda p: change(p, "nightly-report", crontab=crontab(p, "45 2 * * 1-5")),
+        ['-    crontab: "30 2 * * mon-fri"      # before the shop opens',
+         '+    crontab: "45 2 * * mon-fri"      # before the shop opens'],
+    ),
+    "time-zone": (
+        "nightly-report",
+        lambda p: change(p, "nightly-report", crontab=crontab(p, "30 2 * * 1-5", "UTC")),
+        ["+    timezone: UTC"],
+    ),
+    "other-kind": (
+        "nightly-report",
+        lambda p: change(p, "nightly-report", crontab=None, interval=interval(p, 90, "minutes")),
+        ['-    crontab: "30 2 * * mon-fri"      # before the shop opens',
+         "+    every: 90m      # before the shop opens"],
+    ),
+    "one-argument": (
+        "nightly-report",
+        lambda p: change(p, "nightly-report", kwargs='{"kind": "short", "to": ["anna", "jürgen"]}'),
+        ["-      kind: full                     # or `short`", "+      kind: short                     # or `short`"],
+    ),
+    "list-in-arguments": (
+        "nightly-report",
+        lambda p: change(p, "nightly-report", kwargs='{"kind": "full", "to": ["anna", "jürgen", "zoë, x"], "n": 1}'),
+        ["-      to: [anna, jürgen]", '+      to: [anna, jürgen, "zoë, x"]', "+      n: 1"],
+    ),
+    "no-arguments": (
+        "nightly-report",
+        lambda p: change(p, "nightly-report", kwargs="{}"),
+        ["-    kwargs:", "-      kind: full                     # or `short`", "-      # who gets it",
+         "-      to: [anna, jürgen]"],
+    ),
+    "description": (
+        "nightly-report",
+        lambda p: change(p, "nightly-report", description="Größer: it's 100 %"),
+        ["-    description: 'Tagesabschluß'", "+    description: 'Größer: it''s 100 %'"],
+    ),
+    "default-taken-away": (
+        "nightly-report",
+        lambda p: change(p, "nightly-report", queue=None),
+        ["+    queue: null"],
+    ),
+    "between-brackets": (
+        "heartbeat",
+        lambda p: change(p, "heartbeat", interval=interval(p, 45, "seconds"), priority=9),
+        ["-  heartbeat: {task: shop.tasks.ping, every: 30s}   # in one line",
+         "+  heartbeat: {task: shop.tasks.ping, every: 45s, priority: 9}   # in one line"],
+    ),
+    "merged-key": (
+        "merged",
+        lambda p: change(p, "merged", priority=7),
+        ["+    priority: 7"],
+    ),
+    "merged-expiry": (
+        "merged",
+        lambda p: change(p, "merged", expire_seconds=None),
+        ["+    expires_after: null"],
+    ),
+    "crontab-of-keys": (
+        "hashed",
+        lambda p: change(p, "hashed", crontab=crontab(p, f"{row(p, 'hashed').crontab.minute} 4 * * 0")),
+        ["-    crontab: {minute: H, hour: 3}", "+    crontab: {minute: H, hour: 4, day_of_week: sun}"],
+    ),
+    "item": (
+        "hashed",
+        lambda p: change(p, "hashed", args="[2]"),
+        ["-    args: [1, 2]", "+    args: [2]"],
+    ),
+    "enabled-again": (
+        "off",
+        lambda p: change(p, "off", enabled=True),
+        ["-    enabled: false      # too loud", "-    disabled_reason: noise"],
+    ),
+    "held": (
+        "heartbeat",
+        lambda p: change(p, "heartbeat", enabled=False),
+        ["-  heartbeat: {task: shop.tasks.ping, every: 30s}   # in one line",
+         "+  heartbeat: {task: shop.tasks.ping, every: 30s, enabled: false, disabled_reason: disabled in the database}"
+         "   # in one line"],
+    ),
+    "environment-keeps-its-value": (
+        "by-env",
+        lambda p: change(p, "by-env", queue="slow"),
+        ["+    queue: slow", "-      production:", "-        queue: fast"],
+    ),
+    "lines-of-text": (
+        "text",
+        lambda p: change(p, "text", description="Two lines,\r\nas it must be.\r\n"),
+        ["-      as it should be.", "+      as it must be."],
+    ),
+    "clocked": (
+        "last",
+        lambda p: change(
+            p, "last", interval=None, one_off=True,
+            clocked=ClockedSchedule.objects.using(p.using).create(clocked_time="2027-01-01T12:00:00Z"),
+        ),
+        ["-  last: {task: shop.tasks.last, every: 7m}", "+  last: {task: shop.tasks.last, at: 2027-01-01T12:00:00Z}"],
+    ),
+    "deleted": (
+        "nightly-report",
+        lambda p: row(p, "nightly-report").delete(),
+        [f"-{line}" for line in SHOP.splitlines()[8:18]],
+    ),
+    "deleted-in-brackets": (
+        "heartbeat",
+        lambda p: row(p, "heartbeat").delete(),
+        ["-", "-  heartbeat: {task: shop.tasks.ping, every: 30s}   # in one line"],
+    ),
+    "deleted-tenant": (
+        "sync-globex",
+        lambda p: row(p, "sync-globex").delete(),
+        ["-    for_each: {tenant: [acme, globex, initech]}", "+    for_each: {tenant: [acme, initech]}"],
+    ),
+    "tenant": (
+        "sync-globex",
+        lambda p: change(p, "sync-globex", crontab=crontab(p, "*/5 * * * *")),
+        ["-    for_each: {tenant: [acme, globex, initech]}", "+    for_each: {tenant: [acme, initech]}",
+         "+", "+  sync-globex:", "+    task: shop.tasks.sync", '+    crontab: "*/5 * * * *"', "+    kwargs: {tenant: globex}"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_changes_only_the_lines_that_must_change(project: Project, clock: Any, edit: str, newline: str) -> None:
+    name, make, expected = EDITS[edit]
+    project.write(CONFIG, "schedsync.toml")
+    file = project.write("")
+    file.write_bytes(b"\xef\xbb\xbf" + SHOP.replace("\n", newline).encode())
+    assert project.apply("-e", "production").code == 0
+    make(project)
+
+    done = accept(project, name, "-e", "production", "--everywhere", "--yes")
+
+    assert done.code == 0, done.out + done.err
+    after = file.read_bytes()
+    assert after.startswith(b"\xef\xbb\xbf")
+    assert after.count(b"\n") == after.count(newline.encode())
+    assert lines_changed(SHOP, after.decode("utf-8-sig").replace("\r\n", "\n")) == expected
+    assert planned(project) == []
+    assert project.drift("-e", "production").code == 0
+
+
+def test_an_edit_of_one_environment_is_written_below_its_name(shop: Project) -> None:
+    change(shop, "nightly-report", queue="crm", priority=4)
+    change(shop, "by-env", queue="slow")
+
+    done = accept(shop, "--all", "-e", "production", "--yes")
+
+    assert done.code == 0, done.err
+    assert lines_changed(SHOP, (shop.root / "schedules/shop.yaml").read_text()) == [
+        "+    environments:",
+        "+      production: {queue: crm, priority: 4}",
+        "-        queue: fast",
+        "+        queue: slow",
+    ]
+    assert planned(shop) == []
+    staging = json.loads(shop.plan("-e", "staging", "--adopt-all", "--format", "json").out)
+    assert {each["name"]: each["field"] for each in staging["changes"] for each in each["fields"]} is not None
+
+
+def test_a_schedule_that_is_deleted_in_one_environment_stays_in_the_others(shop: Project) -> None:
+    row(shop, "by-env").delete()
+    row(shop, "sync-acme").delete()
+
+    done = accept(shop, "by-env", "sync-acme", "-e", "production", "--yes")
+
+    assert done.code == 0, done.out + done.err
+    assert lines_changed(SHOP, (shop.root / "schedules/shop.yaml").read_text()) == [
+        "-      production:",
+        "-        queue: fast",
+        "+    only_in: [staging]",
+        "-    for_each: {tenant: [acme, globex, initech]}",
+        "+    for_each: {tenant: [globex, initech]}",
+        "+",
+        "+  sync-acme:",
+        "+    task: shop.tasks.sync",
+        '+    crontab: "H/15 * * * *"',
+        "+    kwargs: {tenant: acme}",
+        "+    only_in: [staging]",
+    ]
+    assert planned(shop) == []
+
+
+def test_a_row_that_nobody_manages_becomes_a_schedule(shop: Project) -> None:
+    PeriodicTask.objects.using(shop.using).create(
+        name="neu: ü", task="shop.tasks.new", interval=interval(shop, 3, "hours"), kwargs='{"b": 1, "a": "x: y"}'
+    )
+    assert accept(shop, "--all", "-e", "production", "--yes").out == (
+        "Nothing to accept in shop (production): the files say what the table holds\n"
+    )
+
+    done = accept(shop, "neu*", "-e", "production", "--yes")
+
+    assert done.code == 0, done.out + done.err
+    assert lines_changed(SHOP, (shop.root / "schedules/shop.yaml").read_text()) == [
+        "+",
+        '+  "neu: ü": {task: shop.tasks.new, every: 3h, kwargs: {b: 1, a: "x: y"}, queue: null, adopt: true, '
+        "only_in: [production]}",
+    ]
+    assert planned(shop) == [("adopt", "neu: ü", 0)]
+    assert shop.apply("-e", "production").code == 0
+
+
+def test_a_renamed_row_gives_its_schedule_the_new_name(shop: Project) -> None:
+    change(shop, "hashed", name="hashed-2")
+
+    done = accept(shop, "hashed", "-e", "production", "--yes")
+    assert (done.code, "`--everywhere` renames it there too" in done.out) == (1, True)
+
+    done = accept(shop, "hashed", "-e", "production", "--yes", "--everywhere")
+    assert done.code == 0, done.out + done.err
+    minute = row(shop, "hashed-2").crontab.minute
+    assert lines_changed(SHOP, (shop.root / "schedules/shop.yaml").read_text()) == [
+        "-  hashed:",
+        "+  hashed-2:",
+        "-    crontab: {minute: H, hour: 3}",
+        f"+    crontab: {{minute: {minute}, hour: 3}}",
+        "+    adopt: true",
+        "+    renamed_from: hashed",
+    ]
+    assert planned(shop) == [("adopt", "hashed-2", 0)]
+    assert shop.apply("-e", "production").code == 0
+    assert planned(shop) == []
