@@ -130,9 +130,12 @@ class Entries:
                 yield Edit(self.entries[first].start, self.entries[last].end, "")
 
     def _line_removals(self) -> Iterator[Edit]:
+        end = 0
         for entry in self.entries:
             if entry.removed:
-                yield Edit(self.written.line_start(entry.start), self.written.next_line(entry.end), "")
+                # Blank lines between two entries that go may be counted to both.
+                start, end = max(end, self.written.line_start(entry.start)), self.written.next_line(entry.end)
+                yield Edit(start, end, "")
 
     def _behind(self, entry: Entry, texts: Sequence[str]) -> Edit:
         if self.flow:

@@ -97,7 +97,7 @@ def _pair_text(written: Written, span: Span, key: str, value: Any) -> str:
     if span.style == "flow":
         is_json = bool(span.pairs) and all(written.text[pair.start] == '"' for pair in span.pairs)
         text = json_text(value) if is_json else inline_text(value, flow=True)
-        return f"{key_text(key, quoted=is_json)}: {text}"
+        return f"{key_text(key, flow=True, quoted=is_json)}: {text}"
     indent = written.indent(span.pairs[0].start)
     block = _block(written, key, value, indent)
     return f"{key_text(key)}:{block}" if block is not None else f"{key_text(key)}: {inline_text(value)}"
@@ -112,7 +112,7 @@ def _over_alias(span: Span, changes: Changes) -> Edit:
     """Return the edit that keeps what an alias says, with other values on top."""
     if any(value is GONE for value in changes.values()) or span.kind != "mapping":
         raise CannotSplice(f"`*{span.alias}` says it")
-    pairs = [f"{key_text(key)}: {inline_text(_plain(value), flow=True)}" for key, value in changes.items()]
+    pairs = [f"{key_text(key, flow=True)}: {inline_text(_plain(value), flow=True)}" for key, value in changes.items()]
     return Edit(span.start, span.end, f"{{{', '.join([f'<<: *{span.alias}', *pairs])}}}")
 
 

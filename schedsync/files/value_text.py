@@ -11,6 +11,8 @@ from schedsync.files.writer import escaped, visible, yaml_text
 
 #: In characters. A longer list or mapping in a block has a line for each item.
 _WIDTH: Final = 80
+#: How many levels of these have a line for each key, however short they are.
+_LEVELS: Final = {"environments": 2, "schedules": 3}
 
 
 def inline_text(value: Any, like: Span | None = None, *, flow: bool = False) -> str:
@@ -27,8 +29,10 @@ def inline_text(value: Any, like: Span | None = None, *, flow: bool = False) -> 
         if style == "'" and value.isprintable():
             return "'" + value.replace("'", "''") + "'"
         return _text(value)
-    if isinstance(value, (dict, list)) and (not _is_short(value) or _has_breaks(value)):
-        return visible(json.dumps(value, ensure_ascii=False))
+    if isinstance(value, dict) and value:
+        return f"{{{', '.join(f'{key_text(key, flow=True)}: {inline_text(item, flow=True)}' for key, item in value.items())}}}"
+    if isinstance(value, (list, tuple)) and value:
+        return f"[{', '.join(inline_text(item, flow=True) for item in value)}]"
     return _from_writer(value)
 
 
@@ -38,11 +42,9 @@ def _text(value: str) -> str:
 
 
 def _from_writer(value: Any) -> str:
-    is_scalar = not isinstance(value, (dict, list))
-    written = yaml_text({"k": [value] if is_scalar else value}).removeprefix("k:").strip()
-    if "\n" not in written:
-        return written[1:-1] if is_scalar else written
-    return f'"{escaped(value)}"' if isinstance(value, str) else visible(json.dumps(value, ensure_ascii=False))
+    is_empty = isinstance(value, (dict, list, tuple))
+    written = yaml_text({"k": value if is_empty else [value]}).removeprefix("k:").strip()
+    return written if is_empty else written[1:-1]
 
 
 def _is_plain(text: str, *, flow: bool) -> bool:
@@ -69,9 +71,9 @@ def block_text(key: str, value: Any, indent: str, newline: str) -> str | None:
     """
     if isinstance(value, str) and "\n" not in value:
         return None
-    if isinstance(value, (dict, list)) and _is_short(value):
+    if key not in _LEVELS and isinstance(value, (dict, list)) and _is_short(value):
         return None
-    lines = yaml_text({key: value}).removesuffix("\n").split("\n")
+    lines = yaml_text({key: value}, _LEVELS.get(key, 1)).removesuffix("\n").split("\n")
     if len(lines) < 2:
         return None
     head = lines[0].rpartition(":")[2]
@@ -90,11 +92,11 @@ def literal_text(value: str, indent: str, newline: str) -> str | None:
     return header + "".join(f"{newline}{indent}{line}" if line else newline for line in lines)
 
 
-def key_text(key: str, *, quoted: bool = False) -> str:
-    """Return a key as it is written; ``quoted`` where its neighbours are in double quotes."""
+def key_text(key: str, *, flow: bool = False, quoted: bool = False) -> str:
+    """Return a key as it is written, ``flow`` between brackets; ``quoted`` where its neighbours are in double quotes."""
     if quoted:
         return f'"{escaped(key)}"'
-    return yaml_text({key: 0}).rpartition(":")[0]
+    return _text(key) if flow else yaml_text({key: 0}).rpartition(":")[0]
 
 
 def entry_lines(name: str, fields: Mapping[str, Any], indent: str, newline: str) -> str:
@@ -105,7 +107,3 @@ def entry_lines(name: str, fields: Mapping[str, Any], indent: str, newline: str)
 
 def _is_short(value: Any) -> bool:
     return not value or len(json.dumps(value, ensure_ascii=False)) <= _WIDTH
-
-
-def _has_breaks(value: Any) -> bool:
-    return "\\n" in json.dumps(value, ensure_ascii=False)

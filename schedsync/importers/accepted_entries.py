@@ -151,7 +151,7 @@ def _new_entries(written: Written, span: Span, entries: Sequence[NewEntry]) -> I
     for place, here in places.items():
         pair = span.pairs[place]
         if span.style == "flow":
-            texts = [f"{key_text(entry.name)}: {inline_text(dict(entry.fields), flow=True)}" for entry in here]
+            texts = [f"{key_text(entry.name, flow=True)}: {inline_text(dict(entry.fields), flow=True)}" for entry in here]
             yield Edit(pair.value.end, pair.value.end, "".join(f", {text}" for text in texts))
         else:
             yield _lines(written, span, pair, here)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 
@@ -24,10 +24,19 @@ _GROUPED = frozenset({"timing", "expires_after", "expires_at", "enabled", "one_o
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A mapping of a file: the values that it writes itself, null among them, and those that it gets from below it."""
+    """A mapping of a file: the values that it writes itself, null among them, and those that it gets from below it.
+
+    ``merged`` are those of ``below`` that an anchor gives to the mapping: no key of a group replaces these.
+    """
 
     own: Mapping[str, Any]
     below: Mapping[str, Any]
+    merged: Mapping[str, Any] = field(default_factory=dict)
+
+    def nulls(self, key: str, group: Collection[str]) -> dict[str, Any]:
+        """Return null for each merged key of a group that would stand beside ``key``."""
+        rivals = [name for name in group if name != key and name not in self.own]
+        return {name: None for name in rivals if self.merged.get(name) is not None}
 
     def effective(self, key: str, group: Collection[str] = ()) -> Any:
         """Return what a key says here; a key of its group replaces it. None for nothing."""
@@ -94,12 +103,15 @@ def _timing_changes(layer: Layer, taken: Taken) -> dict[str, Any]:
         value = _crontab_value(layer.effective(key, TIMINGS), str(value), taken.name)
     other = next((name for name in TIMINGS if name != key and layer.own.get(name) is not None), None)
     changes: dict[str, Any] = {}
-    if other is not None and key not in layer.own:
+    if other is not None and layer.merged.get(other) is not None:
+        changes |= {other: None, key: value}
+    elif other is not None and key not in layer.own:
         changes[other] = Renamed(key, value)
     elif other is not None:
         changes |= {other: GONE, key: value}
     elif canonical_json(layer.effective(key)) != canonical_json(value):
         changes[key] = value
+    changes = layer.nulls(key, TIMINGS) | changes
     return changes | dict(_zone_changes(layer, timing.timezone if isinstance(timing, Crontab) else None))
 
 
@@ -161,8 +173,10 @@ def _expiry_changes(layer: Layer, wanted: Mapping[str, Any]) -> dict[str, Any]:
     [(key, value)] = wanted.items()
     other = EXPIRIES[1 - EXPIRIES.index(key)]
     if layer.own.get(other) is not None:
+        if layer.merged.get(other) is not None:
+            return {other: None, key: value}
         return {other: Renamed(key, value)} if key not in layer.own else {other: GONE, key: value}
-    return {} if layer.effective(key, EXPIRIES) == value else {key: value}
+    return layer.nulls(key, EXPIRIES) | ({} if layer.effective(key, EXPIRIES) == value else {key: value})
 
 
 def _one_off_changes(layer: Layer, spec: Spec) -> Iterator[tuple[str, Any]]:

@@ -12,6 +12,7 @@ from schedsync.files.document import Document
 from schedsync.files.for_each import filled_field
 from schedsync.files.node import Node
 from schedsync.files.discover import SourceFile
+from schedsync.files.writer import Quoted
 from schedsync.files.yaml import read
 from schedsync.importers.accepting import Piece, Scope
 from schedsync.importers.draft import Draft
@@ -119,7 +120,8 @@ class Placing:
 def _filled(written: Mapping[str, Node], chosen: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, node in written.items():
         if key not in _NOT_COPIED:
-            yield key, filled_field(key, node, chosen).plain()
+            value = filled_field(key, node, chosen).plain()
+            yield key, Quoted(value) if key == "crontab" and isinstance(value, str) else value
 
 
 def _common(one: str, other: str) -> int:

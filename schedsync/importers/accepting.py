@@ -29,7 +29,7 @@ _STRUCTURE = frozenset({"environments", "only_in", "for_each"})
 #: The order of a schedule's keys.
 KEYS = (*ORDER, "disabled_reason", "owner", "runbook", "labels", "ignore_changes", "adopt", "only_in", "environments")
 _GROUPS: Sequence[tuple[frozenset[str], frozenset[str]]] = (
-    (frozenset({"timing", "one_off"}), frozenset({*TIMINGS, "timezone", "one_off"})),
+    (frozenset({"timing"}), frozenset({*TIMINGS, "timezone", "one_off"})),
     (frozenset(EXPIRIES), frozenset(EXPIRIES)),
     (frozenset({"enabled"}), frozenset({"enabled", "disabled_reason"})),
 )
@@ -102,7 +102,7 @@ def accepted_text(text: str, pieces: Sequence[Piece], scope: Scope) -> str:
     if renamed := [piece for piece in pieces if piece.acceptance.kind == "rename" and piece.template is None]:
         text = _step(text, lambda written, root: _renames(written, root, renamed), pieces)
     staying = [piece for piece in pieces if piece.stays]
-    return _step(text, lambda written, root: _fields(written, root, staying, scope), pieces)
+    return text if not staying else _step(text, lambda written, root: _fields(written, root, staying, scope), pieces)
 
 
 def _step(text: str, edits: Callable[[Written, Span], Iterator[Edit]], pieces: Sequence[Piece]) -> str:
@@ -213,7 +213,10 @@ class _Writer:
         below = layered(self.defaults, merged)
         inner_own, inner_merged = _parts(self.inner) if self.inner is not None else ({}, {})
         below_inner = layered(layered(below, own), inner_merged)
-        return Layer(_plain(inner_own), _plain(below_inner)), Layer(_plain(own), _plain(below))
+        return (
+            Layer(_plain(inner_own), _plain(below_inner), _plain(inner_merged)),
+            Layer(_plain(own), _plain(below), _plain(merged)),
+        )
 
     def edits(self, written: Written) -> Iterator[Edit]:
         """Yield the edits of both layers."""
@@ -222,7 +225,7 @@ class _Writer:
             yield from self._without_environment(written, environment)
         elif self.in_environment and environment is not None:
             pair = holder.own().get(environment) if holder is not None and "environments" in self.span.own() else None
-            if pair is None or pair.value.alias or not pair.value.own():
+            if pair is None:
                 self._write_environment(environment)
             elif self._is_emptied(pair.value):
                 yield from self._without_environment(written, environment)
@@ -277,7 +280,8 @@ def _grouped(names: Collection[str]) -> Iterator[tuple[list[str], frozenset[str]
     for fields, keys in _GROUPS:
         if here := [name for name in FIELDS if name in fields and name in names]:
             yield here, keys
-    grouped = frozenset().union(*(fields for fields, _ in _GROUPS))
+    # With a timing, `one_off` is written too.
+    grouped = frozenset().union(*(fields for fields, _ in _GROUPS), {"one_off"} if "timing" in names else ())
     yield from (([name], frozenset({name})) for name in FIELDS if name in names and name not in grouped)
 
 

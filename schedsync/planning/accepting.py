@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from schedsync.core.acceptance import Acceptance, NotAccepted
 from schedsync.core.change import Change, Create, Edit, FieldChange, Held, Rename
-from schedsync.core.schedule import Desired, Schedule, Spec
+from schedsync.core.schedule import FIELDS, Desired, Schedule, Spec
 from schedsync.planning.plan import Plan
 
-#: The specs that a schedule may have; None stands for a schedule that is not there.
-Allowed = Mapping[str, Collection[Spec | None]]
+#: Two specs by name: each field of the schedule has the value of one of them. None for no schedule.
+Allowed = Mapping[str, tuple[Spec | None, Spec | None]]
 
 
 def acceptances(drift: Plan, names: Collection[str]) -> Iterator[Acceptance | NotAccepted]:
@@ -81,29 +81,33 @@ def taken_by(acceptance: Acceptance, edits: Mapping[int, Edit]) -> Acceptance:
 
 def allowed_here(before: Desired, taken: Collection[Acceptance]) -> Allowed:
     """Return what the schedules may be in the environment whose table is accepted."""
-    result: dict[str, Collection[Spec | None]] = {}
+    result: dict[str, tuple[Spec | None, Spec | None]] = {}
     for acceptance in taken:
         known = before.schedules.get(acceptance.name)
-        if known is not None:
-            result[acceptance.name] = (None,)
-        result[acceptance.name_after] = (acceptance.spec(known.spec if known is not None else None),)
+        spec = acceptance.spec(known.spec if known is not None else None)
+        result |= {acceptance.name: (None, None), acceptance.name_after: (spec, spec)}
     return result
 
 
 def allowed_elsewhere(before: Desired, taken: Collection[Acceptance], *, everywhere: bool) -> Allowed:
-    """Return what they may be in another environment: as before, or ``everywhere`` as here too."""
-    result: dict[str, Collection[Spec | None]] = {}
+    """Return what they may be in another environment: as before, or ``everywhere`` with fields as they are here."""
+    result: dict[str, tuple[Spec | None, Spec | None]] = {}
     for acceptance in taken:
         known = before.schedules.get(acceptance.name)
         spec = known.spec if known is not None else None
         if not everywhere:
-            result[acceptance.name] = (spec,)
-            continue
-        here = acceptance.spec(spec)
-        result[acceptance.name_after] = (here,) if acceptance.kind in ("rename", "remove") else (here, spec)
-        if acceptance.new_name is not None:
-            result[acceptance.name] = (None,)
+            result[acceptance.name] = (spec, spec)
+        elif known is not None or acceptance.kind == "add":
+            here = acceptance.spec(spec)
+            result |= {acceptance.name: (None, None), acceptance.name_after: (here, here if spec is None else spec)}
     return result
+
+
+def _is_allowed(spec: Spec | None, allowed: tuple[Spec | None, Spec | None]) -> bool:
+    one, other = allowed
+    if spec is None or one is None or other is None:
+        return spec is None and None in allowed
+    return all(getattr(spec, name) in (getattr(one, name), getattr(other, name)) for name in FIELDS)
 
 
 def unlike(before: Desired, after: Desired, allowed: Allowed) -> Iterator[str]:
@@ -113,7 +117,7 @@ def unlike(before: Desired, after: Desired, allowed: Allowed) -> Iterator[str]:
         if name not in allowed:
             if _compared(was) != _compared(will):
                 yield name
-        elif (will.spec if will is not None else None) not in allowed[name]:
+        elif not _is_allowed(will.spec if will is not None else None, allowed[name]):
             yield name
         elif was is not None and will is not None and _besides(was) != _besides(will):
             yield name
