@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from schedsync.core.change import Edit, FieldChange
 from schedsync.core.observed import Row
 from schedsync.core.schedule import Spec, with_fields
+
+#: How many names a command line lists.
+_FEW = 5
 
 Kind = Literal["edit", "add", "remove", "rename"]
 
@@ -56,6 +60,17 @@ class NotAccepted:
     name: str
     reason: str
     lines: str = ""
+
+
+def accept_command(
+    names: Sequence[str], environment: str | None, path: str | None = None, database: str | None = None
+) -> str:
+    """Return the command line that takes these schedules into the files; many of them are all."""
+    are_few = len(names) <= _FEW and not any(name.startswith("-") for name in names)
+    words = ["schedsync", "accept", *(names if are_few else ["--all"])]
+    for flag, value in (("-e", environment), ("--path", path), ("--database", database)):
+        words += [flag, value] if value else []
+    return shlex.join(words)
 
 
 @dataclass(frozen=True, slots=True)

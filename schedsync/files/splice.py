@@ -59,7 +59,9 @@ def edit_mapping(written: Written, span: Span, changes: Changes, order: Sequence
     removed = {key for key, value in changes.items() if value is GONE and key in own}
     added = {key: value for key, value in changes.items() if key not in own and value is not GONE}
     entries = Entries(
-        written, span, [Entry(pair.start, pair.value.end, pair.key in removed and not pair.is_merge) for pair in span.pairs]
+        written,
+        span,
+        [Entry(pair.start, pair.value.end, pair.key in removed and not pair.is_merge) for pair in span.pairs],
     )
     for key, value in changes.items():
         if key in own and key not in removed:
@@ -119,8 +121,10 @@ def _over_alias(span: Span, changes: Changes) -> Edit:
 def _whole(written: Written, span: Span, value: Any) -> Edit:
     """Return the edit that replaces all of a block or of brackets."""
     if span.style == "flow" or not value:
-        return Edit(span.start, span.end, inline_text(value, flow=True)) if span.style == "flow" else Edit(
-            span.start, span.end, inline_text(value)
+        return (
+            Edit(span.start, span.end, inline_text(value, flow=True))
+            if span.style == "flow"
+            else Edit(span.start, span.end, inline_text(value))
         )
     first = span.pairs[0].start
     lines = [_pair_text(written, span, key, item) for key, item in value.items()]
@@ -175,7 +179,9 @@ def _is_editable(written: Written, span: Span, value: Any) -> bool:
         return False
     if span.kind == "mapping" and any(key not in value for key in span.merged()):
         return False
-    return Entries(written, span, [Entry(part.start, part.start, False) for part in (span.pairs or span.items)]).is_sound
+    return Entries(
+        written, span, [Entry(part.start, part.start, False) for part in (span.pairs or span.items)]
+    ).is_sound
 
 
 def _edit_list(written: Written, span: Span, values: Sequence[Any]) -> Iterator[Edit]:

@@ -31,9 +31,7 @@ def schedules_of(root: Span) -> Span:
     return pair.value
 
 
-def leaving(
-    written: Written, root: Span, gone: Collection[str], values: Mapping[str, Sequence[str]]
-) -> Iterator[Edit]:
+def leaving(written: Written, root: Span, gone: Collection[str], values: Mapping[str, Sequence[str]]) -> Iterator[Edit]:
     """Yield the edits that take schedules out of a file, and values out of the ``for_each`` of definitions.
 
     A definition without any value left goes too.
@@ -151,7 +149,9 @@ def _new_entries(written: Written, span: Span, entries: Sequence[NewEntry]) -> I
     for place, here in places.items():
         pair = span.pairs[place]
         if span.style == "flow":
-            texts = [f"{key_text(entry.name, flow=True)}: {inline_text(dict(entry.fields), flow=True)}" for entry in here]
+            texts = [
+                f"{key_text(entry.name, flow=True)}: {inline_text(dict(entry.fields), flow=True)}" for entry in here
+            ]
             yield Edit(pair.value.end, pair.value.end, "".join(f", {text}" for text in texts))
         else:
             yield _lines(written, span, pair, here)

@@ -133,5 +133,3 @@ def _common(one: str, other: str) -> int:
             break
         count += 1
     return count
-
-

@@ -235,8 +235,10 @@ class _Writer:
 
     def _is_emptied(self, span: Span) -> bool:
         changes = self.in_environment
-        return all(changes.get(pair.key) is GONE for pair in span.pairs) and GONE in changes.values() and all(
-            value is GONE for value in changes.values()
+        return (
+            all(changes.get(pair.key) is GONE for pair in span.pairs)
+            and GONE in changes.values()
+            and all(value is GONE for value in changes.values())
         )
 
     def _write_environment(self, environment: str) -> None:
@@ -288,7 +290,7 @@ def _grouped(names: Collection[str]) -> Iterator[tuple[list[str], frozenset[str]
 def _parts(span: Span) -> tuple[dict[str, Span], dict[str, Span]]:
     """Return the fields that a mapping writes itself, and those that it gets from elsewhere."""
     own = {key: pair.value for key, pair in span.own().items() if key not in _STRUCTURE}
-    return own, {key: value for key, value in span.merged().items() if key not in _STRUCTURE and key not in own}
+    return own, {key: value for key, value in span.merged().items() if key not in _STRUCTURE}
 
 
 def _plain(fields: Mapping[str, Span]) -> dict[str, Any]:

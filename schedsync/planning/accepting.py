@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from schedsync.core.acceptance import Acceptance, NotAccepted
+from schedsync.core.acceptance import Acceptance, NotAccepted, accept_command
 from schedsync.core.change import Change, Create, Edit, FieldChange, Held, Rename
 from schedsync.core.schedule import FIELDS, Desired, Schedule, Spec
 from schedsync.planning.plan import Plan
 
 #: Two specs by name: each field of the schedule has the value of one of them. None for no schedule.
 Allowed = Mapping[str, tuple[Spec | None, Spec | None]]
+
+
+def accept_line(drift: Plan, path: str | None = None) -> str:
+    """Return the command line that takes all of a drift into the files."""
+    names = sorted({change.name for change in drift.changes} | {held.name for held in drift.held})
+    database = drift.database if drift.database != "default" else None
+    return accept_command(names, drift.binding.environment, path, database)
 
 
 def acceptances(drift: Plan, names: Collection[str]) -> Iterator[Acceptance | NotAccepted]:

@@ -199,5 +199,3 @@ def _secrets(acceptance: Acceptance) -> Iterable[str]:
     is_new = acceptance.kind == "add"
     found = (pair for pair in secrets_in(spec) if is_new or pair[0] in acceptance.fields)
     return [f"{field}{'' if not path or path.startswith('[') else '.'}{path}" for field, path in found]
-
-

@@ -50,9 +50,7 @@ class FilesOfSet:
 def read_files_of_set(target: Target, sources: Sources) -> FilesOfSet:
     """Read the files of a target's set; raises InvalidSet where they cannot be read."""
     config = target.config
-    files, unread = read_files(
-        config.paths, config.root, config.within, None, config.file, absent=absent_files(config)
-    )
+    files, unread = read_files(config.paths, config.root, config.within, None, config.file, absent=absent_files(config))
     if has_errors(unread):
         raise InvalidSet(unread)
     environments = dict.fromkeys((*config.environments, target.environment))

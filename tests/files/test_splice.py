@@ -16,7 +16,9 @@ from schedsync.files.splice import edit_value, spliced
 from schedsync.files.writer import yaml_text
 
 TEXT = st.one_of(
-    st.sampled_from(["", "x", "*/5 * * * *", "a: b", "# c", "yes", "08:30", "it's", 'q"', "a\nb", "a\nb\n", "- x", "é{", "~"]),
+    st.sampled_from(
+        ["", "x", "*/5 * * * *", "a: b", "# c", "yes", "08:30", "it's", 'q"', "a\nb", "a\nb\n", "- x", "é{", "~"]
+    ),
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12),
 )
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(-99, 99), st.sampled_from([0.5, 1e30]), TEXT)

@@ -58,10 +58,14 @@ schedules:
         <<: *production
         priority: 3
 """
-TEXTS = st.sampled_from(["x", "a: b", "ü # y", "'", '"q"', "yes", "12", "a\nb\n", "a\r\n b", "\\", "{x}", "- a", "\u2028", " "])
+TEXTS = st.sampled_from(
+    ["x", "a: b", "ü # y", "'", '"q"', "yes", "12", "a\nb\n", "a\r\n b", "\\", "{x}", "- a", "\u2028", " "]
+)
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(-9, 9), st.just(0.5), TEXTS),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.one_of(st.just("a"), TEXTS), inner, max_size=3)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.one_of(st.just("a"), TEXTS), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 CRONTABS = st.builds(

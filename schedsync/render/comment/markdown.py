@@ -15,6 +15,7 @@ from schedsync.core.origin import Web
 from schedsync.core.refusal import Refusal
 from schedsync.planning.notices import NAMES_SHOWN
 from schedsync.planning.outcome import Outcome
+from schedsync.planning.accepting import accept_line
 from schedsync.planning.plan import Plan
 from schedsync.render.changes.folding import Group, groups, groups_across
 from schedsync.render.changes.verdict import (
@@ -185,7 +186,8 @@ def drift(value: Plan, extent: Extent = COMMENT) -> str:
     if value.changes:
         rows = [row for group in groups(value.changes) for row in _drifted(group)]
         table.append(Block(rows, ["| schedule | who | what |", "|---|---|---|"], [""]))
-    return _written([head, *table, *_states(value)], extent)
+    keep = [lines(f"To keep it, take it into the files: {code(accept_line(value))}", "")] if count else []
+    return _written([head, *table, *_states(value), *keep], extent)
 
 
 def outcome(value: Outcome, set_name: str, environment: str | None, extent: Extent = COMMENT) -> str:

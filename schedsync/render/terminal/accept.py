@@ -26,7 +26,8 @@ def accepted_text(value: Accepted, paint: Paint = plain) -> str:
         lines.append("")
     lines += [taken_line(each) for each in value.taken]
     for name, paths in (value.secrets or {}).items():
-        lines.append(f"warning: {printable(name)}: {first_names(paths, _NAMED)} looks like a secret (SS212)")
+        like = "looks like a secret" if len(paths) == 1 else "look like secrets"
+        lines.append(f"warning: {printable(name)}: {printable(first_names(paths, _NAMED))} {like} (SS212)")
     for each in value.left:
         lines += _left(each)
     return "\n".join(lines) if lines else nothing_text(value)
