@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 from schedsync.core.secrets import MASK, is_secret_flag, is_secret_key, is_secret_value
 from schedsync.files.edits import Edit, apply_edits
@@ -15,10 +17,8 @@ _BREAKS = re.compile("\r\n|\n|\r")
 
 def masked_text(text: str) -> str:
     """Return the text of a file with its secrets masked; no line comes or goes."""
-    try:
+    with suppress(NoSpans):
         text = apply_edits(text, _masks(text, spans_of(text)))
-    except NoSpans:
-        pass
     # What is left is outside the values: in a comment.
     return "".join(map(_masked_line, _LINES.findall(text)))
 
@@ -33,12 +33,8 @@ def _masked_line(line: str) -> str:
 def _masks(text: str, span: Span, key: str = "") -> Iterator[Edit]:
     if span.alias:
         return
-    if span.kind == "scalar":
-        value = span.scalar
-        if isinstance(value, str) and is_secret_value(value):
-            yield _mask(text, span)
-        elif value not in (None, "") and not isinstance(value, bool) and is_secret_key(key):
-            yield _mask(text, span)
+    if span.kind == "scalar" and _is_secret(key, span.scalar):
+        yield _mask(text, span)
     for pair in span.pairs:
         yield from _masks(text, pair.value, pair.key)
     before: Span | None = None
@@ -46,6 +42,12 @@ def _masks(text: str, span: Span, key: str = "") -> Iterator[Edit]:
         flag = before is not None and is_secret_flag(before.scalar)
         yield from _masks(text, item, "password" if flag else "")
         before = item
+
+
+def _is_secret(key: str, value: Any) -> bool:
+    if isinstance(value, str) and is_secret_value(value):
+        return True
+    return value not in (None, "") and not isinstance(value, bool) and is_secret_key(key)
 
 
 def _mask(text: str, span: Span) -> Edit:

@@ -1,4 +1,4 @@
-"""Files of a set get a new content: all of them or none, and only those that nobody has changed since they were read."""
+"""Files of a set get a new content: all of them or none, and only if nobody has changed them since they were read."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ def inline_text(value: Any, like: Span | None = None, *, flow: bool = False) -> 
             return "'" + value.replace("'", "''") + "'"
         return _text(value)
     if isinstance(value, dict) and value:
-        return f"{{{', '.join(f'{key_text(key, flow=True)}: {inline_text(item, flow=True)}' for key, item in value.items())}}}"
+        pairs = (f"{key_text(key, flow=True)}: {inline_text(item, flow=True)}" for key, item in value.items())
+        return f"{{{', '.join(pairs)}}}"
     if isinstance(value, (list, tuple)) and value:
         return f"[{', '.join(inline_text(item, flow=True) for item in value)}]"
     return _from_writer(value)
@@ -93,7 +94,7 @@ def literal_text(value: str, indent: str, newline: str) -> str | None:
 
 
 def key_text(key: str, *, flow: bool = False, quoted: bool = False) -> str:
-    """Return a key as it is written, ``flow`` between brackets; ``quoted`` where its neighbours are in double quotes."""
+    """Return a key as it is written, ``flow`` between brackets; ``quoted`` where its neighbours have double quotes."""
     if quoted:
         return f'"{escaped(key)}"'
     return _text(key) if flow else yaml_text({key: 0}).rpartition(":")[0]

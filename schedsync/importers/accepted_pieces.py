@@ -8,10 +8,10 @@ from typing import Any
 
 from schedsync.core.acceptance import Acceptance, NotAccepted
 from schedsync.core.schedule import Desired, Schedule, Spec, Template
+from schedsync.files.discover import SourceFile
 from schedsync.files.document import Document
 from schedsync.files.for_each import filled_field
 from schedsync.files.node import Node
-from schedsync.files.discover import SourceFile
 from schedsync.files.writer import Quoted
 from schedsync.files.yaml import read
 from schedsync.importers.accepting import Piece, Scope
@@ -105,7 +105,7 @@ class Placing:
 
     def home(self, spec: Spec) -> str:
         """Return the path of the file with the most schedules whose tasks are of the same package as a new one's."""
-        counts: Counter[str] = Counter({path: 0 for path in self.sources})
+        counts: Counter[str] = Counter(dict.fromkeys(self.sources, 0))
         for desired in self.desired.values():
             for schedule in desired.schedules.values():
                 counts[schedule.location.path] += 1

@@ -124,12 +124,15 @@ def unlike(before: Desired, after: Desired, allowed: Allowed) -> Iterator[str]:
         if name not in allowed:
             if _compared(was) != _compared(will):
                 yield name
-        elif not _is_allowed(will.spec if will is not None else None, allowed[name]):
-            yield name
-        elif was is not None and will is not None and _besides(was) != _besides(will):
+        elif not _is_allowed(will.spec if will is not None else None, allowed[name]) or _differs(was, will):
             yield name
     if (before.removed.keys(), before.kept_rows) != (after.removed.keys(), after.kept_rows):
         yield from sorted(before.removed.keys() ^ after.removed.keys())
+
+
+def _differs(was: Schedule | None, will: Schedule | None) -> bool:
+    """Say whether two schedules differ in what no row holds."""
+    return was is not None and will is not None and _besides(was) != _besides(will)
 
 
 def _compared(schedule: Schedule | None) -> object:

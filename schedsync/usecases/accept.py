@@ -81,7 +81,7 @@ def prepare(target: Target, wanted: Wanted) -> Prepared:
     pieces: list[tuple[str, Piece]] = []
     placed = [placing.existing(each) for each in found if isinstance(each, Acceptance)]
     if tables is not None:
-        placed += _added(target, wanted, drift, tables, placing, [each.name for each in chosen if each.set is None])
+        placed += _added(target, wanted, tables, placing, [each.name for each in chosen if each.set is None])
     for each in placed:
         if isinstance(each, NotAccepted):
             left.append(each)
@@ -130,7 +130,7 @@ def _scope(target: Target, wanted: Wanted, tables: Tables | None) -> Scope:
 
 
 def _added(
-    target: Target, wanted: Wanted, drift: Plan, tables: Tables, placing: Placing, names: Sequence[str]
+    target: Target, wanted: Wanted, tables: Tables, placing: Placing, names: Sequence[str]
 ) -> list[tuple[str, Piece] | NotAccepted]:
     """Return the pieces of rows that nobody manages, and those that no file can have."""
     path = _file(wanted.file, placing) if wanted.file is not None else None

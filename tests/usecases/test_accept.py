@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import stat
 from collections.abc import Callable
 from difflib import unified_diff
@@ -253,7 +252,8 @@ EDITS: dict[str, tuple[str, Edit, list[str]]] = {
         "sync-globex",
         lambda p: change(p, "sync-globex", crontab=crontab(p, "*/5 * * * *")),
         ["-    for_each: {tenant: [acme, globex, initech]}", "+    for_each: {tenant: [acme, initech]}",
-         "+", "+  sync-globex:", "+    task: shop.tasks.sync", '+    crontab: "*/5 * * * *"', "+    kwargs: {tenant: globex}"],
+         "+", "+  sync-globex:", "+    task: shop.tasks.sync", '+    crontab: "*/5 * * * *"',
+         "+    kwargs: {tenant: globex}"],
     ),
 }  # fmt: skip
 
@@ -515,7 +515,7 @@ def test_the_mode_of_a_file_stays_and_nothing_is_left_beside_it(shop: Project) -
 
     assert accept(shop, "heartbeat", "-e", "production", "--yes").code == 0
     assert stat.S_IMODE(file_of(shop).stat().st_mode) == 0o640
-    assert os.listdir(shop.root / "schedules") == ["shop.yaml"]
+    assert [path.name for path in (shop.root / "schedules").iterdir()] == ["shop.yaml"]
 
 
 def test_a_new_schedule_goes_into_the_file_that_is_named(shop: Project) -> None:

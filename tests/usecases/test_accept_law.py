@@ -1,4 +1,4 @@
-"""The law of ``accept``: whatever somebody makes of rows, the files then say it, and every other schedule is as before."""
+"""The law of ``accept``: what somebody makes of rows the files then say, and every other schedule is as before."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ LATER = datetime(2035, 6, 1, 12, 30, tzinfo=timezone.utc)
 BRACKETS = """\
 {version: 1, defaults: {queue: q, expires_after: 1h, kwargs: {a: 1}}, schedules: {
   one: {task: t, crontab: '*/5 * * * *', timezone: Europe/Berlin}, # the first
-  two: {"task": "t", "every": "1m", "enabled": false, "disabled_reason": "x", "environments": {"production": {"every": "2m"}}},
+  two: {"task": "t", "every": "1m", "enabled": false, "disabled_reason": "x",
+    "environments": {"production": {"every": "2m"}}},
   "x-{n}": {task: t, for_each: {n: [1, 2]}, every: 1h, args: ["{n}"], environments: {staging: {for_each: {n: [1]}}}}
 }}"""
 ALIASES = """\

@@ -13,9 +13,9 @@ from itertools import accumulate
 from schedsync.core.finding import SEVERITIES, Finding
 from schedsync.core.origin import Web
 from schedsync.core.refusal import Refusal
+from schedsync.planning.accepting import accept_line
 from schedsync.planning.notices import NAMES_SHOWN
 from schedsync.planning.outcome import Outcome
-from schedsync.planning.accepting import accept_line
 from schedsync.planning.plan import Plan
 from schedsync.render.changes.folding import Group, groups, groups_across
 from schedsync.render.changes.verdict import (

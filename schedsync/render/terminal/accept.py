@@ -87,7 +87,8 @@ def written_text(value: Accepted) -> str:
 
 def committed_text(branch: str, commit: str) -> str:
     """Say which branch has the change, and how to share it."""
-    return f"Committed {commit[:12]} on {printable(branch)}; the work tree is as before. git push origin {printable(branch)}"
+    name = printable(branch)
+    return f"Committed {commit[:12]} on {name}; the work tree is as before. git push origin {name}"
 
 
 def message(value: Accepted) -> str:
