@@ -103,9 +103,12 @@ class Entries:
 
     @property
     def is_sound(self) -> bool:
-        """Whether each entry of a block has lines of its own, so that it can be taken out."""
+        """Whether each entry can be taken out: in a block it has lines of its own, else there are brackets around."""
+        if self.flow:
+            # A list may hold a pair without braces: `[a: 1]`.
+            return self.written.text[self.span.start] in "{["
         before = [self.written.before(entry.start).strip(" ") for entry in self.entries]
-        return self.flow or all(text == ("" if self.span.kind == "mapping" else "-") for text in before)
+        return all(text == ("" if self.span.kind == "mapping" else "-") for text in before)
 
     def edits(self, added: Mapping[int, Sequence[str]]) -> Iterator[Edit]:
         """Yield the edits that take entries out and add others; ``added`` are texts by the entry before them, or -1."""

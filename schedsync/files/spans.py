@@ -169,7 +169,7 @@ class _Builder:
         else:
             pairs = zip(parts[::2], parts[1::2], strict=True)
             span.pairs = [_pair(key, value) for key, value in pairs]
-        if span.style == "flow":
+        if span.style == "flow" and self.text[span.start] in "{[":
             span.end = event.end_mark.index
         elif parts:
             span.end = max(span.end, parts[-1].end)

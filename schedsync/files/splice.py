@@ -56,6 +56,8 @@ def edit_mapping(written: Written, span: Span, changes: Changes, order: Sequence
     if span.alias:
         yield _over_alias(span, changes)
         return
+    if changes and not _is_sound(written, span):
+        raise CannotSplice("its lines are not its own")
     removed = {key for key, value in changes.items() if value is GONE and key in own}
     added = {key: value for key, value in changes.items() if key not in own and value is not GONE}
     entries = Entries(
@@ -179,9 +181,13 @@ def _is_editable(written: Written, span: Span, value: Any) -> bool:
         return False
     if span.kind == "mapping" and any(key not in value for key in span.merged()):
         return False
-    return Entries(
-        written, span, [Entry(part.start, part.start, False) for part in (span.pairs or span.items)]
-    ).is_sound
+    return _is_sound(written, span)
+
+
+def _is_sound(written: Written, span: Span) -> bool:
+    """Say whether the entries of a mapping or a list can be taken out of the text one by one."""
+    starts = [part.start for part in (*span.pairs, *span.items)]
+    return Entries(written, span, [Entry(start, start, False) for start in starts]).is_sound
 
 
 def _edit_list(written: Written, span: Span, values: Sequence[Any]) -> Iterator[Edit]:
