@@ -11,7 +11,6 @@ from schedsync.core.secrets import MASK, is_secret_flag, is_secret_key, is_secre
 from schedsync.files.edits import Edit, apply_edits
 from schedsync.files.spans import NoSpans, Span, spans_of
 
-_LINES = re.compile("[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\\Z")
 _BREAKS = re.compile("\r\n|\n|\r")
 
 
@@ -20,14 +19,15 @@ def masked_text(text: str) -> str:
     with suppress(NoSpans):
         text = apply_edits(text, _masks(text, spans_of(text)))
     # What is left is outside the values: in a comment.
-    return "".join(map(_masked_line, _LINES.findall(text)))
+    lines = map(_masked_line, _BREAKS.split(text))
+    return "".join(line + end for line, end in zip(lines, [*_BREAKS.findall(text), ""], strict=True))
 
 
 def _masked_line(line: str) -> str:
     before, sign, comment = line.partition("#")
     if not sign or not is_secret_value(comment):
         return line
-    return f"{before}# {MASK}{''.join(_BREAKS.findall(comment))}"
+    return f"{before}# {MASK}"
 
 
 def _masks(text: str, span: Span, key: str = "") -> Iterator[Edit]:
