@@ -186,7 +186,7 @@ def _is_editable(written: Written, span: Span, value: Any) -> bool:
 
 def _is_sound(written: Written, span: Span) -> bool:
     """Say whether the entries of a mapping or a list can be taken out of the text one by one."""
-    starts = [part.start for part in (*span.pairs, *span.items)]
+    starts = [*(pair.start for pair in span.pairs), *(item.start for item in span.items)]
     return Entries(written, span, [Entry(start, start, False) for start in starts]).is_sound
 
 

@@ -1,4 +1,4 @@
-"""A commit on a new branch, made without the work tree and the index: whoever works there notices nothing.
+"""A commit on a new branch, made without the work tree and the index: both stay as they are.
 
 No hook and no filter runs, as with everything that we ask Git for.
 """
@@ -12,10 +12,7 @@ from pathlib import Path
 from schedsync.errors import Failed, WrongUsage
 from schedsync.files.discover import printable_path
 from schedsync.git.entries import LINK, SUBMODULE, Entry
-from schedsync.git.repository import OBJECT_ID, Repository, blob_id, open_repository
-
-#: A branch that is new has no former commit.
-_NO_COMMIT = "0" * 40
+from schedsync.git.repository import Repository, blob_id, open_repository
 
 
 def check_branch(path: Path, branch: str) -> None:
@@ -42,17 +39,18 @@ def commit_on_branch(files: Mapping[Path, tuple[bytes, bytes]], branch: str, mes
     with open_repository(first) as repository, tempfile.TemporaryDirectory() as directory:
         head = _check(repository, branch)
         index = {"GIT_INDEX_FILE": str(Path(directory) / "index")}
-        _required(repository, ["read-tree", head], index)
+        _run(repository, ["read-tree", head], index)
         for path, (before, after) in files.items():
             name, entry = _committed(repository, head, path)
             data = _as_committed(repository, name, entry, before, after)
             blob = _object(repository, data, Path(directory) / "blob")
-            _required(repository, ["update-index", "--cacheinfo", f"{entry.mode},{blob},{name}"], index)
-        tree = _required(repository, ["write-tree", "--missing-ok"], index)
+            _run(repository, ["update-index", "--cacheinfo", f"{entry.mode},{blob},{name}"], index)
+        tree = _run(repository, ["write-tree", "--missing-ok"], index)
         text = Path(directory) / "message"
         text.write_text(message, encoding="utf-8")
-        commit = _required(repository, ["commit-tree", tree, "-p", head, "-F", str(text)])
-        _required(repository, ["update-ref", f"refs/heads/{branch}", commit, _NO_COMMIT[:1] * len(commit)])
+        commit = _run(repository, ["commit-tree", tree, "-p", head, "-F", str(text)])
+        # A branch that is new has no former commit.
+        _run(repository, ["update-ref", f"refs/heads/{branch}", commit, "0" * len(commit)])
         return commit
 
 
@@ -76,10 +74,10 @@ def _as_committed(repository: Repository, name: str, entry: Entry, before: bytes
 
 def _object(repository: Repository, data: bytes, file: Path) -> str:
     file.write_bytes(data)
-    return _required(repository, ["hash-object", "-w", "--no-filters", "--", str(file)])
+    return _run(repository, ["hash-object", "-w", "--no-filters", "--", str(file)])
 
 
-def _required(repository: Repository, words: list[str], variables: Mapping[str, str] | None = None) -> str:
+def _run(repository: Repository, words: list[str], variables: Mapping[str, str] | None = None) -> str:
     status, output, error = repository.git.execute(
         ["git", *words], with_extended_output=True, with_exceptions=False, env=dict(variables or {})
     )
@@ -87,8 +85,7 @@ def _required(repository: Repository, words: list[str], variables: Mapping[str, 
         reason = printable_path(" ".join(str(error).split()))[:300]
         hint = "set `user.name` and `user.email` of Git" if "tell me who you are" in reason else None
         raise Failed(f"Git cannot make the commit: {reason}", hint=hint)
-    text = str(output)
-    return text if OBJECT_ID.match(text) else ""
+    return str(output)
 
 
 def _git(repository: Repository, words: list[str]) -> str | None:
