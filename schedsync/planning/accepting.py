@@ -76,7 +76,7 @@ def _changes(drift: Plan, name: str, change: Change | None, held: Held | None) -
     if held is not None:
         edited.append(FieldChange("enabled", True, False, "drift"))
     elif name in drift.observed.pauses:
-        # A pause disables the row, whatever the files say.
+        # The pause has disabled the row, and nobody else.
         edited = [field for field in edited if field.field != "enabled"]
     return tuple(edited)
 

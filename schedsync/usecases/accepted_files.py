@@ -44,7 +44,7 @@ class FilesOfSet:
     def with_texts(self, texts: Mapping[str, str]) -> FilesOfSet:
         """Return the same set with other texts of some files."""
         changed = {path: _with_text(self.by_path[path], text) for path, text in texts.items()}
-        return _files_of_set(self.config, self.sources, {**self.by_path, **changed}, self.unread, self.desired.keys())
+        return files_of_set(self.config, self.sources, {**self.by_path, **changed}, self.unread, self.desired.keys())
 
 
 def read_files_of_set(target: Target, sources: Sources) -> FilesOfSet:
@@ -54,7 +54,7 @@ def read_files_of_set(target: Target, sources: Sources) -> FilesOfSet:
     if has_errors(unread):
         raise InvalidSet(unread)
     environments = dict.fromkeys((*config.environments, target.environment))
-    return _files_of_set(config, sources, {file.path: file for file in files}, unread, environments)
+    return files_of_set(config, sources, {file.path: file for file in files}, unread, environments)
 
 
 def _with_text(source: SourceFile, text: str) -> SourceFile:
@@ -63,13 +63,14 @@ def _with_text(source: SourceFile, text: str) -> SourceFile:
     return replace(source, size=len(data), content=lambda: data, blob=None)
 
 
-def _files_of_set(
+def files_of_set(
     config: Config,
     sources: Sources,
     files: Mapping[str, SourceFile],
     unread: Sequence[Finding],
     environments: Iterable[str | None],
 ) -> FilesOfSet:
+    """Return what files say in each of some environments; ``unread`` are findings on files that cannot be read."""
     budget, declared = TextBudget(), config.environments
     found = set_of(files.values(), unread, declared, lambda file: read_file(file, declared, budget, sources))
     desired: dict[str | None, Desired] = {}

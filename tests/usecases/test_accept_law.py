@@ -20,7 +20,7 @@ from schedsync.core.timing import Clocked, Interval, crontab, solar
 from schedsync.files.discover import SourceFile
 from schedsync.importers.accepted_pieces import Placing
 from schedsync.importers.accepting import Scope
-from schedsync.usecases.accepted_files import FilesOfSet, _files_of_set, written_into
+from schedsync.usecases.accepted_files import FilesOfSet, files_of_set, written_into
 from tests.usecases.test_accept import SHOP
 
 ENVIRONMENTS = ("staging", "production")
@@ -119,7 +119,7 @@ def files_of(text: str) -> FilesOfSet:
 
     source = SourceFile("shop.yaml", len(data), lambda: data, beside)
     config = Config(paths=(Path(),), environments=ENVIRONMENTS)
-    return _files_of_set(config, no_sources, {"shop.yaml": source}, (), (*ENVIRONMENTS, "production"))
+    return files_of_set(config, no_sources, {"shop.yaml": source}, (), (*ENVIRONMENTS, "production"))
 
 
 @settings(max_examples=120, deadline=None)
