@@ -66,7 +66,7 @@ def drift(
     if format_ in _RENDERINGS:
         click.echo(_RENDERINGS[format_](plan))
     else:
-        show(lambda paint: text.drift(plan, paint))
+        show(lambda paint: text.drift(plan, paint, files.path))
     return _code(plan)
 
 

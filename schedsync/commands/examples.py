@@ -75,6 +75,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ("why nightly-report --since 7d", "list the ticks of a week, and what became of them"),
     ),
     "drift": (("drift -e production", "show who changed which schedule"),),
+    "accept": (
+        ("accept nightly-report -e production", "show what an edit changes in the files, ask, and write it"),
+        ("accept 'sync-*' -e production --yes --branch accept-sync", "commit it on a new branch instead"),
+    ),
     "pause": (
         ("pause nightly-report --for 24h --reason 'INC-42'", "stop one schedule until tomorrow"),
         ("pause 'sync-*' --label tier=free --for 2h --reason 'INC-42'", "stop what fits both, in one transaction"),

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from datetime import datetime, timezone
 
 from schedsync.core.change import Edit
 from schedsync.database.bulk import batches
 from schedsync.database.ledger import applied_at
 
 logger = logging.getLogger(__name__)
+_EVER = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def last_edits(using: str, rows: Mapping[str, int]) -> dict[int, Edit]:
+def last_edits(using: str, rows: Mapping[str, int], unmanaged: Collection[int] = ()) -> dict[int, Edit]:
     """Return the last edit of each row, by the row's id; empty where the project does not use the admin.
 
-    ``rows`` maps names to the ids of their rows. Edits before the row was last applied do not count. The log is in the
-    database that Django's routers give for it. Returns nothing if the log cannot be read, because its table or a right
-    is missing, or its server is down.
+    ``rows`` maps names to the ids of their rows. Edits before the row was last applied do not count; those of
+    ``unmanaged`` rows, given by their ids, all do. The log is in the database that Django's routers give for it.
+    Returns nothing if the log cannot be read, because its table or a right is missing, or its server is down.
     """
     from django.apps import apps
 
-    if not rows or not apps.is_installed("django.contrib.admin"):
+    if not (rows or unmanaged) or not apps.is_installed("django.contrib.admin"):
         return {}
     since = {rows[name]: time for name, time in applied_at(using, rows).items()}
+    since |= dict.fromkeys(unmanaged, _EVER)
     try:
         return _last_edits(since)
     except Exception as error:

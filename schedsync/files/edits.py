@@ -1,4 +1,4 @@
-"""Edits of a text at known places: everything else stays as its author wrote it."""
+"""Edits of a text at known places; everything between them stays as it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The characters from ``start`` up to ``end`` become ``text``; offsets count the characters of the file's text."""
+    """The text between two offsets becomes another; the offsets are in characters of the file's text."""
 
     start: int
     end: int
@@ -16,12 +16,12 @@ class Edit:
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:
-    """Return a text with all edits made; their order does not matter. Raises ValueError if two overlap."""
+    """Return a text with all edits made; raises ValueError where two of them overlap, or one lies outside the text."""
     parts: list[str] = []
-    done = 0
-    for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
-        if not done <= edit.start <= edit.end <= len(text):
-            raise ValueError(f"the edit at {edit.start} to {edit.end} overlaps another one, or is outside the text")
-        parts += [text[done : edit.start], edit.text]
-        done = edit.end
-    return "".join([*parts, text[done:]])
+    position = 0
+    for edit in sorted(edits, key=lambda each: (each.start, each.end)):
+        if not position <= edit.start <= edit.end <= len(text):
+            raise ValueError(f"an edit from {edit.start} to {edit.end} overlaps another one, or the end of the text")
+        parts += (text[position : edit.start], edit.text)
+        position = edit.end
+    return "".join([*parts, text[position:]])

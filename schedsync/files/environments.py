@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from schedsync.core.finding import Finding, did_you_mean
 from schedsync.core.location import Location
@@ -29,10 +29,20 @@ from schedsync.files.parse import read_schedule
 from schedsync.files.reporter import Reporter
 from schedsync.files.timing import TIMINGS
 
-_EXPIRIES = ("expires_after", "expires_at")
+EXPIRIES = ("expires_after", "expires_at")
 #: More keys than a schedule can have.
 _MOST_FIELDS = 100
 _STRUCTURE = frozenset({"environments", "only_in", "for_each"})
+
+
+class _Valued(Protocol):
+    """A place in a file with a value, which is None for null."""
+
+    @property
+    def value(self) -> Any: ...
+
+
+V = TypeVar("V", bound=_Valued)
 
 
 def uses_environments(document: Document) -> bool:
@@ -111,9 +121,9 @@ def _schedules(
         reporter = Reporter(document.path, report, document.budget, (name, place.line), lookups)
         if not _exists_in(written, environment):
             continue
-        fields = _layered(defaults, _without_structure(written))
+        fields = layered(defaults, _without_structure(written))
         if differences := _differences(written, environment):
-            fields = _layered(fields, differences)
+            fields = layered(fields, differences)
         if for_each := for_each_in(written, environment):
             values = placeholders_of(document, for_each, environment, reporter)
             if values is None or not check_templates(name, place, fields, values, reporter):
@@ -166,12 +176,12 @@ def _differences(written: Mapping[str, Node], environment: str | None) -> Mappin
     return {key: value for key, value in fields.items() if key != "task" or value.value is not None}
 
 
-def _layered(below: Mapping[str, Node], above: Mapping[str, Node]) -> dict[str, Node]:
-    """Return the fields of two layers as one; the upper layer replaces fields of the lower one."""
+def layered(below: Mapping[str, V], above: Mapping[str, V]) -> dict[str, V]:
+    """Return the fields of two layers as one; the upper layer replaces fields of the lower one, null takes one away."""
     if not below:
         return {key: node for key, node in above.items() if node.value is not None}
     replaced: set[str] = set()
-    for group in (TIMINGS, _EXPIRIES):
+    for group in (TIMINGS, EXPIRIES):
         if any(key in above and above[key].value is not None for key in group):
             replaced.update(group)
     fields = {

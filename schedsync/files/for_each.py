@@ -41,7 +41,7 @@ def expanded_schedules(
         chosen = dict(zip(values, combination, strict=True))
         filled_name = str(_filled_text(name, chosen, whole=False))
         reporter.budget.spend((filled_name,))
-        filled = {key: _filled_field(key, node, chosen) for key, node in fields.items()}
+        filled = {key: filled_field(key, node, chosen) for key, node in fields.items()}
         template = Template(name, tuple(chosen.items()))
         if check_name(filled_name, place, reporter) and (
             schedule := read_schedule(filled_name, place, filled, reporter, template)
@@ -51,7 +51,8 @@ def expanded_schedules(
             invalid.append(filled_name)
 
 
-def _filled_field(key: str, node: Node, chosen: Mapping[str, Any]) -> Node:
+def filled_field(key: str, node: Node, chosen: Mapping[str, Any]) -> Node:
+    """Return a field with the placeholders filled that it may have; ``chosen`` are their values."""
     if key in _JSON:
         return _filled_node(node, chosen)
     if key in _TEXTS and isinstance(node.value, str):

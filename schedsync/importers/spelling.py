@@ -23,7 +23,7 @@ def fields_of(spec: Spec, zone: tzinfo, typed: Typed | None = None) -> dict[str,
 
     Keys of JSON are in the order in which somebody ``typed`` them, else in that of the alphabet.
     """
-    return {"task": spec.task, **_timing(spec.timing, zone), **dict(_options(spec, zone, typed))}
+    return {"task": spec.task, **timing_fields(spec.timing, zone), **dict(_options(spec, zone, typed))}
 
 
 def in_order(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,7 +31,8 @@ def in_order(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {key: fields[key] for key in SCHEDULE_KEYS if key in fields}
 
 
-def _timing(timing: Timing, zone: tzinfo) -> dict[str, Any]:
+def timing_fields(timing: Timing, zone: tzinfo) -> dict[str, Any]:
+    """Return the keys of a timing: its own, and that of its time zone unless it is UTC."""
     if isinstance(timing, Crontab):
         fields = {"crontab": Quoted(_crontab_text(timing))}
         return fields if timing.timezone == "UTC" else {**fields, "timezone": timing.timezone}

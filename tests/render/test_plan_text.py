@@ -248,13 +248,15 @@ def test_drift_says_what_git_has_what_is_there_now_and_how_to_go_on() -> None:
         "~ a  edited by sam at Fri 27 Nov 14:30 UTC",
         "    queue   Git: none   now: sams-queue",
         "",
-        "hint: `schedsync apply` puts back what Git says; to keep an edit, write it into the files",
+        "hint: `schedsync apply` puts back what Git says; to keep it, take it into the files: `schedsync accept a`",
     ]
     assert drift(plan(held=(Held("b", since=NOW, by=Edit("sam", NOW)),))).splitlines() == [
         "Drift in set shop at 760f8c0: 1 held by a human",
         "",
         "HELD  disabled by a human, left alone; `schedsync resume NAME` releases",
         "! b: disabled by sam since Fri 27 Nov 14:30 UTC",
+        "",
+        "hint: to keep it, take it into the files: `schedsync accept b`",
     ]
 
 

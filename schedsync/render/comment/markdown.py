@@ -13,6 +13,7 @@ from itertools import accumulate
 from schedsync.core.finding import SEVERITIES, Finding
 from schedsync.core.origin import Web
 from schedsync.core.refusal import Refusal
+from schedsync.planning.accepting import accept_line
 from schedsync.planning.notices import NAMES_SHOWN
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
@@ -186,7 +187,8 @@ def drift(value: Plan, extent: Extent = COMMENT) -> str:
     if value.changes:
         rows = [row for group in groups(value.changes) for row in _drifted(group)]
         table.append(Block(rows, ["| schedule | who | what |", "|---|---|---|"], [""]))
-    return _written([head, *table, *_states(value)], extent)
+    keep = [lines(f"To keep it, take it into the files: {code(accept_line(value))}", "")] if count else []
+    return _written([head, *table, *_states(value), *keep], extent)
 
 
 def outcome(value: Outcome, set_name: str, environment: str | None, extent: Extent = COMMENT) -> str:

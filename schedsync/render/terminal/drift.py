@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from schedsync.planning.accepting import accept_line
 from schedsync.planning.plan import Plan
 from schedsync.render.changes.cells import places_text
 from schedsync.render.changes.folding import Group, groups
@@ -18,8 +19,8 @@ _WIDEST = 40
 _PLACES = 3
 
 
-def drift(value: Plan, paint: Paint = plain) -> str:
-    """Write what somebody else did to the tables."""
+def drift(value: Plan, paint: Paint = plain, path: str | None = None) -> str:
+    """Write what somebody else did to the tables; ``path`` is the one that was given, for the next command."""
     if not value.changes and not value.held:
         return "\n".join([f"No drift in {printable(scope_text(value))}", *states(value, paint)])
     lines = [paint(f"Drift in {printable(scope_text(value))}: {drift_text(value)}", "bold")]
@@ -28,8 +29,8 @@ def drift(value: Plan, paint: Paint = plain) -> str:
     for group in groups(value.changes):
         lines += _lines(group, value, paint)
     lines += states(value, paint)
-    if value.changes:
-        lines += ["", "hint: `schedsync apply` puts back what Git says; to keep an edit, write it into the files"]
+    undo = "`schedsync apply` puts back what Git says; " if value.changes else ""
+    lines += ["", f"hint: {undo}to keep it, take it into the files: `{printable(accept_line(value, path))}`"]
     return "\n".join(lines)
 
 
