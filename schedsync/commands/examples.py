@@ -70,6 +70,11 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ("why nightly-report --at '2026-11-28 02:00'", "explain the tick of that night, by the schedule's own clock"),
         ("why nightly-report --since 7d", "list the ticks of a week, and what became of them"),
     ),
+    "history": (
+        ("history nightly-report --since 90d", "show who stopped it, why, and which pull request started it again"),
+        ("history --since 30d --verb apply", "list the applies of a month"),
+        ("history --since 30d --verbose --format json", "write all changes of a month for an audit"),
+    ),
     "drift": (("drift -e production", "show who changed which schedule"),),
     "pause": (
         ("pause nightly-report --for 24h --reason 'INC-42'", "stop one schedule until tomorrow"),
