@@ -29,7 +29,8 @@ GRANT SELECT ON
   django_celery_beat_periodictask, django_celery_beat_periodictasks, django_celery_beat_solarschedule,
   schedsync_applyfailure, schedsync_applylock, schedsync_beat, schedsync_beatcounters, schedsync_beatreport, schedsync_claim,
   schedsync_environmentbinding, schedsync_fullpause, schedsync_historyname, schedsync_journalsegment,
-  schedsync_leaderlock, schedsync_lease, schedsync_managedschedule, schedsync_pause, schedsync_sendfailure, schedsync_standingpause, schedsync_syncrun
+  schedsync_leaderlock, schedsync_lease, schedsync_managedschedule, schedsync_pause, schedsync_sendfailure,
+  schedsync_standingpause, schedsync_syncrun
 TO schedsync_read;
 GRANT schedsync_read TO schedsync_operate, schedsync_apply, schedsync_beat;
 -- Who edited a row, from the log of Django's admin. Without these rights nobody is named. The table of users has another
