@@ -17,8 +17,9 @@ from schedsync.core.timing import instant
 from schedsync.core.why import Recorded, Stop, TableEdit
 from schedsync.database import admin_log
 from schedsync.database.run_changes import unpack
+from schedsync.database.tables import has_table
 from schedsync.database.values import NOT_CONVERTED, Damaged, read_values
-from schedsync.models import SyncRun
+from schedsync.models import HistoryName, SyncRun
 
 #: How many records are looked at, and how many bytes of changes: compressed in all, and unpacked in all.
 MOST_RECORDS = 2000
@@ -37,6 +38,7 @@ class _Run(NamedTuple):
     who: str
     commit: str | None
     changes: bytes
+    pull_request: str | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,9 @@ def _stop(run: _Run, change: Mapping[str, Any], *, everything: bool) -> Stop:
 def read_records(using: str) -> Records:
     """Read the newest audit records, in three queries."""
     rows = SyncRun.objects.using(using).order_by("-at")
-    read = read_values(rows[: MOST_RECORDS + 1], ("id", "verb", "at", "who", "commit"))
+    # Before the migration that makes this table, the records have no pull request either.
+    later = ("pull_request",) if has_table(using, HistoryName) else ()
+    read = read_values(rows[: MOST_RECORDS + 1], ("id", "verb", "at", "who", "commit", *later))
     kept = [row for row in read[:MOST_RECORDS] if not isinstance(row, Damaged)]
     if not kept:
         return Records()
@@ -158,13 +162,13 @@ def _packed(rows: QuerySet[Any]) -> Mapping[Any, Any]:
 def _runs(rows: Sequence[tuple[Any, ...]], packed: Mapping[Any, Any]) -> Iterator[_Run]:
     """Yield the records with their changes, as long as these are not too many; those that are damaged are left out."""
     total = 0
-    for run, verb, at, who, commit in rows:
+    for run, verb, at, who, commit, *later in rows:
         data = unpack(packed.get(run))
         total += len(data or b"")
         if total > _MOST_UNPACKED:
             return
         if data is not None:
-            yield _Run(str(run), verb, at, who, commit, data)
+            yield _Run(str(run), verb, at, who, commit, data, *later)
 
 
 def _changes(run: _Run, names: set[str], *, any_name: bool = False) -> Iterator[Mapping[str, Any]]:
@@ -200,6 +204,7 @@ def _recorded(run: _Run, change: Mapping[str, Any]) -> Recorded | None:
             fields=fields,
             disabled_reason=None if reason is None else str(reason),
             row_id=row_id if isinstance(row_id, int) else None,
+            pull_request=run.pull_request or None,
         )
     except _NOT_READ:
         return None

@@ -65,8 +65,10 @@ def only_of(
     changes: Iterable[HistoryChange], lives: Sequence[Life], globs: Sequence[str], at: datetime
 ) -> tuple[HistoryChange, ...]:
     """Return the changes of some schedules, and those that name none; nothing if there are none of the schedules."""
-    kept = [change for change in changes if change.name is None or _is_of(change, lives, globs, at)]
-    return tuple(kept)
+    known = tuple(changes)
+    kept = tuple(change for change in known if change.name is None or _is_of(change, lives, globs, at))
+    names_others = any(change.name is not None for change in known) and all(change.name is None for change in kept)
+    return () if names_others else kept
 
 
 def _is_of(change: HistoryChange, lives: Sequence[Life], globs: Sequence[str], at: datetime) -> bool:

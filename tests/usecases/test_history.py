@@ -8,6 +8,7 @@ import zlib
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import git
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
@@ -16,7 +17,7 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.database.audit import packed
+from schedsync.database.audit import packed, record
 from schedsync.database.history_upkeep import find_names, history_keep, prune
 from schedsync.database.pause_ends import end_pauses
 from schedsync.errors import WrongUsage
@@ -143,6 +144,18 @@ def test_it_says_who_stopped_a_schedule_and_which_pull_request_started_it_again(
     assert stopped["details"]["disabled_reason"] == "too slow"
     # The index has the names of all records: no other record is searched.
     assert not SyncRun.objects.using(project.using).filter(names=None).exists()
+
+
+@pytest.mark.one_database
+def test_why_names_the_pull_request_too(project: Project, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_ci(monkeypatch, 9)
+    applied(project, NIGHTLY)
+    clock.shift(HOUR)
+    applied(project, NIGHTLY.replace("}", ", enabled: false, disabled_reason: too slow}"), "--allow-stops", "1")
+    clock.shift(DAY)
+    done = project.command("why", "nightly-report", "--database", project.using)
+
+    assert f"by maria, pull request {PULL}/9" in done.out
 
 
 @pytest.mark.one_database
@@ -434,6 +447,41 @@ def test_an_apply_goes_on_while_another_one_prunes(project: Project, clock: Any)
         other.close()
 
     assert [each["counts"] for each in history(project, "nightly-report")["entries"]] == [{"update": 1}]
+
+
+@pytest.mark.one_database
+def test_a_record_of_similar_names_only_is_not_shown(project: Project, clock: Any) -> None:
+    # The database finds both by this glob.
+    documents = [{"kind": "update", "name": "nightly-rexort"}, {"kind": "lift", "rule": "too_many_stops"}]
+    applied(project, NIGHTLY)
+    record(
+        project.using, "apply", "default", "jo", datetime.now(timezone.utc), {"update": 1}, changes=packed(documents)
+    )
+
+    assert [each["counts"] for each in history(project, "nightly-re[a-p]ort")["entries"]] == [{"create": 1}]
+
+
+@pytest.mark.one_database
+def test_the_history_needs_the_migration(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schedsync.database.history.has_table", lambda _using, _model: False)
+    done = project.command("history", "--database", project.using)
+
+    assert done.code == 69
+    assert "is not migrated: no table schedsync_historyname" in done.err
+
+
+@pytest.mark.one_database
+def test_an_apply_takes_the_pull_request_from_the_commit(project: Project) -> None:
+    project.schedules(NIGHTLY)
+    with git.Repo.init(project.root) as repository:
+        with repository.config_writer() as config:
+            config.set_value("user", "name", "t").set_value("user", "email", "t@example.org")
+        repository.git.add(all=True)
+        commit = repository.index.commit("Stop the report (#12)").hexsha
+    assert project.apply().code == 0
+    entry = history(project)["entries"][0]
+
+    assert (entry["commit"], entry["dirty"], entry["pull_request"]) == (commit, False, "#12")
 
 
 @pytest.mark.one_database
