@@ -5,7 +5,6 @@ All of it is done in batches of their own, after the apply's transaction: no fai
 
 from __future__ import annotations
 
-import logging
 import math
 import uuid
 from collections.abc import Callable, Sequence
@@ -27,8 +26,6 @@ from schedsync.database.tables import has_table
 from schedsync.errors import WrongUsage
 from schedsync.models import HistoryName, SyncRun
 from schedsync.planning.named import named_in
-
-logger = logging.getLogger(__name__)
 
 _SETTING = "SCHEDSYNC_HISTORY_KEEP"
 #: A younger record can be one that a running apply or a run of the past still needs.
@@ -73,7 +70,7 @@ def tidy_history(using: str, note: Callable[[str], None]) -> None:
     except WrongUsage as error:
         note(f"no old record of the history was deleted: {error.message}")
     except (DatabaseError, InterfaceError) as error:
-        logger.warning("the history was not tidied up, the next apply tries again: %s", error)
+        note(f"the history was not tidied up, the next apply tries again: {shortened(error, 200)}")
 
 
 def prune(using: str, before: datetime) -> int:

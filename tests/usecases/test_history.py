@@ -430,6 +430,29 @@ def test_a_time_to_keep(settings: Any, value: Any, expected: timedelta | None) -
     assert history_keep() == expected
 
 
+@pytest.mark.one_database
+def test_an_apply_that_cannot_prune_is_done_all_the_same(project: Project, clock: Any, settings: Any) -> None:
+    applied(project, NIGHTLY)
+    clock.shift(HOUR)
+    applied(project, NIGHTLY.replace("0 2", "0 3"))
+    clock.shift(2 * DAY)
+    settings.SCHEDSYNC_HISTORY_KEEP = 1
+    project.schedules(NIGHTLY)
+    with connections[project.using].cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER keep BEFORE DELETE ON schedsync_syncrun BEGIN SELECT RAISE(ABORT, 'it is kept'); END"
+        )
+        try:
+            done = project.apply()
+        finally:
+            cursor.execute("DROP TRIGGER keep")
+
+    assert done.code == 0
+    assert "the history was not tidied up, the next apply tries again: it is kept" in done.err
+    assert len(history(project)["entries"]) == 3
+    assert len(history(project, "nightly-report")["entries"]) == 3
+
+
 @pytest.mark.one_database("postgresql", "mariadb")
 def test_an_apply_goes_on_while_another_one_prunes(project: Project, clock: Any) -> None:
     applied(project, NIGHTLY)
