@@ -20,7 +20,7 @@ from schedsync.database.faults import migrate_hint
 from schedsync.database.history_names import Entry, is_wanted, lives_of, runs_of, within
 from schedsync.database.run_changes import read_documents
 from schedsync.database.tables import has_table
-from schedsync.database.values import Unreadable, read_values, readable
+from schedsync.database.values import Damaged, Unreadable, read_values, readable
 from schedsync.errors import Unavailable
 from schedsync.models import HistoryName, SyncRun
 from schedsync.planning.history import changes_of, only_of
@@ -170,7 +170,7 @@ class _WithoutNames:
 def _without_names(using: str) -> _WithoutNames:
     rows = rows_of(SyncRun, using).filter(names=None).order_by("-at")
     found = read_values(rows[: _MOST_WITHOUT_NAMES + 1], ("id", "at"))
-    times: dict[uuid.UUID, datetime] = {run: at for run, at in found if not isinstance(at, Unreadable)}
+    times: dict[uuid.UUID, datetime] = {values[0]: values[1] for values in found if not isinstance(values, Damaged)}
     entries: list[Entry] = []
     last: uuid.UUID | None = None
     for run, documents in read_documents(using, list(times)[:_MOST_WITHOUT_NAMES]):

@@ -23,6 +23,7 @@ from schedsync.database.hand_runs import PAST
 from schedsync.database.history_names import write_names
 from schedsync.database.run_changes import read_documents
 from schedsync.database.tables import has_table
+from schedsync.database.values import NOT_CONVERTED, Damaged, read_values
 from schedsync.errors import WrongUsage
 from schedsync.models import HistoryName, SyncRun
 from schedsync.planning.named import named_in
@@ -79,7 +80,11 @@ def prune(using: str, before: datetime) -> int:
     What other verbs need stays: the last apply of each set, and a run of the past that is not done.
     """
     kept = rows_of(SyncRun, using).filter(verb__in=SAYS_LAST_APPLY).order_by()
-    newest = {at for _, at in kept.values_list("set").annotate(newest=Max("at"))}
+    try:
+        newest = {at for _, at in kept.values_list("set").annotate(newest=Max("at"))}
+    except NOT_CONVERTED:
+        # A damaged time hides which apply is the last one.
+        return 0
     needed = Q(verb__in=SAYS_LAST_APPLY, at__in=newest) | Q(verb=PAST, summary__contains=_UNFINISHED)
     old = rows_of(SyncRun, using).filter(at__lt=before).exclude(needed).order_by("at")
     deleted = 0
@@ -101,7 +106,8 @@ def _delete(using: str, runs: Sequence[uuid.UUID]) -> None:
 def find_names(using: str) -> int:
     """Write the names of records that have none yet, the newest first, one batch; returns how many were read."""
     rows = rows_of(SyncRun, using).filter(names=None).order_by("-at")
-    times = dict(rows.values_list("pk", "at")[:_BATCH])
+    read = read_values(rows[:_BATCH], ("id", "at"))
+    times: dict[uuid.UUID, datetime] = {values[0]: values[1] for values in read if not isinstance(values, Damaged)}
     found = {
         run: named_in(documents) if isinstance(documents, list) else ()
         for run, documents in read_documents(using, list(times))

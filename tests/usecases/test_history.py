@@ -473,6 +473,19 @@ def test_an_apply_goes_on_while_another_one_prunes(project: Project, clock: Any)
 
 
 @pytest.mark.one_database
+def test_a_time_that_cannot_be_read_stops_nothing_and_prunes_nothing(project: Project) -> None:
+    applied(project, NIGHTLY)
+    SyncRun.objects.using(project.using).create(**broken())
+    with connections[project.using].cursor() as cursor:
+        cursor.execute("UPDATE schedsync_syncrun SET at = 'never' WHERE who = 'x'")
+
+    assert len(history(project, "nightly-report")["entries"]) == len(history(project)["entries"]) == 1
+    assert prune(project.using, datetime.now(timezone.utc) + DAY) == 0
+    applied(project, NIGHTLY.replace("0 2", "0 3"))
+    assert len(history(project, "nightly-report")["entries"]) == 2
+
+
+@pytest.mark.one_database
 def test_a_record_of_similar_names_only_is_not_shown(project: Project, clock: Any) -> None:
     # The database finds both by this glob.
     documents = [{"kind": "update", "name": "nightly-rexort"}, {"kind": "lift", "rule": "too_many_stops"}]
