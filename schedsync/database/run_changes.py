@@ -55,14 +55,15 @@ def _packed(rows: QuerySet[Any]) -> dict[Any, Any]:
 
 def unpack(packed: Any) -> bytes | None:
     """Return the changes of a record as JSON; None where they are damaged or too long."""
-    if packed is None:
+    # SQLite may hold a number here, of which Python would make as many bytes.
+    if not isinstance(packed, (bytes, bytearray, memoryview)):
         return None
     if not packed:
         return b"[]"
     try:
         unpacking = zlib.decompressobj()
         data = unpacking.decompress(bytes(packed), MOST_EACH)
-    except (zlib.error, TypeError):
+    except zlib.error:
         return None
     return data if unpacking.eof else None
 
