@@ -34,7 +34,7 @@ _WIDEST = 120
 GROUPS: Mapping[str, Sequence[str]] = {
     "Start": ("init", "import", "doctor"),
     "Change": ("validate", "fmt", "review", "forecast", "plan", "apply"),
-    "Look": ("status", "list", "why", "drift", "accept"),
+    "Look": ("status", "list", "why", "history", "drift", "accept"),
     "Act": ("pause", "resume", "run"),
     "Serve": ("snapshot",),
     "Reference": ("schema", "rules"),

@@ -122,12 +122,39 @@ class SyncRun(models.Model):
     at = models.DateTimeField(db_index=True)
     summary = models.TextField(default="{}", help_text="Counts of changes by kind, as JSON.")
     changes = models.BinaryField(default=b"", help_text="The changes as in a plan, as JSON compressed by zlib.")
+    pull_request = models.CharField(max_length=300, null=True, help_text="Its URL, or its number.")
+    pipeline = models.CharField(max_length=500, null=True, help_text="The URL of CI's pipeline, or its number.")
+    job = models.CharField(max_length=200, null=True)
+    reason = models.TextField(null=True)
+    names = models.IntegerField(null=True, db_index=True, help_text="How many names have a row; NULL: none yet.")
 
     class Meta:
         verbose_name = "sync run"
 
     def __str__(self) -> str:
         return f"{self.verb} {self.set} {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class HistoryName(models.Model):
+    """One name that an audit record is about, so that the records of a name are found without unpacking all of them.
+
+    ``run`` is the id of the record, without a constraint, and ``at`` its time. A rename has two rows: the new name's
+    has the old one in ``old_name``, the old name's has the new one in ``new_name``.
+    """
+
+    name = models.CharField(max_length=200)
+    at = models.DateTimeField()
+    run = models.UUIDField(db_index=True)
+    old_name = models.CharField(max_length=200, null=True)
+    new_name = models.CharField(max_length=200, null=True)
+
+    class Meta:
+        verbose_name = "name in the history"
+        verbose_name_plural = "names in the history"
+        indexes: ClassVar = [models.Index(fields=["name", "at"], name="schedsync_history_names")]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.at:%Y-%m-%d %H:%M:%S}"
 
 
 class ApplyFailure(models.Model):

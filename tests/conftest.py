@@ -31,6 +31,9 @@ NOW = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
 def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("SCHEDSYNC_ENVIRONMENT", None)
     os.environ.pop("SCHEDSYNC_COMMIT", None)
+    # What `history` would record of the job that runs these tests.
+    for name in ("SCHEDSYNC_ACTOR", "SCHEDSYNC_PULL_REQUEST", "GITHUB_REF"):
+        os.environ.pop(name, None)
     os.environ.pop("NO_COLOR", None)
 
 

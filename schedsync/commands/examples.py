@@ -74,6 +74,11 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ("why nightly-report --at '2026-11-28 02:00'", "explain the tick of that night, by the schedule's own clock"),
         ("why nightly-report --since 7d", "list the ticks of a week, and what became of them"),
     ),
+    "history": (
+        ("history nightly-report --since 90d", "show who stopped it, why, and which pull request started it again"),
+        ("history --since 30d --verb apply", "list the applies of a month"),
+        ("history --since 30d --verbose --format json", "write all changes of a month for an audit"),
+    ),
     "drift": (("drift -e production", "show who changed which schedule"),),
     "accept": (
         ("accept nightly-report -e production", "show what an edit changes in the files, ask, and write it"),

@@ -183,6 +183,7 @@ class Recorded:
     fields: tuple[FieldChange, ...] = ()
     disabled_reason: str | None = None
     row_id: int | None = None
+    pull_request: str | None = None
 
     def change_of(self, name: str) -> FieldChange | None:
         """Return its change of one field, or None."""

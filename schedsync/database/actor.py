@@ -6,15 +6,18 @@ import getpass
 import os
 import socket
 
+from schedsync.core.pipeline import LONGEST_PERSON, pipeline_of, storable
+
 
 def who() -> str:
-    """Return who is at work: the person that CI names, else account and host.
+    """Return who is at work: SCHEDSYNC_ACTOR, else the person that CI names, else account and host.
 
     Looking up the account can be slow, so call it before a transaction opens.
     """
-    person = os.environ.get("GITHUB_ACTOR") or os.environ.get("GITLAB_USER_LOGIN")
+    if person := pipeline_of(os.environ).person:
+        return person
     try:
         account = getpass.getuser()
     except (OSError, KeyError):
         account = str(os.getuid())
-    return (person or f"{account}@{socket.gethostname()}")[:200]
+    return storable(f"{account}@{socket.gethostname()}", LONGEST_PERSON)

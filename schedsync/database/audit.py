@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from schedsync.core.observed import Paused
 from schedsync.core.origin import Binding, commit_from, recorded_commit
+from schedsync.core.pipeline import pipeline_of
 from schedsync.core.schedule import canonical_json
 from schedsync.database.apply_failures import forget_failure
+from schedsync.database.bulk import rows_of
+from schedsync.database.history_names import write_names
+from schedsync.database.tables import has_table
 from schedsync.database.values import read_values, readable
 from schedsync.database.write_request import WriteRequest
-from schedsync.models import SyncRun
+from schedsync.models import HistoryName, SyncRun
 from schedsync.planning.converter import change_document, pause_document
+from schedsync.planning.named import Named, named_in
 
 _NOWHERE = Binding()
 #: A set takes its last apply with it when it is renamed: ``rename`` is the record of its new name, ``renamed`` of the
 #: old one, under which nothing was applied since. They sort in this order where both have the same time.
 SAYS_LAST_APPLY = ("apply", "rename", "renamed")
+
+
+class Packed(bytes):
+    """Documents as the column ``changes`` holds them, and the names that they are about."""
+
+    named: tuple[Named, ...] = ()
 
 
 def record(
@@ -36,37 +49,64 @@ def record(
     binding: Binding = _NOWHERE,
     checksum: str = "",
     changes: bytes = b"",
+    reason: str | None = None,
+    pull_request: str | None = None,
+    names: Iterable[str] = (),
 ) -> None:
-    """Write one audit record in the caller's transaction; ``counts`` are the changes by kind."""
-    SyncRun.objects.using(using).create(
-        id=run or uuid.uuid4(),
-        verb=verb,
-        set=set_name,
-        environment=binding.environment,
-        repository=binding.repository,
-        path=binding.path,
-        commit=recorded_commit(binding),
-        checksum=checksum,
-        who=who,
-        at=at,
-        summary=canonical_json(counts),
-        changes=changes,
-    )
+    """Write one audit record in the caller's transaction; ``counts`` are the changes by kind.
+
+    ``changes`` are as from :func:`packed`. ``names`` are further schedules that the record is about; its changes do not
+    name them. ``pull_request`` counts where CI's variables name none.
+    """
+    pipeline = pipeline_of(os.environ)
+    named = changes.named if isinstance(changes, Packed) else () if not changes else None
+    if named is not None:
+        named = (*named, *map(Named, names))
+    run = run or uuid.uuid4()
+    values = {
+        "id": run,
+        "verb": verb,
+        "set": set_name,
+        "environment": binding.environment,
+        "repository": binding.repository,
+        "path": binding.path,
+        "commit": recorded_commit(binding),
+        "checksum": checksum,
+        "who": who,
+        "at": at,
+        "summary": canonical_json(counts),
+        "changes": bytes(changes),
+    }
+    if not has_table(using, HistoryName):
+        _record_before_migration(using, values)
+        return
+    of_job = {"pull_request": pipeline.pull_request or pull_request, "pipeline": pipeline.pipeline, "job": pipeline.job}
+    count = None if named is None else len(named)
+    SyncRun.objects.using(using).create(**values, **of_job, reason=reason, names=count)
+    write_names(using, run, at, named or ())
 
 
-def record_binding(using: str, environment: str | None, who: str, at: datetime) -> None:
+def _record_before_migration(using: str, values: Mapping[str, Any]) -> None:
+    """Write the columns that were always there: a new Beat or pipeline may run before `migrate` does."""
+    fields = [field for field in SyncRun._meta.concrete_fields if field.attname in values]
+    rows: Any = rows_of(SyncRun, using)
+    rows._insert([SyncRun(**values)], fields=fields, using=using)
+
+
+def record_binding(using: str, before: str | None, environment: str | None, who: str, at: datetime) -> None:
     """Write the audit record of a database that is bound to an environment, or to none; no set is concerned."""
-    record(using, "bind", "", who, at, {"bind": 1}, binding=Binding(environment))
+    changes = packed([{"kind": "bind", "before": before, "after": environment}])
+    record(using, "bind", "", who, at, {"bind": 1}, binding=Binding(environment), changes=changes)
 
 
-def record_rename(using: str, old: str, new: str, names: int, who: str, at: datetime) -> None:
+def record_rename(using: str, old: str, new: str, names: Collection[str], who: str, at: datetime) -> None:
     """Write the audit records of a set that gets another name: the new one goes on where the old one was applied."""
     last = last_binding(using, old)
     forget_failure(using, old)
     changes = packed([{"kind": "rename_set", "before": old, "after": new}])
-    counts = {"rename_set": names}
+    counts = {"rename_set": len(names)}
     verb = "renamed" if last is None else "rename"
-    record(using, verb, new, who, at, counts, binding=last or _NOWHERE, changes=changes)
+    record(using, verb, new, who, at, counts, binding=last or _NOWHERE, changes=changes, names=names)
     record(using, "renamed", old, who, at, counts, changes=changes)
 
 
@@ -80,9 +120,12 @@ def record_move(using: str, sets: Mapping[str, str], to: str, who: str, at: date
         record(using, "move", set_name, who, at, {"move": len(those)}, changes=packed(those))
 
 
-def packed(documents: Iterable[Mapping[str, Any]]) -> bytes:
+def packed(documents: Iterable[Mapping[str, Any]]) -> Packed:
     """Return documents as the column ``changes`` holds them."""
-    return zlib.compress(json.dumps(list(documents)).encode(), 1)
+    known = list(documents)
+    result = Packed(zlib.compress(json.dumps(known).encode(), 1))
+    result.named = named_in(known)
+    return result
 
 
 def record_request(request: WriteRequest) -> None:
@@ -92,6 +135,7 @@ def record_request(request: WriteRequest) -> None:
     counts = Counter(change.kind for change in request.changes)
     if request.joined:
         counts["pause"] = len(request.joined)
+    documents += [{"kind": "resume", "how": request.verb, **_ended(pause)} for pause in request.ended]
     documents += [{"kind": "lift", "rule": each.code, "message": each.message} for each in request.lifted]
     record(
         request.using,
@@ -104,7 +148,12 @@ def record_request(request: WriteRequest) -> None:
         binding=request.binding,
         checksum=request.checksum,
         changes=packed(documents),
+        pull_request=request.pull_request,
     )
+
+
+def _ended(pause: Paused) -> dict[str, Any]:
+    return {"name": pause.name, "ends": pause_document(pause)}
 
 
 def was_committed(using: str, run: uuid.UUID) -> bool:

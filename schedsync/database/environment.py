@@ -84,11 +84,12 @@ def bind(using: str, environment: str | None, who: str, *, first: bool = False) 
     take(using, who, at)
     if first:
         require_environment(using, environment)
+    before = bound_environment(using)
     if environment is None:
         rows(using).delete()
     else:
         server = server_of(using)
         values = {"environment": environment, "who": who, "at": at, "server_id": server.id, "host": server.host}
         EnvironmentBinding.objects.using(using).update_or_create(pk=_ROW, defaults=values)
-    audit.record_binding(using, environment, who, at)
+    audit.record_binding(using, before, environment, who, at)
     bump(using, at)

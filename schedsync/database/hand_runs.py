@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import uuid
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
 from schedsync.core.hand_run import PastRequest, PastTick, SentNow
 from schedsync.core.schedule import canonical_json
@@ -74,11 +74,17 @@ def progress_of(using: str, request: PastRequest) -> Progress | None:
 
 
 def begin(
-    using: str, request: PastRequest, set_name: str, who: str, at: datetime, before: Progress | None = None
+    using: str,
+    request: PastRequest,
+    set_name: str,
+    names: Collection[str],
+    who: str,
+    at: datetime,
+    before: Progress | None = None,
 ) -> Progress:
     """Write the audit record of a request of which nothing was sent yet; ``before`` is the last one that is done.
 
-    Raises Failed where another process has begun the same request after the same one.
+    ``names`` are the schedules. Raises Failed where another process has begun the same request after the same one.
     """
     if before is not None:
         # The clock may have been set back, and the last record is found by its time.
@@ -86,10 +92,11 @@ def begin(
     # Of two processes that begin at the same time, the id lets only one write its record.
     progress = Progress(uuid.uuid5(before.run if before else uuid.NAMESPACE_OID, request.digest), at)
     try:
-        audit.record(
-            using, PAST, set_name, who, at, json.loads(progress.summary),
-            run=progress.run, checksum=request.digest, changes=_changes(request, progress),
-        )  # fmt: skip
+        with transaction.atomic(using=using):
+            audit.record(
+                using, PAST, set_name, who, at, json.loads(progress.summary),
+                run=progress.run, checksum=request.digest, changes=_changes(request, progress), names=sorted(names),
+            )  # fmt: skip
     except IntegrityError as error:
         raise another_goes_on() from error
     return progress

@@ -16,6 +16,7 @@ from schedsync.database.notify import bump
 from schedsync.database.pauses import why_done
 from schedsync.database.selected import delete_pauses, enable_rows, observe_names, record_selected, row_ids
 from schedsync.database.standing import forget_ended
+from schedsync.planning.converter import pause_document
 
 
 def end_pauses(using: str, names: Sequence[str], limit: timedelta) -> None:
@@ -33,10 +34,15 @@ def end_pauses(using: str, names: Sequence[str], limit: timedelta) -> None:
         observed = observe_names(using, set(names))
         over = [name for name in names if (pause := observed.pauses.get(name)) is not None and pause.ended(at)]
         delete_pauses(using, over)
-        enable_rows(using, _to_enable(over, observed, at), at)
+        enabled = _to_enable(over, observed, at)
+        enable_rows(using, enabled, at)
         ended = {name: observed.ledger[name].set for name in over if name in observed.ledger}
         forget_ended(using, at)
-        record_selected(using, "resume", ended, actor, at, {name: {} for name in ended})
+        runs = {row.name for row in enabled}
+        documents = {
+            name: {"how": "time", "runs": name in runs, "ends": pause_document(observed.pauses[name])} for name in ended
+        }
+        record_selected(using, "resume", ended, actor, at, documents)
         bump(using, at)
 
 

@@ -38,10 +38,10 @@ def why_done(row: Row, at: datetime, *, paused: bool) -> str | None:
     return "it runs once, and has run" if row.total_run_count or not paused else None
 
 
-def follow_changes(request: WriteRequest, observed: Observed) -> None:
+def follow_changes(request: WriteRequest, observed: Observed) -> tuple[Paused, ...]:
     """Rename pauses with their schedules, and delete those that are over or have lost their schedule.
 
-    Schedules that come under a standing pause get theirs.
+    Schedules that come under a standing pause get theirs. Returns the pauses that end, by name.
     """
     end_standing(request.using, [pause for pause in observed.standing if pause.ended(request.now)])
     renamed = {change.old_name: change.name for change in request.changes if isinstance(change, Rename)}
@@ -50,12 +50,14 @@ def follow_changes(request: WriteRequest, observed: Observed) -> None:
     pauses = Pause.objects.using(request.using)
     moved = list(pauses.filter(name__in=list(moving))) if moving else []
     new = {pause.name for pause in request.joined}
-    for batch in batches(sorted((over & observed.pauses.keys()) | moving.keys() | set(moving.values()) | new)):
+    ended = over & observed.pauses.keys()
+    for batch in batches(sorted(ended | moving.keys() | set(moving.values()) | new)):
         pauses.filter(name__in=batch).delete()
     for pause in moved:
         pause.pk, pause.name = None, moving[pause.name]
     pauses.bulk_create(moved, batch_size=BATCH)
     insert(request.using, Pause, [pause_columns(pause) for pause in request.joined])
+    return tuple(observed.pauses[name] for name in sorted(ended))
 
 
 def pause_columns(pause: Paused) -> dict[str, object]:

@@ -5,8 +5,6 @@ The number of statements grows with batches, never with each schedule.
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -145,12 +143,18 @@ def disable_again(using: str, ids: Collection[int]) -> None:
 
 
 def record_selected(
-    using: str, verb: str, sets: Mapping[str, str], actor: str, at: datetime, documents: Mapping[str, Mapping[str, Any]]
+    using: str,
+    verb: str,
+    sets: Mapping[str, str],
+    actor: str,
+    at: datetime,
+    documents: Mapping[str, Mapping[str, Any]],
+    reason: str | None = None,
 ) -> None:
     """Write one audit record for each set; ``documents`` say what was done to each schedule, ``sets`` its set."""
     by_set: dict[str, list[dict[str, Any]]] = {}
     for name, document in documents.items():
         by_set.setdefault(sets[name], []).append({"kind": verb, "name": name, **document})
     for set_name, changes in by_set.items():
-        packed = zlib.compress(json.dumps(changes).encode(), 1)
-        audit.record(using, verb, set_name, actor, at, {verb: len(changes)}, changes=packed)
+        packed = audit.packed(changes)
+        audit.record(using, verb, set_name, actor, at, {verb: len(changes)}, changes=packed, reason=reason)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,17 +15,17 @@ from django.db.models.functions import Length
 from schedsync.core.change import FieldChange
 from schedsync.core.timing import instant
 from schedsync.core.why import Recorded, Stop, TableEdit
+from schedsync.database import admin_log
+from schedsync.database.run_changes import unpack
+from schedsync.database.tables import has_table
 from schedsync.database.values import NOT_CONVERTED, Damaged, read_values
-from schedsync.models import SyncRun
+from schedsync.models import HistoryName, SyncRun
 
-logger = logging.getLogger(__name__)
-
-#: How many records are looked at, and how many bytes of changes: compressed in all, and unpacked each and in all.
+#: How many records are looked at, and how many bytes of changes: compressed in all, and unpacked in all.
 MOST_RECORDS = 2000
-_MOST_PACKED, _MOST_EACH, _MOST_UNPACKED = 2**25, 2**26, 2**28
+_MOST_PACKED, _MOST_UNPACKED = 2**25, 2**28
 _MOST_EDITS = 100
 _EVERYTHING = frozenset({"pause_all", "resume_all"})
-_ACTIONS = {1: "added", 2: "changed", 3: "deleted"}
 _NOT_READ = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
@@ -40,6 +38,7 @@ class _Run(NamedTuple):
     who: str
     commit: str | None
     changes: bytes
+    pull_request: str | None = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,9 @@ def _stop(run: _Run, change: Mapping[str, Any], *, everything: bool) -> Stop:
 def read_records(using: str) -> Records:
     """Read the newest audit records, in three queries."""
     rows = SyncRun.objects.using(using).order_by("-at")
-    read = read_values(rows[: MOST_RECORDS + 1], ("id", "verb", "at", "who", "commit"))
+    # Before the migration that makes this table, the records have no pull request either.
+    later = ("pull_request",) if has_table(using, HistoryName) else ()
+    read = read_values(rows[: MOST_RECORDS + 1], ("id", "verb", "at", "who", "commit", *later))
     kept = [row for row in read[:MOST_RECORDS] if not isinstance(row, Damaged)]
     if not kept:
         return Records()
@@ -161,27 +162,13 @@ def _packed(rows: QuerySet[Any]) -> Mapping[Any, Any]:
 def _runs(rows: Sequence[tuple[Any, ...]], packed: Mapping[Any, Any]) -> Iterator[_Run]:
     """Yield the records with their changes, as long as these are not too many; those that are damaged are left out."""
     total = 0
-    for run, verb, at, who, commit in rows:
-        data = _unpack(packed.get(run))
+    for run, verb, at, who, commit, *later in rows:
+        data = unpack(packed.get(run))
         total += len(data or b"")
         if total > _MOST_UNPACKED:
             return
         if data is not None:
-            yield _Run(str(run), verb, at, who, commit, data)
-
-
-def _unpack(packed: Any) -> bytes | None:
-    """Return the changes of a record; None where they are damaged or too long."""
-    if packed is None:
-        return None
-    if not packed:
-        return b"[]"
-    try:
-        unpacking = zlib.decompressobj()
-        data = unpacking.decompress(bytes(packed), _MOST_EACH)
-    except (zlib.error, TypeError):
-        return None
-    return data if unpacking.eof else None
+            yield _Run(str(run), verb, at, who, commit, data, *later)
 
 
 def _changes(run: _Run, names: set[str], *, any_name: bool = False) -> Iterator[Mapping[str, Any]]:
@@ -217,6 +204,7 @@ def _recorded(run: _Run, change: Mapping[str, Any]) -> Recorded | None:
             fields=fields,
             disabled_reason=None if reason is None else str(reason),
             row_id=row_id if isinstance(row_id, int) else None,
+            pull_request=run.pull_request or None,
         )
     except _NOT_READ:
         return None
@@ -227,41 +215,4 @@ def table_edits(row_id: int | None, name: str) -> tuple[TableEdit, ...]:
 
     Returns nothing if the project does not use the admin, or its log cannot be read.
     """
-    from django.apps import apps
-
-    if not apps.is_installed("django.contrib.admin"):
-        return ()
-    try:
-        return tuple(_table_edits(row_id, name))
-    except Exception as error:
-        logger.info("the admin's log cannot be read, so nobody is named: %s", error)
-        return ()
-
-
-def _table_edits(row_id: int | None, name: str) -> Iterator[TableEdit]:
-    from django.contrib.admin.models import LogEntry
-    from django.contrib.auth import get_user_model
-    from django.db import router, transaction
-    from django.db.models import Q
-
-    using = router.db_for_read(LogEntry)
-    deleted = Q(action_flag=3, object_repr__startswith=f"{name}: ")
-    of_row = deleted if row_id is None else deleted | Q(object_id=str(row_id))
-    log = LogEntry.objects.using(using).filter(
-        of_row, content_type__app_label="django_celery_beat", content_type__model="periodictask"
-    )
-    columns = (f"user__{get_user_model().USERNAME_FIELD}", "action_time", "action_flag", "change_message")
-    # In a transaction of its own: a failed query must not spoil one that the caller has open.
-    with transaction.atomic(using=using):
-        entries = list(log.order_by("-action_time").values_list(*columns)[:_MOST_EDITS])
-    for user, at, flag, message in entries:
-        yield TableEdit(str(user), at, _ACTIONS.get(flag, "changed"), _fields_of(message))
-
-
-def _fields_of(message: str) -> tuple[str, ...]:
-    """Return the fields that an entry of the log names."""
-    try:
-        parts = json.loads(message)
-        return tuple(str(field) for part in parts for field in part.get("changed", {}).get("fields", ()))
-    except _NOT_READ:
-        return ()
+    return admin_log.table_edits([] if row_id is None else [row_id], [name], _MOST_EDITS)

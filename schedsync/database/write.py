@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -50,8 +51,8 @@ def write(request: WriteRequest, observed: Observed) -> bool:
     move_past_missed(using, [change.name for change in request.changes if isinstance(change, Release)], now)
     write_ledger(request, observed, timing_ids)
     collect_all_orphans(using, _left_behind(request.changes, observed))
-    follow_changes(request, observed)
-    record_request(request)
+    ended = follow_changes(request, observed)
+    record_request(replace(request, ended=ended))
     # A reload costs Beat as much as it has rows, so we spare it where only our own tables changed.
     return bump(using, now) if request.changes else False
 

@@ -23,7 +23,8 @@ class WriteRequest:
     ``lost_rows`` are names in the ledger whose row and definition are both gone, ``to_record`` schedules whose row
     already has the values of the files. ``locations`` holds, by name, where the files define a schedule and whom they
     name; None leaves the ledger's locations alone. ``joined`` are the pauses of schedules that come under a standing
-    pause. ``lifted`` are refusals that a flag lifted, for the audit record.
+    pause. ``lifted`` are refusals that a flag lifted, for the audit record; so are ``ended``, the pauses that this
+    request ends, and ``pull_request``, which the message of the commit names.
     """
 
     using: str
@@ -40,4 +41,6 @@ class WriteRequest:
     locations: Mapping[str, tuple[Location, People]] | None = None
     joined: tuple[Paused, ...] = ()
     lifted: tuple[Refusal, ...] = ()
+    ended: tuple[Paused, ...] = ()
+    pull_request: str | None = None
     run: uuid.UUID = field(default_factory=uuid.uuid4)

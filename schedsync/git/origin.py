@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from schedsync.core.origin import Ancestry, Revision
+from schedsync.core.pipeline import pull_request_in
 from schedsync.errors import WrongUsage
 from schedsync.git.repository import OBJECT_ID, Repository, open_repository
 from schedsync.git.work_tree import FilesRead, differing_files
@@ -58,6 +59,17 @@ def ancestry(path: Path, last: str | None, now: str | None) -> Ancestry:
             return Ancestry(older=not descends)
     except WrongUsage:
         return Ancestry(unknown=True)
+
+
+def pull_request_of(path: Path, commit: str | None) -> str | None:
+    """Return the pull request that the message of a commit names; None without a repository, or where it names none."""
+    if not commit or not OBJECT_ID.match(commit):
+        return None
+    try:
+        with open_repository(path) as repository:
+            return pull_request_in(repository.message(commit))
+    except WrongUsage:
+        return None
 
 
 def name_at(path: Path, url: str | None = None) -> str | None:

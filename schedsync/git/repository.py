@@ -129,6 +129,12 @@ class Repository:
         commit = output.split("\n")[0]
         return commit if status == 0 and OBJECT_ID.match(commit) else None
 
+    def message(self, commit: str) -> str:
+        """Return the message of a commit, by its id; empty where it is missing."""
+        # `git log` would run a program that the repository's configuration names to check signatures.
+        status, output = self._run("cat-file", "commit", commit)
+        return output.partition("\n\n")[2] if status == 0 else ""
+
     def short_name(self, reference: str) -> str:
         """Return the name of the branch that a full reference means, without `refs/heads/` or `refs/remotes/`."""
         status, output = self._run("symbolic-ref", "--quiet", reference)

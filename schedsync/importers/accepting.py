@@ -18,16 +18,14 @@ from schedsync.files.edits import Edit
 from schedsync.files.entries import Written
 from schedsync.files.environments import EXPIRIES, layered
 from schedsync.files.for_each_values import value_text
+from schedsync.files.formatting.roles import SCHEDULE_KEYS
 from schedsync.files.spans import NoSpans, Span
 from schedsync.files.splice import GONE, CannotSplice, Renamed, edit_mapping, spliced
 from schedsync.files.timing import TIMINGS
 from schedsync.importers.accepted_entries import NewEntry, leaving, schedules_of, with_entries
 from schedsync.importers.accepted_fields import Layer, Taken, layer_changes
-from schedsync.importers.spelling import ORDER
 
 _STRUCTURE = frozenset({"environments", "only_in", "for_each"})
-#: The order of a schedule's keys.
-KEYS = (*ORDER, "disabled_reason", "owner", "runbook", "labels", "ignore_changes", "adopt", "only_in", "environments")
 _GROUPS: Sequence[tuple[frozenset[str], frozenset[str]]] = (
     (frozenset({"timing"}), frozenset({*TIMINGS, "timezone", "one_off"})),
     (frozenset(EXPIRIES), frozenset(EXPIRIES)),
@@ -230,8 +228,8 @@ class _Writer:
             elif self._is_emptied(pair.value):
                 yield from self._without_environment(written, environment)
             else:
-                yield from edit_mapping(written, pair.value, self.in_environment, KEYS)
-        yield from edit_mapping(written, self.span, self.own, KEYS)
+                yield from edit_mapping(written, pair.value, self.in_environment, SCHEDULE_KEYS)
+        yield from edit_mapping(written, self.span, self.own, SCHEDULE_KEYS)
 
     def _is_emptied(self, span: Span) -> bool:
         changes = self.in_environment

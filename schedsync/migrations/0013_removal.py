@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("schedsync", "0010_beat_counters"),
+        ("schedsync", "0011_history"),
     ]
 
     operations = [

@@ -13,6 +13,7 @@ from django.db import DatabaseError, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 
+from schedsync import models
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.names import shortened
 from schedsync.core.observed import Managed, Observed
@@ -22,6 +23,7 @@ from schedsync.database.clock import now
 from schedsync.database.controls import controls_in_settings
 from schedsync.database.environment import named_environment, require_environment
 from schedsync.database.faults import Fault, database_errors, fault_of, migrate_hint, missing_tables
+from schedsync.database.history_upkeep import history_keep
 from schedsync.database.lock import take
 from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.notify import bump
@@ -30,16 +32,6 @@ from schedsync.database.schedule_rows import TIMING_MODELS, collect_orphans, unr
 from schedsync.database.use_tz import USE_TZ_OFF
 from schedsync.database.values import read_values, readable
 from schedsync.errors import WrongUsage
-from schedsync.models import (
-    ApplyLock,
-    EnvironmentBinding,
-    FullPause,
-    ManagedSchedule,
-    Pause,
-    Removal,
-    StandingPause,
-    SyncRun,
-)
 from schedsync.monitoring.settings import settings_problems
 from schedsync.planning.build import unreadable_entry
 from schedsync.usecases.binding import environment_findings
@@ -75,7 +67,7 @@ def settings_findings() -> Iterator[Finding]:
     if not getattr(settings, "DJANGO_CELERY_BEAT_TZ_AWARE", True):
         hint = "leave `DJANGO_CELERY_BEAT_TZ_AWARE` at its default"
         yield Finding("SS302", "`DJANGO_CELERY_BEAT_TZ_AWARE` is off: crontabs ignore their time zone", hint=hint)
-    for check in (controls_in_settings, source_paths):
+    for check in (controls_in_settings, source_paths, history_keep):
         try:
             check()
         except WrongUsage as error:
@@ -144,7 +136,10 @@ def unapplied(using: str) -> list[str]:
 
 def _rights(using: str) -> Iterator[Finding]:
     """Try each kind of statement in a form that changes no row, and roll it back."""
-    ours = (ManagedSchedule, Pause, Removal, StandingPause, SyncRun, ApplyLock, EnvironmentBinding, FullPause)
+    ours = (
+        models.ManagedSchedule, models.Pause, models.Removal, models.StandingPause, models.SyncRun, models.HistoryName,
+        models.ApplyLock, models.EnvironmentBinding, models.FullPause,
+    )  # fmt: skip
     for model in (PeriodicTask, PeriodicTasks, *TIMING_MODELS.values(), *ours):
         table = model._meta.db_table
         for right, run_statement in _harmless(using, model).items():
@@ -240,7 +235,7 @@ def _ledger(observed: Observed) -> Iterator[Finding]:
 
 
 def _unreadable_entries(using: str) -> Iterator[Finding]:
-    for values in read_values(ManagedSchedule.objects.using(using).order_by("name"), ("name", "set", "applied")):
+    for values in read_values(models.ManagedSchedule.objects.using(using).order_by("name"), ("name", "set", "applied")):
         name, set_name, applied = (readable(value, "") for value in values)
         managed = Managed(name, set_name, None, applied)
         if managed.spec is None:
@@ -283,7 +278,9 @@ def _fix_tables(using: str, actor: str) -> list[str]:
 
 def _collect(using: str) -> Iterator[str]:
     ours: dict[str, set[int]] = {}
-    managed = ManagedSchedule.objects.using(using).exclude(timing_id=None).values_list("timing_kind", "timing_id")
+    managed = (
+        models.ManagedSchedule.objects.using(using).exclude(timing_id=None).values_list("timing_kind", "timing_id")
+    )
     for kind, row_id in managed:
         if kind in TIMING_MODELS and row_id is not None:
             ours.setdefault(kind, set()).add(row_id)

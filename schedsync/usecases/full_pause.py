@@ -5,8 +5,6 @@ Neither waits for the apply lock, which a long apply may hold.
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -125,7 +123,8 @@ def _record(
         document["replaces"] = _document(replaces)
     if catch_up is not None:
         document["catch_up"] = catch_up
-    audit.record(using, verb, "", actor, at, {verb: 1}, changes=zlib.compress(json.dumps([document]).encode()))
+    reason = pause.reason if verb == "pause_all" else None
+    audit.record(using, verb, "", actor, at, {verb: 1}, changes=audit.packed([document]), reason=reason)
 
 
 def _document(pause: FullyPaused) -> dict[str, object]:

@@ -159,7 +159,7 @@ def rename(using: str, old: str, new: str, wait: WaitOptions, environment: str |
         check_rename(Counter(entry.set for entry in entries), old, new)
         names = [entry.name for entry in entries if entry.set == old]
         give_to_set(using, names, new)
-        audit.record_rename(using, old, new, len(names), actor, at)
+        audit.record_rename(using, old, new, names, actor, at)
         return len(names)
 
     return _behind_lock(using, rename_set, [old, new], wait, environment)

@@ -75,10 +75,10 @@ def _write(
     if standing is not None:
         write_standing(using, standing)
     sets = {name: entry.set for name, entry in observed.ledger.items()}
-    selected.record_selected(using, "pause", sets, actor, at, _documents(selector, pauses, replaced))
+    selected.record_selected(using, "pause", sets, actor, at, _documents(selector, pauses, replaced), order.reason)
     if standing is not None and not pauses:
         changes = [{"kind": "pause", **standing_document(standing), "selector": selector_text(selector)}]
-        audit.record(using, "pause", "", actor, at, {"pause": 1}, changes=audit.packed(changes))
+        audit.record(using, "pause", "", actor, at, {"pause": 1}, changes=audit.packed(changes), reason=order.reason)
     return Pauses(selector, pauses, tuple(replaced.values()), gone, standing, tuple(kept.values()))
 
 

@@ -160,7 +160,7 @@ class _Resume:
         """Write the audit record: which schedules, by which selector, and the pauses that end."""
         touched = {*self.result.running, *self.result.stopped, *self.ended}
         documents = {
-            name: {"selector": selector_text(selector), "runs": name in self.result.running}
+            name: {"selector": selector_text(selector), "how": "hand", "runs": name in self.result.running}
             | ({"ends": pause_document(self.ended[name])} if name in self.ended else {})
             for name in sorted(touched)
         }

@@ -100,7 +100,7 @@ def run_past(using: str, typed: TypedPast, options: PastOptions) -> tuple[PastRu
         plan = _planned(using, app, chosen, whole, progress, options.note)
         if options.dry_run:
             return plan, None
-        progress = progress or begin(using, request, chosen.set, who(), now(), last)
+        progress = progress or begin(using, request, chosen.set, chosen.runnable.keys(), who(), now(), last)
         return _Sending(using, app, chosen, replace(plan, run=str(progress.run)), progress, options).send()
 
 

@@ -25,12 +25,14 @@ from schedsync.database.controls import controls_in_settings
 from schedsync.database.environment import refusals_of
 from schedsync.database.faults import database_errors
 from schedsync.database.full_pause import full_pause
+from schedsync.database.history_upkeep import tidy_history
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe
 from schedsync.database.same_names import SameNames, same_names
 from schedsync.database.transaction import WaitOptions
 from schedsync.database.write_request import WriteRequest
 from schedsync.errors import NotConfirmed, NotLoaded, Refused, Stale
+from schedsync.git.origin import pull_request_of
 from schedsync.planning.approval import Assertion, compare
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan
 from schedsync.planning.freezes import freeze_refusals, only_resumes
@@ -138,6 +140,8 @@ def apply(
     if outcome is not None:
         _note(target, outcome)
         bind_at_apply(target.using, target.environment, note)
+        if outcome.run is not None:
+            tidy_history(target.using, note)
     return outcome
 
 
@@ -173,7 +177,7 @@ def _applied(
         if pinned:
             expected = current.checksum
         try:
-            return _write(_request_of(target.using, current), wait)
+            return _write(_request_of(target, current), wait)
         except Stale:
             if attempt == _TRIES - 1:
                 raise
@@ -220,9 +224,9 @@ def _write(request: WriteRequest, wait: WaitOptions) -> Outcome:
         return write_and_confirm(request, wait)
 
 
-def _request_of(using: str, plan: Plan) -> WriteRequest:
+def _request_of(target: Target, plan: Plan) -> WriteRequest:
     return WriteRequest(
-        using=using,
+        using=target.using,
         verb="apply",
         set=plan.set,
         binding=plan.binding,
@@ -236,4 +240,5 @@ def _request_of(using: str, plan: Plan) -> WriteRequest:
         locations=plan.locations,
         joined=plan.joined,
         lifted=plan.lifted,
+        pull_request=pull_request_of(target.config.paths[0], plan.binding.commit),
     )

@@ -39,7 +39,7 @@ def test_verbs_are_listed_by_groups(command: Callable[..., Done]) -> None:
     assert {heading: listed[heading] for heading in GROUPS} == {
         "Start": ["init", "import", "doctor"],
         "Change": ["validate", "fmt", "review", "forecast", "plan", "apply"],
-        "Look": ["status", "list", "why", "drift", "accept"],
+        "Look": ["status", "list", "why", "history", "drift", "accept"],
         "Act": ["pause", "resume", "run"],
         "Serve": ["snapshot"],
         "Reference": ["schema", "rules"],

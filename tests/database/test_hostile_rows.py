@@ -132,6 +132,8 @@ def _words(project: Project) -> dict[str, list[str]]:
         "status": ["status", *where],
         "doctor": ["doctor", *where],
         **{f"why {name}": ["why", name, *where] for name in _ASKED},
+        "history": ["history", "--verbose", *where],
+        "history of a name": ["history", _ASKED[0], *where],
         "snapshot": ["snapshot", "schedules", *where, "--out", "snapshot.json"],
         "forecast": ["forecast", "schedules", "--against", "snapshot.json"],
         "plan against": ["plan", "schedules", "--against", "snapshot.json"],

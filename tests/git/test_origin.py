@@ -6,7 +6,7 @@ import git
 import pytest
 
 from schedsync.core.origin import Ancestry, Revision
-from schedsync.git.origin import ancestry, canonical_url, name_at, revision
+from schedsync.git.origin import ancestry, canonical_url, name_at, pull_request_of, revision
 
 
 @pytest.mark.parametrize(
@@ -99,3 +99,16 @@ def test_a_repository_without_a_commit_has_none(tmp_path: Path) -> None:
     git.Repo.init(tmp_path)
 
     assert revision([tmp_path]) == Revision(None, None, ".")
+
+
+def test_the_message_of_a_commit_names_its_pull_request(tmp_path: Path, history: tuple[git.Repo, list[str]]) -> None:
+    repository, commits = history
+    # Git would run this program to check the signatures of what it shows.
+    with repository.config_writer() as config:
+        config.set_value("log", "showSignature", "true").set_value("gpg", "program", str(tmp_path / "evil"))
+    path = Path(repository.working_dir) / "schedules"
+    merge = repository.index.commit("Merge branch 'a' into 'main'\n\nB\xe4h\n\nSee merge request acme/shop!12\n").hexsha
+
+    assert pull_request_of(path, merge) == "acme/shop!12"
+    assert [pull_request_of(path, commit) for commit in (commits[0], "f" * 40, "--help", None)] == [None] * 4
+    assert pull_request_of(tmp_path, merge) is None

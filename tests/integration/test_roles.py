@@ -34,6 +34,8 @@ VERBS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("status",),
         ("list",),
         ("why", "one"),
+        ("history",),
+        ("history", "one"),
         ("drift", "schedules"),
         ("import", "database"),
     ),

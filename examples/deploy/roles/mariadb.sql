@@ -5,8 +5,8 @@
 --   GRANT schedsync_apply TO 'shop_pipeline'@'%';
 --   SET DEFAULT ROLE schedsync_apply FOR 'shop_pipeline'@'%';
 --
---   schedsync_read     plan, status, list, why, drift, snapshot, import database, and doctor, which names the rights that
---                      are missing
+--   schedsync_read     plan, status, list, why, history, drift, snapshot, import database, and doctor, which names
+--                      the rights that are missing
 --   schedsync_operate  pause, resume and run, and everything of schedsync_read
 --   schedsync_apply    apply, ledger and doctor --fix, and everything of schedsync_read
 --   schedsync_beat     celery beat --scheduler schedsync.beat:Scheduler
@@ -31,6 +31,7 @@ GRANT SELECT ON schedsync_beatreport TO schedsync_read;
 GRANT SELECT ON schedsync_claim TO schedsync_read;
 GRANT SELECT ON schedsync_environmentbinding TO schedsync_read;
 GRANT SELECT ON schedsync_fullpause TO schedsync_read;
+GRANT SELECT ON schedsync_historyname TO schedsync_read;
 GRANT SELECT ON schedsync_journalsegment TO schedsync_read;
 GRANT SELECT ON schedsync_leaderlock TO schedsync_read;
 GRANT SELECT ON schedsync_lease TO schedsync_read;
@@ -57,6 +58,7 @@ GRANT UPDATE (enabled, last_run_at, date_changed) ON django_celery_beat_periodic
 GRANT UPDATE (applied_at) ON schedsync_managedschedule TO schedsync_operate;
 GRANT INSERT, UPDATE, DELETE ON schedsync_pause TO schedsync_operate;
 GRANT INSERT, UPDATE, DELETE ON schedsync_standingpause TO schedsync_operate;
+GRANT INSERT ON schedsync_historyname TO schedsync_operate;
 GRANT INSERT ON schedsync_syncrun TO schedsync_operate;
 -- How far a run of the past has come.
 GRANT UPDATE (summary, changes) ON schedsync_syncrun TO schedsync_operate;
@@ -74,7 +76,12 @@ GRANT INSERT, DELETE ON schedsync_pause TO schedsync_apply;
 GRANT INSERT, DELETE ON schedsync_removal TO schedsync_apply;
 GRANT INSERT, UPDATE ON django_celery_beat_periodictasks TO schedsync_apply;
 GRANT INSERT, UPDATE ON schedsync_applylock TO schedsync_apply;
+GRANT INSERT ON schedsync_historyname TO schedsync_apply;
 GRANT INSERT ON schedsync_syncrun TO schedsync_apply;
+-- Records of the history that are older than SCHEDSYNC_HISTORY_KEEP, and the names in those of an older version.
+GRANT DELETE ON schedsync_historyname TO schedsync_apply;
+GRANT DELETE ON schedsync_syncrun TO schedsync_apply;
+GRANT UPDATE (names) ON schedsync_syncrun TO schedsync_apply;
 -- A standing pause that has ended.
 GRANT DELETE ON schedsync_standingpause TO schedsync_apply;
 
@@ -93,6 +100,7 @@ GRANT INSERT, DELETE ON schedsync_journalsegment TO schedsync_beat;
 -- A pause that has ended.
 GRANT DELETE ON schedsync_pause TO schedsync_beat;
 GRANT DELETE ON schedsync_standingpause TO schedsync_beat;
+GRANT INSERT ON schedsync_historyname TO schedsync_beat;
 GRANT INSERT ON schedsync_syncrun TO schedsync_beat;
 -- Beat writes the schedules of CELERY_BEAT_SCHEDULE, and Celery's own `celery.backend_cleanup`.
 GRANT INSERT ON django_celery_beat_periodictask TO schedsync_beat;

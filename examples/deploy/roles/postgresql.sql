@@ -4,8 +4,8 @@
 --   psql --dbname shop --single-transaction --file postgresql.sql
 --   GRANT schedsync_apply TO shop_pipeline;
 --
---   schedsync_read     plan, status, list, why, drift, snapshot, import database, and doctor, which names the rights that
---                      are missing
+--   schedsync_read     plan, status, list, why, history, drift, snapshot, import database, and doctor, which names
+--                      the rights that are missing
 --   schedsync_operate  pause, resume and run, and everything of schedsync_read
 --   schedsync_apply    apply, ledger and doctor --fix, and everything of schedsync_read
 --   schedsync_beat     celery beat --scheduler schedsync.beat:Scheduler
@@ -28,9 +28,9 @@ GRANT SELECT ON
   django_celery_beat_clockedschedule, django_celery_beat_crontabschedule, django_celery_beat_intervalschedule,
   django_celery_beat_periodictask, django_celery_beat_periodictasks, django_celery_beat_solarschedule,
   schedsync_applyfailure, schedsync_applylock, schedsync_beat, schedsync_beatcounters, schedsync_beatreport, schedsync_claim,
-  schedsync_environmentbinding, schedsync_fullpause, schedsync_journalsegment, schedsync_leaderlock, schedsync_lease,
-  schedsync_managedschedule, schedsync_pause, schedsync_removal, schedsync_sendfailure, schedsync_standingpause,
-  schedsync_syncrun
+  schedsync_environmentbinding, schedsync_fullpause, schedsync_historyname, schedsync_journalsegment,
+  schedsync_leaderlock, schedsync_lease, schedsync_managedschedule, schedsync_pause, schedsync_removal,
+  schedsync_sendfailure, schedsync_standingpause, schedsync_syncrun
 TO schedsync_read;
 GRANT schedsync_read TO schedsync_operate, schedsync_apply, schedsync_beat;
 -- Who edited a row, from the log of Django's admin. Without these rights nobody is named. The table of users has another
@@ -44,7 +44,7 @@ GRANT UPDATE (enabled, last_run_at, date_changed) ON django_celery_beat_periodic
 GRANT UPDATE (applied_at) ON schedsync_managedschedule TO schedsync_operate;
 GRANT INSERT, UPDATE, DELETE ON schedsync_pause, schedsync_standingpause TO schedsync_operate;
 GRANT INSERT, UPDATE ON schedsync_fullpause TO schedsync_operate;
-GRANT INSERT ON schedsync_syncrun TO schedsync_operate;
+GRANT INSERT ON schedsync_historyname, schedsync_syncrun TO schedsync_operate;
 -- How far a run of the past has come.
 GRANT UPDATE (summary, changes) ON schedsync_syncrun TO schedsync_operate;
 
@@ -56,7 +56,10 @@ GRANT INSERT, UPDATE, DELETE ON
 TO schedsync_apply;
 GRANT INSERT, DELETE ON schedsync_pause, schedsync_removal TO schedsync_apply;
 GRANT INSERT, UPDATE ON django_celery_beat_periodictasks, schedsync_applylock TO schedsync_apply;
-GRANT INSERT ON schedsync_syncrun TO schedsync_apply;
+GRANT INSERT ON schedsync_historyname, schedsync_syncrun TO schedsync_apply;
+-- Records of the history that are older than SCHEDSYNC_HISTORY_KEEP, and the names in those of an older version.
+GRANT DELETE ON schedsync_historyname, schedsync_syncrun TO schedsync_apply;
+GRANT UPDATE (names) ON schedsync_syncrun TO schedsync_apply;
 -- A standing pause that has ended.
 GRANT DELETE ON schedsync_standingpause TO schedsync_apply;
 
@@ -71,7 +74,7 @@ GRANT UPDATE ON django_celery_beat_periodictask TO schedsync_beat;
 GRANT INSERT, DELETE ON schedsync_journalsegment TO schedsync_beat;
 -- A pause that has ended.
 GRANT DELETE ON schedsync_pause, schedsync_standingpause TO schedsync_beat;
-GRANT INSERT ON schedsync_syncrun TO schedsync_beat;
+GRANT INSERT ON schedsync_historyname, schedsync_syncrun TO schedsync_beat;
 -- Beat writes the schedules of CELERY_BEAT_SCHEDULE, and Celery's own `celery.backend_cleanup`.
 GRANT INSERT ON django_celery_beat_periodictask TO schedsync_beat;
 GRANT INSERT, UPDATE ON

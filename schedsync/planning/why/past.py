@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from schedsync.core.schedule import FIELDS, Spec, spec_from, value_from
+from schedsync.core.secrets import masked
 from schedsync.core.why import Facts, Recorded
 
 #: Where a document of the audit record has another shape.
@@ -99,6 +100,7 @@ def deletion(facts: Facts) -> Recorded | None:
 
 
 def by(recorded: Recorded) -> str:
-    """Write who made a recorded change, and from which commit."""
+    """Write who made a recorded change, and from which commit and pull request."""
     commit = f" in {recorded.commit[:12]}" if recorded.commit else ""
-    return f"by {recorded.who}{commit}"
+    pull_request = f", pull request {masked(recorded.pull_request)}" if recorded.pull_request else ""
+    return f"by {recorded.who}{commit}{pull_request}"
