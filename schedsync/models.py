@@ -177,7 +177,7 @@ class Claim(models.Model):
     """The last tick of a schedule that a Beat has claimed for sending; no tick is claimed twice.
 
     ``row_id`` is the id of the ``PeriodicTask``, without a constraint as in the ledger. A message whose claim is not
-    confirmed may not have been sent.
+    confirmed may not have been sent. The batch 0 is that of a tick that was passed over (``overlap: skip``).
     """
 
     row_id = models.BigIntegerField(primary_key=True)

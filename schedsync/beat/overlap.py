@@ -17,14 +17,13 @@ from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import Coalesce, Greatest
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.beat.claim_statement import confirm_claims, insert_claims
-from schedsync.beat.loaded_schedule import LoadedSchedule
+from schedsync.beat.claim_statement import insert_claims
 from schedsync.beat.message import DueTick, Message
 from schedsync.beat.outbox import ClaimedTick
 from schedsync.beat.row_locks import locked_elsewhere
 from schedsync.beat.tables import Tables
 from schedsync.calendar.ticks import last_tick
-from schedsync.core.open_run import OpenRun
+from schedsync.core.open_run import PASSED_BY, OpenRun
 from schedsync.database.bulk import Among
 from schedsync.database.clock import database_time
 from schedsync.database.open_runs import counting, forget_deleted, note_sent, read_open_runs, replace_runs
@@ -34,7 +33,6 @@ from schedsync.worker.marks import is_tracked
 
 logger = logging.getLogger(__name__)
 
-_SKIP = "skip"
 #: Earlier than each tick, in the place of no last run.
 _BEFORE = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -66,8 +64,7 @@ class Overlap:
 
     def look(self, due_ticks: Iterable[DueTick]) -> Looked:
         """Find the schedules among these whose last run has not ended, in the transaction of a claim."""
-        ticks = [due_tick for due_tick in due_ticks if due_tick.loaded.managed.overlap == _SKIP]
-        ticks = [due_tick for due_tick in ticks if _waits(due_tick.loaded)]
+        ticks = [each for each in due_ticks if each.loaded.managed.overlap is not None and each.loaded.skips]
         if not ticks or not self._is_possible():
             return Looked()
         looked, now = Looked(ticks), database_time(self._using)
@@ -108,18 +105,19 @@ class Overlap:
             return {}
         batch = uuid.uuid4()
         ours = insert_claims(self._using, sorted(last.items()), batch, epoch)
-        done = confirm_claims(self._using, sorted(ours), batch)
-        tick = Subquery(Claim.objects.using(self._using).filter(pk=OuterRef("pk")).values("tick"))
-        rows = PeriodicTask.objects.using(self._using).filter(Among(done), enabled=True)
+        claims = Claim.objects.using(self._using)
+        claims.filter(Among(ours)).update(confirmed=True, batch=PASSED_BY)
+        tick = Subquery(claims.filter(pk=OuterRef("pk")).values("tick"))
+        rows = PeriodicTask.objects.using(self._using).filter(Among(ours), enabled=True)
         rows.update(last_run_at=Greatest(Coalesce(F("last_run_at"), _BEFORE), tick))
-        return {row_id: LeftOut(last[row_id], looked.busy[row_id]) for row_id in done}
+        return {row_id: LeftOut(last[row_id], looked.busy[row_id]) for row_id in ours}
 
     def sent(self, ticks: Iterable[ClaimedTick]) -> None:
         """Note the runs whose messages the broker has, in the transaction that confirms them.
 
         A tick that was dropped, or given up, is no message any more.
         """
-        messages = [tick for tick in ticks if isinstance(tick, Message) and tick.loaded.managed.overlap == _SKIP]
+        messages = [tick for tick in ticks if isinstance(tick, Message) and tick.loaded.managed.overlap is not None]
         if messages and self._tables.has(OpenRunRow):
             note_sent(self._using, [message.task_id for message in messages])
 
@@ -127,8 +125,3 @@ class Overlap:
         """Delete the runs of rows that are gone."""
         if self._tables.has(OpenRunRow):
             forget_deleted(self._using)
-
-
-def _waits(loaded: LoadedSchedule) -> bool:
-    """Say whether a schedule waits for its last run: one that runs once would be lost, not delayed."""
-    return bool(loaded.managed.max_runtime) and not loaded.one_off

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from schedsync.core.timing import TimingError, instant, instant_text
 
+#: The batch of a claim whose tick was passed over because the last run had not ended: nothing was sent for it.
+PASSED_BY = uuid.UUID(int=0)
 #: How the journal's reason begins where a run left a tick out: it was on a worker, or it waited in its queue.
 _ON_WORKER, _IN_QUEUE = "running", "queued"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,8 @@ from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.open_run import OpenRun
 from schedsync.database.bulk import batches, rows_of
-from schedsync.database.clock import DatabaseNow
+from schedsync.database.clock import DatabaseNow, database_time
+from schedsync.database.tables import has_table
 from schedsync.models import OpenRun as OpenRunRow
 
 _COLUMNS = ("row_id", "task_id", "sent_at", "started_at", "worker")
@@ -33,6 +34,18 @@ def counting(runs: Collection[OpenRun], max_runtime: int, expires_after: int | N
     until = {run: run.counts_until(max_runtime, expires_after) for run in runs}
     open_now = [(end, run.task_id, run) for run, end in until.items() if end is not None and end > now]
     return max(open_now)[2] if open_now else None
+
+
+def open_now(using: str, limits: Mapping[int, tuple[int, int | None]]) -> dict[int, OpenRun]:
+    """Return the runs that have not ended, by the ids of their schedules' rows; none before the table is made.
+
+    ``limits`` are the ``max_runtime`` and the ``expires_after`` of each row, in seconds.
+    """
+    if not limits or not has_table(using, OpenRunRow):
+        return {}
+    at, runs = database_time(using), read_open_runs(using, limits.keys())
+    found = {row_id: counting(known, *limits[row_id], at) for row_id, known in runs.items()}
+    return {row_id: run for row_id, run in found.items() if run is not None}
 
 
 def replace_runs(using: str, over: Collection[str], begun: dict[str, int]) -> None:
