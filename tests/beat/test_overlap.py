@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import uuid
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
@@ -24,7 +26,7 @@ from tests.beat.test_journal import read, renew
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.beat.test_promises import MINUTE, died, forced, ledger, ticks
 from tests.beat.test_tables import without
-from tests.conftest import NOW
+from tests.conftest import NOW, Project
 
 HOUR = timedelta(hours=1)
 MINUTELY = {**TIMINGS["each minute"], "last_run_at": NOW - MINUTE}
@@ -362,3 +364,40 @@ def test_before_its_table_is_made_it_has_no_effect(using: str, clock: Any, skipp
         pass_by(clock, beat)
 
     assert ticks(beat) == ["10:00", "10:01"]
+
+
+def test_it_is_applied_compared_and_taken_back(project: Project) -> None:
+    """The ledger holds both fields, NULL where runs may overlap."""
+    text = "  x: {task: t, every: 1m, overlap: skip, max_runtime: 2h}\n"
+    project.schedules(text)
+    assert project.apply().code == 0
+    entry = ManagedSchedule.objects.using(project.using).get()
+    unchanged = project.command("drift", "schedules", "--database", project.using)
+    project.schedules("  x: {task: t, every: 1m}\n")
+    planned = project.command("plan", "schedules", "--database", project.using)
+    assert project.apply().code == 0
+    after = ManagedSchedule.objects.using(project.using).get()
+
+    assert (entry.overlap, entry.max_runtime, json.loads(entry.applied)["max_runtime"]) == ("skip", 7200, "2h")
+    assert unchanged.code == 0, unchanged.out
+    assert "overlap" in planned.out
+    assert "max_runtime" in planned.out
+    assert (after.overlap, after.max_runtime) == (None, None)
+
+
+def test_a_beat_of_this_version_runs_on_the_tables_of_the_version_before(using: str, clock: Any) -> None:
+    """The ledger has no columns for it then; when they are there, Beat reads them within a minute."""
+    make(using, "x", MINUTELY)
+    call_command("migrate", "schedsync", "0010", database=using, verbosity=0)
+    try:
+        beat = Beat(clock)
+        beat.settle()
+        pass_by(clock, beat)
+    finally:
+        call_command("migrate", "schedsync", database=using, verbosity=0)
+    ledger(using, overlap="skip", max_runtime=3600)
+    columns, tables = beat.scheduler.roster._scan._columns, beat.scheduler._tables
+    columns._next_look = tables._next_look = 0.0
+    pass_by(clock, beat, 3)
+
+    assert ticks(beat) == ["10:00", "10:01", "10:02"]
