@@ -239,7 +239,7 @@ class Claims:
             locked = locked_elsewhere(self.using, ids)
             mine = confirm_claims(self.using, [row_id for row_id in ids if row_id not in locked], batch)
             if self.overlap is not None:
-                self.overlap.sent(tick for tick in ticks if tick.row_id in mine)
+                self.overlap.sent(ticks, mine)
             done = one_offs & mine
             enabled = PeriodicTask.objects.using(self.using).filter(enabled=True)
             wanted = mine - moved_on(enabled.filter(Among(done)), claimed)

@@ -112,14 +112,14 @@ class Overlap:
         rows.update(last_run_at=Greatest(Coalesce(F("last_run_at"), _BEFORE), tick))
         return {row_id: LeftOut(last[row_id], looked.busy[row_id]) for row_id in ours}
 
-    def sent(self, ticks: Iterable[ClaimedTick]) -> None:
+    def sent(self, ticks: Iterable[ClaimedTick], mine: Collection[int]) -> None:
         """Note the runs whose messages the broker has, in the transaction that confirms them.
 
-        A tick that was dropped, or given up, is no message any more.
+        A tick that was dropped, or given up, is no message any more. ``mine`` are the rows whose claims are confirmed.
         """
         messages = [tick for tick in ticks if isinstance(tick, Message) and tick.loaded.managed.overlap is not None]
         if messages and self._tables.has(OpenRunRow):
-            note_sent(self._using, [message.task_id for message in messages])
+            note_sent(self._using, [message.task_id for message in messages if message.row_id in mine])
 
     def forget_deleted(self) -> None:
         """Delete the runs of rows that are gone."""
