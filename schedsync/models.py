@@ -30,6 +30,8 @@ class ManagedSchedule(models.Model):
     delivery = models.CharField(max_length=20, default="at_least_once")
     missed_runs = models.CharField(max_length=10, default="latest")
     starting_deadline = models.PositiveBigIntegerField(null=True, help_text="In seconds.")
+    overlap = models.CharField(max_length=10, null=True, help_text="NULL where runs may overlap.")
+    max_runtime = models.PositiveBigIntegerField(null=True, help_text="In seconds.")
 
     class Meta:
         verbose_name = "managed schedule"
@@ -221,7 +223,7 @@ class Claim(models.Model):
     """The last tick of a schedule that a Beat has claimed for sending; no tick is claimed twice.
 
     ``row_id`` is the id of the ``PeriodicTask``, without a constraint as in the ledger. A message whose claim is not
-    confirmed may not have been sent.
+    confirmed may not have been sent. The batch 0 is that of a tick that was passed over (``overlap: skip``).
     """
 
     row_id = models.BigIntegerField(primary_key=True)
@@ -233,6 +235,26 @@ class Claim(models.Model):
 
     def __str__(self) -> str:
         return f"{self.row_id} {self.tick:%Y-%m-%d %H:%M:%S}"
+
+
+class OpenRun(models.Model):
+    """A run of a schedule with ``overlap: skip`` that has not ended, as far as Beat and the workers know.
+
+    Beat adds it with the claim, and a worker says when it starts and ends. ``row_id`` is as in a claim. A run that was
+    neither sent nor started counts for nothing: its message was dropped. All times are by the database's clock.
+    """
+
+    task_id = models.CharField(max_length=255, primary_key=True)
+    row_id = models.BigIntegerField(db_index=True)
+    sent_at = models.DateTimeField(null=True, help_text="When the broker had its message, or a retry was asked for.")
+    started_at = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=255, blank=True, default="")
+
+    class Meta:
+        verbose_name = "open run"
+
+    def __str__(self) -> str:
+        return f"{self.row_id} {self.task_id}"
 
 
 class SendFailure(models.Model):

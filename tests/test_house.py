@@ -83,6 +83,8 @@ ANSWERS = {
     "which environment a database belongs to?": "bind_at_apply",
     "which tick is due after an outage?": "due",
     "that everything is paused, and what is not sent afterwards?": "FullyPaused",
+    "that a tick waits for the last run?": "Overlap",
+    "when a run starts and ends?": "track_runs",
     "when a claim is forgotten?": "forget_deleted",
     "which waiting ticks are sent later, and which are dropped?": "_is_wanted",
     "which messages are sent alone?": "_goes_alone",

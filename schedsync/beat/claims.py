@@ -27,6 +27,7 @@ from schedsync.beat.full_pause import PauseBegan
 from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.beat.message import DueTick, Message, Payload
 from schedsync.beat.outbox import Claimed, ClaimedTick
+from schedsync.beat.overlap import LeftOut, Looked, Overlap
 from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
 from schedsync.beat.scan import last_run_mark, mark_of, task_fingerprint
 from schedsync.core.timing import MICROSECOND, Clocked
@@ -48,14 +49,16 @@ class Batch:
     """The result of one claim: the messages that are ours to send, and the ids of rows that are not.
 
     ``stale`` rows were edited, or run by a scheduler that claims nothing, since they were read. Of ``already_claimed``
-    rows, this tick or a later one was claimed before: the last one is given. A row in none of these must wait until
-    another Beat has confirmed an earlier tick of it.
+    rows, this tick or a later one was claimed before: the last one is given. Of ``left_out`` rows the last run has not
+    ended, and their ticks are passed over. A row in none of these must wait until another Beat has confirmed an earlier
+    tick of it.
     """
 
     id: uuid.UUID
     messages: tuple[Message, ...] = ()
     stale: frozenset[int] = frozenset()
     already_claimed: Mapping[int, datetime] = field(default_factory=dict)
+    left_out: Mapping[int, LeftOut] = field(default_factory=dict)
 
 
 class RowNow(NamedTuple):
@@ -85,7 +88,8 @@ class Claims:
     """Claims as rows of a table, one for each schedule; ``lease`` also bounds each transaction.
 
     ``environment``: each claim asks whether the database belongs to it, as a copy may have replaced the database.
-    ``may_send`` is asked in the transaction of each claim: False means that everything is paused.
+    ``may_send`` is asked in the transaction of each claim: False means that everything is paused. ``overlap`` says then
+    which schedules must wait for their last run; None if none must.
     """
 
     using: str
@@ -94,6 +98,7 @@ class Claims:
     checks_epoch: bool
     environment: OwnEnvironment | None = None
     may_send: Callable[[], bool] = lambda: True
+    overlap: Overlap | None = None
 
     def claim(self, due_ticks: Sequence[DueTick], epoch: int) -> Batch:
         """Claim ticks, at most one of each schedule; raises LeaseLost or PauseBegan.
@@ -111,21 +116,33 @@ class Claims:
             rows = self.rows(by_id)
             mark = mark_of(self.using)
             fit = [due_tick for row_id, due_tick in sorted(by_id.items()) if _fits(due_tick, rows.get(row_id), mark)]
-            ours = insert_claims(self.using, [due_tick.key for due_tick in fit], batch, epoch) if fit else set()
-            already = self._already([due_tick for due_tick in fit if due_tick.row_id not in ours])
+            ours, left_out = self._insert(fit, batch, epoch)
+            already = self._already(each for each in fit if each.row_id not in ours and each.row_id not in left_out)
         stale = frozenset(by_id).difference(due_tick.row_id for due_tick in fit)
         messages = [
             Message(due_tick.loaded, due_tick.tick, rows[due_tick.row_id].payload)
             for due_tick in due_ticks
             if due_tick.row_id in ours
         ]
-        return Batch(batch, tuple(messages), stale, already)
+        return Batch(batch, tuple(messages), stale, already, left_out)
 
-    def _already(self, due_ticks: Sequence[DueTick]) -> dict[int, datetime]:
+    def _insert(
+        self, fit: Sequence[DueTick], batch: uuid.UUID, epoch: int
+    ) -> tuple[Collection[int], Mapping[int, LeftOut]]:
+        """Claim ticks; returns the ids of the rows whose ticks were claimed, and what is left out of the others."""
+        looked = Looked() if self.overlap is None else self.overlap.look(fit)
+        keys = [due_tick.key for due_tick in fit if due_tick.row_id not in looked.busy]
+        ours = insert_claims(self.using, keys, batch, epoch) if keys else set()
+        if self.overlap is None or not looked.ticks:
+            return ours, {}
+        self.overlap.begin(looked, ours)
+        return ours, self.overlap.leave_out(looked, epoch)
+
+    def _already(self, due_ticks: Iterable[DueTick]) -> dict[int, datetime]:
         """Return the last claimed ticks, except of rows of which another Beat has not confirmed an earlier tick yet."""
-        if not due_ticks:
-            return {}
         ticks = {due_tick.row_id: due_tick.tick for due_tick in due_ticks}
+        if not ticks:
+            return {}
         claims = Claim.objects.using(self.using).filter(Among(ticks)).values_list("row_id", "tick")
         return {row_id: tick for row_id, tick in claims if tick >= ticks[row_id]}
 
@@ -223,16 +240,18 @@ class Claims:
         one_offs = {tick.row_id for tick in ticks if tick.one_off}
         claims = Claim.objects.using(self.using)
         # By its key alone: with more conditions a planner may look through a whole batch for each row.
-        tick = Subquery(claims.filter(pk=OuterRef("pk")).values("tick"))
+        claimed = Subquery(claims.filter(pk=OuterRef("pk")).values("tick"))
         with bounded(self.using, self.lease):
             self._write_first()
             locked = locked_elsewhere(self.using, ids)
             mine = confirm_claims(self.using, [row_id for row_id in ids if row_id not in locked], batch)
+            if self.overlap is not None:
+                self.overlap.sent(ticks, mine)
             done = one_offs & mine
             enabled = PeriodicTask.objects.using(self.using).filter(enabled=True)
-            wanted = mine - moved_on(enabled.filter(Among(done)), tick)
+            wanted = mine - moved_on(enabled.filter(Among(done)), claimed)
             rows = enabled.filter(Among(wanted))
-            last_run = Greatest(Coalesce(F("last_run_at"), _BEFORE), tick)
+            last_run = Greatest(Coalesce(F("last_run_at"), _BEFORE), claimed)
             rows.update(last_run_at=last_run, total_run_count=F("total_run_count") + 1)
             finish(rows.filter(Among(done & wanted)))
         return locked
@@ -263,6 +282,8 @@ class Claims:
         claims = Claim.objects.using(self.using)
         for ids in batches(list(claims.filter(~Exists(tasks)).values_list("pk", flat=True))):
             claims.filter(Among(ids)).delete()
+        if self.overlap is not None:
+            self.overlap.forget_deleted()
 
 
 def _fits(due_tick: DueTick, row: RowNow | None, mark: Callable[[datetime | None], datetime | int | None]) -> bool:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 from schedsync.beat.claimed_before import ClaimedBefore
-from schedsync.beat.claims import Claims
+from schedsync.beat.claims import Claims, Orphan
 from schedsync.beat.full_pause import FullPauseWatch
 from schedsync.beat.leadership import Leadership
 from schedsync.beat.message import Message
@@ -179,7 +179,7 @@ class Dispatch:
             if passed := len(ticks.over):
                 logger.warning("%d ticks waited for too long, or are wanted no more", passed, extra={"passed": passed})
                 self.sender.counters.passed_over += passed
-            self.outbox.put(Claimed(batch, tuple(ticks.over)), Waiting.TO_CONFIRM)
+            self.outbox.put(Claimed(batch, _as_dropped(ticks.over)), Waiting.TO_CONFIRM)
             self.outbox.put(Claimed(batch, tuple(ticks.edited)), Waiting.EDITED)
             if not self._send(batch, ticks.again):
                 return False
@@ -227,7 +227,9 @@ class Dispatch:
             self.journal.note(unsure.row_id, Event.UNSURE, unsure.tick, reason=self.sender.trouble)
         self.outbox.put(Claimed(batch, tuple(left)), Waiting.TO_SEND, first=True)
         self.outbox.put(Claimed(batch, tuple(sent.refused)), Waiting.REFUSED)
-        self.outbox.put(Claimed(batch, tuple(done)), Waiting.TO_CONFIRM)
+        dropped = [message for message in done if message.row_id in self.sender.given_up]
+        kept = done if not dropped else [message for message in done if message.row_id not in self.sender.given_up]
+        self.outbox.put(Claimed(batch, (*kept, *_as_dropped(dropped))), Waiting.TO_CONFIRM)
         self.sender.failures.write(self.using, self.leadership.span)
         self._confirm()
         return not (left or sent.unsure)
@@ -272,3 +274,8 @@ class Dispatch:
         schedule.last_run = tick.tick if schedule.last_run is None else max(tick.tick, schedule.last_run)
         schedule.count += 1
         self.roster.schedule_next(schedule)
+
+
+def _as_dropped(ticks: Iterable[ClaimedTick]) -> tuple[ClaimedTick, ...]:
+    """Return ticks that were not sent as such: their claims are confirmed too, but no run of theirs is open."""
+    return tuple(Orphan(tick.row_id, tick.tick, tick.one_off) for tick in ticks)

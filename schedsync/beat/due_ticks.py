@@ -14,9 +14,10 @@ from django_celery_beat.models import PeriodicTask
 from schedsync.beat.full_pause import FullPauseWatch
 from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.beat.message import DueTick
+from schedsync.beat.overlap import LeftOut
 from schedsync.beat.roster import Roster
 from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
-from schedsync.calendar.ticks import Due, due, first_after, last_tick, tick_after
+from schedsync.calendar.ticks import Due, count, due, first_after, last_tick, tick_after
 from schedsync.core.counters import Counters
 from schedsync.core.journal import Event, Passed
 from schedsync.core.names import first_names
@@ -143,6 +144,24 @@ class DueTicks:
                 if passage is not None and due_tick.row_id in claimed:
                     self._note(due_tick.row_id, passage, Passed.NEWER)
 
+    def leave_out(self, due_ticks: Iterable[DueTick], left_out: Mapping[int, LeftOut]) -> None:
+        """Go on after the ticks that were passed over because the last run of their schedule has not ended."""
+        if not left_out:
+            return
+        passed: Counter[str] = Counter()
+        for due_tick in due_ticks:
+            if (left := left_out.get(due_tick.row_id)) is None:
+                continue
+            schedule, first = due_tick.loaded, due_tick.tick
+            passed[schedule.name] = number = 1 + (count(schedule.timing, first, left.last) if left.last > first else 0)
+            self.counters.passed_over += number
+            self.roster.journal.note(
+                schedule.row_id, Event.PASSED_OVER, first, left.last, count=number, reason=left.run.reason
+            )
+            schedule.last_run = left.last
+            self.roster.schedule_next(schedule)
+        _log_passed("%d ticks are passed over, because the last run has not ended: %s", passed, logging.INFO)
+
     def _note_end(self, schedule: LoadedSchedule) -> None:
         if schedule.expires is not None and not schedule.is_done:
             self.roster.journal.note(schedule.row_id, Event.EXPIRED, schedule.tick or schedule.expires)
@@ -170,10 +189,10 @@ class DueTicks:
         self.roster.agenda.put(schedule)
 
 
-def _log_passed(text: str, passed: Mapping[str, int]) -> None:
+def _log_passed(text: str, passed: Mapping[str, int], level: int = logging.WARNING) -> None:
     """Log how many ticks are passed over, and of which schedules; nothing if there are none."""
     names, total = sorted(name for name, count in passed.items() if count), sum(passed.values())
     if total:
-        logger.warning(
-            text, total, first_names(names, _NAMED), extra={"passed": total, "schedules": names},
+        logger.log(
+            level, text, total, first_names(names, _NAMED), extra={"passed": total, "schedules": names},
         )  # fmt: skip

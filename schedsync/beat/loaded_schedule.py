@@ -22,6 +22,7 @@ from schedsync.database.schedule_rows import KINDS
 T = TypeVar("T", bound="tuple[Any, ...]")
 
 _AT_MOST_ONCE = "at_most_once"
+_SKIP = "skip"
 _decode = json.JSONDecoder().decode
 NO_NEXT_RUN = "its next run cannot be worked out"
 
@@ -80,6 +81,12 @@ class LoadedSchedule:
         if self.expires is not None and (self.tick is None or self.expires < self.tick):
             return self.expires
         return self.tick
+
+    @property
+    def skips(self) -> bool:
+        """Whether its ticks wait for its last run; one that runs once would be lost, so it never waits."""
+        managed = self.managed
+        return managed.overlap == _SKIP and bool(managed.max_runtime) and not self.one_off
 
     def trace(self, last_run: datetime | None, count: int, *, by_apply: bool) -> Trace | None:
         """Return the trace that another scheduler has left in the row's runs as they are now, or None.

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.core.task_id import task_id
 from schedsync.core.timing import instant_text
+from schedsync.worker.marks import HEADER
 
 #: The options of ``apply_async`` that are columns of a row, in their order in ``LoadedSchedule.options``.
 OPTIONS = ("queue", "exchange", "routing_key", "priority")
@@ -103,7 +104,10 @@ class Message(DueTick):
             "schedsync_schedule": loaded.name,
             "schedsync_tick": instant_text(self.tick),
         }
-        set_name, commit = loaded.managed[:2]
+        set_name, commit, overlap = loaded.managed[:3]
         managed = {} if set_name is None else {"schedsync_set": set_name, "schedsync_commit": commit or None}
+        if overlap is not None:
+            # Workers note when such a run starts and ends.
+            managed[HEADER] = overlap
         own = {} if self.payload.headers == "{}" else json.loads(self.payload.headers)
         return {**own, **added, **managed}

@@ -122,8 +122,11 @@ class NextBatch:
                 return None
             raise
         claimed = {message.row_id for message in batch.messages}
-        self._due.note_claimed(due_ticks, claimed)
+        self._due.note_claimed(due_ticks, claimed | batch.left_out.keys())
+        self._due.leave_out(due_ticks, batch.left_out)
         for due_tick in due_ticks:
+            if due_tick.row_id in batch.left_out:
+                continue
             if due_tick.row_id in batch.already_claimed:
                 self._due.pass_over(due_tick, batch.already_claimed[due_tick.row_id])
             elif due_tick.row_id not in claimed:

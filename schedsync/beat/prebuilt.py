@@ -179,4 +179,4 @@ def _row(message: Message) -> tuple[object, ...]:
     """Return what a kind depends on and the database knows."""
     loaded = message.loaded
     row = loaded.task, loaded.options, message.payload.headers, loaded.expires, loaded.expires_after
-    return *row, loaded.managed[:2]
+    return *row, loaded.managed[:3]

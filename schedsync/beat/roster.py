@@ -18,7 +18,7 @@ from schedsync.beat.task_rows import TaskRow, TaskRows
 from schedsync.core.journal import Event
 from schedsync.core.observed import Problem
 from schedsync.core.timing import Timing
-from schedsync.database.columns import ManagedColumns, TaskColumns
+from schedsync.database.columns import LedgerColumns, ManagedColumns, TaskColumns
 from schedsync.database.schedule_rows import KINDS, read_timings
 
 logger = logging.getLogger(__name__)
@@ -85,8 +85,9 @@ class Roster:
 
     def __post_init__(self) -> None:
         self.agenda = Agenda(self.schedules)
-        self._scan = Scan(self.using)
-        self._rows = TaskRows(self.using)
+        columns = LedgerColumns(self.using)
+        self._scan = Scan(self.using, columns)
+        self._rows = TaskRows(self.using, columns)
 
     def __len__(self) -> int:
         return len(self.schedules)

@@ -18,7 +18,7 @@ from django.db.models.expressions import Expression, RawSQL
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.timing import MICROSECOND
-from schedsync.database.columns import ManagedColumns
+from schedsync.database.columns import LedgerColumns
 from schedsync.database.schedule_rows import TIMING_MODELS
 from schedsync.models import ManagedSchedule
 
@@ -87,16 +87,21 @@ class Scan:
     of whether the row ever ran.
     """
 
-    def __init__(self, using: str) -> None:
+    def __init__(self, using: str, columns: LedgerColumns | None = None) -> None:
         self._using = using
-        self._version = _version(using)
+        self._columns = columns or LedgerColumns(using)
+        self._names: tuple[str, ...] | None = None
+        self._version = ""
         self._rows = _rows(using)
-        self._of_ranges = _statements_for_sums(using)
+        self._of_ranges: tuple[str, ...] = ()
         self._sums: dict[int, Any] = {}
         self._versions: dict[int, RangeVersions] = {}
 
     def look(self) -> Look:
         """Find what changed since the last look that was accepted."""
+        if (names := self._columns.names) != self._names:
+            self._names, self._version = names, _version(self._using, names)
+            self._of_ranges = _statements_for_sums(self._using, self._version)
         sums = self._read_sums()
         ranges = {start for start, _ in sums.items() ^ self._sums.items()}
         look = Look(sums, self._read_versions(ranges))
@@ -159,7 +164,7 @@ def _rows(using: str, *, with_ledger: bool = True) -> str:
     return f"FROM {task} t{ledger if with_ledger else ''} WHERE {enabled}"
 
 
-def _statements_for_sums(using: str) -> tuple[str, ...]:
+def _statements_for_sums(using: str, version: str) -> tuple[str, ...]:
     """Return statements that sum over ranges: the enabled rows with the ledger's, or each by themselves.
 
     PostgreSQL takes longer to join two large tables than to read both. Entries of rows that are disabled count then
@@ -173,7 +178,7 @@ def _statements_for_sums(using: str) -> tuple[str, ...]:
         )
     # SQLite fails if a sum has more than 64 bits.
     share = f" / {RANGE}" if connections[using].vendor == "sqlite" else ""
-    return (_sums("t.id", f"{_version(using)}{share}", _rows(using)),)
+    return (_sums("t.id", f"{version}{share}", _rows(using)),)
 
 
 def _sums(column: str, version: str, rows: str) -> str:
@@ -187,12 +192,13 @@ def _written_by(writers: str, row_id: str) -> str:
     return f"HASHTEXTEXTENDED({writers}, {row_id})"
 
 
-def _version(using: str) -> str:
+def _version(using: str, names: Iterable[str]) -> str:
+    """Return SQL for the version of a row; ``names`` are the ledger's columns that Beat reads."""
     quote = connections[using].ops.quote_name
     if connections[using].vendor == "postgresql":
         return _written_by("t.xmin::text || ' ' || COALESCE(m.xmin::text, '')", "t.id")
     columns = [f"t.{name}" for name in _columns(using, PeriodicTask)] + [f"t.{quote('last_run_at')} IS NULL"]
-    columns += [f"m.{quote(name)}" for name in ManagedColumns._fields]
+    columns += [f"m.{quote(name)}" for name in names]
     return _hash(using, columns)
 
 

@@ -38,6 +38,7 @@ from schedsync.beat.listen import close_all, listeners, wait
 from schedsync.beat.metrics import Metrics
 from schedsync.beat.outage import Outage
 from schedsync.beat.outbox import Claimed
+from schedsync.beat.overlap import Overlap
 from schedsync.beat.pauses import Pauses
 from schedsync.beat.reloader import POLL, SCAN, SCAN_STANDING_BY, Reloader
 from schedsync.beat.report import Report
@@ -68,8 +69,7 @@ class Scheduler(CeleryHooks):
         self.app = kwargs["app"] if "app" in kwargs else args[0]
         self.using: str = router.db_for_write(PeriodicTask)
         self.holder = uuid.uuid4()
-        self.times = LeaseTimes.of_settings()
-        leader = leader_setting()
+        self.times, leader = LeaseTimes.of_settings(), leader_setting()
         election = election_of(leader, self.using, self.holder, self.times)
         self._tables = Tables(self.using)
         watch = watch_of(leader, self.using, self.holder, self.times.retry, self._tables)
@@ -84,20 +84,19 @@ class Scheduler(CeleryHooks):
         self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew, self.report, writer)
         self._rivals = Rivals(self.heartbeat, self.times.lease, expected=not election.checks_epoch)
         environment = OwnEnvironment(self.using, self._tables)
-        self._full_pause = FullPauseWatch(self.using, self._tables)
-        span, may_send = self.times.span, self._full_pause.may_send
+        self._full_pause = pause = FullPauseWatch(self.using, self._tables)
+        span, may_send = self.times.span, pause.may_send
         clock = ClockCheck(self.using, self.holder, election.name, span, self._tables)
-        self._claims = Claims(self.using, self.holder, span, election.checks_epoch, environment, may_send)
+        overlap = Overlap(self.using, self.app, self._tables)
+        self._claims = Claims(self.using, self.holder, span, election.checks_epoch, environment, may_send, overlap)
         self._dispatch = Dispatch(
-            self.using, self.roster, self._claims, self.leadership, self.sender, self._publish, self._keep,
-            self._full_pause,
+            self.using, self.roster, self._claims, self.leadership, self.sender, self._publish, self._keep, pause,
         )  # fmt: skip
         self._dispatch.undo_early_runs = EarlyRuns(self.using, self.roster, clock, span).undo
         self._hand_over = HandOver(self.using, self._dispatch, self.leadership, self.heartbeat)
         self._checks = LeadChecks(self.leadership, environment, clock, self.report, self._hand_over.step_down)
         self._pauses = Pauses(self.using, self.reloader, span)
-        self._listeners = listeners(self.using, leader)
-        self._outage = Outage(self.times.retry)
+        self._listeners, self._outage = listeners(self.using, leader), Outage(self.times.retry)
         self._is_set_up = self._has_loaded = self._has_begun = False
         self._alive, self._ending, self._metrics = Alive(), Ending(), Metrics(self)
         self._is_ticking = self._is_closing = self._was_interrupted = False

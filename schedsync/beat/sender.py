@@ -74,6 +74,8 @@ class Sender:
         self.last_tick: datetime | None = None
         self.last_late: float | None = None
         self.failures = Failures()
+        # The ids of rows whose message the last call of ``send`` has given up.
+        self.given_up: set[int] = set()
         # The ids of rows whose message broke a connection, and was not sent since.
         self._broke_at: set[int] = set()
         # The ids of rows that were in a chunk of unknown fate: their messages are sent alone until one arrives.
@@ -102,6 +104,7 @@ class Sender:
         Where one wait is enough for many messages, they are sent in chunks. A message that can never be sent is logged,
         as stock Beat does, and is done with.
         """
+        self.given_up.clear()
         given_up = self.counters.given_up
         sent = self._send(messages, publish, go_on)
         self.counters.sent += len(sent.done) - (self.counters.given_up - given_up)
@@ -249,7 +252,9 @@ class Sender:
             self.counters.unsure += 1
             self.broker.down(error)
             return fate
-        self.counters.given_up += fate is Fate.DONE
+        if fate is Fate.DONE:
+            self.counters.given_up += 1
+            self.given_up.add(row_id)
         count = self.failures.note(message, error, given_up=fate is Fate.DONE)
         event = Event.GIVEN_UP if fate is Fate.DONE else Event.REFUSED
         self._journal.note(row_id, event, message.tick, reason=reason_of(error))

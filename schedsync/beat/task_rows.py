@@ -14,7 +14,7 @@ from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.scan import task_fingerprint
 from schedsync.database.bulk import batches
-from schedsync.database.columns import ManagedColumns, TaskColumns
+from schedsync.database.columns import LedgerColumns, ManagedColumns, TaskColumns
 from schedsync.models import ManagedSchedule
 
 #: Above 2,000 wanted rows, or a quarter of all, read the whole table instead of querying by id.
@@ -60,8 +60,9 @@ class FingerprintedRow(NamedTuple):
 class TaskRows:
     """Reads the enabled rows of a database; the columns of each query are named, so that tables may have more."""
 
-    def __init__(self, using: str) -> None:
+    def __init__(self, using: str, columns: LedgerColumns | None = None) -> None:
         self._using = using
+        self._ledger_columns = columns or LedgerColumns(using)
 
     @property
     def _enabled(self) -> Any:
@@ -129,9 +130,10 @@ class TaskRows:
 
     def _ledger(self, ids: Sequence[int] | None) -> dict[int, ManagedColumns]:
         rows = ManagedSchedule.objects.using(self._using).exclude(row_id=None)
-        chosen = (rows if ids is None else rows.filter(row_id__in=ids)).values_list("row_id", *ManagedColumns._fields)
+        names = self._ledger_columns.names
+        chosen = (rows if ids is None else rows.filter(row_id__in=ids)).values_list("row_id", *names)
         found = chosen.iterator(_PART) if ids is None else chosen
-        return {row_id: _managed(*values) for row_id, *values in found}
+        return {row_id: _managed(names, *values) for row_id, *values in found}
 
 
 def _worth_asking_for(ids: Collection[int], total: int) -> list[int] | None:
@@ -140,9 +142,9 @@ def _worth_asking_for(ids: Collection[int], total: int) -> list[int] | None:
 
 
 @lru_cache(maxsize=4096)
-def _managed(*values: Any) -> ManagedColumns:
+def _managed(names: tuple[str, ...], *values: Any) -> ManagedColumns:
     """Return columns of the ledger; equal ones share one object, as most rows of a set have the same."""
-    return ManagedColumns(*values)
+    return ManagedColumns(**dict(zip(names, values, strict=True)))
 
 
 @lru_cache(maxsize=4096)

@@ -139,6 +139,7 @@ CODES: Mapping[str, str] = {
     "SS310": "migrations are missing",
     "SS311": "rights are missing",
     "SS312": "the change row is missing",
+    "SS313": "`overlap: skip` without `track_runs`",
     "SS320": "a row that stops Beat",
     "SS321": "a row that never runs",
     "SS322": "a row that fails at every send",

@@ -37,9 +37,9 @@ def canonical_json(value: object) -> str:
 class Spec:
     """The fields of a schedule that are compared and written to its row.
 
-    ``args``, ``kwargs`` and ``headers`` are canonical JSON text, ``expires_after`` and ``starting_deadline`` are in
-    seconds, instants are in UTC. Fields that only schedsync's own Beat reads are in the ledger: the row has no columns
-    for them.
+    ``args``, ``kwargs`` and ``headers`` are canonical JSON text. ``expires_after``, ``starting_deadline`` and
+    ``max_runtime`` are in seconds, instants are in UTC. Fields that only schedsync's own Beat reads are in the ledger:
+    the row has no columns for them.
     """
 
     task: str
@@ -60,12 +60,17 @@ class Spec:
     delivery: str = "at_least_once"
     missed_runs: str = "latest"
     starting_deadline: int | None = None
+    overlap: str = "allow"
+    max_runtime: int | None = None
 
 
 #: The names of a spec's fields, in the order in which people read them.
 FIELDS: tuple[str, ...] = Spec.__match_args__
 #: Fields that only schedsync's own Beat reads, with their defaults: with these it behaves as stock Beat.
-OF_OUR_BEAT: Mapping[str, Any] = {"delivery": "at_least_once", "missed_runs": "latest", "starting_deadline": None}
+OF_OUR_BEAT: Mapping[str, Any] = {
+    "delivery": "at_least_once", "missed_runs": "latest", "starting_deadline": None, "overlap": "allow",
+    "max_runtime": None,
+}  # fmt: skip
 #: Fields that django-celery-beat's tables have.
 ROW_FIELDS = tuple(name for name in FIELDS if name not in OF_OUR_BEAT)
 _OF_OUR_BEAT_DEFAULTS = tuple(OF_OUR_BEAT.values())
@@ -76,7 +81,7 @@ _SPEC_TEXT = "{" + ",".join(f'"{name}":%s' for name in _SORTED_FIELDS) + "}"
 #: Fields that are JSON text.
 JSON_FIELDS = frozenset({"args", "kwargs", "headers"})
 _INSTANT_FIELDS = frozenset({"expires_at", "start_at"})
-_DURATION_FIELDS = frozenset({"expires_after", "starting_deadline"})
+_DURATION_FIELDS = frozenset({"expires_after", "starting_deadline", "max_runtime"})
 
 
 @dataclass(frozen=True, slots=True)

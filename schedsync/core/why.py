@@ -147,12 +147,16 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The claim of the last tick that a Beat of schedsync's own has taken for sending."""
+    """The claim of the last tick that a Beat of schedsync's own has taken for sending.
+
+    ``passed_by`` says that it was passed over instead, because the last run had not ended.
+    """
 
     tick: datetime
     at: datetime
     epoch: int
     confirmed: bool
+    passed_by: bool = False
 
 
 @dataclass(frozen=True, slots=True)

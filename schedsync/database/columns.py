@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from schedsync.core.schedule import OF_OUR_BEAT, Spec
 from schedsync.database.schedule_rows import KINDS
+from schedsync.database.tables import has_table
+from schedsync.models import OpenRun
 
 
 class TaskColumns(NamedTuple):
@@ -41,10 +46,47 @@ class TaskColumns(NamedTuple):
 
 
 class ManagedColumns(NamedTuple):
-    """The columns of the ledger that Beat needs; the defaults are for a row that Git does not manage."""
+    """The columns of the ledger that Beat needs; the defaults are for a row that Git does not manage.
+
+    The headers of a message depend on the first three.
+    """
 
     set: str | None = None
     commit: str | None = None
+    overlap: str | None = None
+    max_runtime: int | None = None
     delivery: str | None = None
     missed_runs: str | None = None
     starting_deadline: int | None = None
+
+
+#: What the ledger has for a schedule with no value of its own for our Beat.
+DEFAULTS_OF_OUR_BEAT: Mapping[str, Any] = {**OF_OUR_BEAT, "overlap": None}
+#: Columns that a later migration adds, with the table of open runs.
+_LATER = frozenset({"overlap", "max_runtime"})
+#: Seconds between looks for columns that are not there yet.
+_LOOK = 60.0
+
+
+def of_our_beat(spec: Spec) -> dict[str, Any]:
+    """Return the columns of the ledger for the fields that only our own Beat reads."""
+    values = {name: getattr(spec, name) for name in OF_OUR_BEAT}
+    return values | ({"overlap": None} if spec.overlap == OF_OUR_BEAT["overlap"] else {})
+
+
+class LedgerColumns:
+    """Which of ``ManagedColumns`` the ledger has: a Beat also runs on the tables of the version before."""
+
+    def __init__(self, using: str) -> None:
+        self._using = using
+        self._are_there = False
+        self._next_look = 0.0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names; while some are missing, the database is asked once a minute. Raises what it raises."""
+        if not self._are_there and time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + _LOOK
+            self._are_there = has_table(self._using, OpenRun)
+        every = ManagedColumns._fields
+        return every if self._are_there else tuple(name for name in every if name not in _LATER)

@@ -12,8 +12,9 @@ from schedsync.core.change import Change, Rename
 from schedsync.core.location import Location
 from schedsync.core.observed import Observed
 from schedsync.core.origin import recorded_commit
-from schedsync.core.schedule import OF_OUR_BEAT, People, canonical_json, spec_text
+from schedsync.core.schedule import People, canonical_json, spec_text
 from schedsync.database.bulk import BATCH, batches, insert
+from schedsync.database.columns import of_our_beat
 from schedsync.database.removals import write_removals
 from schedsync.database.schedule_rows import TimingIds
 from schedsync.database.values import Damaged, read_values
@@ -114,7 +115,7 @@ def _ledger_columns(request: WriteRequest, change: Change, timing_ids: TimingIds
         "timing_id": timing_id,
         "applied": spec_text(applied),
         "commit": recorded_commit(request.binding) or "",
-        **{name: getattr(after, name) for name in OF_OUR_BEAT},
+        **of_our_beat(after),
         **_location_columns(change.location, change.people),
     }
 

@@ -21,6 +21,7 @@ from schedsync.core.observed import Managed, Observed, Paused, Row, Typed
 from schedsync.core.schedule import NOBODY, OF_OUR_BEAT, People
 from schedsync.core.timing import LONGEST_INTERVAL, UNITS
 from schedsync.database.bulk import batches, rows_of
+from schedsync.database.columns import DEFAULTS_OF_OUR_BEAT
 from schedsync.database.removals import with_removals
 from schedsync.database.schedule_rows import TIMING_MODELS, with_zone
 from schedsync.database.standing import read_standing
@@ -103,8 +104,7 @@ def _with_ledger_fields(using: str, rows: Mapping[str, Row], only: str | None) -
 
 
 def _of_ledger(managed: Any, rows: Mapping[str, Row]) -> dict[str, Row]:
-    defaults = {name: default for name, default in OF_OUR_BEAT.items() if default is not None}
-    managed = managed.exclude(starting_deadline=None, **defaults)
+    managed = managed.exclude(**DEFAULTS_OF_OUR_BEAT)
     fields = {
         row_id: _of_our_beat(*values) for row_id, *values in read_values(managed.order_by(), ["row_id", *OF_OUR_BEAT])
     }
@@ -118,13 +118,19 @@ def _of_ledger(managed: Any, rows: Mapping[str, Row]) -> dict[str, Row]:
 
 
 def _of_our_beat(*values: Any) -> dict[str, Any]:
-    """Return the fields that only our own Beat reads; a deadline beyond a century counts as a century."""
-    delivery, missed_runs, deadline = map(readable, values)
+    """Return the fields that only our own Beat reads; a time beyond a century counts as a century."""
+    delivery, missed_runs, deadline, overlap, max_runtime = map(readable, values)
     return {
         "delivery": delivery,
         "missed_runs": missed_runs,
-        "starting_deadline": None if deadline is None else min(max(deadline, 0), LONGEST_INTERVAL // UNITS["s"]),
+        "starting_deadline": _seconds(deadline),
+        "overlap": overlap or OF_OUR_BEAT["overlap"],
+        "max_runtime": _seconds(max_runtime),
     }
+
+
+def _seconds(value: int | None) -> int | None:
+    return None if value is None else min(max(value, 0), LONGEST_INTERVAL // UNITS["s"])
 
 
 _LEDGER = (

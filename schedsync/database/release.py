@@ -12,9 +12,9 @@ from datetime import datetime
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.calendar.overdue import Moment, passed_over
-from schedsync.core.schedule import OF_OUR_BEAT
 from schedsync.database.beats import live_beats
 from schedsync.database.bulk import BATCH
+from schedsync.database.columns import DEFAULTS_OF_OUR_BEAT
 from schedsync.database.full_pause import full_pause
 from schedsync.database.lock import lock_rows
 from schedsync.database.observe import observe_ids
@@ -24,8 +24,7 @@ from schedsync.models import ManagedSchedule
 
 def for_our_beat(using: str, names: Collection[str]) -> dict[str, int | None]:
     """Return those among the names that have a value which only schedsync's own Beat reads, with their rows' ids."""
-    defaults = {name: default for name, default in OF_OUR_BEAT.items() if default is not None}
-    entries = ManagedSchedule.objects.using(using).exclude(starting_deadline=None, **defaults).order_by("name")
+    entries = ManagedSchedule.objects.using(using).exclude(**DEFAULTS_OF_OUR_BEAT).order_by("name")
     rows = (map(readable, values) for values in read_values(entries, ["name", "row_id"]))
     wanted = set(names)
     return {name: row_id for name, row_id in rows if name in wanted}

@@ -12,6 +12,7 @@ from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.journal import Journal, Reign
 from schedsync.core.observed import Managed, Paused, Row
+from schedsync.core.open_run import PASSED_BY
 from schedsync.core.why import BeatsNow, Claimed, NotSent, Stop
 from schedsync.database import journal
 from schedsync.database.beats import last_beat, live_beats, read_reports
@@ -66,8 +67,9 @@ def known_names(using: str) -> list[str]:
 def claim_of(using: str, row_id: int) -> Claimed | None:
     """Return the claim of a row's last tick."""
     rows = Claim.objects.using(using).filter(row_id=row_id)
-    values = read_values(rows, ("tick", "claimed_at", "epoch", "confirmed"))
-    return next((Claimed(*row) for row in values if not isinstance(row, Damaged)), None)
+    values = read_values(rows, ("tick", "claimed_at", "epoch", "confirmed", "batch"))
+    read = ((*row[:-1], row[-1] == PASSED_BY) for row in values if not isinstance(row, Damaged))
+    return next((Claimed(*row) for row in read), None)
 
 
 def failure_of(using: str, row_id: int) -> NotSent | None:

@@ -24,9 +24,10 @@ _COPIED = ("labels", "ignore_changes")
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "delivery": ("at_least_once", "at_most_once"),
     "missed_runs": ("latest", "all", "none"),
+    "overlap": ("allow", "skip"),
 }
 #: The keys that take whole seconds, and the words for them.
-_SECONDS = {"expires_after": "expiry", "starting_deadline": "deadline"}
+_SECONDS = {"expires_after": "expiry", "starting_deadline": "deadline", "max_runtime": "runtime"}
 _PEOPLE_KEYS = frozenset(People.__match_args__)
 
 
@@ -85,7 +86,18 @@ def _options(fields: Mapping[str, Node], reporter: Reporter, clocked: bool) -> d
         options["priority"] = _whole_number(fields["priority"].value)
     options["enabled"] = _flag(fields, "enabled", True)
     options["one_off"] = _one_off(fields, reporter, clocked)
+    _check_overlap(fields, reporter)
     return options | _time_limits(fields, reporter)
+
+
+def _check_overlap(fields: Mapping[str, Node], reporter: Reporter) -> None:
+    """Find an `overlap: skip` that no `max_runtime` bounds: a worker that dies would stop the schedule for ever."""
+    overlap, limit = fields.get("overlap"), fields.get("max_runtime")
+    if overlap is not None and overlap.value == "skip" and (limit is None or limit.value is None):
+        reporter.finding(
+            "SS139", "`overlap: skip` needs `max_runtime`: if a worker dies, its run counts as ended after that time",
+            overlap.at(reporter.path), "write the longest time that a run may take, for example `max_runtime: 2h`",
+        )  # fmt: skip
 
 
 def _arguments(fields: Mapping[str, Node], reporter: Reporter) -> dict[str, Any]:

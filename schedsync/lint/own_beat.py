@@ -19,9 +19,10 @@ RULE = Rule(
     name="own-beat",
     summary="a key that only schedsync's own Beat supports",
     severity="info",
-    why="`delivery`, `missed_runs` and `starting_deadline` have no column in django-celery-beat's tables, so stock "
-    "Beat ignores them. If stock Beat dies while it sends, it sends the message once or not at all. After a time "
-    "without a Beat, it makes up for the latest missed run only.",
+    why="`delivery`, `missed_runs`, `starting_deadline`, `overlap` and `max_runtime` have no column in "
+    "django-celery-beat's tables, so stock Beat ignores them. If stock Beat dies while it sends, it sends the message "
+    "once or not at all. After a time without a Beat, it makes up for the latest missed run only. It sends a message "
+    "for each tick, however long the last run takes.",
     remedy="Run `schedsync.beat:Scheduler`, or remove the key. If that Beat runs everywhere, turn this rule off.",
     bad="""
 invoices:

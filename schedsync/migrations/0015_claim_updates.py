@@ -24,7 +24,7 @@ def _set(apps: Any, schema_editor: Any, words: str) -> None:
 class Migration(migrations.Migration):
     """Drop the index of batches: claims are found by their rows."""
 
-    dependencies = [("schedsync", "0013_removal")]
+    dependencies = [("schedsync", "0014_overlap")]
 
     operations = [
         migrations.AlterField(model_name="claim", name="batch", field=models.UUIDField()),

@@ -94,7 +94,10 @@ SENT = _counter("beat_messages_sent", "Messages sent")
 REFUSED = _counter("beat_messages_refused", "Attempts to send that the broker refused, and that are repeated")
 GIVEN_UP = _counter("beat_messages_given_up", "Messages that can never be sent, and are given up")
 UNSURE = _counter("beat_messages_unsure", "Messages that the broker may have received before the connection broke")
-PASSED_OVER = _counter("beat_ticks_passed_over", "Ticks that are not sent: missed, too late, or paused with everything")
+PASSED_OVER = _counter(
+    "beat_ticks_passed_over",
+    "Ticks that are not sent: missed, too late, paused with everything, or left out for an open run",
+)
 LEASE_LOSSES = _counter("beat_lease_losses", "Losses of the lease")
 RELOADS = Metric(
     "schedsync_beat_reload_seconds", "summary", "Time that this Beat took to look for changed schedules.", BEAT

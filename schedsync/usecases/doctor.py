@@ -39,6 +39,7 @@ from schedsync.usecases.celery_settings import beat_schedule_names
 from schedsync.usecases.registered_tasks import findings_of_rows
 from schedsync.usecases.sources import source_paths
 from schedsync.usecases.unmanaged import unmanaged_findings
+from schedsync.usecases.untracked import untracked_findings
 
 _APPS = ("django_celery_beat", "schedsync")
 #: In seconds. With a shorter deadline a Beat that is late skips runs that it owes.
@@ -250,7 +251,7 @@ def examine(using: str, *, fix: bool = False, lock_timeout: float = 0.0) -> Diag
     fixed = tuple(wait_for_lock(lambda: fix_tables(using), lock_timeout)) if fix else ()
     findings = [*settings_findings(), *database_findings(using)]
     if all(finding.code != "SS310" for finding in findings):
-        findings += [*unmanaged_findings(using), *findings_of_rows(using)]
+        findings += [*unmanaged_findings(using), *findings_of_rows(using), *untracked_findings(using)]
     return Diagnosis(tuple(in_order(findings)), fixed)
 
 

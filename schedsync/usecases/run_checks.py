@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,13 +11,16 @@ from celery import current_app
 
 from schedsync.beat.by_hand import Runnable, read_runnable
 from schedsync.core.names import first_names, shortened
+from schedsync.core.open_run import OpenRun
 from schedsync.core.refusal import Refusal
 from schedsync.core.selector import Candidate, Selector
+from schedsync.core.timing import moment
 from schedsync.database.candidates import candidates
 from schedsync.database.clock import now
 from schedsync.database.environment import named_environment, require_environment
 from schedsync.database.full_pause import full_pause
 from schedsync.database.observe import observe_pauses
+from schedsync.database.open_runs import open_now
 from schedsync.errors import Failed, Refused
 from schedsync.usecases.selection import choose
 from schedsync.usecases.snapshot import application_of
@@ -28,11 +31,15 @@ NAMED = 5
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The schedules that are selected, by name: what can be sent of them, and the sets that manage them."""
+    """The schedules that are selected, by name: what can be sent of them, and the sets that manage them.
+
+    ``open_runs`` are the runs that have not ended, of schedules with ``overlap: skip``.
+    """
 
     runnable: dict[str, Runnable]
     sets: dict[str, str]
     registered: Collection[str] = field(default_factory=frozenset)
+    open_runs: dict[str, OpenRun] = field(default_factory=dict)
 
     @property
     def set(self) -> str:
@@ -49,6 +56,9 @@ class Chosen:
             notes.append("its `expires_at` has passed, so workers discard the message")
         if loaded.task not in self.registered:
             notes.append(f"the application does not register the task `{shortened(loaded.task)}`")
+        if (run := self.open_runs.get(name)) is not None and run.since is not None:
+            where = f"runs on {run.worker} since" if run.started_at else "waits in its queue since"
+            notes.append(f"its last run has not ended: task {run.task_id} {where} {moment(run.since, now=at)} UTC")
         return "; ".join(notes)
 
 
@@ -65,7 +75,14 @@ def choose_schedules(using: str, selector: Selector, environment: str | None) ->
     if reasons:
         named = [f"`{shortened(name)}`: {reason}" for name, reason in sorted(reasons.items())]
         raise Failed(f"nothing was sent, {first_names(named, NAMED)}", hint="`schedsync doctor` names the rows")
-    return current_app, Chosen(runnable, _sets(found), registered)
+    return current_app, Chosen(runnable, _sets(found), registered, _open_runs(using, runnable))
+
+
+def _open_runs(using: str, runnable: Mapping[str, Runnable]) -> dict[str, OpenRun]:
+    """Return the runs that have not ended, by the names of their schedules: Beat would not send these now."""
+    loaded = {each.loaded.row_id: each.loaded for each in runnable.values() if each.loaded.skips}
+    limits = {row_id: (each.managed.max_runtime or 0, each.expires_after) for row_id, each in loaded.items()}
+    return {loaded[row_id].name: run for row_id, run in open_now(using, limits).items()}
 
 
 def _sets(found: Sequence[Candidate]) -> dict[str, str]:

@@ -96,7 +96,7 @@ def run_past(using: str, typed: TypedPast, options: PastOptions) -> tuple[PastRu
         if last is not None and last.done and last.sent and not request.again:
             return PastRun(request, (), last.sent, run=str(last.run)), None
         progress = None if last is None or last.done else last
-        whole = PastRun(request, ticks, notes=_notes(request, disabled))
+        whole = PastRun(request, ticks, notes=(*_notes(request, disabled), *_open(chosen)))
         plan = _planned(using, app, chosen, whole, progress, options.note)
         if options.dry_run:
             return plan, None
@@ -144,6 +144,15 @@ def _notes(request: PastRequest, disabled: Sequence[str]) -> tuple[str, ...]:
     those = "1 schedule is disabled" if len(disabled) == 1 else f"{len(disabled):,} schedules are disabled"
     out = " and left out" if request.missing else ""
     return (f"{those}{out}: {first_names([shortened(name) for name in disabled], NAMED)}",)
+
+
+def _open(chosen: Chosen) -> tuple[str, ...]:
+    """Say of which schedules the last run has not ended: with `overlap: skip` Beat would not send them now."""
+    count, names = len(chosen.open_runs), sorted(chosen.open_runs)
+    if not count:
+        return ()
+    those = "the last run of 1 schedule has" if count == 1 else f"the last runs of {count:,} schedules have"
+    return (f"{those} not ended: {first_names([shortened(name) for name in names], NAMED)}",)
 
 
 def _ticks(runnable: Iterable[Runnable], request: PastRequest) -> list[PastTick]:

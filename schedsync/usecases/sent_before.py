@@ -12,6 +12,7 @@ from celery import states
 from celery.backends.base import DisabledBackend
 
 from schedsync.core.hand_run import PastRequest, PastTick
+from schedsync.core.open_run import PASSED_BY
 from schedsync.core.timing import Interval, Timing, moment
 from schedsync.database.bulk import Among, batches
 from schedsync.database.journal_sent import RowTick, SentTicks, row_tick, sent_ticks
@@ -102,7 +103,7 @@ def _lost(using: str, request: PastRequest) -> Iterator[str]:
 
 def _claimed(using: str, ids: dict[str, int]) -> set[RowTick]:
     """Return the last tick of each schedule that was sent and confirmed."""
-    claims = Claim.objects.using(using).filter(confirmed=True)
+    claims = Claim.objects.using(using).filter(confirmed=True).exclude(batch=PASSED_BY)
     return {
         row_tick(row_id, tick)
         for batch in batches(sorted(ids.values()))

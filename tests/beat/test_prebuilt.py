@@ -174,14 +174,15 @@ def test_a_prebuilt_message_is_what_celery_would_have_sent(
     crowd.broker.beat.app.conf.update(CONF[conf])
     write(crowd, COLUMNS)
     known = {"set": "default", "commit": "abc123", "applied": "{}", "applied_at": NOW}
-    row = PeriodicTask.objects.using(crowd.using).first()
-    assert row is not None
-    ManagedSchedule.objects.using(crowd.using).create(name=row.name, row_id=row.pk, **known)
+    rows = PeriodicTask.objects.using(crowd.using).order_by("name")
+    for row, own in zip(rows, ({}, {"overlap": "skip", "max_runtime": 60}), strict=False):
+        ManagedSchedule.objects.using(crowd.using).create(name=row.name, row_id=row.pk, **known, **own)
     counts = count_prebuilt(monkeypatch)
     work_again(crowd, clock, counts)
     assert counts == [SIZE]
     prebuilt = taken(crowd)
     assert len(prebuilt) == SIZE
+    assert ["schedsync_overlap" in text for text in prebuilt].count(True) == 1
     assert prebuilt == as_celery_sends_it(crowd, monkeypatch)
 
 

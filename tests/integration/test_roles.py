@@ -18,7 +18,8 @@ from django.apps import apps
 from django.conf import settings
 from django.db import connections
 
-from schedsync.models import Removal, StandingPause
+from schedsync.database.open_runs import note_ended, note_started, note_waiting_again
+from schedsync.models import OpenRun, Removal, StandingPause
 from tests.acceptance.shop import Shop, shop
 from tests.conftest import NOW, Done, Project
 from tests.usecases.test_run import App
@@ -60,6 +61,8 @@ VERBS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 #: A verb of each kind that finds a right missing, whatever else its role may do.
 NEEDING = {"operate": VERBS["operate"][4], "apply": VERBS["apply"][0]}
 ALLOWED = {"doctor": (0, 1)}
+#: The role of workers has no verb.
+WORKER = "worker"
 MAY = {"read": {"read"}, "operate": {"read", "operate"}, "apply": {"read", "apply"}, "beat": {"read"}}
 REFUSED = {
     "postgresql": r"permission denied for table \w+\n  hint: the role `schedsync_test_\w+` lacks [A-Z, ]+ on ",
@@ -96,7 +99,7 @@ def users(using: str) -> Iterator[None]:
     host = "@'%'" if is_mariadb else ""
     execute(using, sql_of(using))
     try:
-        for role in MAY:
+        for role in (*MAY, WORKER):
             if is_mariadb:
                 execute(using, f"CREATE USER {user_of(role)}{host}; GRANT schedsync_{role} TO {user_of(role)}{host}")
                 execute(using, f"SET DEFAULT ROLE schedsync_{role} FOR {user_of(role)}{host}")
@@ -104,9 +107,9 @@ def users(using: str) -> Iterator[None]:
                 execute(using, f"CREATE ROLE {user_of(role)} LOGIN IN ROLE schedsync_{role}")
         yield
     finally:
-        for role in MAY:
+        for role in (*MAY, WORKER):
             execute(using, f"DROP {'USER IF EXISTS' if is_mariadb else 'ROLE IF EXISTS'} {user_of(role)}{host}")
-        for role in reversed(MAY):
+        for role in (WORKER, *reversed(MAY)):
             owned = "" if is_mariadb else f"DROP OWNED BY schedsync_{role}; "
             execute(using, f"{owned}DROP ROLE schedsync_{role}")
 
@@ -186,6 +189,24 @@ def test_the_doctor_names_the_rights_that_a_role_lacks(project: Project) -> None
     assert done.code == 1
     assert "no right to update in django_celery_beat_periodictask" in lacking
     assert [message for message in lacking if "right to select" in message] == []
+
+
+@pytest.mark.one_database("postgresql", "mariadb")
+def test_a_worker_tracks_runs_with_the_rights_of_its_role(project: Project) -> None:
+    project.schedules(BASE)
+    project.apply()
+    with users(project.using), logged_in(project.using, WORKER):
+        note_started(project.using, "a", "one", "w")
+        started = open_runs(project.using)
+        note_waiting_again(project.using, "a")
+        note_ended(project.using, "a")
+        ended = open_runs(project.using)
+
+    assert (started, ended) == (["a"], [])
+
+
+def open_runs(using: str) -> list[str]:
+    return list(OpenRun.objects.using(using).values_list("task_id", flat=True))
 
 
 @pytest.mark.parametrize("server", REFUSED)

@@ -13,6 +13,7 @@ from schedsync.core.change import FieldChange
 from schedsync.core.journal import ALL_ROWS, Event, Journal, JournalRecord, Passed, Reign
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Problem, Row
+from schedsync.core.open_run import OpenRun
 from schedsync.core.schedule import Spec, spec_text
 from schedsync.core.task_id import task_id
 from schedsync.core.timing import Clocked, Interval, Timing, TimingError, crontab, solar
@@ -99,6 +100,8 @@ def enabled(*, after: bool) -> FieldChange:
 
 DISABLED = replace(SPEC, enabled=False)
 EARLY = crontab({"minute": "0", "hour": "6"}, "Europe/Berlin")
+SKIPS = replace(SPEC, overlap="skip", max_runtime=7200)
+RUNNING = OpenRun("5f3e", started_at=TICK - HOUR + timedelta(seconds=3), worker="celery@worker-1")
 
 #: A name, the facts, the verdict, the end of the sentence, and the kinds of evidence that it must have.
 CASES: tuple[tuple[str, Facts, Verdict, str, set[Kind]], ...] = (
@@ -164,6 +167,30 @@ CASES: tuple[tuple[str, Facts, Verdict, str, set[Kind]], ...] = (
         Verdict.PASSED_OVER,
         "nobody led from Tue 24 Nov 01:58:40 to 02:03:10",
         {Kind.SEEN, Kind.DECIDED},
+    ),
+    *(
+        (
+            f"passed over for an open run, {name}",
+            facts(SKIPS, claim=claim, journal=journal(*noted), reigns=OUTAGE if noted else facts().reigns),
+            Verdict.PASSED_OVER,
+            ending,
+            {Kind.SEEN, Kind.DECIDED},
+        )
+        for name, claim, noted, ending in (
+            (
+                "running",
+                LATER,
+                [record(Event.PASSED_OVER, RUNNING.reason)],
+                "skipped, run 5f3e was still running, since Tue 24 Nov 01:00:03 on celery@worker-1",
+            ),
+            (
+                "queued",
+                LATER,
+                [record(Event.PASSED_OVER, OpenRun("5f3e", sent_at=TICK).reason)],
+                "skipped, run 5f3e was still in its queue, since Tue 24 Nov 02:00",
+            ),
+            ("by its claim alone", replace(claimed(), passed_by=True), [], "its last run had not ended"),
+        )
     ),
     (
         "passed over by the deadline",

@@ -160,6 +160,20 @@ def test_settings_are_looked_at(healthy: Project, settings: Any) -> None:
     assert done.code == 1
 
 
+@pytest.mark.one_database
+def test_a_skip_that_nobody_tracks_is_named(healthy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    healthy.schedules("  one: {task: t, every: 1m, overlap: skip, max_runtime: 1h}\n")
+    healthy.apply()
+    done = healthy.command("doctor", "--database", healthy.using, "--format", "json")
+    found = [one for one in json.loads(done.out)["findings"] if one["code"] == "SS313"]
+    monkeypatch.setattr("schedsync.usecases.untracked.is_tracked", lambda _app: True)
+
+    assert [one["message"] for one in found] == [
+        "`overlap: skip` has no effect, as the application does not track runs: one"
+    ]
+    assert "SS313" not in codes(healthy)
+
+
 def test_the_system_checks_carry_the_same_codes(healthy: Project, settings: Any) -> None:
     bad_row(headers="[]")
     settings.DJANGO_CELERY_BEAT_TZ_AWARE = False

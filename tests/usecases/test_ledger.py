@@ -282,9 +282,8 @@ def test_a_release_names_what_only_our_beat_reads(teams: Teams) -> None:
     assert teams.apply("shop", "--allow-stops", "1").code == 0
     done = teams.ledger("release", "--all")
 
-    assert "1 schedule loses `missed_runs`, `starting_deadline` and `delivery`, which no row can hold: sync-acme" in (
-        done.err
-    )
+    lost = "`missed_runs`, `starting_deadline`, `delivery` and `overlap`"
+    assert f"1 schedule loses {lost}, which no row can hold: sync-acme" in done.err
 
 
 def test_an_entry_without_its_row_is_released_too(teams: Teams) -> None:

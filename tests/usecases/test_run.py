@@ -19,6 +19,7 @@ from schedsync.core.journal import Event
 from schedsync.core.journal_data import micros, packed
 from schedsync.core.task_id import task_id
 from schedsync.core.timing import instant_text
+from schedsync.database.open_runs import note_ended, note_started
 from schedsync.models import Claim, FullPause, ManagedSchedule, Pause, SyncRun
 from tests.beat.test_like_stock import TIMINGS, make
 from tests.conftest import NOW, Done, Project
@@ -131,6 +132,24 @@ def test_arguments_replace_those_of_the_row(project: Project, app: App, clock: A
     for words in (("x", "y", "--args", "[]"), ("x", "--args", "{}"), ("x", "--args", "[NaN]"), ("x", "--kwargs", "[")):
         assert run(project, *words).code == 64
     assert app.received() == []
+
+
+@pytest.mark.one_database
+def test_one_whose_last_run_has_not_ended_is_sent_and_says_so(project: Project, app: App) -> None:
+    row = quarters(project.using)
+    ManagedSchedule.objects.using(project.using).create(
+        name="x", row_id=row.pk, set="shop", applied="{}", applied_at=NOW, overlap="skip", max_runtime=3600
+    )
+    note_started(project.using, "5f3e", "x", "celery@w1")
+    now = run(project, "x")
+    past = run(project, "x", "--from", "2026-11-01T07:00Z", "--to", "2026-11-01T07:01Z")
+    note_ended(project.using, "5f3e")
+    after = run(project, "x")
+
+    assert (now.code, past.code, len(app.received())) == (0, 0, 3)
+    assert "note its last run has not ended: task 5f3e runs on celery@w1 since " in now.out
+    assert "the last run of 1 schedule has not ended: x" in past.out
+    assert "has not ended" not in after.out
 
 
 def test_several_are_sent_by_a_selector_and_odd_ones_are_named(project: Project, app: App, clock: Any) -> None:

@@ -1,4 +1,4 @@
--- Four roles, each with the rights that its commands need and no others. Run it as an administrator in the database of
+-- Five roles, each with the rights that its commands need and no others. Run it as an administrator in the database of
 -- the tables, after `migrate`, and again after each update of schedsync:
 --
 --   mariadb shop < mariadb.sql
@@ -10,10 +10,11 @@
 --   schedsync_operate  pause, resume and run, and everything of schedsync_read
 --   schedsync_apply    apply, ledger and doctor --fix, and everything of schedsync_read
 --   schedsync_beat     celery beat --scheduler schedsync.beat:Scheduler
+--   schedsync_worker   celery worker, if the application calls `track_runs` for `overlap: skip`
 --
 -- `migrate` needs the rights to create and alter tables.
 
-CREATE ROLE IF NOT EXISTS schedsync_read, schedsync_operate, schedsync_apply, schedsync_beat;
+CREATE ROLE IF NOT EXISTS schedsync_read, schedsync_operate, schedsync_apply, schedsync_beat, schedsync_worker;
 
 -- read
 GRANT SELECT ON django_migrations TO schedsync_read;
@@ -36,6 +37,7 @@ GRANT SELECT ON schedsync_journalsegment TO schedsync_read;
 GRANT SELECT ON schedsync_leaderlock TO schedsync_read;
 GRANT SELECT ON schedsync_lease TO schedsync_read;
 GRANT SELECT ON schedsync_managedschedule TO schedsync_read;
+GRANT SELECT ON schedsync_openrun TO schedsync_read;
 GRANT SELECT ON schedsync_pause TO schedsync_read;
 GRANT SELECT ON schedsync_removal TO schedsync_read;
 GRANT SELECT ON schedsync_sendfailure TO schedsync_read;
@@ -90,6 +92,7 @@ GRANT INSERT, UPDATE, DELETE ON schedsync_beat TO schedsync_beat;
 GRANT INSERT, UPDATE, DELETE ON schedsync_beatcounters TO schedsync_beat;
 GRANT INSERT, UPDATE, DELETE ON schedsync_beatreport TO schedsync_beat;
 GRANT INSERT, UPDATE, DELETE ON schedsync_claim TO schedsync_beat;
+GRANT INSERT, UPDATE, DELETE ON schedsync_openrun TO schedsync_beat;
 GRANT INSERT, UPDATE, DELETE ON schedsync_sendfailure TO schedsync_beat;
 GRANT INSERT, UPDATE ON schedsync_applylock TO schedsync_beat;
 GRANT INSERT, UPDATE ON schedsync_leaderlock TO schedsync_beat;
@@ -108,3 +111,7 @@ GRANT INSERT, UPDATE ON django_celery_beat_clockedschedule TO schedsync_beat;
 GRANT INSERT, UPDATE ON django_celery_beat_crontabschedule TO schedsync_beat;
 GRANT INSERT, UPDATE ON django_celery_beat_intervalschedule TO schedsync_beat;
 GRANT INSERT, UPDATE ON django_celery_beat_solarschedule TO schedsync_beat;
+
+-- worker
+GRANT SELECT, INSERT, UPDATE, DELETE ON schedsync_openrun TO schedsync_worker;
+GRANT SELECT (id, name) ON django_celery_beat_periodictask TO schedsync_worker;

@@ -1,4 +1,4 @@
--- Four roles, each with the rights that its commands need and no others. Run it after `migrate`, and again after
+-- Five roles, each with the rights that its commands need and no others. Run it after `migrate`, and again after
 -- each update of schedsync, as a superuser, or as the owner of the tables with CREATEROLE:
 --
 --   psql --dbname shop --single-transaction --file postgresql.sql
@@ -9,13 +9,16 @@
 --   schedsync_operate  pause, resume and run, and everything of schedsync_read
 --   schedsync_apply    apply, ledger and doctor --fix, and everything of schedsync_read
 --   schedsync_beat     celery beat --scheduler schedsync.beat:Scheduler
+--   schedsync_worker   celery worker, if the application calls `track_runs` for `overlap: skip`
 --
 -- `migrate` needs the owner of the tables.
 
 DO $$
 DECLARE name text;
 BEGIN
-  FOREACH name IN ARRAY ARRAY['schedsync_read', 'schedsync_operate', 'schedsync_apply', 'schedsync_beat'] LOOP
+  FOREACH name IN ARRAY ARRAY[
+    'schedsync_read', 'schedsync_operate', 'schedsync_apply', 'schedsync_beat', 'schedsync_worker'
+  ] LOOP
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
       EXECUTE format('CREATE ROLE %I NOLOGIN', name);
     END IF;
@@ -29,8 +32,8 @@ GRANT SELECT ON
   django_celery_beat_periodictask, django_celery_beat_periodictasks, django_celery_beat_solarschedule,
   schedsync_applyfailure, schedsync_applylock, schedsync_beat, schedsync_beatcounters, schedsync_beatreport, schedsync_claim,
   schedsync_environmentbinding, schedsync_fullpause, schedsync_historyname, schedsync_journalsegment,
-  schedsync_leaderlock, schedsync_lease, schedsync_managedschedule, schedsync_pause, schedsync_removal,
-  schedsync_sendfailure, schedsync_standingpause, schedsync_syncrun
+  schedsync_leaderlock, schedsync_lease, schedsync_managedschedule, schedsync_openrun, schedsync_pause,
+  schedsync_removal, schedsync_sendfailure, schedsync_standingpause, schedsync_syncrun
 TO schedsync_read;
 GRANT schedsync_read TO schedsync_operate, schedsync_apply, schedsync_beat;
 -- Who edited a row, from the log of Django's admin. Without these rights nobody is named. The table of users has another
@@ -65,7 +68,7 @@ GRANT DELETE ON schedsync_standingpause TO schedsync_apply;
 
 -- beat
 GRANT INSERT, UPDATE, DELETE ON
-  schedsync_beat, schedsync_beatcounters, schedsync_beatreport, schedsync_claim, schedsync_sendfailure
+  schedsync_beat, schedsync_beatcounters, schedsync_beatreport, schedsync_claim, schedsync_openrun, schedsync_sendfailure
 TO schedsync_beat;
 GRANT INSERT, UPDATE ON
   schedsync_applylock, schedsync_leaderlock, schedsync_lease, django_celery_beat_periodictasks
@@ -81,6 +84,10 @@ GRANT INSERT, UPDATE ON
   django_celery_beat_clockedschedule, django_celery_beat_crontabschedule, django_celery_beat_intervalschedule,
   django_celery_beat_solarschedule
 TO schedsync_beat;
+
+-- worker
+GRANT SELECT, INSERT, UPDATE, DELETE ON schedsync_openrun TO schedsync_worker;
+GRANT SELECT (id, name) ON django_celery_beat_periodictask TO schedsync_worker;
 
 -- Tables that a Django older than 4.1 has made take their ids from sequences, which need a right of their own.
 DO $$

@@ -13,8 +13,8 @@ from schedsync.core.crontab import FIELDS_BY_NAME
 SCHEDULE_KEYS: Final = (
     "task", "for_each", "crontab", "every", "solar", "at", "timezone", "args", "kwargs", "headers", "queue",
     "exchange", "routing_key", "priority", "expires_after", "expires_at", "start_at", "one_off", "missed_runs",
-    "starting_deadline", "delivery", "enabled", "disabled_reason", "edit_may_fire", "description", "owner", "runbook",
-    "labels", "ignore_changes", "environments", "only_in", "renamed_from", "adopt",
+    "starting_deadline", "delivery", "overlap", "max_runtime", "enabled", "disabled_reason", "edit_may_fire",
+    "description", "owner", "runbook", "labels", "ignore_changes", "environments", "only_in", "renamed_from", "adopt",
 )  # fmt: skip
 #: `adopt` is first, because it is to be removed after one apply.
 DEFAULTS_KEYS: Final = ("adopt", *(key for key in SCHEDULE_KEYS if key != "adopt"))
@@ -23,7 +23,7 @@ OWN_KEYS: Final = "x-"
 ROOT_KEYS: Final = ("version", OWN_KEYS, "defaults", "schedules", "removed")
 MERGE: Final = "<<"
 #: The keys whose values are durations, such as `5m`.
-DURATIONS: Final = frozenset({"every", "expires_after", "starting_deadline"})
+DURATIONS: Final = frozenset({"every", "expires_after", "starting_deadline", "max_runtime"})
 #: The keys whose values are instants, which need no quotes.
 INSTANTS: Final = frozenset({"at", "expires_at", "start_at"})
 

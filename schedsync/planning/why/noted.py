@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schedsync.core.journal import Event, JournalRecord, Passed
+from schedsync.core.open_run import run_of_reason
 from schedsync.core.why import Answer, Evidence, Verdict
 from schedsync.planning.why.case import Case, decided, inferred, seen, where_from
 from schedsync.planning.why.words import beat_of, gap_text, late_text, lateness_words, missed_words, stop_text
@@ -110,13 +111,15 @@ def not_sent_by_journal(case: Case) -> Answer | None:
 
 
 def _passed_over(case: Case, record: JournalRecord) -> Answer:
-    words = _PASSED.get(record.reason, record.reason)
+    words = _reason_words(case, record)
     evidence = [*_gap_evidence(case), *_broker(case), seen(_passed_words(case, record), "journal", record.at)]
     if case.spec is not None and record.reason in (Passed.NEWER, Passed.DEADLINE, Passed.MISSED):
         by_deadline = record.reason == Passed.DEADLINE
         field = lateness_words(case.spec, case.facts.cron_deadline) if by_deadline else missed_words(case.spec)
         evidence.append(decided(f"{field} passed the tick over {where_from(case)}".rstrip(), "ledger"))
-    if case.gap is not None:
+    if run_of_reason(record.reason) is not None:
+        evidence.append(_by_overlap(case))
+    elif case.gap is not None:
         words = gap_text(case.gap, case.spec, case.facts.now)
     return case.missed(Verdict.PASSED_OVER, words, evidence)
 
@@ -125,9 +128,24 @@ def _passed_words(case: Case, record: JournalRecord) -> str:
     """Write what Beat noted; passed over are often many ticks at once."""
     words = f"{beat_of(case.facts, record.epoch, record.beat)} passed it over at {case.clock(record.at)}"
     if record.first == record.last:
-        return f"{words}: {_PASSED.get(record.reason, record.reason)}"
+        return f"{words}: {_reason_words(case, record)}"
     count = "all" if record.count is None else f"{record.count:,}"
     return f"{words}, with {count} ticks from {case.clock(record.first)} to {case.clock(record.last)}"
+
+
+def _reason_words(case: Case, record: JournalRecord) -> str:
+    """Write why Beat passed a tick over."""
+    run = run_of_reason(record.reason)
+    if run is None or run.since is None:
+        return _PASSED.get(record.reason, record.reason)
+    if run.started_at is None:
+        return f"skipped, run {run.task_id} was still in its queue, since {case.clock(run.since)}"
+    on = f" on {run.worker}" if run.worker else ""
+    return f"skipped, run {run.task_id} was still running, since {case.clock(run.since)}{on}"
+
+
+def _by_overlap(case: Case) -> Evidence:
+    return decided(f"`overlap: skip` passed the tick over {where_from(case)}".rstrip(), "ledger")
 
 
 def _stopped(case: Case, record: JournalRecord) -> Answer:
@@ -151,6 +169,9 @@ def of_claim(case: Case) -> Answer | None:
     if claim is None or not case.is_claimed or case.record(Event.PASSED_OVER):
         return None
     evidence = [*_claim(case), *_refusals(case)]
+    if claim.passed_by:
+        words = "its last run had not ended"
+        return case.missed(Verdict.PASSED_OVER, words, [seen(words, "claim", claim.at), _by_overlap(case)])
     if claim.confirmed:
         # Beat also finishes the claim of a tick that it drops. It says so in the journal, a heartbeat later.
         evidence.append(

@@ -79,7 +79,7 @@ def release_intent(released: Sequence[Managed], paused: Sequence[str], for_our_b
     if for_our_beat:
         lines.append(
             f"{counted(len(for_our_beat), 'schedule')} {'loses' if len(for_our_beat) == 1 else 'lose'} `missed_runs`, "
-            f"`starting_deadline` and `delivery`, which no row can hold: {_listed(for_our_beat)}. "
+            f"`starting_deadline`, `delivery` and `overlap`, which no row can hold: {_listed(for_our_beat)}. "
             "The last run moves past a run that was passed over, so that none is sent at once"
         )
     return lines
