@@ -56,6 +56,12 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ("apply -e production", "show the changes, ask, and write them"),
         ("apply -e production --plan plan.json --yes", "in CI: write only what the plan holds"),
     ),
+    "rollback": (
+        ("rollback --dry-run", "show what would go back to before the last apply"),
+        ("rollback 8dcb990c --reason 'INC-42'", "take back one apply, by the run that its last line names"),
+        ("rollback v1.4 -e production --reason 'INC-42'", "go back to the files of a tag or a commit"),
+        ("rollback --end 'sync-*'", "let the files of these schedules count again"),
+    ),
     "status": (
         ("status", "show the page once"),
         ("status --expect-beats 2", "a probe: exit 2 if fewer than two Beats are live"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from schedsync.core.location import Location
 from schedsync.core.observed import Row
@@ -45,6 +45,13 @@ class Edit:
     time: datetime
 
 
+class Ran(NamedTuple):
+    """The last run of a row that was deleted, and how often it had run."""
+
+    last_run_at: datetime | None
+    total_run_count: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """The fields of every kind of change.
@@ -52,7 +59,8 @@ class Change:
     ``row`` is the row before, ``after`` the spec that it gets. ``ledger`` is the spec that the ledger records: it
     differs from ``after`` in ``enabled`` where the schedule is held or paused, and in fields under ``ignore_changes``.
     A change that was read from a document has none of them. ``hashed`` are the crontabs before and after as they are
-    written, where they contain an ``H`` and that is known.
+    written, where they contain an ``H`` and that is known. ``ran`` is what a deleted row knew that is
+    made again.
     """
 
     kind: ClassVar[str]
@@ -69,6 +77,7 @@ class Change:
     announced: bool = False
     template: Template | None = None
     hashed: tuple[str | None, str | None] = (None, None)
+    ran: Ran | None = None
     by: Edit | None = None
     consequences: tuple[Consequence, ...] = ()
 

@@ -206,8 +206,10 @@ def _rename_cause(pair: Pair) -> Cause:
 def _unwanted(managed: Managed, row: Row, desired: Desired) -> Change:
     """Return the change of a managed schedule that is in no file any more."""
     if managed.name in desired.kept_rows:
-        location = desired.removed.get(managed.name)
-        return Release(name=managed.name, row=row, location=location, people=managed.people)
+        location, after = desired.removed.get(managed.name), desired.given_back.get(managed.name)
+        fields = () if after is None or after == row.spec else field_changes(after, row, None)
+        after = after if fields else None
+        return Release(name=managed.name, fields=fields, row=row, after=after, location=location, people=managed.people)
     return Delete(
         name=managed.name,
         row=row,
