@@ -15,6 +15,7 @@ from functools import cached_property
 from schedsync.core.change import FieldChange
 from schedsync.core.journal import Event, Journal, JournalRecord, Reign
 from schedsync.core.observed import Managed, Row
+from schedsync.core.rollback import RolledBack
 from schedsync.core.schedule import Spec
 
 
@@ -263,6 +264,7 @@ class Facts:
     beats: BeatsNow = field(default_factory=BeatsNow)
     cron_deadline: int | None = None
     lease: float = 15.0
+    rolled_back: RolledBack | None = None
 
     @cached_property
     def noted(self) -> tuple[datetime, ...]:

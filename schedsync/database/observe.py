@@ -31,7 +31,7 @@ from schedsync.planning.converter import people_from
 
 
 def observe(using: str, set_name: str, only: str | None = None) -> Observed:
-    """Read the rows, the ledger and the pauses from a database alias, in eight queries however many there are.
+    """Read the rows, the ledger, the pauses and what was rolled back, in a constant number of queries.
 
     With ``only``, a name, read nothing but the rows of that name, no standing pauses and nothing that was rolled back.
     """

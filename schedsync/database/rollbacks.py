@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from django.db.models import Q
+
 from schedsync.core.location import Location, is_place
 from schedsync.core.rollback import RolledBack
 from schedsync.core.schedule import Spec, canonical_json
@@ -28,18 +30,25 @@ _COLUMNS = (
 _UNREAD = ("", "", "", "", False, "", 0, 0, "", "", datetime(1970, 1, 1, tzinfo=timezone.utc), uuid.UUID(int=0))
 
 
-def read_rolled_back(using: str, set_name: str | None = None) -> dict[str, RolledBack]:
-    """Return the rolled-back schedules of a set by their names in the files; without a set those of all sets.
+def read_rolled_back(using: str, set_name: str) -> dict[str, RolledBack]:
+    """Return the rolled-back schedules of a set by their names in the files.
 
     There are none before the table is made. One whose forms are damaged is left out.
     """
+    return {mark.name: mark for mark in _read(using, Q(set=set_name))}
+
+
+def every_rolled_back(using: str, name: str | None = None) -> list[RolledBack]:
+    """Return the rolled-back schedules of all sets by name; with ``name`` those that have it in files or tables."""
+    return _read(using, Q() if name is None else Q(name=name) | Q(kept_name=name))
+
+
+def _read(using: str, condition: Q) -> list[RolledBack]:
     if not has_table(using, Row):
-        return {}
-    rows = rows_of(Row, using).order_by("name", "pk")
-    if set_name is not None:
-        rows = rows.filter(set=set_name)
+        return []
+    rows = rows_of(Row, using).filter(condition).order_by("name", "pk")
     marks = (_mark(*map(readable, values, _UNREAD)) for values in read_values(rows, _COLUMNS))
-    return {mark.name: mark for mark in marks if mark is not None}
+    return [mark for mark in marks if mark is not None]
 
 
 def _mark(

@@ -63,7 +63,11 @@ ARGUMENTS = frozenset({"args", "kwargs", "headers"})
 
 def drift_text(value: Plan) -> str:
     """Return how many schedules somebody edited, and how many a human holds; only what there is."""
-    counts = {"edited behind Git's back": len(value.changes), "held by a human": len(value.held)}
+    counts = {
+        "edited behind Git's back": len(value.changes),
+        "held by a human": len(value.held),
+        "rolled back": len(value.rolled_back),
+    }
     return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
@@ -182,6 +186,8 @@ def summary_text(plan: Plan) -> str:
     quiet = [f"{counts[state]:,} {state}" for state in ("unchanged", "held", "completed") if counts[state]]
     if plan.paused:
         quiet.append(f"{len(plan.paused):,} paused")
+    if plan.rolled_back:
+        quiet.append(f"{len(plan.rolled_back):,} rolled back")
     if plan.drifted:
         quiet.append(f"{len(plan.drifted):,} drifted")
     return ", ".join(parts) + ("; " + ", ".join(quiet) if quiet else "")

@@ -31,6 +31,7 @@ from schedsync.database.use_tz import USE_TZ_OFF
 from schedsync.database.values import read_values, readable
 from schedsync.errors import WrongUsage
 from schedsync.models import ApplyLock, EnvironmentBinding, FullPause, ManagedSchedule, Pause, StandingPause, SyncRun
+from schedsync.models import RolledBack as RolledBackRow
 from schedsync.monitoring.settings import settings_problems
 from schedsync.planning.build import unreadable_entry
 from schedsync.usecases.binding import environment_findings
@@ -141,6 +142,7 @@ def _rights(using: str) -> Iterator[Finding]:
         *TIMING_MODELS.values(),
         ManagedSchedule,
         Pause,
+        RolledBackRow,
         StandingPause,
         SyncRun,
         ApplyLock,

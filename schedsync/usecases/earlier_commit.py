@@ -8,13 +8,13 @@ from pathlib import Path
 
 from schedsync.config import DEFAULT_PATH
 from schedsync.core.finding import Finding, has_errors
-from schedsync.core.names import first_names
+from schedsync.core.names import first_names, shortened
 from schedsync.core.observed import Observed
 from schedsync.core.origin import Binding
 from schedsync.core.schedule import Desired, Schedule, completed_at
 from schedsync.errors import Failed, WrongUsage
 from schedsync.files.schedule_set import resolve_set
-from schedsync.git.repository import Repository, open_repository
+from schedsync.git.repository import Repository, open_repository, root_of
 from schedsync.planning.build import refused_by_celery
 from schedsync.planning.undo import Stamp, Undo, earlier_targets, marks_for
 from schedsync.review.side import read_revision
@@ -39,15 +39,19 @@ def earlier_files(target: Target, reference: str, path: str | None, last: Bindin
     Raises WrongUsage where there is no such commit, or it is no earlier state of the set; Failed where its files have
     errors. Git is asked, so call it while no transaction is open.
     """
+    start = Path(path or DEFAULT_PATH)
+    if root_of(start) is None:
+        hint = "`schedsync apply` names its run in its last line; to go back to a commit, call it in the repository"
+        raise WrongUsage(f"there is no run `{shortened(reference)}`", hint=hint)
     try:
-        with open_repository(Path(path or DEFAULT_PATH)) as repository:
+        with open_repository(start) as repository:
             commit = repository.commit(reference)
             _check_earlier(repository, commit, last)
             desired, findings = _files_at(repository, commit, target, path)
             renamed_from = _renames_since(repository, target, path, last)
     except WrongUsage as error:
         if error.message.startswith("no commit"):
-            message = f"there is no run and no commit `{reference}`"
+            message = f"there is no run and no commit `{shortened(reference)}`"
             hint = error.hint or "`schedsync apply` names its run in its last line"
             raise WrongUsage(message, hint=hint) from error
         raise

@@ -62,6 +62,7 @@ def _lists(value: Status) -> dict[str, Listed[Any] | None]:
         "paused": management.paused,
         "held": management.held,
         "drifted": management.drifted,
+        "rolled_back": management.rolled_back,
         "unmanaged": management.unmanaged,
     }
 

@@ -9,6 +9,7 @@ from schedsync.core.refusal import Refusal
 from schedsync.planning.plan import Plan
 from schedsync.render.changes.alarms import ALARMS, DELETED, alarm_of, headline
 from schedsync.render.changes.folding import Group, in_order_of_danger
+from schedsync.render.rolled_back import names_text, rolled_back_lines
 from schedsync.render.terminal.change_lines import SIGNS, STYLES, View, change_lines
 from schedsync.render.terminal.columns import width_of
 from schedsync.render.terminal.paint import Paint, plain
@@ -40,6 +41,8 @@ def counts_text(value: Plan, paint: Paint, nothing: str = "no changes") -> str:
     quiet = [f"{counts[state]:,} {state}" for state in ("unchanged", "held", "completed") if counts[state]]
     if value.paused:
         quiet.append(f"{len(value.paused):,} paused")
+    if value.rolled_back:
+        quiet.append(f"{len(value.rolled_back):,} rolled back")
     return "  ".join([*parts, *([paint(", ".join(quiet), "dim")] if quiet else [])])
 
 
@@ -84,7 +87,7 @@ def refusals(
 
 
 def states(value: Plan, paint: Paint) -> Iterator[str]:
-    """Yield what a human has stopped: the pause of everything, what is held, and what is paused."""
+    """Yield what a human has stopped or rolled back: the pause of everything, and what is held, paused or kept."""
     if value.full_pause:
         yield ""
         yield paint(printable(value.full_pause.text(value.now)), "yellow")
@@ -96,3 +99,10 @@ def states(value: Plan, paint: Paint) -> Iterator[str]:
         yield ""
         yield f"{paint('PAUSED', 'bold')}  `schedsync resume NAME` ends it, `schedsync list --state paused` lists all"
         yield from (f"{paint('!', 'yellow')} {line}" for line in pause_lines(value.paused, value.now))
+    if value.rolled_back:
+        yield ""
+        yield f"{paint('ROLLED BACK', 'bold')}  left alone until its files change; `schedsync rollback --end` ends it"
+        yield from (f"{paint('!', 'yellow')} {line}" for line in rolled_back_lines(value.rolled_back, value.now))
+    if value.marks.over and not value.marks.new:
+        yield ""
+        yield f"Rolled back no longer, the files have changed: {names_text(value.marks.over)}"
