@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -30,17 +31,19 @@ from schedsync.commands.options import (
 from schedsync.commands.output import say, show
 from schedsync.commands.parameters import Seconds
 from schedsync.commands.terminal import ProgressLine, progress_line
-from schedsync.errors import Refused, WrongUsage
+from schedsync.errors import NotConfirmed, Refused, SchedsyncError, WrongUsage
 from schedsync.planning.plan import Plan
 from schedsync.render.comment import markdown
 from schedsync.render.programs import json_
 from schedsync.render.terminal import rollback as texts
 from schedsync.render.terminal import text
 from schedsync.render.terminal.paint import Paint
+from schedsync.render.words import printable
 
 if TYPE_CHECKING:
     from schedsync.database.transaction import WaitOptions
     from schedsync.usecases.rollback import RollbackOrder, WayBack
+    from schedsync.usecases.rollback_branch import Branch
     from schedsync.usecases.target import Target
 
 
@@ -51,6 +54,7 @@ class RollbackRequest:
     path: str | None
     environment: str | None
     reason: str | None
+    branch: str | None
     dry_run: bool
     end: bool
     yes: bool
@@ -90,6 +94,7 @@ class RollbackRequest:
     option("--path", heading=WHERE, metavar="PATH", help="The files of the set, as PATH of the other verbs."),
     environment_option,
     option("--reason", metavar="TEXT", help="Why; shown to everyone who looks. Required without a terminal."),
+    option("--branch", metavar="NAME", help="Commit the earlier files on a new branch too, for a pull request."),
     option("--dry-run", is_flag=True, help="Show what would change, and write nothing."),
     option("--end", is_flag=True, help="End rollbacks, of all schedules or of those named: their files count again."),
     option("-y", "--yes", is_flag=True, help="Do not ask; required without a terminal."),
@@ -124,7 +129,8 @@ def rollback(words: tuple[str, ...], request: RollbackRequest, database: Databas
     if applied is None:
         say("Nothing was written.")
         return 1
-    return show_applied(applied, request.format_)
+    code = show_applied(applied.applied, request.format_)
+    return _make_branch(applied.branch) or code
 
 
 def _order(request: RollbackRequest, reason: str | None) -> RollbackOrder:
@@ -168,17 +174,28 @@ def _headline(way: WayBack) -> str:
     return texts.before_run(str(run.id), run.verb, run.who, run.at, run.binding.commit_text, way.plan.now)
 
 
-def _rolled_back(request: RollbackRequest, chosen: Target, progress: ProgressLine) -> Applied | None:
+class _Done(NamedTuple):
+    """What a rollback did, and the branch that is still to be made."""
+
+    applied: Applied
+    branch: Branch | None
+
+
+def _rolled_back(request: RollbackRequest, chosen: Target, progress: ProgressLine) -> _Done | None:
     """Plan, ask and write; returns None if the user says no."""
     from schedsync.usecases.rollback import rollback as carry_out
+    from schedsync.usecases.rollback_branch import prepared_branch
 
     order = _order(request, _reason(request))
     ways: list[WayBack] = []
+    branches: list[Branch] = []
 
     def agree(way: WayBack) -> bool:
         progress.clear()
         ways.append(way)
         plan = way.plan
+        if request.branch is not None and not plan.refusals:
+            branches.append(prepared_branch(chosen, order, way, request.branch))
         if request.format_ == "text":
             # The error below the plan shows the refusals.
             shown = replace(way, plan=replace(plan, refusals=()))
@@ -195,7 +212,26 @@ def _rolled_back(request: RollbackRequest, chosen: Target, progress: ProgressLin
     if outcome is None:
         return None
     plan = ways[-1].plan
-    return Applied(outcome, chosen.config.set, plan.binding.environment, plan.marks.new if outcome.run else ())
+    kept = plan.marks.new if outcome.run else ()
+    return _Done(
+        Applied(outcome, chosen.config.set, plan.binding.environment, kept), branches[-1] if branches else None
+    )
+
+
+def _make_branch(branch: Branch | None) -> int:
+    """Make the branch after the rollback; returns 0, or the exit code where Git cannot."""
+    if branch is None:
+        return 0
+    from schedsync.usecases.rollback_branch import make_branch
+
+    name = branch.revert.branch
+    try:
+        commit = make_branch(branch)
+    except SchedsyncError as error:
+        say(f"the rollback is committed, but not the branch: {error.message}")
+        return NotConfirmed.exit_code
+    say(f"Branch {printable(name)} is at {commit[:12]}: git push -u origin {shlex.quote(name)}")
+    return 0
 
 
 def _reason(request: RollbackRequest) -> str:
@@ -212,7 +248,7 @@ def _reason(request: RollbackRequest) -> str:
 
 def _end(request: RollbackRequest, database: DatabaseOptions) -> int:
     """End rollbacks of the set."""
-    for name in ("dry_run", "yes", "wait"):
+    for name in ("branch", "dry_run", "yes", "wait"):
         if is_typed(name):
             raise WrongUsage(f"`--{name.replace('_', '-')}` cannot apply to `--end`", hint="leave it out")
     with progress_line() as progress:

@@ -83,6 +83,13 @@ def last_run(using: str, set_name: str) -> RunRecord | None:
     return next((record for record in _records(rows) if record.changed), None)
 
 
+def commit_before(using: str, record: RunRecord) -> str | None:
+    """Return the commit that a set was applied from before a run, if that was another one; None if nobody knows."""
+    rows = rows_of(SyncRun, using).filter(set=record.set, verb="apply", at__lt=record.at).order_by("-at", "pk")
+    commits = (earlier.binding.commit for earlier in _records(rows[:_SEARCHED]))
+    return next((commit for commit in commits if commit is not None and commit != record.binding.commit), None)
+
+
 def _records(rows: Any) -> Iterator[RunRecord]:
     for values in read_values(rows, _COLUMNS):
         run, verb, set_name, environment, repository, path, commit, who, at, summary = map(readable, values, _UNREAD)

@@ -318,7 +318,9 @@ def test_a_plan_from_before_a_rollback_is_stale(shop: Project, applied: Callable
 
 @one
 def test_a_snapshot_carries_what_was_rolled_back(shop: Project) -> None:
-    current_app.task(name="t", shared=False)(lambda: None)
+    def task() -> None: ...
+
+    current_app.task(name="t", shared=False)(task)
     current_app.finalize(auto=True)
     assert back(shop).code == 0
     taken = shop.command("snapshot", "--database", shop.using, "--out", "snapshot.json")
