@@ -59,7 +59,6 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "rollback": (
         ("rollback --dry-run", "show what would go back to before the last apply"),
         ("rollback 8dcb990c --reason 'INC-42'", "take back one apply, by the run that its last line names"),
-        ("rollback v1.4 -e production --reason 'INC-42'", "go back to the files of a tag or a commit"),
         ("rollback --end 'sync-*'", "let the files of these schedules count again"),
     ),
     "status": (

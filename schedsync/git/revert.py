@@ -1,6 +1,5 @@
 """A new branch with the files of a set as an earlier commit has them; work tree, index and other branches stay.
 
-
 Git's plumbing makes it with an index of its own. No hook runs.
 """
 
@@ -43,7 +42,7 @@ def prepare(repository: Repository, branch: str, paths: Sequence[PurePosixPath],
     before, after, now = (repository.entries(commit, paths) for commit in (bad, good, head))
     differing = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
     changes = {path: after.get(path) for path in sorted(differing) if now.get(path) != after.get(path)}
-    by_hand = f"git switch -c {shlex.quote(branch)} && git revert --no-commit {good[:12]}..{bad[:12]}"
+    by_hand = f"git switch -c {shlex.quote(branch)} && git revert {good[:12]}..{bad[:12]}"
     if conflicts := [path for path in changes if now.get(path) != before.get(path)]:
         names = first_names([f"`{printable_path(path)}`" for path in conflicts], _NAMED)
         raise Failed(f"files were changed since {bad[:12]}, so that a human must revert them: {names}", hint=by_hand)

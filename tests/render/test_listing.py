@@ -87,6 +87,7 @@ def test_the_list_for_programs() -> None:
         "late_seconds": 0.257,
         "people": {"owner": "team", "runbook": None, "labels": {}, "disabled_reason": None},
         "pause": None,
+        "rolled_back": None,
     }
     assert document["schedules"][2]["name"] == EVIL
 

@@ -136,5 +136,5 @@ def test_a_branch_that_cannot_be_made_leaves_the_database_alone(shop: Project) -
 
     assert (there.code, "there is a branch `there` already" in there.err) == (64, True)
     assert (invalid.code, "not a valid name" in invalid.err) == (64, True)
-    assert (changed.code, "git switch -c back && git revert --no-commit " in changed.err) == (1, True)
+    assert (changed.code, "git switch -c back && git revert " in changed.err) == (1, True)
     assert not SyncRun.objects.using(shop.using).filter(verb="rollback").exists()
