@@ -14,7 +14,6 @@ from schedsync.calendar.overdue import Moment
 from schedsync.core.full_pause import FullyPaused
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Observed, Paused
-from schedsync.core.rollback import RolledBack
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.core.status import (
     BeatReport,
@@ -34,7 +33,6 @@ from schedsync.database.clock import DatabaseNow, now
 from schedsync.database.environment import bound_environment
 from schedsync.database.full_pause import full_pause
 from schedsync.database.observe import observe_entries
-from schedsync.database.rollbacks import every_rolled_back
 from schedsync.database.schedule_status import ScheduleReader
 from schedsync.models import ApplyLock, Beat
 from schedsync.models import BeatReport as ReportRow
@@ -158,7 +156,6 @@ def _management(using: str, at: datetime, reader: ScheduleReader) -> Management:
         paused=Listed.of(sorted((_paused(pause) for pause in pauses if not pause.ended(at)), key=named)),
         held=held,
         drifted=drifted,
-        rolled_back=Listed.of([_rolled_back(mark) for mark in every_rolled_back(using)]),
     )
 
 
@@ -180,10 +177,6 @@ def _held(using: str, difference: Difference, observed: Observed) -> list[Stoppe
         edit = edits.get(row_id)
         stopped.append(Stopped(name, who=edit.user if edit else None, since=edit.time if edit else None))
     return stopped
-
-
-def _rolled_back(mark: RolledBack) -> Stopped:
-    return Stopped(mark.name, mark.who, mark.reason, mark.since)
 
 
 def _paused(pause: Paused) -> Stopped:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from celery import current_app
+from django.core.management import call_command
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.database.audit import packed
 from schedsync.models import ManagedSchedule, Pause, RolledBack, SyncRun
 from schedsync.schemas.validator import PLAN, SNAPSHOT, problems
 from tests.conftest import NOW, Done, Project
@@ -363,7 +365,96 @@ def test_the_audit_record_says_why_and_of_what(shop: Project) -> None:
 
 
 @one
-def test_ten_thousand_schedules_need_no_more_queries_than_ten(project: Project, applied: Callable[..., Done]) -> None:
+def test_two_sets_and_environments_in_one_database_do_not_meet(project: Project, clock: Any) -> None:
+    def applied(set_name: str, environment: str, schedules: str) -> Done:
+        project.write(f'set = "{set_name}"\nenvironments = ["eu", "us"]\n', f"{set_name}/schedsync.toml")
+        project.schedules(schedules, f"{set_name}/schedules/s.yaml")
+        words = ["--database", project.using, "--yes", "--settle", "0", "-e", environment]
+        return project.command("apply", f"{set_name}/schedules", *words)
+
+    for minute, every in enumerate(("1m", "1s")):
+        clock.move_to(NOW + timedelta(minutes=minute))
+        assert applied("one", "eu", f"  a: {{task: t, every: {every}}}\n").code == 0
+        assert applied("two", "us", f"  b: {{task: t, every: {every}}}\n").code == 0
+    clock.move_to(NOW + timedelta(minutes=5))
+    wrong = back(project, "--path", "one/schedules", "-e", "us")
+    done = back(project, "--path", "one/schedules")
+
+    assert (wrong.code, "to environment `eu`, not to `us`" in wrong.err) == (64, True)
+    assert (done.code, list(rows(project).values())) == (0, [OLD, [1, "seconds", None, True]])
+    assert applied("two", "us", "  b: {task: t, every: 1s}\n").code == 0
+    later = applied("one", "eu", "  a: {task: t, every: 1s}\n")
+    assert (later.code, rows(project)["a"]) == (0, OLD)
+    renamed = project.command("ledger", "rename", "one", "three", "--yes", "--database", project.using, "-e", "eu")
+    assert (renamed.code, list(RolledBack.objects.using(project.using).values_list("set", "name"))) == (
+        0,
+        [("three", "a")],
+    )
+
+
+@one
+def test_what_came_from_another_set_is_refused(project: Project, clock: Any) -> None:
+    project.write('set = "one"\n', "schedsync.toml")
+    project.schedules(JOB)
+    assert project.apply().code == 0
+    clock.move_to(NOW + timedelta(minutes=1))
+    project.write('set = "two"\n', "schedsync.toml")
+    project.schedules(BAD)
+    assert project.apply("--adopt-from", "one").code == 0
+    done = back(project)
+
+    assert (done.code, "took over job from set `one`" in done.err) == (3, True)
+    assert rows(project)["job"] == [1, "seconds", "wrong", True]
+
+
+@one
+def test_before_the_migration_applies_go_on_and_a_rollback_says_what_to_do(
+    shop: Project, applied: Callable[..., Done]
+) -> None:
+    call_command("migrate", "schedsync", "0010", database=shop.using, verbosity=0)
+    try:
+        applied(BAD.replace("1s", "5s"))
+        looks = [shop.command(verb, "--database", shop.using).code for verb in ("status", "list")]
+        done = back(shop)
+    finally:
+        call_command("migrate", "schedsync", database=shop.using, verbosity=0)
+
+    assert (done.code, "is not migrated: no table schedsync_rolledback" in done.err, looks) == (69, True, [0, 0])
+    assert rows(shop)["job"] == [5, "seconds", "wrong", True]
+
+
+@one
+def test_a_damaged_record_is_no_crash(shop: Project) -> None:
+    record = SyncRun.objects.using(shop.using).get(pk=runs(shop)[0])
+    for damage in (b"x", packed([{"kind": "update"}]), packed([{"kind": "update", "name": "job", "fields": 7}])):
+        record.changes = damage
+        record.save(using=shop.using)
+        done = back(shop)
+
+        assert (done.code, "cannot be read" in done.err, "rollback COMMIT" in done.err) == (1, True, True)
+
+
+@one
+def test_a_record_of_an_earlier_version_can_be_rolled_back(shop: Project) -> None:
+    from schedsync.database.runs import changes_of
+
+    record = SyncRun.objects.using(shop.using).get(pk=runs(shop)[0])
+    record.changes = packed([{**each, "undo": {}} for each in changes_of(shop.using, record.pk)])
+    record.save(using=shop.using)
+
+    assert (back(shop).code, rows(shop)["job"]) == (0, OLD)
+
+
+@one
+def test_a_damaged_mark_is_passed_over(shop: Project) -> None:
+    assert back(shop).code == 0
+    RolledBack.objects.using(shop.using).update(rejected="{")
+
+    assert shop.plan().code == 0
+
+
+@one
+def test_thousands_of_schedules_need_as_many_queries_as_ten(project: Project, applied: Callable[..., Done]) -> None:
     def counted(schedules: int) -> int:
         text = "  s-{n}: {task: t, every: %s, for_each: {n: [" + ", ".join(map(str, range(schedules))) + "]}}\n"
         applied(text % "1m")
