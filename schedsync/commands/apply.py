@@ -89,12 +89,12 @@ class ApplyRequest:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The outcome of an apply, and the set and environment that it was for."""
+    """The outcome of an apply, its set and its environment; ``rolled_back`` is what a rollback keeps, None for others."""
 
     outcome: Outcome
     set: str
     environment: str | None
-    rolled_back: tuple[RolledBack, ...] = ()
+    rolled_back: tuple[RolledBack, ...] | None = None
 
 
 def _markdown(applied: Applied, extent: markdown.Extent) -> str:
@@ -102,7 +102,7 @@ def _markdown(applied: Applied, extent: markdown.Extent) -> str:
 
 
 RENDERINGS: Mapping[str, Callable[[Applied], str]] = {
-    "json": lambda applied: json_.outcome(applied.outcome, applied.set, applied.environment, applied.rolled_back),
+    "json": lambda applied: json_.outcome(applied.outcome, applied.set, applied.environment, applied.rolled_back or ()),
     "markdown": lambda applied: _markdown(applied, markdown.COMMENT),
     "summary": lambda applied: _markdown(applied, markdown.SUMMARY),
 }

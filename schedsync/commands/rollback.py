@@ -201,9 +201,7 @@ def _rolled_back(request: RollbackRequest, chosen: Target, progress: ProgressLin
             shown = replace(way, plan=replace(plan, refusals=()))
             show(lambda paint: _text(shown, paint, request))
         asked = not (request.yes or plan.refusals or not plan.writes)
-        if asked and not click.confirm(
-            f"\n{text.question(plan, 'Roll back')}", default=False, prompt_suffix=" ", err=True
-        ):
+        if asked and not click.confirm(f"\n{text.question(plan)}", default=False, prompt_suffix=" ", err=True):
             return False
         progress(writing(len(plan.changes)))
         return True

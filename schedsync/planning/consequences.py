@@ -94,7 +94,8 @@ def _endings(change: Change, observed: Observed) -> Iterator[Consequence]:
     if isinstance(change, Delete) and pause is not None:
         yield Consequence("pause_ends", f"its pause by {pause.who} ends: {pause.reason}")
     if isinstance(change, Release):
-        yield Consequence("no_longer_managed", "no longer managed, its row stays as it is")
+        stays = ", its row stays as it is" if change.after is None else ""
+        yield Consequence("no_longer_managed", f"no longer managed{stays}")
         if pause is not None:
             message = f"its pause by {pause.who} ends, but the row stays disabled: {pause.reason}"
             yield Consequence("pause_ends", message)

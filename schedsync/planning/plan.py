@@ -52,6 +52,8 @@ class Plan:
     rolled_back: tuple[RolledBack, ...] = ()
     #: What is written about rolled-back schedules.
     marks: Marks = NO_MARKS
+    #: Whether it leads back to an earlier state, and not to the files.
+    is_rollback: bool = False
 
     @cached_property
     def checksum(self) -> str:

@@ -108,7 +108,7 @@ def rolled_back_notices(lasting: Sequence[RolledBack], desired: Desired) -> Iter
         return
     first = lasting[0]
     one = f"`{{name}}` is rolled back by {first.who}, and left alone: {first.reason}"
-    hint = "change it in the files; or give it back to them as they are: `schedsync rollback --end NAME`"
+    hint = "change what the files say, or let them count again: `schedsync rollback --end NAME`"
     yield from folded("SS182", named, one, "{count} schedules are rolled back, and left alone", hint)
 
 

@@ -111,11 +111,13 @@ class _Found:
             return Target(name, name, None)
         kept_name = document["old_name"] if kind == "rename" and _is_by_files(document) else name
         spec = self._spec_before(document, known)
+        people = people_from(document["people"])
         schedule = Schedule(
             kept_name,
             spec,
             location_from(document["location"]) or _NOWHERE,
-            people_from(document["people"]),
+            # The record has the fields for people of after the change.
+            replace(people, disabled_reason=None) if spec.enabled else people,
             renamed_from=name if kept_name != name else None,
             adopt=kind == "release",
         )

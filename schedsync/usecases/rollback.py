@@ -39,6 +39,8 @@ from schedsync.usecases.sync import carry_out, request_of
 from schedsync.usecases.target import Target
 
 _NAMED = 5
+#: Notices that ask for an edit of the files, which a rollback does not read.
+_ABOUT_FILES = frozenset({"SS160", "SS161", "SS163", "SS177"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,8 @@ def _plan(
     if undo.ran:
         changes = (_with_last_run(change, undo) for change in plan.changes)
         plan = replace(plan, changes=with_consequences(changes, before, stamp.since))
-    return replace(plan, observed=observed, marks=undo.marks)
+    notices = tuple(notice for notice in plan.notices if notice.code not in _ABOUT_FILES)
+    return replace(plan, observed=observed, marks=undo.marks, is_rollback=True, notices=notices)
 
 
 def _as_standing(pause: Paused) -> Standing:

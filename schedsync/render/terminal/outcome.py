@@ -13,10 +13,10 @@ from schedsync.render.words import DONE, printable
 _NAMED = 5
 
 
-def outcome(value: Outcome, paint: Paint = plain, rolled_back: Sequence[RolledBack] = ()) -> str:
+def outcome(value: Outcome, paint: Paint = plain, rolled_back: Sequence[RolledBack] | None = None) -> str:
     """Write what an apply did, and whether it is known to hold.
 
-    ``rolled_back`` is what a rollback keeps from now on.
+    ``rolled_back`` is what a rollback keeps from now on; None for an apply.
     """
     if not value.changes and not rolled_back:
         done = "No row changed, the ledger was brought in step" if value.run else "Nothing to do, nothing was written"
@@ -24,7 +24,7 @@ def outcome(value: Outcome, paint: Paint = plain, rolled_back: Sequence[RolledBa
     counts = value.summary()
     done = ", ".join(f"{counts[kind]:,} {word}" for kind, word in DONE.items() if counts[kind])
     run = f" in run {str(value.run)[:SHORT]}" if value.run else ""
-    verb = "Rolled back" if rolled_back else "Applied"
+    verb = "Applied" if rolled_back is None else "Rolled back"
     lines = [paint(f"{verb}{run}: {done or 'no row changed'}", "green")]
     if value.repaired:
         lines.append(paint(f"Written back by somebody else and applied again: {_some(value.repaired)}", "yellow"))
@@ -34,7 +34,7 @@ def outcome(value: Outcome, paint: Paint = plain, rolled_back: Sequence[RolledBa
     return "\n".join([*lines, *_loaded(value), *_way_on(value, rolled_back)])
 
 
-def _way_on(value: Outcome, rolled_back: Sequence[RolledBack]) -> Iterator[str]:
+def _way_on(value: Outcome, rolled_back: Sequence[RolledBack] | None) -> Iterator[str]:
     """Yield how to undo what was done."""
     if rolled_back:
         names = "it" if len(rolled_back) == 1 else "them"

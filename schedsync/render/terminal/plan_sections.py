@@ -105,4 +105,5 @@ def states(value: Plan, paint: Paint) -> Iterator[str]:
         yield from (f"{paint('!', 'yellow')} {line}" for line in rolled_back_lines(value.rolled_back, value.now))
     if value.marks.over and not value.marks.new:
         yield ""
-        yield f"Rolled back no longer, the files have changed: {names_text(value.marks.over)}"
+        why = "" if value.is_rollback else ", the files have changed"
+        yield f"Rolled back no longer{why}: {names_text(value.marks.over)}"
