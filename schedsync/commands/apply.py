@@ -89,7 +89,7 @@ class ApplyRequest:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The outcome of an apply, its set and its environment; ``rolled_back`` is what a rollback keeps, None for others."""
+    """The outcome of an apply, its set and environment; ``rolled_back`` is what a rollback keeps, else None."""
 
     outcome: Outcome
     set: str

@@ -186,6 +186,32 @@ def test_a_rollback_needs_a_reason_where_nobody_can_be_asked(shop: Project) -> N
 
 
 @one
+def test_a_terminal_asks_why_and_whether(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    from schedsync.commands import rollback
+
+    asked: list[str] = []
+    monkeypatch.setattr(rollback, "has_terminal", lambda: True)
+    monkeypatch.setattr("click.prompt", lambda *_words, **_more: "INC-7")
+    monkeypatch.setattr("click.confirm", lambda text, **_more: bool(asked.append(text)) or len(asked) > 1)
+    words = ["rollback", "--database", shop.using, "--settle", "0"]
+    no, yes = shop.command(*words), shop.command(*words)
+
+    assert (no.code, no.err, yes.code) == (1, "Nothing was written.\n", 0)
+    assert asked[0] == f"\nRoll back 1 change of default on {shop.using}?"
+    assert RolledBack.objects.using(shop.using).get().reason == "INC-7"
+
+
+@one
+def test_flags_that_contradict_are_wrong_usage(shop: Project) -> None:
+    where = ["--database", shop.using]
+
+    assert shop.command("rollback", "--end", "--dry-run", *where).code == 64
+    assert shop.command("rollback", "a", "b", "--dry-run", *where).code == 64
+    assert shop.command("rollback", "--yes", "--reason", " ", *where).code == 64
+    assert json.loads(shop.command("rollback", "--end", "--format", "json", *where).out)["ended"] == []
+
+
+@one
 def test_a_schedule_that_changed_again_is_refused_by_name_and_run(shop: Project, applied: Callable[..., Done]) -> None:
     bad = runs(shop)[0]
     applied(BAD.replace("1s", "5s"))

@@ -138,3 +138,32 @@ def test_a_branch_that_cannot_be_made_leaves_the_database_alone(shop: Project) -
     assert (invalid.code, "not a valid name" in invalid.err) == (64, True)
     assert (changed.code, "git switch -c back && git revert " in changed.err) == (1, True)
     assert not SyncRun.objects.using(shop.using).filter(verb="rollback").exists()
+
+
+def test_a_branch_that_git_refuses_afterwards_is_said(shop: Project) -> None:
+    lock = shop.root / ".git/refs/heads/back.lock"
+    lock.touch()
+    done = back(shop, "--branch", "back")
+
+    assert (done.code, "the rollback is committed, but not the branch: " in done.err) == (6, True)
+    assert timings(shop)["job"] == "1 minutes"
+    assert shop.apply().code == 0
+
+
+def test_without_known_commits_there_is_no_branch(shop: Project) -> None:
+    SyncRun.objects.using(shop.using).update(commit=None)
+    unknown, commit_ = back(shop, "--branch", "back"), back(shop, "main~1")
+
+    assert (unknown.code, "nobody knows from which commits" in unknown.err) == (1, True)
+    assert (commit_.code, "nobody knows from which commit" in commit_.err) == (64, True)
+
+
+def test_without_a_change_of_the_files_there_is_no_branch(shop: Project, applied: Callable[[str], str]) -> None:
+    good = applied(OLD)
+    shop.write("x", "schedules/README.md")
+    shop.schedules(OLD)
+    git.Repo(shop.root).git.commit("--allow-empty", "-m", "x")
+    assert shop.apply().code == 0
+    done = back(shop, good, "--branch", "back")
+
+    assert (done.code, "there is nothing to revert" in done.err) == (1, True)
