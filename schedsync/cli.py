@@ -33,7 +33,7 @@ _WIDEST = 120
 #: The headings of ``--help``, and their verbs in the order in which a new user needs them.
 GROUPS: Mapping[str, Sequence[str]] = {
     "Start": ("init", "import", "doctor"),
-    "Change": ("validate", "fmt", "review", "forecast", "plan", "apply"),
+    "Change": ("validate", "fmt", "review", "forecast", "plan", "apply", "rollback"),
     "Look": ("status", "list", "why", "history", "drift", "accept"),
     "Act": ("pause", "resume", "run"),
     "Serve": ("snapshot",),

@@ -89,6 +89,36 @@ class StandingPause(models.Model):
         return self.selector
 
 
+class RolledBack(models.Model):
+    """A rolled-back schedule of a set: the forms that its files may not bring back, and the one that is kept.
+
+    ``run`` is the id of the rollback's audit record, without a constraint.
+    """
+
+    set = models.CharField(max_length=100)
+    name = models.CharField(max_length=200, help_text="The name in the files.")
+    kept_name = models.CharField(max_length=200, help_text="The name in the tables.")
+    rejected = models.TextField(help_text="Canonical forms as JSON; null for no schedule.")
+    kept = models.TextField(blank=True, default="", help_text="A canonical form as JSON; empty for no schedule.")
+    released = models.BooleanField(default=False, help_text="Its adoption was rolled back: nobody manages its row.")
+    path = models.TextField(blank=True, default="")
+    line = models.PositiveIntegerField(default=0)
+    column = models.PositiveIntegerField(default=0)
+    reason = models.TextField()
+    who = models.CharField(max_length=200)
+    since = models.DateTimeField()
+    run = models.UUIDField()
+
+    class Meta:
+        verbose_name = "rolled-back schedule"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["set", "name"], name="schedsync_rolledback_names"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class FullPause(models.Model):
     """The one row of the pause of everything, the one that lasts or the last one.
 

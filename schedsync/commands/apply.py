@@ -34,6 +34,7 @@ from schedsync.commands.options import (
 from schedsync.commands.output import report, say, show, write_reports
 from schedsync.commands.parameters import Seconds
 from schedsync.commands.terminal import ProgressLine, progress_line
+from schedsync.core.rollback import RolledBack
 from schedsync.errors import Failed, NotConfirmed, NotLoaded, WrongUsage
 from schedsync.planning.approval import Assertion
 from schedsync.planning.outcome import Outcome
@@ -87,20 +88,21 @@ class ApplyRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Applied:
-    """The outcome of an apply, and the set and environment that it was for."""
+class Applied:
+    """The outcome of an apply, its set and environment; ``rolled_back`` is what a rollback keeps, else None."""
 
     outcome: Outcome
     set: str
     environment: str | None
+    rolled_back: tuple[RolledBack, ...] | None = None
 
 
-def _markdown(applied: _Applied, extent: markdown.Extent) -> str:
+def _markdown(applied: Applied, extent: markdown.Extent) -> str:
     return markdown.outcome(applied.outcome, applied.set, applied.environment, extent)
 
 
-_RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
-    "json": lambda applied: json_.outcome(applied.outcome, applied.set, applied.environment),
+RENDERINGS: Mapping[str, Callable[[Applied], str]] = {
+    "json": lambda applied: json_.outcome(applied.outcome, applied.set, applied.environment, applied.rolled_back or ()),
     "markdown": lambda applied: _markdown(applied, markdown.COMMENT),
     "summary": lambda applied: _markdown(applied, markdown.SUMMARY),
 }
@@ -142,7 +144,7 @@ _RENDERINGS: Mapping[str, Callable[[_Applied], str]] = {
     lock_timeout_option,
     commit_option,
     format_option("json", "markdown", "summary"),
-    report_option(_RENDERINGS),
+    report_option(RENDERINGS),
     verbose_option,
 )
 def apply(request: ApplyRequest) -> int:
@@ -159,14 +161,7 @@ def apply(request: ApplyRequest) -> int:
     if applied is None:
         say("Nothing was written.")
         return 1
-    try:
-        code = _show(applied, request.format_)
-        write_reports(_RENDERINGS, applied, request.reports)
-    except (OSError, Failed, WrongUsage) as error:
-        reason = getattr(error, "strerror", None) or error
-        say(f"committed as run {applied.outcome.run}, but the output cannot be written: {reason}")
-        return NotConfirmed.exit_code
-    return code
+    return show_applied(applied, request.format_, request.reports)
 
 
 def _apply_all(request: ApplyRequest) -> int:
@@ -175,15 +170,15 @@ def _apply_all(request: ApplyRequest) -> int:
         hint = "give the directory of one set as PATH instead of `--all`"
         raise WrongUsage("a reviewed plan is of one set", hint=hint)
 
-    def apply_set(one_set: FileOptions) -> _Applied | None:
+    def apply_set(one_set: FileOptions) -> Applied | None:
         with progress_line() as progress:
             return _apply(replace(request, files=one_set), progress)
 
-    output = Output(_RENDERINGS["json"], _text, lambda applied: _code(applied, request.format_), _markdown)
+    output = Output(RENDERINGS["json"], _text, lambda applied: exit_code(applied, request.format_), _markdown)
     return for_each_set(sets_to_run(request.files, apply_set), output, request.format_, reports=request.reports)
 
 
-def _apply(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:
+def _apply(request: ApplyRequest, progress: ProgressLine) -> Applied | None:
     """Plan, ask and write; returns None if the user says no."""
     assertion = request.assertion()
     chosen = target(request.files, request.database, request.lifted, progress, request.commit)
@@ -191,7 +186,7 @@ def _apply(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:
 
     def agree(current: Plan) -> bool:
         progress.clear()
-        if not (request.yes or current.refusals or _has_terminal()):
+        if not (request.yes or current.refusals or has_terminal()):
             raise WrongUsage("there is no terminal to ask on", hint="give `--yes`")
         if request.format_ == "text":
             # The error below the plan shows the refusals.
@@ -199,7 +194,7 @@ def _apply(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:
         asked = not (request.yes or current.refusals or not current.changes)
         if asked and not click.confirm(f"\n{text.question(current)}", default=False, prompt_suffix=" ", err=True):
             return False
-        progress(_writing(len(current.changes)))
+        progress(writing(len(current.changes)))
         return True
 
     def note(message: str) -> None:
@@ -207,32 +202,42 @@ def _apply(request: ApplyRequest, progress: ProgressLine) -> _Applied | None:
         say(message)
 
     outcome = sync.apply(chosen, agree, request.waiting(progress), assertion, pinned=not request.yes, note=note)
-    return None if outcome is None else _Applied(outcome, chosen.config.set, chosen.environment)
+    return None if outcome is None else Applied(outcome, chosen.config.set, chosen.environment)
 
 
-def _has_terminal() -> bool:
+def has_terminal() -> bool:
+    """Say whether a human can be asked."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _writing(count: int) -> str:
+def writing(count: int) -> str:
+    """Return the line of progress while changes are written."""
     return f"writing {count:,} change{'s' * (count != 1)}, or waiting for the apply lock"
 
 
-def _show(applied: _Applied, format_: str) -> int:
-    """Write the outcome to stdout, and its error if it has one; returns the exit code."""
-    if format_ in _RENDERINGS:
-        click.echo(_RENDERINGS[format_](applied))
-    else:
-        show(lambda paint: _text(applied, paint))
-    return _code(applied, format_)
+def show_applied(applied: Applied, format_: str, reports: tuple[tuple[str, Path], ...] = ()) -> int:
+    """Write the outcome to stdout and into the reports, and its error if it has one; returns the exit code."""
+    try:
+        if format_ in RENDERINGS:
+            click.echo(RENDERINGS[format_](applied))
+        else:
+            show(lambda paint: _text(applied, paint))
+        code = exit_code(applied, format_)
+        write_reports(RENDERINGS, applied, reports)
+    except (OSError, Failed, WrongUsage) as error:
+        reason = getattr(error, "strerror", None) or error
+        say(f"committed as run {applied.outcome.run}, but the output cannot be written: {reason}")
+        return NotConfirmed.exit_code
+    return code
 
 
-def _text(applied: _Applied, paint: Paint) -> str:
+def _text(applied: Applied, paint: Paint) -> str:
     outcome = applied.outcome
-    return f"\n{outcome_text(outcome, paint)}" if outcome.changes else outcome_text(outcome)
+    text_ = outcome_text(outcome, paint, applied.rolled_back)
+    return f"\n{text_}" if outcome.changes else text_
 
 
-def _code(applied: _Applied, format_: str) -> int:
+def exit_code(applied: Applied, format_: str) -> int:
     """Return the exit code; shows the error that it stands for, except where JSON has it."""
     outcome = applied.outcome
     if not outcome.unconfirmed and outcome.is_loaded:

@@ -60,6 +60,11 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ("apply -e production", "show the changes, ask, and write them"),
         ("apply -e production --plan plan.json --yes", "in CI: write only what the plan holds"),
     ),
+    "rollback": (
+        ("rollback --dry-run", "show what would go back to before the last apply"),
+        ("rollback 8dcb990c --reason 'INC-42'", "take back one apply, by the run that its last line names"),
+        ("rollback --end 'sync-*'", "let the files of these schedules count again"),
+    ),
     "status": (
         ("status", "show the page once"),
         ("status --expect-beats 2", "a probe: exit 2 if fewer than two Beats are live"),

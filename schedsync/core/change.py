@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from schedsync.core.location import Location
 from schedsync.core.observed import Row
@@ -46,6 +46,13 @@ class Edit:
     time: datetime
 
 
+class Ran(NamedTuple):
+    """The last run of a row that was deleted, and how often it had run."""
+
+    last_run_at: datetime | None
+    total_run_count: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """The fields of every kind of change.
@@ -54,7 +61,7 @@ class Change:
     differs from ``after`` in ``enabled`` where the schedule is held or paused, and in fields under ``ignore_changes``.
     A change that was read from a document has none of them. ``hashed`` are the crontabs before and after as they are
     written, where they contain an ``H`` and that is known. ``removing`` is the grace of a schedule that is in no file
-    any more: the change disables it, or deletes it after that.
+    any more: the change disables it, or deletes it after that. ``ran`` is what a deleted row knew that is made again.
     """
 
     kind: ClassVar[str]
@@ -71,6 +78,7 @@ class Change:
     announced: bool = False
     template: Template | None = None
     hashed: tuple[str | None, str | None] = (None, None)
+    ran: Ran | None = None
     by: Edit | None = None
     removing: Removing | None = None
     consequences: tuple[Consequence, ...] = ()

@@ -99,6 +99,7 @@ CODES: Mapping[str, str] = {
     "SS181": "a freeze that never ends, because its windows leave no gap: nothing could ever be applied",
     "SS182": "a file that is not in canonical form",
     "SS183": "a file that `fmt` leaves as it is, because its meaning would change",
+    "SS184": "schedules that were rolled back: an apply leaves them alone until their files change",
     "SS190": "rules of another package that cannot be used, or that failed",
     "SS191": "a code under `[lint]` that no rule has, neither ours nor that of an installed package",
     "SS201": "a time that daylight saving skips at the next change of the clock",

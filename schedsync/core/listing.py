@@ -10,10 +10,11 @@ from datetime import datetime
 from schedsync.core.full_pause import FullyPaused
 from schedsync.core.observed import Paused
 from schedsync.core.removing import Removing
+from schedsync.core.rollback import RolledBack
 from schedsync.core.schedule import NOBODY, People, Spec
 
 #: The states by their words, in the order in which they are counted.
-STATES = ("ok", "paused", "held", "drifted", "disabled", "completed", "unmanaged", "removing")
+STATES = ("ok", "paused", "held", "drifted", "rolled-back", "disabled", "completed", "unmanaged", "removing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class ListedSchedule:
     last_run: LastRun | None = None
     pause: Paused | None = None
     removing: Removing | None = None
+    rolled_back: RolledBack | None = None
 
 
 @dataclass(frozen=True)

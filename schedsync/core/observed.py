@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from schedsync.core.location import Location
 from schedsync.core.removing import Removing
+from schedsync.core.rollback import RolledBack
 from schedsync.core.schedule import NOBODY, People, Spec, spec_from
 from schedsync.core.standing import Standing
 
@@ -117,7 +118,8 @@ def _applied(text: str) -> Spec | None:
 class Observed:
     """The tables: rows, one set's ledger and its pauses by name; ``elsewhere`` maps names of other sets to the set.
 
-    ``standing`` are the standing pauses, and ``set`` is the name of the set, where they were read.
+    ``standing`` are the standing pauses, and ``set`` is the name of the set, where they were read. ``rolled_back`` are
+    the set's rolled-back schedules by their name in the files.
     """
 
     rows: Mapping[str, Row] = field(default_factory=dict)
@@ -126,6 +128,7 @@ class Observed:
     pauses: Mapping[str, Paused] = field(default_factory=dict)
     standing: tuple[Standing, ...] = ()
     set: str | None = None
+    rolled_back: Mapping[str, RolledBack] = field(default_factory=dict)
 
     @cached_property
     def by_id(self) -> Mapping[int, Row]:

@@ -148,12 +148,14 @@ class Schedule:
 class Desired:
     """The schedules of one set in one environment, and the names under ``removed``.
 
-    ``kept_rows`` are those under ``removed`` whose row stays: it is only no longer managed.
+    ``kept_rows`` are those under ``removed`` whose row stays: it is only no longer managed. ``given_back`` are the
+    values that some of these rows get before, by name: an adoption is rolled back.
     """
 
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     removed: Mapping[str, Location] = field(default_factory=dict)
     kept_rows: frozenset[str] = frozenset()
+    given_back: Mapping[str, Spec] = field(default_factory=dict)
 
     @classmethod
     def of(

@@ -128,7 +128,7 @@ class LastApply:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A schedule that a human has stopped; ``until`` is None for a pause without an end, and for a held schedule."""
+    """A schedule that a human has stopped or rolled back; ``until`` is that of a pause, None for one without an end."""
 
     name: str
     who: str | None = None
@@ -163,7 +163,8 @@ class Schedules:
 class Management:
     """What Git manages, and what somebody changed since the last apply.
 
-    ``drifted`` and ``held`` are None where too many rows were saved since to compare them here.
+    ``drifted`` and ``held`` are None where too many rows were saved since to compare them here. ``rolled_back`` are
+    the schedules that applies leave alone until their files change.
     """
 
     applies: tuple[LastApply, ...] = ()
@@ -173,6 +174,7 @@ class Management:
     held: Listed[Stopped] | None = field(default_factory=Listed)
     drifted: Listed[str] | None = field(default_factory=Listed)
     removing: Listed[Removed] = field(default_factory=Listed)
+    rolled_back: Listed[Stopped] = field(default_factory=Listed)
 
 
 class Verdict(Enum):

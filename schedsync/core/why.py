@@ -15,6 +15,7 @@ from functools import cached_property
 from schedsync.core.change import FieldChange
 from schedsync.core.journal import Event, Journal, JournalRecord, Reign
 from schedsync.core.observed import Managed, Row
+from schedsync.core.rollback import RolledBack
 from schedsync.core.schedule import Spec
 
 
@@ -147,10 +148,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The claim of the last tick that a Beat of schedsync's own has taken for sending.
-
-    ``passed_by`` says that it was passed over instead, because the last run had not ended.
-    """
+    """The claim of the last tick that Beat took to send; ``passed_by``: left out, as the last run had not ended."""
 
     tick: datetime
     at: datetime
@@ -268,6 +266,7 @@ class Facts:
     beats: BeatsNow = field(default_factory=BeatsNow)
     cron_deadline: int | None = None
     lease: float = 15.0
+    rolled_back: RolledBack | None = None
 
     @cached_property
     def noted(self) -> tuple[datetime, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from schedsync.core.observed import Paused
+from schedsync.core.observed import Observed, Paused
 from schedsync.core.origin import Binding, commit_from, recorded_commit
 from schedsync.core.pipeline import pipeline_of
 from schedsync.core.schedule import canonical_json
@@ -22,8 +22,10 @@ from schedsync.database.tables import has_table
 from schedsync.database.values import read_values, readable
 from schedsync.database.write_request import WriteRequest
 from schedsync.models import HistoryName, SyncRun
-from schedsync.planning.converter import change_document, pause_document
+from schedsync.planning.converter import pause_document
 from schedsync.planning.named import Named, named_in
+from schedsync.planning.recorded import recorded_change
+from schedsync.planning.rolled_back import rolled_back_document
 
 _NOWHERE = Binding()
 #: A set takes its last apply with it when it is renamed: ``rename`` is the record of its new name, ``renamed`` of the
@@ -128,14 +130,20 @@ def packed(documents: Iterable[Mapping[str, Any]]) -> Packed:
     return result
 
 
-def record_request(request: WriteRequest) -> None:
-    """Write the audit record of a request, with its changes as in a plan, and the rules that a flag lifted."""
-    documents: list[dict[str, Any]] = [change_document(change) for change in request.changes]
+def record_request(request: WriteRequest, observed: Observed) -> None:
+    """Write the audit record of a request, with its changes as in a plan, and the rules that a flag lifted.
+
+    ``observed`` is what the tables held before: a rollback needs it.
+    """
+    documents: list[dict[str, Any]] = [recorded_change(change, observed) for change in request.changes]
     documents += [{"kind": "pause", **pause_document(pause)} for pause in request.joined]
     counts = Counter(change.kind for change in request.changes)
     if request.joined:
         counts["pause"] = len(request.joined)
     documents += [{"kind": "resume", "how": request.verb, **_ended(pause)} for pause in request.ended]
+    documents += [{"kind": "rolled_back", **rolled_back_document(mark)} for mark in request.marks.new]
+    documents += [{"kind": "rollback_ended", **rolled_back_document(mark)} for mark in request.marks.over]
+    documents += map(dict, request.notes)
     documents += [{"kind": "lift", "rule": each.code, "message": each.message} for each in request.lifted]
     record(
         request.using,

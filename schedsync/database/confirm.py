@@ -9,6 +9,7 @@ from dataclasses import replace
 from django.db import DatabaseError, InterfaceError, transaction
 
 from schedsync.core.change import Change, Create
+from schedsync.core.rollback import NO_MARKS
 from schedsync.database.beats import wait_until_loaded
 from schedsync.database.clock import now
 from schedsync.database.notify import bump, publish
@@ -103,6 +104,8 @@ def _wrote_again(request: WriteRequest, fixes: Sequence[Change], wait: WaitOptio
         to_record=(),
         locations=None,
         joined=(),
+        marks=NO_MARKS,
+        notes=(),
         run=uuid.uuid4(),
     )
     try:

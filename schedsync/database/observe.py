@@ -23,6 +23,7 @@ from schedsync.core.timing import LONGEST_INTERVAL, UNITS
 from schedsync.database.bulk import batches, rows_of
 from schedsync.database.columns import DEFAULTS_OF_OUR_BEAT
 from schedsync.database.removals import with_removals
+from schedsync.database.rollbacks import read_rolled_back
 from schedsync.database.schedule_rows import TIMING_MODELS, with_zone
 from schedsync.database.standing import read_standing
 from schedsync.database.task_rows import ROW_COLUMNS, read_row
@@ -32,14 +33,15 @@ from schedsync.planning.converter import people_from
 
 
 def observe(using: str, set_name: str, only: str | None = None) -> Observed:
-    """Read the rows, the ledger and the pauses from a database alias, in seven queries however many there are.
+    """Read the rows, the ledger, the pauses and what was rolled back, in a constant number of queries.
 
-    With ``only``, a name, read nothing but the rows of that name, and no standing pauses.
+    With ``only``, a name, read nothing but the rows of that name, no standing pauses and nothing that was rolled back.
     """
     ours, elsewhere = _ledger(using, set_name, only)
     pauses = {name: pause for name, pause in observe_pauses(using, only).items() if name in ours}
     standing = tuple(read_standing(using)) if only is None else ()
-    return Observed(_rows(using, only), ours, elsewhere, pauses, standing, set_name)
+    rolled_back = read_rolled_back(using, set_name) if only is None else {}
+    return Observed(_rows(using, only), ours, elsewhere, pauses, standing, set_name, rolled_back)
 
 
 def observe_rows(using: str) -> Observed:

@@ -26,6 +26,7 @@ from schedsync.database.ledger import write_ledger
 from schedsync.database.notify import bump
 from schedsync.database.pauses import follow_changes
 from schedsync.database.release import move_past_missed
+from schedsync.database.rollbacks import write_marks
 from schedsync.database.schedule_rows import KINDS, TimingIds, collect_all_orphans, find_or_make
 from schedsync.database.write_request import WriteRequest
 from schedsync.planning.consequences import last_run_for
@@ -52,7 +53,8 @@ def write(request: WriteRequest, observed: Observed) -> bool:
     write_ledger(request, observed, timing_ids)
     collect_all_orphans(using, _left_behind(request.changes, observed))
     ended = follow_changes(request, observed)
-    record_request(replace(request, ended=ended))
+    write_marks(request)
+    record_request(replace(request, ended=ended), observed)
     # A reload costs Beat as much as it has rows, so we spare it where only our own tables changed.
     return bump(using, now) if request.changes else False
 
@@ -156,7 +158,7 @@ def _new_columns(change: Change, after: Spec, timing_ids: TimingIds, now: dateti
     columns = task_columns(after, Spec.__match_args__, timing_ids)
     columns["name"] = change.name
     columns["last_run_at"] = last_run_for(change, now)
-    columns["total_run_count"] = 0
+    columns["total_run_count"] = change.ran.total_run_count if change.ran else 0
     columns["date_changed"] = now
     return columns
 
@@ -184,7 +186,7 @@ def _may_be_saved_whole(spec: Spec) -> bool:
 
 
 def _leaves(change: Change) -> bool:
-    if isinstance(change, Release):
+    if isinstance(change, Release) and change.after is None:
         return False
     if change.after is None or change.row is None or change.row.spec is None:
         return True

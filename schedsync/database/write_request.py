@@ -6,12 +6,14 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from schedsync.core.change import Change
 from schedsync.core.location import Location
 from schedsync.core.observed import Paused
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
+from schedsync.core.rollback import NO_MARKS, Marks
 from schedsync.core.schedule import People, Schedule
 
 
@@ -23,8 +25,9 @@ class WriteRequest:
     ``lost_rows`` are names in the ledger whose row and definition are both gone, ``to_record`` schedules whose row
     already has the values of the files. ``locations`` holds, by name, where the files define a schedule and whom they
     name; None leaves the ledger's locations alone. ``joined`` are the pauses of schedules that come under a standing
-    pause. ``lifted`` are refusals that a flag lifted, for the audit record; so are ``ended``, the pauses that this
-    request ends, and ``pull_request``, which the message of the commit names.
+    pause. ``lifted`` are refusals that a flag lifted, for the audit record; so are ``notes``, documents of their own,
+    ``ended``, the pauses that this request ends, and ``pull_request``, which the message of the commit names.
+    ``marks`` is what is written about rolled-back schedules.
     """
 
     using: str
@@ -43,4 +46,6 @@ class WriteRequest:
     lifted: tuple[Refusal, ...] = ()
     ended: tuple[Paused, ...] = ()
     pull_request: str | None = None
+    marks: Marks = NO_MARKS
+    notes: tuple[Mapping[str, Any], ...] = ()
     run: uuid.UUID = field(default_factory=uuid.uuid4)

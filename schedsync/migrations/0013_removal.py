@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("schedsync", "0011_history"),
+        ("schedsync", "0012_rollback"),
     ]
 
     operations = [

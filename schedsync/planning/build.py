@@ -14,6 +14,7 @@ from schedsync.core.finding import Finding
 from schedsync.core.observed import Managed, Observed
 from schedsync.core.origin import Ancestry, Binding
 from schedsync.core.refusal import Limits, Refusal
+from schedsync.core.rollback import Marks
 from schedsync.core.schedule import Desired
 from schedsync.core.timing import Clocked, Timing
 from schedsync.errors import WrongUsage
@@ -25,6 +26,7 @@ from schedsync.planning.freezes import freeze_refusals, lifted_notice, only_resu
 from schedsync.planning.notices import completed, folded
 from schedsync.planning.plan import Plan
 from schedsync.planning.renames import renames
+from schedsync.planning.rolled_back import keep, limited, rolled_back_notices, without_kept
 from schedsync.planning.safety import Situation, dirty_text, refusals
 from schedsync.planning.snapshot import Snapshot
 
@@ -35,6 +37,7 @@ class PlanRequest:
 
     ``ancestry`` compares the commit of ``binding`` with the one that was applied last. ``adopt`` says which rows this
     call takes over. ``dirty_files`` are paths of files that differ from that commit. ``in_two_places``: see Situation.
+    ``only`` are the names that may change; None for all.
     """
 
     set: str
@@ -44,6 +47,7 @@ class PlanRequest:
     adopt: Adoption = field(default_factory=Adoption)
     dirty_files: tuple[str, ...] = ()
     in_two_places: bool = False
+    only: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +104,10 @@ def build_plan(
     ``findings`` are those of the files; they become notices of the plan. Raises WrongUsage where ``adopt`` has a name
     that is not in the files, or that no row has.
     """
-    difference = diff(desired, observed, now, adopt=request.adopt, grace=request.limits.grace)
-    refused, notices = _judged(request, desired, observed, difference, surroundings, now)
+    kept = keep(desired, observed)
+    difference = diff(kept.desired, observed, now, adopt=request.adopt, grace=request.limits.grace)
+    difference = limited(difference, request.only)
+    refused, notices = _judged(request, kept.desired, observed, difference, surroundings, now)
     lifted = _lifted(request, difference, observed, now)
     return Plan(
         set=request.set,
@@ -118,9 +124,16 @@ def build_plan(
         removing=difference.removing,
         refusals=refused,
         lifted=lifted,
-        notices=(*findings, *lifted_notice(lifted, request.limits.place), *notices),
-        unchanged=difference.unchanged,
+        notices=(
+            *findings,
+            *lifted_notice(lifted, request.limits.place),
+            *rolled_back_notices(kept.lasting, desired),
+            *notices,
+        ),
+        unchanged=without_kept(difference, kept.lasting),
         locations={name: (schedule.location, schedule.people) for name, schedule in desired.schedules.items()},
+        rolled_back=kept.lasting,
+        marks=Marks(over=kept.over),
     )
 
 

@@ -34,6 +34,10 @@ def last_run_for(change: Change, now: datetime) -> datetime | None:
     """
     if change.after is None or not _may_move_last_run(change):
         return None
+    if change.row is None and change.ran is not None:
+        last, count = change.ran
+        made = Row(0, change.name, change.after, last, count, date_changed=now)
+        return guard(change.after, made, now) or last
     row = replace(change.row, total_run_count=0) if change.row and change.rearm else change.row
     if row is not None and row.last_run_at is not None and row.last_run_at > now:
         # An earlier apply wrote it to guard a future start; this edit may have moved that start.
@@ -52,7 +56,7 @@ def _may_move_last_run(change: Change) -> bool:
         return False
     if change.row is None:
         # Beat runs a new row without a start at its next slot, never before.
-        return change.after.start_at is not None
+        return change.after.start_at is not None or change.ran is not None
     if change.row.spec is None or change.rearm or isinstance(change, Rename):
         return True
     return not GUARDED.isdisjoint(differing(change.row.spec, change.after))
@@ -85,7 +89,7 @@ def with_consequences(changes: Iterable[Change], observed: Observed, now: dateti
 def _decides(change: Change) -> Hashable:
     """Return the values that decide what follows from a new schedule; None for another change."""
     spec = change.after
-    if change.row is not None or spec is None:
+    if change.row is not None or spec is None or change.ran is not None:
         return None
     return type(change), *_DECIDES(spec), change.edit_may_fire, change.rearm
 
@@ -101,7 +105,8 @@ def _endings(change: Change, observed: Observed) -> Iterator[Consequence]:
     if isinstance(change, Delete) and pause is not None:
         yield Consequence("pause_ends", f"its pause by {pause.who} ends: {pause.reason}")
     if isinstance(change, Release):
-        yield Consequence("no_longer_managed", "no longer managed, its row stays as it is")
+        stays = ", its row stays as it is" if change.after is None else ""
+        yield Consequence("no_longer_managed", f"no longer managed{stays}")
         if pause is not None:
             message = f"its pause by {pause.who} ends, but the row stays disabled: {pause.reason}"
             yield Consequence("pause_ends", message)
@@ -121,12 +126,17 @@ def _consequences(change: Change, now: datetime) -> Iterator[Consequence]:
     if change.rearm:
         yield Consequence("rearmed", "has run, and will run once more")
     yield from _next(change, before, after, now)
-    if moved is not None and moved <= now:
+    if moved is not None and moved <= now and not _is_restored(change, moved):
         yield Consequence(
             "past_slot_skipped", "does not catch up on the run that it has missed (`edit_may_fire: false`)"
         )
         yield from _restored(change, now)
     yield from _frequency(change)
+
+
+def _is_restored(change: Change, moved: datetime) -> bool:
+    """Say whether a row that is made again has its own last run, so that it catches up on nothing."""
+    return change.ran is not None and change.ran.last_run_at == moved
 
 
 def _run_before(change: Change, now: datetime) -> Run | None:

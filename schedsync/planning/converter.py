@@ -40,7 +40,8 @@ def location_document(location: Location | None) -> dict[str, Any] | None:
     return location and {"path": location.path, "line": location.line, "column": location.column}
 
 
-def _location_from(values: Mapping[str, Any] | None) -> Location | None:
+def location_from(values: Mapping[str, Any] | None) -> Location | None:
+    """Read a place in a file back, or None."""
     return None if values is None else Location(values["path"], values["line"], values["column"])
 
 
@@ -196,7 +197,7 @@ def row_document(row: Row, mask: Callable[[Spec], Spec]) -> dict[str, Any]:
     }
 
 
-def _spec_from(values: Mapping[str, Any]) -> Spec:
+def checked_spec(values: Mapping[str, Any]) -> Spec:
     """Read a spec back that somebody else may have written: its timing must be one that can run."""
     spec = spec_from(values)
     timing = spec.timing
@@ -217,7 +218,7 @@ def row_from(values: Mapping[str, Any]) -> Row:
     return Row(
         id=values["id"],
         name=values["name"],
-        spec=None if fields is None else _spec_from(fields),
+        spec=None if fields is None else checked_spec(fields),
         last_run_at=_instant_from(values["last_run_at"]),
         total_run_count=values["total_run_count"],
         date_changed=_instant_from(values["date_changed"]),
@@ -245,8 +246,8 @@ def managed_from(values: Mapping[str, Any], set_name: str) -> Managed:
         name=values["name"],
         set=set_name,
         row_id=values["row"],
-        applied="" if applied is None else spec_text(_spec_from(applied)),
-        location=_location_from(values["location"]),
+        applied="" if applied is None else spec_text(checked_spec(applied)),
+        location=location_from(values["location"]),
         people=people_from(values["people"]),
         commit=values["commit"],
         removing=removing_from(values["removing"]) if values.get("removing") else None,

@@ -23,6 +23,7 @@ from schedsync.planning.converter import (
     refusal_document,
 )
 from schedsync.planning.plan import Plan
+from schedsync.planning.rolled_back import rolled_back_document
 
 #: The version of the document; see schemas/plan.v1.schema.json.
 VERSION = 1
@@ -56,6 +57,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "paused": [pause_document(pause) for pause in plan.paused],
         **({"everything_paused": full_pause_document(plan.full_pause)} if plan.full_pause else {}),
         **({"removing": [_waiting_document(managed) for managed in plan.removing]} if plan.removing else {}),
+        **_rolled_back(plan),
         "completed": list(plan.completed),
         "forgotten": list(plan.lost_rows),
         "refusals": [refusal_document(refusal) for refusal in plan.refusals],
@@ -72,6 +74,12 @@ def _waiting_document(managed: Managed) -> dict[str, Any]:
         "commit": managed.commit,
         "location": location_document(managed.location),
     }
+
+
+def _rolled_back(plan: Plan) -> dict[str, Any]:
+    """Return the schedules that an apply leaves alone, and those that this plan rolls back; without any, no key."""
+    found = {"rolled_back": plan.rolled_back, "rolls_back": plan.marks.new, "rollback_ended": plan.marks.over}
+    return {key: [rolled_back_document(mark) for mark in marks] for key, marks in found.items() if marks}
 
 
 def saved_plan(values: Mapping[str, Any]) -> SavedPlan:

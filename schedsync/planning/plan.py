@@ -16,6 +16,7 @@ from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Observed, Paused
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
+from schedsync.core.rollback import NO_MARKS, Marks, RolledBack
 from schedsync.core.schedule import People, Schedule, canonical_json, spec_text
 from schedsync.core.selector import selector_document
 from schedsync.core.timing import instant_text
@@ -49,6 +50,12 @@ class Plan:
     joined: tuple[Paused, ...] = ()
     #: What an earlier apply has disabled, and what waits to be deleted.
     removing: tuple[Managed, ...] = ()
+    #: The schedules that an apply leaves alone, because they were rolled back and their files say the same still.
+    rolled_back: tuple[RolledBack, ...] = ()
+    #: What is written about rolled-back schedules.
+    marks: Marks = NO_MARKS
+    #: Whether it leads back to an earlier state, and not to the files.
+    is_rollback: bool = False
 
     @cached_property
     def checksum(self) -> str:
@@ -64,7 +71,7 @@ class Plan:
     def writes(self) -> bool:
         """Whether an apply writes anything: changes, or only to the ledger and the pauses."""
         ended = any(pause.ended(self.now) for pause in self.paused)
-        return bool(self.changes or self.lost_rows or self.to_record or self.joined or ended)
+        return bool(self.changes or self.lost_rows or self.to_record or self.joined or ended or self.marks)
 
     @property
     def unmanaged(self) -> int:
@@ -86,6 +93,7 @@ class Plan:
             "completed": len(self.completed),
             "held": len(self.held),
             "drifted": len(self.drifted),
+            **({"rolled_back": len(self.rolled_back)} if self.rolled_back else {}),
         }
 
 
@@ -115,7 +123,8 @@ def names_of(changes: Iterable[Change]) -> set[str]:
 def fingerprint(observed: Observed, names: Iterable[str]) -> str:
     """Return a digest of the state that a plan for these names compared, without the columns that Beat writes.
 
-    It covers the rows of these names and of the ledger, the ledger's references to rows, and all pauses.
+    It covers the rows of these names and of the ledger, the ledger's references to rows, all pauses, and what was
+    rolled back.
     """
     ids = {managed.row_id for managed in observed.ledger.values()}
     compared = set(names) | set(observed.ledger)
@@ -138,6 +147,8 @@ def fingerprint(observed: Observed, names: Iterable[str]) -> str:
             (selector_document(pause.selector), pause.until and instant_text(pause.until))
             for pause in observed.standing
         ]
+    if observed.rolled_back:
+        state["rolled_back"] = {name: mark.run for name, mark in observed.rolled_back.items()}
     return _digest(canonical_json(state))
 
 

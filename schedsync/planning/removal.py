@@ -27,7 +27,7 @@ class Remover:
         """Return the change of a managed schedule; None where it only waits for the end of its grace."""
         name = managed.name
         if name in self.desired.kept_rows:
-            return Release(name=name, row=row, location=self.desired.removed.get(name), people=managed.people)
+            return self._release(managed, row)
         known = row.spec or managed.spec
         if self.grace is None or known is None or (managed.removing and managed.removing.is_over(self.now)):
             return self._delete(managed, row)
@@ -41,6 +41,18 @@ class Remover:
         if self.grace is None or managed.removing is None or managed.name in self.desired.kept_rows:
             return False
         return managed.spec is not None and not managed.removing.is_over(self.now)
+
+    def _release(self, managed: Managed, row: Row) -> Release:
+        after = self.desired.given_back.get(managed.name)
+        fields = () if after is None or after == row.spec else field_changes(after, row, None)
+        return Release(
+            name=managed.name,
+            fields=fields,
+            row=row,
+            after=after if fields else None,
+            location=self.desired.removed.get(managed.name),
+            people=managed.people,
+        )
 
     def _delete(self, managed: Managed, row: Row) -> Delete:
         return Delete(

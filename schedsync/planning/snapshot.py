@@ -32,6 +32,7 @@ from schedsync.planning.converter import (
     row_from,
     snapshot_pause_document,
 )
+from schedsync.planning.rolled_back import snapshot_document, snapshot_mark_from
 from schedsync.planning.standing import standing_document, standing_from
 
 #: The version of the document; see schemas/snapshot.v1.schema.json.
@@ -86,7 +87,8 @@ class Snapshot:
         controls = {} if self.controls == NO_CONTROLS else {"controls": controls_document(self.controls)}
         sources = {name: source_document(source) for name, source in self.sources.items()}
         standing = [standing_document(pause) for pause in self.observed.standing]
-        optional = {"sources": sources, "standing_pauses": standing}
+        marks = [snapshot_document(mark, masked_spec) for mark in self.observed.rolled_back.values()]
+        optional = {"sources": sources, "standing_pauses": standing, "rolled_back": marks}
         return controls | {key: value for key, value in optional.items() if value}
 
 
@@ -108,6 +110,7 @@ def snapshot_from(values: Mapping[str, Any]) -> Snapshot:
             pauses={pause["name"]: pause_from(pause) for pause in values["pauses"]},
             standing=tuple(map(standing_from, values.get("standing_pauses", ()))),
             set=values["set"],
+            rolled_back={mark["name"]: snapshot_mark_from(mark) for mark in values.get("rolled_back", ())},
         ),
         last=last and binding_from(last),
         dual_writers=frozenset(values["dual_writers"]),

@@ -63,7 +63,11 @@ ARGUMENTS = frozenset({"args", "kwargs", "headers"})
 
 def drift_text(value: Plan) -> str:
     """Return how many schedules somebody edited, and how many a human holds; only what there is."""
-    counts = {"edited behind Git's back": len(value.changes), "held by a human": len(value.held)}
+    counts = {
+        "edited behind Git's back": len(value.changes),
+        "held by a human": len(value.held),
+        "rolled back": len(value.rolled_back),
+    }
     return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
@@ -184,6 +188,8 @@ def summary_text(plan: Plan) -> str:
         quiet.append(f"{len(plan.paused):,} paused")
     if plan.removing:
         quiet.append(f"{len(plan.removing):,} removing")
+    if plan.rolled_back:
+        quiet.append(f"{len(plan.rolled_back):,} rolled back")
     if plan.drifted:
         quiet.append(f"{len(plan.drifted):,} drifted")
     return ", ".join(parts) + ("; " + ", ".join(quiet) if quiet else "")

@@ -28,6 +28,7 @@ from schedsync.importers.crontab_file import BOTH_DAYS, SPLIT, CronLine, Crontab
 from schedsync.importers.not_taken import NotTaken
 from schedsync.planning.match import Matcher
 from schedsync.planning.pair import Pair, is_completed, is_held, spec_after
+from schedsync.planning.rolled_back import keep
 from schedsync.planning.snapshot import Snapshot, check_set
 from schedsync.review.side import read_revision
 from schedsync.usecases.target import Target
@@ -184,6 +185,8 @@ def snapshot_source(snapshot: Snapshot, set_name: str, desired: Desired, now: da
     Raises WrongUsage if the snapshot is of another set.
     """
     check_set(snapshot, set_name)
+    kept = keep(desired, snapshot.observed)
+    desired = kept.desired
     matcher = Matcher(desired, snapshot.observed, now)
     pairs = [matcher.pair(schedule) for schedule in desired.schedules.values()]
     rows = {pair.schedule.name: pair.row for pair in pairs if pair.row is not None}
@@ -195,7 +198,10 @@ def snapshot_source(snapshot: Snapshot, set_name: str, desired: Desired, now: da
         schedules={name: _schedule_of(name, row.spec) for name, row in rows.items() if row.spec is not None},
         files={pair.schedule.name: replace(pair.schedule, spec=_after(pair)) for pair in pairs},
         not_compared=tuple(NotCompared(name, _problem(row)) for name, row in rows.items() if row.spec is None),
-        assumptions=tuple(_of_snapshot(snapshot, pairs, {row.id for row in rows.values()})),
+        assumptions=(
+            *_of_snapshot(snapshot, pairs, {row.id for row in rows.values()}),
+            *_of_rollbacks([mark.name for mark in kept.lasting]),
+        ),
         last_runs={name: last for name, row in rows.items() if (last := row.last_run_at or row.date_changed)},
         is_masked=True,
     )
@@ -222,6 +228,11 @@ def _of_snapshot(snapshot: Snapshot, pairs: list[Pair], compared: set[int]) -> I
     others = [row.name for row in snapshot.observed.rows.values() if row.id not in compared]
     if others:
         yield f"rows that the set neither manages nor names go on as they are: {first_names(others, _NAMED)}"
+
+
+def _of_rollbacks(names: list[str]) -> Iterator[str]:
+    if names:
+        yield f"rolled back, they stay so: {first_names(names, _NAMED)}"
 
 
 def revision_source(revision: str, path: str | None, target: Target, desired: Desired) -> Source:

@@ -32,6 +32,7 @@ from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.notify import bump, publish
 from schedsync.database.observe import every_entry, observe_pauses
 from schedsync.database.release import for_our_beat
+from schedsync.database.rollbacks import give_marks_to_set
 from schedsync.database.transaction import WaitOptions
 from schedsync.database.write import write
 from schedsync.database.write_request import WriteRequest
@@ -160,6 +161,7 @@ def rename(using: str, old: str, new: str, wait: WaitOptions, environment: str |
         names = [entry.name for entry in entries if entry.set == old]
         give_to_set(using, names, new)
         audit.record_rename(using, old, new, names, actor, at)
+        give_marks_to_set(using, new, old=old)
         return len(names)
 
     return _behind_lock(using, rename_set, [old, new], wait, environment)
@@ -176,6 +178,7 @@ def move(using: str, chosen: Chosen, to: str, wait: WaitOptions, environment: st
     def move_entries(entries: Sequence[Managed], actor: str, at: datetime) -> None:
         _require_unchanged(moving, entries)
         give_to_set(using, moving, to)
+        give_marks_to_set(using, to, names=moving)
         audit.record_move(using, moving, to, actor, at)
 
     _behind_lock(using, move_entries, [to, *moving.values()], wait, environment)

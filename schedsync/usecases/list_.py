@@ -22,6 +22,7 @@ from schedsync.database.full_pause import full_pause
 from schedsync.database.last_runs import claimed_runs, last_run_of
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import every_entry, observe_rows
+from schedsync.database.rollbacks import every_rolled_back
 from schedsync.database.status import as_applied
 from schedsync.planning.diff import diff
 from schedsync.usecases.selection import choose
@@ -66,6 +67,7 @@ class _Reading:
         ledger = {entry.name: entry for entry in every_entry(using)}
         self.at, self.wanted = at, wanted
         self.observed = Observed(rows=read.rows, ledger=ledger, pauses=read.pauses)
+        self.rolled_back = {mark.kept_name: mark for mark in every_rolled_back(using) if mark.kept is not None}
         self.claims = claimed_runs(using)
         leading = [beat.leads_since for beat in live_beats(using) if beat.leads and beat.leads_since]
         self.moment = Moment(
@@ -109,7 +111,8 @@ class _Reading:
     def listed(self, name: str) -> ListedSchedule:
         """Return one schedule."""
         row, entry = self._row(name), self.observed.ledger.get(name)
-        schedule = ListedSchedule(name, self._state(name, row, entry), pause=self.observed.pauses.get(name))
+        pause, mark = self.observed.pauses.get(name), self.rolled_back.get(name) if entry is not None else None
+        schedule = ListedSchedule(name, self._state(name, row, entry), pause=pause, rolled_back=mark)
         if entry is not None:
             schedule = replace(schedule, set=entry.set, people=entry.people, removing=entry.removing)
         if row is None:
@@ -129,12 +132,16 @@ class _Reading:
             return "held"
         if name in drifted:
             return "drifted"
+        if name in self.rolled_back:
+            return "rolled-back"
         if name in completed or (row is not None and row.is_done(self.at)):
             return "completed"
         return "ok" if row is not None and row.spec is not None and row.spec.enabled else "disabled"
 
     def _is_removed(self, entry: Managed) -> bool:
         wanted = self.wanted
+        if entry.name in self.rolled_back:
+            return False
         if wanted.desired is None or entry.set != wanted.set:
             return entry.removing is not None
         return entry.name not in wanted.desired

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from celery import current_app
 
-from schedsync.core.status import Status, Verdict
+from schedsync.core.status import Listed, Status, Stopped, Verdict
 from schedsync.core.verdict import judge
 from schedsync.database.faults import database_errors
+from schedsync.database.rollbacks import every_rolled_back
 from schedsync.database.status import read_status, read_status_of_host
 from schedsync.database.use_tz import require_use_tz
 from schedsync.usecases.celery_settings import import_tasks
@@ -23,9 +24,16 @@ def status(using: str, expected_beats: int | None = None) -> Status:
     require_use_tz()
     import_tasks(current_app)
     with database_errors(using):
-        read = read_status(using)
+        read = _with_rollbacks(using, read_status(using))
     verdict, problems = judge(read, expected_beats)
     return replace(read, verdict=verdict, problems=problems)
+
+
+def _with_rollbacks(using: str, read: Status) -> Status:
+    """Return a status that names the rolled-back schedules, which no metric needs."""
+    marks = every_rolled_back(using)
+    kept = Listed.of([Stopped(mark.name, mark.who, mark.reason, mark.since) for mark in marks])
+    return replace(read, management=replace(read.management, rolled_back=kept))
 
 
 def status_of_host(using: str) -> Status:

@@ -163,9 +163,32 @@ def _applied(
     *,
     pinned: bool,
 ) -> Outcome | None:
-    expected = assertion.checksum
-    for attempt in range(_TRIES):
+    def planned() -> Plan:
         current = _asserted(plan(target), assertion, note)
+        if assertion.checksum is not None and current.checksum != assertion.checksum:
+            raise Stale(f"its checksum is {current.checksum} now")
+        return current
+
+    return carry_out(target, planned, agree, wait, lambda current: request_of(target, current), pinned=pinned)
+
+
+def carry_out(
+    target: Target,
+    planned: Callable[[], Plan],
+    agree: Callable[[Plan], bool],
+    wait: WaitOptions,
+    request: Callable[[Plan], WriteRequest],
+    *,
+    pinned: bool,
+) -> Outcome | None:
+    """Plan, ask and write; plan again where the tables change meanwhile. Returns None where the answer was no.
+
+    If ``pinned``, a plan that differs from the one that was agreed to raises Stale. Raises Refused where a safety rule
+    refuses the plan.
+    """
+    expected = None
+    for attempt in range(_TRIES):
+        current = planned()
         if expected is not None and current.checksum != expected:
             raise Stale(f"its checksum is {current.checksum} now")
         if not agree(current):
@@ -177,7 +200,7 @@ def _applied(
         if pinned:
             expected = current.checksum
         try:
-            return _write(_request_of(target, current), wait)
+            return _write(request(current), wait)
         except Stale:
             if attempt == _TRIES - 1:
                 raise
@@ -224,7 +247,8 @@ def _write(request: WriteRequest, wait: WaitOptions) -> Outcome:
         return write_and_confirm(request, wait)
 
 
-def _request_of(target: Target, plan: Plan) -> WriteRequest:
+def request_of(target: Target, plan: Plan) -> WriteRequest:
+    """Return what the transaction of an apply writes."""
     return WriteRequest(
         using=target.using,
         verb="apply",
@@ -241,4 +265,5 @@ def _request_of(target: Target, plan: Plan) -> WriteRequest:
         joined=plan.joined,
         lifted=plan.lifted,
         pull_request=pull_request_of(target.config.paths[0], plan.binding.commit),
+        marks=plan.marks,
     )

@@ -38,7 +38,7 @@ def test_verbs_are_listed_by_groups(command: Callable[..., Done]) -> None:
 
     assert {heading: listed[heading] for heading in GROUPS} == {
         "Start": ["init", "import", "doctor"],
-        "Change": ["validate", "fmt", "review", "forecast", "plan", "apply"],
+        "Change": ["validate", "fmt", "review", "forecast", "plan", "apply", "rollback"],
         "Look": ["status", "list", "why", "history", "drift", "accept"],
         "Act": ["pause", "resume", "run"],
         "Serve": ["snapshot"],
@@ -212,7 +212,7 @@ def test_manage_py_lists_the_verbs(words: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "Usage: python -m django schedsync [OPTIONS] COMMAND" in done.stdout
     assert re.search(r"python -m django schedsync validate +check the files", done.stdout)
-    assert sections(done.stdout)["Change"] == ["validate", "fmt", "review", "forecast", "plan", "apply"]
+    assert sections(done.stdout)["Change"] == ["validate", "fmt", "review", "forecast", "plan", "apply", "rollback"]
 
 
 def test_settings_may_be_before_the_verb(files: Project) -> None:

@@ -21,13 +21,13 @@ from schedsync.core.pausing import PauseOrder, ResumeOrder
 from schedsync.core.selector import Selector
 from schedsync.database.lock import take
 from schedsync.database.transaction import WaitOptions
-from schedsync.models import ManagedSchedule, SyncRun
+from schedsync.models import ManagedSchedule, RolledBack, SyncRun
 from schedsync.usecases import pause as operate
 from schedsync.usecases import resume as usecase
 from schedsync.usecases import sync
 from schedsync.usecases.target import Target
 from tests import router
-from tests.conftest import NOW, Project
+from tests.conftest import NOW, Done, Project
 
 BEFORE = "  a: {task: t, every: 1m}\n  b: {task: t, every: 2m}\n  old: {task: t, crontab: '0 3 * * *'}\n"
 AFTER = (
@@ -54,8 +54,10 @@ def in_child(project: Project, work: Callable[[], int]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def killed_at(project: Project, number: int, *, after: bool) -> int:
-    """Apply in a process that is killed before, or after, its n-th statement."""
+def killed_at(
+    project: Project, number: int, *, after: bool, call: Callable[[Project], Done] = lambda project: project.apply()
+) -> int:
+    """Apply, or make another call, in a process that is killed before, or after, its n-th statement."""
 
     def work() -> int:
         count = 0
@@ -71,7 +73,7 @@ def killed_at(project: Project, number: int, *, after: bool) -> int:
             return result
 
         with connections[project.using].execute_wrapper(kill):
-            return project.apply().code
+            return call(project).code
 
     return in_child(project, work)
 
@@ -95,6 +97,36 @@ def test_a_process_killed_at_any_statement_leaves_all_or_nothing(project: Projec
     assert project.apply().code == 0
     assert state(project)[:2] == ([("a", 5), ("c", None), ("new", None)], ["a", "c", "new"])
     assert project.plan("--exit-code").code == 0
+
+
+@pytest.mark.one_database("postgresql")
+def test_a_rollback_killed_at_any_statement_leaves_all_or_nothing(project: Project) -> None:
+    def back(project: Project) -> Done:
+        words = ("--yes", "--settle", "0", "--reason", "r", "--allow-stops", "9")
+        return project.command("rollback", "--database", project.using, *words)
+
+    def kept() -> int:
+        count: int = RolledBack.objects.using(project.using).count()
+        return count
+
+    project.schedules(BEFORE)
+    project.apply()
+    unchanged = state(project)
+    project.schedules(AFTER)
+    project.apply("--allow-stops", "9")
+    applied = state(project)
+    number, code = 0, -signal.SIGKILL
+    while code == -signal.SIGKILL:
+        number += 1
+        code = killed_at(project, number, after=True, call=back)
+        now = state(project)
+        if now != applied:
+            break
+        assert kept() == 0, f"at statement {number}"
+
+    assert number > 15
+    assert (now[:2], kept()) == (unchanged[:2], 4)
+    assert (project.apply().code, state(project)[:2]) == (0, unchanged[:2])
 
 
 @contextmanager

@@ -54,6 +54,8 @@ VERBS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "apply": (
         ("apply", "schedules", "--yes", "--settle", "0"),
+        ("rollback", "--yes", "--settle", "0", "--reason", "quiet", "--allow-stops", "9"),
+        ("rollback", "--end"),
         ("doctor", "--fix"),
         ("ledger", "bind", "-e", "production", "--yes"),
     ),

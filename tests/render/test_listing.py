@@ -88,6 +88,7 @@ def test_the_list_for_programs() -> None:
         "people": {"owner": "team", "runbook": None, "labels": {}, "disabled_reason": None},
         "pause": None,
         "removing": None,
+        "rolled_back": None,
     }
     assert document["schedules"][2]["name"] == EVIL
 

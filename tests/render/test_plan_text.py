@@ -284,4 +284,5 @@ def test_an_outcome_is_one_line_and_who_has_loaded_it() -> None:
     assert outcome(done).splitlines() == [
         "Applied in run 8dcb990c: 1 created",
         "2 Beats have loaded it: beat-0, beat-1",
+        "To go back: schedsync rollback 8dcb990c",
     ]

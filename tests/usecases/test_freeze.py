@@ -119,7 +119,7 @@ def test_a_freeze_that_begins_while_the_reader_is_asked_holds_too(
     clock.move_to(NOW.replace(hour=8, minute=59))
     from schedsync.commands import apply
 
-    monkeypatch.setattr(apply, "_has_terminal", lambda: True)
+    monkeypatch.setattr(apply, "has_terminal", lambda: True)
     monkeypatch.setattr("click.confirm", lambda *_words, **_more: bool(clock.move_to(NOW.replace(hour=9))) or True)
     done = project.command("apply", "schedules", "--database", project.using, "--settle", "0")
 

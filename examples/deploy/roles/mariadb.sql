@@ -40,6 +40,7 @@ GRANT SELECT ON schedsync_managedschedule TO schedsync_read;
 GRANT SELECT ON schedsync_openrun TO schedsync_read;
 GRANT SELECT ON schedsync_pause TO schedsync_read;
 GRANT SELECT ON schedsync_removal TO schedsync_read;
+GRANT SELECT ON schedsync_rolledback TO schedsync_read;
 GRANT SELECT ON schedsync_sendfailure TO schedsync_read;
 GRANT SELECT ON schedsync_standingpause TO schedsync_read;
 GRANT SELECT ON schedsync_syncrun TO schedsync_read;
@@ -74,6 +75,7 @@ GRANT INSERT, UPDATE, DELETE ON django_celery_beat_solarschedule TO schedsync_ap
 GRANT INSERT, UPDATE, DELETE ON schedsync_applyfailure TO schedsync_apply;
 GRANT INSERT, UPDATE, DELETE ON schedsync_environmentbinding TO schedsync_apply;
 GRANT INSERT, UPDATE, DELETE ON schedsync_managedschedule TO schedsync_apply;
+GRANT INSERT, UPDATE, DELETE ON schedsync_rolledback TO schedsync_apply;
 GRANT INSERT, DELETE ON schedsync_pause TO schedsync_apply;
 GRANT INSERT, DELETE ON schedsync_removal TO schedsync_apply;
 GRANT INSERT, UPDATE ON django_celery_beat_periodictasks TO schedsync_apply;

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from schedsync.calendar.ticks import first_after
+from schedsync.core.rollback import RolledBack
 from schedsync.core.schedule import Spec
 from schedsync.core.timing import MICROSECOND, Clocked
 from schedsync.core.why import Answer, Evidence, Facts, Stop, Verdict
@@ -108,6 +109,9 @@ def _no_row(facts: Facts) -> Answer:
         does = "forgets it" if facts.managed.removing else "makes it again"
         words = f"its row is gone; the next apply {does}"
         return _none(facts, Verdict.DELETED, words, seen("the ledger has it, and the tables don't", "ledger"), "plan")
+    if (mark := facts.rolled_back) is not None:
+        words = f"it is deleted, {rolled_back_text(facts, mark)}"
+        return _none(facts, Verdict.DELETED, words, decided(words, "rollback", mark.since))
     return _none(facts, Verdict.DELETED, "it is deleted", seen("the tables have no such row", "row"))
 
 
@@ -148,3 +152,9 @@ def _conditions(facts: Facts, spec: Spec) -> Iterator[Evidence]:
     owed = next_tick(facts)
     if owed is not None and owed <= facts.now:
         yield inferred(f"the tick of {clock_at(owed, spec, facts.now)} is due, and not sent yet")
+
+
+def rolled_back_text(facts: Facts, mark: RolledBack) -> str:
+    """Write who rolled a schedule back, when and why."""
+    since = clock_at(mark.since, _spec(facts), facts.now)
+    return f"rolled back by {mark.who} at {since}: {mark.reason} (run {mark.short_run})"

@@ -14,9 +14,9 @@ from schedsync.calendar.ticks import count
 from schedsync.core.schedule import Spec
 from schedsync.core.timing import MICROSECOND, zone_of
 from schedsync.core.why import Answer, Evidence, Explanation, Facts, Listed, Ticks, Verdict
-from schedsync.planning.why.case import Case, inferred, seen
+from schedsync.planning.why.case import Case, decided, inferred, seen
 from schedsync.planning.why.clocks import clock_note, left_out
-from schedsync.planning.why.coming import coming_answer, next_answer
+from schedsync.planning.why.coming import coming_answer, next_answer, rolled_back_text
 from schedsync.planning.why.past import by, changes_after, spec_at
 from schedsync.planning.why.rules import past_answer
 from schedsync.planning.why.state import gone_since
@@ -169,6 +169,8 @@ def _notes(facts: Facts, asked: str, tick: datetime | None) -> Iterator[Evidence
             yield seen(f"its timing changed at {at} {by(change)}", "audit", change.at)
         if change.kind == "run":
             yield seen(f"{change.who} sent it by hand at {at}", "audit", change.at)
+    if (mark := facts.rolled_back) is not None:
+        yield decided(rolled_back_text(facts, mark), "rollback", mark.since)
 
 
 def _renamed(facts: Facts, asked: str) -> Evidence:

@@ -35,6 +35,7 @@ from schedsync.render.comment.fitted import Block, Row, fitted, lines
 from schedsync.render.comment.links import code_link, place_link
 from schedsync.render.load.change import load_lines
 from schedsync.render.removing import removing_lines
+from schedsync.render.rolled_back import rolled_back_lines
 from schedsync.render.words import (
     DONE,
     counted,
@@ -181,7 +182,7 @@ def _all_refusals(value: Review) -> list[tuple[Refusal, str]]:
 
 def drift(value: Plan, extent: Extent = COMMENT) -> str:
     """Write drift as Markdown."""
-    count = len(value.changes) + len(value.held)
+    count = len(value.changes) + len(value.held) + len(value.rolled_back)
     head = lines(f"### Drift in {code(scope_text(value))}", "", drift_text(value) if count else "none", "")
     table: list[Block] = []
     if value.changes:
@@ -233,6 +234,9 @@ def _states(value: Plan) -> Iterator[Block]:
     if value.removing:
         removing = [Row(f"- {code(line)}") for line in removing_lines(value.removing, value.now)]
         yield Block(removing, ["**Removing, to be deleted by a later apply:**", ""], [""])
+    if value.rolled_back:
+        kept = [Row(f"- {code(line)}") for line in rolled_back_lines(value.rolled_back, value.now)]
+        yield Block(kept, ["**Rolled back, left alone until the files change:**", ""], [""])
 
 
 def _refusals(found: Sequence[tuple[Refusal, str]]) -> Iterator[Block]:

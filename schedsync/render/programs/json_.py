@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from schedsync.core.finding import Finding, has_errors
 from schedsync.core.location import Location
+from schedsync.core.rollback import RolledBack
 from schedsync.core.secrets import masked
 from schedsync.planning.converter import change_document, finding_document
 from schedsync.planning.documents import document
+from schedsync.planning.rolled_back import rolled_back_document
 from schedsync.render.words import RUNNER
 
 if TYPE_CHECKING:
@@ -96,8 +98,9 @@ def compact_plan(value: Plan) -> str:
     return escaped(json.dumps(_without_secrets(document(value)), separators=(",", ":")))
 
 
-def outcome(value: Outcome, set_name: str, environment: str | None) -> str:
-    """Write what an apply did, and how verification ended."""
+def outcome(value: Outcome, set_name: str, environment: str | None, rolled_back: Sequence[RolledBack] = ()) -> str:
+    """Write what an apply did, and how verification ended; ``rolled_back`` is what a rollback keeps from now on."""
+    kept = {"rolled_back": [rolled_back_document(mark) for mark in rolled_back]} if rolled_back else {}
     return dump(
         {
             "version": 1,
@@ -109,6 +112,7 @@ def outcome(value: Outcome, set_name: str, environment: str | None) -> str:
             "at": value.at.isoformat() if value.at else None,
             "summary": value.summary(),
             "changes": _without_secrets({"changes": [change_document(change) for change in value.changes]})["changes"],
+            **kept,
             "verification": {
                 "confirmed": not value.unconfirmed,
                 "after_a_poll_of_beat": value.settled > 0,

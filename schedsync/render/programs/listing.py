@@ -10,6 +10,7 @@ from schedsync.core.schedule import Spec
 from schedsync.core.secrets import masked
 from schedsync.core.timing import timing_form
 from schedsync.planning.converter import full_pause_document, instant_document, pause_document, people_document
+from schedsync.planning.rolled_back import rolled_back_document
 from schedsync.render.programs.json_ import dump
 from schedsync.render.timing_words import timing_words
 
@@ -45,6 +46,7 @@ def _schedule(schedule: ListedSchedule) -> dict[str, Any]:
         "people": masked(people_document(schedule.people)),
         "pause": pause_document(schedule.pause) if schedule.pause else None,
         "removing": removing_document(schedule.removing) if schedule.removing else None,
+        "rolled_back": rolled_back_document(schedule.rolled_back) if schedule.rolled_back else None,
     }
 
 

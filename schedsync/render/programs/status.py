@@ -63,6 +63,7 @@ def _lists(value: Status) -> dict[str, Listed[Any] | None]:
         "held": management.held,
         "drifted": management.drifted,
         "removing": management.removing,
+        "rolled_back": management.rolled_back,
         "unmanaged": management.unmanaged,
     }
 

@@ -21,7 +21,7 @@ _PLACES = 3
 
 def drift(value: Plan, paint: Paint = plain, path: str | None = None) -> str:
     """Write what somebody else did to the tables; ``path`` is the one that was given, for the next command."""
-    if not value.changes and not value.held:
+    if not (value.changes or value.held or value.rolled_back):
         return "\n".join([f"No drift in {printable(scope_text(value))}", *states(value, paint)])
     lines = [paint(f"Drift in {printable(scope_text(value))}: {drift_text(value)}", "bold")]
     if value.changes:

@@ -18,6 +18,7 @@ _COLOURS = {
     "paused": "yellow",
     "held": "yellow",
     "drifted": "yellow",
+    "rolled-back": "yellow",
     "disabled": "dim",
     "completed": "dim",
     "unmanaged": "cyan",

@@ -10,6 +10,7 @@ from schedsync.planning.plan import Plan
 from schedsync.render.changes.alarms import ALARMS, DELETED, alarm_of, headline
 from schedsync.render.changes.folding import Group, in_order_of_danger
 from schedsync.render.removing import removing_lines
+from schedsync.render.rolled_back import names_text, rolled_back_lines
 from schedsync.render.terminal.change_lines import SIGNS, STYLES, View, change_lines
 from schedsync.render.terminal.columns import width_of
 from schedsync.render.terminal.paint import Paint, plain
@@ -43,6 +44,8 @@ def counts_text(value: Plan, paint: Paint, nothing: str = "no changes") -> str:
         quiet.append(f"{len(value.paused):,} paused")
     if value.removing:
         quiet.append(f"{len(value.removing):,} removing")
+    if value.rolled_back:
+        quiet.append(f"{len(value.rolled_back):,} rolled back")
     return "  ".join([*parts, *([paint(", ".join(quiet), "dim")] if quiet else [])])
 
 
@@ -87,7 +90,7 @@ def refusals(
 
 
 def states(value: Plan, paint: Paint) -> Iterator[str]:
-    """Yield what a human has stopped: the pause of everything, what is held and paused; and what is being removed."""
+    """Yield what a human has stopped or rolled back, and what is being removed."""
     if value.full_pause:
         yield ""
         yield paint(printable(value.full_pause.text(value.now)), "yellow")
@@ -103,3 +106,11 @@ def states(value: Plan, paint: Paint) -> Iterator[str]:
         yield ""
         yield f"{paint('REMOVING', 'bold')}  disabled, to be deleted by a later apply; to keep one, define it again"
         yield from (f"{paint('!', 'yellow')} {line}" for line in removing_lines(value.removing, value.now))
+    if value.rolled_back:
+        yield ""
+        yield f"{paint('ROLLED BACK', 'bold')}  left alone until its files change; `schedsync rollback --end` ends it"
+        yield from (f"{paint('!', 'yellow')} {line}" for line in rolled_back_lines(value.rolled_back, value.now))
+    if value.marks.over and not value.marks.new:
+        yield ""
+        why = "" if value.is_rollback else ", the files have changed"
+        yield f"Rolled back no longer{why}: {names_text(value.marks.over)}"

@@ -44,6 +44,7 @@ def status_text(value: Status, paint: Paint = plain) -> str:
         "Database": _environment(value),
         "Apply": (_apply(apply, value) for apply in value.management.applies[:_MOST]),
         "Stopped": _stopped(value, paint),
+        "Rollback": _some(value.management.rolled_back, partial(_rolled_back, now=value.at), paint, "yellow"),
         "Drift": _drift(value.management, paint),
         "Overdue": _all_overdue(value, paint),
         "Failed": _some(value.failed, partial(_failed, now=value.at), paint, "red"),
@@ -199,6 +200,11 @@ def _pause(pause: Stopped, now: datetime) -> str:
 def _held(held: Stopped, now: datetime) -> str:
     since = f" since {time_text(held.since, now)}" if held.since else ""
     return f"held {printable(held.name)} by {printable(held.who) if held.who else 'an unknown user'}{since}"
+
+
+def _rolled_back(kept: Stopped, now: datetime) -> str:
+    who, since = printable(kept.who or ""), time_text(kept.since, now)
+    return f"{printable(kept.name)} by {who} since {since}: {printable(kept.reason or '')}"
 
 
 def _drift(value: Management, paint: Paint) -> Iterator[str]:

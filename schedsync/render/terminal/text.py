@@ -65,12 +65,13 @@ def _scope(value: Plan) -> str:
 
 
 def question(value: Plan) -> str:
-    """Ask whether to apply a plan; the most dangerous that it does stands before the question mark's answer."""
+    """Ask whether to apply a plan, or roll back by it; the most dangerous that it does stands before the answer."""
     count = "1 change" if len(value.changes) == 1 else f"{len(value.changes):,} changes"
+    does = f"Roll back {count} of" if value.is_rollback else f"Apply {count} to"
     environment = f" in {value.binding.environment}" if value.binding.environment else ""
     database = f" on {value.database}" if value.database else ""
     danger = headline([Group(tuple((None, change) for change in value.changes))], whole=True)
-    return printable(f"Apply {count} to {value.set}{environment}{database}?" + (f" {danger}." if danger else ""))
+    return printable(f"{does} {value.set}{environment}{database}?" + (f" {danger}." if danger else ""))
 
 
 def _only_adopts(group: Group) -> bool:
