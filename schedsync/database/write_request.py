@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,7 +23,8 @@ class WriteRequest:
     ``lost_rows`` are names in the ledger whose row and definition are both gone, ``to_record`` schedules whose row
     already has the values of the files. ``locations`` holds, by name, where the files define a schedule and whom they
     name; None leaves the ledger's locations alone. ``joined`` are the pauses of schedules that come under a standing
-    pause. ``lifted`` are refusals that a flag lifted, for the audit record.
+    pause. ``lifted`` are refusals that a flag lifted, for the audit record. ``refused_at`` returns what refuses all of it
+    at an instant: a freeze may begin while this waits for the lock.
     """
 
     using: str
@@ -40,4 +41,5 @@ class WriteRequest:
     locations: Mapping[str, tuple[Location, People]] | None = None
     joined: tuple[Paused, ...] = ()
     lifted: tuple[Refusal, ...] = ()
+    refused_at: Callable[[datetime], tuple[Refusal, ...]] = lambda _at: ()
     run: uuid.UUID = field(default_factory=uuid.uuid4)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 from schedsync.core.change import Edit
 from schedsync.core.finding import Finding
@@ -166,25 +168,25 @@ def _applied(
             raise Stale(f"its checksum is {current.checksum} now")
         if not agree(current):
             return None
-        if refused := current.refusals or _frozen_meanwhile(target, current):
+        if refused := current.refusals or _frozen_at(target, current, now()):
             raise Refused(refused)
         if not current.writes:
             return _nothing(target.using, current.checksum, wait)
         if pinned:
             expected = current.checksum
         try:
-            return _write(_request_of(target.using, current), wait)
+            return _write(_request_of(target, current), wait)
         except Stale:
             if attempt == _TRIES - 1:
                 raise
     return None
 
 
-def _frozen_meanwhile(target: Target, plan: Plan) -> tuple[Refusal, ...]:
-    """Return the refusal of a freeze that began after the plan was made, while its reader was asked."""
+def _frozen_at(target: Target, plan: Plan, at: datetime) -> tuple[Refusal, ...]:
+    """Return the refusal of a freeze that began after the plan was made: its reader was asked, or the lock was held."""
     if target.limits.allow_freeze or only_resumes(plan.changes, plan.observed, plan.now):
         return ()
-    return freeze_refusals(target.limits, plan.binding.environment, now())
+    return freeze_refusals(target.limits, plan.binding.environment, at)
 
 
 def _asserted(plan: Plan, assertion: Assertion, note: Callable[[str], None]) -> Plan:
@@ -220,9 +222,9 @@ def _write(request: WriteRequest, wait: WaitOptions) -> Outcome:
         return write_and_confirm(request, wait)
 
 
-def _request_of(using: str, plan: Plan) -> WriteRequest:
+def _request_of(target: Target, plan: Plan) -> WriteRequest:
     return WriteRequest(
-        using=using,
+        using=target.using,
         verb="apply",
         set=plan.set,
         binding=plan.binding,
@@ -236,4 +238,5 @@ def _request_of(using: str, plan: Plan) -> WriteRequest:
         locations=plan.locations,
         joined=plan.joined,
         lifted=plan.lifted,
+        refused_at=partial(_frozen_at, target, plan),
     )
