@@ -584,6 +584,16 @@ def test_the_next_run_is_the_first_after_a_pause() -> None:
     assert at(facts(claim=claimed(), stops=(stop,)), "2026-11-26 02:00").answer.verdict is Verdict.PAUSED
 
 
+def test_a_tick_that_a_pause_of_everything_left_out_is_not_due() -> None:
+    stop = replace(JO, everything=True, until=TICK + MINUTE)
+    known = facts(stops=(stop,), claim=claimed(TICK - DAY), journal=journal(record(Event.PAUSED)))
+
+    answer = explain(known, "nightly").following
+
+    assert answer is not None
+    assert (answer.verdict, answer.because) == (Verdict.COMING, "")
+
+
 def test_the_ticks_since_a_time_are_folded() -> None:
     step = 10 * MINUTE
     sent = [record(Event.SENT, late=0.1, first=TICK + n * step, last=TICK + n * step) for n in range(6)]
