@@ -69,7 +69,7 @@ def _gap_evidence(case: Case) -> Iterator[Evidence]:
         how = "no longer led from" if before.until_known else "gave its last sign of life at"
         yield seen(f"{before.beat} {how} {case.clock(before.until)}{ended}", "journal", before.until)
     if after is not None:
-        yield seen(f"{after.beat} leads since {case.clock(after.since)}, epoch {after.epoch}", "journal", after.since)
+        yield seen(f"{after.beat} has led since {case.clock(after.since)}, epoch {after.epoch}", "journal", after.since)
 
 
 def _broker(case: Case) -> Iterator[Evidence]:
