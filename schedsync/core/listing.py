@@ -10,6 +10,7 @@ from datetime import datetime
 from schedsync.core.full_pause import FullyPaused
 from schedsync.core.observed import Paused
 from schedsync.core.schedule import NOBODY, People, Spec
+from schedsync.core.standing import Standing
 
 #: The states by their words, in the order in which they are counted.
 STATES = ("ok", "paused", "held", "drifted", "disabled", "completed", "unmanaged", "removing")
@@ -45,11 +46,12 @@ class ListedSchedule:
 
 @dataclass(frozen=True)
 class Listing:
-    """The chosen schedules by name, when they were read, and the pause of everything, while it lasts."""
+    """The chosen schedules by name, when they were read, the pause of everything while it lasts, and the standing ones."""
 
     at: datetime
     schedules: tuple[ListedSchedule, ...] = ()
     full_pause: FullyPaused | None = None
+    standing: tuple[Standing, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Return how many schedules have each state, without states that none has."""
