@@ -23,8 +23,8 @@ class WriteRequest:
     ``lost_rows`` are names in the ledger whose row and definition are both gone, ``to_record`` schedules whose row
     already has the values of the files. ``locations`` holds, by name, where the files define a schedule and whom they
     name; None leaves the ledger's locations alone. ``joined`` are the pauses of schedules that come under a standing
-    pause. ``lifted`` are refusals that a flag lifted, for the audit record. ``refused_at`` returns what refuses all of it
-    at an instant: a freeze may begin while this waits for the lock.
+    pause. ``lifted`` are refusals that a flag lifted, for the audit record. ``refused_at`` returns what refuses all of
+    it at an instant: a freeze may begin while this waits for the lock.
     """
 
     using: str
