@@ -46,7 +46,7 @@ class ListedSchedule:
 
 @dataclass(frozen=True)
 class Listing:
-    """The chosen schedules by name, when they were read, the pause of everything while it lasts, and the standing ones."""
+    """The chosen schedules by name, when they were read, and the pauses of everything and of selectors that last."""
 
     at: datetime
     schedules: tuple[ListedSchedule, ...] = ()
