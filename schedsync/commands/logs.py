@@ -25,18 +25,21 @@ _LOGGER = "schedsync.commands"
 _LEVELS = {"error: ": logging.ERROR, "warning: ": logging.WARNING}
 
 _is_json: ContextVar[bool] = ContextVar("_is_json", default=False)
+#: Whether the command line has named a format before it was parsed.
+_is_chosen: ContextVar[bool] = ContextVar("_is_chosen", default=False)
 _formatter = JsonFormatter()
 
 
 @contextmanager
 def log_format_of_one_call() -> Iterator[None]:
     """Begin with text, and give other loggers their formatters back at the end: one process may make several calls."""
-    token = _is_json.set(False)
+    token, early = _is_json.set(False), _is_chosen.set(False)
     before = {handler: handler.formatter for handler in _handlers()}
     try:
         yield
     finally:
         _is_json.reset(token)
+        _is_chosen.reset(early)
         for handler, formatter in before.items():
             handler.setFormatter(formatter)
 
@@ -47,6 +50,7 @@ def choose_early(words: Sequence[str]) -> None:
     named = [os.environ.get(VARIABLE, ""), *(value for option, value in pairwise(options) if option == _OPTION)]
     named += [word.removeprefix(f"{_OPTION}=") for word in options if word.startswith(f"{_OPTION}=")]
     chosen = [value for value in named if value in FORMATS]
+    _is_chosen.set(len(chosen) > 0)
     use_format(chosen[-1] if chosen else None)
 
 
@@ -62,6 +66,9 @@ def log_format() -> click.Option:
 
 def choose(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     """Use the format of the option ``--log-format``, if it was given; that of the environment is in use already."""
+    if ctx.parent is None and _is_chosen.get():
+        # The last one on the command line counts, and what stands between the two may be a mistake.
+        return
     if ctx.get_parameter_source(str(param.name)) is not click.core.ParameterSource.ENVIRONMENT:
         use_format(value)
 

@@ -55,7 +55,7 @@ def status(request: StatusRequest, database: DatabaseOptions, format_: str) -> i
 
     The first line says OK, NOT OK and why, or UNKNOWN: without a Beat of schedsync's own nobody can tell whether stock
     Beat runs. Exits 2 for NOT OK: no Beat is live although one was, or fewer than --expect-beats; nobody leads; a
-    schedule is overdue, its last message could not be sent, or it cannot run; the broker refuses; clocks differ.
+    schedule is overdue, its last message could not be sent, or it cannot run; the broker is away; clocks differ.
 
     A schedule is overdue if it was due at least a minute ago, and has not run. Next to stock Beat, which saves its runs
     late, the limit is five minutes.

@@ -38,7 +38,8 @@ class FullyPaused:
             return "nothing is paused"
         clock = f"{moment(self.until, now=now)} UTC"
         if self.until - now < _DAY:
-            clock = f"{self.until.astimezone(timezone.utc):%H:%M} UTC"
+            until = self.until.astimezone(timezone.utc)
+            clock = f"{until:%H:%M:%S} UTC" if until.second else f"{until:%H:%M} UTC"
         return "".join(map(_visible, f"everything is paused by {self.who} until {clock}: {self.reason}"))
 
 

@@ -12,6 +12,7 @@ from schedsync.core.observed import Paused
 from schedsync.core.removing import Removing
 from schedsync.core.rollback import RolledBack
 from schedsync.core.schedule import NOBODY, People, Spec
+from schedsync.core.standing import Standing
 
 #: The states by their words, in the order in which they are counted.
 STATES = ("ok", "paused", "held", "drifted", "rolled-back", "disabled", "completed", "unmanaged", "removing")
@@ -50,11 +51,12 @@ class ListedSchedule:
 
 @dataclass(frozen=True)
 class Listing:
-    """The chosen schedules by name, when they were read, and the pause of everything, while it lasts."""
+    """The chosen schedules by name, when they were read, and the pauses of everything and of selectors that last."""
 
     at: datetime
     schedules: tuple[ListedSchedule, ...] = ()
     full_pause: FullyPaused | None = None
+    standing: tuple[Standing, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Return how many schedules have each state, without states that none has."""

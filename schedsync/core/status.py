@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Generic, TypeVar
 
 from schedsync.core.full_pause import FullyPaused
+from schedsync.core.standing import Standing
 
 T = TypeVar("T")
 
@@ -163,14 +164,16 @@ class Schedules:
 class Management:
     """What Git manages, and what somebody changed since the last apply.
 
-    ``drifted`` and ``held`` are None where too many rows were saved since to compare them here. ``rolled_back`` are
-    the schedules that applies leave alone until their files change.
+    ``drifted`` and ``held`` are None where too many rows were saved since to compare them here. ``standing`` are the
+    pauses that schedules which come later fall under, too. ``rolled_back`` are the schedules that applies leave alone
+    until their files change.
     """
 
     applies: tuple[LastApply, ...] = ()
     managed: int = 0
     unmanaged: Listed[str] = field(default_factory=Listed)
     paused: Listed[Stopped] = field(default_factory=Listed)
+    standing: tuple[Standing, ...] = ()
     held: Listed[Stopped] | None = field(default_factory=Listed)
     drifted: Listed[str] | None = field(default_factory=Listed)
     removing: Listed[Removed] = field(default_factory=Listed)

@@ -30,7 +30,7 @@ def _beat_problems(status: Status, expected: int | None) -> Iterator[tuple[str, 
     if nobody_leads(status):
         yield "no_leader", "nobody leads"
     if any(beat.report is not None and beat.report.broker_trouble for beat in status.beats):
-        yield "broker", "the broker refuses"
+        yield "broker", "the broker is away"
     if wrong := wrong_clocks(status):
         yield "clocks", f"{'clocks differ' if len(wrong) > 1 else 'a clock differs'}"
 

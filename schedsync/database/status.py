@@ -35,6 +35,7 @@ from schedsync.database.full_pause import full_pause
 from schedsync.database.observe import observe_entries
 from schedsync.database.removals import removing
 from schedsync.database.schedule_status import ScheduleReader
+from schedsync.database.standing import read_standing
 from schedsync.models import ApplyLock, Beat
 from schedsync.models import BeatReport as ReportRow
 from schedsync.planning.diff import Difference, diff
@@ -155,6 +156,7 @@ def _management(using: str, at: datetime, reader: ScheduleReader) -> Management:
         managed=ledger.entries,
         unmanaged=management.unmanaged(using, ledger),
         paused=Listed.of(sorted((_paused(pause) for pause in pauses if not pause.ended(at)), key=named)),
+        standing=tuple(pause for pause in read_standing(using) if not pause.ended(at)),
         held=held,
         drifted=drifted,
         removing=removing(using),

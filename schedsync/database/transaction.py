@@ -63,8 +63,8 @@ class Commit(NamedTuple):
 def commit(request: WriteRequest, wait: WaitOptions) -> Commit:
     """Write in one transaction; tries again after a deadlock or a serialization failure.
 
-    Raises Refused where a change breaks a control of Django's settings, or the database belongs to another environment,
-    Stale where the tables are no longer as
+    Raises Refused where a change breaks a control of Django's settings, a freeze has begun, or the database belongs to
+    another environment, Stale where the tables are no longer as
     ``request`` expects, Locked where another apply holds the lock for longer than ``wait.lock``, Unavailable where the
     connection was lost and nothing is known to be written.
     """
@@ -90,6 +90,8 @@ def _commit_once(request: WriteRequest) -> Commit:
     using, at = request.using, now()
     with transaction.atomic(using=using, durable=True):
         number = take(using, request.who, at)
+        if refused := request.refused_at(now()):
+            raise Refused(refused)
         require_environment(using, request.binding.environment)
         lock_rows(using, {change.row.id for change in request.changes if change.row})
         observed = observe(using, request.set)

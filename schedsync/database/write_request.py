@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,7 +27,8 @@ class WriteRequest:
     name; None leaves the ledger's locations alone. ``joined`` are the pauses of schedules that come under a standing
     pause. ``lifted`` are refusals that a flag lifted, for the audit record; so are ``notes``, documents of their own,
     ``ended``, the pauses that this request ends, and ``pull_request``, which the message of the commit names.
-    ``marks`` is what is written about rolled-back schedules.
+    ``marks`` is what is written about rolled-back schedules. ``refused_at`` returns what refuses all
+    of it at an instant: a freeze may begin while this waits for the lock.
     """
 
     using: str
@@ -48,4 +49,5 @@ class WriteRequest:
     pull_request: str | None = None
     marks: Marks = NO_MARKS
     notes: tuple[Mapping[str, Any], ...] = ()
+    refused_at: Callable[[datetime], tuple[Refusal, ...]] = lambda _at: ()
     run: uuid.UUID = field(default_factory=uuid.uuid4)

@@ -23,6 +23,7 @@ from schedsync.database.last_runs import claimed_runs, last_run_of
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import every_entry, observe_rows
 from schedsync.database.rollbacks import every_rolled_back
+from schedsync.database.standing import read_standing
 from schedsync.database.status import as_applied
 from schedsync.planning.diff import diff
 from schedsync.usecases.selection import choose
@@ -55,8 +56,9 @@ def list_schedules(using: str, wanted: Wanted, progress: Callable[[str], None] =
         progress(f"comparing {len(chosen):,} schedules")
         listed = (reading.listed(name) for name in sorted(chosen))
         schedules = tuple(each for each in listed if not wanted.states or each.state in wanted.states)
+        standing = tuple(each for each in read_standing(using) if not each.ended(at))
         pause = reading.moment.full_pause
-    return Listing(at, schedules, pause if pause is not None and pause.is_on(at) else None)
+    return Listing(at, schedules, pause if pause is not None and pause.is_on(at) else None, standing)
 
 
 class _Reading:

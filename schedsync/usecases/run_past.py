@@ -167,7 +167,8 @@ def _ticks(runnable: Iterable[Runnable], request: PastRequest) -> list[PastTick]
 
 def _check_number(request: PastRequest, count: int, most: int) -> None:
     if count > most:
-        message = f"there are more than {most:,} ticks from {instant_text(request.since)} on"
+        known = "is more than 1 tick" if most == 1 else f"are more than {most:,} ticks"
+        message = f"there {known} from {instant_text(request.since)} on"
         raise Refused([Refusal("too_many_ticks", message, "a shorter time, fewer schedules, or `--max N`")])
 
 

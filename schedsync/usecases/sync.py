@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 
 from schedsync.core.change import Edit
 from schedsync.core.finding import Finding
@@ -193,7 +195,7 @@ def carry_out(
             raise Stale(f"its checksum is {current.checksum} now")
         if not agree(current):
             return None
-        if refused := current.refusals or _frozen_meanwhile(target, current):
+        if refused := current.refusals or _frozen_at(target, current, now()):
             raise Refused(refused)
         if not current.writes:
             return _nothing(target.using, current.checksum, wait)
@@ -207,11 +209,11 @@ def carry_out(
     return None
 
 
-def _frozen_meanwhile(target: Target, plan: Plan) -> tuple[Refusal, ...]:
-    """Return the refusal of a freeze that began after the plan was made, while its reader was asked."""
+def _frozen_at(target: Target, plan: Plan, at: datetime) -> tuple[Refusal, ...]:
+    """Return the refusal of a freeze that began after the plan was made: its reader was asked, or the lock was held."""
     if target.limits.allow_freeze or only_resumes(plan.changes, plan.observed, plan.now):
         return ()
-    return freeze_refusals(target.limits, plan.binding.environment, now())
+    return freeze_refusals(target.limits, plan.binding.environment, at)
 
 
 def _asserted(plan: Plan, assertion: Assertion, note: Callable[[str], None]) -> Plan:
@@ -266,4 +268,5 @@ def request_of(target: Target, plan: Plan) -> WriteRequest:
         lifted=plan.lifted,
         pull_request=pull_request_of(target.config.paths[0], plan.binding.commit),
         marks=plan.marks,
+        refused_at=partial(_frozen_at, target, plan),
     )

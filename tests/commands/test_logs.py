@@ -59,6 +59,7 @@ def test_wrong_usage_is_an_object_too(command: Callable[..., Done], monkeypatch:
         ("plan", "--typo", "--log-format", "json"),
         ("plan", "--log-format=json", "--typo"),
         ("--typo", "--log-format", "json", "plan"),
+        ("--log-format", "text", "plan", "--typo", "--log-format", "json"),
     ],
 )
 def test_a_mistyped_option_is_an_object_wherever_the_format_is(

@@ -611,6 +611,32 @@ def test_the_next_run_is_the_first_after_a_pause() -> None:
     assert at(facts(claim=claimed(), stops=(stop,)), "2026-11-26 02:00").answer.verdict is Verdict.PAUSED
 
 
+def test_a_tick_that_a_pause_of_everything_left_out_is_not_due() -> None:
+    stop = replace(JO, everything=True, until=TICK + MINUTE)
+    known = facts(stops=(stop,), claim=claimed(TICK - DAY), journal=journal(record(Event.PAUSED)))
+
+    answer = explain(known, "nightly").following
+
+    assert answer is not None
+    assert (answer.verdict, answer.because) == (Verdict.COMING, "")
+
+
+def test_a_tick_behind_one_that_the_broker_refuses_says_so() -> None:
+    refused = NotSent(TICK - DAY, NOW, "no such queue", given_up=False)
+    answer = explain(facts(claim=claimed(TICK - DAY, confirmed=False), not_sent=refused), "nightly").answer
+
+    assert answer.because == "the tick of Mon 23 Nov 02:00 waits, because the broker refused it: no such queue"
+    assert {each.kind for each in answer.evidence} == {Kind.SEEN, Kind.INFERRED}
+
+
+def test_an_outage_of_the_broker_that_several_segments_tell_is_one() -> None:
+    parts = [(TICK - MINUTE, TICK + MINUTE), (TICK + MINUTE, TICK + 2 * MINUTE)]
+    away = [record(Event.UNREACHABLE, "away", row_id=ALL_ROWS, first=first, last=last) for first, last in parts]
+    answer = explain(facts(claim=claimed(late=130), journal=journal(*away)), "nightly").answer
+
+    assert "the broker could not be reached from Tue 24 Nov 01:59 to Tue 24 Nov 02:02: away" in answer.sentence
+
+
 def test_the_ticks_since_a_time_are_folded() -> None:
     step = 10 * MINUTE
     sent = [record(Event.SENT, late=0.1, first=TICK + n * step, last=TICK + n * step) for n in range(6)]

@@ -51,7 +51,7 @@ def test_the_sentence_comes_first_then_the_evidence_then_the_way_out() -> None:
         "nightly did not run at Tue 24 Nov 02:00 Europe/Berlin (01:00 UTC): "
         "nobody led from Tue 24 Nov 01:58:40 to 02:03:10",
         "  seen      beat-0:7 no longer led from Tue 24 Nov 01:58:40: the database was away",
-        "  seen      beat-1:9 leads since Tue 24 Nov 02:03:10, epoch 13",
+        "  seen      beat-1:9 has led since Tue 24 Nov 02:03:10, epoch 13",
         "  seen      beat-1:9 passed it over at Tue 24 Nov 02:04: it fell due before this Beat led",
         "  decided   `missed_runs: none` passed the tick over (schedules/reports.yaml:9, 60eadbb1c0ff by maria)",
         f"Before: Mon 23 Nov 02:00 sent by beat-1:9, 0.02 s late, task {outage().before.task_id}, SUCCESS",  # type: ignore[union-attr]

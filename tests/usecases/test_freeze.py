@@ -127,6 +127,27 @@ def test_a_freeze_that_begins_while_the_reader_is_asked_holds_too(
     assert not PeriodicTask.objects.using(project.using).exists()
 
 
+def test_a_freeze_that_begins_while_an_apply_waits_for_the_lock_holds_too(
+    project: Project, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write(FREEZE, "schedsync.toml")
+    project.schedules(JOB)
+    clock.move_to(NOW.replace(hour=8, minute=59))
+    from schedsync.database import transaction
+
+    take = transaction.take
+
+    def later(*words: Any) -> int:
+        clock.move_to(NOW.replace(hour=9))
+        return take(*words)
+
+    monkeypatch.setattr(transaction, "take", later)
+    done = project.apply()
+
+    assert (done.code, SAYS in done.err) == (3, True)
+    assert not PeriodicTask.objects.using(project.using).exists()
+
+
 def test_a_freeze_that_never_opens_is_an_error(files: Project) -> None:
     files.write(
         'environments = ["staging", "production"]\n[[freeze]]\ncrontab = "@daily"\nduration = "1d"\n'

@@ -145,6 +145,19 @@ def test_a_pause_of_everything_is_said_first(shop: Project) -> None:
     assert json.loads(listed(shop, "--format", "json").out)["everything_paused"]["reason"] == "INC-43"
 
 
+def test_standing_pauses_are_said_by_list_and_status(shop: Project) -> None:
+    words = ["pause", "r*", "--reason", "INC-44", "--settle", "0", "--database", shop.using]
+    assert shop.command(*words).code == 0
+    said = "paused `'r*'`, and schedules added later that fit it, until `schedsync resume` by jo: INC-44"
+
+    assert said in listed(shop).out
+    status = shop.command("status", "--database", shop.using)
+    assert f"Stopped  {said}" in status.out
+    for verb in ("list", "status"):
+        done = shop.command(verb, "--database", shop.using, "--format", "json")
+        assert [pause["selector"] for pause in json.loads(done.out)["standing_pauses"]] == [{"globs": ["r*"]}]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -120,7 +120,7 @@ def test_a_broker_that_refuses_and_clocks_that_differ(project: Project, clock: A
     reports.update(clock_ahead=120.0, broker_trouble="refused", broker_trouble_since=NOW)
     done = project.command("status", "--database", project.using)
 
-    assert (done.code, done.out.split("\n")[0]) == (2, "NOT OK  the broker refuses, a clock differs")
+    assert (done.code, done.out.split("\n")[0]) == (2, "NOT OK  the broker is away, a clock differs")
     assert re.search(
         r" · the clock of \S+ is 120\.0 s ahead · broker away since Mon 23 Nov 10:00 UTC: refused", done.out
     )

@@ -11,7 +11,8 @@ from schedsync.core.rollback import RolledBack
 from schedsync.core.schedule import Spec
 from schedsync.core.timing import MICROSECOND, Clocked
 from schedsync.core.why import Answer, Evidence, Facts, Stop, Verdict
-from schedsync.planning.why.case import decided, inferred, seen, unknown
+from schedsync.planning.why.case import Case, decided, inferred, seen, unknown
+from schedsync.planning.why.noted import not_sent_by_journal
 from schedsync.planning.why.state import broken_now, held_since, held_text, is_done, removed_text, resume_of
 from schedsync.planning.why.ticks import coming_tick, next_tick
 from schedsync.planning.why.words import clock_at, command, stop_text, time_at
@@ -150,7 +151,7 @@ def _conditions(facts: Facts, spec: Spec) -> Iterator[Evidence]:
     if facts.beats.broker_trouble:
         yield seen(f"the broker is away: {facts.beats.broker_trouble}", "Beat's report")
     owed = next_tick(facts)
-    if owed is not None and owed <= facts.now:
+    if owed is not None and owed <= facts.now and not_sent_by_journal(Case(facts, owed)) is None:
         yield inferred(f"the tick of {clock_at(owed, spec, facts.now)} is due, and not sent yet")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 
 from schedsync.core.journal import Event, JournalRecord, Passed
 from schedsync.core.open_run import run_of_reason
@@ -12,6 +13,8 @@ from schedsync.planning.why.words import beat_of, gap_text, late_text, lateness_
 
 #: In seconds: a tick that was sent later than this needs an explanation.
 _LATE = 5.0
+#: Between two records of one outage of the broker.
+_SEAM = timedelta(milliseconds=10)
 #: Other reasons come first: who disabled the row tells more than that Beat no longer had it.
 _WEAK = frozenset({Passed.GONE.value, Passed.ENABLED_AGAIN.value})
 _PASSED = {
@@ -70,14 +73,26 @@ def _gap_evidence(case: Case) -> Iterator[Evidence]:
         how = "no longer led from" if before.until_known else "gave its last sign of life at"
         yield seen(f"{before.beat} {how} {case.clock(before.until)}{ended}", "journal", before.until)
     if after is not None:
-        yield seen(f"{after.beat} leads since {case.clock(after.since)}, epoch {after.epoch}", "journal", after.since)
+        yield seen(f"{after.beat} has led since {case.clock(after.since)}, epoch {after.epoch}", "journal", after.since)
 
 
 def _broker(case: Case) -> Iterator[Evidence]:
-    for record in case.facts.journal.records:
-        if record.event is Event.UNREACHABLE and record.first <= case.tick <= record.last:
-            span = f"from {case.clock(record.first)} to {case.clock(record.last)}"
-            yield seen(f"the broker could not be reached {span}: {record.reason}", "journal", record.first)
+    for first, last, reason in _outages(case.facts.journal.records):
+        if first <= case.tick <= last:
+            span = f"from {case.clock(first)} to {case.clock(last)}"
+            yield seen(f"the broker could not be reached {span}: {reason}", "journal", first)
+
+
+def _outages(records: Iterable[JournalRecord]) -> Iterator[tuple[datetime, datetime, str]]:
+    """Yield when the broker was away: a record ends with its segment of the journal, and the next one goes on."""
+    away = sorted((each.first, each.last, each.reason) for each in records if each.event is Event.UNREACHABLE)
+    found: list[tuple[datetime, datetime, str]] = []
+    for first, last, reason in away:
+        if found and first <= found[-1][1] + _SEAM:
+            found[-1] = (found[-1][0], max(last, found[-1][1]), found[-1][2])
+        else:
+            found.append((first, last, reason))
+    yield from found
 
 
 def _refusals(case: Case) -> Iterator[Evidence]:

@@ -177,6 +177,12 @@ def overdue(case: Case) -> Answer | None:
         words = "nobody leads now" if facts.beats.live else "no Beat is live"
         return _owed(case, Verdict.NOBODY_LED, words, [seen(words, "Beat's report"), *evidence])
     leader = f"{facts.beats.leader} leads"
+    failed = facts.not_sent
+    if failed is not None and not failed.given_up and failed.tick < case.tick:
+        words = f"the tick of {case.clock(failed.tick)} waits, because the broker refused it: {failed.reason}"
+        return _owed(
+            case, Verdict.OVERDUE, words, [seen(f"{words}; Beat tries again", "failure", failed.at), *evidence]
+        )
     if facts.beats.broker_trouble:
         words = f"the broker is away: {facts.beats.broker_trouble}"
         return _owed(case, Verdict.OVERDUE, words, [seen(words, "Beat's report"), *evidence])

@@ -11,6 +11,7 @@ from schedsync.core.secrets import masked
 from schedsync.core.timing import timing_form
 from schedsync.planning.converter import full_pause_document, instant_document, pause_document, people_document
 from schedsync.planning.rolled_back import rolled_back_document
+from schedsync.planning.standing import standing_document
 from schedsync.render.programs.json_ import dump
 from schedsync.render.timing_words import timing_words
 
@@ -22,6 +23,7 @@ def listing_json(value: Listing) -> str:
             "version": 1,
             "at": instant_document(value.at),
             "everything_paused": full_pause_document(value.full_pause) if value.full_pause else None,
+            "standing_pauses": [standing_document(pause) for pause in value.standing],
             "counts": value.counts(),
             "schedules": [_schedule(schedule) for schedule in value.schedules],
         }

@@ -9,6 +9,7 @@ from typing import Any
 from schedsync.core.status import BeatStatus, Listed, Status
 from schedsync.core.timing import instant_text
 from schedsync.planning.converter import full_pause_document
+from schedsync.planning.standing import standing_document
 from schedsync.render.programs.json_ import dump
 
 
@@ -22,6 +23,7 @@ def status_json(value: Status) -> str:
             "applies": [_document(apply) for apply in value.management.applies],
             "enabled": value.schedules.enabled,
             "managed": value.management.managed,
+            "standing_pauses": [standing_document(pause) for pause in value.management.standing],
             "counts": {name: None if entries is None else entries.count for name, entries in lists.items()},
             **{
                 name: None if entries is None else [_document(entry) for entry in entries.first]

@@ -10,6 +10,7 @@ from schedsync.core.schedule import Spec
 from schedsync.core.timing import Crontab, moment, zone_of
 from schedsync.render.terminal.columns import aligned, at_line_start, full_width
 from schedsync.render.terminal.paint import Paint, plain
+from schedsync.render.terminal.pauses import standing_text
 from schedsync.render.timing_words import timing_words
 from schedsync.render.words import counted, printable
 
@@ -31,6 +32,7 @@ _SEPARATOR = " · "
 def listing_text(value: Listing, paint: Paint = plain, width: int | None = None) -> str:
     """Write one line for each schedule, or two where the terminal is too narrow, and the counts below them."""
     lines = [paint(printable(value.full_pause.text(value.at)), "yellow")] if value.full_pause else []
+    lines += [paint(standing_text(pause, value.at), "yellow") for pause in value.standing]
     if value.schedules:
         lines += _table(value, paint, width)
     return "\n".join(map(at_line_start, [*lines, counts_text(value)]))

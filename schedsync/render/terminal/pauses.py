@@ -136,6 +136,13 @@ def _several(value: Resumed) -> Iterator[str]:
             yield f"{len(names):,} {_DO[word]}: {_names(names)}"
 
 
+def standing_text(pause: Standing, now: datetime) -> str:
+    """Write who paused a selection, until when and why, and that it goes on for schedules that come later."""
+    until = f"until {time_text(pause.until, now)}" if pause.until else "until `schedsync resume`"
+    by = f"by {printable(pause.who)}: {printable(pause.reason)}"
+    return f"paused `{_standing(pause)}`, and schedules added later that fit it, {until} {by}"
+
+
 def _standing(pause: Standing) -> str:
     return printable(selector_text(pause.selector))
 

@@ -25,6 +25,7 @@ from schedsync.core.status import (
 from schedsync.core.verdict import nobody_leads, wrong_clocks
 from schedsync.render.terminal.columns import at_line_start
 from schedsync.render.terminal.paint import Paint, plain
+from schedsync.render.terminal.pauses import standing_text
 from schedsync.render.words import DONE, counted, printable, time_text
 
 _MOST = 20
@@ -168,6 +169,10 @@ def _apply(apply: LastApply, value: Status) -> str:
 def _stopped(value: Status, paint: Paint) -> Iterator[str]:
     if value.full_pause:
         yield paint(printable(value.full_pause.text(value.at)), "yellow")
+    for pause in value.management.standing[:_MOST]:
+        yield paint(standing_text(pause, value.at), "yellow")
+    if more := and_more(len(value.management.standing), _MOST):
+        yield more.strip()
     yield from _paused(value.management.paused, value.at, paint)
     if value.management.held is not None:
         yield from _some(value.management.held, partial(_held, now=value.at), paint, "yellow")
