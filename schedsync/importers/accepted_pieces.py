@@ -14,9 +14,9 @@ from schedsync.files.for_each import filled_field
 from schedsync.files.node import Node
 from schedsync.files.writer import Quoted
 from schedsync.files.yaml import read
-from schedsync.importers.accepting import Piece, Scope
 from schedsync.importers.draft import Draft
 from schedsync.importers.layout import entry_text
+from schedsync.importers.piece import Piece, Scope
 from schedsync.importers.spelling import fields_of
 
 _NOT_COPIED = frozenset({"for_each", "environments", "only_in", "renamed_from"})

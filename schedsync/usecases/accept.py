@@ -17,8 +17,8 @@ from schedsync.files.masking import masked_text
 from schedsync.files.rewrite import rewrite
 from schedsync.git.branch import check_branch, commit_on_branch
 from schedsync.importers.accepted_pieces import Placing
-from schedsync.importers.accepting import Piece, Scope
 from schedsync.importers.draft import Draft
+from schedsync.importers.piece import Piece, Scope
 from schedsync.importers.rows import Tables, candidates
 from schedsync.lint.secret import secrets_in
 from schedsync.planning.accepting import acceptances, taken_by

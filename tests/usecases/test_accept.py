@@ -498,6 +498,39 @@ def test_one_that_cannot_be_taken_stops_no_other(project: Project, clock: Any) -
     assert file_of(project).read_text().endswith("  z: {task: t, every: 5m}\n")
 
 
+#: Beside `a`, which has an edit of its own: what cannot be taken, how its row changes, and why it stays.
+AT_FAULT: dict[str, tuple[str, Edit, str]] = {
+    "anchor-that-goes": (
+        "  x: &x {task: t, every: 1m}\n  y: {<<: *x, queue: q}\n",
+        lambda p: row(p, "x").delete(),
+        "not taken: x: its file would be wrong: unknown alias `*x`",
+    ),
+    "values-from-an-anchor": (
+        "  d-{n}: {task: t, every: 1m, for_each: &f {n: [1, 2]}}\n  e-{n}: {<<: {for_each: *f}, task: t, every: 1m}\n",
+        lambda p: row(p, "e-1").delete(),
+        "not taken: e-1: its `for_each` has no list of its own",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", AT_FAULT)
+def test_only_what_is_at_fault_is_left(project: Project, clock: Any, case: str) -> None:
+    schedules, make, reason = AT_FAULT[case]
+    project.write(CONFIG, "schedsync.toml")
+    project.schedules(f"  a: {{task: t, every: 1m}}\n{schedules}")
+    assert project.apply("-e", "production").code == 0
+    change(project, "a", queue="crm")
+    make(project)
+    PeriodicTask.objects.using(project.using).create(name="neu", task="t", interval=interval(project, 3, "hours"))
+
+    done = accept(project, "*", "-e", "production", "--yes", "--everywhere")
+
+    assert (done.code, reason in done.out) == (1, True), done.out
+    text = file_of(project).read_text()
+    assert "  a: {task: t, every: 1m, queue: crm}\n" in text
+    assert "  neu: {task: t, every: 3h, adopt: true}\n" in text
+
+
 def test_a_symbolic_link_is_not_written(shop: Project, tmp_path: Path) -> None:
     real = file_of(shop).rename(shop.root / "schedules/real.txt")
     file_of(shop).symlink_to(real)
