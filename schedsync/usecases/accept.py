@@ -13,7 +13,7 @@ from schedsync.core.selector import Candidate, Selector
 from schedsync.database.admin_log import last_edits
 from schedsync.database.faults import database_errors
 from schedsync.errors import WrongUsage
-from schedsync.files.masking import masked_text
+from schedsync.files.masking import masked_pair
 from schedsync.files.rewrite import rewrite
 from schedsync.git.branch import check_branch, commit_on_branch
 from schedsync.importers.accepted_pieces import Placing
@@ -177,7 +177,7 @@ def _prepared(
         before = files.by_path[path].content()
         bom = BOM if before.startswith(BOM) else b""
         contents[Path(path)] = before, bom + text.encode("utf-8")
-        edits.append(FileEdit(path, masked_text(before.decode("utf-8-sig")), masked_text(text)))
+        edits.append(FileEdit(path, *masked_pair(before.decode("utf-8-sig"), text)))
     by_name = sorted(taken, key=lambda each: each.name)
     secrets = {each.name: tuple(_secrets(each)) for each in by_name}
     accepted = Accepted(

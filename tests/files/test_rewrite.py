@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from schedsync.errors import Failed
-from schedsync.files.masking import masked_text
+from schedsync.files.masking import masked_pair, masked_text
 from schedsync.files.rewrite import rewrite
 
 
@@ -77,6 +77,28 @@ def test_secrets_are_masked_line_by_line() -> None:
     masked = "a: {token: ***, n: 1} # ***\nsecret: ***\n\n\nc: [--password, ***, ***]\nd: q\n"
 
     assert masked_text(text) == masked
+
+
+def test_all_of_a_value_below_a_secret_key_is_masked_in_a_message() -> None:
+    text = """sync-token:
+  task: t
+  kwargs:
+    secrets:
+      a: inner
+      b: [x]
+    token: [y]
+    text: '{"token": "z"}'
+"""
+    masked = "sync-token:\n  task: t\n  kwargs:\n    secrets:\n      ***\n\n    token: ***\n    text: ***\n"
+
+    assert masked_text(text) == masked
+
+
+def test_the_mask_of_a_new_secret_says_so() -> None:
+    assert masked_pair("a: {token: x}\npassword: y\n", "a: {token: z}\npassword: y\n") == (
+        "a: {token: ***}\npassword: ***\n",
+        "a: {token: *** (changed)}\npassword: ***\n",
+    )
 
 
 def test_text_that_is_no_yaml_keeps_its_lines() -> None:

@@ -477,11 +477,12 @@ def test_a_value_that_others_share_is_not_written(project: Project, clock: Any, 
     file = project.schedules(schedules)
     before = file.read_text()
     assert project.apply().code == 0
-    change(project, name, interval=interval(project, 5, "minutes"))
+    change(project, name, interval=interval(project, 5, "minutes"), kwargs='{"token": "4f9c2d71e8"}')
 
     done = accept(project, "--all", "--yes")
 
     assert done.code == 1
+    assert "      kwargs: {token: ***}\n" in done.out
     assert f"not taken: {name}: {reason}\n  to write it by hand:\n    {name}:\n      task: t\n" in done.out
     assert file.read_text() == before
 
