@@ -344,7 +344,7 @@ def test_a_renamed_row_gives_its_schedule_the_new_name(shop: Project) -> None:
     done = accept(shop, "hashed", "-e", "production", "--yes")
     assert (done.code, "`--everywhere` renames it there too" in done.out) == (1, True)
 
-    done = accept(shop, "hashed", "-e", "production", "--yes", "--everywhere")
+    done = accept(shop, "hashed-2", "-e", "production", "--yes", "--everywhere")
     assert done.code == 0, done.out + done.err
     minute = row(shop, "hashed-2").crontab.minute
     assert lines_changed(SHOP, (shop.root / "schedules/shop.yaml").read_text()) == [
@@ -358,6 +358,19 @@ def test_a_renamed_row_gives_its_schedule_the_new_name(shop: Project) -> None:
     assert planned(shop) == [("adopt", "hashed-2", 0)]
     assert shop.apply("-e", "production").code == 0
     assert planned(shop) == []
+
+
+@pytest.mark.parametrize("name", ["off", "off-2", "off*"])
+def test_a_name_that_the_files_have_changed_is_accepted_by_both(shop: Project, name: str) -> None:
+    text = SHOP.replace("  off:\n", "  off-2:\n    renamed_from: off\n")
+    file_of(shop).write_text(text)
+    change(shop, "off", queue="crm")
+    assert "accept off-2 " in shop.drift("-e", "production").out
+
+    done = accept(shop, name, "-e", "production", "--yes", "--everywhere")
+
+    assert (done.code, done.err.split(" ")[0]) == (0, "Wrote"), done.out + done.err
+    assert lines_changed(text, file_of(shop).read_text()) == ["+    queue: crm"]
 
 
 def file_of(project: Project) -> Path:
