@@ -373,6 +373,35 @@ def test_a_name_that_the_files_have_changed_is_accepted_by_both(shop: Project, n
     assert lines_changed(text, file_of(shop).read_text()) == ["+    queue: crm"]
 
 
+def test_instants_and_durations_keep_their_spelling(project: Project, clock: Any) -> None:
+    project.schedules(
+        "  a: {task: t, every: 60m, start_at: 2030-01-01T00:00:00+02:00, expires_at: 2032-02-01T00:00:00Z}\n"
+        "  b: {task: t, at: 2030-01-01T00:00:00-0330}\n"
+    )
+    assert project.apply().code == 0
+    change(project, "a", name="c", start_time="2031-01-01T00:00:00Z", priority=3)
+    clocked = ClockedSchedule.objects.using(project.using).create(clocked_time="2031-01-01T00:00:00Z")
+    change(project, "b", clocked=clocked)
+
+    done = accept(project, "--all", "--yes")
+
+    assert done.code == 0, done.out + done.err
+    assert (
+        file_of(project)
+        .read_text()
+        .endswith(
+            "  c: {task: t, every: 60m, priority: 3, start_at: 2031-01-01T02:00:00+02:00, "
+            "expires_at: 2032-02-01T00:00:00Z, adopt: true}\n"
+            "  b: {task: t, at: 2030-12-31T20:30:00-03:30}\n"
+        )
+    )
+    assert planned_here(project) == ["adopt"]
+
+
+def planned_here(project: Project) -> list[str]:
+    return [change["kind"] for change in json.loads(project.plan("--format", "json").out)["changes"]]
+
+
 def file_of(project: Project) -> Path:
     return project.root / "schedules/shop.yaml"
 
