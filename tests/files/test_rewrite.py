@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,17 @@ def test_what_was_replaced_comes_back_where_a_later_file_fails(tmp_path: Path, m
         rewrite({one: (b"1", b"3"), two: (b"2", b"4")})
     assert (one.read_bytes(), two.read_bytes()) == (b"1", b"2")
     assert names(tmp_path) == ["one.yaml", "two.yaml"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to somebody else")
+def test_the_owner_stays_where_root_writes(tmp_path: Path) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_bytes(b"1")
+    os.chown(file, 1234, 1235)
+
+    rewrite({file: (b"1", b"2")})
+
+    assert (file.read_bytes(), file.stat().st_uid, file.stat().st_gid) == (b"2", 1234, 1235)
 
 
 def test_secrets_are_masked_line_by_line() -> None:
