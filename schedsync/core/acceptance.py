@@ -55,7 +55,10 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class NotAccepted:
-    """A schedule that is not taken into the files, why, and the lines to write by hand; empty where none help."""
+    """A schedule that is not taken into the files, and why.
+
+    ``lines`` are those to write by hand, with secrets masked; empty where none help.
+    """
 
     name: str
     reason: str

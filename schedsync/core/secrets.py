@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 MASK = "***"
-_CHANGED = f"{MASK} (changed)"
+CHANGED = f"{MASK} (changed)"
 #: The message of a finding about a mask in the files.
 TYPED_MASK = f"`{MASK}` is how schedsync shows a secret, not a value"
 #: No shorter text holds a name and a secret.
@@ -148,7 +148,7 @@ def _path_text(steps: tuple[str | int, ...]) -> str:
 
 def is_typed_mask(text: str) -> bool:
     """Say whether a text is a mask, as our output shows it in place of a secret, or JSON text with one."""
-    return text in (MASK, _CHANGED) or f'"{MASK}' in text
+    return text in (MASK, CHANGED) or f'"{MASK}' in text
 
 
 def changed_secrets(before: Any, after: Any) -> Any:
@@ -169,12 +169,12 @@ def _changed_secrets(before: Any, after: Any) -> Any:
             for flag, old, new in zip(flags, before, after, strict=False)
         ]  # fmt: skip
     hidden = masked(after)
-    return _CHANGED if hidden == MASK == masked(before) and before != after else hidden
+    return CHANGED if hidden == MASK == masked(before) and before != after else hidden
 
 
 def _changed(key: str, before: Any, after: Any) -> Any:
     if _hides(key, after):
-        return MASK if before is None or before == after else _CHANGED
+        return MASK if before is None or before == after else CHANGED
     return _changed_secrets(before, after)
 
 

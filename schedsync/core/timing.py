@@ -213,6 +213,14 @@ def instant_text(value: datetime) -> str:
     return _utc_text(value.astimezone(timezone.utc))
 
 
+def offset_of(text: str) -> timezone | None:
+    """Return the offset that an instant is written with; None where it is written in UTC, or is none."""
+    offset = match["offset"] if (match := _INSTANT.match(text)) else None
+    if not offset or offset in "Zz":
+        return None
+    return timezone(timedelta(hours=int(offset[:3]), minutes=int(offset[0] + offset[-2:])))
+
+
 @lru_cache(maxsize=4096)
 def _utc_text(value: datetime) -> str:
     return value.isoformat().replace("+00:00", "Z")

@@ -6,6 +6,7 @@ import os
 import secrets
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from schedsync.errors import Failed
@@ -49,17 +50,21 @@ def rewrite(files: Mapping[Path, tuple[bytes, bytes]]) -> None:
 
 
 def _beside(path: Path, data: bytes) -> Path:
-    """Return a new file beside another one, with its mode and other bytes, which are on the disk."""
+    """Return a new file beside another one, with its mode and owner and other bytes, which are on the disk."""
     beside = path.with_name(f".schedsync-{secrets.token_hex(8)}")
-    mode = stat.S_IMODE(path.stat().st_mode)
+    known = path.stat()
     if not os.access(path, os.W_OK):
         raise PermissionError(13, os.strerror(13), str(path))
     try:
-        with beside.open("xb") as stream:
+        # Until it has the mode of the other file, nobody else may read it.
+        with open(beside, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        beside.chmod(mode)
+        with suppress(PermissionError):
+            # Root in a container writes into the directory of a user.
+            os.chown(beside, known.st_uid, known.st_gid)
+        beside.chmod(stat.S_IMODE(known.st_mode))
     except BaseException:
         beside.unlink(missing_ok=True)
         raise

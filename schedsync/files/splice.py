@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any, Final
 
+from schedsync.core.matching import Matcher
 from schedsync.core.schedule import canonical_json
 from schedsync.files.edits import Edit, apply_edits
 from schedsync.files.entries import Entries, Entry, Written
@@ -195,7 +195,7 @@ def _edit_list(written: Written, span: Span, values: Sequence[Any]) -> Iterator[
     removed: set[int] = set()
     texts: dict[int, list[str]] = {}
     flow = span.style == "flow"
-    for operation, first, last, start, end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+    for operation, first, last, start, end in Matcher(before, after).get_opcodes():
         both = min(last - first, end - start) if operation == "replace" else 0
         if operation == "equal":
             continue

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from schedsync.files.edits import Edit, apply_edits
+from schedsync.files.edits import Edit
 from schedsync.files.entries import Entries, Entry, Written
 from schedsync.files.for_each_values import value_text
-from schedsync.files.spans import Pair, Span, spans_of
+from schedsync.files.spans import Pair, Span
 from schedsync.files.splice import CannotSplice, edit_mapping, edit_value
 from schedsync.files.value_text import entry_lines, inline_text, key_text
 
@@ -127,17 +127,14 @@ def _blank_end(written: Written, end: int) -> int | None:
     return last
 
 
-def with_entries(text: str, entries: Sequence[NewEntry]) -> str:
-    """Return the text of a file with more schedules; raises NoSpans where it is no YAML."""
-    written = Written.of(text)
-    root = spans_of(written.text)
+def added_entries(written: Written, root: Span, entries: Sequence[NewEntry]) -> Iterator[Edit]:
+    """Yield the edits that put more schedules into a file."""
     pair = root.own().get("schedules")
     if pair is None or not pair.value.pairs or pair.value.alias:
         fields = {entry.name: dict(entry.fields) for entry in entries}
-        edits = list(edit_mapping(written, root, {"schedules": fields}))
+        yield from edit_mapping(written, root, {"schedules": fields})
     else:
-        edits = list(_new_entries(written, pair.value, entries))
-    return written.result(apply_edits(written.text, edits))
+        yield from _new_entries(written, pair.value, entries)
 
 
 def _new_entries(written: Written, span: Span, entries: Sequence[NewEntry]) -> Iterator[Edit]:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import timezone, tzinfo
 from typing import Any
 
 from schedsync.core.acceptance import Acceptance
 from schedsync.core.crontab import FIELDS, CrontabError, expand, split
 from schedsync.core.observed import Typed
 from schedsync.core.schedule import OF_OUR_BEAT, Spec, canonical_json
-from schedsync.core.timing import Clocked, Crontab, TimingError, canonical_zone, duration_text
+from schedsync.core.timing import (
+    Clocked,
+    Crontab,
+    TimingError,
+    canonical_zone,
+    duration,
+    duration_text,
+    instant,
+    offset_of,
+)
 from schedsync.files.environments import EXPIRIES
 from schedsync.files.splice import GONE, Renamed
 from schedsync.files.timing import TIMINGS
-from schedsync.files.writer import Quoted
-from schedsync.importers.spelling import fields_of, timing_fields
+from schedsync.files.writer import Instant, Quoted
+from schedsync.importers.spelling import fields_of, instant_in, timing_fields
 
 #: The fields of a spec that have no key of the same name and the same values.
 _GROUPED = frozenset({"timing", "expires_after", "expires_at", "enabled", "one_off"})
@@ -60,6 +69,7 @@ class Taken:
 def layer_changes(layer: Layer, taken: Taken, names: Collection[str]) -> dict[str, Any]:
     """Return the new value of each key that must change, as ``edit_mapping`` takes them, in the order of keys."""
     wanted = fields_of(taken.spec, taken.zone, taken.typed) | _of_our_beat(taken.spec)
+    wanted = {key: _as_written(layer.effective(key), value, taken.zone) for key, value in wanted.items()}
     changes: dict[str, Any] = {}
     if "timing" in names:
         changes |= _timing_changes(layer, taken)
@@ -101,6 +111,7 @@ def _timing_changes(layer: Layer, taken: Taken) -> dict[str, Any]:
     value = fields[key]
     if isinstance(timing, Crontab):
         value = _crontab_value(layer.effective(key, TIMINGS), str(value), taken.name)
+    value = _as_written(layer.effective(key, TIMINGS), value, taken.zone)
     other = next((name for name in TIMINGS if name != key and layer.own.get(name) is not None), None)
     changes: dict[str, Any] = {}
     if other is not None and layer.merged.get(other) is not None:
@@ -113,6 +124,25 @@ def _timing_changes(layer: Layer, taken: Taken) -> dict[str, Any]:
         changes[key] = value
     changes = layer.nulls(key, TIMINGS) | changes
     return changes | dict(_zone_changes(layer, timing.timezone if isinstance(timing, Crontab) else None))
+
+
+def _as_written(written: Any, value: Any, zone: tzinfo) -> Any:
+    """Return a duration or an instant as it is written where that says the same; a new instant keeps the offset.
+
+    An offset that is the zone's own at that time is no choice: the zone's clocks may be set to another one meanwhile.
+    """
+    if not isinstance(written, str) or not isinstance(value, str):
+        return value
+    try:
+        if not isinstance(value, Instant):
+            return written if duration(written) == duration(value) else value
+        before, after, offset = instant(written), instant(value), offset_of(written) or timezone.utc
+        if before == after:
+            return Instant(written)
+        is_zone = before.astimezone(zone).utcoffset() == offset.utcoffset(None)
+        return value if is_zone else instant_in(after, offset)
+    except TimingError:
+        return value
 
 
 def _zone_changes(layer: Layer, zone: str | None) -> Iterator[tuple[str, Any]]:

@@ -11,12 +11,13 @@ from schedsync.core.schedule import Desired, Schedule, Spec, Template
 from schedsync.files.discover import SourceFile
 from schedsync.files.document import Document
 from schedsync.files.for_each import filled_field
+from schedsync.files.masking import masked_text
 from schedsync.files.node import Node
 from schedsync.files.writer import Quoted
 from schedsync.files.yaml import read
-from schedsync.importers.accepting import Piece, Scope
 from schedsync.importers.draft import Draft
 from schedsync.importers.layout import entry_text
+from schedsync.importers.piece import Piece, Scope
 from schedsync.importers.spelling import fields_of
 
 _NOT_COPIED = frozenset({"for_each", "environments", "only_in", "renamed_from"})
@@ -60,7 +61,7 @@ class Placing:
             return NotAccepted(acceptance.name, reason)
         name = acceptance.name_after
         lines = entry_text(Draft(name, fields_of(spec, self.scope.zone), {name: spec}))
-        return NotAccepted(acceptance.name, reason, lines)
+        return NotAccepted(acceptance.name, reason, masked_text(lines))
 
     def _filled(
         self, schedule: Schedule, template: Template, acceptance: Acceptance, others: Sequence[str]

@@ -7,13 +7,10 @@ each are edited.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import tzinfo
 from typing import Any
 
-from schedsync.core.acceptance import Acceptance
 from schedsync.core.observed import Typed
-from schedsync.core.schedule import FIELDS, Spec, Template
+from schedsync.core.schedule import FIELDS, Spec
 from schedsync.files.edits import Edit
 from schedsync.files.entries import Written
 from schedsync.files.environments import EXPIRIES, layered
@@ -22,8 +19,9 @@ from schedsync.files.formatting.roles import SCHEDULE_KEYS
 from schedsync.files.spans import NoSpans, Span
 from schedsync.files.splice import GONE, CannotSplice, Renamed, edit_mapping, spliced
 from schedsync.files.timing import TIMINGS
-from schedsync.importers.accepted_entries import NewEntry, leaving, schedules_of, with_entries
+from schedsync.importers.accepted_entries import NewEntry, added_entries, leaving, schedules_of
 from schedsync.importers.accepted_fields import Layer, Taken, layer_changes
+from schedsync.importers.piece import CannotAccept, Piece, Scope
 
 _STRUCTURE = frozenset({"environments", "only_in", "for_each"})
 _GROUPS: Sequence[tuple[frozenset[str], frozenset[str]]] = (
@@ -33,81 +31,27 @@ _GROUPS: Sequence[tuple[frozenset[str], frozenset[str]]] = (
 )
 
 
-class CannotAccept(Exception):
-    """A schedule whose change cannot be written into its file: its name, and why."""
-
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name}: {reason}")
-        self.name, self.reason = name, reason
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Where a change is meant: the environment whose table holds it, all that are declared, and whether all get it.
-
-    ``zone`` is the one in which new instants are written, ``typed`` are columns by the ids of their rows.
-    """
-
-    environment: str | None
-    environments: tuple[str, ...]
-    everywhere: bool
-    zone: tzinfo
-    typed: Mapping[int, Typed] = field(default_factory=dict)
-
-    @property
-    def others(self) -> tuple[str, ...]:
-        """The environments that must not change."""
-        if self.environment is None or self.everywhere:
-            return ()
-        return tuple(name for name in self.environments if name != self.environment)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One change to write into a file.
-
-    ``definition`` is its key below ``schedules``, ``template`` its placeholders if that has a ``for_each``. ``others``
-    are the other environments that have the schedule. ``filled`` are the fields of its definition with the placeholders
-    filled, ``spec`` is what it shall say, None where it goes.
-    """
-
-    acceptance: Acceptance
-    definition: str
-    template: Template | None = None
-    others: tuple[str, ...] = ()
-    filled: Mapping[str, Any] = field(default_factory=dict)
-    spec: Spec | None = None
-
-    @property
-    def name(self) -> str:
-        """The name of the schedule in the file, before."""
-        return self.acceptance.name
-
-    @property
-    def stays(self) -> bool:
-        """Whether the file has the schedule afterwards, in another environment perhaps."""
-        return self.acceptance.kind != "remove" or bool(self.others)
-
-
 def accepted_text(text: str, pieces: Sequence[Piece], scope: Scope) -> str:
     """Return the text of a file that says what the pieces want; raises CannotAccept where it cannot be written."""
     gone = [piece.definition for piece in pieces if piece.template is None and not piece.stays]
     values = _leaving_values(pieces)
     if gone or values:
-        text = _step(text, lambda written, root: leaving(written, root, gone, values), pieces)
+        text = _step(text, lambda written, root: leaving(written, root, gone, values))
     if added := [_entry(piece) for piece in pieces if _is_new(piece)]:
-        text = with_entries(text, added)
+        text = _step(text, lambda written, root: added_entries(written, root, added))
     if renamed := [piece for piece in pieces if piece.acceptance.kind == "rename" and piece.template is None]:
-        text = _step(text, lambda written, root: _renames(written, root, renamed), pieces)
+        text = _step(text, lambda written, root: _renames(written, root, renamed))
     staying = [piece for piece in pieces if piece.stays]
-    return text if not staying else _step(text, lambda written, root: _fields(written, root, staying, scope), pieces)
+    return text if not staying else _step(text, lambda written, root: _fields(written, root, staying, scope))
 
 
-def _step(text: str, edits: Callable[[Written, Span], Iterator[Edit]], pieces: Sequence[Piece]) -> str:
+def _step(text: str, edits: Callable[[Written, Span], Iterator[Edit]]) -> str:
     try:
         return spliced(text, edits)
-    except (CannotSplice, NoSpans, ValueError) as error:
-        raise CannotAccept(pieces[0].name, str(error)) from error
+    except NoSpans as error:
+        raise CannotAccept("another schedule needs what would go, such as its anchor") from error
+    except (CannotSplice, ValueError) as error:
+        raise CannotAccept(str(error)) from error
 
 
 def _leaving_values(pieces: Sequence[Piece]) -> dict[str, list[str]]:
@@ -140,15 +84,19 @@ def _renames(written: Written, root: Span, pieces: Sequence[Piece]) -> Iterator[
 def _fields(written: Written, root: Span, pieces: Sequence[Piece], scope: Scope) -> Iterator[Edit]:
     """Yield the edits of the fields of each piece that stays in the file."""
     own = schedules_of(root).own()
+    reasons: dict[str, str] = {}
     for piece in pieces:
         name = piece.acceptance.name_after if _is_new(piece) or piece.acceptance.kind == "rename" else piece.definition
         pair = own.get(name)
         if pair is None or pair.value.kind != "mapping":
-            raise CannotAccept(piece.name, "the file gets it from an anchor")
+            reasons[piece.name] = "the file gets it from an anchor"
+            continue
         try:
             yield from _edits_of(written, root, pair.value, piece, scope)
         except CannotSplice as error:
-            raise CannotAccept(piece.name, str(error)) from error
+            reasons[piece.name] = str(error)
+    if reasons:
+        raise CannotAccept("some are not in lines of their own", reasons)
 
 
 def _edits_of(written: Written, root: Span, span: Span, piece: Piece, scope: Scope) -> Iterator[Edit]:

@@ -41,7 +41,7 @@ def timing_fields(timing: Timing, zone: tzinfo) -> dict[str, Any]:
     if isinstance(timing, Solar):
         degrees = {"latitude": _number(timing.latitude), "longitude": _number(timing.longitude)}
         return {"solar": {"event": timing.event, **degrees}}
-    return {"at": _instant(timing.at, zone)}
+    return {"at": instant_in(timing.at, zone)}
 
 
 def _crontab_text(timing: Crontab) -> str:
@@ -63,7 +63,8 @@ def _number(text: str) -> int | float:
     return int(value) if value == int(value) else float(value)
 
 
-def _instant(value: datetime, zone: tzinfo) -> Instant:
+def instant_in(value: datetime, zone: tzinfo) -> Instant:
+    """Return an instant as the clocks of a zone show it."""
     local = value.astimezone(zone)
     offset = local.utcoffset()
     if not offset or offset.total_seconds() % 60:
@@ -76,7 +77,7 @@ def _options(spec: Spec, zone: tzinfo, typed: Typed | None) -> Iterator[tuple[st
     yield from _message(spec, typed)
     for key in ("expires_at", "start_at"):
         if (instant := getattr(spec, key)) is not None:
-            yield key, _instant(instant, zone)
+            yield key, instant_in(instant, zone)
     if spec.one_off and not isinstance(spec.timing, Clocked):
         yield "one_off", True
     if not spec.enabled:

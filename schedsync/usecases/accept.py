@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schedsync.core.acceptance import Acceptance, Accepted, FileEdit, NotAccepted
+from schedsync.core.change import Rename
 from schedsync.core.names import first_names
-from schedsync.core.observed import Row
+from schedsync.core.observed import Managed, Row
 from schedsync.core.selector import Candidate, Selector
 from schedsync.database.admin_log import last_edits
 from schedsync.database.faults import database_errors
 from schedsync.errors import WrongUsage
-from schedsync.files.masking import masked_text
+from schedsync.files.masking import masked_pair
 from schedsync.files.rewrite import rewrite
 from schedsync.git.branch import check_branch, commit_on_branch
 from schedsync.importers.accepted_pieces import Placing
-from schedsync.importers.accepting import Piece, Scope
 from schedsync.importers.draft import Draft
+from schedsync.importers.piece import Piece, Scope
 from schedsync.importers.rows import Tables, candidates
 from schedsync.lint.secret import secrets_in
 from schedsync.planning.accepting import acceptances, taken_by
@@ -73,7 +74,7 @@ def prepare(target: Target, wanted: Wanted) -> Prepared:
     sources = sources_in_settings()
     files = read_files_of_set(target, sources)
     chosen = _chosen(drift, wanted.selector)
-    found = list(acceptances(drift, [each.name for each in chosen if each.set is not None]))
+    found = list(acceptances(drift, {each.name for each in chosen if each.set is not None}))
     left = [each for each in found if isinstance(each, NotAccepted)]
     tables = read_tables(target.using) if any(each.set is None for each in chosen) else None
     scope = _scope(target, wanted, tables)
@@ -95,15 +96,23 @@ def prepare(target: Target, wanted: Wanted) -> Prepared:
 def _chosen(drift: Plan, selector: Selector) -> list[Candidate]:
     """Return the schedules that are selected.
 
-    A row that nobody manages has to be named, or to fit a glob: nobody takes all of them by accident.
+    A row that nobody manages has to be named, or to fit a glob: nobody takes all of them by accident. A schedule with
+    two names, in the files and in the table, can be given by each; its name is the one that the plan has.
     """
-    managed = [_candidate(drift, name) for name in sorted(drift.observed.ledger)]
+    ledger, plan_names = dict(drift.observed.ledger), {}
+    for change in drift.drifted:
+        if isinstance(change, Rename) and (entry := ledger.get(change.old_name) or ledger.get(change.name)):
+            ledger |= {change.old_name: entry, change.name: entry}
+            plan_names[change.old_name] = change.name
+    managed = [_candidate(drift, name, ledger[name]) for name in sorted(ledger)]
     if not selector.names and not selector.globs:
-        return choose(selector, managed, "managed schedule")
-    ours = {entry.row_id for entry in drift.observed.ledger.values()}
-    rows = [row for name, row in sorted(drift.observed.rows.items()) if _is_unmanaged(drift, name, row, ours)]
-    strangers = [Candidate(row.name, None, row.spec.queue if row.spec else None) for row in rows]
-    return choose(selector, [*managed, *strangers])
+        chosen = choose(selector, managed, "managed schedule")
+    else:
+        ours = {entry.row_id for entry in drift.observed.ledger.values()}
+        rows = [row for name, row in sorted(drift.observed.rows.items()) if _is_unmanaged(drift, name, row, ours)]
+        strangers = [Candidate(row.name, None, row.spec.queue if row.spec else None) for row in rows]
+        chosen = choose(selector, [*managed, *strangers])
+    return [each._replace(name=plan_names.get(each.name, each.name)) if each.set else each for each in chosen]
 
 
 def _is_unmanaged(drift: Plan, name: str, row: Row, ours: set[int | None]) -> bool:
@@ -112,8 +121,7 @@ def _is_unmanaged(drift: Plan, name: str, row: Row, ours: set[int | None]) -> bo
     return not is_known and not name.startswith("celery.")
 
 
-def _candidate(drift: Plan, name: str) -> Candidate:
-    entry = drift.observed.ledger[name]
+def _candidate(drift: Plan, name: str, entry: Managed) -> Candidate:
     row = drift.observed.find(name, entry.row_id)
     queue = row.spec.queue if row is not None and row.spec is not None else None
     return Candidate(name, entry.set, queue, entry.people.owner, entry.people.labels)
@@ -135,7 +143,8 @@ def _added(
     """Return the pieces of rows that nobody manages, and those that no file can have."""
     path = _file(wanted.file, placing) if wanted.file is not None else None
     in_files = placing.desired[placing.scope.environment].schedules
-    rows = [row for row in tables.rows if row.name in set(names)]
+    wanted_names = frozenset(names)
+    rows = [row for row in tables.rows if row.name in wanted_names]
     found = candidates(Tables(rows, tables.managed, tables.now, tables.zone, typed=tables.typed), ())
     result: list[tuple[str, Piece] | NotAccepted] = [NotAccepted(left.name, left.reason) for left in found.left_out]
     with database_errors(target.using):
@@ -177,7 +186,7 @@ def _prepared(
         before = files.by_path[path].content()
         bom = BOM if before.startswith(BOM) else b""
         contents[Path(path)] = before, bom + text.encode("utf-8")
-        edits.append(FileEdit(path, masked_text(before.decode("utf-8-sig")), masked_text(text)))
+        edits.append(FileEdit(path, *masked_pair(before.decode("utf-8-sig"), text)))
     by_name = sorted(taken, key=lambda each: each.name)
     secrets = {each.name: tuple(_secrets(each)) for each in by_name}
     accepted = Accepted(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from schedsync.config import Config
@@ -18,13 +18,14 @@ from schedsync.files.one_file import read_file
 from schedsync.files.schedule_set import ScheduleSet, resolve_set, set_of
 from schedsync.git.sparse import absent_files
 from schedsync.importers.accepted_pieces import Placing
-from schedsync.importers.accepting import CannotAccept, Piece, Scope, accepted_text
+from schedsync.importers.accepting import accepted_text
+from schedsync.importers.piece import CannotAccept, Piece, Scope
 from schedsync.planning.accepting import allowed_elsewhere, allowed_here, unlike
 from schedsync.planning.build import refused_by_celery
 from schedsync.usecases.target import Target
 
 BOM = b"\xef\xbb\xbf"
-#: How many changes are tried one by one to find the one at fault.
+#: How many times the files are read again to find the changes at fault.
 _MOST_TRIES = 25
 #: A path, and a change for its file.
 _Placed = tuple[str, Piece]
@@ -98,10 +99,18 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class _Wrong:
-    """Why some changes cannot be written; ``suspects`` are those of which at least one is at fault."""
+    """Why some changes cannot be written; ``suspects`` are those of which at least one is at fault.
+
+    Where it is known which are, ``reasons`` says by their names why, and has all suspects.
+    """
 
     suspects: Sequence[_Placed]
     reason: str
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def by_name(self) -> Iterator[tuple[str, str]]:
+        """Yield the name of each suspect, and the reason."""
+        yield from ((piece.name, self.reasons.get(piece.name, self.reason)) for _, piece in self.suspects)
 
 
 def written_into(files: FilesOfSet, placed: Sequence[_Placed], scope: Scope, placing: Placing) -> Result:
@@ -112,18 +121,30 @@ def written_into(files: FilesOfSet, placed: Sequence[_Placed], scope: Scope, pla
         tried = _tried(files, rest, scope)
         if not isinstance(tried, _Wrong):
             return Result(tuple(piece.acceptance for _, piece in rest), tuple(left), tried)
-        for at_fault in _at_fault(files, tried, scope):
-            rest.remove(at_fault)
-            left.append(placing.left(at_fault[1].acceptance, tried.reason))
+        at_fault = dict(_at_fault(files, tried, scope))
+        left += [placing.left(piece.acceptance, at_fault[piece.name]) for _, piece in rest if piece.name in at_fault]
+        rest = [each for each in rest if each[1].name not in at_fault]
     return Result((), tuple(left), {})
 
 
-def _at_fault(files: FilesOfSet, wrong: _Wrong, scope: Scope) -> list[_Placed]:
-    """Return the changes that cannot be written even alone; all of them where that does not tell."""
-    suspects = list(wrong.suspects)
-    if not 1 < len(suspects) <= _MOST_TRIES:
-        return suspects
-    return [each for each in suspects if isinstance(_tried(files, [each], scope), _Wrong)] or suspects
+def _at_fault(files: FilesOfSet, wrong: _Wrong, scope: Scope) -> Iterator[tuple[str, str]]:
+    """Yield the names of the changes that cannot be written even alone, and why; halves are tried, then theirs.
+
+    Where that does not tell, or would need too many tries, all of them are at fault.
+    """
+    groups, tries = [wrong], 0
+    while groups:
+        group = groups.pop()
+        middle = len(group.suspects) // 2
+        if group.reasons or not middle or tries >= _MOST_TRIES:
+            yield from group.by_name()
+            continue
+        halves = (group.suspects[:middle], group.suspects[middle:])
+        wrong_halves = [each for half in halves if isinstance(each := _tried(files, half, scope), _Wrong)]
+        tries += len(halves)
+        groups += wrong_halves
+        if not wrong_halves:
+            yield from group.by_name()
 
 
 def _tried(files: FilesOfSet, placed: Sequence[_Placed], scope: Scope) -> dict[str, str] | _Wrong:
@@ -137,7 +158,7 @@ def _tried(files: FilesOfSet, placed: Sequence[_Placed], scope: Scope) -> dict[s
         try:
             after = accepted_text(before, [piece for _, piece in here], scope)
         except CannotAccept as error:
-            return _Wrong([each for each in here if each[1].name == error.name] or here, error.reason)
+            return _Wrong([each for each in here if each[1].name in error.reasons] or here, error.reason, error.reasons)
         if after != before:
             texts[path] = after
     return _compared(files, files.with_texts(texts), placed, scope) or texts

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from schedsync.errors import Failed
-from schedsync.files.masking import masked_text
+from schedsync.files.masking import masked_pair, masked_text
 from schedsync.files.rewrite import rewrite
 
 
@@ -70,6 +71,17 @@ def test_what_was_replaced_comes_back_where_a_later_file_fails(tmp_path: Path, m
     assert names(tmp_path) == ["one.yaml", "two.yaml"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file to somebody else")
+def test_the_owner_stays_where_root_writes(tmp_path: Path) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_bytes(b"1")
+    os.chown(file, 1234, 1235)
+
+    rewrite({file: (b"1", b"2")})
+
+    assert (file.read_bytes(), file.stat().st_uid, file.stat().st_gid) == (b"2", 1234, 1235)
+
+
 def test_secrets_are_masked_line_by_line() -> None:
     text = (
         "a: {token: x, n: 1} # https://u:p@x.org\nsecret: |\n  x\n  y\nc: [--password, z, 'https://u:p@x.org']\nd: q\n"
@@ -77,6 +89,28 @@ def test_secrets_are_masked_line_by_line() -> None:
     masked = "a: {token: ***, n: 1} # ***\nsecret: ***\n\n\nc: [--password, ***, ***]\nd: q\n"
 
     assert masked_text(text) == masked
+
+
+def test_all_of_a_value_below_a_secret_key_is_masked_in_a_message() -> None:
+    text = """sync-token:
+  task: t
+  kwargs:
+    secrets:
+      a: inner
+      b: [x]
+    token: [y]
+    text: '{"token": "z"}'
+"""
+    masked = "sync-token:\n  task: t\n  kwargs:\n    secrets:\n      ***\n\n    token: ***\n    text: ***\n"
+
+    assert masked_text(text) == masked
+
+
+def test_the_mask_of_a_new_secret_says_so() -> None:
+    assert masked_pair("a: {token: x}\npassword: y\n", "a: {token: z}\npassword: y\n") == (
+        "a: {token: ***}\npassword: ***\n",
+        "a: {token: *** (changed)}\npassword: ***\n",
+    )
 
 
 def test_text_that_is_no_yaml_keeps_its_lines() -> None:

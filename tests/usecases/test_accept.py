@@ -344,7 +344,7 @@ def test_a_renamed_row_gives_its_schedule_the_new_name(shop: Project) -> None:
     done = accept(shop, "hashed", "-e", "production", "--yes")
     assert (done.code, "`--everywhere` renames it there too" in done.out) == (1, True)
 
-    done = accept(shop, "hashed", "-e", "production", "--yes", "--everywhere")
+    done = accept(shop, "hashed-2", "-e", "production", "--yes", "--everywhere")
     assert done.code == 0, done.out + done.err
     minute = row(shop, "hashed-2").crontab.minute
     assert lines_changed(SHOP, (shop.root / "schedules/shop.yaml").read_text()) == [
@@ -358,6 +358,48 @@ def test_a_renamed_row_gives_its_schedule_the_new_name(shop: Project) -> None:
     assert planned(shop) == [("adopt", "hashed-2", 0)]
     assert shop.apply("-e", "production").code == 0
     assert planned(shop) == []
+
+
+@pytest.mark.parametrize("name", ["off", "off-2", "off*"])
+def test_a_name_that_the_files_have_changed_is_accepted_by_both(shop: Project, name: str) -> None:
+    text = SHOP.replace("  off:\n", "  off-2:\n    renamed_from: off\n")
+    file_of(shop).write_text(text)
+    change(shop, "off", queue="crm")
+    assert "accept off-2 " in shop.drift("-e", "production").out
+
+    done = accept(shop, name, "-e", "production", "--yes", "--everywhere")
+
+    assert (done.code, done.err.split(" ")[0]) == (0, "Wrote"), done.out + done.err
+    assert lines_changed(text, file_of(shop).read_text()) == ["+    queue: crm"]
+
+
+def test_instants_and_durations_keep_their_spelling(project: Project, clock: Any) -> None:
+    project.schedules(
+        "  a: {task: t, every: 60m, start_at: 2030-01-01T00:00:00+02:00, expires_at: 2032-02-01T00:00:00Z}\n"
+        "  b: {task: t, at: 2030-01-01T00:00:00-0330}\n"
+    )
+    assert project.apply().code == 0
+    change(project, "a", name="c", start_time="2031-01-01T00:00:00Z", priority=3)
+    clocked = ClockedSchedule.objects.using(project.using).create(clocked_time="2031-01-01T00:00:00Z")
+    change(project, "b", clocked=clocked)
+
+    done = accept(project, "--all", "--yes")
+
+    assert done.code == 0, done.out + done.err
+    assert (
+        file_of(project)
+        .read_text()
+        .endswith(
+            "  c: {task: t, every: 60m, priority: 3, start_at: 2031-01-01T02:00:00+02:00, "
+            "expires_at: 2032-02-01T00:00:00Z, adopt: true}\n"
+            "  b: {task: t, at: 2030-12-31T20:30:00-03:30}\n"
+        )
+    )
+    assert planned_here(project) == ["adopt"]
+
+
+def planned_here(project: Project) -> list[str]:
+    return [change["kind"] for change in json.loads(project.plan("--format", "json").out)["changes"]]
 
 
 def file_of(project: Project) -> Path:
@@ -477,11 +519,12 @@ def test_a_value_that_others_share_is_not_written(project: Project, clock: Any, 
     file = project.schedules(schedules)
     before = file.read_text()
     assert project.apply().code == 0
-    change(project, name, interval=interval(project, 5, "minutes"))
+    change(project, name, interval=interval(project, 5, "minutes"), kwargs='{"token": "4f9c2d71e8"}')
 
     done = accept(project, "--all", "--yes")
 
     assert done.code == 1
+    assert "      kwargs: {token: ***}\n" in done.out
     assert f"not taken: {name}: {reason}\n  to write it by hand:\n    {name}:\n      task: t\n" in done.out
     assert file.read_text() == before
 
@@ -496,6 +539,39 @@ def test_one_that_cannot_be_taken_stops_no_other(project: Project, clock: Any) -
 
     assert (done.code, "not taken: x: `y` would change too" in done.out) == (1, True)
     assert file_of(project).read_text().endswith("  z: {task: t, every: 5m}\n")
+
+
+#: Beside `a`, which has an edit of its own: what cannot be taken, how its row changes, and why it stays.
+AT_FAULT: dict[str, tuple[str, Edit, str]] = {
+    "anchor-that-goes": (
+        "  x: &x {task: t, every: 1m}\n  y: {<<: *x, queue: q}\n",
+        lambda p: row(p, "x").delete(),
+        "not taken: x: its file would be wrong: unknown alias `*x`",
+    ),
+    "values-from-an-anchor": (
+        "  d-{n}: {task: t, every: 1m, for_each: &f {n: [1, 2]}}\n  e-{n}: {<<: {for_each: *f}, task: t, every: 1m}\n",
+        lambda p: row(p, "e-1").delete(),
+        "not taken: e-1: its `for_each` has no list of its own",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", AT_FAULT)
+def test_only_what_is_at_fault_is_left(project: Project, clock: Any, case: str) -> None:
+    schedules, make, reason = AT_FAULT[case]
+    project.write(CONFIG, "schedsync.toml")
+    project.schedules(f"  a: {{task: t, every: 1m}}\n{schedules}")
+    assert project.apply("-e", "production").code == 0
+    change(project, "a", queue="crm")
+    make(project)
+    PeriodicTask.objects.using(project.using).create(name="neu", task="t", interval=interval(project, 3, "hours"))
+
+    done = accept(project, "*", "-e", "production", "--yes", "--everywhere")
+
+    assert (done.code, reason in done.out) == (1, True), done.out
+    text = file_of(project).read_text()
+    assert "  a: {task: t, every: 1m, queue: crm}\n" in text
+    assert "  neu: {task: t, every: 3h, adopt: true}\n" in text
 
 
 def test_a_symbolic_link_is_not_written(shop: Project, tmp_path: Path) -> None:

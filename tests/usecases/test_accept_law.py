@@ -19,7 +19,7 @@ from schedsync.core.sources import no_sources
 from schedsync.core.timing import Clocked, Interval, crontab, solar
 from schedsync.files.discover import SourceFile
 from schedsync.importers.accepted_pieces import Placing
-from schedsync.importers.accepting import Scope
+from schedsync.importers.piece import Scope
 from schedsync.usecases.accepted_files import FilesOfSet, files_of_set, written_into
 from tests.usecases.test_accept import SHOP
 

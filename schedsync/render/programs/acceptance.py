@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from schedsync.core.acceptance import Acceptance, Accepted
-from schedsync.core.secrets import masked
 from schedsync.planning.converter import instant_document
 from schedsync.render.programs.json_ import dump
 
@@ -17,9 +16,7 @@ def acceptance_json(value: Accepted, diff: str, *, written: bool, branch: str | 
         "set": value.set,
         "environment": value.environment,
         "accepted": [_taken(each) for each in value.taken],
-        "not_accepted": [
-            {"name": each.name, "reason": each.reason, "lines": masked(each.lines)} for each in value.left
-        ],
+        "not_accepted": [{"name": each.name, "reason": each.reason, "lines": each.lines} for each in value.left],
         "secrets": {name: list(paths) for name, paths in (value.secrets or {}).items()},
         "files": [file.path for file in value.files],
         "diff": diff,

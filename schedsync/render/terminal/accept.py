@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from difflib import unified_diff
 
 from schedsync.core.acceptance import Acceptance, Accepted, FileEdit, NotAccepted
+from schedsync.core.matching import Matcher
 from schedsync.core.names import first_names
 from schedsync.render.terminal.paint import Paint, plain
 from schedsync.render.words import counted, printable, time_text
@@ -44,8 +44,28 @@ def diff_lines(files: Sequence[FileEdit]) -> Iterator[str]:
     for file in files:
         before, after = _BREAK.split(file.before), _BREAK.split(file.after)
         path = printable(file.path)
-        lines = unified_diff(before, after, f"a/{path}", f"b/{path}", n=_CONTEXT, lineterm="")
-        yield from map(printable, lines)
+        yield from map(printable, _unified(before, after, f"a/{path}", f"b/{path}"))
+
+
+def _unified(before: Sequence[str], after: Sequence[str], old: str, new: str) -> Iterator[str]:
+    """Yield a unified difference; the one of Python's library needs minutes for a large file."""
+    for number, group in enumerate(Matcher(before, after).get_grouped_opcodes(_CONTEXT)):
+        if not number:
+            yield from (f"--- {old}", f"+++ {new}")
+        first, last = group[0], group[-1]
+        yield f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@"
+        for kind, start, end, from_, to in group:
+            if kind == "equal":
+                yield from (f" {line}" for line in before[start:end])
+            else:
+                yield from (f"-{line}" for line in before[start:end])
+                yield from (f"+{line}" for line in after[from_:to])
+
+
+def _range(start: int, end: int) -> str:
+    """Return the lines of a hunk as a unified difference counts them."""
+    length = end - start
+    return f"{start + 1}" if length == 1 else f"{start + 1 if length else start},{length}"
 
 
 def _painted(line: str, paint: Paint) -> str:
