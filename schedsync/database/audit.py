@@ -135,11 +135,12 @@ def packed(documents: Iterable[Mapping[str, Any]]) -> Packed:
 def record_request(request: WriteRequest) -> None:
     """Write the audit record of a request, with its changes as in a plan, and the rules that a flag lifted."""
     documents: list[dict[str, Any]] = [change_document(change) for change in request.changes]
+    # A schedule whose pause ends can come under another one at once.
+    documents += [_ended(pause, request) for pause in request.ended]
     documents += [{"kind": "pause", **pause_document(pause)} for pause in request.joined]
     counts = Counter(change.kind for change in request.changes)
     if request.joined:
         counts["pause"] = len(request.joined)
-    documents += [{"kind": "resume", "how": request.verb, **_ended(pause)} for pause in request.ended]
     documents += [{"kind": "lift", "rule": each.code, "message": each.message} for each in request.lifted]
     record(
         request.using,
@@ -156,8 +157,10 @@ def record_request(request: WriteRequest) -> None:
     )
 
 
-def _ended(pause: Paused) -> dict[str, Any]:
-    return {"name": pause.name, "ends": pause_document(pause)}
+def _ended(pause: Paused, request: WriteRequest) -> dict[str, Any]:
+    """Return the document of a pause that ends: its time is over, or it has lost its schedule."""
+    how = request.verb if pause.ended(request.now) else "lost"
+    return {"kind": "resume", "how": how, "name": pause.name, "ends": pause_document(pause)}
 
 
 def was_committed(using: str, run: uuid.UUID) -> bool:
