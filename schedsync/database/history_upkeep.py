@@ -71,7 +71,7 @@ def tidy_history(using: str, note: Callable[[str], None]) -> None:
         find_names(using)
     except WrongUsage as error:
         note(f"no old record of the history was deleted: {error.message}")
-    except (DatabaseError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError, *NOT_CONVERTED) as error:
         note(f"the history was not tidied up, the next apply tries again: {shortened(error, 200)}")
 
 
@@ -100,8 +100,9 @@ def prune(using: str, before: datetime) -> int:
 
 def _delete(using: str, runs: Sequence[uuid.UUID]) -> None:
     with transaction.atomic(using=using):
-        rows_of(HistoryName, using).filter(run__in=runs)._raw_delete(using)
+        # The records first: an apply that finds their names at the same time holds them, and we wait for its names.
         rows_of(SyncRun, using).filter(pk__in=runs)._raw_delete(using)
+        rows_of(HistoryName, using).filter(run__in=runs)._raw_delete(using)
 
 
 def find_names(using: str) -> int:
