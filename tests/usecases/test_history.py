@@ -538,6 +538,19 @@ def test_a_time_that_cannot_be_read_stops_nothing_and_prunes_nothing(project: Pr
 
 
 @pytest.mark.one_database
+def test_an_id_that_cannot_be_read_does_not_end_an_apply(project: Project, settings: Any) -> None:
+    settings.SCHEDSYNC_HISTORY_KEEP = "1d"
+    applied(project, NIGHTLY)
+    SyncRun.objects.using(project.using).create(**broken(at=datetime(2020, 1, 1, tzinfo=timezone.utc)))
+    with connections[project.using].cursor() as cursor:
+        cursor.execute("UPDATE schedsync_syncrun SET id = 'none' WHERE who = 'x'")
+    project.schedules(NIGHTLY.replace("0 2", "0 3"))
+    done = project.apply()
+
+    assert (done.code, "the history was not tidied up" in done.err) == (0, True)
+
+
+@pytest.mark.one_database
 def test_a_record_of_similar_names_only_is_not_shown(project: Project, clock: Any) -> None:
     # The database finds both by this glob.
     documents = [{"kind": "update", "name": "nightly-rexort"}, {"kind": "lift", "rule": "too_many_stops"}]

@@ -205,7 +205,7 @@ def _detail_rows(change: HistoryChange, entry: HistoryEntry, at: datetime) -> It
     """Yield what the verb says besides, but for what the entry says already."""
     said: Mapping[str, Any] = {"reason": entry.reason, "who": entry.who}
     for key, value in change.details.items():
-        if value is None or value is False or key == "since" or said.get(key) == value:
+        if value is None or value is False or value in ([], {}) or key == "since" or said.get(key) == value:
             continue
         if key == "selector" and value == change.name:
             continue
