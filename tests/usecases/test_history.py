@@ -280,6 +280,25 @@ def test_pauses_of_everything_and_what_the_ledger_did_belong_to_a_name(project: 
 
 
 @pytest.mark.one_database
+def test_a_pause_of_everything_is_shown_where_nothing_else_was_done_in_the_time(project: Project, clock: Any) -> None:
+    applied(project, NIGHTLY)
+    clock.shift(30 * DAY)
+    said(project, "pause", "--all", "--for", "1h", "--reason", "INC-7")
+
+    assert [each["reason"] for each in history(project, "nightly-report", "--since", "1d")["entries"]] == ["INC-7"]
+    assert [each["reason"] for each in history(project, "night*", "--since", "1d")["entries"]] == ["INC-7"]
+
+
+@pytest.mark.one_database
+def test_a_name_that_never_was_is_an_error_in_any_time(project: Project, clock: Any) -> None:
+    applied(project, NIGHTLY)
+    said(project, "pause", "--all", "--for", "1h", "--reason", "INC-7")
+    done = project.command("history", "nightly-repotr", "--since", "1d", "--database", project.using)
+
+    assert (done.code, "did you mean `nightly-report`" in done.err) == (1, True)
+
+
+@pytest.mark.one_database
 def test_an_apply_records_the_pause_that_it_ends(project: Project, clock: Any) -> None:
     applied(project, NIGHTLY)
     said(project, "pause", "nightly-report", "--for", "1h", "--reason", "INC-42", "--settle", "0")
