@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: More entries than this are no page for a person, and take long to read.
 _MOST = 10_000
+#: Each name takes some queries, and too many are too long a condition for SQLite.
+_MOST_NAMES = 100
 _UTC = ZoneInfo("UTC")
 
 
@@ -50,6 +52,10 @@ class HistoryRequest:
             span = f"`--until` ({instant_text(until)}) is not after `--since` ({instant_text(since)})"
             raise WrongUsage(span, hint="a time without an offset is in UTC; one without a day is the last such time")
         given = tuple(dict.fromkeys(patterns))
+        if len(given) > _MOST_NAMES:
+            raise WrongUsage(
+                f"{len(given):,} names are too many", hint=f"give at most {_MOST_NAMES}, or a glob in quotes"
+            )
         return Wanted(
             tuple(name for name in given if not is_glob(name)), tuple(filter(is_glob, given)), self.sets, self.verbs,
             since, until, self.limit, self.verbose,

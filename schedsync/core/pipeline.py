@@ -32,6 +32,8 @@ _NUMBER = re.compile(r"[0-9]{1,12}\)\Z")
 _GITLAB_MERGE = re.compile(r"See merge request ([^\s!]{0,250}![0-9]{1,12})\Z")
 #: In characters: how much of a message, and how many of its lines, are looked at.
 _LONGEST_MESSAGE, _MOST_LINES, _LONGEST_LINE = 65_536, 1000, 1000
+#: In characters: how much of a value is searched for secrets.
+_LONGEST_VALUE = 10_000
 #: A text in which braces hold the names of variables.
 Template = str
 
@@ -163,8 +165,10 @@ def _filled(template: Template, values: Mapping[str, str], longest: int) -> str 
     found = {name: values.get(name, "").strip() for name in _VARIABLE.findall(template)}
     if any(value in _ABSENT for value in found.values()):
         return None
-    # An address can hold a password, as that of a Jenkins behind a proxy.
-    return str(masked(storable(_VARIABLE.sub(lambda match: found[match[1]], template), longest)))
+    text = _VARIABLE.sub(lambda match: found[match[1]], template)[:_LONGEST_VALUE]
+    # An address can hold a password, as that of a Jenkins behind a proxy. What was cut may not look like one any more,
+    # and a mask can be longer than what it hides.
+    return storable(str(masked(text)), longest)
 
 
 def storable(text: str, longest: int) -> str:

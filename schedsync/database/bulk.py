@@ -25,7 +25,8 @@ def insert(using: str, model: type[Model], rows: Sequence[dict[str, Any]]) -> No
     columns = ", ".join(quoted(names[name]) for name in rows[0])
     # COPY is thirty times as fast as INSERT, and this is the statement that takes longest in a large apply.
     statement = f"COPY {quoted(model._meta.db_table)} ({columns}) FROM STDIN"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    # Django does not wrap the driver's errors of COPY.
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(tuple(row.values()))
 

@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from schedsync.core.history import EVERYTHING, History, HistoryChange, HistoryEntry, Life, Wanted
 from schedsync.database.bulk import batches, rows_of
 from schedsync.database.faults import migrate_hint
-from schedsync.database.history_names import Entry, is_wanted, lives_of, runs_of, within
+from schedsync.database.history_names import Entry, first_time, is_wanted, lives_of, runs_of, within
 from schedsync.database.run_changes import read_documents
 from schedsync.database.tables import has_table
 from schedsync.database.values import Damaged, Unreadable, read_values, readable
@@ -62,11 +62,12 @@ def _named(using: str, wanted: Wanted, at: datetime) -> History:
     old = _without_names(using)
     lives = tuple(dict.fromkeys(life for name in wanted.names for life in lives_of(using, name, old.entries)))
     times = runs_of(using, lives, wanted.globs, wanted.since, wanted.until)
-    times |= {
-        entry.run: entry.at for entry in old.entries if wanted.spans(entry.at) and is_wanted(entry, lives, wanted.globs)
-    }
+    others = [entry for entry in old.entries if is_wanted(entry, lives, wanted.globs)]
+    times |= {entry.run: entry.at for entry in others if wanted.spans(entry.at)}
     of_names = _rows_of_runs(using, wanted, sorted(times, key=lambda run: (times[run], run.int), reverse=True))
-    everything = _of_everything(using, wanted, min(times.values(), default=None))
+    first = first_time(using, lives, wanted.globs)
+    firsts = [*(entry.at for entry in others), *([] if first is None else [first])]
+    everything = _of_everything(using, wanted, min(firsts, default=None))
     entries = sorted([*of_names, *everything], key=lambda entry: (entry.at, entry.run), reverse=True)
     read = _with_changes(using, entries[: wanted.limit])
     found = [kept for entry in read if (kept := _only_of(entry, lives, wanted.globs)) is not None]
@@ -180,6 +181,11 @@ def _without_names(using: str) -> _WithoutNames:
     if not times or last == list(times)[-1]:
         return _WithoutNames(entries)
     return _WithoutNames(entries, max(times.values()) if last is None else times[last])
+
+
+def may_have_records(using: str, lives: Sequence[Life]) -> bool:
+    """Say whether a record is about one of these names at any time, or may be, as its names were not found yet."""
+    return first_time(using, lives, ()) is not None or rows_of(SyncRun, using).filter(names=None).exists()
 
 
 def row_ids_of(changes: Sequence[HistoryChange]) -> set[int]:

@@ -14,7 +14,7 @@ from django.db.models import F, Lookup, Q, QuerySet
 from schedsync.core.adoption import matches
 from schedsync.core.history import Life
 from schedsync.database.bulk import insert, rows_of
-from schedsync.database.values import Damaged, read_values
+from schedsync.database.values import Damaged, Unreadable, read_values
 from schedsync.models import HistoryName
 from schedsync.planning.named import Named
 
@@ -96,17 +96,29 @@ def runs_of(
     The newest first, at most MOST_ENTRIES of each, in two queries.
     """
     rows = within(rows_of(HistoryName, using), since, until).order_by("-at")
-    of_lives, of_globs = Q(pk__in=[]), Q(pk__in=[])
-    for life in lives:
-        of_lives |= Q(name=life.name) if life.until is None else Q(name=life.name, at__lt=life.until)
-    for glob in globs:
-        of_globs |= Q(Like(F("name"), glob))
+    of_lives, of_globs = _conditions(lives, globs)
     entries = _entries(rows.filter(of_lives)[:MOST_ENTRIES]) if lives else []
     found = {entry.run: entry.at for entry in entries if is_wanted(entry, lives, ())}
     if globs:
         read = read_values(rows.filter(of_globs).distinct()[:MOST_ENTRIES], ("run", "at"))
         found |= {values[0]: values[1] for values in read if not isinstance(values, Damaged)}
     return dict(sorted(found.items(), key=lambda run: (run[1], str(run[0])), reverse=True))
+
+
+def first_time(using: str, lives: Sequence[Life], globs: Sequence[str]) -> datetime | None:
+    """Return the time of the first record about names in their times, or about names that a glob may fit; or None."""
+    of_lives, of_globs = _conditions(lives, globs)
+    rows = rows_of(HistoryName, using).filter(of_lives | of_globs).order_by("at")
+    return next((at for (at,) in read_values(rows[:1], ("at",)) if not isinstance(at, Unreadable)), None)
+
+
+def _conditions(lives: Sequence[Life], globs: Sequence[str]) -> tuple[Q, Q]:
+    of_lives, of_globs = Q(pk__in=[]), Q(pk__in=[])
+    for life in lives:
+        of_lives |= Q(name=life.name) if life.until is None else Q(name=life.name, at__lt=life.until)
+    for glob in globs:
+        of_globs |= Q(Like(F("name"), glob))
+    return of_lives, of_globs
 
 
 class Like(Lookup):

@@ -21,6 +21,7 @@ from schedsync.database.bulk import rows_of
 from schedsync.database.clock import now
 from schedsync.database.hand_runs import PAST
 from schedsync.database.history_names import write_names
+from schedsync.database.rights import may_insert
 from schedsync.database.run_changes import read_documents
 from schedsync.database.tables import has_table
 from schedsync.database.values import NOT_CONVERTED, Damaged, read_values
@@ -70,7 +71,7 @@ def tidy_history(using: str, note: Callable[[str], None]) -> None:
         find_names(using)
     except WrongUsage as error:
         note(f"no old record of the history was deleted: {error.message}")
-    except (DatabaseError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError, *NOT_CONVERTED) as error:
         note(f"the history was not tidied up, the next apply tries again: {shortened(error, 200)}")
 
 
@@ -99,12 +100,18 @@ def prune(using: str, before: datetime) -> int:
 
 def _delete(using: str, runs: Sequence[uuid.UUID]) -> None:
     with transaction.atomic(using=using):
-        rows_of(HistoryName, using).filter(run__in=runs)._raw_delete(using)
+        # The records first: an apply that finds their names at the same time holds them, and we wait for its names.
         rows_of(SyncRun, using).filter(pk__in=runs)._raw_delete(using)
+        rows_of(HistoryName, using).filter(run__in=runs)._raw_delete(using)
 
 
 def find_names(using: str) -> int:
-    """Write the names of records that have none yet, the newest first, one batch; returns how many were read."""
+    """Write the names of records that have none yet, the newest first, one batch; returns how many were read.
+
+    A role that may not write them leaves them to another one.
+    """
+    if not may_insert(using, HistoryName):
+        return 0
     rows = rows_of(SyncRun, using).filter(names=None).order_by("-at")
     read = read_values(rows[:_BATCH], ("id", "at"))
     times: dict[uuid.UUID, datetime] = {values[0]: values[1] for values in read if not isinstance(values, Damaged)}

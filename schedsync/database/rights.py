@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from django.apps import apps
 from django.db import DatabaseError, InterfaceError, connections
+from django.db.models import Model
 
 _APPS = ("django_celery_beat", "schedsync")
 _LACKING = (
@@ -27,6 +28,18 @@ def lacking_rights(using: str) -> str:
     except (DatabaseError, InterfaceError):
         # In a transaction that has failed, no question is answered.
         return ""
+
+
+def may_insert(using: str, model: type[Model]) -> bool:
+    """Say whether this role may write rows into a table that exists.
+
+    Only PostgreSQL is asked: MariaDB shows a role no table that it has no right to.
+    """
+    if connections[using].vendor != "postgresql":
+        return True
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT has_table_privilege(to_regclass(%s), 'INSERT')", [model._meta.db_table])
+        return bool(cursor.fetchone()[0])
 
 
 def _tables() -> list[str]:

@@ -12,7 +12,7 @@ from schedsync.database import why_rows
 from schedsync.database.admin_log import table_edits
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
-from schedsync.database.history import read_history, row_ids_of
+from schedsync.database.history import may_have_records, read_history, row_ids_of
 from schedsync.database.lock import read_only_transaction
 from schedsync.errors import Failed
 
@@ -48,7 +48,7 @@ def _with_admin(using: str, found: History, name: str) -> History:
         row_ids |= row_ids_of([change for change in entry.changes or () if _is_of(change, lives)])
     edits = () if wanted.sets else tuple(_edits(row_ids, lives, wanted))
     is_known = edits or any(row.is_there for row in rows) or any(_names(entry, lives) for entry in found.entries)
-    if not is_known and _asks_for_all(wanted):
+    if not is_known and (_asks_for_all(wanted) or not may_have_records(using, lives)):
         hint = did_you_mean(name, why_rows.known_names(using)) or "`schedsync list` lists the schedules"
         raise Failed(f"no schedule is named `{shortened(name)}`, and none was, as far as the records go", hint=hint)
     entries = sorted([*found.entries, *edits], key=lambda entry: entry.at, reverse=True)

@@ -84,6 +84,24 @@ def test_hostile_values_are_cut_and_can_be_stored() -> None:
 
 
 @pytest.mark.parametrize(
+    "person",
+    [
+        "[" + "1," * 95 + '"token=xyz"]',
+        r'["\ud800", "token=xyz"]',
+        "a" * 150 + "\nghp_" + "x" * 40 + " " + "b" * 200,
+        "https://jo:" + "s" * 300 + "@ci.example/",
+    ],
+    ids=["spaces", "surrogate", "token", "cut password"],
+)
+def test_a_secret_is_masked_before_the_value_is_cut(person: str) -> None:
+    found = pipeline_of({"SCHEDSYNC_ACTOR": person}).person or ""
+
+    assert "***" in found or len(found) == 200
+    assert len(found.encode()) <= 200
+    assert not [part for part in ("token=xyz", "ghp_", "ssss") if part in found]
+
+
+@pytest.mark.parametrize(
     ("message", "expected"),
     [
         ("", None),

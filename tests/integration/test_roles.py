@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connections
 
 from schedsync.database.open_runs import note_ended, note_started, note_waiting_again
-from schedsync.models import OpenRun, Removal, StandingPause
+from schedsync.models import OpenRun, Removal, StandingPause, SyncRun
 from tests.acceptance.shop import Shop, shop
 from tests.conftest import NOW, Done, Project
 from tests.usecases.test_run import App
@@ -178,6 +178,24 @@ def test_each_verb_runs_with_the_rights_of_its_role(role: str, project: Project,
         error, hint = each.err.splitlines()[-2:]
         assert error.startswith(f"error: rights are missing in database `{project.using}`: ")
         assert re.search(REFUSED[project.using], f"{error}\n{hint}")
+
+
+@pytest.mark.one_database("postgresql", "mariadb")
+@pytest.mark.parametrize(("role", "words"), [("operate", VERBS["operate"][0]), ("apply", VERBS["apply"][0])])
+def test_a_role_with_the_rights_of_an_older_version_goes_on_working(
+    role: str, words: tuple[str, ...], project: Project
+) -> None:
+    project.schedules(BASE)
+    project.apply()
+    project.schedules(CHANGED)
+    roles = ", ".join(f"schedsync_{each}" for each in MAY)
+    with users(project.using):
+        execute(project.using, f"REVOKE ALL PRIVILEGES ON schedsync_historyname FROM {roles}")
+        with logged_in(project.using, role):
+            done = run(project, words)
+        found = SyncRun.objects.using(project.using).get(verb=words[0], names=None)
+
+    assert (done.code, found.who != "") == (0, True), done.err
 
 
 @pytest.mark.one_database("postgresql", "mariadb")

@@ -68,6 +68,7 @@ def test_what_is_missing_is_said() -> None:
             },
             ["sent by hand", "task     t", "task id  5f3e", "args     [1]", 'kwargs   {"token": "***"}'],
         ),
+        ({"kind": "run", "name": "report", "args": [], "kwargs": {}, "sent": 0}, ["sent by hand", "sent  0"]),
         (
             {
                 "kind": "run_past",

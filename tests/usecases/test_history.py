@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 import zlib
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -17,11 +18,15 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.database.audit import packed, record
+from schedsync.core.observed import Paused
+from schedsync.core.origin import Binding
+from schedsync.database.audit import packed, record, record_request
 from schedsync.database.history_upkeep import find_names, history_keep, prune
 from schedsync.database.pause_ends import end_pauses
+from schedsync.database.write_request import WriteRequest
 from schedsync.errors import WrongUsage
 from schedsync.models import HistoryName, SyncRun
+from schedsync.planning.named import Named, named_in
 from tests.beat.ours import row
 from tests.conftest import Project
 
@@ -275,6 +280,25 @@ def test_pauses_of_everything_and_what_the_ledger_did_belong_to_a_name(project: 
 
 
 @pytest.mark.one_database
+def test_a_pause_of_everything_is_shown_where_nothing_else_was_done_in_the_time(project: Project, clock: Any) -> None:
+    applied(project, NIGHTLY)
+    clock.shift(30 * DAY)
+    said(project, "pause", "--all", "--for", "1h", "--reason", "INC-7")
+
+    assert [each["reason"] for each in history(project, "nightly-report", "--since", "1d")["entries"]] == ["INC-7"]
+    assert [each["reason"] for each in history(project, "night*", "--since", "1d")["entries"]] == ["INC-7"]
+
+
+@pytest.mark.one_database
+def test_a_name_that_never_was_is_an_error_in_any_time(project: Project, clock: Any) -> None:
+    applied(project, NIGHTLY)
+    said(project, "pause", "--all", "--for", "1h", "--reason", "INC-7")
+    done = project.command("history", "nightly-repotr", "--since", "1d", "--database", project.using)
+
+    assert (done.code, "did you mean `nightly-report`" in done.err) == (1, True)
+
+
+@pytest.mark.one_database
 def test_an_apply_records_the_pause_that_it_ends(project: Project, clock: Any) -> None:
     applied(project, NIGHTLY)
     said(project, "pause", "nightly-report", "--for", "1h", "--reason", "INC-42", "--settle", "0")
@@ -286,6 +310,51 @@ def test_an_apply_records_the_pause_that_it_ends(project: Project, clock: Any) -
 
 
 @pytest.mark.one_database
+def test_a_pause_that_begins_as_another_one_ends_is_the_one_that_lasts(project: Project, clock: Any) -> None:
+    at = datetime.now(timezone.utc)
+    over = Paused("nightly-report", "INC-42", "jo", at - DAY, at - HOUR)
+    request = WriteRequest(
+        using=project.using, verb="apply", set="default", binding=Binding(), checksum="", changes=(), lost_rows=(),
+        to_record=(), who="jo", now=at, joined=(replace(over, reason="all night", since=at, until=at + DAY),),
+        ended=(over,),
+    )  # fmt: skip
+    record_request(request)
+    changes = history(project, "nightly-report")["entries"][0]["changes"]
+
+    assert [(each["kind"], each["details"].get("reason")) for each in changes] == [
+        ("resume", None),
+        ("pause", "all night"),
+    ]
+
+
+@pytest.mark.one_database
+def test_a_pause_that_loses_its_schedule_is_not_called_over(project: Project, clock: Any) -> None:
+    applied(project, NIGHTLY)
+    said(project, "pause", "nightly-report", "--for", "24h", "--reason", "INC-42", "--settle", "0")
+    clock.shift(HOUR)
+    applied(project, "  other: {task: t, every: 1h}\nremoved: [nightly-report]\n", "--allow-stops", "1")
+    lines = text(project, "nightly-report")
+
+    assert " deleted by jo " in lines[0]
+    assert "    how      its schedule is no longer managed" in lines
+    assert any("the pause by jo" in line for line in lines)
+
+
+@pytest.mark.one_database
+def test_too_many_names_are_refused(project: Project) -> None:
+    done = project.command("history", *(f"n-{number}" for number in range(101)), "--database", project.using)
+
+    assert (done.code, "101 names are too many" in done.err) == (64, True)
+
+
+@pytest.mark.parametrize("name", ["x" * 201, "a\0b", "\ud800", 7, None])
+def test_a_name_that_no_database_stores_is_none(name: Any) -> None:
+    documents = [{"kind": "update", "name": name}, {"kind": "rename", "name": "new", "old_name": name}]
+
+    assert named_in(documents) == (Named("new"),)
+
+
+@pytest.mark.one_database
 def test_secrets_are_masked_and_hostile_text_is_escaped(
     project: Project, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,6 +362,7 @@ def test_secrets_are_masked_and_hostile_text_is_escaped(
     monkeypatch.setenv("SCHEDSYNC_PULL_REQUEST", "https://jo:s3cret@git.example/12\n##[group]")
     applied(project, NIGHTLY.replace("}", ", kwargs: {token: s3cretvalue}}"))
     said(project, "pause", "nightly-report", "--reason", "a\u202eb\n::warning::", "--settle", "0")
+    said(project, "pause", "nightly-report", "--reason", "token=s3cretvalue", "--settle", "0")
     done = project.command("history", "nightly-report", "--database", project.using)
     table = project.command("history", "--database", project.using)
     said_json = json.dumps(history(project, "nightly-report"))
@@ -484,6 +554,19 @@ def test_a_time_that_cannot_be_read_stops_nothing_and_prunes_nothing(project: Pr
     assert prune(project.using, datetime.now(timezone.utc) + DAY) == 0
     applied(project, NIGHTLY.replace("0 2", "0 3"))
     assert len(history(project, "nightly-report")["entries"]) == 2
+
+
+@pytest.mark.one_database
+def test_an_id_that_cannot_be_read_does_not_end_an_apply(project: Project, settings: Any) -> None:
+    settings.SCHEDSYNC_HISTORY_KEEP = "1d"
+    applied(project, NIGHTLY)
+    SyncRun.objects.using(project.using).create(**broken(at=datetime(2020, 1, 1, tzinfo=timezone.utc)))
+    with connections[project.using].cursor() as cursor:
+        cursor.execute("UPDATE schedsync_syncrun SET id = 'none' WHERE who = 'x'")
+    project.schedules(NIGHTLY.replace("0 2", "0 3"))
+    done = project.apply()
+
+    assert (done.code, "the history was not tidied up" in done.err) == (0, True)
 
 
 @pytest.mark.one_database

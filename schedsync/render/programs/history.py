@@ -46,7 +46,7 @@ def _entry(entry: HistoryEntry) -> dict[str, Any]:
         "pull_request": masked(entry.pull_request),
         "pipeline": masked(entry.pipeline),
         "job": entry.job,
-        "reason": entry.reason,
+        "reason": masked(entry.reason),
         "counts": dict(entry.counts),
         "changes": None if entry.changes is None else [_change(change) for change in entry.changes],
         "problem": entry.problem or None,

@@ -32,7 +32,12 @@ _DONE = {
 #: Kinds that say little of a call beside its other changes.
 _BESIDE = frozenset({"lift"})
 _LABELS = {"disabled_reason": "disabled", "runs": "runs again", "location": "defined", "ends": "ended"}
-_HOW = {"time": "its time was over", "apply": "its time was over, an apply ended it", "repair": "an apply ended it"}
+_HOW = {
+    "time": "its time was over",
+    "apply": "its time was over, an apply ended it",
+    "repair": "its time was over, an apply ended it",
+    "lost": "its schedule is no longer managed",
+}
 _STOPS = frozenset({"pause", "pause_all", "delete", "deleted"})
 #: In characters: how much of the reason a line shows. How many changes of one call are shown.
 _REASON, MOST_CHANGES = 60, 20
@@ -85,7 +90,7 @@ def _table(value: History, paint: Paint, width: int | None) -> Iterator[str]:
 
 
 def _cells(entry: HistoryEntry, at: datetime) -> list[str]:
-    reason = shortened(printable(entry.reason or ""), _REASON)
+    reason = shortened(printable(masked(entry.reason or "")), _REASON)
     who, set_name = printable(shortened(entry.who)), printable(entry.set)
     return [moment(entry.at, now=at), _run(entry), _what(entry), set_name, who, _from(entry), reason]
 
@@ -141,10 +146,15 @@ def _is_of_several(value: History) -> bool:
 
 def _done(entry: HistoryEntry, value: History) -> str:
     """Write what an entry did: to one schedule in words, to several by its verb."""
-    kinds = [_change_kind(change) for change in entry.changes or () if change.kind not in _BESIDE]
+    kinds = [_change_kind(change) for change in entry.changes or () if not _is_beside(change)]
     if kinds and (entry.is_admin or not _is_of_several(value)):
         return ", ".join(dict.fromkeys(kinds))
     return _what(entry)
+
+
+def _is_beside(change: HistoryChange) -> bool:
+    """Say whether a change says little of a call beside its others; a pause can end without a schedule that runs."""
+    return change.kind in _BESIDE or (change.kind == "resume" and change.details.get("how") == "lost")
 
 
 def _change_kind(change: HistoryChange) -> str:
@@ -171,7 +181,7 @@ def _origin(entry: HistoryEntry, value: History) -> Iterator[Row]:
         if text:
             yield label, printable(str(masked(text)))
     if entry.reason:
-        yield "reason", printable(entry.reason)
+        yield "reason", printable(masked(entry.reason))
 
 
 def _change_rows(change: HistoryChange, entry: HistoryEntry, at: datetime) -> Iterator[Row]:
@@ -195,7 +205,7 @@ def _detail_rows(change: HistoryChange, entry: HistoryEntry, at: datetime) -> It
     """Yield what the verb says besides, but for what the entry says already."""
     said: Mapping[str, Any] = {"reason": entry.reason, "who": entry.who}
     for key, value in change.details.items():
-        if value is None or value is False or key == "since" or said.get(key) == value:
+        if value is None or value is False or value in ([], {}) or key == "since" or said.get(key) == value:
             continue
         if key == "selector" and value == change.name:
             continue
@@ -222,7 +232,7 @@ def _pause_text(pause: Mapping[str, Any], at: datetime) -> str:
     since, until = (_instant_text(pause.get(key), at) for key in ("since", "until"))
     span = f" since {since}" if since else ""
     return printable(
-        f"the pause by {pause.get('who')}{span}{f' until {until}' if until else ''}: {pause.get('reason')}"
+        f"the pause by {pause.get('who')}{span}{f' until {until}' if until else ''}: {masked(pause.get('reason'))}"
     )
 
 
