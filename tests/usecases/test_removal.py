@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connections
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
@@ -128,6 +129,15 @@ def test_a_schedule_that_is_put_back_keeps_its_row_and_its_last_run(shop: Shop) 
     assert after.last_run_at is not None
     assert after.last_run_at >= RAN
     assert (shop.removals, shop.plan().code) == ([], 0)
+
+
+def test_a_machine_whose_clock_is_ahead_deletes_nothing_early(shop: Shop) -> None:
+    shop.drop()
+    with time_machine.travel(datetime.now(timezone.utc) + timedelta(days=8)):
+        assert shop.changes() == [("delete", "old")]
+        failed = shop.apply()
+    assert (failed.code, "not over by the database's clock: this machine's clock is ahead" in failed.err) == (1, True)
+    assert (shop.is_enabled, shop.removals) == (False, ["old"])
 
 
 @pytest.mark.one_database
