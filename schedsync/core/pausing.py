@@ -32,8 +32,8 @@ class Pauses:
 class Resumed:
     """What became of the schedules: names by what they do now.
 
-    ``running`` run again. ``stopped`` are no longer paused, but do not run: Git has them disabled, or they are
-    completed. ``held`` were disabled by a human before the pause, or are not paused at all, and stay as they are.
+    ``running`` run again. ``stopped`` are no longer paused, but do not run: Git has disabled or dropped them, or they
+    are completed. ``held`` were disabled by a human before the pause, or are not paused at all, and stay as they are.
     ``untouched`` are neither paused nor held. ``ended`` are standing pauses that are over, ``lasting`` those that go on
     for schedules that come later.
     """

@@ -29,7 +29,7 @@ def write_ledger(request: WriteRequest, observed: Observed, timing_ids: TimingId
     written = _names_left_behind(request) | {change.name for change in kept}
     stop_times = _stop_times(request.using, kept)
     _delete(request.using, written)
-    ids = _insert(request, kept, stop_times, timing_ids)
+    ids = _insert(request, observed, stop_times, timing_ids)
     write_removals(request.using, kept, ids, written)
     _record_agreeing(request)
     _move_locations(request, observed, written)
@@ -82,13 +82,15 @@ def _delete(using: str, names: Collection[str]) -> None:
 
 
 def _insert(
-    request: WriteRequest, kept: Sequence[Change], stop_times: Mapping[str, datetime], timing_ids: TimingIds
+    request: WriteRequest, observed: Observed, stop_times: Mapping[str, datetime], timing_ids: TimingIds
 ) -> dict[str, int]:
     """Write the entries of changes; returns the ids of their rows, by name."""
+    kept = [change for change in request.changes if change.ledger is not None]
     ids = _row_ids(request.using, [change.name for change in kept])
     rows = [
         {"row_id": ids[change.name], "applied_at": stop_times.get(change.name, request.now)}
         | _ledger_columns(request, change, timing_ids)
+        | {"commit": _commit(request, change, observed)}
         for change in kept
     ]
     insert(request.using, ManagedSchedule, rows)
@@ -114,10 +116,17 @@ def _ledger_columns(request: WriteRequest, change: Change, timing_ids: TimingIds
         "timing_kind": kind,
         "timing_id": timing_id,
         "applied": spec_text(applied),
-        "commit": recorded_commit(request.binding) or "",
         **of_our_beat(after),
         **_location_columns(change.location, change.people),
     }
+
+
+def _commit(request: WriteRequest, change: Change, observed: Observed) -> str:
+    """Return the commit to record: of a schedule that is disabled again, still the one that no longer defined it."""
+    before = observed.ledger.get(change.name)
+    if before is not None and before.removing is not None and before.removing == change.removing:
+        return before.commit or ""
+    return recorded_commit(request.binding) or ""
 
 
 def _location_columns(location: Location | None, people: People) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from schedsync.core.removing import Removing
 from schedsync.core.status import LISTED, Listed, Removed, named
 from schedsync.database.bulk import batches, insert, rows_of
 from schedsync.database.faults import migrate_hint
+from schedsync.database.ledger_sums import DISABLED
 from schedsync.database.tables import has_table
 from schedsync.database.values import Damaged, read_values
 from schedsync.errors import Unavailable
@@ -56,7 +57,8 @@ def removing(using: str) -> Listed[Removed]:
     """Return the schedules of all sets that are being removed; none before the table is made."""
     if not has_table(using, Removal):
         return Listed()
-    entries = rows_of(ManagedSchedule, using).filter(name=OuterRef("name"), row_id=OuterRef("row_id"))
+    same = {"name": OuterRef("name"), "row_id": OuterRef("row_id")}
+    entries = rows_of(ManagedSchedule, using).filter(applied__contains=DISABLED, **same)
     rows = rows_of(Removal, using).filter(Exists(entries))
     first = [
         Removed(*values)

@@ -28,6 +28,7 @@ from schedsync.database.lock import lock_rows, take
 from schedsync.database.notify import bump
 from schedsync.database.observe import observe_entries
 from schedsync.database.pauses import pause_columns
+from schedsync.database.removals import with_removals
 from schedsync.database.standing import forget_ended, read_standing
 from schedsync.models import ManagedSchedule, Pause
 
@@ -52,7 +53,7 @@ def change_selected(
         managed = [candidate for candidate in candidates(using) if candidate.set is not None]
         names = choose(managed)
         lock_rows(using, row_ids(using, names))
-        observed = replace(observe_names(using, names), standing=tuple(read_standing(using)))
+        observed = replace(_with_removals(using, observe_names(using, names)), standing=tuple(read_standing(using)))
         forget_ended(using, at)
         result = write(observed, managed, actor, at)
         bump(using, at)
@@ -76,6 +77,11 @@ def observe_names(using: str, names: Collection[str]) -> Observed:
         if name in names
     }
     return observe_entries(using, ids)
+
+
+def _with_removals(using: str, observed: Observed) -> Observed:
+    entries = with_removals(using, observed.ledger.values())
+    return replace(observed, ledger={managed.name: managed for managed in entries})
 
 
 def name_for_database(using: str, name: str) -> str | None:

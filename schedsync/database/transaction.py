@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
@@ -14,7 +15,7 @@ from schedsync.core.observed import Observed
 from schedsync.core.schedule import completed_at
 from schedsync.database.audit import was_committed
 from schedsync.database.beats import last_number
-from schedsync.database.clock import now
+from schedsync.database.clock import database_time, now
 from schedsync.database.controls import controls_in_settings
 from schedsync.database.environment import require_environment
 from schedsync.database.faults import Fault, explained, fault_of
@@ -23,7 +24,7 @@ from schedsync.database.lock_wait import wait_for_lock
 from schedsync.database.observe import observe
 from schedsync.database.write import write
 from schedsync.database.write_request import WriteRequest
-from schedsync.errors import Refused, Stale, Unavailable
+from schedsync.errors import Failed, Refused, Stale, Unavailable
 from schedsync.planning.controls import refused_changes, refused_sets
 from schedsync.planning.plan import fingerprint, names_of, refreshed
 
@@ -64,9 +65,9 @@ def commit(request: WriteRequest, wait: WaitOptions) -> Commit:
     """Write in one transaction; tries again after a deadlock or a serialization failure.
 
     Raises Refused where a change breaks a control of Django's settings, a freeze has begun, or the database belongs to
-    another environment, Stale where the tables are no longer as
-    ``request`` expects, Locked where another apply holds the lock for longer than ``wait.lock``, Unavailable where the
-    connection was lost and nothing is known to be written.
+    another environment, Stale where the tables are no longer as ``request`` expects, Failed where a grace is not over
+    by the database's clock, Locked where another apply holds the lock for longer than ``wait.lock``, Unavailable where
+    the connection was lost and nothing is known to be written.
     """
     return wait_for_lock(lambda: _commit_with_retries(request, wait), wait.lock, wait.sleep)
 
@@ -98,6 +99,7 @@ def _commit_once(request: WriteRequest) -> Commit:
         _check_expected(request, observed)
         changes = tuple(refreshed(change, observed) for change in request.changes)
         _check_controls(request, changes, observed)
+        _check_graces(using, changes, at)
         if any(change.after and change.after.enabled and completed_at(change.after, at) for change in changes):
             raise Stale("the time of a schedule has passed since it was made")
         made = write(replace(request, changes=changes, now=at), observed)
@@ -112,6 +114,18 @@ def _check_controls(request: WriteRequest, changes: Sequence[Change], observed: 
     )
     if refused:
         raise Refused(refused)
+
+
+def _check_graces(using: str, changes: Sequence[Change], at: datetime) -> None:
+    """Raise Failed where a grace is over by this machine's clock only: one that is ahead would delete too early."""
+    over = [change for change in changes if change.after is None and change.removing and change.removing.is_over(at)]
+    if not over:
+        return
+    time_there = database_time(using)
+    early = [change.name for change in over if change.removing and not change.removing.is_over(time_there)]
+    if early:
+        message = f"the grace of `{early[0]}` is not over by the database's clock: this machine's clock is ahead"
+        raise Failed(message, hint="set the clock of this machine, then apply again")
 
 
 def _check_expected(request: WriteRequest, observed: Observed) -> None:

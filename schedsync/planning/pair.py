@@ -112,12 +112,18 @@ def _rearms_by_instant(pair: Pair) -> bool:
 def wanted(pair: Pair) -> Spec:
     """Return the files' values, but the row's for fields under ``ignore_changes``."""
     spec, row, ignored = pair.schedule.spec, pair.row, pair.schedule.ignore_changes
-    if pair.pause is not None:
-        # The pause disabled the row, not an operator's edit.
+    if pair.pause is not None or _was_removing(pair):
+        # The pause, or the removal, disabled the row, not an operator's edit.
         ignored -= {"enabled"}
     if not ignored or row is None or row.spec is None:
         return spec
     return _runnable(with_fields(spec, row.spec, ignored), ignored)
+
+
+def _was_removing(pair: Pair) -> bool:
+    """Say whether an apply disabled the row because no file defined it, and nobody had disabled it before."""
+    removing = pair.managed.removing if pair.managed is not None else None
+    return removing is not None and not removing.held
 
 
 def _runnable(spec: Spec, ignored: Collection[str]) -> Spec:

@@ -57,7 +57,7 @@ def _write(
     rows = {name: observed.rows[name] for name in sorted(observed.ledger) if name in observed.rows}
     gone = tuple(sorted(observed.ledger.keys() - rows.keys()))
     if not rows:
-        raise Failed(f"`{gone[0]}` is managed, but its row is gone", hint="`schedsync apply` makes it again")
+        raise row_is_gone(observed.ledger[gone[0]])
     until = order.until
     selector = order.selector.among({candidate.name for candidate in managed})
     befores = {name: observed.pauses[name] for name in rows if name in observed.pauses}
@@ -105,7 +105,15 @@ def _is_of(pause: Paused, standing: Standing) -> bool:
 def _was_held(row: Row, managed: Managed, before: Paused | None) -> bool:
     if before is not None:
         return before.was_held
+    if managed.removing is not None:
+        return managed.removing.held
     return managed.was_enabled and row.spec is not None and not row.spec.enabled
+
+
+def row_is_gone(managed: Managed) -> Failed:
+    """Return the error about a schedule whose row somebody has deleted."""
+    does = "forgets it" if managed.removing else "makes it again"
+    return Failed(f"`{managed.name}` is managed, but its row is gone", hint=f"`schedsync apply` {does}")
 
 
 def _documents(

@@ -19,7 +19,7 @@ from schedsync.errors import Failed, WrongUsage
 from schedsync.planning.converter import pause_document
 from schedsync.planning.standing import standing_document
 from schedsync.usecases.catch_up import CatchUp, catch_up_of, catch_up_text
-from schedsync.usecases.pause import choose_managed
+from schedsync.usecases.pause import choose_managed, row_is_gone
 
 
 def resume(
@@ -105,7 +105,7 @@ class _Resume:
 
     def _decide_gone(self, name: str, pause: Paused | None) -> None:
         if self.named == {name} and len(self.observed.ledger) == 1:
-            raise Failed(f"`{name}` is managed, but its row is gone", hint="`schedsync apply` makes it again")
+            raise row_is_gone(self.observed.ledger[name])
         if pause is None:
             self.result.untouched.append(name)
         else:
@@ -144,10 +144,15 @@ class _Resume:
         if self.result.held:
             hint = "release it by its name: `schedsync resume NAME`"
             return Failed(f"`{names[0]}` is held, and not paused", hint=hint)
-        row, wanted = self.observed.rows.get(names[0]), self.observed.ledger[names[0]].was_enabled
+        return Failed(f"`{names[0]}` is neither paused nor held", hint=self._why_stopped(names[0]))
+
+    def _why_stopped(self, name: str) -> str | None:
+        """Return as a hint why a schedule that is neither paused nor held does not run; None where it does."""
+        row, managed = self.observed.rows.get(name), self.observed.ledger[name]
+        if managed.removing is not None:
+            return "no file defines it any more, and it waits to be deleted; to keep it, define it again"
         done = row and why_done(row, self.at, paused=False)
-        hint = done or (None if wanted else "Git has it disabled; enable it in the files")
-        return Failed(f"`{names[0]}` is neither paused nor held", hint=hint)
+        return done or (None if managed.was_enabled else "Git has it disabled; enable it in the files")
 
     def _say_catch_up(self, say: Callable[[str], None]) -> None:
         if self.order.catch_up and self.enabled:

@@ -198,6 +198,16 @@ def test_what_a_human_had_stopped_before_stays_stopped_when_it_is_put_back() -> 
     assert [each.name for each in diff(defining(), carried_out(back, held), at(1)).held] == ["old"]
 
 
+@pytest.mark.parametrize("was_enabled", [True, False])
+def test_what_is_put_back_and_ignores_enabled_is_as_before_its_removal(was_enabled: bool) -> None:
+    before = holding(replace(RUNS, enabled=was_enabled), RUNS)
+    [change] = changes(NOTHING, before)
+    files = defining(ignore_changes=frozenset({"enabled"}))
+    for desired in (files, defining(name="new", renamed_from="old", ignore_changes=frozenset({"enabled"}))):
+        [back] = changes(desired, carried_out(change, before), 1)
+        assert (back.after and back.after.enabled, back.ledger) == (was_enabled, RUNS)
+
+
 def test_a_one_off_that_has_run_does_not_run_again_when_it_is_put_back() -> None:
     once = replace(RUNS, timing=crontab({"minute": "5"}, "UTC"), one_off=True)
     # Beat disables it after its run, and resets its count.

@@ -95,7 +95,7 @@ def test_a_pause_of_several_says_how_many_which_and_until_when(shop: Project, cl
     assert resume(shop, "sync-*").out.splitlines() == [
         "2 schedules run again",
         "  sync-acme, sync-globex",
-        "1 no longer paused, but do not run: Git has them disabled, or they are completed: sync-off",
+        "1 no longer paused, but do not run: Git has disabled or dropped them, or they are completed: sync-off",
         "The pause of `'sync-*'` has ended; schedules added later are not paused",
     ]
     [run] = audit(shop, "resume")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connections
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
@@ -130,6 +131,15 @@ def test_a_schedule_that_is_put_back_keeps_its_row_and_its_last_run(shop: Shop) 
     assert (shop.removals, shop.plan().code) == ([], 0)
 
 
+def test_a_machine_whose_clock_is_ahead_deletes_nothing_early(shop: Shop) -> None:
+    shop.drop()
+    with time_machine.travel(datetime.now(timezone.utc) + timedelta(days=8)):
+        assert shop.changes() == [("delete", "old")]
+        failed = shop.apply()
+    assert (failed.code, "not over by the database's clock: this machine's clock is ahead" in failed.err) == (1, True)
+    assert (shop.is_enabled, shop.removals) == (False, ["old"])
+
+
 @pytest.mark.one_database
 def test_one_removal_counts_as_one_stop(shop: Shop) -> None:
     shop.define("".join(KEPT.splitlines(keepends=True)[:3]))
@@ -214,6 +224,7 @@ def test_why_says_of_a_tick_since_then_that_no_file_defines_it(shop: Shop) -> No
 
 def test_what_waits_is_disabled_again_where_somebody_enables_it(shop: Shop) -> None:
     shop.drop()
+    ManagedSchedule.objects.using(shop.using).filter(name="old").update(commit="a" * 40)
     PeriodicTask.objects.using(shop.using).filter(name="old").update(enabled=True)
     until = Removal.objects.using(shop.using).get().until
     drift = shop.call("drift", "schedules")
@@ -221,6 +232,7 @@ def test_what_waits_is_disabled_again_where_somebody_enables_it(shop: Shop) -> N
     assert (drift.code, "old" in drift.out) == (2, True)
     shop.applied()
     assert (shop.is_enabled, Removal.objects.using(shop.using).get().until) == (False, until)
+    assert "removed from the files in commit aaaaaaaaaaaa, " in shop.call("why", "old").out
 
 
 @pytest.mark.one_database
@@ -266,6 +278,21 @@ def test_a_held_schedule_is_held_again_when_it_is_put_back(shop: Shop) -> None:
 
     assert (shop.is_enabled, shop.removals) == (False, [])
     assert [each["name"] for each in shop.document()["held"]] == ["old"]
+
+
+@pytest.mark.one_database
+def test_what_was_held_is_held_again_also_after_a_pause_of_what_waits(shop: Shop) -> None:
+    PeriodicTask.objects.using(shop.using).filter(name="old").update(enabled=False)
+    shop.drop()
+    resumed = shop.call("resume", "old")
+    assert (resumed.code, "waits to be deleted; to keep it, define it again" in resumed.err) == (1, True)
+
+    assert shop.call("pause", "old", "--for", "1h", "--reason", "INC-1", "--settle", "0").code == 0
+    shop.define(KEPT + OLD)
+    shop.applied()
+    Pause.objects.using(shop.using).update(until=RAN)
+    shop.applied()
+    assert (shop.is_enabled, [each["name"] for each in shop.document()["held"]]) == (False, ["old"])
 
 
 @pytest.mark.one_database
@@ -327,6 +354,20 @@ def test_a_removal_that_an_older_version_left_behind_does_not_count(shop: Shop) 
     assert shop.changes() == [("update", "old")]
     shop.applied()
     assert Removal.objects.using(shop.using).get().until > RAN
+
+
+def test_a_removal_of_what_an_older_version_put_back_does_not_count(shop: Shop) -> None:
+    shop.drop()
+    entries = ManagedSchedule.objects.using(shop.using).filter(name="old")
+    applied = entries.get().applied
+    enabled = applied.replace('"enabled":false', '"enabled":true')
+    assert enabled != applied
+    entries.update(applied=enabled)
+
+    status = json.loads(shop.call("status", "--format", "json").out)
+    listed = json.loads(shop.call("list", "--format", "json").out)
+    assert (status["removing"], status["counts"]["removing"]) == ([], 0)
+    assert not [each for each in listed["schedules"] if each["removing"]]
 
 
 @pytest.mark.one_database("default", "postgresql")

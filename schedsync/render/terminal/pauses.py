@@ -96,7 +96,7 @@ def paused_json(value: Pauses) -> str:
 
 #: What a count of schedules does, by the word of its list.
 _DO = {
-    "stopped": "no longer paused, but do not run: Git has them disabled, or they are completed",
+    "stopped": "no longer paused, but do not run: Git has disabled or dropped them, or they are completed",
     "held": "held by a human, and stay so: resume them by name",
     "untouched": "neither paused nor held",
 }
@@ -120,7 +120,7 @@ def _one(value: Resumed) -> str:
     word, names = next((word, names) for word, names in value.lists() if names)
     does = {
         "running": "runs again",
-        "stopped": "is no longer paused; it does not run: Git has it disabled, or it is completed",
+        "stopped": "is no longer paused; it does not run: Git has disabled or dropped it, or it is completed",
         "held": "is no longer paused; a human had disabled it before, and it stays so: resume it by name",
         "untouched": "is neither paused nor held",
     }
