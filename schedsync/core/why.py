@@ -13,6 +13,7 @@ from enum import Enum
 from functools import cached_property
 
 from schedsync.core.change import FieldChange
+from schedsync.core.hand_run import PastRecord
 from schedsync.core.journal import Event, Journal, JournalRecord, Reign
 from schedsync.core.observed import Managed, Row
 from schedsync.core.schedule import Spec
@@ -242,7 +243,8 @@ class Facts:
 
     ``recorded`` are its changes in the audit record, the newest first, of which nothing was read before
     ``recorded_since`` (None: all of it was). ``applied_at`` is the time since which an edit is somebody else's.
-    ``edits`` are those of the admin's log, the newest first; ``cron_deadline`` is Celery's, in seconds. Without a row,
+    ``edits`` are those of the admin's log, and ``past_runs`` the runs of the past of all schedules, the newest first;
+    ``cron_deadline`` is Celery's, in seconds. Without a row,
     ``row_id`` is the id that it had. ``lease`` is its length in seconds.
     """
 
@@ -260,6 +262,7 @@ class Facts:
     recorded: tuple[Recorded, ...] = ()
     recorded_since: datetime | None = None
     edits: tuple[TableEdit, ...] = ()
+    past_runs: tuple[PastRecord, ...] = ()
     beats: BeatsNow = field(default_factory=BeatsNow)
     cron_deadline: int | None = None
     lease: float = 15.0

@@ -54,7 +54,7 @@ def explain(facts: Facts, asked: str, at: ClockTime | None = None, since: ClockT
         answer=_with_clock_note(facts, answer),
         before=None if before is None else _answer_of(facts, before),
         following=_following(facts, tick, is_asked=at is not None),
-        notes=tuple(_notes(facts, asked, tick)),
+        notes=tuple(_notes(facts, asked, tick, is_asked=at is not None)),
         listed=None if since is None else _listed(facts, _span(facts, since).start),
     )
 
@@ -157,18 +157,26 @@ def _following(facts: Facts, tick: datetime | None, *, is_asked: bool) -> Answer
     return next_answer(facts)
 
 
-def _notes(facts: Facts, asked: str, tick: datetime | None) -> Iterator[Evidence]:
-    """Yield what happened to the schedule beside its ticks: since the tick, or in the last day."""
+def _notes(facts: Facts, asked: str, tick: datetime | None, *, is_asked: bool) -> Iterator[Evidence]:
+    """Yield what happened to the schedule beside its ticks: since the tick, or in the last day.
+
+    A run by hand belongs to the tick that was asked for only until the next one.
+    """
     if asked != facts.name:
         yield _renamed(facts, asked)
     spec, since = spec_at(facts, facts.now), facts.now - timedelta(days=1)
+    following = first_from(facts, tick + MICROSECOND) if is_asked and tick is not None else None
     for change in changes_after(facts, min(since, tick or since)):
         at = clock_at(change.at, spec, facts.now)
         edit = change.change_of("timing")
         if edit is not None and edit.before is not None and edit.after is not None:
             yield seen(f"its timing changed at {at} {by(change)}", "audit", change.at)
-        if change.kind == "run":
+        if change.kind == "run" and _is_near(change.at, tick if is_asked else None, following):
             yield seen(f"{change.who} sent it by hand at {at}", "audit", change.at)
+
+
+def _is_near(at: datetime, tick: datetime | None, following: datetime | None) -> bool:
+    return (tick is None or tick <= at) and (following is None or at < following)
 
 
 def _renamed(facts: Facts, asked: str) -> Evidence:
