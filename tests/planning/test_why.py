@@ -31,7 +31,7 @@ from schedsync.core.why import (
     TableEdit,
     Verdict,
 )
-from schedsync.planning.why.explain import explain
+from schedsync.planning.why.explain import explain, span_needed
 from schedsync.planning.why.ticks import ticks_between
 
 #: A Tuesday.
@@ -269,7 +269,7 @@ CASES: tuple[tuple[str, Facts, Verdict, str, set[Kind]], ...] = (
         facts(row=row(None, problems=(Problem("SS322", "args are not JSON"),))),
         Verdict.BROKEN,
         "its row cannot run: args are not JSON",
-        {Kind.SEEN},
+        {Kind.SEEN, Kind.INFERRED},
     ),
     (
         "not created",
@@ -575,6 +575,17 @@ def test_a_deleted_schedule_says_who_deleted_it_and_knows_its_past() -> None:
     assert now.answer.verdict is Verdict.DELETED
     assert now.answer.sentence.endswith("it was deleted at Tue 24 Nov 03:00 by maria in 60eadbb1c0ff")
     assert (then.answer.verdict, after.answer.verdict) == (Verdict.SENT, Verdict.DELETED)
+    # The tick before is the last one that it had, and not one after the deletion.
+    assert [each.before and each.before.tick for each in (now, after)] == [TICK, TICK]
+    assert span_needed(replace(known, now=NOW + 9 * DAY), None, None).since < TICK
+
+
+def test_an_interval_that_counts_from_its_creation_has_no_tick_then() -> None:
+    spec = replace(SPEC, timing=Interval(10 * 60 * 10**6))
+    known = facts(spec, claim=claimed(TICK + HOUR), recorded=(change("create", TICK, FIELDS[1]),))
+    answer = at(known, "2026-11-24T01:00Z").answer
+
+    assert (answer.tick, answer.verdict) == (TICK, Verdict.NOT_CREATED)
 
 
 def test_a_schedule_that_was_deleted_and_made_again_was_not_there_meanwhile() -> None:
@@ -656,10 +667,16 @@ def test_a_tick_that_a_pause_of_everything_left_out_is_not_due() -> None:
 
 def test_a_tick_behind_one_that_the_broker_refuses_says_so() -> None:
     refused = NotSent(TICK - DAY, NOW, "no such queue", given_up=False)
-    answer = explain(facts(claim=claimed(TICK - DAY, confirmed=False), not_sent=refused), "nightly").answer
+    found = explain(facts(claim=claimed(TICK - DAY, confirmed=False), not_sent=refused), "nightly")
+    answer, following = found.answer, found.following
 
     assert answer.because == "the tick of Mon 23 Nov 02:00 waits, because the broker refused it: no such queue"
     assert {each.kind for each in answer.evidence} == {Kind.SEEN, Kind.INFERRED}
+    assert following is not None
+    assert following.tick == TICK + DAY
+    assert following.because == (
+        "the tick of Mon 23 Nov 02:00 comes first, which the broker has refused so far: no such queue"
+    )
 
 
 def test_an_outage_of_the_broker_that_several_segments_tell_is_one() -> None:

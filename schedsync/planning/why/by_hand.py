@@ -50,5 +50,7 @@ def _candidate(facts: Facts, name: str) -> Candidate:
 def _said(case: Case, run: PastRecord) -> Evidence:
     began = f"a run of the past that {run.who} began at {case.clock(run.at)}"
     if run.missing:
-        return inferred(f"{began} with `--missing` has passed this tick, and sent it unless it was known as sent", "audit")
+        return inferred(
+            f"{began} with `--missing` has passed this tick, and sent it unless it was known as sent", "audit"
+        )
     return seen(f"{began} has sent it", "audit", run.at)

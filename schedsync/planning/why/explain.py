@@ -44,7 +44,8 @@ def explain(facts: Facts, asked: str, at: ClockTime | None = None, since: ClockT
     """Explain the tick at a time, or the last tick and the next; ``asked`` is the name that the user gave."""
     answer = _last_answer(facts) if at is None else _answer_at(facts, at)
     tick = answer.tick or (None if at is None else _span(facts, at).start)
-    before = None if answer.verdict is Verdict.NOT_CREATED else last_at(facts, (tick or facts.now) - MICROSECOND)
+    end = _end_of(facts, tick or facts.now)
+    before = None if answer.verdict is Verdict.NOT_CREATED else last_at(facts, end - MICROSECOND)
     return Explanation(
         name=facts.name,
         asked=asked,
@@ -53,10 +54,16 @@ def explain(facts: Facts, asked: str, at: ClockTime | None = None, since: ClockT
         managed=facts.managed,
         answer=_with_clock_note(facts, answer),
         before=None if before is None else _answer_of(facts, before),
-        following=_following(facts, tick, is_asked=at is not None),
+        following=_following(facts, tick, is_asked=at is not None and tick == end),
         notes=tuple(_notes(facts, asked, tick, is_asked=at is not None)),
         listed=None if since is None else _listed(facts, _span(facts, since).start),
     )
+
+
+def _end_of(facts: Facts, at: datetime) -> datetime:
+    """Return an instant, or that of the deletion if the schedule was deleted before it: then there are no more ticks."""
+    gone = gone_since(Case(facts, facts.now))
+    return at if gone is None or gone.at is None else min(at, gone.at)
 
 
 def span_needed(facts: Facts, at: ClockTime | None, since: ClockTime | None) -> Needed:
@@ -67,6 +74,7 @@ def span_needed(facts: Facts, at: ClockTime | None, since: ClockTime | None) -> 
         start = end = facts.now
     else:
         start, end = _span(facts, at)[:2]
+    start = _end_of(facts, start)
     last = last_at(facts, start)
     before = None if last is None else last_at(facts, last - MICROSECOND)
     following = first_from(facts, end)
