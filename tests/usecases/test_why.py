@@ -16,6 +16,7 @@ from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections
+from django.db.models import CharField, Value
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
@@ -141,7 +142,7 @@ def broken(project: Project) -> None:
 
 
 def broken_zone(project: Project) -> None:
-    CrontabSchedule.objects.using(project.using).update(timezone="Mars/Base")
+    CrontabSchedule.objects.using(project.using).update(timezone=Value("Mars/Base", CharField()))
 
 
 def expired(project: Project) -> None:

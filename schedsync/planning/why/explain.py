@@ -61,7 +61,7 @@ def explain(facts: Facts, asked: str, at: ClockTime | None = None, since: ClockT
 
 
 def _end_of(facts: Facts, at: datetime) -> datetime:
-    """Return an instant, or that of the deletion if the schedule was deleted before it: then there are no more ticks."""
+    """Return an instant, or that of the deletion if the schedule was deleted before it: it has no tick after that."""
     gone = gone_since(Case(facts, facts.now))
     return at if gone is None or gone.at is None else min(at, gone.at)
 
