@@ -155,7 +155,7 @@ class Dispatch:
             return
         again, dropped = self._before.adopted(orphans, self.outbox.never_sent(), self._since)
         logger.warning(
-            "%d ticks were claimed and not confirmed by a Beat before: %d are sent again, %d dropped",
+            "claimed and not confirmed by a Beat before: %d in all, %d to be sent again, %d dropped",
             len(orphans), len(again), len(dropped), extra={"again": len(again), "dropped": len(dropped)},
         )  # fmt: skip
         self.sender.counters.passed_over += len(dropped)

@@ -1,7 +1,6 @@
 """The Beat itself: a drop-in for ``DatabaseScheduler`` of django-celery-beat, on the same tables.
 
-Each call of ``tick`` looks for changes, keeps the lease, sends what is due in batches, and waits. After any error of
-the database this Beat leads no longer until it has asked for the lease again.
+``tick`` looks for changes, keeps the lease, sends what is due, and waits; a failed database takes the lease from it.
 """
 
 from __future__ import annotations
@@ -191,7 +190,8 @@ class Scheduler(CeleryHooks):
         if reload is None:
             return
         self._has_loaded |= bool(reload.changed or reload.gone)
-        if self.leadership.leads:
+        # Until it begins, it does not know the last runs of the leader before it.
+        if self._has_begun and self.leadership.leads:
             self._rivals.judge(reload.traces, self.roster.schedules)
         if reload.changed:
             self._dispatch.look_at_locked_rows()

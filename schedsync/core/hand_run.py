@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from schedsync.core.schedule import canonical_json
-from schedsync.core.selector import Selector, selector_document, selector_text
+from schedsync.core.selector import Candidate, Selector, selector_document, selector_text
 from schedsync.core.timing import instant_text
 
 #: More ticks than this are sent only where the user names a number.
@@ -75,6 +75,24 @@ class PastTick:
     def document(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return {"name": self.name, "tick": instant_text(self.tick), "task_id": self.task_id}
+
+
+@dataclass(frozen=True, slots=True)
+class PastRecord:
+    """What the audit record says of a request: who began it and when, and the last tick that it has sent, if any."""
+
+    selector: Selector
+    since: datetime
+    until: datetime
+    missing: bool
+    who: str
+    at: datetime
+    last: tuple[datetime, str] | None = None
+
+    def covers(self, schedule: Candidate, tick: datetime) -> bool:
+        """Say whether it has come to a tick of a schedule; with ``missing``, that tick may have been known as sent."""
+        is_reached = self.last is not None and (tick, schedule.name) <= self.last
+        return is_reached and self.since <= tick < self.until and self.selector.among([schedule.name]).fits(schedule)
 
 
 @dataclass(frozen=True, slots=True)

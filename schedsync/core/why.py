@@ -13,6 +13,7 @@ from enum import Enum
 from functools import cached_property
 
 from schedsync.core.change import FieldChange
+from schedsync.core.hand_run import PastRecord
 from schedsync.core.journal import Event, Journal, JournalRecord, Reign
 from schedsync.core.observed import Managed, Row
 from schedsync.core.rollback import RolledBack
@@ -169,10 +170,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One change of the schedule in the audit record: its kind, who made it, and when; ``run`` names the record.
-
-    ``verb`` is that of the record. ``row_id`` is None where the change does not say it.
-    """
+    """One change of the schedule in the audit record; ``run`` and ``verb`` are the record's; ``row_id`` None: unknown."""
 
     kind: str
     name: str
@@ -196,8 +194,7 @@ class Recorded:
 class Stop:
     """An operator's stop of the schedule or of everything, from ``since`` on; ``until`` None means until resumed.
 
-    ``lasts`` says whether nobody has ended it yet; ``lingers`` that its time is over, and the row still disabled: only
-    an apply or a Beat of schedsync's own ends it.
+    ``lasts``: nobody has ended it yet; ``lingers``: its time is over, and only an apply or a Beat enables the row.
     """
 
     who: str
@@ -245,8 +242,8 @@ class Facts:
 
     ``recorded`` are its changes in the audit record, the newest first, of which nothing was read before
     ``recorded_since`` (None: all of it was). ``applied_at`` is the time since which an edit is somebody else's.
-    ``edits`` are those of the admin's log, the newest first; ``cron_deadline`` is Celery's, in seconds. Without a row,
-    ``row_id`` is the id that it had. ``lease`` is its length in seconds.
+    ``edits`` are those of the admin's log, and ``past_runs`` the runs of the past of all schedules, the newest first.
+    Without a row, ``row_id`` is the id that it had. ``cron_deadline`` (Celery's) and ``lease`` are in seconds.
     """
 
     name: str
@@ -263,6 +260,7 @@ class Facts:
     recorded: tuple[Recorded, ...] = ()
     recorded_since: datetime | None = None
     edits: tuple[TableEdit, ...] = ()
+    past_runs: tuple[PastRecord, ...] = ()
     beats: BeatsNow = field(default_factory=BeatsNow)
     cron_deadline: int | None = None
     lease: float = 15.0

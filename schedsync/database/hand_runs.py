@@ -12,9 +12,9 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from schedsync.core.hand_run import PastRequest, PastTick, SentNow
+from schedsync.core.hand_run import PastRecord, PastRequest, PastTick, SentNow
 from schedsync.core.schedule import canonical_json
-from schedsync.core.selector import selector_text
+from schedsync.core.selector import selector_document, selector_from, selector_text
 from schedsync.core.timing import MICROSECOND, instant, instant_text
 from schedsync.database import audit
 from schedsync.errors import Failed
@@ -66,11 +66,26 @@ def progress_of(using: str, request: PastRequest) -> Progress | None:
         try:
             text = zlib.decompressobj().decompress(bytes(changes), _LARGEST)
             document = json.loads(text)[0]
-            last = document["last"] and (instant(document["last"][0]), str(document["last"][1]))
-            return Progress(run, at, int(document["sent"]), last or None, document["done"] is True)
+            return Progress(run, at, int(document["sent"]), _last(document), document["done"] is True)
         except (zlib.error, ValueError, LookupError, TypeError):
             return Progress(run, at, done=True)
     return None
+
+
+def _last(document: Mapping[str, Any]) -> tuple[datetime, str] | None:
+    last = document["last"]
+    return (instant(last[0]), str(last[1])) if last else None
+
+
+def past_record(changes: bytes, who: str, at: datetime) -> PastRecord | None:
+    """Read what a record says, from its changes as JSON; None where they cannot be read."""
+    try:
+        document = json.loads(changes)[0]
+        selector = selector_from(document["selects"])
+        since, until = instant(document["from"]), instant(document["to"])
+        return PastRecord(selector, since, until, document["missing"] is True, who, at, _last(document))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def begin(
@@ -116,5 +131,6 @@ def go_on(using: str, request: PastRequest, before: Progress, after: Progress) -
 def _changes(request: PastRequest, progress: Progress) -> bytes:
     last = progress.last and [instant_text(progress.last[0]), progress.last[1]]
     span = {"from": instant_text(request.since), "to": instant_text(request.until), "missing": request.missing}
-    document = {"kind": PAST, "selector": selector_text(request.selector), **span}
+    selector = {"selector": selector_text(request.selector), "selects": selector_document(request.selector)}
+    document = {"kind": PAST, **selector, **span}
     return audit.packed([{**document, "sent": progress.sent, "last": last, "done": progress.done}])

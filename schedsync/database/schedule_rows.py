@@ -165,7 +165,7 @@ def read_joined(kind: str, values: Sequence[Any]) -> Timing | Problem:
 
 def _read(kind: str, values: Sequence[Any]) -> Timing | Problem:
     if all(value is None for value in values):
-        return Problem("SS320", f"its {kind} row is gone, Beat stops at this row")
+        return Problem("SS320", f"its {kind} row is gone, stock Beat stops at this row")
     for column, value in zip(_COLUMNS[kind], values, strict=True):
         if value is None or isinstance(value, Unreadable):
             return unreadable_column(f"{kind}.{'timezone' if column == 'zone' else column}", value)
@@ -179,7 +179,7 @@ def unreadable_column(column: str, value: object) -> Problem:
 
 def _interval(every: int, period: str) -> Timing | Problem:
     if period not in PERIODS:
-        return Problem("SS320", f"unknown interval period `{shortened(period)}`, Beat stops at this row")
+        return Problem("SS320", f"unknown interval period `{shortened(period)}`, stock Beat stops at this row")
     if every <= 0:
         return Problem("SS320", f"an interval of {every}, Beat sends at every tick")
     if every * PERIODS[period] > LONGEST_INTERVAL:
@@ -192,7 +192,7 @@ def _solar(event: str, latitude: Decimal, longitude: Decimal) -> Timing | Proble
     try:
         return solar(event, latitude, longitude)
     except TimingError as error:
-        return Problem("SS320", f"{shortened(error.message)}, Beat stops at this row")
+        return Problem("SS320", f"{shortened(error.message)}, stock Beat stops at this row")
 
 
 def _clocked(at: datetime) -> Timing | Problem:
@@ -209,15 +209,15 @@ def crontab_of(minute: str, hour: str, day_of_month: str, month: str, day_of_wee
     try:
         canonical_zone(zone)
     except TimingError as error:
-        return Problem("SS323", f"{shortened(error.message)}, Beat stops while it reads the crontabs")
+        return Problem("SS323", f"{shortened(error.message)}, stock Beat stops while it reads the crontabs")
     try:
         read = schedules.crontab(minute, hour, day_of_week, day_of_month, month)
         # Celery before 5.7 accepts 31 February, and fails when it looks for the next one.
         read.remaining_delta(_ANY_DAY)
     except ValueError as error:
-        return Problem("SS321", f"Beat skips this row: {shortened(str(error), 200)}")
+        return Problem("SS321", f"stock Beat skips this row: {shortened(str(error), 200)}")
     except Exception as error:
-        return Problem("SS320", f"Beat stops at this row: {shortened(str(error), 200)}")
+        return Problem("SS320", f"stock Beat stops at this row: {shortened(str(error), 200)}")
     fields = {
         field.name: crontabs.canonical(frozenset(getattr(read, field.name)), field.name) for field in crontabs.FIELDS
     }

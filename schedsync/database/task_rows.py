@@ -77,7 +77,7 @@ def _timing(
     first = timing_rows[0] if timing_rows else None
     if len(timing_rows) != 1:
         count = "no" if not timing_rows else len(timing_rows)
-        return None, first, (Problem("SS320", f"{count} schedules, Beat stops at this row"),)
+        return None, first, (Problem("SS320", f"{count} schedules, stock Beat stops at this row"),)
     timing = read_joined(timing_rows[0][0], values)
     if isinstance(timing, Problem):
         return None, first, (timing,)
@@ -86,7 +86,7 @@ def _timing(
 
 def _timing_problems(timing: Timing, one_off: bool) -> Iterator[Problem]:
     if isinstance(timing, Clocked) and not one_off:
-        yield Problem("SS320", "a clocked schedule that is not one-off, Beat stops when it has run")
+        yield Problem("SS320", "a clocked schedule that is not one-off, stock Beat stops when it has run")
 
 
 def _spec(
@@ -97,7 +97,7 @@ def _spec(
     headers = _json("headers", columns.headers)
     problems += [text for text in (args, kwargs, headers) if isinstance(text, Problem)]
     if columns.expires is not None and columns.expire_seconds is not None:
-        problems.append(Problem("SS320", "two expiries, Beat stops when it writes the row back"))
+        problems.append(Problem("SS320", "two expiries, stock Beat stops when it writes the row back"))
     if columns.expire_seconds is not None and not 0 <= columns.expire_seconds <= LONGEST_EXPIRY:
         message = f"`expire_seconds` is {columns.expire_seconds}: it must be between 0 and a century"
         problems.append(Problem("SS333", message))
@@ -152,7 +152,7 @@ def _json(name: str, text: str | None) -> str | Problem:
 _SHAPES = {
     "args": ("[", "SS322", "args that are no JSON list, the task gets other arguments than intended"),
     "kwargs": ("{", "SS322", "kwargs that are no JSON object, every send fails"),
-    "headers": ("{", "SS320", "headers that are no JSON object, Beat stops at this row"),
+    "headers": ("{", "SS320", "headers that are no JSON object, stock Beat stops at this row"),
 }
 
 

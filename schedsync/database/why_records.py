@@ -13,9 +13,11 @@ from django.db.models import QuerySet
 from django.db.models.functions import Length
 
 from schedsync.core.change import FieldChange
+from schedsync.core.hand_run import PastRecord
 from schedsync.core.timing import instant
 from schedsync.core.why import Recorded, Stop, TableEdit
 from schedsync.database import admin_log
+from schedsync.database.hand_runs import PAST, past_record
 from schedsync.database.run_changes import unpack
 from schedsync.database.tables import has_table
 from schedsync.database.values import NOT_CONVERTED, Damaged, read_values
@@ -61,6 +63,11 @@ class Records:
                     result.append(recorded)
                     names |= {recorded.old_name} if recorded.old_name and recorded.name in names else set()
         return result
+
+    def past_runs(self) -> tuple[PastRecord, ...]:
+        """Return the runs of the past, of all schedules."""
+        read = (past_record(run.changes, run.who, run.at) for run in self.runs if run.verb == PAST)
+        return tuple(record for record in read if record is not None)
 
     def renamed_to(self, name: str) -> str | None:
         """Return the name that a schedule got from a rename, the last one; None where it was not renamed."""

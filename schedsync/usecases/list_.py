@@ -11,10 +11,12 @@ from celery import current_app
 
 from schedsync.calendar.overdue import Moment, late
 from schedsync.calendar.ticks import first_tick, last_tick, tick_after
+from schedsync.core.full_pause import FullyPaused
 from schedsync.core.listing import LastRun, ListedSchedule, Listing
 from schedsync.core.observed import Managed, Observed, Row
 from schedsync.core.schedule import completed_at
 from schedsync.core.selector import Candidate, Selector
+from schedsync.core.timing import MICROSECOND
 from schedsync.database.beats import live_beats
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
@@ -57,8 +59,7 @@ def list_schedules(using: str, wanted: Wanted, progress: Callable[[str], None] =
         listed = (reading.listed(name) for name in sorted(chosen))
         schedules = tuple(each for each in listed if not wanted.states or each.state in wanted.states)
         standing = tuple(each for each in read_standing(using) if not each.ended(at))
-        pause = reading.moment.full_pause
-    return Listing(at, schedules, pause if pause is not None and pause.is_on(at) else None, standing)
+    return Listing(at, schedules, reading.full_pause, standing)
 
 
 class _Reading:
@@ -75,6 +76,12 @@ class _Reading:
         self.moment = Moment(
             at, max(leading, default=None), current_app.conf.beat_cron_starting_deadline, full_pause(using)
         )
+
+    @cached_property
+    def full_pause(self) -> FullyPaused | None:
+        """The pause of everything, while it lasts."""
+        pause = self.moment.full_pause
+        return pause if pause is not None and pause.is_on(self.at) else None
 
     @cached_property
     def _renamed(self) -> set[int]:
@@ -113,8 +120,11 @@ class _Reading:
     def listed(self, name: str) -> ListedSchedule:
         """Return one schedule."""
         row, entry = self._row(name), self.observed.ledger.get(name)
-        pause, mark = self.observed.pauses.get(name), self.rolled_back.get(name) if entry is not None else None
-        schedule = ListedSchedule(name, self._state(name, row, entry), pause=pause, rolled_back=mark)
+        state, pause = self._state(name, row, entry), self.observed.pauses.get(name)
+        if state == "ok" and self.full_pause is not None:
+            state = "paused"
+        mark = self.rolled_back.get(name) if entry is not None else None
+        schedule = ListedSchedule(name, state, pause=pause, rolled_back=mark)
         if entry is not None:
             schedule = replace(schedule, set=entry.set, people=entry.people, removing=entry.removing)
         if row is None:
@@ -153,7 +163,13 @@ class _Reading:
         if row.spec is None or row.problems or not row.spec.enabled:
             return replace(schedule, last_run=last)
         due = next((each.tick for each in late([row], self.moment)), None)
-        return replace(schedule, last_run=last, due=due, next_run=_next_run(row, self.at))
+        return replace(schedule, last_run=last, due=due, next_run=_next_run(row, self._runs_from))
+
+    @property
+    def _runs_from(self) -> datetime:
+        """Now, or just before the end of the pause of everything: a tick at its end is sent."""
+        until = self.full_pause.until if self.full_pause else None
+        return self.at if until is None else until - MICROSECOND
 
 
 def _problem(row: Row) -> str | None:

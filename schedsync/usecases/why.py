@@ -83,6 +83,7 @@ def _facts(using: str, asked: str, time: datetime) -> Facts:
         recorded=tuple(recorded),
         recorded_since=records.since,
         edits=edits,
+        past_runs=records.past_runs(),
         beats=why_rows.beats_now(using),
         cron_deadline=why_rows.cron_deadline(),
         lease=lease_seconds(),

@@ -453,6 +453,29 @@ def test_only_the_leader_writes_the_entries_of_the_settings(using: str, clock: A
         assert [timing.timing for timing in standby.scheduler.roster.schedules.values()] == [Interval(90 * 10**6)]
 
 
+def test_what_the_leader_before_ran_is_no_trace_of_another_scheduler(using: str, clock: Any, caplog: Any) -> None:
+    """A Beat that takes over writes the entries of the settings, and so reads rows whose last runs it knows late."""
+    entries = {"from settings": {"task": "t", "schedule": 60.0, "options": {"queue": "a"}}}
+    with settings_with(entries):
+        leader, standby = Beat(clock), Beat(clock)
+        leader.settle()
+        standby.settle()
+        for _ in range(2):
+            clock.shift(60)
+            leader.settle()
+        leader.scheduler.close()
+    assert row(using, "from settings").total_run_count > 0
+    clock.shift(5)
+    with settings_with({"from settings": {**entries["from settings"], "options": {"queue": "b"}}}):
+        standby.scheduler.leadership.hurry()
+        standby.settle()
+
+    assert standby.scheduler.leadership.leads
+    assert standby.scheduler.roster.schedules[row(using, "from settings").pk].options[0] == "b"
+    assert "another scheduler" not in caplog.text
+    assert standby.scheduler._rivals.trouble == ""
+
+
 def test_who_leads_again_after_a_failure_keeps_what_was_edited_meanwhile(using: str, clock: Any) -> None:
     entries = {"from settings": {"task": "t", "schedule": 60.0}}
     with settings_with(entries):

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 TITLE = "# Large sets and tables"
-#: The schedules of the set to plan, and the rows of the table to look at.
-SIZES = (200_000, 1_000_000)
+#: The schedules of the set to plan, the rows of the table to look at, and those of the table to scrape.
+SIZES = (200_000, 1_000_000, 10_000)
 REPEATS = 3
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +34,7 @@ def section(
     sizes: tuple[int, ...], directory: Path, write_files: Callable[[Path, int], None], empty: Callable[[], None]
 ) -> list[str]:
     """Measure, and return the lines of the page's part."""
-    planned, rows = (*sizes, *SIZES[len(sizes) :])[:2]
+    planned, rows, scraped = (*sizes, *SIZES[len(sizes) :])[:3]
     write_files(directory, planned)
     os.chdir(directory)
     empty()
@@ -45,7 +45,11 @@ def section(
     for name in ("first plan", "plan, nothing changed"):
         ratio = found[name].seconds / found["CSafeLoader"].seconds
         lines.append(f"| {name}: multiple of CSafeLoader's time | {ratio:.1f} |")
-    return [*lines, "", f"## {rows:,} rows", "", *_table(_statuses(rows, empty)), ""]
+    lines += ["", f"## {rows:,} rows", "", *_table(_statuses(rows, empty))]
+    scrapes = _scrapes(scraped, empty)
+    ratio = scrapes["one scrape"].seconds / scrapes["status"].seconds
+    lines += ["", f"## {scraped:,} rows, all managed", "", *_table(scrapes), "", "| comparison | ratio |", "|---|---:|"]
+    return [*lines, f"| one scrape: part of the time of `status` | {ratio:.2f} |", ""]
 
 
 def _explained() -> list[str]:
@@ -58,6 +62,8 @@ def _explained() -> list[str]:
         "- *first plan* shows each schedule as a change; the tables are empty.",
         "- *status* is the whole command with start-up and exit. *managed by nobody* is with an empty ledger,",
         "  *all managed* with an entry for each row.",
+        "- *one scrape* is what Beat's port and the view do for Prometheus: all metrics of the database, by a new",
+        "  connection, in a process that runs already.",
         "",
     ]
 
@@ -102,6 +108,30 @@ def _statuses(rows: int, empty: Callable[[], None]) -> dict[str, Measured]:
     found = _in_turns({"status, managed by nobody": _status})
     manage()
     return found | _in_turns({"status, all managed": _status})
+
+
+def _scrapes(rows: int, empty: Callable[[], None]) -> dict[str, Measured]:
+    from tests.benchmarks.beat.tables import fill
+
+    empty()
+    fill(rows, last_run=datetime.now(timezone.utc) + timedelta(days=1))
+    manage()
+    return _in_turns({"status": _status, "one scrape": _forked(_scrape())})
+
+
+def _scrape() -> Callable[[], None]:
+    # Imported before the fork: a process that is scraped has done it long before.
+    from prometheus_client import generate_latest
+
+    from schedsync.monitoring.collector import DatabaseCollector, DatabaseReader, registry_of
+
+    registry = registry_of(DatabaseCollector(DatabaseReader("default")))
+
+    def work() -> None:
+        if b"schedsync_database_up 1.0" not in generate_latest(registry):
+            raise RuntimeError("the scrape did not reach the database")
+
+    return work
 
 
 def _in_turns(works: dict[str, Callable[[], Measured]]) -> dict[str, Measured]:

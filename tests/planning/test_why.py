@@ -10,11 +10,13 @@ import pytest
 
 from schedsync.calendar.clock_times import clock_time
 from schedsync.core.change import FieldChange
+from schedsync.core.hand_run import PastRecord
 from schedsync.core.journal import ALL_ROWS, Event, Journal, JournalRecord, Passed, Reign
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed, Problem, Row
 from schedsync.core.open_run import OpenRun
 from schedsync.core.schedule import Spec, spec_text
+from schedsync.core.selector import Selector
 from schedsync.core.task_id import task_id
 from schedsync.core.timing import Clocked, Interval, Timing, TimingError, crontab, solar
 from schedsync.core.why import (
@@ -30,7 +32,7 @@ from schedsync.core.why import (
     TableEdit,
     Verdict,
 )
-from schedsync.planning.why.explain import explain
+from schedsync.planning.why.explain import explain, span_needed
 from schedsync.planning.why.ticks import ticks_between
 
 #: A Tuesday.
@@ -294,7 +296,7 @@ CASES: tuple[tuple[str, Facts, Verdict, str, set[Kind]], ...] = (
         facts(row=row(None, problems=(Problem("SS322", "args are not JSON"),))),
         Verdict.BROKEN,
         "its row cannot run: args are not JSON",
-        {Kind.SEEN},
+        {Kind.SEEN, Kind.INFERRED},
     ),
     (
         "not created",
@@ -520,6 +522,64 @@ def test_a_run_by_hand_since_the_tick_is_noted() -> None:
     assert [note.words for note in found.notes] == ["jo sent it by hand at Tue 24 Nov 03:00"]
 
 
+@pytest.mark.parametrize(("text", "is_noted"), [("2026-11-23", False), ("2026-11-24", True), ("2026-11-25", False)])
+def test_a_run_by_hand_is_noted_only_in_the_time_of_its_tick(text: str, is_noted: bool) -> None:
+    found = at(facts(claim=claimed(), recorded=(change("run", TICK + HOUR),)), f"{text} 02:00")
+
+    assert bool(found.notes) is is_noted
+
+
+def past_run(*, missing: bool = False, last: datetime | None = TICK, **kinds: Any) -> PastRecord:
+    """Make the record of a run by jo of the day before the tick, which came to a tick."""
+    selector = Selector.of(["nightly"], **kinds)
+    return PastRecord(selector, TICK - DAY, TICK + HOUR, missing, "jo", TICK + 4 * HOUR, last and (last, "nightly"))
+
+
+CREATED = {"claim": None, "recorded": (change("create", TICK + 3 * HOUR),)}
+
+
+def test_a_tick_that_a_run_of_the_past_has_sent_says_by_whom_and_keeps_what_beat_did() -> None:
+    answer = at(facts(past_runs=(past_run(),), **CREATED), "2026-11-24 02:00").answer
+
+    assert answer.verdict is Verdict.SENT
+    assert answer.sentence == (
+        "nightly was sent for Tue 24 Nov 02:00 Europe/Berlin (01:00 UTC) by jo, by hand: in a run of the past that "
+        "began at Tue 24 Nov 06:00"
+    )
+    assert [(each.kind, each.words) for each in answer.evidence] == [
+        (Kind.SEEN, "a run of the past that jo began at Tue 24 Nov 06:00 has sent it"),
+        (Kind.DECIDED, "it was created at Tue 24 Nov 05:00 by maria in 60eadbb1c0ff"),
+    ]
+    assert answer.task_id == task_id("nightly", TICK)
+
+
+def test_of_what_is_missing_a_run_of_the_past_is_inferred() -> None:
+    runs = (past_run(missing=True),)
+    created = at(facts(past_runs=runs, **CREATED), "2026-11-24 02:00").answer
+    sent_before = at(facts(past_runs=runs, claim=claimed()), "2026-11-24 02:00").answer
+    disabled = at(facts(DISABLED, past_runs=runs, managed=managed(DISABLED)), "2026-11-24 02:00").answer
+
+    assert (created.verdict, created.evidence[0].kind) == (Verdict.SENT, Kind.INFERRED)
+    assert not any("run of the past" in each.words for each in sent_before.evidence)
+    assert disabled.verdict is Verdict.DISABLED
+
+
+def test_a_tick_that_beat_sent_and_a_run_of_the_past_too_says_both() -> None:
+    answer = at(facts(past_runs=(past_run(),), claim=claimed()), "2026-11-24 02:00").answer
+
+    assert answer.sentence.endswith("by beat-0:7, 0.02 s late")
+    assert answer.evidence[-1].words.endswith("jo began at Tue 24 Nov 06:00 has sent it")
+
+
+@pytest.mark.parametrize(
+    "run",
+    [past_run(last=None), past_run(last=TICK - DAY), past_run(owners=("team",)), replace(past_run(), until=TICK)],
+    ids=["sent nothing", "stopped before", "of others", "of another time"],
+)
+def test_a_run_of_the_past_that_did_not_send_the_tick_says_nothing(run: PastRecord) -> None:
+    assert at(facts(past_runs=(run,), **CREATED), "2026-11-24 02:00").answer.verdict is Verdict.NOT_CREATED
+
+
 def test_a_tick_before_a_held_schedule_was_resumed_is_left_behind() -> None:
     resumed = change("resume", TICK + HOUR, verb="resume", commit=None)
     known = facts(row=row(last_run_at=TICK + HOUR), claim=claimed(TICK - DAY), recorded=(resumed,))
@@ -542,6 +602,17 @@ def test_a_deleted_schedule_says_who_deleted_it_and_knows_its_past() -> None:
     assert now.answer.verdict is Verdict.DELETED
     assert now.answer.sentence.endswith("it was deleted at Tue 24 Nov 03:00 by maria in 60eadbb1c0ff")
     assert (then.answer.verdict, after.answer.verdict) == (Verdict.SENT, Verdict.DELETED)
+    # The tick before is the last one that it had, and not one after the deletion.
+    assert [each.before and each.before.tick for each in (now, after)] == [TICK, TICK]
+    assert span_needed(replace(known, now=NOW + 9 * DAY), None, None).since < TICK
+
+
+def test_an_interval_that_counts_from_its_creation_has_no_tick_then() -> None:
+    spec = replace(SPEC, timing=Interval(10 * 60 * 10**6))
+    known = facts(spec, claim=claimed(TICK + HOUR), recorded=(change("create", TICK, FIELDS[1]),))
+    answer = at(known, "2026-11-24T01:00Z").answer
+
+    assert (answer.tick, answer.verdict) == (TICK, Verdict.NOT_CREATED)
 
 
 def test_a_schedule_that_was_deleted_and_made_again_was_not_there_meanwhile() -> None:
@@ -623,10 +694,16 @@ def test_a_tick_that_a_pause_of_everything_left_out_is_not_due() -> None:
 
 def test_a_tick_behind_one_that_the_broker_refuses_says_so() -> None:
     refused = NotSent(TICK - DAY, NOW, "no such queue", given_up=False)
-    answer = explain(facts(claim=claimed(TICK - DAY, confirmed=False), not_sent=refused), "nightly").answer
+    found = explain(facts(claim=claimed(TICK - DAY, confirmed=False), not_sent=refused), "nightly")
+    answer, following = found.answer, found.following
 
     assert answer.because == "the tick of Mon 23 Nov 02:00 waits, because the broker refused it: no such queue"
     assert {each.kind for each in answer.evidence} == {Kind.SEEN, Kind.INFERRED}
+    assert following is not None
+    assert following.tick == TICK + DAY
+    assert following.because == (
+        "the tick of Mon 23 Nov 02:00 comes first, which the broker has refused so far: no such queue"
+    )
 
 
 def test_an_outage_of_the_broker_that_several_segments_tell_is_one() -> None:

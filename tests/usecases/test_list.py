@@ -142,7 +142,20 @@ def test_a_pause_of_everything_is_said_first(shop: Project) -> None:
     assert shop.command(*words).code == 0
 
     assert listed(shop).out.startswith("everything is paused by jo")
-    assert json.loads(listed(shop, "--format", "json").out)["everything_paused"]["reason"] == "INC-43"
+    document = json.loads(listed(shop, "--format", "json").out)
+    assert document["everything_paused"]["reason"] == "INC-43"
+    assert "ok" not in document["counts"]
+
+
+def test_a_pause_of_everything_pauses_each_schedule_that_would_run(shop: Project) -> None:
+    words = ["pause", "--all", "--for", "22h", "--reason", "INC-43", "--database", shop.using]
+    assert shop.command(*words).code == 0
+    [ran] = json.loads(listed(shop, "ran", "--format", "json").out)["schedules"]
+
+    assert (ran["state"], ran["next_run"]) == ("paused", "2026-11-24T09:00:00Z")
+    assert "after Tue 24 Nov 09:00" in listed(shop, "ran").out
+    assert states(shop, "--state", "paused") == {"halted": "paused", "ran": "paused"}
+    assert states(shop)["off"] == "disabled"
 
 
 def test_standing_pauses_are_said_by_list_and_status(shop: Project) -> None:

@@ -493,3 +493,14 @@ def test_real_brokers_get_the_messages(kind: str, project: Project, clock: Any) 
         with made.celery.connection_for_write() as connection:
             connection.SimpleQueue(made.queue).queue.delete()
         _state._tls.current_app = before  # type: ignore[attr-defined]
+
+
+def test_why_knows_what_a_run_of_the_past_has_sent(project: Project, app: App, clock: Any) -> None:
+    quarters(project.using, last_run_at=None)
+    assert run(project, "x", *PAST).code == 0
+    done = project.command("why", "x", "--at", "2026-11-23T07:15Z", "--format", "json", "--database", project.using)
+    answer = json.loads(done.out)["answer"]
+
+    assert (answer["verdict"], answer["task_id"]) == ("sent", task_id("x", NOW.replace(hour=7, minute=15)))
+    assert "by hand: in a run of the past that began at Mon 23 Nov 10:00" in answer["sentence"]
+    assert answer["evidence"][0]["kind"] == "seen"

@@ -16,8 +16,9 @@ from django.contrib.admin.models import CHANGE, DELETION, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import connections
+from django.db.models import CharField, Value
 from django.test.utils import CaptureQueriesContext
-from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
 from schedsync.core.journal_data import micros, packed
 from schedsync.core.task_id import task_id
@@ -140,6 +141,10 @@ def broken(project: Project) -> None:
     PeriodicTask.objects.using(project.using).filter(name="nightly").update(args="{oops")
 
 
+def broken_zone(project: Project) -> None:
+    CrontabSchedule.objects.using(project.using).update(timezone=Value("Mars/Base", CharField()))
+
+
 def expired(project: Project) -> None:
     applied(project, NIGHTLY.replace("}", ", expires_at: '2026-11-23T20:00:00Z'}"), "--allow-stops", "1")
 
@@ -158,6 +163,7 @@ def not_started(project: Project) -> None:
         (held_silently, "held", "held by an unknown user, some time after Mon 23 Nov 11:00", {"seen", "unknown"}),
         (disabled, "disabled", ": no customers", {"decided"}),
         (broken, "broken", "its row cannot run: ", {"seen"}),
+        (broken_zone, "broken", "unknown time zone `Mars/Base`, stock Beat stops while it reads", {"seen"}),
         (expired, "expired", "it ended at Mon 23 Nov 21:00", {"decided"}),
         (not_started, "not_started", "it starts at Fri 1 Jan 01:00", {"decided"}),
     ],

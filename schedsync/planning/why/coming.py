@@ -150,9 +150,14 @@ def _conditions(facts: Facts, spec: Spec) -> Iterator[Evidence]:
         yield unknown(f"no Beat of schedsync's own is live{stock}", "Beat's report")
     if facts.beats.broker_trouble:
         yield seen(f"the broker is away: {facts.beats.broker_trouble}", "Beat's report")
-    owed = next_tick(facts)
-    if owed is not None and owed <= facts.now and not_sent_by_journal(Case(facts, owed)) is None:
-        yield inferred(f"the tick of {clock_at(owed, spec, facts.now)} is due, and not sent yet")
+    failed, owed = facts.not_sent, next_tick(facts)
+    if owed is None or owed > facts.now or not_sent_by_journal(Case(facts, owed)) is not None:
+        return
+    if failed is not None and not failed.given_up and failed.tick <= owed:
+        first = f"the tick of {clock_at(failed.tick, spec, facts.now)} comes first"
+        yield seen(f"{first}, which the broker has refused so far: {failed.reason}", "failure", failed.at)
+    else:
+        yield inferred(f"the tick of {clock_at(owed, spec, facts.now)} comes first, which is due and not sent yet")
 
 
 def rolled_back_text(facts: Facts, mark: RolledBack) -> str:

@@ -44,7 +44,8 @@ def explain(facts: Facts, asked: str, at: ClockTime | None = None, since: ClockT
     """Explain the tick at a time, or the last tick and the next; ``asked`` is the name that the user gave."""
     answer = _last_answer(facts) if at is None else _answer_at(facts, at)
     tick = answer.tick or (None if at is None else _span(facts, at).start)
-    before = None if answer.verdict is Verdict.NOT_CREATED else last_at(facts, (tick or facts.now) - MICROSECOND)
+    end = _end_of(facts, tick or facts.now)
+    before = None if answer.verdict is Verdict.NOT_CREATED else last_at(facts, end - MICROSECOND)
     return Explanation(
         name=facts.name,
         asked=asked,
@@ -53,10 +54,16 @@ def explain(facts: Facts, asked: str, at: ClockTime | None = None, since: ClockT
         managed=facts.managed,
         answer=_with_clock_note(facts, answer),
         before=None if before is None else _answer_of(facts, before),
-        following=_following(facts, tick, is_asked=at is not None),
-        notes=tuple(_notes(facts, asked, tick)),
+        following=_following(facts, tick, is_asked=at is not None and tick == end),
+        notes=tuple(_notes(facts, asked, tick, is_asked=at is not None)),
         listed=None if since is None else _listed(facts, _span(facts, since).start),
     )
+
+
+def _end_of(facts: Facts, at: datetime) -> datetime:
+    """Return an instant, or that of the deletion if the schedule was deleted before it: it has no tick after that."""
+    gone = gone_since(Case(facts, facts.now))
+    return at if gone is None or gone.at is None else min(at, gone.at)
 
 
 def span_needed(facts: Facts, at: ClockTime | None, since: ClockTime | None) -> Needed:
@@ -67,6 +74,7 @@ def span_needed(facts: Facts, at: ClockTime | None, since: ClockTime | None) -> 
         start = end = facts.now
     else:
         start, end = _span(facts, at)[:2]
+    start = _end_of(facts, start)
     last = last_at(facts, start)
     before = None if last is None else last_at(facts, last - MICROSECOND)
     following = first_from(facts, end)
@@ -157,20 +165,28 @@ def _following(facts: Facts, tick: datetime | None, *, is_asked: bool) -> Answer
     return next_answer(facts)
 
 
-def _notes(facts: Facts, asked: str, tick: datetime | None) -> Iterator[Evidence]:
-    """Yield what happened to the schedule beside its ticks: since the tick, or in the last day."""
+def _notes(facts: Facts, asked: str, tick: datetime | None, *, is_asked: bool) -> Iterator[Evidence]:
+    """Yield what happened to the schedule beside its ticks: since the tick, or in the last day.
+
+    A run by hand belongs to the tick that was asked for only until the next one.
+    """
     if asked != facts.name:
         yield _renamed(facts, asked)
     spec, since = spec_at(facts, facts.now), facts.now - timedelta(days=1)
+    following = first_from(facts, tick + MICROSECOND) if is_asked and tick is not None else None
     for change in changes_after(facts, min(since, tick or since)):
         at = clock_at(change.at, spec, facts.now)
         edit = change.change_of("timing")
         if edit is not None and edit.before is not None and edit.after is not None:
             yield seen(f"its timing changed at {at} {by(change)}", "audit", change.at)
-        if change.kind == "run":
+        if change.kind == "run" and _is_near(change.at, tick if is_asked else None, following):
             yield seen(f"{change.who} sent it by hand at {at}", "audit", change.at)
     if (mark := facts.rolled_back) is not None:
         yield decided(rolled_back_text(facts, mark), "rollback", mark.since)
+
+
+def _is_near(at: datetime, tick: datetime | None, following: datetime | None) -> bool:
+    return (tick is None or tick <= at) and (following is None or at < following)
 
 
 def _renamed(facts: Facts, asked: str) -> Evidence:

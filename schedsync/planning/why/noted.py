@@ -221,7 +221,8 @@ def of_failure(case: Case) -> Answer | None:
         return case.missed(Verdict.EDITED, words, [seen(words, "journal", record.at)])
     if record.event is Event.BROKEN:
         words = f"its row could not run {_span(case, record)}: {record.reason}"
-        return case.missed(Verdict.BROKEN, words, [seen(words, "journal", record.at)])
+        left_out = seen(f"{record.beat} left the row out, and ran the others", "journal", record.at)
+        return case.missed(Verdict.BROKEN, words, [seen(words, "journal", record.at), left_out])
     if record.event is Event.PASSED_OVER:
         return _passed_over(case, record)
     words = f"its row was disabled or deleted by {at}"

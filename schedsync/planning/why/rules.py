@@ -12,6 +12,7 @@ from schedsync.calendar.overdue import lateness_of
 from schedsync.calendar.ticks import GRACE, last_tick, tick_after
 from schedsync.core.journal import Reign
 from schedsync.core.why import Answer, Evidence, Facts, Recorded, TableEdit, Verdict
+from schedsync.planning.why.by_hand import with_run_by_hand
 from schedsync.planning.why.case import Case, decided, inferred, seen, unknown, where_from
 from schedsync.planning.why.noted import not_sent_by_journal, of_claim, of_failure, sent_by_journal
 from schedsync.planning.why.past import by
@@ -250,4 +251,4 @@ def past_answer(facts: Facts, tick: datetime) -> Answer:
     """Return what became of a tick of the past."""
     case = Case(facts, tick)
     answers = (answer for rule in RULES if (answer := rule(case)) is not None)
-    return next(answers, None) or no_record(case)
+    return with_run_by_hand(case, next(answers, None) or no_record(case))

@@ -20,7 +20,8 @@ from schedsync.planning.why.words import command, stop_text
 def not_there(case: Case) -> Answer | None:
     """Answer for a tick before the schedule was created, or while it was deleted."""
     turns = sorted(_turns(case), key=lambda turn: turn.at)
-    before = [turn for turn in turns if turn.at <= case.tick]
+    # The first tick of a schedule comes after its creation.
+    before = [turn for turn in turns if turn.at < case.tick or (turn.at == case.tick and not turn.is_there)]
     if before:
         last = before[-1]
         if last is turns[-1] and case.facts.row is not None:
@@ -246,6 +247,8 @@ def broken(case: Case) -> Answer | None:
         return None
     words = f"its row cannot run: {problem}"
     evidence = [seen(words, "row")]
+    if case.facts.beats.live:
+        evidence.append(inferred("a Beat of schedsync's own leaves the row out, and runs the others", "row"))
     if row.date_changed is not None and row.date_changed > case.tick:
         evidence.append(inferred(f"the row was changed since, at {case.clock(row.date_changed)}", "row"))
     return case.missed(Verdict.BROKEN, words, evidence)

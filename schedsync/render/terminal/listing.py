@@ -48,7 +48,8 @@ def counts_text(value: Listing) -> str:
 
 def _table(value: Listing, paint: Paint, width: int | None) -> Iterator[str]:
     zone = _common_zone(value.schedules)
-    rows = [_cells(schedule, value.at, zone) for schedule in value.schedules]
+    until = value.full_pause.until if value.full_pause else None
+    rows = [_cells(schedule, value.at, zone, until) for schedule in value.schedules]
     table = [["state", "name", "timing", f"next run, {zone}", "last run", "owner"], *rows]
     if width is None or full_width(table) <= width:
         lines = list(aligned(table))
@@ -69,21 +70,23 @@ def _common_zone(schedules: Sequence[ListedSchedule]) -> tzinfo:
     return next(iter(zones.values())) if len(zones) == 1 else timezone.utc
 
 
-def _cells(schedule: ListedSchedule, at: datetime, zone: tzinfo) -> list[str]:
+def _cells(schedule: ListedSchedule, at: datetime, zone: tzinfo, paused_until: datetime | None) -> list[str]:
     spec = schedule.spec
     timing = printable(schedule.problem or "") if spec is None else timing_words(spec.timing)
     if spec is not None and schedule.problem:
         timing = f"{timing} ({printable(schedule.problem)})"
-    name = printable(schedule.name)
-    return [schedule.state, name, timing, _next(schedule, at, zone), _last(schedule, at, zone), _owner(schedule)]
+    name, following = printable(schedule.name), _next(schedule, at, zone, paused_until)
+    return [schedule.state, name, timing, following, _last(schedule, at, zone), _owner(schedule)]
 
 
-def _next(schedule: ListedSchedule, at: datetime, zone: tzinfo) -> str:
+def _next(schedule: ListedSchedule, at: datetime, zone: tzinfo, paused_until: datetime | None) -> str:
     if schedule.removing is not None and schedule.state == "removing":
         return f"deleted after {moment(schedule.removing.until, zone, at)}"
     if schedule.state == "paused" and schedule.pause is not None:
         until = schedule.pause.until
         return f"after {moment(until, zone, at)}" if until else "after `schedsync resume`"
+    if schedule.state == "paused" and paused_until is not None:
+        return f"after {moment(paused_until, zone, at)}"
     if schedule.due is not None:
         return f"due since {moment(schedule.due, zone, at)}"
     return moment(schedule.next_run, zone, at) if schedule.next_run else ""
