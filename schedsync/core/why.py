@@ -170,7 +170,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One change of the schedule in the audit record; ``run`` and ``verb`` are the record's; ``row_id`` None: unknown."""
+    """One change of the schedule in the audit record, whose ``run`` and ``verb`` these are; ``row_id`` None: unknown."""
 
     kind: str
     name: str
