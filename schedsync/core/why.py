@@ -13,8 +13,9 @@ from enum import Enum
 from functools import cached_property
 
 from schedsync.core.change import FieldChange
-from schedsync.core.journal import Event, Journal, JournalRecord, Reign
+from schedsync.core.journal import OF_NO_TICK, Journal, JournalRecord, Reign
 from schedsync.core.observed import Managed, Row
+from schedsync.core.open_run import OpenRun
 from schedsync.core.schedule import Spec
 
 
@@ -247,7 +248,8 @@ class Facts:
     ``recorded`` are its changes in the audit record, the newest first, of which nothing was read before
     ``recorded_since`` (None: all of it was). ``applied_at`` is the time since which an edit is somebody else's.
     ``edits`` are those of the admin's log, the newest first; ``cron_deadline`` is Celery's, in seconds. Without a row,
-    ``row_id`` is the id that it had. ``lease`` is its length in seconds.
+    ``row_id`` is the id that it had. ``lease`` is its length in seconds. ``open_run`` is the run that has not
+    ended, of a schedule with ``overlap: skip``.
     """
 
     name: str
@@ -267,6 +269,7 @@ class Facts:
     beats: BeatsNow = field(default_factory=BeatsNow)
     cron_deadline: int | None = None
     lease: float = 15.0
+    open_run: OpenRun | None = None
 
     @cached_property
     def noted(self) -> tuple[datetime, ...]:
@@ -276,7 +279,7 @@ class Facts:
 
     @cached_property
     def _of_ticks(self) -> tuple[JournalRecord, ...]:
-        return tuple(record for record in self.journal.records if record.event not in _OF_NO_TICK)
+        return tuple(record for record in self.journal.records if record.event not in OF_NO_TICK)
 
     @cached_property
     def _by_tick(self) -> Mapping[datetime, list[JournalRecord]]:
@@ -294,7 +297,3 @@ class Facts:
         """Return what the journal says of a tick, the latest last."""
         ranges = [record for record in self._ranges if record.first <= tick <= record.last]
         return sorted([*ranges, *self._by_tick.get(tick, ())], key=lambda record: record.at)
-
-
-#: Records of the broker and of Beats, not of a tick.
-_OF_NO_TICK = frozenset({Event.UNREACHABLE, Event.EARLY})

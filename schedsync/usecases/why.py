@@ -85,6 +85,7 @@ def _facts(using: str, asked: str, time: datetime) -> Facts:
         beats=why_rows.beats_now(using),
         cron_deadline=why_rows.cron_deadline(),
         lease=lease_seconds(),
+        open_run=None if row is None else why_rows.open_run(using, row),
     )
 
 
