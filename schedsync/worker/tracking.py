@@ -19,6 +19,8 @@ from schedsync.worker.writer import Writer
 #: The characters that a name of a schedule, and one of a worker, have at most in the tables.
 _LONGEST_NAME, _LONGEST_WORKER = 200, 255
 
+# The worker's main process waits for no write: it would take no messages meanwhile.
+
 #: Errors that a pool's child could not tell itself: it is gone.
 _OF_THE_PARENT = (WorkerLostError, TimeLimitExceeded, Reject)
 
@@ -61,19 +63,19 @@ def _on_end(task_id: str = "", task: Any = None, retval: Any = None, state: str 
 def _on_failure(task_id: str = "", exception: Any = None, **_: Any) -> None:
     """Note the end of a task whose process died: the worker's main process says so, and does not know the headers."""
     if isinstance(exception, _OF_THE_PARENT):
-        writer.do(partial(_note, "note_ended", task_id))
+        writer.do(partial(_note, "note_ended", task_id), wait=False)
 
 
 def _on_revoke(request: Any = None, **_: Any) -> None:
     """Note the end of a task that was revoked, or that expired in its queue."""
     if _is_tracked(request):
-        writer.do(partial(_note, "note_ended", str(request.id)))
+        writer.do(partial(_note, "note_ended", str(request.id)), wait=False)
 
 
 def _on_unknown(id: str = "", message: Any = None, **_: Any) -> None:
     """Note the end of a task that the worker does not know: it drops the message."""
     if (getattr(message, "headers", None) or {}).get(HEADER):
-        writer.do(partial(_note, "note_ended", str(id)))
+        writer.do(partial(_note, "note_ended", str(id)), wait=False)
 
 
 def _is_tracked(request: Any) -> bool:
