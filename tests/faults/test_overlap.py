@@ -154,7 +154,7 @@ def test_what_cannot_be_written_is_written_when_the_database_is_back(project: Sh
         # The tick of this run is confirmed when the next one is left out.
         project.wait_for("b1", "the last run has not ended", 1)
         of_beat.down()
-        project.wait_for("b1", "the database failed", 1)
+        project.wait_until("b1", "the database failed", 1)
         wait_until(project, lambda: ran(project)[-1]["event"] == "end")
         count = len(begun(project))
         wait_until(project, lambda: not open_runs(project))
