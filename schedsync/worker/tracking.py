@@ -6,7 +6,9 @@ It is imported before Django is set up: whatever needs the database is imported 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
@@ -18,8 +20,6 @@ from schedsync.worker.writer import Writer
 
 #: The characters that a name of a schedule, and one of a worker, have at most in the tables.
 _LONGEST_NAME, _LONGEST_WORKER = 200, 255
-
-# The worker's main process waits for no write: it would take no messages meanwhile.
 
 #: Errors that a pool's child could not tell itself: it is gone.
 _OF_THE_PARENT = (WorkerLostError, TimeLimitExceeded, Reject)
@@ -43,6 +43,15 @@ def track_runs(app: Any) -> None:
     }
     for signal, receiver in receivers.items():
         signal.connect(receiver, weak=False, dispatch_uid=f"schedsync.worker.{receiver.__name__}")
+    signals.celeryd_after_setup.connect(_load, weak=False, dispatch_uid="schedsync.worker._load")
+
+
+def _load(**_: Any) -> None:
+    """Import what writes before the pool forks: a child would inherit a module that a thread is just importing."""
+    # Without Django's settings each write says what is missing.
+    with suppress(Exception):
+        import_module("schedsync.database.open_runs")
+        import_module("schedsync.database.bounded")
 
 
 def _on_start(task_id: str = "", task: Any = None, **_: Any) -> None:
@@ -63,19 +72,19 @@ def _on_end(task_id: str = "", task: Any = None, retval: Any = None, state: str 
 def _on_failure(task_id: str = "", exception: Any = None, **_: Any) -> None:
     """Note the end of a task whose process died: the worker's main process says so, and does not know the headers."""
     if isinstance(exception, _OF_THE_PARENT):
-        writer.do(partial(_note, "note_ended", task_id), wait=False)
+        writer.do(partial(_note, "note_ended", task_id))
 
 
 def _on_revoke(request: Any = None, **_: Any) -> None:
     """Note the end of a task that was revoked, or that expired in its queue."""
     if _is_tracked(request):
-        writer.do(partial(_note, "note_ended", str(request.id)), wait=False)
+        writer.do(partial(_note, "note_ended", str(request.id)))
 
 
 def _on_unknown(id: str = "", message: Any = None, **_: Any) -> None:
     """Note the end of a task that the worker does not know: it drops the message."""
     if (getattr(message, "headers", None) or {}).get(HEADER):
-        writer.do(partial(_note, "note_ended", str(id)), wait=False)
+        writer.do(partial(_note, "note_ended", str(id)))
 
 
 def _is_tracked(request: Any) -> bool:

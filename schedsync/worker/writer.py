@@ -45,10 +45,10 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._is_behind = False
 
-    def do(self, work: Work, patience: float = PATIENCE, *, wait: bool = True) -> bool:
+    def do(self, work: Work, patience: float = PATIENCE) -> bool:
         """Run a write, and wait for it at most ``patience`` seconds, or not at all while earlier ones wait.
 
-        Returns whether it was written by then, False without ``wait``. Raises nothing.
+        Returns whether it was written by then. Raises nothing.
         """
         item = _Item(work)
         try:
@@ -57,7 +57,7 @@ class Writer:
         except Exception as error:
             logger.warning("a run is not tracked: %r", error)
             return False
-        if self._is_behind or not wait:
+        if self._is_behind:
             return False
         if item.done.wait(patience):
             return item.is_written

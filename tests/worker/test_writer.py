@@ -50,15 +50,6 @@ def test_a_write_that_hangs_holds_no_task_up(caplog: pytest.LogCaptureFixture) -
     assert "tasks do not wait for it" in caplog.text
 
 
-def test_without_waiting_a_write_is_done_later(caplog: pytest.LogCaptureFixture) -> None:
-    writer, hangs, written = Writer(), threading.Event(), threading.Event()
-    waited = writer.do(lambda: hangs.wait(60) and None, wait=False)
-    hangs.set()
-
-    assert (waited, caplog.records) == (False, [])
-    assert writer.do(written.set, patience=60)
-
-
 def test_what_fails_for_too_long_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> None:
         raise OSError("gone")
