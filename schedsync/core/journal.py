@@ -43,6 +43,10 @@ class Event(str, Enum):
     UNREACHABLE = "unreachable"
 
 
+#: Records of the broker and of Beats, not of a tick.
+OF_NO_TICK = frozenset({Event.UNREACHABLE, Event.EARLY})
+
+
 class Passed(str, Enum):
     """Why ticks were passed over."""
 

@@ -20,10 +20,14 @@ STATES = ("ok", "paused", "held", "drifted", "rolled-back", "disabled", "complet
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """The tick that a schedule ran for last, and how late, in seconds; None where only the time of the run is known."""
+    """The tick that a schedule ran for last, and how late, in seconds; None where only the time of the run is known.
+
+    ``skipped`` says that nothing was sent for this tick, because the run before it had not ended (``overlap: skip``).
+    """
 
     at: datetime
     late: float | None = None
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,12 @@ class Spec:
     overlap: str = "allow"
     max_runtime: int | None = None
 
+    @property
+    def skips(self) -> bool:
+        """Whether its ticks wait for its last run; one that runs once would be lost, so it never waits."""
+        runs_once = self.one_off or isinstance(self.timing, Clocked)
+        return self.overlap == "skip" and bool(self.max_runtime) and not runs_once
+
 
 #: The names of a spec's fields, in the order in which people read them.
 FIELDS: tuple[str, ...] = Spec.__match_args__

@@ -14,8 +14,9 @@ from functools import cached_property
 
 from schedsync.core.change import FieldChange
 from schedsync.core.hand_run import PastRecord
-from schedsync.core.journal import Event, Journal, JournalRecord, Reign
+from schedsync.core.journal import OF_NO_TICK, Journal, JournalRecord, Reign
 from schedsync.core.observed import Managed, Row
+from schedsync.core.open_run import OpenRun
 from schedsync.core.rollback import RolledBack
 from schedsync.core.schedule import Spec
 
@@ -170,7 +171,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One change of the schedule in the audit record, whose ``run`` and ``verb`` these are; ``row_id`` None: unknown."""
+    """One change of the schedule in the audit record, which ``run`` names; ``row_id`` is None where it is not known."""
 
     kind: str
     name: str
@@ -244,6 +245,7 @@ class Facts:
     ``recorded_since`` (None: all of it was). ``applied_at`` is the time since which an edit is somebody else's.
     ``edits`` are those of the admin's log, and ``past_runs`` the runs of the past of all schedules, the newest first.
     Without a row, ``row_id`` is the id that it had. ``cron_deadline`` (Celery's) and ``lease`` are in seconds.
+    ``open_run`` is the run that has not ended, of a schedule with ``overlap: skip``.
     """
 
     name: str
@@ -265,6 +267,7 @@ class Facts:
     cron_deadline: int | None = None
     lease: float = 15.0
     rolled_back: RolledBack | None = None
+    open_run: OpenRun | None = None
 
     @cached_property
     def noted(self) -> tuple[datetime, ...]:
@@ -274,7 +277,7 @@ class Facts:
 
     @cached_property
     def _of_ticks(self) -> tuple[JournalRecord, ...]:
-        return tuple(record for record in self.journal.records if record.event not in _OF_NO_TICK)
+        return tuple(record for record in self.journal.records if record.event not in OF_NO_TICK)
 
     @cached_property
     def _by_tick(self) -> Mapping[datetime, list[JournalRecord]]:
@@ -292,7 +295,3 @@ class Facts:
         """Return what the journal says of a tick, the latest last."""
         ranges = [record for record in self._ranges if record.first <= tick <= record.last]
         return sorted([*ranges, *self._by_tick.get(tick, ())], key=lambda record: record.at)
-
-
-#: Records of the broker and of Beats, not of a tick.
-_OF_NO_TICK = frozenset({Event.UNREACHABLE, Event.EARLY})

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from schedsync.core.listing import LastRun
 from schedsync.core.observed import Row
+from schedsync.core.open_run import PASSED_BY
 from schedsync.database.values import Damaged, read_values
 from schedsync.models import Claim
 
 
 def claimed_runs(using: str) -> dict[int, LastRun]:
-    """Return the last tick that a Beat has claimed and sent, by the id of the row, in one query."""
+    """Return the last tick that a Beat has claimed, and sent or skipped, by the id of the row, in one query."""
     rows = Claim.objects.using(using).filter(confirmed=True).order_by()
     runs = {}
-    for values in read_values(rows, ("row_id", "tick", "claimed_at")):
+    for values in read_values(rows, ("row_id", "tick", "claimed_at", "batch")):
         if not isinstance(values, Damaged):
-            row_id, tick, claimed_at = values
-            runs[row_id] = LastRun(tick, max((claimed_at - tick).total_seconds(), 0.0))
+            row_id, tick, claimed_at, batch = values
+            late = max((claimed_at - tick).total_seconds(), 0.0)
+            runs[row_id] = LastRun(tick, skipped=True) if batch == PASSED_BY else LastRun(tick, late)
     return runs
 
 

@@ -12,13 +12,14 @@ from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.journal import Journal, Reign
 from schedsync.core.observed import Managed, Paused, Row
-from schedsync.core.open_run import PASSED_BY
+from schedsync.core.open_run import PASSED_BY, OpenRun
 from schedsync.core.why import BeatsNow, Claimed, NotSent, Stop
 from schedsync.database import journal
 from schedsync.database.beats import last_beat, live_beats, read_reports
 from schedsync.database.bulk import rows_of
 from schedsync.database.full_pause import full_pause
 from schedsync.database.observe import entries_where, observe_ids, observe_pauses
+from schedsync.database.open_runs import open_now
 from schedsync.database.tables import has_table
 from schedsync.database.values import Damaged, read_values
 from schedsync.models import Beat, Claim, SendFailure
@@ -70,6 +71,14 @@ def claim_of(using: str, row_id: int) -> Claimed | None:
     values = read_values(rows, ("tick", "claimed_at", "epoch", "confirmed", "batch"))
     read = ((*row[:-1], row[-1] == PASSED_BY) for row in values if not isinstance(row, Damaged))
     return next((Claimed(*row) for row in read), None)
+
+
+def open_run(using: str, row: Row) -> OpenRun | None:
+    """Return the run of a row that has not ended; None where the next tick does not wait for it."""
+    spec = row.spec
+    if spec is None or not spec.skips:
+        return None
+    return open_now(using, {row.id: (spec.max_runtime or 0, spec.expires_after)}).get(row.id)
 
 
 def failure_of(using: str, row_id: int) -> NotSent | None:

@@ -17,7 +17,8 @@ def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
     if spec.expires_after is not None or spec.expires_at is not None or not spec.enabled or spec.one_off:
         return
     period = _period(spec.timing)
-    if period is not None:
+    # Of a schedule with `overlap: skip` only one message waits.
+    if period is not None and not spec.skips:
         message = f"{period} without `expires_after`: an hour without workers leaves "
         message += f"{_HOUR // period.microseconds:,} messages"
         expiry = duration_text(max(1, period.microseconds // UNITS["s"]))
@@ -43,7 +44,8 @@ RULE = Rule(
     severity="info",
     why="While the workers are down, Beat continues to send messages. When the workers come back, they run all of "
     "them, one after the other, although only the last one matters.",
-    remedy="Set `expires_after` to the interval; for `* * * * *`, to `1m`.",
+    remedy="Set `expires_after` to the interval; for `* * * * *`, to `1m`. With `overlap: skip` only one "
+    "message waits.",
     bad="""
 heartbeat:
   task: shop.tasks.ping

@@ -18,7 +18,7 @@ def _each(schedule: Schedule, context: Context) -> Iterator[Found]:
     if isinstance(timing, Interval) and timing.microseconds < 10**6:
         message = f"{timing}: Beat cannot send that often, only a few thousand messages a second at most"
         yield Found(schedule, message, "every", "use one task that loops")
-    elif context.application is not None:
+    elif context.application is not None and not schedule.spec.skips:
         yield from _faster_than_the_limit(schedule, context.application.tasks.get(schedule.spec.task))
 
 

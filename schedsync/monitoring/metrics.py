@@ -110,7 +110,7 @@ NEXT_RUN = _gauge(
 )
 LAST_RUN = _gauge(
     "schedule_last_run_timestamp_seconds",
-    "The last run of a schedule that SCHEDSYNC_METRICS_SCHEDULES names.",
+    "The last run of a schedule that SCHEDSYNC_METRICS_SCHEDULES names; also a tick that `overlap: skip` left out.",
     SCHEDULE,
 )
 LEFT_OUT = _gauge(

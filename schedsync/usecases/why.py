@@ -88,6 +88,7 @@ def _facts(using: str, asked: str, time: datetime) -> Facts:
         cron_deadline=why_rows.cron_deadline(),
         lease=lease_seconds(),
         rolled_back=next(iter(every_rolled_back(using, name)), None),
+        open_run=None if row is None else why_rows.open_run(using, row),
     )
 
 

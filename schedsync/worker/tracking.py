@@ -6,7 +6,9 @@ It is imported before Django is set up: whatever needs the database is imported 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
@@ -41,6 +43,15 @@ def track_runs(app: Any) -> None:
     }
     for signal, receiver in receivers.items():
         signal.connect(receiver, weak=False, dispatch_uid=f"schedsync.worker.{receiver.__name__}")
+    signals.celeryd_after_setup.connect(_load, weak=False, dispatch_uid="schedsync.worker._load")
+
+
+def _load(**_: Any) -> None:
+    """Import what writes before the pool forks: a child would inherit a module that a thread is just importing."""
+    # Without Django's settings each write says what is missing.
+    with suppress(Exception):
+        import_module("schedsync.database.open_runs")
+        import_module("schedsync.database.bounded")
 
 
 def _on_start(task_id: str = "", task: Any = None, **_: Any) -> None:

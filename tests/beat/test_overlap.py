@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
+from django.db import OperationalError, connections
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.beat.claims import Claims
 from schedsync.core.open_run import PASSED_BY, run_of_reason
 from schedsync.core.task_id import task_id
 from schedsync.database.open_runs import note_ended, note_started, note_waiting_again
@@ -301,6 +302,25 @@ def test_a_tick_that_the_next_leader_sends_again_is_one_run(
 
     assert ticks(two) == ["10:00"]
     assert [(run.task_id, run.sent_at is None) for run in OpenRun.objects.using(using)] == [(id_of(0), False)]
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("has_ended", [False, True], ids=["running", "ended"])
+def test_a_beat_that_cannot_confirm_its_message_knows_the_run_all_the_same(
+    using: str, clock: Any, skipping: PeriodicTask, monkeypatch: pytest.MonkeyPatch, has_ended: bool
+) -> None:
+    """The database is away when the broker has the message, and the task starts, or even ends, before it is back."""
+    beat = Beat(clock)
+    with monkeypatch.context() as patch:
+        patch.setattr(Claims, "confirm", lambda *_: (_ for _ in ()).throw(OperationalError("away")))
+        beat.step()
+        started(using)
+        if has_ended:
+            ended(using)
+    beat.settle()
+    pass_by(clock, beat)
+
+    assert ticks(beat) == ["10:00", *(["10:01"] if has_ended else [])]
 
 
 @pytest.mark.one_database

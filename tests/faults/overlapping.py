@@ -35,20 +35,20 @@ def work(self: Any, seconds: float) -> None:
 
 @app.task(bind=True, name="retries", max_retries=1)
 def retries(self: Any) -> None:
-    time.sleep(1)
+    time.sleep(0.5)
     if not self.request.retries:
-        raise self.retry(countdown=2)
+        raise self.retry(countdown=1)
 
 
 @app.task(bind=True, name="fails")
 def fails(self: Any) -> None:
-    time.sleep(1)
+    time.sleep(0.5)
     raise ValueError("no")
 
 
 @app.task(bind=True, name="dies")
 def dies(self: Any) -> None:
-    time.sleep(1)
+    time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

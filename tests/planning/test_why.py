@@ -672,6 +672,25 @@ def test_the_next_run_is_foretold_as_far_as_it_is_decided(
     assert " ".join(following.way_out) == way_out
 
 
+@pytest.mark.parametrize(
+    ("run", "max_runtime", "because"),
+    [
+        (RUNNING, 2 * DAY, "run 5f3e is still running, since Tue 24 Nov 01:00:03 on celery@worker-1"),
+        (OpenRun("5f3e", sent_at=TICK), 2 * DAY, "run 5f3e is still in its queue, since Tue 24 Nov 02:00"),
+        (RUNNING, DAY, ""),
+    ],
+    ids=["running", "queued", "over by then"],
+)
+def test_the_next_run_waits_for_a_run_that_has_not_ended(run: OpenRun, max_runtime: timedelta, because: str) -> None:
+    spec = replace(SKIPS, max_runtime=int(max_runtime.total_seconds()))
+    following = explain(facts(spec, claim=claimed(), open_run=run), "nightly").following
+    ending = "; `overlap: skip` leaves the tick out unless it ends first" if because else ""
+
+    assert following is not None
+    assert (following.tick, following.verdict) == (TICK + DAY, Verdict.COMING)
+    assert following.because == because + ending
+
+
 def test_the_next_run_is_the_first_after_a_pause() -> None:
     stop = Stop("jo", "INC-42", TICK, TICK + 3 * DAY + MINUTE, lasts=True)
     following = explain(facts(claim=claimed(), stops=(stop,)), "nightly").following

@@ -52,6 +52,13 @@ def test_each_state_has_its_colour_and_times_are_in_the_common_zone() -> None:
     assert lines[4:] == ["3 schedules: 1 ok, 1 paused, 1 unmanaged"]
 
 
+def test_a_tick_that_was_skipped_is_no_run() -> None:
+    skipped = ListedSchedule("a", "ok", "shop", DAILY, last_run=LastRun(NOW - HOUR, skipped=True))
+
+    assert "skipped Mon 23 Nov 10:00" in listing_text(Listing(NOW, (skipped,)))
+    assert json.loads(listing_json(Listing(NOW, (skipped,))))["schedules"][0]["skipped"] is True
+
+
 def test_a_narrow_terminal_gets_two_lines_for_each() -> None:
     lines = listing_text(LISTING, width=60).splitlines()
 
@@ -85,6 +92,7 @@ def test_the_list_for_programs() -> None:
         "due_since": None,
         "last_run": "2026-11-23T09:00:00Z",
         "late_seconds": 0.257,
+        "skipped": False,
         "people": {"owner": "team", "runbook": None, "labels": {}, "disabled_reason": None},
         "pause": None,
         "removing": None,

@@ -11,6 +11,7 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.core.open_run import PASSED_BY
 from schedsync.models import Claim, ManagedSchedule
 from tests.conftest import NOW, Done, Project
 
@@ -55,7 +56,7 @@ def shop(project: Project, clock: Any, monkeypatch: pytest.MonkeyPatch) -> Proje
         rows.create(name=name, task="t", crontab=ran.crontab)
     tick = NOW - timedelta(hours=1)
     Claim.objects.using(project.using).create(
-        row_id=ran.pk, tick=tick, batch="0" * 32, epoch=1, claimed_at=tick + timedelta(seconds=0.25), confirmed=True
+        row_id=ran.pk, tick=tick, batch="1" * 32, epoch=1, claimed_at=tick + timedelta(seconds=0.25), confirmed=True
     )
     return project
 
@@ -79,6 +80,14 @@ def test_each_schedule_has_one_state(shop: Project) -> None:
     assert (ran["next_run"], ran["due_since"]) == ("2026-11-24T09:00:00Z", None)
     assert (ran["last_run"], ran["late_seconds"]) == ("2026-11-23T09:00:00Z", 0.25)
     assert (ran["timing_text"], ran["people"]["owner"], ran["set"]) == ("daily 09:00", "team-data", "default")
+
+
+def test_a_tick_that_was_left_out_for_an_open_run_is_no_last_run(shop: Project) -> None:
+    Claim.objects.using(shop.using).update(batch=PASSED_BY)
+    document = json.loads(listed(shop, "ran", "--format", "json").out)
+
+    assert "skipped Mon 23 Nov 09:00" in listed(shop, "ran").out
+    assert (document["schedules"][0]["late_seconds"], document["schedules"][0]["skipped"]) == (None, True)
 
 
 def test_the_text_is_a_table_with_the_counts_below(shop: Project) -> None:

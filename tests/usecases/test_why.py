@@ -23,6 +23,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from schedsync.core.journal_data import micros, packed
 from schedsync.core.task_id import task_id
 from schedsync.database import journal
+from schedsync.database.open_runs import note_ended, note_started
 from schedsync.database.pause_ends import end_pauses
 from schedsync.models import Beat as BeatRow
 from schedsync.models import Claim, FullPause, JournalSegment, SyncRun
@@ -181,6 +182,18 @@ def test_it_says_what_stopped_a_schedule(
     assert end in found["answer"]["sentence"]
     assert kinds(found["answer"]) == of_kinds
     assert found["next"]["verdict"] in (verdict, "coming", "completed")
+
+
+@pytest.mark.one_database
+def test_the_next_tick_waits_for_a_run_that_has_not_ended(project: Project, clock: Any) -> None:
+    applied(project, "  x: {task: t, every: 1m, overlap: skip, max_runtime: 10d}\n")
+    note_started(project.using, "5f3e", "x", "w")
+    waits = json.dumps(why(project, "x")["next"])
+    note_ended(project.using, "5f3e")
+    after = json.dumps(why(project, "x")["next"])
+
+    assert "run 5f3e is still running, since " in waits
+    assert "5f3e" not in after
 
 
 def test_each_of_two_pauses_of_everything_has_its_own_reason(project: Project, clock: Any) -> None:

@@ -15,7 +15,7 @@ from schedsync.planning.why.case import Case, decided, inferred, seen, unknown
 from schedsync.planning.why.noted import not_sent_by_journal
 from schedsync.planning.why.state import broken_now, held_since, held_text, is_done, removed_text, resume_of
 from schedsync.planning.why.ticks import coming_tick, next_tick
-from schedsync.planning.why.words import clock_at, command, stop_text, time_at
+from schedsync.planning.why.words import clock_at, command, run_text, stop_text, time_at
 
 
 def next_answer(facts: Facts) -> Answer:
@@ -70,7 +70,7 @@ def coming_answer(facts: Facts, tick: datetime | None) -> Answer:
     if answer := _not_then(facts, spec, tick):
         return answer
     sentence = f"{facts.name} runs at {time_at(tick, spec, facts.now)}"
-    trouble = list(_conditions(facts, spec))
+    trouble = list(_conditions(facts, spec, tick))
     because = trouble[0].words if trouble else ""
     return Answer(tick, Verdict.COMING, sentence + (f": {because}" if because else ""), because, tuple(trouble))
 
@@ -141,7 +141,7 @@ def _not_then(facts: Facts, spec: Spec, tick: datetime) -> Answer | None:
     return Answer(tick, verdict, f"{facts.name} will not run at {at}: {words}", words, (decided(words, "row"),))
 
 
-def _conditions(facts: Facts, spec: Spec) -> Iterator[Evidence]:
+def _conditions(facts: Facts, spec: Spec, tick: datetime) -> Iterator[Evidence]:
     """Yield what stands in the way now, and may be over by then."""
     if facts.beats.live and facts.beats.leader is None:
         yield seen("nobody leads now, so no task is sent", "Beat's report")
@@ -150,6 +150,11 @@ def _conditions(facts: Facts, spec: Spec) -> Iterator[Evidence]:
         yield unknown(f"no Beat of schedsync's own is live{stock}", "Beat's report")
     if facts.beats.broker_trouble:
         yield seen(f"the broker is away: {facts.beats.broker_trouble}", "Beat's report")
+    run = facts.open_run
+    end = None if run is None else run.counts_until(spec.max_runtime or 0, spec.expires_after)
+    if run is not None and end is not None and tick < end:
+        words = f"{run_text(run, spec, facts.now, verb='is')}; `overlap: skip` leaves the tick out unless it ends first"
+        yield seen(words, "open run", run.since)
     failed, owed = facts.not_sent, next_tick(facts)
     if owed is None or owed > facts.now or not_sent_by_journal(Case(facts, owed)) is not None:
         return

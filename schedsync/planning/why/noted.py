@@ -9,7 +9,7 @@ from schedsync.core.journal import Event, JournalRecord, Passed
 from schedsync.core.open_run import run_of_reason
 from schedsync.core.why import Answer, Evidence, Verdict
 from schedsync.planning.why.case import Case, decided, inferred, seen, where_from
-from schedsync.planning.why.words import beat_of, gap_text, late_text, lateness_words, missed_words, stop_text
+from schedsync.planning.why.words import beat_of, gap_text, late_text, lateness_words, missed_words, run_text, stop_text
 
 #: In seconds: a tick that was sent later than this needs an explanation.
 _LATE = 5.0
@@ -151,12 +151,9 @@ def _passed_words(case: Case, record: JournalRecord) -> str:
 def _reason_words(case: Case, record: JournalRecord) -> str:
     """Write why Beat passed a tick over."""
     run = run_of_reason(record.reason)
-    if run is None or run.since is None:
+    if run is None:
         return _PASSED.get(record.reason, record.reason)
-    if run.started_at is None:
-        return f"skipped, run {run.task_id} was still in its queue, since {case.clock(run.since)}"
-    on = f" on {run.worker}" if run.worker else ""
-    return f"skipped, run {run.task_id} was still running, since {case.clock(run.since)}{on}"
+    return f"skipped, {run_text(run, case.spec, case.facts.now)}"
 
 
 def _by_overlap(case: Case) -> Evidence:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 from schedsync.calendar.words import when, zone_name
 from schedsync.core.journal import Reign
+from schedsync.core.open_run import OpenRun
 from schedsync.core.schedule import Spec
 from schedsync.core.timing import duration_text, moment, zone_of
 from schedsync.core.why import Facts, Stop
@@ -48,6 +49,14 @@ def span_text(seconds: float) -> str:
     if whole < _DAY:
         return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02} min"
     return f"{whole // _DAY} d {whole % _DAY // _HOUR} h"
+
+
+def run_text(run: OpenRun, spec: Spec | None, now: datetime, *, verb: str = "was") -> str:
+    """Write which run has not ended, since when, and where."""
+    where = "in its queue" if run.started_at is None else "running"
+    since = "" if run.since is None else f", since {clock_at(run.since, spec, now)}"
+    on = f" on {run.worker}" if run.worker else ""
+    return f"run {run.task_id} {verb} still {where}{since}{on}"
 
 
 def stop_text(stop: Stop, spec: Spec | None, now: datetime) -> str:

@@ -53,7 +53,11 @@ def _schedule(schedule: ListedSchedule) -> dict[str, Any]:
 
 
 def _last_run(run: LastRun | None) -> dict[str, Any]:
-    return {"last_run": instant_document(run.at if run else None), "late_seconds": run.late if run else None}
+    return {
+        "last_run": instant_document(run.at if run else None),
+        "late_seconds": run.late if run else None,
+        "skipped": run is not None and run.skipped,
+    }
 
 
 def matrix_json(value: Matrix) -> str:

@@ -95,8 +95,10 @@ def _next(schedule: ListedSchedule, at: datetime, zone: tzinfo, paused_until: da
 def _last(schedule: ListedSchedule, at: datetime, zone: tzinfo) -> str:
     if schedule.last_run is None:
         return ""
-    late = schedule.last_run.late
-    return moment(schedule.last_run.at, zone, at) + ("" if late is None else f", {late:.2f} s late")
+    last = schedule.last_run
+    if last.skipped:
+        return f"skipped {moment(last.at, zone, at)}"
+    return moment(last.at, zone, at) + ("" if last.late is None else f", {last.late:.2f} s late")
 
 
 def _owner(schedule: ListedSchedule) -> str:
