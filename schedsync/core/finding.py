@@ -97,7 +97,7 @@ CODES: Mapping[str, str] = {
     "SS179": "a set that `--all` or `--changed` could not handle; the message is the error",
     "SS180": "a freeze: nothing is applied until it ends",
     "SS181": "a freeze that never ends, because its windows leave no gap: nothing could ever be applied",
-    "SS182": "schedules that were rolled back: an apply leaves them alone until their files change",
+    "SS184": "schedules that were rolled back: an apply leaves them alone until their files change",
     "SS190": "rules of another package that cannot be used, or that failed",
     "SS191": "a code under `[lint]` that no rule has, neither ours nor that of an installed package",
     "SS201": "a time that daylight saving skips at the next change of the clock",

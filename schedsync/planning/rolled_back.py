@@ -109,7 +109,7 @@ def rolled_back_notices(lasting: Sequence[RolledBack], desired: Desired) -> Iter
     first = lasting[0]
     one = f"`{{name}}` is rolled back by {first.who}, and left alone: {first.reason}"
     hint = "change what the files say, or let them count again: `schedsync rollback --end NAME`"
-    yield from folded("SS182", named, one, "{count} schedules are rolled back, and left alone", hint)
+    yield from folded("SS184", named, one, "{count} schedules are rolled back, and left alone", hint)
 
 
 def rolled_back_document(mark: RolledBack) -> dict[str, Any]:
