@@ -105,7 +105,7 @@ def build_plan(
     that is not in the files, or that no row has.
     """
     kept = keep(desired, observed)
-    difference = limited(diff(kept.desired, observed, now, adopt=request.adopt), request.only)
+    difference = limited(diff(kept.desired, observed, now, adopt=request.adopt), request.only, kept.lasting)
     refused, notices = _judged(request, kept.desired, observed, difference, surroundings, now)
     lifted = _lifted(request, difference, observed, now)
     return Plan(
