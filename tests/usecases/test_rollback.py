@@ -376,6 +376,14 @@ def test_every_verb_that_looks_names_it(shop: Project) -> None:
 
 
 @one
+def test_the_json_of_an_apply_lists_what_it_leaves_alone(shop: Project) -> None:
+    assert back(shop).code == 0
+    left = json.loads(shop.apply("--format", "json").out)["rolled_back"]
+
+    assert [(each["name"], each["kept_name"], each["reason"]) for each in left] == [("job", "job", "INC-42")]
+
+
+@one
 def test_the_audit_record_says_why_and_of_what(shop: Project) -> None:
     from schedsync.database.runs import changes_of, find_run
 
