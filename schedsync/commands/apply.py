@@ -89,20 +89,29 @@ class ApplyRequest:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """The outcome of an apply, its set and environment; ``rolled_back`` is what a rollback keeps, else None."""
+    """The outcome of an apply, its set and environment.
+
+    ``rolled_back`` is what a rollback keeps, None for an apply; ``left_alone`` is what an apply leaves alone.
+    """
 
     outcome: Outcome
     set: str
     environment: str | None
     rolled_back: tuple[RolledBack, ...] | None = None
+    left_alone: tuple[RolledBack, ...] = ()
 
 
 def _markdown(applied: Applied, extent: markdown.Extent) -> str:
     return markdown.outcome(applied.outcome, applied.set, applied.environment, extent)
 
 
+def _json(applied: Applied) -> str:
+    kept = applied.left_alone if applied.rolled_back is None else applied.rolled_back
+    return json_.outcome(applied.outcome, applied.set, applied.environment, kept)
+
+
 RENDERINGS: Mapping[str, Callable[[Applied], str]] = {
-    "json": lambda applied: json_.outcome(applied.outcome, applied.set, applied.environment, applied.rolled_back or ()),
+    "json": _json,
     "markdown": lambda applied: _markdown(applied, markdown.COMMENT),
     "summary": lambda applied: _markdown(applied, markdown.SUMMARY),
 }
@@ -184,7 +193,11 @@ def _apply(request: ApplyRequest, progress: ProgressLine) -> Applied | None:
     chosen = target(request.files, request.database, request.lifted, progress, request.commit)
     from schedsync.usecases import sync
 
+    left_alone: tuple[RolledBack, ...] = ()
+
     def agree(current: Plan) -> bool:
+        nonlocal left_alone
+        left_alone = current.rolled_back
         progress.clear()
         if not (request.yes or current.refusals or has_terminal()):
             raise WrongUsage("there is no terminal to ask on", hint="give `--yes`")
@@ -202,7 +215,7 @@ def _apply(request: ApplyRequest, progress: ProgressLine) -> Applied | None:
         say(message)
 
     outcome = sync.apply(chosen, agree, request.waiting(progress), assertion, pinned=not request.yes, note=note)
-    return None if outcome is None else Applied(outcome, chosen.config.set, chosen.environment)
+    return None if outcome is None else Applied(outcome, chosen.config.set, chosen.environment, None, left_alone)
 
 
 def has_terminal() -> bool:

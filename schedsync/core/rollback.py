@@ -40,6 +40,11 @@ class RolledBack:
         return frozenset({self.name, self.kept_name})
 
     @property
+    def is_damaged(self) -> bool:
+        """Say whether its forms cannot be read: there are no rejected ones then, and nothing may touch the schedule."""
+        return not self.rejected
+
+    @property
     def short_run(self) -> str:
         """The id of the rollback's run, as people read it."""
         return self.run[:SHORT]

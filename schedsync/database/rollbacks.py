@@ -33,7 +33,7 @@ _UNREAD = ("", "", "", "", False, "", 0, 0, "", "", datetime(1970, 1, 1, tzinfo=
 def read_rolled_back(using: str, set_name: str) -> dict[str, RolledBack]:
     """Return the rolled-back schedules of a set by their names in the files.
 
-    There are none before the table is made. One whose forms are damaged is left out.
+    There are none before the table is made. One whose forms cannot be read is damaged.
     """
     return {mark.name: mark for mark in _read(using, Q(set=set_name))}
 
@@ -47,8 +47,7 @@ def _read(using: str, condition: Q) -> list[RolledBack]:
     if not has_table(using, Row):
         return []
     rows = rows_of(Row, using).filter(condition).order_by("name", "pk")
-    marks = (_mark(*map(readable, values, _UNREAD)) for values in read_values(rows, _COLUMNS))
-    return [mark for mark in marks if mark is not None]
+    return [_mark(*map(readable, values, _UNREAD)) for values in read_values(rows, _COLUMNS)]
 
 
 def _mark(
@@ -64,12 +63,12 @@ def _mark(
     who: str,
     since: datetime,
     run: uuid.UUID,
-) -> RolledBack | None:
+) -> RolledBack:
     try:
-        forms = tuple(map(_spec, json.loads(rejected)))
+        forms: tuple[Spec | None, ...] = tuple(map(_spec, json.loads(rejected)))
         spec = _spec(json.loads(kept)) if kept else None
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
+        forms, spec = (), None
     place = Location(path, line, column) if path and is_place(line, column) else None
     return RolledBack(name, forms, spec, kept_name, reason, who, since, str(run), bool(released), place)
 

@@ -106,7 +106,7 @@ def build_plan(
     """
     kept = keep(desired, observed)
     difference = diff(kept.desired, observed, now, adopt=request.adopt, grace=request.limits.grace)
-    difference = limited(difference, request.only)
+    difference = limited(difference, request.only, kept.lasting)
     refused, notices = _judged(request, kept.desired, observed, difference, surroundings, now)
     lifted = _lifted(request, difference, observed, now)
     return Plan(

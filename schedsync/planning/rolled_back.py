@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from schedsync.core.change import Change, Rename
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.observed import Observed
@@ -33,7 +34,7 @@ def keep(desired: Desired, observed: Observed) -> Kept:
     """Put the kept forms in the place of the rejected ones.
 
     A rollback is over where the files give its schedule another form than the rejected ones, or use the name that
-    their rename had left.
+    their rename had left. A damaged one lasts, and :func:`limited` leaves its schedule alone.
     """
     if not observed.rolled_back:
         return Kept(desired)
@@ -44,6 +45,8 @@ def keep(desired: Desired, observed: Observed) -> Kept:
     schedules = dict(desired.schedules)
     removed, kept_rows = dict(desired.removed), set(desired.kept_rows)
     for mark in lasting:
+        if mark.is_damaged:
+            continue
         said = schedules.pop(mark.name, None)
         if mark.kept is not None:
             schedules[mark.kept_name] = _kept_schedule(mark, mark.kept, said, observed)
@@ -56,7 +59,9 @@ def keep(desired: Desired, observed: Observed) -> Kept:
 
 
 def _is_said(mark: RolledBack, desired: Desired) -> bool:
-    """Say whether the files still say what was rejected."""
+    """Say whether the files still say what was rejected; of a damaged one nobody knows, and it lasts."""
+    if mark.is_damaged:
+        return True
     said = desired.schedules.get(mark.name)
     if mark.kept_name != mark.name and mark.kept_name in desired.schedules:
         return False
@@ -73,21 +78,33 @@ def _kept_schedule(mark: RolledBack, spec: Spec, said: Schedule | None, observed
     return Schedule(mark.kept_name, spec, said.location, said.people, ignore_changes=said.ignore_changes)
 
 
-def limited(difference: Difference, only: Collection[str] | None) -> Difference:
-    """Return the part of a comparison that is about some names; None stands for all names."""
-    if only is None:
+def limited(difference: Difference, only: Collection[str] | None, lasting: Sequence[RolledBack] = ()) -> Difference:
+    """Return the part of a comparison that is about some names; None stands for all names.
+
+    Damaged rollbacks among ``lasting`` leave their schedules out.
+    """
+    alone = frozenset(name for mark in lasting if mark.is_damaged for name in mark.names)
+    if only is None and not alone:
         return difference
+
+    def may(*names: str) -> bool:
+        return alone.isdisjoint(names) and (only is None or names[0] in only)
+
     return Difference(
-        changes=tuple(change for change in difference.changes if change.name in only),
-        held=tuple(held for held in difference.held if held.name in only),
-        completed=tuple(name for name in difference.completed if name in only),
-        paused=tuple(pause for pause in difference.paused if pause.name in only),
+        changes=tuple(change for change in difference.changes if may(*_names(change))),
+        held=tuple(held for held in difference.held if may(held.name)),
+        completed=tuple(name for name in difference.completed if may(name)),
+        paused=tuple(pause for pause in difference.paused if may(pause.name)),
         unchanged=difference.unchanged,
-        name_conflicts=tuple(pair for pair in difference.name_conflicts if pair[0] in only),
-        lost_rows=tuple(name for name in difference.lost_rows if name in only),
-        to_record=tuple(schedule for schedule in difference.to_record if schedule.name in only),
-        joined=tuple(pause for pause in difference.joined if pause.name in only),
+        name_conflicts=tuple(pair for pair in difference.name_conflicts if may(pair[0])),
+        lost_rows=tuple(name for name in difference.lost_rows if may(name)),
+        to_record=tuple(schedule for schedule in difference.to_record if may(schedule.name)),
+        joined=tuple(pause for pause in difference.joined if may(pause.name)),
     )
+
+
+def _names(change: Change) -> tuple[str, ...]:
+    return (change.name, change.old_name) if isinstance(change, Rename) else (change.name,)
 
 
 def without_kept(difference: Difference, lasting: Sequence[RolledBack]) -> int:
@@ -100,23 +117,31 @@ def without_kept(difference: Difference, lasting: Sequence[RolledBack]) -> int:
 
 def rolled_back_notices(lasting: Sequence[RolledBack], desired: Desired) -> Iterator[Finding]:
     """Yield a warning about the rolled-back schedules: an apply leaves them alone."""
-    named = []
-    for mark in lasting:
-        said = desired.schedules.get(mark.name)
-        named.append((mark.name, said.location if said is not None else mark.location))
-    if not named:
+    damaged = [_placed(mark, desired) for mark in lasting if mark.is_damaged]
+    unreadable = "`{name}` is left alone: its rollback cannot be read in the table"
+    many = "{count} schedules are left alone, because their rollbacks cannot be read in the table"
+    yield from folded(
+        "SS184", damaged, unreadable, many, "let their files count again: `schedsync rollback --end NAME`"
+    )
+    readable = [mark for mark in lasting if not mark.is_damaged]
+    if not readable:
         return
-    first = lasting[0]
+    named, first = [_placed(mark, desired) for mark in readable], readable[0]
     one = f"`{{name}}` is rolled back by {first.who}, and left alone: {first.reason}"
     hint = "change what the files say, or let them count again: `schedsync rollback --end NAME`"
     yield from folded("SS184", named, one, "{count} schedules are rolled back, and left alone", hint)
+
+
+def _placed(mark: RolledBack, desired: Desired) -> tuple[str, Location | None]:
+    said = desired.schedules.get(mark.name)
+    return mark.name, said.location if said is not None else mark.location
 
 
 def rolled_back_document(mark: RolledBack) -> dict[str, Any]:
     """Return a rolled-back schedule as JSON values, as plans and audit records have it."""
     return {
         "name": mark.name,
-        "kept_name": mark.kept_name if mark.kept is not None else None,
+        "kept_name": mark.kept_name if mark.kept is not None or mark.is_damaged else None,
         "reason": mark.reason,
         "who": mark.who,
         "since": instant_text(mark.since),

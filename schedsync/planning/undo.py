@@ -226,6 +226,9 @@ def marks_for(targets: Sequence[Target], observed: Observed, stamp: Stamp) -> Ma
         managed = observed.ledger.get(target.name)
         now = managed.spec if managed is not None else None
         earlier = by_kept_name.get(target.name) or observed.rolled_back.get(target.kept_name)
+        if earlier is not None and earlier.is_damaged:
+            # What it rejects is not known: a new mark would let the files count again.
+            continue
         rejected: tuple[Spec | None, ...] = (now,)
         name = target.name
         if earlier is not None:

@@ -70,7 +70,8 @@ class _Reading:
         ledger = {entry.name: entry for entry in every_entry(using)}
         self.at, self.wanted = at, wanted
         self.observed = Observed(rows=read.rows, ledger=ledger, pauses=read.pauses)
-        self.rolled_back = {mark.kept_name: mark for mark in every_rolled_back(using) if mark.kept is not None}
+        marks = every_rolled_back(using)
+        self.rolled_back = {mark.kept_name: mark for mark in marks if mark.kept is not None or mark.is_damaged}
         self.claims = claimed_runs(using)
         leading = [beat.leads_since for beat in live_beats(using) if beat.leads and beat.leads_since]
         self.moment = Moment(

@@ -376,6 +376,14 @@ def test_every_verb_that_looks_names_it(shop: Project) -> None:
 
 
 @one
+def test_the_json_of_an_apply_lists_what_it_leaves_alone(shop: Project) -> None:
+    assert back(shop).code == 0
+    left = json.loads(shop.apply("--format", "json").out)["rolled_back"]
+
+    assert [(each["name"], each["kept_name"], each["reason"]) for each in left] == [("job", "job", "INC-42")]
+
+
+@one
 def test_the_audit_record_says_why_and_of_what(shop: Project) -> None:
     from schedsync.database.runs import changes_of, find_run
 
@@ -472,11 +480,19 @@ def test_a_record_of_an_earlier_version_can_be_rolled_back(shop: Project) -> Non
 
 
 @one
-def test_a_damaged_mark_is_passed_over(shop: Project) -> None:
+def test_a_damaged_mark_leaves_its_schedule_alone_until_a_human_ends_it(shop: Project) -> None:
     assert back(shop).code == 0
     RolledBack.objects.using(shop.using).update(rejected="{")
 
-    assert shop.plan().code == 0
+    for schedules in (BAD, BAD.replace("1s", "5s"), "  other: {task: t, every: 1h}\n"):
+        shop.schedules(schedules)
+        done = shop.apply()
+        assert (done.code, rows(shop)["job"], marks(shop)) == (0, OLD, ["job"])
+        assert "`job` is left alone: its rollback cannot be read" in done.out + done.err
+
+    shop.schedules(BAD)
+    assert shop.command("rollback", "--end", "job", "--database", shop.using).code == 0
+    assert (shop.apply("--allow-stops", "9").code, rows(shop)["job"]) == (0, [1, "seconds", "wrong", True])
 
 
 @one

@@ -99,7 +99,7 @@ def compact_plan(value: Plan) -> str:
 
 
 def outcome(value: Outcome, set_name: str, environment: str | None, rolled_back: Sequence[RolledBack] = ()) -> str:
-    """Write what an apply did, and how verification ended; ``rolled_back`` is what a rollback keeps from now on."""
+    """Write what an apply did, and how verification ended; ``rolled_back`` is what stays rolled back."""
     kept = {"rolled_back": [rolled_back_document(mark) for mark in rolled_back]} if rolled_back else {}
     return dump(
         {
