@@ -60,7 +60,9 @@ def test_an_edited_text_says_the_new_values(before: Any, after: Any, written: An
     before = spans_of(text).plain()
 
     assert spans_of(edited(text, after)).plain() == after
-    assert edited(text, before) == text
+    # Where a text ends within a block scalar, a line's end would belong to the value: it is written in quotes.
+    if spans_of(text + newline).plain() == before:
+        assert edited(text, before) == text
 
 
 @settings(max_examples=100, deadline=None)
