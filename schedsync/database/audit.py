@@ -161,6 +161,7 @@ def record_request(request: WriteRequest, observed: Observed) -> None:
         binding=request.binding,
         checksum=request.checksum,
         changes=packed(documents),
+        reason=request.reason,
         pull_request=request.pull_request,
     )
 

@@ -26,9 +26,9 @@ class WriteRequest:
     already has the values of the files. ``locations`` holds, by name, where the files define a schedule and whom they
     name; None leaves the ledger's locations alone. ``joined`` are the pauses of schedules that come under a standing
     pause. ``lifted`` are refusals that a flag lifted, for the audit record; so are ``notes``, documents of their own,
-    ``ended``, the pauses that this request ends, and ``pull_request``, which the message of the commit names.
-    ``marks`` is what is written about rolled-back schedules. ``refused_at`` returns what refuses all
-    of it at an instant: a freeze may begin while this waits for the lock.
+    ``ended``, the pauses that this request ends, ``reason``, and ``pull_request``, which the message of the commit
+    names. ``marks`` is what is written about rolled-back schedules. ``refused_at`` returns what refuses all of it at an
+    instant: a freeze may begin while this waits for the lock.
     """
 
     using: str
@@ -47,6 +47,7 @@ class WriteRequest:
     lifted: tuple[Refusal, ...] = ()
     ended: tuple[Paused, ...] = ()
     pull_request: str | None = None
+    reason: str | None = None
     marks: Marks = NO_MARKS
     notes: tuple[Mapping[str, Any], ...] = ()
     refused_at: Callable[[datetime], tuple[Refusal, ...]] = lambda _at: ()

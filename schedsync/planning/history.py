@@ -12,7 +12,9 @@ from schedsync.core.history import HistoryChange, Life
 from schedsync.planning.named import NOT_READ
 
 #: What a change of a plan says beside its fields, and the history does not repeat.
-_LEFT_OUT = frozenset({"kind", "name", "old_name", "fields", "consequences", "people", "apply", "before", "after"})
+_LEFT_OUT = frozenset(
+    {"kind", "name", "old_name", "fields", "consequences", "people", "apply", "undo", "before", "after"}
+)
 #: What the top of a document moves, by its kind.
 _MOVED = {"move": "set", "rename_set": "set", "bind": "environment"}
 _QUIET = {"cause": "files", "location": None, "how": "hand"}

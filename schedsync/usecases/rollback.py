@@ -127,7 +127,8 @@ def rollback(
         way = ways[-1]
         notes = ({"kind": "reason", "text": order.reason or ""}, _of(way))
         # The files may have moved on: their places in the ledger stay.
-        return replace(request_of(target, plan), verb="rollback", run=way.run, locations=None, notes=notes)
+        request = request_of(target, plan)
+        return replace(request, verb="rollback", run=way.run, locations=None, reason=order.reason or None, notes=notes)
 
     return carry_out(target, planned, lambda _plan: agree(ways[-1]), wait, request, pinned=pinned)
 

@@ -45,7 +45,7 @@ def end_rollbacks(
                 documents = [{"kind": "rollback_ended", **rolled_back_document(mark)} for mark in ended]
                 documents += [{"kind": "reason", "text": reason}] if reason else []
                 changes = audit.packed(documents)
-                audit.record(using, VERB, set_name, actor, at, {VERB: len(ended)}, changes=changes)
+                audit.record(using, VERB, set_name, actor, at, {VERB: len(ended)}, changes=changes, reason=reason)
         return ended
 
     with database_errors(using):

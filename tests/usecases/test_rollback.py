@@ -399,6 +399,24 @@ def test_the_audit_record_says_why_and_of_what(shop: Project) -> None:
 
 
 @one
+def test_the_history_says_in_plain_words_what_a_rollback_did_and_why(shop: Project) -> None:
+    def history(*words: str) -> str:
+        return shop.command("history", "--database", shop.using, *words).out
+
+    assert back(shop).code == 0
+    of_all, of_one = history("--verb", "rollback"), history("job", "--verb", "rollback")
+    assert ("rollback: 1 updated" in of_all, "INC-42" in of_all) == (True, True)
+    assert "updated, rolled back by " in of_one
+    assert (of_one.count("INC-42"), "undo" in of_one, "kept name" in of_one) == (1, False, False)
+
+    ended = shop.command("rollback", "--database", shop.using, "--end", "--reason", "fixed")
+    assert ended.code == 0, ended
+    of_end = history("job", "--verb", "rollback_end")
+    assert "its rollback ended by " in of_end
+    assert of_end.count("fixed") == 1
+
+
+@one
 def test_two_sets_and_environments_in_one_database_do_not_meet(project: Project, clock: Any) -> None:
     def applied(set_name: str, environment: str, schedules: str) -> Done:
         project.write(f'set = "{set_name}"\nenvironments = ["eu", "us"]\n', f"{set_name}/schedsync.toml")

@@ -28,9 +28,11 @@ _DONE = {
     "rename_set": "set renamed",
     "bind": "database bound to an environment",
     "lift": "a rule lifted",
+    "rolled_back": "rolled back",
+    "rollback_ended": "its rollback ended",
 }
 #: Kinds that say little of a call beside its other changes.
-_BESIDE = frozenset({"lift"})
+_BESIDE = frozenset({"lift", "reason", "rollback_of"})
 _LABELS = {"disabled_reason": "disabled", "runs": "runs again", "location": "defined", "ends": "ended"}
 _HOW = {
     "time": "its time was over",
@@ -104,7 +106,9 @@ def _what(entry: HistoryEntry) -> str:
     counts = [f"{count:,} {_kind(kind)}" for kind, count in entry.counts.items() if kind != entry.verb and count]
     own = entry.counts.get(entry.verb, 0)
     verb = printable(entry.verb.replace("_", " ")) + (f" {own:,}" if own > 1 else "")
-    return f"{verb}: {', '.join(counts)}" if counts and entry.verb in ("apply", "repair", "release") else verb
+    return (
+        f"{verb}: {', '.join(counts)}" if counts and entry.verb in ("apply", "repair", "release", "rollback") else verb
+    )
 
 
 def _kind(kind: str) -> str:
@@ -203,11 +207,11 @@ def _field_rows(change: HistoryChange) -> Iterator[Row]:
 
 def _detail_rows(change: HistoryChange, entry: HistoryEntry, at: datetime) -> Iterator[Row]:
     """Yield what the verb says besides, but for what the entry says already."""
-    said: Mapping[str, Any] = {"reason": entry.reason, "who": entry.who}
+    said: Mapping[str, Any] = {"reason": entry.reason, "text": entry.reason, "who": entry.who, "run": entry.run}
     for key, value in change.details.items():
         if value is None or value is False or value in ([], {}) or key == "since" or said.get(key) == value:
             continue
-        if key == "selector" and value == change.name:
+        if key in ("selector", "kept_name") and value == change.name:
             continue
         label = printable(shortened(_LABELS.get(key, key.replace("_", " "))))
         yield label, _detail_text(key, value, at)
