@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from celery import current_app
-from django.core.management import call_command
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
@@ -17,6 +16,7 @@ from django_celery_beat.models import PeriodicTask
 from schedsync.database.audit import packed
 from schedsync.models import ManagedSchedule, Pause, RolledBack, SyncRun
 from schedsync.schemas.validator import PLAN, SNAPSHOT, problems
+from tests.beat.test_tables import without
 from tests.conftest import NOW, Done, Project
 
 JOB = "  job: {task: t, every: 1m}\n"
@@ -463,13 +463,10 @@ def test_what_came_from_another_set_is_refused(project: Project, clock: Any) -> 
 def test_before_the_migration_applies_go_on_and_a_rollback_says_what_to_do(
     shop: Project, applied: Callable[..., Done]
 ) -> None:
-    call_command("migrate", "schedsync", "0010", database=shop.using, verbosity=0)
-    try:
+    with without(shop.using, RolledBack):
         applied(BAD.replace("1s", "5s"))
         looks = [shop.command(verb, "--database", shop.using).code for verb in ("status", "list")]
         done = back(shop)
-    finally:
-        call_command("migrate", "schedsync", database=shop.using, verbosity=0)
 
     assert (done.code, "is not migrated: no table schedsync_rolledback" in done.err, looks) == (69, True, [0, 0])
     assert rows(shop)["job"] == [5, "seconds", "wrong", True]
