@@ -146,6 +146,9 @@ def explained(error: Exception, using: str) -> SchedsyncError:
         return Locked()
     if missing := missing_tables(using):
         return Unavailable(f"{database} is not migrated: no table {', '.join(missing)}", hint=migrate_hint(using))
+    if "schedsync_" in reason and "column" in reason.lower():
+        # Each database names table and column, in words of its own.
+        return Unavailable(f"{database} is not migrated: {reason}", hint=migrate_hint(using))
     if isinstance(error, IntegrityError):
         return Failed(f"{database} refused a row, nothing was written: {reason}", hint="plan again")
     return Unavailable(f"{database}: {reason}", hint="see `schedsync doctor`")

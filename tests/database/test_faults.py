@@ -256,6 +256,8 @@ def test_a_database_that_takes_no_writes_says_so(project: Project) -> None:
 
 def test_a_database_that_is_not_migrated_says_how_to_go_on(project: Project) -> None:
     project.schedules(BEFORE)
+    call_command("migrate", "schedsync", "0013", database=project.using, verbosity=0)
+    updated = project.plan()
     call_command("migrate", "schedsync", "zero", database=project.using, verbosity=0)
     try:
         done, examined = project.plan(), project.command("doctor", "--database", project.using)
@@ -270,6 +272,9 @@ def test_a_database_that_is_not_migrated_says_how_to_go_on(project: Project) -> 
 
     assert done.code == 69
     assert "is not migrated: no table schedsync_managedschedule" in done.err
+    assert (updated.code, command in updated.err) == (69, True), updated.err
+    assert "is not migrated" in updated.err
+    assert "schedsync_managedschedule.overlap" in updated.err
     assert f"hint: {command}" in done.err
     assert f"let them treat it as `django_celery_beat`, then {command}" in kept_out.err
     assert (examined.code, "SS310" in examined.out) == (1, True)
