@@ -101,7 +101,9 @@ class ClaimedBefore:
         """Say whether a claimed tick is still to be sent, and note why it is not."""
         reason = self._why_not(due_tick, since, maybe_sent=maybe_sent)
         if isinstance(reason, Passed):
-            self._note(due_tick, Event.PASSED_OVER, reason.value)
+            # That it was not sent is only known where this Beat surely did not send it.
+            noted = Passed.MAYBE_SENT if maybe_sent else reason
+            self._note(due_tick, Event.PASSED_OVER, noted.value)
         elif reason is not None:
             self._note(due_tick, reason)
         return reason is None

@@ -62,7 +62,7 @@ class Passed(str, Enum):
     GONE = "gone"
     #: It was claimed, but the time of its clocked schedule was moved.
     MOVED = "moved"
-    #: It was claimed, perhaps sent by an earlier Beat, and is sent at most once.
+    #: It was claimed, perhaps sent by an earlier Beat, and is not sent again: it is too late, or is sent at most once.
     MAYBE_SENT = "maybe_sent"
 
 

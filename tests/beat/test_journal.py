@@ -268,7 +268,7 @@ def test_a_claimed_tick_that_is_dropped(using: str, clock: Any, minutely: Period
     two = Beat(clock)
     two.settle()
     renew(two)
-    reason = {"missed": Passed.MISSED, "maybe sent": Passed.MAYBE_SENT}.get(way, Passed.GONE)
+    reason = Passed.MAYBE_SENT if way in ("missed", "maybe sent") else Passed.GONE
 
     assert said(using, minutely)[0] == ("passed_over", "10:00:00", "10:00:00", 1, reason.value)
 

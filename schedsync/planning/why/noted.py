@@ -24,7 +24,7 @@ _PASSED = {
     Passed.ENABLED_AGAIN.value: "its row was disabled when it fell due",
     Passed.GONE.value: "its row was disabled, deleted or broken before it was sent",
     Passed.MOVED.value: "the time of its clocked schedule was moved",
-    Passed.MAYBE_SENT.value: "an earlier Beat may have sent it, and it is sent at most once",
+    Passed.MAYBE_SENT.value: "an earlier Beat claimed it, and may have sent it: it is not sent again",
 }
 
 
@@ -117,6 +117,9 @@ def not_sent_by_journal(case: Case) -> Answer | None:
     if record.event is Event.UNSURE:
         words = f"the connection broke while {record.beat} sent it: {record.reason}"
         return case.sent(f": {words}", [seen(words, "journal", record.at)], Verdict.UNSURE)
+    if record.reason == Passed.MAYBE_SENT:
+        words = _passed_words(case, record)
+        return case.sent(f": {_PASSED[record.reason]}", [seen(words, "journal", record.at)], Verdict.UNSURE)
     if record.event is Event.GIVEN_UP:
         words = f"{record.beat} gave the message up: {record.reason}"
         return case.missed(Verdict.GIVEN_UP, words, [seen(words, "journal", record.at)])
