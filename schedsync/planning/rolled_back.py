@@ -100,6 +100,8 @@ def limited(difference: Difference, only: Collection[str] | None, lasting: Seque
         lost_rows=tuple(name for name in difference.lost_rows if may(name)),
         to_record=tuple(schedule for schedule in difference.to_record if may(schedule.name)),
         joined=tuple(pause for pause in difference.joined if may(pause.name)),
+        removing=tuple(managed for managed in difference.removing if may(managed.name)),
+        notices=difference.notices,
     )
 
 
