@@ -224,7 +224,8 @@ def marks_for(targets: Sequence[Target], observed: Observed, stamp: Stamp) -> Ma
     for target in targets:
         spec = None if target.released else target.spec
         managed = observed.ledger.get(target.name)
-        now = managed.spec if managed is not None else None
+        # The files say nothing of one that waits to be deleted.
+        now = managed.spec if managed is not None and managed.removing is None else None
         earlier = by_kept_name.get(target.name) or observed.rolled_back.get(target.kept_name)
         if earlier is not None and earlier.is_damaged:
             # What it rejects is not known: a new mark would let the files count again.

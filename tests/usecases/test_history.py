@@ -22,6 +22,7 @@ from schedsync.core.observed import Paused
 from schedsync.core.origin import Binding
 from schedsync.database.audit import packed, record, record_request
 from schedsync.database.history_upkeep import find_names, history_keep, prune
+from schedsync.database.observe import observe
 from schedsync.database.pause_ends import end_pauses
 from schedsync.database.write_request import WriteRequest
 from schedsync.errors import WrongUsage
@@ -318,7 +319,7 @@ def test_a_pause_that_begins_as_another_one_ends_is_the_one_that_lasts(project: 
         to_record=(), who="jo", now=at, joined=(replace(over, reason="all night", since=at, until=at + DAY),),
         ended=(over,),
     )  # fmt: skip
-    record_request(request)
+    record_request(request, observe(project.using, "default"))
     changes = history(project, "nightly-report")["entries"][0]["changes"]
 
     assert [(each["kind"], each["details"].get("reason")) for each in changes] == [

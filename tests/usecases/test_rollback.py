@@ -524,3 +524,25 @@ def test_thousands_of_schedules_need_as_many_queries_as_ten(project: Project, ap
 
     # Batches of a thousand names or ids.
     assert many - few <= 30
+
+
+@one
+def test_a_removal_with_a_grace_stays_rolled_back_until_a_file_defines_the_schedule(
+    shop: Project, applied: Callable[..., Done]
+) -> None:
+    shop.write('[prune]\ngrace = "7d"\n', "schedsync.toml")
+    other = "  other: {task: t, every: 1h}\n"
+    applied(JOB + other)
+    applied(other)
+    dropped = rows(shop)["job"]
+    assert back(shop).code == 0
+    later = applied(other)
+    kept, drift = rows(shop)["job"], shop.drift()
+    history = shop.command("history", "job", "--database", shop.using)
+    applied(JOB + other)
+
+    assert (dropped, kept, rows(shop)["job"]) == ([*OLD[:3], False], OLD, OLD)
+    assert "`job` is rolled back by" in later.out
+    assert (drift.code, "schedsync accept" in drift.out, marks(shop)) == (2, False, [])
+    assert "disabled, as no file defines it any more, by" in history.out
+    assert "to be deleted after" in history.out

@@ -188,7 +188,9 @@ def drift(value: Plan, extent: Extent = COMMENT) -> str:
     if value.changes:
         rows = [row for group in groups(value.changes) for row in _drifted(group)]
         table.append(Block(rows, ["| schedule | who | what |", "|---|---|---|"], [""]))
-    keep = [lines(f"To keep it, take it into the files: {code(accept_line(value))}", "")] if count else []
+    keep = []
+    if value.changes or value.held:
+        keep.append(lines(f"To keep it, take it into the files: {code(accept_line(value))}", ""))
     return _written([head, *table, *_states(value), *keep], extent)
 
 

@@ -30,7 +30,8 @@ def drift(value: Plan, paint: Paint = plain, path: str | None = None) -> str:
         lines += _lines(group, value, paint)
     lines += states(value, paint)
     undo = "`schedsync apply` puts back what Git says; " if value.changes else ""
-    lines += ["", f"hint: {undo}to keep it, take it into the files: `{printable(accept_line(value, path))}`"]
+    if value.changes or value.held:
+        lines += ["", f"hint: {undo}to keep it, take it into the files: `{printable(accept_line(value, path))}`"]
     return "\n".join(lines)
 
 

@@ -166,6 +166,8 @@ def _change_kind(change: HistoryChange) -> str:
     after = next((field.after for field in change.fields if field.field == "enabled"), None)
     if change.kind not in ("update", "rename", "adopt") or not isinstance(after, bool):
         return _kind(change.kind)
+    if change.details.get("removing") and not after:
+        return "disabled, as no file defines it any more,"
     turned = "enabled" if after else "disabled"
     is_all = change.kind == "update" and len(change.fields) == 1
     return turned if is_all else f"{_kind(change.kind)} and {turned}"
@@ -222,6 +224,8 @@ def _detail_text(key: str, value: Any, at: datetime) -> str:
         return _pause_text(value, at)
     if key == "location" and isinstance(value, Mapping):
         return printable(f"{value.get('path')}:{value.get('line')}")
+    if key == "removing" and isinstance(value, Mapping):
+        return f"to be deleted after {_instant_text(value.get('until'), at)}"
     if key == "how":
         return _HOW.get(str(value), printable(str(value)))
     if key == "fields" and isinstance(value, list):
