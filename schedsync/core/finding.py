@@ -79,7 +79,7 @@ CODES: Mapping[str, str] = {
     "SS160": "a completed schedule: its only instant, or its end, has passed",
     "SS161": "an announcement that is done and can be removed",
     "SS162": "schedsync cannot tell which commit is newer: a shallow clone, or no Git",
-    "SS163": "a delete and a create that look like a rename",
+    "SS163": "a removal and a create that look like a rename",
     "SS164": "an apply would be refused",
     "SS165": "a submodule, which a review does not read",
     "SS166": "a secret that cannot be compared with a snapshot",

@@ -187,7 +187,7 @@ def test_a_scrape_takes_as_many_statements_for_ten_schedules_as_for_a_thousand(u
         assert found.value("schedsync_schedules_enabled") == count * 4 // 5
 
     assert statements[0] == statements[1]
-    assert statements[0] <= 48
+    assert statements[0] <= 55
 
 
 def test_no_series_for_a_schedule_unless_the_settings_name_it(using: str, clock: Any) -> None:
