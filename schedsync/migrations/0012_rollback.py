@@ -35,10 +35,9 @@ class Migration(migrations.Migration):
                 ("since", models.DateTimeField()),
                 ("run", models.UUIDField()),
             ],
-            options={"verbose_name": "rolled-back schedule"},
-        ),
-        migrations.AddConstraint(
-            model_name="rolledback",
-            constraint=models.UniqueConstraint(fields=("set", "name"), name="schedsync_rolledback_names"),
+            options={
+                "verbose_name": "rolled-back schedule",
+                "constraints": [models.UniqueConstraint(fields=("set", "name"), name="schedsync_rolledback_names")],
+            },
         ),
     ]
