@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from schedsync.core.finding import Finding, has_errors
 from schedsync.errors import Failed, InvalidConfiguration, WrongUsage
 from schedsync.files.configurations import sets_below, sets_of
 from schedsync.files.formatting.canonical import Formatted
+from schedsync.files.formatting.line_diff import line_diff
 from schedsync.files.yaml import MAX_BYTES
 from schedsync.render.programs import github, json_
 from schedsync.render.terminal.findings import findings as findings_text
@@ -152,11 +152,9 @@ def _lines(result: Formatting, found: Sequence[Finding], mode: Mode, paint: Pain
 
 
 def _diff(file: Formatted, paint: Paint) -> Iterator[str]:
-    old, new = (text.split("\n") for text in (file.before, file.after))
     path = printable(file.path)
-    for line in difflib.unified_diff(old, new, f"a/{path}", f"b/{path}", lineterm=""):
-        said = printable(line.removesuffix("\r"))
-        yield paint(said, _STYLES[line[0]]) if line[:1] in _STYLES else said
+    for line in (f"--- a/{path}", f"+++ b/{path}", *line_diff(file.before, file.after)):
+        yield paint(printable(line), _STYLES[line[0]]) if line[0] in _STYLES else printable(line)
 
 
 def _counts(result: Formatting, mode: Mode) -> str:

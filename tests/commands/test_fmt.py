@@ -59,12 +59,11 @@ def test_diff_shows_what_would_change(odd: Project) -> None:
     assert done.out.splitlines() == [
         "--- a/schedules/odd.yaml",
         "+++ b/schedules/odd.yaml",
-        "@@ -1,4 +1,4 @@",
+        "@@ -1,3 +1,3 @@",
         " version: 1",
         " schedules:",
         "-  a: {every: 60s, task: t} # why",
         "+  a: {task: t, every: 1m} # why",
-        " ",
     ]
 
 
