@@ -125,8 +125,12 @@ def _format_stdin(mode: Mode, format_: str) -> int:
 
 def _write(file: Formatted) -> None:
     """Write a file; raises Failed if it is not the file that was read, for example because an editor wrote it."""
-    path = Path(file.path)
-    if not path.is_file() or path.read_bytes() != file.before.encode():
+    path = file.real or Path(file.path)
+    try:
+        is_same = path.read_bytes() == file.before.encode()
+    except OSError:
+        is_same = False
+    if not is_same:
         raise Failed(f"`{file.path}` has changed since it was read", hint="run it again")
     write_file(file.after, path)
 

@@ -107,6 +107,29 @@ def test_links_stay_links_and_those_that_lead_out_are_not_followed(odd: Project,
     assert (odd.root / "schedules/in.yaml").is_symlink()
 
 
+@pytest.mark.parametrize("words", [(), ("--changed", "schedules/r.yaml"), ("--changed", "schedules/a.yaml")])
+def test_the_file_behind_a_link_is_named(words: tuple[str, ...], files: Project) -> None:
+    files.write(ODD, "schedules/r.yaml")
+    (files.root / "schedules/a.yaml").symlink_to("r.yaml")
+    checked, done = files.command("fmt", "--check", *words), files.command("fmt", *words)
+
+    assert checked.out.startswith("schedules/r.yaml:3:1: error  SS182")
+    assert (done.code, done.out, text(files, "schedules/r.yaml")) == (0, "formatted schedules/r.yaml\n", GOOD)
+
+
+@pytest.mark.parametrize("words", [(), ("schedules/b\udcff.yaml",), ("--changed", "schedules/b\udcff.yaml")])
+def test_a_name_that_is_not_utf_8_is_written(words: tuple[str, ...], files: Project) -> None:
+    try:
+        files.write(ODD, "schedules/b\udcff.yaml")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    done = files.command("fmt", *words)
+
+    assert (done.code, done.out) == (0, "formatted schedules/b\\udcff.yaml\n")
+    assert text(files, "schedules/b\udcff.yaml") == GOOD
+    assert files.command("fmt", "--check", *words).code == 0
+
+
 def test_changed_passes_over_files_of_no_set(odd: Project) -> None:
     odd.write("jobs: {b:  1}\n", ".github/workflows/ci.yml")
     done = odd.command("fmt", "--changed", "schedules/odd.yaml", ".github/workflows/ci.yml", "README.md")
