@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import click
 
 from schedsync.commands.help import WHERE
 from schedsync.commands.options import FileOptions, format_option, gather, option, verb
-from schedsync.commands.output import paint, say, show, write, write_file
+from schedsync.commands.output import paint, report, say, show, write, write_file
 from schedsync.commands.terminal import progress_line
 from schedsync.config import Config
 from schedsync.core.finding import Finding, has_errors
-from schedsync.errors import Failed, InvalidConfiguration, WrongUsage
+from schedsync.errors import Failed, InvalidConfiguration, SchedsyncError, WrongUsage
 from schedsync.files.configurations import sets_below, sets_of
 from schedsync.files.formatting.canonical import Formatted
+from schedsync.files.formatting.line_diff import line_diff
 from schedsync.files.yaml import MAX_BYTES
 from schedsync.render.programs import github, json_
 from schedsync.render.terminal.findings import findings as findings_text
@@ -27,6 +28,10 @@ from schedsync.render.terminal.paint import Paint
 from schedsync.render.words import counted, printable
 from schedsync.usecases.fmt import Formatting, format_sets, format_stdin
 
+#: Why files could not be written, by their paths.
+Failures = Mapping[str, SchedsyncError]
+
+_NONE: Failures = MappingProxyType({})
 _STDIN = "-"
 _STYLES: Mapping[str, str] = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -64,21 +69,22 @@ def fmt(paths: tuple[str, ...], mode: Mode, format_: str) -> int:
     """Bring the files below each PATH, a directory or one file, into canonical form; comments stay.
 
     Without PATH the configured paths are formatted, by default `schedules`. With `-` the text comes from stdin, and
-    goes to stdout. A file that is not YAML stays as it is, and is named. Exits 1 if a file could not be formatted, and
-    with --check or --diff if one would change.
+    goes to stdout. A file that is not YAML stays as it is, and is named. Exits 1 if a file could not be formatted
+    or written, and with --check or --diff if one would change.
     """
     _check_usage(paths, mode, format_)
     if paths == (_STDIN,):
         return _format_stdin(mode, format_)
     with progress_line() as progress:
         result = format_sets(*_sets(paths, mode), progress=progress)
-    if mode.writes:
-        for file in result.changed:
-            _write(file)
+    failures = _write_all(result.changed) if mode.writes else {}
+    result = replace(result, changed=tuple(file for file in result.changed if file.path not in failures))
     found = result.findings if mode.writes else result.not_canonical()
-    _show(result, found, mode, format_)
-    say(_counts(result, mode))
-    return int(has_errors(found, strict=False))
+    _show(result, found, mode, format_, failures)
+    for error in failures.values():
+        report(error, "text")
+    say(_counts(result, mode, failures))
+    return max([int(has_errors(found, strict=False)), *(error.exit_code for error in failures.values())])
 
 
 def _check_usage(paths: Sequence[str], mode: Mode, format_: str) -> None:
@@ -123,17 +129,33 @@ def _format_stdin(mode: Mode, format_: str) -> int:
     return 0
 
 
+def _write_all(files: Sequence[Formatted]) -> dict[str, SchedsyncError]:
+    """Write all files that can be written; returns the errors of the others by their paths."""
+    failures: dict[str, SchedsyncError] = {}
+    for file in files:
+        try:
+            _write(file)
+        except SchedsyncError as error:
+            failures[file.path] = error
+    return failures
+
+
 def _write(file: Formatted) -> None:
     """Write a file; raises Failed if it is not the file that was read, for example because an editor wrote it."""
-    path = Path(file.path)
-    if not path.is_file() or path.read_bytes() != file.before.encode():
+    path = file.real or Path(file.path)
+    try:
+        is_same = path.read_bytes() == file.before.encode()
+    except OSError:
+        is_same = False
+    if not is_same:
         raise Failed(f"`{file.path}` has changed since it was read", hint="run it again")
     write_file(file.after, path)
 
 
-def _show(result: Formatting, found: Sequence[Finding], mode: Mode, format_: str) -> None:
+def _show(result: Formatting, found: Sequence[Finding], mode: Mode, format_: str, failures: Failures = _NONE) -> None:
     if format_ == "json":
-        write(json_.formatting([file.place for file in result.changed], found, result.files, wrote=mode.writes), None)
+        places = [file.place for file in result.changed]
+        write(json_.formatting(places, found, result.files, failures, wrote=mode.writes), None)
     elif format_ == "github":
         write(github.findings(found), None)
     else:
@@ -152,16 +174,15 @@ def _lines(result: Formatting, found: Sequence[Finding], mode: Mode, paint: Pain
 
 
 def _diff(file: Formatted, paint: Paint) -> Iterator[str]:
-    old, new = (text.split("\n") for text in (file.before, file.after))
     path = printable(file.path)
-    for line in difflib.unified_diff(old, new, f"a/{path}", f"b/{path}", lineterm=""):
-        said = printable(line.removesuffix("\r"))
-        yield paint(said, _STYLES[line[0]]) if line[:1] in _STYLES else said
+    for line in (f"--- a/{path}", f"+++ b/{path}", *line_diff(file.before, file.after)):
+        yield paint(printable(line), _STYLES[line[0]]) if line[0] in _STYLES else printable(line)
 
 
-def _counts(result: Formatting, mode: Mode) -> str:
+def _counts(result: Formatting, mode: Mode, failures: Failures) -> str:
     """Return the last line: how many files were formatted, or would be, and how many there are."""
     done = "formatted" if mode.writes else "not in canonical form"
     failed = len({finding.location.path for finding in result.findings if finding.location})
     left = f", {counted(failed, 'file')} with errors" if failed else ""
-    return f"{counted(len(result.changed), 'file')} of {result.files:,} {done}{left}"
+    unwritten = f", {counted(len(failures), 'file')} not written" if failures else ""
+    return f"{counted(len(result.changed), 'file')} of {result.files:,} {done}{left}{unwritten}"

@@ -78,7 +78,7 @@ def write_file(data: str, file: Path) -> None:
             _replace_or_fill(Path(os.path.realpath(file)), data)
     except OSError as error:
         kind = WrongUsage if isinstance(error, _WRONG_PLACE) else Failed
-        raise kind(f"cannot write `{file}`: {error.strerror}") from error
+        raise kind(f"cannot write `{printable(str(file))}`: {error.strerror}") from error
 
 
 _WRONG_PLACE = (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)

@@ -37,7 +37,8 @@ class SourceFile:
     """One file: its path as findings name it, its size in bytes, and its content.
 
     ``beside`` returns the bytes of another file of the set, by its path relative to this one; it raises OutsideError
-    or OSError. ``blob`` is Git's id of the bytes, None unless it is known without reading them.
+    or OSError. ``blob`` is Git's id of the bytes, None unless it is known without reading them. ``real`` is where the
+    file is on the disk, with all links followed and its name as the system knows it; None for a file that is not there.
     """
 
     path: str
@@ -45,6 +46,7 @@ class SourceFile:
     content: Callable[[], bytes]
     beside: Callable[[str], bytes]
     blob: str | None = None
+    real: Path | None = None
 
 
 #: Files that are not on the disk although the set has them, by the path of the configuration that they are below.
@@ -168,7 +170,7 @@ def _note_link(path: Path, note: Note) -> None:
 def _source_file(shown: str, real: Path, bounds: Path, note: Note) -> SourceFile:
     data = _read_bounded(real)
     note(real, data)
-    return SourceFile(shown, real.stat().st_size, lambda: data, _beside(real.parent, bounds, note))
+    return SourceFile(shown, real.stat().st_size, lambda: data, _beside(real.parent, bounds, note), real=real)
 
 
 def _read_bounded(path: Path) -> bytes:

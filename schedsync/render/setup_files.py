@@ -119,6 +119,7 @@ def _pre_commit(layout: Layout) -> ProjectFile:
         "pre-commit.yaml",
         repository=REPOSITORY,
         version=__version__,
+        schedules=rf"^{begin}{re.escape(layout.schedules)}/.*\.ya?ml$",
         pattern=rf"^{begin}({re.escape(FILE)}$|{re.escape(layout.schedules)}/)",
     )
     addition = f"repos:\n{indent(entry, '  ')}"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from schedsync.commands.fmt import _write
+from schedsync.commands.fmt import _write, _write_all
 from schedsync.errors import Failed
 from schedsync.files.formatting.canonical import Formatted
 from tests.conftest import Project
@@ -59,12 +63,11 @@ def test_diff_shows_what_would_change(odd: Project) -> None:
     assert done.out.splitlines() == [
         "--- a/schedules/odd.yaml",
         "+++ b/schedules/odd.yaml",
-        "@@ -1,4 +1,4 @@",
+        "@@ -1,3 +1,3 @@",
         " version: 1",
         " schedules:",
         "-  a: {every: 60s, task: t} # why",
         "+  a: {task: t, every: 1m} # why",
-        " ",
     ]
 
 
@@ -75,7 +78,9 @@ def test_programs_get_the_files_and_the_lines(odd: Project) -> None:
 
     assert [finding["code"] for finding in said.pop("findings")] == ["SS182"]
     changed = [{"path": "schedules/odd.yaml", "line": 3}]
-    assert said == {"version": 1, "files": 2, "changed": changed, "wrote": False, "failure_reason": "invalid"}
+    assert said == {
+        "version": 1, "files": 2, "changed": changed, "wrote": False, "not_written": [], "failure_reason": "invalid",
+    }  # fmt: skip
     assert annotations.startswith("::error title=SS182,file=schedules/odd.yaml,line=3,col=1::not in canonical form")
     assert (wrote["wrote"], wrote["changed"], wrote["findings"], wrote["failure_reason"]) == (True, changed, [], None)
 
@@ -108,6 +113,29 @@ def test_links_stay_links_and_those_that_lead_out_are_not_followed(odd: Project,
     assert (odd.root / "schedules/in.yaml").is_symlink()
 
 
+@pytest.mark.parametrize("words", [(), ("--changed", "schedules/r.yaml"), ("--changed", "schedules/a.yaml")])
+def test_the_file_behind_a_link_is_named(words: tuple[str, ...], files: Project) -> None:
+    files.write(ODD, "schedules/r.yaml")
+    (files.root / "schedules/a.yaml").symlink_to("r.yaml")
+    checked, done = files.command("fmt", "--check", *words), files.command("fmt", *words)
+
+    assert checked.out.startswith("schedules/r.yaml:3:1: error  SS182")
+    assert (done.code, done.out, text(files, "schedules/r.yaml")) == (0, "formatted schedules/r.yaml\n", GOOD)
+
+
+@pytest.mark.parametrize("words", [(), ("schedules/b\udcff.yaml",), ("--changed", "schedules/b\udcff.yaml")])
+def test_a_name_that_is_not_utf_8_is_written(words: tuple[str, ...], files: Project) -> None:
+    try:
+        files.write(ODD, "schedules/b\udcff.yaml")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    done = files.command("fmt", *words)
+
+    assert (done.code, done.out) == (0, "formatted schedules/b\\udcff.yaml\n")
+    assert text(files, "schedules/b\udcff.yaml") == GOOD
+    assert files.command("fmt", "--check", *words).code == 0
+
+
 def test_changed_passes_over_files_of_no_set(odd: Project) -> None:
     odd.write("jobs: {b:  1}\n", ".github/workflows/ci.yml")
     done = odd.command("fmt", "--changed", "schedules/odd.yaml", ".github/workflows/ci.yml", "README.md")
@@ -132,6 +160,56 @@ def test_a_file_that_was_edited_meanwhile_is_not_written(odd: Project) -> None:
         _write(Formatted("schedules/odd.yaml", "version: 1\n", GOOD))
 
     assert text(odd) == ODD
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_a_file_that_cannot_be_written_stops_no_other(format_: str, odd: Project) -> None:
+    long = GOOD.replace("1m", "60s") + "# more\n" * 1_000
+    odd.write(long, "schedules/large.yaml")
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        done = odd.command("fmt", "--format", format_)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+    message = f"cannot write `{odd.root}/schedules/large.yaml`: File too large"
+    assert (done.code, text(odd), text(odd, "schedules/large.yaml")) == (1, GOOD, long)
+    assert done.err == f"error: {message}\n1 file of 3 formatted, 1 file not written\n"
+    if format_ == "text":
+        assert done.out == "formatted schedules/odd.yaml\n"
+        return
+    said = json.loads(done.out)
+    assert said["changed"] == [{"path": "schedules/odd.yaml", "line": 3}]
+    assert said["not_written"] == [{"path": "schedules/large.yaml", "message": message, "hint": None}]
+    assert said["failure_reason"] == "failed"
+
+
+def test_a_file_without_write_permission_stays_and_a_hard_link_is_split() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o777)
+        files = [Formatted(f"{mode:o}.yaml", ODD, GOOD, real=root / f"{mode:o}.yaml") for mode in (0o444, 0o666)]
+        for file in files:
+            (root / file.path).write_text(ODD)
+            (root / file.path).chmod(int(file.path.removesuffix(".yaml"), 8))
+        (root / "other").hardlink_to(root / "666.yaml")
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                # Root may write every file.
+                if os.getuid() == 0:
+                    os.setuid(65534)
+                codes = {path: error.exit_code for path, error in _write_all(files).items()}
+                code = 0 if codes == {"444.yaml": 64} else 2
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        texts = [(root / path).read_text() for path in ("444.yaml", "666.yaml", "other")]
+
+    assert (os.waitstatus_to_exitcode(status), texts) == (0, [ODD, GOOD, ODD])
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
@@ -32,13 +33,15 @@ _LINE_BREAKS = ("\r\n", "\n", "\r")
 class Formatted:
     """A file before and after it is brought into canonical form; equal if nothing is to be done.
 
-    If there are ``findings``, the file cannot be formatted, and both texts are empty.
+    If there are ``findings``, the file cannot be formatted, and both texts are empty. ``path`` can be printed, ``real``
+    can be opened; it is None for a text that is in no file.
     """
 
     path: str
     before: str = ""
     after: str = ""
     findings: tuple[Finding, ...] = ()
+    real: Path | None = None
 
     @property
     def is_changed(self) -> bool:
@@ -72,7 +75,7 @@ def formatted(file: SourceFile, environments: Collection[str]) -> Formatted:
         message = f"formatting would change {changed}; the file stays as it is"
         hint = "this is a mistake in schedsync; please report it with the file"
         return Formatted(file.path, findings=(Finding("SS183", message, Location(file.path, 1, 1), hint),))
-    return Formatted(file.path, before, before[: len(before) - len(text)] + after)
+    return Formatted(file.path, before, before[: len(before) - len(text)] + after, real=file.real)
 
 
 def canonical_text(text: str) -> str:

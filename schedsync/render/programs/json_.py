@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from schedsync.core.finding import Finding, has_errors
@@ -17,6 +17,8 @@ from schedsync.planning.rolled_back import rolled_back_document
 from schedsync.render.words import RUNNER
 
 if TYPE_CHECKING:
+    from schedsync.errors import SchedsyncError
+
     # `schedsync status` writes JSON too, and would wait for the imports.
     from schedsync.lint.rule import Rule
     from schedsync.planning.outcome import Outcome
@@ -51,16 +53,30 @@ def findings(found: Sequence[Finding], files: int, schedules: int) -> str:
     )
 
 
-def formatting(changed: Sequence[Location], found: Sequence[Finding], files: int, *, wrote: bool) -> str:
-    """Write which files are not in canonical form, each with its first line that differs."""
+def formatting(
+    changed: Sequence[Location],
+    found: Sequence[Finding],
+    files: int,
+    failures: Mapping[str, SchedsyncError],
+    *,
+    wrote: bool,
+) -> str:
+    """Write which files are not in canonical form, each with its first line that differs.
+
+    ``failures`` say why files could not be written, by their paths; the reason is that of the highest exit code.
+    """
+    worst = max(failures.values(), key=lambda error: error.exit_code, default=None)
     return dump(
         {
             "version": 1,
             "files": files,
             "changed": [{"path": place.path, "line": place.line} for place in changed],
             "wrote": wrote,
+            "not_written": [
+                {"path": path, "message": error.message, "hint": error.hint} for path, error in failures.items()
+            ],
             "findings": [finding_document(finding) for finding in found],
-            "failure_reason": "invalid" if has_errors(found) else None,
+            "failure_reason": worst.failure_reason if worst else "invalid" if has_errors(found) else None,
         }
     )
 
