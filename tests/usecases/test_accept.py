@@ -303,9 +303,9 @@ def test_a_schedule_that_is_deleted_in_one_environment_stays_in_the_others(shop:
 
     assert done.code == 0, done.out + done.err
     assert lines_changed(SHOP, (shop.root / "schedules/shop.yaml").read_text()) == [
-        "+    only_in: [staging]",
         "-      production:",
         "-        queue: fast",
+        "+    only_in: [staging]",
         "-    for_each: {tenant: [acme, globex, initech]}",
         "+    for_each: {tenant: [globex, initech]}",
         "+",
