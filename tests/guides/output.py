@@ -16,6 +16,8 @@ CHANGING = (
         "<date>",
     ),
     (re.compile(r"(?<=\bApplied in run )[0-9a-f]{8}\b"), "<id>"),
+    # The short name of a commit may have no letter.
+    (re.compile(r"(?<=\bat )[0-9a-f]{12}\b"), "<id>"),
     (re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b"), "<id>"),
     (re.compile(r"\b\d[\d,]* runs\b"), "<number> runs"),
     (re.compile(r"\(Django [\d.]+\)"), "(Django)"),
