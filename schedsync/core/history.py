@@ -9,7 +9,7 @@ from typing import Any
 
 from schedsync.core.change import FieldChange
 
-#: Where an entry comes from, if it is no record of ours: what somebody did in Django's admin.
+#: Where an entry comes from that schedsync did not record: somebody edited the row in Django's admin.
 ADMIN = "admin"
 #: Verbs that concern each schedule.
 EVERYTHING = ("pause_all", "resume_all")

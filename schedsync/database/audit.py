@@ -61,10 +61,6 @@ def record(
     ``changes`` are as from :func:`packed`. ``names`` are further schedules that the record is about; its changes do not
     name them. ``pull_request`` counts where CI's variables name none.
     """
-    pipeline = pipeline_of(os.environ)
-    named = changes.named if isinstance(changes, Packed) else () if not changes else None
-    if named is not None:
-        named = (*named, *map(Named, names))
     run = run or uuid.uuid4()
     values = {
         "id": run,
@@ -83,13 +79,21 @@ def record(
     if not has_table(using, HistoryName):
         _record_before_migration(using, values)
         return
+    pipeline = pipeline_of(os.environ)
     of_job = {"pull_request": pipeline.pull_request or pull_request, "pipeline": pipeline.pipeline, "job": pipeline.job}
-    if named and not may_insert(using, HistoryName):
-        # A role with the rights of an older version goes on working; an apply with the right finds the names.
-        named = None
+    named = _to_index(using, changes, names)
     count = None if named is None else len(named)
     SyncRun.objects.using(using).create(**values, **of_job, reason=reason, names=count)
     write_names(using, run, at, named or ())
+
+
+def _to_index(using: str, changes: bytes, names: Iterable[str]) -> tuple[Named, ...] | None:
+    """Return the schedules by which a record can be found; None where a later apply has to find them."""
+    if changes and not isinstance(changes, Packed):
+        return None
+    named = (*(changes.named if isinstance(changes, Packed) else ()), *map(Named, names))
+    # A role with the rights of an older version goes on working; an apply with the right finds the names.
+    return None if named and not may_insert(using, HistoryName) else named
 
 
 def _record_before_migration(using: str, values: Mapping[str, Any]) -> None:

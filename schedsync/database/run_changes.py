@@ -1,4 +1,4 @@
-"""Reads the changes of audit records: bounded, whatever a record holds."""
+"""Reads the changes of audit records; limits hold for damaged and for very large records too."""
 
 from __future__ import annotations
 

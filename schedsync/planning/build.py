@@ -109,6 +109,7 @@ def build_plan(
     difference = limited(difference, request.only, kept.lasting)
     refused, notices = _judged(request, kept.desired, observed, difference, surroundings, now)
     lifted = _lifted(request, difference, observed, now)
+    said = (*lifted_notice(lifted, request.limits.place), *rolled_back_notices(kept.lasting, desired))
     return Plan(
         set=request.set,
         binding=request.binding,
@@ -124,12 +125,7 @@ def build_plan(
         removing=difference.removing,
         refusals=refused,
         lifted=lifted,
-        notices=(
-            *findings,
-            *lifted_notice(lifted, request.limits.place),
-            *rolled_back_notices(kept.lasting, desired),
-            *notices,
-        ),
+        notices=(*findings, *said, *notices),
         unchanged=without_kept(difference, kept.lasting),
         locations={name: (schedule.location, schedule.people) for name, schedule in desired.schedules.items()},
         rolled_back=kept.lasting,

@@ -1,6 +1,6 @@
 """Listens to Celery's signals in a worker, and notes when runs of schedules with ``overlap: skip`` start and end.
 
-It is imported before Django is set up: whatever needs the database is imported by the thread that writes.
+It is imported before Django is set up. So the thread that writes imports the modules that need the database.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def test_it_knows_what_is_in_hand(outbox: Outbox) -> None:
         outbox.put(claimed(batch, row_id), waiting)
 
     assert outbox.rows_in_hand() == {0, 1, 2, 3, 4, 5}
-    assert [one.batch for one in outbox.held()] == [ONE, ONE, TWO, TWO, THREE, THREE]
+    assert [held.batch for held in outbox.held()] == [ONE, ONE, TWO, TWO, THREE, THREE]
     assert outbox.never_sent() == {(0, NOON), (1, NOON), (2, NOON), (3, NOON)}
 
 

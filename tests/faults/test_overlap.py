@@ -88,7 +88,7 @@ def wait_until(project: Shop, condition: Callable[[], object]) -> None:
 
 
 def wait_for_runs(project: Shop, count: int) -> None:
-    """Wait until so many more runs have begun."""
+    """Wait until this number of further runs have begun."""
     before = len(begun(project))
     wait_until(project, lambda: len(begun(project)) >= before + count)
 

@@ -21,7 +21,8 @@ from schedsync.files.line_breaks import without_line_breaks
 from schedsync.files.node import Node
 from schedsync.files.yaml import read
 
-#: The values of all environments are compared in any case; their schedules only in so many that no configuration names.
+#: The values of all environments are always compared. Of environments that no configuration names, the schedules of
+#: only this number are compared too.
 _MOST_ENVIRONMENTS: Final = 20
 _NOWHERE: Final = Location("", 1, 1)
 
