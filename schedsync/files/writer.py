@@ -78,6 +78,11 @@ class _Emitter(Emitter):
         style = super().choose_scalar_style()
         return '"' if style == "'" and not _has_quotes(self.event.value) else style
 
+    def write_indicator(self, indicator: str, *rest: Any, **options: Any) -> None:
+        """Write a mark; blanks before the bracket of a list within lists would align it with nothing."""
+        mark = indicator.lstrip(" ") if indicator.endswith(("[", "{")) else indicator
+        super().write_indicator(mark, *rest, **options)
+
     def write_double_quoted(self, text: Any, split: Any = True) -> None:  # noqa: ARG002
         """Write text in double quotes, on one line."""
         self.write_indicator(f'"{escaped(text)}"', True)
@@ -91,6 +96,7 @@ def yaml_text(values: Mapping[str, Any], levels: int = 1) -> str:
     writer = YAML()
     writer.Representer, writer.Emitter = _Representer, _Emitter
     writer.width = _UNBROKEN
+    writer.brace_single_entry_mapping_in_flow_sequence = True
     writer.allow_unicode = True
     writer.indent(mapping=2, sequence=4, offset=2)
     stream = StringIO()
