@@ -183,22 +183,21 @@ def of_claim(case: Case) -> Answer | None:
         return case.missed(Verdict.GIVEN_UP, words, [seen(words, "failure", failed.at)])
     if claim is None or not case.is_claimed or case.record(Event.PASSED_OVER):
         return None
-    evidence = [*_claim(case), *_refusals(case)]
     if claim.passed_by:
         words = "its last run had not ended"
         return case.missed(Verdict.PASSED_OVER, words, [seen(words, "claim", claim.at), _by_overlap(case)])
     if claim.confirmed:
         # Beat also finishes the claim of a tick that it drops. It says so in the journal, a heartbeat later.
-        evidence.append(
-            inferred("its claim is finished, and no record says that it was dropped: so it was sent", "claim")
-        )
+        words = "its claim is finished, and no record says that it was dropped: so it was sent"
+        evidence = [*_claim(case), *_refusals(case), inferred(words, "claim")]
         late = (claim.at - case.tick).total_seconds()
         return _sent_by(case, beat_of(case.facts, claim.epoch), late, evidence)
     if failed is not None:
         words = f"the broker refused it: {failed.reason}"
-        again = seen(f"{words}; Beat tries again", "failure", failed.at)
-        return case.missed(Verdict.REFUSED, words, [*evidence, again])
-    return case.sent(": it was claimed, and nobody has confirmed that it was sent", evidence, Verdict.UNSURE)
+        again = f"the broker refused it at {case.clock(failed.at)}: {failed.reason}; Beat tries again"
+        return case.missed(Verdict.REFUSED, words, [*_claim(case), seen(again, "failure", failed.at)])
+    unsure = ": it was claimed, and nobody has confirmed that it was sent"
+    return case.sent(unsure, [*_claim(case), *_refusals(case)], Verdict.UNSURE)
 
 
 def _span(case: Case, record: JournalRecord) -> str:

@@ -17,7 +17,7 @@ from schedsync.planning.why.case import Case, decided, inferred, seen, unknown, 
 from schedsync.planning.why.noted import not_sent_by_journal, of_claim, of_failure, sent_by_journal
 from schedsync.planning.why.past import by
 from schedsync.planning.why.state import broken, disabled, held, not_there, outside_its_time, removed, stopped
-from schedsync.planning.why.ticks import next_tick
+from schedsync.planning.why.ticks import next_tick, refused_tick
 from schedsync.planning.why.words import command, gap_text, late_text, lateness_words, missed_words, span_text
 
 Rule = Callable[[Case], Answer | None]
@@ -178,8 +178,8 @@ def overdue(case: Case) -> Answer | None:
         words = "nobody leads now" if facts.beats.live else "no Beat is live"
         return _owed(case, Verdict.NOBODY_LED, words, [seen(words, "Beat's report"), *evidence])
     leader = f"{facts.beats.leader} leads"
-    failed = facts.not_sent
-    if failed is not None and not failed.given_up and failed.tick < case.tick:
+    failed = refused_tick(facts)
+    if failed is not None and failed.tick < case.tick:
         words = f"the tick of {case.clock(failed.tick)} waits, because the broker refused it: {failed.reason}"
         return _owed(
             case, Verdict.OVERDUE, words, [seen(f"{words}; Beat tries again", "failure", failed.at), *evidence]
