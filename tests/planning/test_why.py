@@ -780,6 +780,15 @@ def test_an_outage_of_the_broker_that_several_segments_tell_is_one() -> None:
     assert "the broker could not be reached from Tue 24 Nov 01:59 to Tue 24 Nov 02:02: away" in answer.sentence
 
 
+def test_a_tick_that_was_late_because_everything_was_paused_says_so() -> None:
+    stop = replace(JO, since=TICK - MINUTE, until=TICK + MINUTE, everything=True)
+    answer = explain(facts(claim=claimed(late=61), stops=(stop,)), "nightly").answer
+
+    words = "everything was paused by jo until Tue 24 Nov 02:01: INC-42 overloaded"
+    assert answer.sentence.endswith(f"1 min 1 s late: {words}")
+    assert words in [each.words for each in answer.evidence]
+
+
 def test_the_ticks_since_a_time_are_folded() -> None:
     step = 10 * MINUTE
     sent = [record(Event.SENT, late=0.1, first=TICK + n * step, last=TICK + n * step) for n in range(6)]

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from schedsync.calendar.overdue import lateness_of
 from schedsync.calendar.ticks import GRACE, last_tick, tick_after
 from schedsync.core.journal import Reign
+from schedsync.core.names import counted
 from schedsync.core.why import Answer, Evidence, Facts, Recorded, TableEdit, Verdict
 from schedsync.planning.why.by_hand import with_run_by_hand
 from schedsync.planning.why.case import Case, decided, inferred, seen, unknown, where_from
@@ -221,9 +222,11 @@ def _gaps_of_journal(facts: Facts) -> Iterator[Evidence]:
     if journal.is_cut:
         yield unknown("the journal holds more than was read; ask for a shorter time", "journal")
     if journal.damaged:
-        yield unknown(f"{journal.damaged:,} segments of the journal cannot be read", "journal")
+        yield unknown(f"{counted(journal.damaged, 'segment')} of the journal cannot be read", "journal")
     if journal.dropped:
-        yield unknown(f"{journal.dropped:,} sent ticks of all schedules were not kept", "journal")
+        yield unknown(
+            f"{counted(journal.dropped, 'sent tick was', 'sent ticks were')} not kept, of all schedules", "journal"
+        )
     if facts.recorded_since is not None:
         yield unknown("older records of applies were not read", "audit")
 
