@@ -65,13 +65,14 @@ class InvalidConfiguration(Failed):
 
 
 class Refused(SchedsyncError):
-    """At least one safety rule says no."""
+    """At least one safety rule says no; ``effect`` says what was not done."""
 
     exit_code = 3
     failure_reason = "refused"
 
-    def __init__(self, refusals: Sequence[Refusal]) -> None:
-        super().__init__("refused, nothing was written")
+    def __init__(self, refusals: Sequence[Refusal], effect: str = "nothing was written") -> None:
+        super().__init__(f"refused, {effect}")
+        self.effect = effect
         self.refusals = tuple(refusals)
 
 

@@ -21,6 +21,7 @@ from schedsync.beat.roster import Roster
 from schedsync.beat.sender import Sender
 from schedsync.beat.signals import uninterrupted
 from schedsync.core.journal import Event, Passed
+from schedsync.core.names import counted
 
 logger = logging.getLogger(__name__)
 
@@ -112,7 +113,8 @@ class Dispatch:
                     self.claims.release(claimed.batch, [tick.row_id for tick in claimed.ticks])
             released = [tick for claimed in taken for tick in claimed.ticks]
             if released:
-                logger.warning("%d claimed ticks are not sent: everything is paused", len(released))
+                ticks = counted(len(released), "claimed tick is", "claimed ticks are")
+                logger.warning("%s not sent: everything is paused", ticks)
             for tick in released:
                 if tick.row_id in self.roster.schedules:
                     self.roster.agenda.put(self.roster.schedules[tick.row_id])
@@ -177,7 +179,8 @@ class Dispatch:
                 batch = taken[0].batch
                 ticks = self._before.waiting(taken[0], self._since)
             if passed := len(ticks.over):
-                logger.warning("%d ticks waited for too long, or are wanted no more", passed, extra={"passed": passed})
+                over = counted(passed, "claimed tick is", "claimed ticks are")
+                logger.warning("%s not sent any more: too late, or not wanted now", over, extra={"passed": passed})
                 self.sender.counters.passed_over += passed
             self.outbox.put(Claimed(batch, _as_dropped(ticks.over)), Waiting.TO_CONFIRM)
             self.outbox.put(Claimed(batch, tuple(ticks.edited)), Waiting.EDITED)

@@ -20,7 +20,7 @@ from schedsync.beat.row_locks import finish, locked_elsewhere, moved_on
 from schedsync.calendar.ticks import Due, count, due, first_after, last_tick, tick_after
 from schedsync.core.counters import Counters
 from schedsync.core.journal import Event, Passed
-from schedsync.core.names import first_names
+from schedsync.core.names import counted, first_names
 from schedsync.core.timing import MICROSECOND, Clocked
 from schedsync.database.bounded import bounded
 
@@ -82,8 +82,8 @@ class DueTicks:
                     self.roster.give_up(schedule, error)
         if result.over or result.paused_clocked:
             self._end(result.over, result.paused_clocked, now)
-        _log_passed("%d ticks were missed and are passed over: %s", result.missed)
-        _log_passed("%d ticks fell due while everything was paused and are passed over: %s", result.paused)
+        _log_passed("%s passed over as missed: %s", result.missed)
+        _log_passed("%s passed over, due while everything was paused: %s", result.paused)
         return result.due
 
     def _decide(self, schedule: LoadedSchedule, tick: datetime, now: datetime, since: datetime, result: _Woken) -> None:
@@ -160,7 +160,7 @@ class DueTicks:
             )
             schedule.last_run = left.last
             self.roster.schedule_next(schedule)
-        _log_passed("%d ticks are passed over, because the last run has not ended: %s", passed, logging.INFO)
+        _log_passed("%s passed over, because the last run has not ended: %s", passed, logging.INFO)
 
     def _note_end(self, schedule: LoadedSchedule) -> None:
         if schedule.expires is not None and not schedule.is_done:
@@ -193,6 +193,7 @@ def _log_passed(text: str, passed: Mapping[str, int], level: int = logging.WARNI
     """Log how many ticks are passed over, and of which schedules; nothing if there are none."""
     names, total = sorted(name for name, count in passed.items() if count), sum(passed.values())
     if total:
+        ticks = counted(total, "tick is", "ticks are")
         logger.log(
-            level, text, total, first_names(names, _NAMED), extra={"passed": total, "schedules": names},
+            level, text, ticks, first_names(names, _NAMED), extra={"passed": total, "schedules": names},
         )  # fmt: skip

@@ -18,7 +18,7 @@ from schedsync.beat.loaded_schedule import LoadedSchedule
 from schedsync.beat.roster import Roster
 from schedsync.calendar.ticks import tick_after
 from schedsync.core.journal import Event
-from schedsync.core.names import first_names
+from schedsync.core.names import counted, first_names
 from schedsync.core.timing import Interval
 from schedsync.database.clock import DatabaseNow, database_time
 from schedsync.models import Claim
@@ -50,8 +50,8 @@ class EarlyRuns:
             names.append(schedule.name)
         if names:
             logger.warning(
-                "a Beat whose clock was ahead has run %d schedules for ticks of the future; they count from now: %s",
-                len(names), first_names(sorted(names), _NAMED), extra={"schedules": sorted(names)},
+                "a Beat whose clock was ahead has run %s for ticks of the future, to be counted from now on: %s",
+                counted(len(names), "schedule"), first_names(sorted(names), _NAMED), extra={"schedules": sorted(names)},
             )  # fmt: skip
 
     def _early(self) -> Iterator[tuple[LoadedSchedule, datetime, datetime]]:

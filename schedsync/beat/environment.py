@@ -10,6 +10,7 @@ from django.db.models import Exists, Q
 
 from schedsync.beat.roster import Roster
 from schedsync.beat.tables import Tables
+from schedsync.core.names import counted
 from schedsync.database.environment import named_environment, rows
 from schedsync.database.server import Server, changes, server_of
 from schedsync.models import EnvironmentBinding
@@ -85,7 +86,7 @@ class OwnEnvironment:
         ahead = sorted((tick, row.name) for row in roster.schedules.values() if (tick := row.wakes_at) is not None)
         first = "; ".join(f"{name} at {tick:%Y-%m-%d %H:%M:%S} UTC" for tick, name in ahead[:_NAMED])
         logger.error(
-            "%s. It would send %d schedules, first: %s. If it is right here: `schedsync ledger bind -e %s`",
-            self.trouble, len(ahead), first or "none", self.name or "NAME",
+            "%s. It would send %s, first: %s. If it is right here: `schedsync ledger bind -e %s`",
+            self.trouble, counted(len(ahead), "schedule"), first or "none", self.name or "NAME",
             extra={"environment": self.name, "bound": self.bound, "schedules": [name for _, name in ahead]},
         )  # fmt: skip

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from schedsync.beat.glance import Glance, Mark
 from schedsync.beat.roster import Reload, Roster
 from schedsync.core.counters import Counters
+from schedsync.core.names import counted
 
 logger = logging.getLogger(__name__)
 
@@ -93,10 +94,10 @@ class Reloader:
         self._mark, self.change_number = mark, mark.number
         self._scanned_at, self._pause = began, SHARE * reload.scanned
         if reload.changed or reload.gone:
-            counts = {"changed": len(reload.changed), "gone": len(reload.gone), "total": len(self._roster)}
+            changed, gone, total = len(reload.changed), len(reload.gone), len(self._roster)
             logger.info(
-                "reloaded %(changed)d changed and %(gone)d gone of %(total)d schedules in %(seconds).3f s",
-                {**counts, "seconds": took}, extra={**counts, "seconds": took},
+                "reloaded %d changed and %d gone of %s in %.3f s", changed, gone, counted(total, "schedule"), took,
+                extra={"changed": changed, "gone": gone, "total": total, "seconds": took},
             )  # fmt: skip
         return reload
 

@@ -48,6 +48,7 @@ from schedsync.beat.settings_entries import SettingsEntries
 from schedsync.beat.signals import Ending, uninterrupted
 from schedsync.beat.tables import Tables
 from schedsync.beat.upstream_view import UpstreamView
+from schedsync.core.names import counted
 from schedsync.database.bounded import reconnect
 from schedsync.database.clock import now
 from schedsync.database.collector import gc_paused
@@ -117,9 +118,8 @@ class Scheduler(CeleryHooks):
             # The schedules stay for as long as Beat runs, and have no cycles: exempt them from all collections.
             gc.freeze()
         self._is_set_up = True
-        logger.info(
-            "loaded %d schedules; %s", len(self.roster), self.leadership.election.mode, extra={"holder": self.holder}
-        )
+        loaded = counted(len(self.roster), "schedule")
+        logger.info("loaded %s; %s", loaded, self.leadership.election.mode, extra={"holder": self.holder})
 
     def update_from_dict(self, mapping: Mapping[str, Any]) -> None:
         """Write entries of the settings into the tables (``DatabaseScheduler`` also puts them into its memory)."""

@@ -66,7 +66,7 @@ class ListRequest:
         "--path",
         heading=WHERE,
         metavar="PATH",
-        help="The directory of the schedules, or one file: names as `removing` also what the next apply removes.",
+        help="The directory of the schedules, or one file. With it, `removing` is also what the next apply removes.",
     ),
     environment_option,
 )

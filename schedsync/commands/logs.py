@@ -98,6 +98,13 @@ def _handlers() -> set[logging.Handler]:
     return {handler for handler in handlers if getattr(handler, "stream", None) is sys.stderr and handler is not None}
 
 
+def _verb(context: click.Context | None) -> str:
+    """Return the command as it is typed, such as `apply` or `ledger move`; empty outside of one."""
+    if context is None or context.parent is None:
+        return ""
+    return f"{_verb(context.parent)} {context.command.name}".strip()
+
+
 def json_line(message: str, error: BaseException | None = None, **extra: Any) -> str:
     """Return a message for people as a line of JSON; ``extra`` are further fields, None for those that do not apply."""
     text = click.unstyle(message).strip()
@@ -106,6 +113,6 @@ def json_line(message: str, error: BaseException | None = None, **extra: Any) ->
     level = logging.CRITICAL if error else _LEVELS.get(prefix, logging.INFO)
     record = logging.LogRecord(_LOGGER, level, "", 0, text.removeprefix(prefix), None, exc_info)
     context = click.get_current_context(silent=True)
-    fields = {"verb": context.command.name if context and context.parent else None, **extra}
+    fields = {"verb": _verb(context) or None, **extra}
     record.__dict__.update({name: value for name, value in fields.items() if value is not None})
     return _formatter.format(record)

@@ -153,7 +153,7 @@ def report(error: SchedsyncError, format_: str) -> None:
     if isinstance(error, Refused):
         from schedsync.render.terminal.plan_sections import refusals
 
-        say("\n".join(refusals(error.refusals, paint(sys.stderr))))
+        say("\n".join(refusals(error.refusals, paint(sys.stderr), effect=error.effect)))
         return
     say_error(error.message, error.hint)
 

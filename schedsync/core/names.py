@@ -1,4 +1,4 @@
-"""Names: which ones a set can have, and long lists of names, and long texts, in few words."""
+"""Names: which ones a set can have; long lists of names, long texts, and numbers of things in few words."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ def first_names(names: Sequence[str], limit: int) -> str:
 def and_more(count: int, limit: int) -> str:
     """Return " and 3 more" where ``count`` names are 3 more than ``limit``, "" where all of them are shown."""
     return f" and {count - limit:,} more" if count > limit else ""
+
+
+def counted(count: int, what: str, many: str | None = None) -> str:
+    """Write a number of things: "1 tick", "2 ticks"; ``many`` is for a plural that is not formed by an "s"."""
+    return f"{count:,} {what if count == 1 else many or f'{what}s'}"
 
 
 def shortened(value: object, most: int = 60) -> str:

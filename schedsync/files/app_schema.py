@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from schedsync.core.application import Application, Task
+from schedsync.core.names import counted
 from schedsync.schemas.validator import SCHEDULES, schema_text
 
 #: A text with a placeholder of `for_each`: its value is not known yet.
@@ -15,7 +16,7 @@ _PLACEHOLDER = {"pattern": "[{]"}
 def app_schema(application: Application) -> str:
     """Return the text of the files' schema, narrowed to the tasks and queues of an application."""
     schema: dict[str, Any] = json.loads(schema_text(SCHEDULES))
-    schema["title"] = f"{schema['title']}, for an application with {len(application.tasks):,} tasks"
+    schema["title"] = f"{schema['title']}, for an application with {counted(len(application.tasks), 'task')}"
     definitions = schema["definitions"]
     definitions["task"]["enum"] = sorted(application.tasks)
     if application.queues:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from schedsync.core.change import Change, Edit, FieldChange, Held
 from schedsync.core.finding import Finding
+from schedsync.core.names import counted as counted
 from schedsync.core.names import first_names, shortened
 from schedsync.core.observed import Paused
 from schedsync.core.schedule import LONGEST_NAME
@@ -229,11 +230,6 @@ def side_text(head: str | None) -> str:
 def environments_text(names: Sequence[str | None]) -> str:
     """Write for which environments something is said; empty where there are none."""
     return ", ".join(name for name in names if name)
-
-
-def counted(count: int, what: str, many: str | None = None) -> str:
-    """Write a number of things."""
-    return f"{count:,} {what if count == 1 else many or f'{what}s'}"
 
 
 def scope_text(plan: Plan) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from schedsync.core.application import Application
 from schedsync.core.finding import Finding, Severity
+from schedsync.core.names import counted
 from schedsync.core.schedule import Desired, Schedule
 from schedsync.files.one_file import ReadFile
 from schedsync.lint import all_rules, lint, lint_each, lint_whole
@@ -110,7 +111,7 @@ class Suppressed:
                 message = f"a comment in the file ignores {code} ({all_rules()[code].name}): {finding.message}"
                 yield Finding(CHANGED_SAFEGUARD, message, finding.location, finding.hint, "warning")
             if len(found) > _SHOWN:
-                more = f"comments ignore {len(found) - _SHOWN:,} more findings of {code} that were not ignored before"
+                more = f"comments ignore {counted(len(found) - _SHOWN, 'more finding')} of {code} not ignored before"
                 yield Finding(CHANGED_SAFEGUARD, more, found[_SHOWN].location, None, "warning")
 
     def _count(self, codes: Iterable[str]) -> str:

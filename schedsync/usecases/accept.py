@@ -8,7 +8,7 @@ from pathlib import Path
 
 from schedsync.core.acceptance import Acceptance, Accepted, FileEdit, NotAccepted
 from schedsync.core.change import Rename
-from schedsync.core.names import first_names
+from schedsync.core.names import counted, first_names
 from schedsync.core.observed import Managed, Row
 from schedsync.core.selector import Candidate, Selector
 from schedsync.database.admin_log import last_edits
@@ -88,7 +88,7 @@ def prepare(target: Target, wanted: Wanted) -> Prepared:
             left.append(each)
         else:
             pieces.append(each)
-    target.progress(f"writing {len(pieces):,} changes")
+    target.progress(f"writing {counted(len(pieces), 'change')}")
     result = written_into(files, pieces, scope, placing)
     return _prepared(target, files, result.taken, [*left, *result.left], result.texts)
 

@@ -13,6 +13,7 @@ from schedsync.calendar.overdue import Moment, late
 from schedsync.calendar.ticks import first_tick, last_tick, tick_after
 from schedsync.core.full_pause import FullyPaused
 from schedsync.core.listing import LastRun, ListedSchedule, Listing
+from schedsync.core.names import counted
 from schedsync.core.observed import Managed, Observed, Row
 from schedsync.core.schedule import completed_at
 from schedsync.core.selector import Candidate, Selector
@@ -55,7 +56,7 @@ def list_schedules(using: str, wanted: Wanted, progress: Callable[[str], None] =
     with database_errors(using), read_only_transaction(using):
         reading = _Reading(using, at, wanted)
         chosen = {candidate.name for candidate in choose(wanted.selector, reading.candidates())}
-        progress(f"comparing {len(chosen):,} schedules")
+        progress(f"comparing {counted(len(chosen), 'schedule')}")
         listed = (reading.listed(name) for name in sorted(chosen))
         schedules = tuple(each for each in listed if not wanted.states or each.state in wanted.states)
         standing = tuple(each for each in read_standing(using) if not each.ended(at))

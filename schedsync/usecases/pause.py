@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from schedsync.core.finding import did_you_mean
-from schedsync.core.names import first_names
+from schedsync.core.names import counted, first_names
 from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.core.pausing import PauseOrder, Pauses
 from schedsync.core.selector import Candidate, Selector, selector_text
@@ -38,7 +38,7 @@ def pause(
 
     def choose(managed: Sequence[Candidate]) -> set[str]:
         chosen = choose_managed(using, order.selector, managed)
-        progress(f"pausing {len(chosen):,} schedule{'s' * (len(chosen) != 1)}")
+        progress(f"pausing {counted(len(chosen), 'schedule')}")
         return {candidate.name for candidate in chosen}
 
     def write(observed: Observed, managed: Sequence[Candidate], actor: str, at: datetime) -> Pauses:

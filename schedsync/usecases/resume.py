@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from schedsync.core.names import counted
 from schedsync.core.observed import Observed, Paused, Row
 from schedsync.core.pausing import Resumed, ResumeOrder
 from schedsync.core.selector import Candidate, Selector, selector_text
@@ -41,7 +42,7 @@ def resume(
                 raise
             # Schedules of a standing pause may be deleted meanwhile; what is left of them is resumed.
             chosen = [candidate for candidate in managed if exact.fits(candidate)]
-        progress(f"resuming {len(chosen):,} schedule{'s' * (len(chosen) != 1)}")
+        progress(f"resuming {counted(len(chosen), 'schedule')}")
         return {candidate.name for candidate in chosen}
 
     def write(observed: Observed, managed: Sequence[Candidate], actor: str, at: datetime) -> Resumed:

@@ -22,7 +22,7 @@ from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
 from schedsync.database.hand_runs import record_now
 from schedsync.errors import Refused, WrongUsage
-from schedsync.usecases.run_checks import Chosen, choose_schedules, require_no_pause
+from schedsync.usecases.run_checks import NOT_SENT, Chosen, choose_schedules, require_no_pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,12 @@ def run(using: str, request: NowRequest) -> Iterator[SentNow]:
 
 def _check_number(request: NowRequest, count: int) -> None:
     if request.replaces and count > 1:
-        message = f"{count:,} schedules are selected, and `--args` and `--kwargs` are of one"
+        message = f"`--args` and `--kwargs` are for one schedule, and {count:,} are selected"
         raise WrongUsage(message, hint="select one schedule")
     if count > request.most:
         message = f"{count:,} schedules are selected, {request.most:,} may be sent"
-        raise Refused([Refusal("too_many_ticks", message, f"fewer schedules, or --max {count}")])
+        hint = f"select fewer schedules, or allow more by `--max {count}`"
+        raise Refused([Refusal("too_many_ticks", message, hint)], NOT_SENT)
 
 
 def _send(using: str, sender: HandSender, chosen: Chosen, name: str, request: NowRequest, actor: str) -> SentNow:

@@ -10,7 +10,7 @@ from typing import Any
 from celery import current_app
 
 from schedsync.beat.by_hand import Runnable, read_runnable
-from schedsync.core.names import first_names, shortened
+from schedsync.core.names import counted, first_names, shortened
 from schedsync.core.open_run import OpenRun
 from schedsync.core.refusal import Refusal
 from schedsync.core.selector import Candidate, Selector
@@ -27,6 +27,8 @@ from schedsync.usecases.snapshot import application_of
 
 #: How many schedules a message names.
 NAMED = 5
+#: What a refusal means for a run by hand.
+NOT_SENT = "nothing was sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +101,18 @@ def disabled_of(using: str, chosen: Chosen) -> list[str]:
 def require_no_pause(using: str, names: Collection[str]) -> None:
     """Raise Refused while everything is paused, or one of the schedules is."""
     if refusals := tuple(_paused(using, names)):
-        raise Refused(refusals)
+        raise Refused(refusals, NOT_SENT)
 
 
 def _paused(using: str, names: Collection[str]) -> Iterator[Refusal]:
     at, everything = now(), full_pause(using)
     if everything is not None and everything.is_on(at):
-        yield Refusal("paused", everything.text(at), "`schedsync resume --all`; --allow-paused")
+        way_out = "end the pause by `schedsync resume --all`, or send nevertheless with `--allow-paused`"
+        yield Refusal("paused", everything.text(at), way_out)
     pauses = [pause for name, pause in observe_pauses(using).items() if name in names and not pause.ended(at)]
     for pause in pauses[:NAMED]:
         message = f"`{shortened(pause.name)}` is paused by {pause.who}: {pause.reason}"
         yield Refusal("paused", message, "--allow-paused", schedule=pause.name)
     if len(pauses) > NAMED:
-        yield Refusal("paused", f"{len(pauses) - NAMED:,} more schedules are paused", "--allow-paused")
+        more = counted(len(pauses) - NAMED, "more schedule is", "more schedules are")
+        yield Refusal("paused", f"{more} paused", "--allow-paused")

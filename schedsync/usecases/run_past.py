@@ -22,13 +22,13 @@ from schedsync.core.names import first_names, shortened
 from schedsync.core.refusal import Refusal
 from schedsync.core.selector import Selector
 from schedsync.core.task_id import task_id
-from schedsync.core.timing import instant_text, moment, zone_of
+from schedsync.core.timing import moment, zone_of
 from schedsync.database.actor import who
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
 from schedsync.database.hand_runs import Progress, another_goes_on, begin, go_on, progress_of
 from schedsync.errors import Refused, SchedsyncError, WrongUsage
-from schedsync.usecases.run_checks import NAMED, Chosen, choose_schedules, disabled_of, require_no_pause
+from schedsync.usecases.run_checks import NAMED, NOT_SENT, Chosen, choose_schedules, disabled_of, require_no_pause
 from schedsync.usecases.sent_before import missing_of
 
 #: In seconds: how often to look whether something is paused by now.
@@ -115,10 +115,10 @@ def _request(typed: TypedPast, chosen: Chosen) -> PastRequest:
     at = now()
     request = typed.request(min(zones, key=str), at)
     if request.until <= request.since:
-        span = f"`--to` ({instant_text(request.until)}) is not after `--from` ({instant_text(request.since)})"
+        span = f"`--to` ({moment(request.until)} UTC) is not after `--from` ({moment(request.since)} UTC)"
         raise WrongUsage(span, hint="a time alone, such as `02:00`, is the last such time")
     if request.until > at:
-        raise WrongUsage(f"`--to` is in the future: {instant_text(request.until)}", hint="Beat sends those ticks")
+        raise WrongUsage(f"`--to` is in the future: {moment(request.until)} UTC", hint="Beat sends those ticks")
     return request
 
 
@@ -168,8 +168,9 @@ def _ticks(runnable: Iterable[Runnable], request: PastRequest) -> list[PastTick]
 def _check_number(request: PastRequest, count: int, most: int) -> None:
     if count > most:
         known = "is more than 1 tick" if most == 1 else f"are more than {most:,} ticks"
-        message = f"there {known} from {instant_text(request.since)} on"
-        raise Refused([Refusal("too_many_ticks", message, "a shorter time, fewer schedules, or `--max N`")])
+        message = f"there {known} from {moment(request.since)} UTC on"
+        hint = "give a shorter time, select fewer schedules, or allow more by `--max N`"
+        raise Refused([Refusal("too_many_ticks", message, hint)], NOT_SENT)
 
 
 def _ticks_of(runnable: Runnable, request: PastRequest) -> Iterator[PastTick]:

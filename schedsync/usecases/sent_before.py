@@ -12,6 +12,7 @@ from celery import states
 from celery.backends.base import DisabledBackend
 
 from schedsync.core.hand_run import PastRequest, PastTick
+from schedsync.core.names import counted
 from schedsync.core.open_run import PASSED_BY
 from schedsync.core.timing import Interval, Timing, moment
 from schedsync.database.bulk import Among, batches
@@ -50,7 +51,7 @@ def missing_of(
             is_unsure = unsure.has(*of_tick)
             at_most_once += is_unsure
             left += [] if is_unsure else [tick]
-    note(f"asking for the results of {len(left):,} tasks")
+    note(f"asking for the results of {counted(len(left), 'task')}")
     without = _without_results(app, left)
     unknown = (*_not_in_journal(journal, request, at_most_once), *_lost(using, request), *without.unknown)
     return Missing(without.ticks, unknown)

@@ -65,7 +65,7 @@ def _facts(using: str, asked: str, time: datetime) -> Facts:
     row_id = row.id if row else next((each.row_id for each in recorded if each.row_id is not None), None)
     edits = table_edits(row_id, name)
     if not found.is_there and not recorded and not edits:
-        hint = did_you_mean(asked, why_rows.known_names(using)) or "`schedsync status` counts the schedules"
+        hint = did_you_mean(asked, why_rows.known_names(using)) or "`schedsync list` shows the names"
         raise Failed(f"no schedule is named `{shortened(asked)}`, and none was, as far as the records go", hint=hint)
     if row is not None:
         name = row.name

@@ -44,7 +44,7 @@ def test_a_schedule_that_would_be_silent_counts_from_now(using: str, caplog: pyt
     assert now() - timedelta(seconds=15) < after.last_run_at <= now()
     assert (tick - after.last_run_at) % timedelta(seconds=10) == timedelta(0)
     assert after.total_run_count == 9
-    assert "has run 1 schedules for ticks of the future; they count from now: x" in caplog.text
+    assert "has run 1 schedule for ticks of the future, to be counted from now on: x" in caplog.text
     beat.step_until(lambda: bool(beat.scheduler.sent))
     (sent_at, message) = beat.scheduler.sent[0]
     assert message.tick <= sent_at < tick - timedelta(seconds=60)

@@ -312,7 +312,7 @@ def test_the_log_says_who_paused_and_when_it_is_over(using: str, clock: Any, cap
     beat.settle()
 
     assert "the pause of everything is over" in caplog.text
-    assert "11 ticks fell due while everything was paused and are passed over: x" in caplog.text
+    assert "11 ticks are passed over, due while everything was paused: x" in caplog.text
 
 
 @pytest.fixture

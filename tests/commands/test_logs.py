@@ -13,6 +13,7 @@ import click
 import pytest
 
 from schedsync.cli import main, run
+from schedsync.commands.logs import json_line
 from tests.conftest import Done, Project
 
 
@@ -51,6 +52,16 @@ def test_wrong_usage_is_an_object_too(command: Callable[..., Done], monkeypatch:
 
     assert line.pop("hint") == "did you mean `plan`?"
     assert line == {"level": "ERROR", "logger": "schedsync.commands", "message": "no such verb `paln`"}
+
+
+def test_the_verb_of_a_group_is_what_was_typed() -> None:
+    ledger = main.commands["ledger"]
+    assert isinstance(ledger, click.Group)
+    outer = click.Context(ledger, click.Context(main), "ledger")
+    with click.Context(ledger.commands["move"], outer, "move"):
+        line = json.loads(json_line("done"))
+
+    assert line["verb"] == "ledger move"
 
 
 @pytest.mark.parametrize(

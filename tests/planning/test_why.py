@@ -725,12 +725,68 @@ def test_a_tick_behind_one_that_the_broker_refuses_says_so() -> None:
     )
 
 
+@pytest.mark.parametrize("claim", [claimed(TICK - DAY), claimed(TICK - HOUR, confirmed=False)])
+def test_a_refusal_that_is_over_holds_no_later_tick_up(claim: Claimed) -> None:
+    """The last failure is kept: it stays after the broker has accepted the message, or a later one."""
+    refused = NotSent(TICK - DAY, NOW, "no such queue", given_up=False)
+    found = explain(facts(claim=claim, not_sent=refused, beats=replace(BEATS, broker_trouble="away")), "nightly")
+
+    assert found.answer.because == "the broker is away: away"
+    assert found.following is not None
+    assert found.following.because == "the broker is away: away"
+    assert "no such queue" not in repr(found.following)
+
+
+@pytest.mark.parametrize(
+    ("fields", "first"),
+    [
+        ({}, "Tue 24 Nov 09:59"),
+        ({"missed_runs": "all"}, "Tue 24 Nov 09:56"),
+        ({"missed_runs": "none"}, "Tue 24 Nov 09:59"),
+        ({"missed_runs": "all", "starting_deadline": 80}, "Tue 24 Nov 09:59"),
+        ({"starting_deadline": 20}, None),
+    ],
+)
+def test_what_comes_before_the_next_tick_is_the_late_tick_that_beat_sends(
+    fields: dict[str, Any], first: str | None
+) -> None:
+    """Beat could not claim for four minutes: by ``missed_runs`` and the deadline it sends one of them next, or none."""
+    spec = replace(SPEC, timing=crontab({}, "Europe/Berlin"), **fields)
+    at_half = NOW - MINUTE / 2
+    known = replace(facts(spec, claim=claimed(NOW - 5 * MINUTE)), now=at_half)
+    following = explain(known, "nightly").following
+
+    assert following is not None
+    assert following.tick == NOW
+    assert following.because == (f"the tick of {first} comes first, which is due and not sent yet" if first else "")
+
+
+def test_a_refusal_that_beat_tries_again_is_said_once() -> None:
+    refused = NotSent(TICK, TICK + MINUTE, "no such queue", given_up=False)
+    noted = journal(record(Event.REFUSED, "no such queue", at=TICK + MINUTE))
+    answer = explain(facts(claim=claimed(confirmed=False), not_sent=refused, journal=noted), "nightly").answer
+
+    assert [each.words for each in answer.evidence] == [
+        "beat-0:7 claimed it, 0.02 s late, and has not finished it",
+        "the broker refused it at Tue 24 Nov 02:01: no such queue; Beat tries again",
+    ]
+
+
 def test_an_outage_of_the_broker_that_several_segments_tell_is_one() -> None:
     parts = [(TICK - MINUTE, TICK + MINUTE), (TICK + MINUTE, TICK + 2 * MINUTE)]
     away = [record(Event.UNREACHABLE, "away", row_id=ALL_ROWS, first=first, last=last) for first, last in parts]
     answer = explain(facts(claim=claimed(late=130), journal=journal(*away)), "nightly").answer
 
     assert "the broker could not be reached from Tue 24 Nov 01:59 to Tue 24 Nov 02:02: away" in answer.sentence
+
+
+def test_a_tick_that_was_late_because_everything_was_paused_says_so() -> None:
+    stop = replace(JO, since=TICK - MINUTE, until=TICK + MINUTE, everything=True)
+    answer = explain(facts(claim=claimed(late=61), stops=(stop,)), "nightly").answer
+
+    words = "everything was paused by jo until Tue 24 Nov 02:01: INC-42 overloaded"
+    assert answer.sentence.endswith(f"1 min 1 s late: {words}")
+    assert words in [each.words for each in answer.evidence]
 
 
 def test_the_ticks_since_a_time_are_folded() -> None:

@@ -37,9 +37,9 @@ def test_a_run_that_stopped_says_what_is_left_and_how_to_go_on() -> None:
 
     assert text.splitlines() == [
         "STOPPED  interrupted",
-        "Sent 1 tick, 4 by an earlier call; left out 2 that were already sent",
+        "Sent 1 tick; an earlier call has sent 4; left out 2 that were already sent",
         "  unknown  why",
-        "Left: 2, the first x y of Mon 23 Nov 2026 07:15 UTC",
+        "Left: 2 ticks, first x y of Mon 23 Nov 2026 07:15 UTC",
         "To go on: schedsync run 'x y' 'sync-*' --from 2026-11-23T07:00:00Z --to 2026-11-23T08:00:00Z --missing "
         "--rate 9/m --max 2000 --allow-paused -e production --database 'other one'",
     ]

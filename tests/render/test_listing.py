@@ -64,9 +64,23 @@ def test_a_narrow_terminal_gets_two_lines_for_each() -> None:
 
     assert lines[1:3] == [
         "ok  a",
-        "    daily 02:00 Europe/Berlin · Mon 23 Nov 12:00 · Mon 23 Nov 10:00, 0.26 s late · team",
+        "    daily 02:00 Europe/Berlin · next Mon 23 Nov 12:00 · last Mon 23 Nov 10:00, 0.26 s late · team",
     ]
+    assert lines[4] == "    every 1m · next after Mon 23 Nov 12:00"
     assert not any(line.lstrip().startswith("::") for line in lines)
+
+
+def test_a_narrow_line_with_one_time_says_of_which_run_it_is() -> None:
+    held = ListedSchedule("a", "held", "shop", DAILY, last_run=LastRun(NOW - HOUR, skipped=True))
+    due = ListedSchedule("b", "ok", "shop", DAILY, due=NOW - HOUR)
+    ran = ListedSchedule("c", "disabled", "shop", DAILY, last_run=LastRun(NOW - HOUR))
+    lines = listing_text(Listing(NOW, (held, due, ran)), width=40).splitlines()
+
+    assert lines[2:7:2] == [
+        "    daily 02:00 Europe/Berlin · skipped Mon 23 Nov 10:00",
+        "    daily 02:00 Europe/Berlin · due since Mon 23 Nov 10:00",
+        "    daily 02:00 Europe/Berlin · last Mon 23 Nov 10:00",
+    ]
 
 
 def test_an_empty_list_says_so() -> None:

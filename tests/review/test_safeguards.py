@@ -166,7 +166,7 @@ def test_many_ignored_findings_are_counted(checkout: Checkout) -> None:
     checkout.schedules("".join(IGNORED.replace("a:", f"a{number}:") for number in range(20)))
 
     assert len(safeguards(checkout)) == 6
-    assert safeguards(checkout)[-1] == "comments ignore 15 more findings of SS212 that were not ignored before"
+    assert safeguards(checkout)[-1] == "comments ignore 15 more findings of SS212 not ignored before"
 
 
 def test_a_comment_over_a_rule_about_all_schedules_is_shown(checkout: Checkout) -> None:

@@ -464,7 +464,7 @@ def test_a_pause_in_the_middle_stops_it_and_it_goes_on_later(
     going = run(project, "x", *PAST)
     assert (going.code, app.ticks()) == (0, expected(30, 45))
     assert "Sent 2 ticks in run" in going.out
-    assert ", 2 by an earlier call" in going.out
+    assert "; an earlier call has sent 2" in going.out
 
 
 def test_json_has_all_of_it(project: Project, app: App, clock: Any) -> None:

@@ -14,7 +14,7 @@ from schedsync.core.why import Answer, Evidence, Facts, Stop, Verdict
 from schedsync.planning.why.case import Case, decided, inferred, seen, unknown
 from schedsync.planning.why.noted import not_sent_by_journal
 from schedsync.planning.why.state import broken_now, held_since, held_text, is_done, removed_text, resume_of
-from schedsync.planning.why.ticks import coming_tick, next_tick
+from schedsync.planning.why.ticks import coming_tick, late_tick, refused_tick
 from schedsync.planning.why.words import clock_at, command, run_text, stop_text, time_at
 
 
@@ -155,13 +155,12 @@ def _conditions(facts: Facts, spec: Spec, tick: datetime) -> Iterator[Evidence]:
     if run is not None and end is not None and tick < end:
         words = f"{run_text(run, spec, facts.now, verb='is')}; `overlap: skip` leaves the tick out unless it ends first"
         yield seen(words, "open run", run.since)
-    failed, owed = facts.not_sent, next_tick(facts)
-    if owed is None or owed > facts.now or not_sent_by_journal(Case(facts, owed)) is not None:
-        return
-    if failed is not None and not failed.given_up and failed.tick <= owed:
+    if (failed := refused_tick(facts)) is not None:
         first = f"the tick of {clock_at(failed.tick, spec, facts.now)} comes first"
         yield seen(f"{first}, which the broker has refused so far: {failed.reason}", "failure", failed.at)
-    else:
+        return
+    owed = late_tick(facts)
+    if owed is not None and not_sent_by_journal(Case(facts, owed)) is None:
         yield inferred(f"the tick of {clock_at(owed, spec, facts.now)} comes first, which is due and not sent yet")
 
 

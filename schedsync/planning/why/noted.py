@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from schedsync.core.journal import Event, JournalRecord, Passed
 from schedsync.core.open_run import run_of_reason
-from schedsync.core.why import Answer, Evidence, Verdict
+from schedsync.core.why import Answer, Evidence, Stop, Verdict
 from schedsync.planning.why.case import Case, decided, inferred, seen, where_from
 from schedsync.planning.why.words import beat_of, gap_text, late_text, lateness_words, missed_words, run_text, stop_text
 
@@ -61,7 +61,12 @@ def _why_late(case: Case, late: float, evidence: list[Evidence]) -> str:
     if trouble := list(_broker(case)) or list(_refusals(case)):
         evidence.extend(_broker(case))
         return f": {trouble[0].words}"
-    return ""
+    stop = _full_pause(case)
+    if stop is None:
+        return ""
+    words = stop_text(stop, case.spec, case.facts.now)
+    evidence.append(decided(words, "audit", stop.since))
+    return f": {words}"
 
 
 def _gap_evidence(case: Case) -> Iterator[Evidence]:
@@ -167,7 +172,7 @@ def _stopped(case: Case, record: JournalRecord) -> Answer:
     if record.event is Event.EXPIRED:
         words = "its end, `expires_at`, came before it was sent"
         return case.not_sent(Verdict.EXPIRED, words, [seen(words, "journal", record.at)])
-    stop = next((stop for stop in case.facts.stops if stop.everything and stop.covers(case.tick)), None)
+    stop = _full_pause(case)
     noted = seen(f"{record.beat} left it out at {case.clock(record.at)}", "journal", record.at)
     words = stop_text(stop, case.spec, case.facts.now) if stop else f"everything was paused {record.reason}".strip()
     evidence = [noted, *([decided(words, "audit", stop.since)] if stop else [])]
@@ -183,22 +188,25 @@ def of_claim(case: Case) -> Answer | None:
         return case.missed(Verdict.GIVEN_UP, words, [seen(words, "failure", failed.at)])
     if claim is None or not case.is_claimed or case.record(Event.PASSED_OVER):
         return None
-    evidence = [*_claim(case), *_refusals(case)]
     if claim.passed_by:
         words = "its last run had not ended"
         return case.missed(Verdict.PASSED_OVER, words, [seen(words, "claim", claim.at), _by_overlap(case)])
     if claim.confirmed:
         # Beat also finishes the claim of a tick that it drops. It says so in the journal, a heartbeat later.
-        evidence.append(
-            inferred("its claim is finished, and no record says that it was dropped: so it was sent", "claim")
-        )
+        words = "its claim is finished, and no record says that it was dropped: so it was sent"
+        evidence = [*_claim(case), *_refusals(case), inferred(words, "claim")]
         late = (claim.at - case.tick).total_seconds()
         return _sent_by(case, beat_of(case.facts, claim.epoch), late, evidence)
     if failed is not None:
         words = f"the broker refused it: {failed.reason}"
-        again = seen(f"{words}; Beat tries again", "failure", failed.at)
-        return case.missed(Verdict.REFUSED, words, [*evidence, again])
-    return case.sent(": it was claimed, and nobody has confirmed that it was sent", evidence, Verdict.UNSURE)
+        again = f"the broker refused it at {case.clock(failed.at)}: {failed.reason}; Beat tries again"
+        return case.missed(Verdict.REFUSED, words, [*_claim(case), seen(again, "failure", failed.at)])
+    unsure = ": it was claimed, and nobody has confirmed that it was sent"
+    return case.sent(unsure, [*_claim(case), *_refusals(case)], Verdict.UNSURE)
+
+
+def _full_pause(case: Case) -> Stop | None:
+    return next((stop for stop in case.facts.stops if stop.everything and stop.covers(case.tick)), None)
 
 
 def _span(case: Case, record: JournalRecord) -> str:

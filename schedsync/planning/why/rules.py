@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from schedsync.calendar.overdue import lateness_of
 from schedsync.calendar.ticks import GRACE, last_tick, tick_after
 from schedsync.core.journal import Reign
+from schedsync.core.names import counted
 from schedsync.core.why import Answer, Evidence, Facts, Recorded, TableEdit, Verdict
 from schedsync.planning.why.by_hand import with_run_by_hand
 from schedsync.planning.why.case import Case, decided, inferred, seen, unknown, where_from
 from schedsync.planning.why.noted import not_sent_by_journal, of_claim, of_failure, sent_by_journal
 from schedsync.planning.why.past import by
 from schedsync.planning.why.state import broken, disabled, held, not_there, outside_its_time, removed, stopped
-from schedsync.planning.why.ticks import next_tick
+from schedsync.planning.why.ticks import next_tick, refused_tick
 from schedsync.planning.why.words import command, gap_text, late_text, lateness_words, missed_words, span_text
 
 Rule = Callable[[Case], Answer | None]
@@ -178,8 +179,8 @@ def overdue(case: Case) -> Answer | None:
         words = "nobody leads now" if facts.beats.live else "no Beat is live"
         return _owed(case, Verdict.NOBODY_LED, words, [seen(words, "Beat's report"), *evidence])
     leader = f"{facts.beats.leader} leads"
-    failed = facts.not_sent
-    if failed is not None and not failed.given_up and failed.tick < case.tick:
+    failed = refused_tick(facts)
+    if failed is not None and failed.tick < case.tick:
         words = f"the tick of {case.clock(failed.tick)} waits, because the broker refused it: {failed.reason}"
         return _owed(
             case, Verdict.OVERDUE, words, [seen(f"{words}; Beat tries again", "failure", failed.at), *evidence]
@@ -221,9 +222,11 @@ def _gaps_of_journal(facts: Facts) -> Iterator[Evidence]:
     if journal.is_cut:
         yield unknown("the journal holds more than was read; ask for a shorter time", "journal")
     if journal.damaged:
-        yield unknown(f"{journal.damaged:,} segments of the journal cannot be read", "journal")
+        yield unknown(f"{counted(journal.damaged, 'segment')} of the journal cannot be read", "journal")
     if journal.dropped:
-        yield unknown(f"{journal.dropped:,} sent ticks of all schedules were not kept", "journal")
+        yield unknown(
+            f"{counted(journal.dropped, 'sent tick was', 'sent ticks were')} not kept, of all schedules", "journal"
+        )
     if facts.recorded_since is not None:
         yield unknown("older records of applies were not read", "audit")
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from itertools import takewhile
 
+from schedsync.calendar.overdue import lateness_of
 from schedsync.calendar.slots import crontab_slots
-from schedsync.calendar.ticks import first_after, first_tick, last_tick, tick_after
+from schedsync.calendar.ticks import due, first_after, first_tick, last_tick, tick_after
 from schedsync.core.timing import MICROSECOND, Clocked, Crontab, Interval
-from schedsync.core.why import Facts
+from schedsync.core.why import Facts, NotSent
 from schedsync.planning.why.past import spec_at, timing_changes
 
 _DAY = timedelta(days=1)
@@ -115,6 +116,27 @@ def next_tick(facts: Facts) -> datetime | None:
     if facts.claim is not None and last is not None and facts.claim.tick > last:
         last = facts.claim.tick
     return first_tick(spec.timing, last or row.date_changed or facts.now, spec.start_at, ran=last is not None)
+
+
+def late_tick(facts: Facts) -> datetime | None:
+    """Return the tick of the past that Beat sends next, by ``missed_runs`` and the deadline; None if it sends none."""
+    tick = next_tick(facts)
+    if tick is None or tick > facts.now or facts.row is None or facts.row.spec is None:
+        return None
+    spec = facts.row.spec
+    since = facts.beats.leads_since or facts.now
+    lateness = lateness_of(spec, facts.cron_deadline)
+    decision = due(spec.timing, tick, facts.now, lateness, since)
+    later = decision.tick or decision.following
+    return later if later is not None and later <= facts.now else None
+
+
+def refused_tick(facts: Facts) -> NotSent | None:
+    """Return the failure of a tick that Beat still tries to send; None if none is, or Beat has gone on since."""
+    failed, claim = facts.not_sent, facts.claim
+    if failed is None or failed.given_up or claim is None:
+        return None
+    return failed if claim.tick == failed.tick and not claim.confirmed else None
 
 
 def coming_tick(facts: Facts) -> datetime | None:

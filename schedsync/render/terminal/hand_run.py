@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from schedsync.core.hand_run import PastRun, PastTick, SentNow
 from schedsync.core.timing import moment
 from schedsync.render.terminal.paint import Paint
-from schedsync.render.words import printable
+from schedsync.render.words import counted, printable
 
 
 def sent_now(sent: SentNow, paint: Paint) -> str:
@@ -24,7 +24,7 @@ def past_run(run: PastRun, paint: Paint, *, dry_run: bool) -> str:
     lines += [f"  unknown  {printable(sentence)}" for sentence in run.unknown]
     if not dry_run and run.left:
         first = run.left[0]
-        lines.append(f"Left: {len(run.left):,}, the first {printable(first.name)} of {moment(first.tick)} UTC")
+        lines.append(f"Left: {_ticks(len(run.left))}, first {printable(first.name)} of {moment(first.tick)} UTC")
         lines.append(f"To go on: schedsync run {printable(run.words)}")
     return "\n".join(lines)
 
@@ -51,7 +51,7 @@ def _outcome(run: PastRun, paint: Paint) -> str:
 
 
 def _left_out(run: PastRun) -> str:
-    earlier = f", {run.before:,} by an earlier call" if run.before else ""
+    earlier = f"; an earlier call has sent {run.before:,}" if run.before else ""
     return earlier + (f"; left out {run.known:,} that {_were(run.known)} already sent" if run.known else "")
 
 
@@ -60,4 +60,4 @@ def _were(count: int) -> str:
 
 
 def _ticks(count: int) -> str:
-    return f"{count:,} tick{'s' * (count != 1)}"
+    return counted(count, "tick")

@@ -27,6 +27,8 @@ _COLOURS = {
 }
 #: Between the parts of a line that is too narrow for columns.
 _SEPARATOR = " · "
+#: A cell of the next or the last run that begins with one of these is no time alone.
+_WORDS = ("deleted after ", "due since ", "skipped ")
 
 
 def listing_text(value: Listing, paint: Paint = plain, width: int | None = None) -> str:
@@ -60,7 +62,15 @@ def _table(value: Listing, paint: Paint, width: int | None) -> Iterator[str]:
     yield paint(f"State, name, timing, next and last run ({zone}), owner", "bold")
     for state, name, *rest in rows:
         yield f"{paint(state, _COLOURS[state])}  {paint(name, 'bold')}"
-        yield f"    {_SEPARATOR.join(filter(None, rest))}"
+        timing, following, last, owner = rest
+        parts = [timing, _labelled("next", following), _labelled("last", last), owner]
+        yield f"    {_SEPARATOR.join(filter(None, parts))}"
+
+
+def _labelled(label: str, text: str) -> str:
+    """Write which run a time is of: without columns nothing else says it. Words of its own say it already."""
+    is_time = not text.startswith(_WORDS)
+    return f"{label} {text}" if text and is_time else text
 
 
 def _common_zone(schedules: Sequence[ListedSchedule]) -> tzinfo:

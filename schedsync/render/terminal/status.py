@@ -240,7 +240,7 @@ def _broken(broken: Broken) -> str:
 
 
 def _managed(value: Status) -> Iterator[str]:
-    enabled = f"{value.schedules.enabled:,} enabled, {value.schedules.due.count:,} due"
+    enabled = f"{counted(value.schedules.enabled, 'row')} enabled, {value.schedules.due.count:,} due"
     rows = value.management.unmanaged
     other = f" · {counted(rows.count, 'row')} managed by nobody: {_names(rows)}"
     yield f"{value.management.managed:,} · {enabled}{other if rows.count else ''}"

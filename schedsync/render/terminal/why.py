@@ -79,11 +79,11 @@ def _short(answer: Answer, value: Explanation) -> str:
     if answer.verdict is Verdict.COMING:
         return printable(f"{at}{_zone(value)}{f': {answer.because}' if answer.because else ''}")
     sent = answer.verdict in (Verdict.SENT, Verdict.UNSURE, Verdict.NOT_RUN)
-    words = f"{at}{'' if sent else 'not sent: '}{answer.because}"
-    if answer.verdict is Verdict.UNKNOWN:
-        words = f"{at}{answer.because}"
+    words = f"{at}{'' if sent or answer.verdict is Verdict.UNKNOWN else 'not sent: '}{answer.because}"
     task = f", task {answer.task_id}" if answer.task_id and sent else ""
-    return printable(f"{words}{task}{_outcome(answer.outcome)}")
+    more = f"{task}{_outcome(answer.outcome)}"
+    # The error of a library may end with a full stop.
+    return printable(f"{words.removesuffix('.')}{more}" if more else words)
 
 
 def _outcome(outcome: Outcome | None) -> str:
