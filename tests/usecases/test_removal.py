@@ -493,3 +493,14 @@ def test_an_edit_of_what_waits_to_be_deleted_is_shown_without_a_command_that_can
 
     assert (drift.code, "schedsync accept" in drift.out) == (2, False)
     assert (done.code, "not taken: old: no file defines it any more" in done.out) == (1, True)
+
+
+@pytest.mark.one_database
+def test_what_somebody_enabled_while_it_waits_is_not_said_to_be_disabled(shop: Shop) -> None:
+    shop.drop()
+    waiting = shop.call("list").out
+    PeriodicTask.objects.using(shop.using).filter(name="old").update(enabled=True)
+
+    assert "removing" in waiting
+    assert "drifted" in shop.call("list").out
+    assert "Next:   none" not in shop.call("why", "old").out

@@ -584,3 +584,30 @@ def test_the_summary_of_an_apply_lists_what_it_leaves_alone(shop: Project) -> No
     for shown in (nothing.out, done.out):
         assert "**Rolled back, left alone until the files change:**" in shown
         assert "INC-42" in shown
+
+
+@one
+def test_a_created_schedule_that_waits_for_its_deletion_is_back_already(
+    project: Project, applied: Callable[..., Done]
+) -> None:
+    project.write('[prune]\ngrace = "7d"\n', "schedsync.toml")
+    applied(JOB)
+    applied(JOB + "  new: {task: t, every: 1h}\n")
+    first, again = back(project), back(project)
+    undone = back(project, runs(project, "rollback")[0])
+
+    assert (first.code, again.code, undone.code) == (0, 0, 0)
+    assert "1 schedule is as before already" in again.out
+    assert (rows(project)["new"], marks(project)) == ([1, "hours", None, True], [])
+
+
+@one
+def test_a_set_that_took_a_name_over_does_not_show_the_rollback_of_the_other_set(shop: Project) -> None:
+    assert back(shop).code == 0
+    before = shop.command("list", "--database", shop.using).out
+    RolledBack.objects.using(shop.using).update(set="other")
+    after = shop.command("list", "--database", shop.using).out
+    why = shop.command("why", "job", "--database", shop.using).out
+
+    assert ("rolled-back" in before, "rolled-back" in after, "INC-42" in why) == (True, False, False)
+    assert "INC-42" in shop.command("status", "--database", shop.using).out
