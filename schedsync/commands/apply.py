@@ -102,7 +102,7 @@ class Applied:
 
 
 def _markdown(applied: Applied, extent: markdown.Extent) -> str:
-    return markdown.outcome(applied.outcome, applied.set, applied.environment, extent)
+    return markdown.outcome(applied.outcome, applied.set, applied.environment, extent, applied.left_alone)
 
 
 def _json(applied: Applied) -> str:

@@ -26,7 +26,7 @@ from schedsync.render.programs import json_
 from schedsync.render.terminal import drift as text
 
 _RENDERINGS: Mapping[str, Callable[[Plan], str]] = {
-    "json": json_.plan,
+    "json": json_.drift,
     "markdown": markdown.drift,
     "summary": lambda plan: markdown.drift(plan, markdown.SUMMARY),
 }
@@ -59,7 +59,7 @@ def drift(
             return sync.drift(found)
 
     if files.all_sets:
-        output = Output(json_.plan, text.drift, _code, markdown.drift)
+        output = Output(json_.drift, text.drift, _code, markdown.drift)
         return for_each_set(sets_to_run(files, drift_of), output, format_, reports=reports)
     plan = drift_of(files)
     write_reports(_RENDERINGS, plan, reports)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from schedsync.core.location import Location, is_place
 from schedsync.core.rollback import RolledBack
@@ -19,6 +19,7 @@ from schedsync.database.tables import has_table
 from schedsync.database.values import read_values, readable
 from schedsync.database.write_request import WriteRequest
 from schedsync.errors import Unavailable
+from schedsync.models import ManagedSchedule
 from schedsync.models import RolledBack as Row
 from schedsync.planning.converter import checked_spec
 from schedsync.planning.rolled_back import forms_of
@@ -38,9 +39,20 @@ def read_rolled_back(using: str, set_name: str) -> dict[str, RolledBack]:
     return {mark.name: mark for mark in _read(using, Q(set=set_name))}
 
 
-def every_rolled_back(using: str, name: str | None = None) -> list[RolledBack]:
-    """Return the rolled-back schedules of all sets by name; with ``name`` those that have it in files or tables."""
-    return _read(using, Q() if name is None else Q(name=name) | Q(kept_name=name))
+def every_rolled_back(using: str) -> list[RolledBack]:
+    """Return the rolled-back schedules of all sets by name."""
+    return _read(using, Q())
+
+
+def rolled_back_by_holder(using: str, name: str | None = None) -> list[RolledBack]:
+    """Return the rolled-back schedules that no other set manages now.
+
+    With ``name``, return those that have it in the files or in the tables.
+    Two sets can have one name in their files: what was rolled back of one says nothing of the other's row.
+    """
+    others = rows_of(ManagedSchedule, using).filter(name=OuterRef("kept_name")).exclude(set=OuterRef("set"))
+    named = Q() if name is None else Q(name=name) | Q(kept_name=name)
+    return _read(using, named & ~Exists(others))
 
 
 def _read(using: str, condition: Q) -> list[RolledBack]:

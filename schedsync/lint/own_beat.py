@@ -9,7 +9,11 @@ from schedsync.lint.rule import Context, Found, Rule
 
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
-    for key in said_to_our_beat(schedule.spec):
+    said = said_to_our_beat(schedule.spec)
+    for key in said:
+        if key == "max_runtime" and "overlap" in said:
+            # It is a part of `overlap`, and goes with it.
+            continue
         message = f"stock Beat does not know `{key}`: it works only with `schedsync.beat:Scheduler`"
         yield Found(schedule, message, key, "run `celery beat --scheduler schedsync.beat:Scheduler`")
 

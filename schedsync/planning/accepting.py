@@ -14,9 +14,12 @@ from schedsync.planning.plan import Plan
 Allowed = Mapping[str, tuple[Spec | None, Spec | None]]
 
 
-def accept_line(drift: Plan, path: str | None = None) -> str:
-    """Return the command line that takes all of a drift into the files."""
-    names = sorted({change.name for change in drift.changes} | {held.name for held in drift.held})
+def accept_line(drift: Plan, path: str | None = None) -> str | None:
+    """Return the command line that takes a drift into the files; None where nothing of it can be taken."""
+    edited = {change.name for change in drift.changes} | {held.name for held in drift.held}
+    names = sorted(edited - _unlike_their_files(drift).keys())
+    if not names:
+        return None
     database = drift.database if drift.database != "default" else None
     return accept_command(names, drift.binding.environment, path, database)
 
@@ -24,13 +27,34 @@ def accept_line(drift: Plan, path: str | None = None) -> str:
 def acceptances(drift: Plan, names: Collection[str]) -> Iterator[Acceptance | NotAccepted]:
     """Yield what is to be taken into the files of the managed schedules with these names, or why it is not.
 
-    ``drift`` is the part of a plan that undoes somebody's edit. A schedule whose row nobody changed yields nothing.
+    ``drift`` is the part of a plan that undoes somebody's edit. A schedule whose row nobody changed yields nothing,
+    unless it is rolled back: its files do not say what the table holds.
     """
     changes = {change.name: change for change in drift.drifted}
     held = {each.name: each for each in drift.held}
+    unlike_their_files = _unlike_their_files(drift)
+    rolled_back = {name for mark in drift.rolled_back for name in mark.names}
     for name in sorted(names):
-        if name in changes or name in held:
+        is_edited = name in changes or name in held
+        if name in unlike_their_files and (is_edited or name in rolled_back):
+            yield NotAccepted(name, unlike_their_files[name])
+        elif is_edited:
             yield _acceptance(drift, name, changes.get(name), held.get(name))
+
+
+def _unlike_their_files(drift: Plan) -> Mapping[str, str]:
+    """Return why edits of some schedules cannot be taken: the files do not say what was applied last.
+
+    A file with a rejected form and an edit would be a new form, so that the next apply would bring the rejected one
+    back.
+    """
+    waiting = "no file defines it any more, so it waits to be deleted; to keep it, define it again"
+    back = (
+        "it is rolled back, and the files still say what was rejected: revert them, or first `schedsync rollback --end`"
+    )
+    return {managed.name: waiting for managed in drift.removing} | {
+        name: back for mark in drift.rolled_back for name in mark.names
+    }
 
 
 def _acceptance(drift: Plan, name: str, change: Change | None, held: Held | None) -> Acceptance | NotAccepted:

@@ -142,7 +142,8 @@ class _Found:
             return False
         managed = ledger.get(target.kept_name)
         if target.spec is None or target.released:
-            return managed is None
+            # With a grace, a schedule that must go waits disabled for its deletion.
+            return managed is None or managed.removing is not None
         row = self.observed.rows.get(target.kept_name)
         return managed is not None and managed.spec == target.spec and row is not None and row.spec is not None
 

@@ -25,7 +25,7 @@ from schedsync.database.full_pause import full_pause
 from schedsync.database.last_runs import claimed_runs, last_run_of
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import every_entry, observe_rows
-from schedsync.database.rollbacks import every_rolled_back
+from schedsync.database.rollbacks import rolled_back_by_holder
 from schedsync.database.standing import read_standing
 from schedsync.database.status import as_applied
 from schedsync.planning.diff import diff
@@ -71,7 +71,7 @@ class _Reading:
         ledger = {entry.name: entry for entry in every_entry(using)}
         self.at, self.wanted = at, wanted
         self.observed = Observed(rows=read.rows, ledger=ledger, pauses=read.pauses)
-        marks = every_rolled_back(using)
+        marks = rolled_back_by_holder(using)
         self.rolled_back = {mark.kept_name: mark for mark in marks if mark.kept is not None or mark.is_damaged}
         self.claims = claimed_runs(using)
         leading = [beat.leads_since for beat in live_beats(using) if beat.leads and beat.leads_since]
@@ -137,7 +137,7 @@ class _Reading:
     def _state(self, name: str, row: Row | None, entry: Managed | None) -> str:
         if entry is None:
             return "unmanaged"
-        if self._is_removed(entry):
+        if self._is_removed(entry) and not _runs_in_spite_of_removal(entry, row):
             return "removing"
         if name in self.observed.pauses:
             return "paused"
@@ -172,6 +172,11 @@ class _Reading:
         """Now, or just before the end of the pause of everything: a tick at its end is sent."""
         until = self.full_pause.until if self.full_pause else None
         return self.at if until is None else until - MICROSECOND
+
+
+def _runs_in_spite_of_removal(entry: Managed, row: Row | None) -> bool:
+    """Say whether somebody has enabled a schedule that waits to be deleted: until the next apply it runs."""
+    return entry.removing is not None and row is not None and row.spec is not None and row.spec.enabled
 
 
 def _problem(row: Row) -> str | None:

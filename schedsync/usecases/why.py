@@ -15,7 +15,7 @@ from schedsync.database.beats import lease_seconds
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
 from schedsync.database.ledger import applied_at
-from schedsync.database.rollbacks import every_rolled_back
+from schedsync.database.rollbacks import rolled_back_by_holder
 from schedsync.database.use_tz import require_use_tz
 from schedsync.database.why_records import read_records, table_edits
 from schedsync.errors import Failed
@@ -87,7 +87,7 @@ def _facts(using: str, asked: str, time: datetime) -> Facts:
         beats=why_rows.beats_now(using),
         cron_deadline=why_rows.cron_deadline(),
         lease=lease_seconds(),
-        rolled_back=next(iter(every_rolled_back(using, name)), None),
+        rolled_back=next(iter(rolled_back_by_holder(using, name)), None),
         open_run=None if row is None else why_rows.open_run(using, row),
     )
 

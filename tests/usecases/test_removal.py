@@ -482,3 +482,25 @@ def test_a_removal_that_is_killed_half_way_leaves_all_or_nothing(shop: Shop) -> 
     assert number > 30
     shop.applied()
     assert (shop.is_enabled, shop.removals, shop.plan().code) == (False, ["old"], 0)
+
+
+@pytest.mark.one_database
+def test_an_edit_of_what_waits_to_be_deleted_is_shown_without_a_command_that_cannot_take_it(shop: Shop) -> None:
+    shop.drop()
+    PeriodicTask.objects.using(shop.using).filter(name="old").update(enabled=True)
+    drift = shop.call("drift", "schedules")
+    done = shop.call("accept", "old", "--yes", "--path", "schedules")
+
+    assert (drift.code, "schedsync accept" in drift.out) == (2, False)
+    assert (done.code, "not taken: old: no file defines it any more" in done.out) == (1, True)
+
+
+@pytest.mark.one_database
+def test_what_somebody_enabled_while_it_waits_is_not_said_to_be_disabled(shop: Shop) -> None:
+    shop.drop()
+    waiting = shop.call("list").out
+    PeriodicTask.objects.using(shop.using).filter(name="old").update(enabled=True)
+
+    assert "removing" in waiting
+    assert "drifted" in shop.call("list").out
+    assert "Next:   none" not in shop.call("why", "old").out

@@ -546,3 +546,68 @@ def test_a_removal_with_a_grace_stays_rolled_back_until_a_file_defines_the_sched
     assert (drift.code, "schedsync accept" in drift.out, marks(shop)) == (2, False, [])
     assert "disabled, as no file defines it any more, by" in history.out
     assert "to be deleted after" in history.out
+
+
+@one
+def test_an_edit_of_what_was_rolled_back_is_not_taken_into_its_rejected_file(shop: Project) -> None:
+    assert back(shop).code == 0
+    PeriodicTask.objects.using(shop.using).update(priority=7)
+    file = shop.schedules(BAD)
+    before = file.read_text()
+    drift = shop.drift()
+    edited = shop.command("accept", "--all", "--yes", "--database", shop.using)
+    reverted = shop.command("accept", "job", "--yes", "--database", shop.using)
+
+    assert "accept" not in drift.out
+    assert "hint: `schedsync apply` puts back what Git says" in drift.out
+    assert json.loads(shop.drift("--format", "json").out)["accept"] is None
+    assert "To keep it" not in shop.drift("--format", "markdown").out
+    assert (edited.code, reverted.code, file.read_text()) == (1, 1, before)
+    assert "not taken: job: it is rolled back" in edited.out
+
+
+@one
+def test_accept_does_not_say_that_the_files_of_a_rolled_back_schedule_are_right(shop: Project) -> None:
+    assert back(shop).code == 0
+    done = shop.command("accept", "--all", "--yes", "--database", shop.using)
+
+    assert (done.code, "not taken: job: it is rolled back" in done.out) == (1, True)
+
+
+@one
+def test_the_summary_of_an_apply_lists_what_it_leaves_alone(shop: Project) -> None:
+    assert back(shop).code == 0
+    nothing = shop.apply("--format", "markdown")
+    shop.schedules(BAD + "  more: {task: t, every: 1h}\n")
+    done = shop.apply("--format", "summary")
+
+    for shown in (nothing.out, done.out):
+        assert "**Rolled back, left alone until the files change:**" in shown
+        assert "INC-42" in shown
+
+
+@one
+def test_a_created_schedule_that_waits_for_its_deletion_is_back_already(
+    project: Project, applied: Callable[..., Done]
+) -> None:
+    project.write('[prune]\ngrace = "7d"\n', "schedsync.toml")
+    applied(JOB)
+    applied(JOB + "  new: {task: t, every: 1h}\n")
+    first, again = back(project), back(project)
+    undone = back(project, runs(project, "rollback")[0])
+
+    assert (first.code, again.code, undone.code) == (0, 0, 0)
+    assert "1 schedule is as before already" in again.out
+    assert (rows(project)["new"], marks(project)) == ([1, "hours", None, True], [])
+
+
+@one
+def test_a_set_that_took_a_name_over_does_not_show_the_rollback_of_the_other_set(shop: Project) -> None:
+    assert back(shop).code == 0
+    before = shop.command("list", "--database", shop.using).out
+    RolledBack.objects.using(shop.using).update(set="other")
+    after = shop.command("list", "--database", shop.using).out
+    why = shop.command("why", "job", "--database", shop.using).out
+
+    assert ("rolled-back" in before, "rolled-back" in after, "INC-42" in why) == (True, False, False)
+    assert "INC-42" in shop.command("status", "--database", shop.using).out

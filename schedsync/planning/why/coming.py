@@ -13,7 +13,15 @@ from schedsync.core.timing import MICROSECOND, Clocked
 from schedsync.core.why import Answer, Evidence, Facts, Stop, Verdict
 from schedsync.planning.why.case import Case, decided, inferred, seen, unknown
 from schedsync.planning.why.noted import not_sent_by_journal
-from schedsync.planning.why.state import broken_now, held_since, held_text, is_done, removed_text, resume_of
+from schedsync.planning.why.state import (
+    broken_now,
+    held_since,
+    held_text,
+    is_done,
+    removed_text,
+    resume_of,
+    runs_in_spite_of_removal,
+)
 from schedsync.planning.why.ticks import coming_tick, late_tick, refused_tick
 from schedsync.planning.why.words import clock_at, command, run_text, stop_text, time_at
 
@@ -84,7 +92,7 @@ def _never(facts: Facts, spec: Spec | None, tick: datetime | None) -> Answer | N
     """Answer for a schedule that does not run again unless somebody does something."""
     if facts.row is None:
         return _no_row(facts)
-    if facts.managed is not None and (removing := facts.managed.removing):
+    if facts.managed is not None and (removing := facts.managed.removing) and not runs_in_spite_of_removal(facts):
         words = removed_text(facts.managed, removing, lambda instant: clock_at(instant, spec, facts.now))
         return _none(facts, Verdict.DISABLED, words, decided(words, "ledger", removing.since))
     if problem := broken_now(facts):

@@ -73,8 +73,16 @@ def removed(case: Case) -> Answer | None:
     managed = case.facts.managed
     if managed is None or managed.removing is None or case.tick < managed.removing.since:
         return None
+    if runs_in_spite_of_removal(case.facts):
+        return None
     said = decided(removed_text(managed, managed.removing, case.clock), "ledger", managed.removing.since)
     return case.not_sent(Verdict.DISABLED, said.words, [said])
+
+
+def runs_in_spite_of_removal(facts: Facts) -> bool:
+    """Say whether somebody has enabled a schedule that waits to be deleted: until the next apply it runs."""
+    is_waiting = facts.managed is not None and facts.managed.removing is not None
+    return is_waiting and facts.row is not None and facts.row.spec is not None and facts.row.spec.enabled
 
 
 def removed_text(managed: Managed, removing: Removing, clock: Callable[[datetime], str]) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import accumulate
 
 from schedsync.core.finding import SEVERITIES, Finding
 from schedsync.core.origin import Web
 from schedsync.core.refusal import Refusal
+from schedsync.core.rollback import RolledBack
 from schedsync.planning.accepting import accept_line
 from schedsync.planning.notices import NAMES_SHOWN
 from schedsync.planning.outcome import Outcome
@@ -189,13 +191,19 @@ def drift(value: Plan, extent: Extent = COMMENT) -> str:
         rows = [row for group in groups(value.changes) for row in _drifted(group)]
         table.append(Block(rows, ["| schedule | who | what |", "|---|---|---|"], [""]))
     keep = []
-    if value.changes or value.held:
-        keep.append(lines(f"To keep it, take it into the files: {code(accept_line(value))}", ""))
+    if accept := accept_line(value):
+        keep.append(lines(f"To keep it, take it into the files: {code(accept)}", ""))
     return _written([head, *table, *_states(value), *keep], extent)
 
 
-def outcome(value: Outcome, set_name: str, environment: str | None, extent: Extent = COMMENT) -> str:
-    """Write what an apply did as Markdown."""
+def outcome(
+    value: Outcome,
+    set_name: str,
+    environment: str | None,
+    extent: Extent = COMMENT,
+    rolled_back: Sequence[RolledBack] = (),
+) -> str:
+    """Write what an apply did as Markdown; ``rolled_back`` is what it left alone."""
     scope = f"set {set_name}" + (f" in {environment}" if environment else "")
     found = groups(value.changes)
     counts = ", ".join(f"{count:,} {DONE[kind]}" for kind, count in value.summary().items() if count)
@@ -209,7 +217,8 @@ def outcome(value: Outcome, set_name: str, environment: str | None, extent: Exte
         blocks.append(lines(f"**Committed, but not loaded by Beat** {behind}", ""))
     if value.run:
         blocks.append(lines(f"run {code(str(value.run))}{f': {counts}' if counts else ''}", ""))
-    return _written([*blocks, *change_blocks(found, View(most_names=extent.most_names, where=extent.where))], extent)
+    view = View(most_names=extent.most_names, where=extent.where)
+    return _written([*blocks, *change_blocks(found, view), *_left_alone(rolled_back)], extent)
 
 
 def _written(blocks: Sequence[Block], extent: Extent) -> str:
@@ -236,8 +245,12 @@ def _states(value: Plan) -> Iterator[Block]:
     if value.removing:
         removing = [Row(f"- {code(line)}") for line in removing_lines(value.removing, value.now)]
         yield Block(removing, ["**Removing, to be deleted by a later apply:**", ""], [""])
-    if value.rolled_back:
-        kept = [Row(f"- {code(line)}") for line in rolled_back_lines(value.rolled_back, value.now)]
+    yield from _left_alone(value.rolled_back, value.now)
+
+
+def _left_alone(marks: Sequence[RolledBack], now: datetime | None = None) -> Iterator[Block]:
+    if marks:
+        kept = [Row(f"- {code(line)}") for line in rolled_back_lines(marks, now)]
         yield Block(kept, ["**Rolled back, left alone until the files change:**", ""], [""])
 
 

@@ -11,6 +11,7 @@ from schedsync.core.finding import Finding, has_errors
 from schedsync.core.location import Location
 from schedsync.core.rollback import RolledBack
 from schedsync.core.secrets import masked
+from schedsync.planning.accepting import accept_line
 from schedsync.planning.converter import change_document, finding_document
 from schedsync.planning.documents import document
 from schedsync.planning.rolled_back import rolled_back_document
@@ -107,6 +108,11 @@ def _masked_field(values: dict[str, Any]) -> dict[str, Any]:
 def snapshot(value: Snapshot) -> str:
     """Write a snapshot by schemas/snapshot.v1.schema.json."""
     return dump(value.document())
+
+
+def drift(value: Plan) -> str:
+    """Write drift as a plan, with the command that takes it into the files."""
+    return dump(_without_secrets(document(value)) | {"accept": accept_line(value)})
 
 
 def compact_plan(value: Plan) -> str:

@@ -30,8 +30,10 @@ def drift(value: Plan, paint: Paint = plain, path: str | None = None) -> str:
         lines += _lines(group, value, paint)
     lines += states(value, paint)
     undo = "`schedsync apply` puts back what Git says; " if value.changes else ""
-    if value.changes or value.held:
-        lines += ["", f"hint: {undo}to keep it, take it into the files: `{printable(accept_line(value, path))}`"]
+    if accept := accept_line(value, path):
+        lines += ["", f"hint: {undo}to keep it, take it into the files: `{printable(accept)}`"]
+    elif undo:
+        lines += ["", f"hint: {undo.removesuffix('; ')}"]
     return "\n".join(lines)
 
 
