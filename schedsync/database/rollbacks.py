@@ -52,7 +52,7 @@ def rolled_back_by_holder(using: str, name: str | None = None) -> list[RolledBac
     """
     others = rows_of(ManagedSchedule, using).filter(name=OuterRef("kept_name")).exclude(set=OuterRef("set"))
     named = Q() if name is None else Q(name=name) | Q(kept_name=name)
-    return _read(using, named & ~Exists(others))
+    return _read(using, named & Q(~Exists(others)))
 
 
 def _read(using: str, condition: Q) -> list[RolledBack]:
