@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 else:
     _Base = ModelAdmin
 
-#: Text columns that are too long for a list.
+#: Text columns that are too long for a list, or would fit nearly every search.
 _LONG = frozenset({"applied", "people", "summary", "rejected", "kept", "selector", "known", "broken"})
 #: By the name of a column: what a list is ordered by, the newest first, if the table has it.
 _TIMES = ("at", "written_at", "claimed_at", "failed_at", "since", "seen_at", "applied_at")
@@ -51,7 +51,7 @@ def _page_of(fields: Any) -> type[ModelAdmin[Any]]:
     """Return the page of a table with these columns."""
     shown = [field for field in fields if not isinstance(field, BinaryField)]
     columns = [field.name for field in shown if field.name not in _LONG and (field.name != "id" or _is_key(field))]
-    searched = [field.name for field in shown if isinstance(field, (CharField, TextField, UUIDField)) or _is_row(field)]
+    searched = [field.name for field in shown if field.name not in _LONG and _can_be_searched(field)]
     times = [f"-{name}" for name in _TIMES if any(_is_time(field, name) for field in fields)]
     attributes = {
         "list_display": columns[:10],
@@ -66,8 +66,8 @@ def _is_key(field: Field[Any, Any]) -> bool:
     return isinstance(field, UUIDField)
 
 
-def _is_row(field: Field[Any, Any]) -> bool:
-    return field.name == "row_id"
+def _can_be_searched(field: Field[Any, Any]) -> bool:
+    return field.name == "row_id" or isinstance(field, (CharField, TextField, UUIDField))
 
 
 def _is_time(field: Field[Any, Any], name: str) -> bool:

@@ -120,7 +120,7 @@ class TimingAdminMixin(_Base):
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         """Return the inlines, in those of schedules managed ones cannot be edited or deleted."""
-        inlines: Any = super().get_inlines(request, obj)
+        inlines: Any = list(super().get_inlines(request, obj) or ())
         if mode() != READONLY:
             return inlines
         return [_locked_inline(inline) if issubclass(inline.model, PeriodicTask) else inline for inline in inlines]

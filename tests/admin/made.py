@@ -59,3 +59,7 @@ def stock_form(name: str, **values: str) -> dict[str, Any]:
 def said(answer: Any) -> list[str]:
     """Return the messages that a request left for its user."""
     return [str(message) for message in get_messages(answer.wsgi_request)]
+
+
+def operation_url(operation: str, *names: str) -> str:
+    return f"{TASKS}schedsync/{operation}/?ids={','.join(str(row(name).pk) for name in names)}"
