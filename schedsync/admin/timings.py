@@ -104,7 +104,7 @@ class TimingAdminMixin(_Base):
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Return the actions; the one that deletes leaves the rows that managed schedules use."""
-        actions = super().get_actions(request)
+        actions: Any = super().get_actions(request)
         if mode() != READONLY or "delete_selected" not in actions:
             return actions
         function, name, description = actions["delete_selected"]
