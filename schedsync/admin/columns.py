@@ -20,9 +20,16 @@ from schedsync.usecases.admin_rows import ShownRow, held_and_drifted, shown_rows
 
 #: The attribute of a row that holds what is shown of it.
 _SHOWN = "_schedsync_shown"
-COLUMNS = ("schedsync_git", "schedsync_next_run", "schedsync_last_run", "schedsync_last_failure")
+#: The columns after the first one of the project, which links to the form, and those at the end.
+_FIRST, _LAST = ("schedsync_git", "schedsync_next_run"), ("schedsync_last_run", "schedsync_last_failure")
 #: In characters: how much of the reason of a failure a list shows.
 _REASON = 80
+
+
+def with_columns(own: Sequence[Any]) -> list[Any]:
+    """Return the columns of the project with ours among them; those that it has placed itself stay there."""
+    first, last = ([name for name in names if name not in own] for names in (_FIRST, _LAST))
+    return [*own[:1], *first, *own[1:], *last]
 
 
 def prepare_rows(rows: Sequence[Any]) -> None:

@@ -59,14 +59,14 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Operation:
-    """What can be done: its button, the permission, the question, the form, and the function that does it.
+    """What can be done: its button, the permission, what it means, the form, and the function that does it.
 
     The function gets the database, the names and the values of the form, and returns what it did.
     """
 
     label: str
     permission: str
-    question: str
+    meaning: str
     form: type[forms.Form]
     act: Callable[[str, Sequence[str], Values], str]
     needs_change: bool = False
@@ -105,18 +105,16 @@ def _named(names: Sequence[str]) -> str:
 
 OPERATIONS = {
     "pause": Operation(
-        "Pause…", "schedsync.pause_schedules", "Pause: no apply enables them before the end", PauseForm, _pause
+        "Pause…", "schedsync.pause_schedules", "No apply enables them before the end.", PauseForm, _pause
     ),
     "resume": Operation(
-        "Resume…", "schedsync.pause_schedules", "Resume: they run again, from their next time on", forms.Form, _resume
+        "Resume…", "schedsync.pause_schedules", "They run again, from their next time on.", forms.Form, _resume
     ),
-    "run": Operation(
-        "Run now…", "schedsync.run_schedules", "Run now: one message for each is sent at once", forms.Form, _run
-    ),
+    "run": Operation("Run now…", "schedsync.run_schedules", "One message for each is sent at once.", forms.Form, _run),
     "break-glass": Operation(
         "Break glass…",
         "schedsync.break_glass",
-        "Break glass: open the form for editing until the next apply, which undoes what you save; it is recorded",
+        "The form can be edited until the next apply, which undoes what you save. Who opened it, and why, is recorded.",
         ReasonForm,
         _break_glass,
         needs_change=True,
@@ -194,7 +192,8 @@ def page(
     chosen = OPERATIONS[operation]
     context = {
         **model_admin.admin_site.each_context(request),
-        "title": chosen.question,
+        "title": chosen.label.rstrip("…"),
+        "meaning": chosen.meaning,
         "opts": model_admin.opts,
         "media": model_admin.media,
         "form": form or chosen.form(),

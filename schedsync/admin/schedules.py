@@ -136,7 +136,7 @@ class ManagedScheduleAdminMixin(_Base):
     def get_list_display(self, request: HttpRequest) -> Any:
         """Add the columns."""
         own = list(super().get_list_display(request))
-        return own if mode() == OFF else [*own, *(name for name in columns.COLUMNS if name not in own)]
+        return own if mode() == OFF else columns.with_columns(own)
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         """Add the filter."""

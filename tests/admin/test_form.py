@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import git
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connections
 from django.test import Client
+from django_celery_beat.admin import PeriodicTaskAdmin, PeriodicTaskForm
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.admin.place import in_repository
@@ -351,8 +355,6 @@ def test_a_pause_that_is_refused_says_why(shop: Project, monkeypatch: pytest.Mon
 
 @pytest.mark.one_database
 def test_operations_commit_also_where_each_request_is_a_transaction(shop: Project, settings: Any) -> None:
-    from django.db import connections
-
     settings_dict = connections[shop.using].settings_dict
     settings_dict["ATOMIC_REQUESTS"] = True
     try:
@@ -388,3 +390,72 @@ def test_any_name_is_text_in_the_pages(project: Project) -> None:
     assert len(names) == len(NAUGHTY)
     assert [page for page in pages if "<script>alert" in page or "<img src=x" in page or "<b>why" in page] == []
     assert [page for page in pages if ">49<" in page] == []
+
+
+@pytest.mark.one_database
+def test_a_row_that_an_apply_closes_while_it_is_saved_stays_as_it_is(
+    shop: Project, registered: Callable[..., None]
+) -> None:
+    class Form(PeriodicTaskForm):  # type: ignore[misc]
+        def clean(self) -> Any:
+            # As an apply of another process does it at this moment.
+            BreakGlass.objects.all().delete()
+            return super().clean()
+
+    class Own(PeriodicTaskAdmin):  # type: ignore[misc]
+        form = Form
+
+    registered(Own)
+    client = user()
+    client.post(operation_url("break-glass", "one"), {"ids": row("one").pk, "reason": "r"})
+    answer = client.post(change_url("one"), filled(client, change_url("one"), queue="other"))
+
+    assert "applied after this form was opened" in said(answer)[-1]
+    assert row("one").queue is None
+
+
+@pytest.mark.one_database
+def test_a_new_name_under_break_glass_is_the_same_schedule(shop: Project) -> None:
+    client = user()
+    client.post(operation_url("break-glass", "one"), {"ids": row("one").pk, "reason": "r"})
+    client.post(change_url("one"), filled(client, change_url("one"), name="uno"))
+    assert "Open for editing</b> by sam" in text(client, change_url("uno"))
+    assert shop.apply().code == 0
+
+    assert row("one").task == "t"
+
+
+@pytest.mark.one_database
+def test_before_our_tables_are_made_the_admin_works(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schedsync.database.owners._seen", set())
+    client = user()
+    ours = [ManagedSchedule, BreakGlass]
+    with hidden(shop.using, *ours):
+        pages = [client.get(TASKS), client.get(TASKS, {"git": "managed"}), client.get(change_url("one"))]
+        saved = client.post(change_url("one"), filled(client, change_url("one"), queue="other"))
+
+    assert [page.status_code for page in pages] == [200, 200, 200]
+    assert (saved.status_code, row("one").queue) == (302, "other")
+
+
+@pytest.mark.one_database
+def test_with_the_tables_of_the_version_before_managed_rows_are_locked(shop: Project) -> None:
+    with hidden(shop.using, BreakGlass):
+        answer = user().post(change_url("one"), stock_form("one", task="evil"))
+        applied = shop.apply()
+
+    assert "Git manages it" in said(answer)[0]
+    assert (row("one").task, applied.code) == ("t", 0)
+
+
+@contextmanager
+def hidden(using: str, *models: Any) -> Iterator[None]:
+    names = [model._meta.db_table for model in models]
+    with connections[using].cursor() as cursor:
+        for name in names:
+            cursor.execute(f"ALTER TABLE {name} RENAME TO {name}_hidden")
+        try:
+            yield
+        finally:
+            for name in names:
+                cursor.execute(f"ALTER TABLE {name}_hidden RENAME TO {name}")

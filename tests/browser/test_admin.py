@@ -123,10 +123,10 @@ def _pause(page: Any, base: str, pictures: Path) -> dict[str, Any]:
     page.screenshot(path=pictures / "list.png")
     seen: dict[str, Any] = {"git": page.locator(".field-schedsync_git").first.inner_text(), "wrong": [*wrong]}
     page.locator(".field-name a").first.click()
+    page.wait_for_load_state()
     page.screenshot(path=pictures / "form.png")
     seen |= {"form": page.inner_text("body"), "saves": page.locator("[name=_save]").count()}
     # The form itself has an inline script of django-celery-beat, which the policy stops.
-    page.wait_for_load_state()
     wrong.clear()
     page.get_by_role("link", name="Pause…").click()
     page.fill("[name=reason]", "INC-7 <b>")
