@@ -35,6 +35,12 @@ class ManagedSchedule(models.Model):
 
     class Meta:
         verbose_name = "managed schedule"
+        permissions: ClassVar = [
+            ("apply_schedules", "Can apply the schedules of the files"),
+            ("pause_schedules", "Can pause and resume managed schedules"),
+            ("run_schedules", "Can run managed schedules now"),
+            ("break_glass", "Can open managed schedules for editing"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -137,6 +143,25 @@ class FullPause(models.Model):
 
     def __str__(self) -> str:
         return f"everything until {self.until}"
+
+
+class BreakGlass(models.Model):
+    """A managed schedule that somebody has opened for editing in the admin, until the next apply of its set.
+
+    ``name`` is that of the ledger, without a constraint.
+    """
+
+    name = models.CharField(max_length=200, primary_key=True)
+    reason = models.TextField()
+    who = models.CharField(max_length=200)
+    since = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "schedule open for editing"
+        verbose_name_plural = "schedules open for editing"
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class SyncRun(models.Model):

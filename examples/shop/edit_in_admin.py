@@ -6,6 +6,8 @@ import sys
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+# By default the form of a managed schedule is read-only.
+os.environ["SHOP_ADMIN"] = "warn"
 django.setup()
 
 from django.contrib.auth import get_user_model  # noqa: E402

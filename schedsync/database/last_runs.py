@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from schedsync.core.listing import LastRun
 from schedsync.core.observed import Row
 from schedsync.core.open_run import PASSED_BY
+from schedsync.database.bulk import Among
 from schedsync.database.values import Damaged, read_values
 from schedsync.models import Claim
 
 
-def claimed_runs(using: str) -> dict[int, LastRun]:
-    """Return the last tick that a Beat has claimed, and sent or skipped, by the id of the row, in one query."""
+def claimed_runs(using: str, ids: Collection[int] | None = None) -> dict[int, LastRun]:
+    """Return the last tick that a Beat has claimed, and sent or skipped, by the id of the row, in one query.
+
+    With ``ids``, only of the rows with these.
+    """
     rows = Claim.objects.using(using).filter(confirmed=True).order_by()
+    if ids is not None:
+        rows = rows.filter(Among(ids))
     runs = {}
     for values in read_values(rows, ("row_id", "tick", "claimed_at", "batch")):
         if not isinstance(values, Damaged):

@@ -35,10 +35,19 @@ def may_insert(using: str, model: type[Model]) -> bool:
 
     Only PostgreSQL is asked: MariaDB shows a role no table that it has no right to.
     """
+    return _may(using, model, "INSERT")
+
+
+def may_select(using: str, model: type[Model]) -> bool:
+    """Say whether this role may read a table that exists; only PostgreSQL is asked, as in :func:`may_insert`."""
+    return _may(using, model, "SELECT")
+
+
+def _may(using: str, model: type[Model], right: str) -> bool:
     if connections[using].vendor != "postgresql":
         return True
     with connections[using].cursor() as cursor:
-        cursor.execute("SELECT has_table_privilege(to_regclass(%s), 'INSERT')", [model._meta.db_table])
+        cursor.execute("SELECT has_table_privilege(to_regclass(%s), %s)", [model._meta.db_table, right])
         return bool(cursor.fetchone()[0])
 
 

@@ -16,10 +16,12 @@ from typing import Any
 from django.db.models import Model
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.core.break_glass import CLOSED
 from schedsync.core.change import Change, Delete, Release, Rename
 from schedsync.core.observed import Observed
 from schedsync.core.schedule import OF_OUR_BEAT, Spec, differing
 from schedsync.core.timing import Timing
+from schedsync.database import break_glass
 from schedsync.database.audit import record_request
 from schedsync.database.bulk import BATCH, batches, insert
 from schedsync.database.ledger import write_ledger
@@ -54,7 +56,8 @@ def write(request: WriteRequest, observed: Observed) -> bool:
     collect_all_orphans(using, _left_behind(request.changes, observed))
     ended = follow_changes(request, observed)
     write_marks(request)
-    record_request(replace(request, ended=ended), observed)
+    closed = [each.document(CLOSED) for each in break_glass.close(using, request.set)]
+    record_request(replace(request, ended=ended, notes=(*request.notes, *closed)), observed)
     # A reload costs Beat as much as it has rows, so we spare it where only our own tables changed.
     return bump(using, now) if request.changes else False
 

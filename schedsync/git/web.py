@@ -19,7 +19,7 @@ def web_of(repository: Repository, configured: str | None, base: str, head: str 
 
     A run of CI looks at a commit that nobody edits, so that its work tree can be read there too.
     """
-    named = _named_by_ci() or _named_by(configured or "")
+    named = _named_by_ci() or address_of(configured or "")
     if named is None:
         return None
     here = Path.cwd().resolve()
@@ -39,8 +39,11 @@ def _named_by_ci() -> tuple[str, Forge] | None:
     return None
 
 
-def _named_by(url: str) -> tuple[str, Forge] | None:
-    """Return the address for a configured URL, if its host tells what kind of forge it is."""
+def address_of(url: str) -> tuple[str, Forge] | None:
+    """Return the address for a URL of a repository and its kind, if its host tells what kind of forge it is.
+
+    The URL may have no scheme, as the tables have it.
+    """
     address = url if "://" in url else f"https://{url}"
     host = address.split("://", 1)[1].partition("/")[0].lower()
     forge = next((name for name in _FORGES if name in host), None)

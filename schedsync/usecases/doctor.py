@@ -34,6 +34,7 @@ from schedsync.database.values import read_values, readable
 from schedsync.errors import WrongUsage
 from schedsync.monitoring.settings import settings_problems
 from schedsync.planning.build import unreadable_entry
+from schedsync.usecases.admin_rows import admin_mode
 from schedsync.usecases.binding import environment_findings
 from schedsync.usecases.celery_settings import beat_schedule_names
 from schedsync.usecases.registered_tasks import findings_of_rows
@@ -68,7 +69,7 @@ def settings_findings() -> Iterator[Finding]:
     if not getattr(settings, "DJANGO_CELERY_BEAT_TZ_AWARE", True):
         hint = "leave `DJANGO_CELERY_BEAT_TZ_AWARE` at its default"
         yield Finding("SS302", "`DJANGO_CELERY_BEAT_TZ_AWARE` is off: crontabs ignore their time zone", hint=hint)
-    for check in (controls_in_settings, source_paths, history_keep):
+    for check in (controls_in_settings, source_paths, history_keep, admin_mode):
         try:
             check()
         except WrongUsage as error:
@@ -139,7 +140,7 @@ def _rights(using: str) -> Iterator[Finding]:
     """Try each kind of statement in a form that changes no row, and roll it back."""
     ours = (
         models.ManagedSchedule, models.Pause, models.Removal, models.RolledBack, models.StandingPause, models.SyncRun,
-        models.HistoryName, models.ApplyLock, models.EnvironmentBinding, models.FullPause,
+        models.HistoryName, models.ApplyLock, models.EnvironmentBinding, models.FullPause, models.BreakGlass,
     )  # fmt: skip
     for model in (PeriodicTask, PeriodicTasks, *TIMING_MODELS.values(), *ours):
         table = model._meta.db_table

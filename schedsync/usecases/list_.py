@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 
 from celery import current_app
+from django.db.models import Q
 
 from schedsync.calendar.overdue import Moment, late
 from schedsync.calendar.ticks import first_tick, last_tick, tick_after
@@ -24,7 +25,7 @@ from schedsync.database.faults import database_errors
 from schedsync.database.full_pause import full_pause
 from schedsync.database.last_runs import claimed_runs, last_run_of
 from schedsync.database.lock import read_only_transaction
-from schedsync.database.observe import every_entry, observe_rows
+from schedsync.database.observe import entries_where, every_entry, observe_ids, observe_pauses, observe_rows
 from schedsync.database.rollbacks import rolled_back_by_holder
 from schedsync.database.standing import read_standing
 from schedsync.database.status import as_applied
@@ -54,7 +55,7 @@ def list_schedules(using: str, wanted: Wanted, progress: Callable[[str], None] =
     progress("reading the schedules")
     at = now()
     with database_errors(using), read_only_transaction(using):
-        reading = _Reading(using, at, wanted)
+        reading = Reading(using, at, wanted)
         chosen = {candidate.name for candidate in choose(wanted.selector, reading.candidates())}
         progress(f"comparing {counted(len(chosen), 'schedule')}")
         listed = (reading.listed(name) for name in sorted(chosen))
@@ -63,21 +64,27 @@ def list_schedules(using: str, wanted: Wanted, progress: Callable[[str], None] =
     return Listing(at, schedules, reading.full_pause, standing)
 
 
-class _Reading:
-    """All that the tables hold, read once, and the state of each schedule."""
+class Reading:
+    """What the tables hold, read once, and the state of each schedule; with ``rows``, only of the rows with these ids.
 
-    def __init__(self, using: str, at: datetime, wanted: Wanted) -> None:
-        read = observe_rows(using)
-        ledger = {entry.name: entry for entry in every_entry(using)}
+    It takes a constant number of queries.
+    """
+
+    def __init__(self, using: str, at: datetime, wanted: Wanted, rows: Collection[int] | None = None) -> None:
         self.at, self.wanted = at, wanted
-        self.observed = Observed(rows=read.rows, ledger=ledger, pauses=read.pauses)
+        self.observed = _observed(using) if rows is None else _observed_of(using, rows)
         marks = rolled_back_by_holder(using)
         self.rolled_back = {mark.kept_name: mark for mark in marks if mark.kept is not None or mark.is_damaged}
-        self.claims = claimed_runs(using)
+        self.claims = claimed_runs(using, rows)
         leading = [beat.leads_since for beat in live_beats(using) if beat.leads and beat.leads_since]
         self.moment = Moment(
             at, max(leading, default=None), current_app.conf.beat_cron_starting_deadline, full_pause(using)
         )
+
+    def by_row(self) -> dict[int, ListedSchedule]:
+        """Return the schedules that have a row, by its id."""
+        rows = {name: self._row(name) for name in self._names()}
+        return {row.id: self.listed(name) for name, row in rows.items() if row is not None}
 
     @cached_property
     def full_pause(self) -> FullyPaused | None:
@@ -177,6 +184,19 @@ class _Reading:
 def _runs_in_spite_of_removal(entry: Managed, row: Row | None) -> bool:
     """Say whether somebody has enabled a schedule that waits to be deleted: until the next apply it runs."""
     return entry.removing is not None and row is not None and row.spec is not None and row.spec.enabled
+
+
+def _observed(using: str) -> Observed:
+    read = observe_rows(using)
+    ledger = {entry.name: entry for entry in every_entry(using)}
+    return Observed(rows=read.rows, ledger=ledger, pauses=read.pauses)
+
+
+def _observed_of(using: str, ids: Collection[int]) -> Observed:
+    """Read some rows, and the entries of the ledger that they belong to, by id or by name."""
+    rows = {row.name: row for row in observe_ids(using, ids)}
+    entries = entries_where(using, Q(row_id__in=list(ids)) | Q(name__in=list(rows)))
+    return Observed(rows=rows, ledger={entry.name: entry for entry in entries}, pauses=observe_pauses(using))
 
 
 def _problem(row: Row) -> str | None:

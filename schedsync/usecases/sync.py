@@ -41,6 +41,7 @@ from schedsync.planning.freezes import freeze_refusals, only_resumes
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan, drift_only, row_id_of
 from schedsync.usecases.binding import bind_at_apply
+from schedsync.usecases.break_glass import close_without_changes
 from schedsync.usecases.celery_settings import beat_schedule_names
 from schedsync.usecases.registered_tasks import findings_of_files
 from schedsync.usecases.required_plan import plan_required
@@ -198,6 +199,7 @@ def carry_out(
         if refused := current.refusals or _frozen_at(target, current, now()):
             raise Refused(refused)
         if not current.writes:
+            close_without_changes(target.using, current.set)
             return _nothing(target.using, current.checksum, wait)
         if pinned:
             expected = current.checksum

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django_celery_beat.models import PeriodicTask
 
 from tests.conftest import Project
+
+
+@pytest.fixture(autouse=True)
+def warn(settings: Any) -> None:
+    settings.SCHEDSYNC_ADMIN = "warn"
 
 
 def edit(name: str, **values: str) -> None:

@@ -30,7 +30,8 @@ GRANT SELECT ON
   django_migrations,
   django_celery_beat_clockedschedule, django_celery_beat_crontabschedule, django_celery_beat_intervalschedule,
   django_celery_beat_periodictask, django_celery_beat_periodictasks, django_celery_beat_solarschedule,
-  schedsync_applyfailure, schedsync_applylock, schedsync_beat, schedsync_beatcounters, schedsync_beatreport, schedsync_claim,
+  schedsync_applyfailure, schedsync_applylock, schedsync_beat, schedsync_beatcounters, schedsync_beatreport,
+  schedsync_breakglass, schedsync_claim,
   schedsync_environmentbinding, schedsync_fullpause, schedsync_historyname, schedsync_journalsegment,
   schedsync_leaderlock, schedsync_lease, schedsync_managedschedule, schedsync_openrun, schedsync_pause,
   schedsync_removal, schedsync_rolledback, schedsync_sendfailure, schedsync_standingpause, schedsync_syncrun
@@ -47,6 +48,7 @@ GRANT UPDATE (enabled, last_run_at, date_changed) ON django_celery_beat_periodic
 GRANT UPDATE (applied_at) ON schedsync_managedschedule TO schedsync_operate;
 GRANT INSERT, UPDATE, DELETE ON schedsync_pause, schedsync_standingpause TO schedsync_operate;
 GRANT INSERT, UPDATE ON schedsync_fullpause TO schedsync_operate;
+GRANT INSERT, DELETE ON schedsync_breakglass TO schedsync_operate;
 GRANT INSERT ON schedsync_historyname, schedsync_syncrun TO schedsync_operate;
 -- How far a run of the past has come.
 GRANT UPDATE (summary, changes) ON schedsync_syncrun TO schedsync_operate;
@@ -58,6 +60,8 @@ GRANT INSERT, UPDATE, DELETE ON
   schedsync_applyfailure, schedsync_environmentbinding, schedsync_managedschedule, schedsync_rolledback
 TO schedsync_apply;
 GRANT INSERT, DELETE ON schedsync_pause, schedsync_removal TO schedsync_apply;
+-- Schedules that were open for editing in the admin.
+GRANT DELETE ON schedsync_breakglass TO schedsync_apply;
 GRANT INSERT, UPDATE ON django_celery_beat_periodictasks, schedsync_applylock TO schedsync_apply;
 GRANT INSERT ON schedsync_historyname, schedsync_syncrun TO schedsync_apply;
 -- Records of the history that are older than SCHEDSYNC_HISTORY_KEEP, and the names in those of an older version.

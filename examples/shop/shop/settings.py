@@ -75,6 +75,9 @@ SCHEDSYNC_LEADER = os.environ.get("SHOP_LEADER", "database")
 SCHEDSYNC_LEASE = 6
 SCHEDSYNC_RENEW = 2
 
+# What the admin lets people do with schedules that Git manages: nothing, unless they open one for editing.
+SCHEDSYNC_ADMIN = os.environ.get("SHOP_ADMIN", "readonly")
+
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": DATA / "cache"}}
 
 CELERY_TIMEZONE = "UTC"

@@ -24,11 +24,12 @@ _FILES = {
 def place_link(location: Location, web: Web | None, *, at_base: bool = False) -> str:
     """Write a place as code, with a link to it if it is known where people can read the file."""
     shown = code(f"{location.path}:{location.line}")
-    address = _address(location, web, at_base=at_base)
+    address = file_address(location, web, at_base=at_base)
     return f"[{shown}]({address})" if address else shown
 
 
-def _address(location: Location, web: Web | None, *, at_base: bool) -> str | None:
+def file_address(location: Location, web: Web | None, *, at_base: bool = False) -> str | None:
+    """Return the address of a place in a browser; None where it is not known, or outside of the repository."""
     commit = web and (web.base if at_base else web.head)
     if web is None or not commit or not commit.isalnum() or location.path.startswith("/"):
         return None

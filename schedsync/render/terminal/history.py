@@ -26,6 +26,8 @@ _DONE = {
     "run_past": "ticks of the past sent",
     "move": "moved to another set",
     "rename_set": "set renamed",
+    "break_glass": "opened for editing in the admin",
+    "break_glass_ended": "no longer open for editing",
     "bind": "database bound to an environment",
     "lift": "a rule lifted",
     "rolled_back": "rolled back",

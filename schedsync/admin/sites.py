@@ -1,0 +1,72 @@
+"""Adds our mixins to the classes that are registered for schedules, on every site, when it builds its URLs.
+
+Earlier a project's own class may not be registered yet, and it may replace ours: apps are discovered in their order.
+"""
+
+from __future__ import annotations
+
+import types
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.admin import AdminSite
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin
+
+_MARK = "schedsync_prepares"
+
+
+def prepare_sites() -> None:
+    """Let each site, also one that is made later, add the mixins before it builds its URLs; once for a process."""
+    if hasattr(AdminSite.get_urls, _MARK):
+        return
+    # A subclass may build its URLs without the method of this class, and is then reached through the property.
+    get_urls, urls = AdminSite.get_urls, AdminSite.urls.fget  # type: ignore[attr-defined]
+
+    @wraps(get_urls)
+    def prepared_get_urls(self: AdminSite) -> Any:
+        prepare(self)
+        return get_urls(self)
+
+    def prepared_urls(self: AdminSite) -> Any:
+        prepare(self)
+        return urls(self)
+
+    setattr(prepared_get_urls, _MARK, True)
+    AdminSite.get_urls = prepared_get_urls  # type: ignore[method-assign]
+    AdminSite.urls = property(prepared_urls)  # type: ignore[assignment]
+
+
+def prepare(site: AdminSite) -> None:
+    """Add the mixins to what is registered for schedules and their timings, also for proxies; twice changes nothing."""
+    # Each start of Django imports this module, but only a web server builds URLs.
+    from django_celery_beat.models import PeriodicTask
+
+    from schedsync.admin.mode import mode
+    from schedsync.admin.our_tables import register_tables
+    from schedsync.admin.schedules import ManagedScheduleAdminMixin
+    from schedsync.admin.timings import TimingAdminMixin
+    from schedsync.database.schedule_rows import TIMING_MODELS
+    from schedsync.usecases.admin_rows import OFF
+
+    if mode() == OFF:
+        return
+    has_schedules = False
+    for model, registered in list(site._registry.items()):
+        if issubclass(model, PeriodicTask):
+            has_schedules = True
+            _mix_in(ManagedScheduleAdminMixin, registered)
+        elif issubclass(model, tuple(TIMING_MODELS.values())):
+            _mix_in(TimingAdminMixin, registered)
+    if has_schedules:
+        register_tables(site)
+
+
+def _mix_in(mixin: type[Any], registered: ModelAdmin[Any]) -> None:
+    """Let the object that is registered be one of a subclass: whoever holds it, and what was set on it, stays right."""
+    own = type(registered)
+    if issubclass(own, mixin):
+        return
+    namespace = {"__module__": own.__module__, "__doc__": own.__doc__, "__qualname__": own.__qualname__}
+    registered.__class__ = types.new_class(own.__name__, (mixin, own), {}, lambda body: body.update(namespace))

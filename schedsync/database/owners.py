@@ -1,0 +1,100 @@
+"""Reads which rows are managed, for Django's admin: by their ids, or by their names where a row was made again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q
+from django_celery_beat.models import PeriodicTask
+
+from schedsync.database.bulk import rows_of
+from schedsync.database.tables import has_table
+from schedsync.database.values import read_values, readable
+from schedsync.models import ManagedSchedule, Pause
+
+_COLUMNS = ("row_id", "name", "set", "applied_at")
+#: The databases in which our tables were seen: no request asks again.
+_seen: set[str] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The entry of the ledger that a row belongs to: its name, its set, and when it was applied last."""
+
+    row_id: int | None
+    name: str
+    set: str
+    applied_at: datetime | None
+
+
+class Owners:
+    """Entries of the ledger, found by the row's id, else by its name."""
+
+    def __init__(self, found: Iterable[Owner]) -> None:
+        known = list(found)
+        self._by_id = {owner.row_id: owner for owner in known if owner.row_id is not None}
+        self._by_name = {owner.name: owner for owner in known}
+
+    def of(self, row_id: int, name: str) -> Owner | None:
+        """Return the entry of a row, None where nobody manages it."""
+        return self._by_id.get(row_id) or self._by_name.get(name)
+
+
+def owner_of(using: str, row_id: int, name: str) -> Owner | None:
+    """Return the entry of one row, None where nobody manages it, or our tables are not made yet."""
+    return Owners(_read(using, Q(row_id=row_id) | Q(name=name))).of(row_id, name)
+
+
+def every_owner(using: str) -> Owners:
+    """Return all entries, in one query."""
+    return Owners(_read(using, Q()))
+
+
+def is_migrated(using: str) -> bool:
+    """Say whether our tables are made: without them the admin works as if nothing was managed."""
+    if using not in _seen and has_table(using, ManagedSchedule):
+        _seen.add(using)
+    return using in _seen
+
+
+def _read(using: str, condition: Q) -> Iterable[Owner]:
+    if not is_migrated(using):
+        return ()
+    rows = read_values(rows_of(ManagedSchedule, using).filter(condition).order_by(), _COLUMNS)
+    return [Owner(*map(readable, values, (None, "", "", None))) for values in rows]
+
+
+def managed_rows(using: str) -> Q:
+    """Return the condition that a row of ``PeriodicTask`` is managed."""
+    entries = rows_of(ManagedSchedule, using)
+    return Q(Exists(entries.filter(row_id=OuterRef("pk")))) | Q(Exists(entries.filter(name=OuterRef("name"))))
+
+
+def paused_rows(using: str, at: datetime) -> Q:
+    """Return the condition that a row of ``PeriodicTask`` is paused at an instant."""
+    lasting = rows_of(Pause, using).filter(Q(until=None) | Q(until__gt=at), name=OuterRef("name"))
+    return Q(Exists(lasting)) & managed_rows(using)
+
+
+def managed_users(using: str, kind: str, timing_id: int, most: int) -> list[str]:
+    """Return the first names of managed schedules that use a schedule row; ``kind`` is that of its timing."""
+    if not is_migrated(using):
+        return []
+    rows = _users(using, kind).filter(**{f"{kind}_id": timing_id})
+    return list(rows.order_by("name").values_list("name", flat=True)[:most])
+
+
+def timings_in_use(using: str, kind: str, ids: Collection[int]) -> set[int]:
+    """Return the ids among these of the schedule rows that managed schedules use."""
+    if not is_migrated(using):
+        return set()
+    column = f"{kind}_id"
+    used = _users(using, kind).exclude(**{column: None}).order_by().values_list(column, flat=True).distinct()
+    return set(used) & set(ids)
+
+
+def _users(using: str, kind: str) -> Any:
+    return rows_of(PeriodicTask, using).filter(managed_rows(using), **{f"{kind}__isnull": False})
