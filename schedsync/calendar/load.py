@@ -181,6 +181,13 @@ def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load
     return Load(window, total, busy, starts, members, _unplaced(groups, window, slots), steady)
 
 
+def starts_in(shape: Shape, window: Window, slots: Slots) -> Sequence[int]:
+    """Return the starts of one schedule in each minute of a window; of a shape without a place they are a guess."""
+    counts = _Counts(window.minutes)
+    _count(shape, 1, window, counts, slots)
+    return counts.starts
+
+
 def _each_minute(shape: Shape, window: Window) -> int:
     """Return how often a shape starts in each minute of a window: 0 where one of them has no start."""
     begins_later = shape.start_at is not None and shape.start_at > window.since
