@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone, tzinfo
+from itertools import chain
 from typing import NamedTuple
 
 from schedsync.calendar.load import ALL_QUEUES, DEFAULT_QUEUE, Load, Slots, load_of, starts_in
@@ -95,18 +96,21 @@ class KnownRuns:
     running: Mapping[str, datetime] = field(default_factory=dict)
 
 
-class _Starts(NamedTuple):
-    """The starts of one schedule: the first minute that has one, as its number, and how many there are."""
+class _Shaped(NamedTuple):
+    """A shape with the starts of one schedule: the number of the first minute that has one, and how many there are."""
 
+    shape: Shape
     first: int
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Definition:
+    """The schedules of one definition; ``shapes`` counts them by the index of their shape."""
+
     name: str
-    members: list[Schedule] = field(default_factory=list)
-    shapes: Counter[Shape] = field(default_factory=Counter)
+    members: list[str] = field(default_factory=list)
+    shapes: Counter[int] = field(default_factory=Counter)
 
 
 def window_until(start: datetime, end: datetime, last_runs: Mapping[str, datetime] | None = None) -> Window:
@@ -120,22 +124,10 @@ def timeline_of(
 ) -> Timeline:
     """Return the timeline of a window. The number of its lanes is bounded, however many schedules there are."""
     load = load_of(schedules, window, slots)
-    definitions = _by_queue(schedules, load)
-    starts = {
-        shape: _starts(shape, window, slots)
-        for of_queue in definitions.values()
-        for definition in of_queue
-        for shape in definition.shapes
-    }
+    shapes, definitions = _by_queue(schedules, load)
+    drawn = _Drawn(load, slots, [_shaped(shape, window, slots) for shape in shapes], known or KnownRuns())
     busy = sorted((queue for queue in load.queues if load.in_all(queue)), key=lambda name: (-load.in_all(name), name))
-    drawn = _Drawn(load, slots, starts, known or KnownRuns())
-    running = sum(
-        number
-        for of_queue in definitions.values()
-        for definition in of_queue
-        for shape, number in definition.shapes.items()
-        if starts[shape].number
-    )
+    running = sum(map(drawn.running, chain.from_iterable(definitions.values())))
     return Timeline(
         start=window.since,
         end=window.end,
@@ -147,85 +139,97 @@ def timeline_of(
     )
 
 
-def _by_queue(schedules: Iterable[Schedule], load: Load) -> dict[str, list[_Definition]]:
-    """Return the definitions of each queue of a load, which counts all as one where there are too many."""
+def _by_queue(schedules: Iterable[Schedule], load: Load) -> tuple[list[Shape], dict[str, list[_Definition]]]:
+    """Return all shapes, and the definitions of each queue of a load, which counts all as one if there are too many."""
     found: dict[str, dict[str, _Definition]] = {queue: {} for queue in load.queues}
     of_all = ALL_QUEUES if ALL_QUEUES in load.queues else None
+    # A shape takes long to hash: each is looked up once.
+    indexes: dict[Shape, int] = {}
     for schedule in schedules:
         if schedule.spec.enabled:
             of_queue = found[of_all or schedule.spec.queue or DEFAULT_QUEUE]
             definition = of_queue.setdefault(schedule.name_in_file, _Definition(schedule.name_in_file))
-            definition.members.append(schedule)
-            definition.shapes[shape_of(schedule, load.window)] += 1
-    return {queue: list(of_queue.values()) for queue, of_queue in found.items()}
+            definition.members.append(schedule.name)
+            definition.shapes[indexes.setdefault(shape_of(schedule, load.window), len(indexes))] += 1
+    return list(indexes), {queue: list(of_queue.values()) for queue, of_queue in found.items()}
 
 
-def _starts(shape: Shape, window: Window, slots: Slots) -> _Starts:
+def _shaped(shape: Shape, window: Window, slots: Slots) -> _Shaped:
     counts = starts_in(shape, window, slots)
-    return _Starts(next((index for index, count in enumerate(counts) if count), len(counts)), sum(counts))
+    return _Shaped(shape, next((index for index, count in enumerate(counts) if count), len(counts)), sum(counts))
 
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """Makes lanes from a load; ``starts`` are those of each shape."""
+    """Makes lanes from a load; ``shapes`` are those of all definitions."""
 
     load: Load
     slots: Slots
-    starts: Mapping[Shape, _Starts]
+    shapes: Sequence[_Shaped]
     known: KnownRuns
 
     def queue(self, queue: str, definitions: Sequence[_Definition]) -> QueueLanes:
         """Return the lanes of one queue. What runs least has a lane first: of it people ask when it runs."""
-        running = [each for each in definitions if self._count(each)]
+        running = [each for each in definitions if self.running(each)]
         running.sort(key=lambda each: (self._count(each), self._first(each), each.name))
         own, others = running[:LANES], running[LANES:]
-        counts = self.load.queues[queue]
-        worst = max(range(len(counts)), key=counts.__getitem__)
+        own.sort(key=lambda each: (self._first(each), each.name))
+        counts = list(map(self._counts, own))
+        together = self.load.queues[queue]
+        worst = max(range(len(together)), key=together.__getitem__)
         at = self.load.minute(worst)
+        left = [total - sum(taken) for total, *taken in zip(together, *counts, strict=True)]
         return QueueLanes(
             queue=queue,
-            lanes=tuple(map(self._lane, sorted(own, key=lambda each: (self._first(each), each.name)))),
-            rest=self._rest(others) if others else None,
-            schedules=sum(len(each.members) for each in running),
+            lanes=tuple(map(self._lane, own, counts)),
+            rest=self._lane(_joined(others), left) if others else None,
+            schedules=sum(map(self.running, running)),
             starts=self.load.in_all(queue),
-            worst=Stretch(at, at, counts[worst]) if counts[worst] else None,
+            worst=Stretch(at, at, together[worst]) if together[worst] else None,
         )
+
+    def running(self, definition: _Definition) -> int:
+        """Return how many schedules of a definition run."""
+        return sum(number for index, number in definition.shapes.items() if self.shapes[index].number)
 
     def _count(self, definition: _Definition) -> int:
-        return sum(self.starts[shape].number * number for shape, number in definition.shapes.items())
+        return sum(self.shapes[index].number * number for index, number in definition.shapes.items())
 
     def _first(self, definition: _Definition) -> int:
-        return min(self.starts[shape].first for shape in definition.shapes)
+        return min(self.shapes[index].first for index in definition.shapes)
 
-    def _rest(self, definitions: Sequence[_Definition]) -> Lane:
-        together = _Definition("")
-        for each in definitions:
-            together.members.extend(each.members)
-            together.shapes.update(each.shapes)
-        return self._lane(together)
-
-    def _lane(self, definition: _Definition) -> Lane:
-        names = [schedule.name for schedule in definition.members]
-        unplaced = sum(self.starts[each].number * n for each, n in definition.shapes.items() if not each.is_placed)
-        return Lane(
-            name=definition.name,
-            schedules=len(names),
-            starts=self._count(definition),
-            stretches=tuple(self._stretches(definition.shapes)),
-            unplaced=unplaced,
-            seconds=max((self.known.seconds[name] for name in names if name in self.known.seconds), default=None),
-            running_since=min((self.known.running[name] for name in names if name in self.known.running), default=None),
-        )
-
-    def _stretches(self, shapes: Mapping[Shape, int]) -> Iterator[Stretch]:
-        """Yield the runs of some shapes as points and bands."""
+    def _counts(self, definition: _Definition) -> Sequence[int]:
+        """Return the starts of each minute, as far as their minutes are known."""
         window = self.load.window
         counts = [0] * window.minutes
-        for shape, number in shapes.items():
-            if shape.is_placed and self.starts[shape].number:
-                for index, count in enumerate(starts_in(shape, window, self.slots)):
-                    counts[index] += count * number
-        return _merged(self.load, counts)
+        for index, number in definition.shapes.items():
+            shaped = self.shapes[index]
+            if shaped.shape.is_placed and shaped.number:
+                for minute, count in enumerate(starts_in(shaped.shape, window, self.slots)):
+                    counts[minute] += count * number
+        return counts
+
+    def _lane(self, definition: _Definition, counts: Sequence[int]) -> Lane:
+        seconds = [known for name in definition.members if (known := self.known.seconds.get(name)) is not None]
+        running = [began for name in definition.members if (began := self.known.running.get(name)) is not None]
+        starts = self._count(definition)
+        return Lane(
+            name=definition.name,
+            schedules=self.running(definition),
+            starts=starts,
+            stretches=tuple(_merged(self.load, counts)),
+            unplaced=starts - sum(counts),
+            seconds=max(seconds, default=None),
+            running_since=min(running, default=None),
+        )
+
+
+def _joined(definitions: Iterable[_Definition]) -> _Definition:
+    together = _Definition("")
+    for each in definitions:
+        together.members.extend(each.members)
+        together.shapes.update(each.shapes)
+    return together
 
 
 def _merged(load: Load, counts: Sequence[int]) -> Iterator[Stretch]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from schedsync.core.location import Location
-from schedsync.core.schedule import NOBODY, Desired, Schedule, Template, canonical_json, form, spec_text
+from schedsync.core.schedule import NOBODY, Desired, Schedule, Template, canonical_json, spec_text
 from schedsync.planning.converter import checked_spec, people_document, people_from
 
 #: The version of the document. Another one is not read.
@@ -26,19 +25,21 @@ class KeptDesired:
     grace: timedelta | None = None
 
 
-def desired_document(kept: KeptDesired) -> dict[str, Any]:
-    """Return what the files say as JSON values, with all values as the files have them."""
+def desired_text(kept: KeptDesired) -> str:
+    """Return what the files say as a document in JSON, in one line, with all values as the files have them.
+
+    It is put together from the texts of the specs, which are cached.
+    """
     desired = kept.desired
-    return {
-        "version": _VERSION,
-        "schedules": [_document(schedule) for schedule in desired.schedules.values()],
-        "removed": [[name, *place] for name, place in desired.removed.items()],
-        "grace": kept.grace and kept.grace.total_seconds(),
-    }
+    removed = [[name, *place] for name, place in desired.removed.items()]
+    besides = canonical_json([removed, kept.grace and kept.grace.total_seconds()])
+    schedules = ",".join(map(_text, desired.schedules.values()))
+    return f'{{"version":{_VERSION},"schedules":[{schedules}],"besides":{besides}}}'
 
 
-def _document(schedule: Schedule) -> dict[str, Any]:
-    return {"name": schedule.name, "spec": form(schedule.spec), "at": list(schedule.location), **_besides(schedule)}
+def _text(schedule: Schedule) -> str:
+    head = canonical_json({"name": schedule.name, "at": schedule.location, **_besides(schedule)})
+    return f'{head[:-1]},"spec":{spec_text(schedule.spec)}}}'
 
 
 def _besides(schedule: Schedule) -> dict[str, Any]:
@@ -52,23 +53,12 @@ def _besides(schedule: Schedule) -> dict[str, Any]:
     return flags | {name: value for name, value in optional.items() if value}
 
 
-def digest_of(kept: KeptDesired) -> str:
-    """Return a digest of the document; it is faster than the document, because specs have a cached text."""
-    digest = hashlib.sha256()
-    for schedule in kept.desired.schedules.values():
-        text = canonical_json([schedule.name, *schedule.location, _besides(schedule)])
-        digest.update(f"{text}{spec_text(schedule.spec)}\n".encode())
-    rest = [[name, *place] for name, place in kept.desired.removed.items()]
-    digest.update(canonical_json([rest, kept.grace and kept.grace.total_seconds()]).encode())
-    return digest.hexdigest()
-
-
 def desired_from(values: Mapping[str, Any]) -> KeptDesired:
     """Read what the files said; raises ValueError, KeyError or TypeError where the document has another form."""
     if values["version"] != _VERSION:
         raise ValueError("another version of schedsync made it")
-    removed = {name: Location(*place) for name, *place in values["removed"]}
-    grace = values["grace"]
+    places, grace = values["besides"]
+    removed = {name: Location(*place) for name, *place in places}
     desired = Desired.of(map(_schedule, values["schedules"]), removed)
     return KeptDesired(desired, None if grace is None else timedelta(seconds=grace))
 

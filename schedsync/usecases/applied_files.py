@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import replace
 
@@ -13,12 +14,12 @@ from schedsync.calendar.load import load_of
 from schedsync.calendar.stock_beat import slots
 from schedsync.calendar.window import week_of
 from schedsync.core.applied_files import AppliedFiles
-from schedsync.core.journal_data import packed
+from schedsync.core.journal_data import packed, packed_text
 from schedsync.core.origin import recorded_commit
 from schedsync.core.timing import Interval
 from schedsync.database.applied_files import kept_digest, note_commit, write_alone
 from schedsync.database.clock import now
-from schedsync.planning.desired_document import KeptDesired, desired_document, digest_of
+from schedsync.planning.desired_document import KeptDesired, desired_text
 from schedsync.planning.plan import Plan
 from schedsync.usecases.target import Target
 
@@ -29,19 +30,23 @@ MOST_OF_LOAD = 20_000
 
 def applied_files(target: Target, plan: Plan) -> AppliedFiles:
     """Return what is kept of the files of a plan; nothing has a digest where they define no schedule."""
-    kept = KeptDesired(plan.desired, target.limits.grace)
-    return _with_documents(_facts(plan, kept), kept, plan)
+    text = _text(target, plan)
+    return _with_documents(_facts(plan, text), text, plan)
 
 
-def _facts(plan: Plan, kept: KeptDesired) -> AppliedFiles:
-    digest = digest_of(kept) if plan.desired.schedules else ""
+def _text(target: Target, plan: Plan) -> str:
+    return desired_text(KeptDesired(plan.desired, target.limits.grace)) if plan.desired.schedules else ""
+
+
+def _facts(plan: Plan, text: str) -> AppliedFiles:
+    digest = hashlib.sha256(text.encode()).hexdigest() if text else ""
     return AppliedFiles(plan.set, plan.binding.environment, recorded_commit(plan.binding), plan.now, digest)
 
 
-def _with_documents(facts: AppliedFiles, kept: KeptDesired, plan: Plan) -> AppliedFiles:
+def _with_documents(facts: AppliedFiles, text: str, plan: Plan) -> AppliedFiles:
     if not facts.digest:
         return facts
-    return replace(facts, desired=packed(desired_document(kept)), load=_load(plan))
+    return replace(facts, desired=packed_text(text), load=_load(plan))
 
 
 def _load(plan: Plan) -> bytes:
@@ -70,13 +75,13 @@ def keep_up_to_date(target: Target, plan: Plan) -> None:
         known = kept_digest(target.using, plan.set, plan.binding.environment)
         if known is not None and commit is not None and known[0] == commit and not plan.binding.dirty:
             return
-        kept = KeptDesired(plan.desired, target.limits.grace)
-        facts = replace(_facts(plan, kept), at=now())
+        text = _text(target, plan)
+        facts = replace(_facts(plan, text), at=now())
         if known == (commit, facts.digest) or not (known or facts.digest):
             return
         if known is not None and known[1] == facts.digest:
             note_commit(target.using, facts)
         else:
-            write_alone(target.using, _with_documents(facts, kept, plan))
+            write_alone(target.using, _with_documents(facts, text, plan))
     except (DatabaseError, InterfaceError) as error:
         logger.info("what the files say is not kept: %s", error)

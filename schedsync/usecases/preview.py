@@ -71,6 +71,15 @@ def desired_of(using: str, files: AppliedFiles) -> KeptDesired | None:
     return _read(_documents(using, files).desired, desired_from)
 
 
+def templates_of(using: str, files: AppliedFiles) -> dict[str, str]:
+    """Return the definitions with a ``for_each`` by the names of their schedules; empty where they are not known."""
+    return _read(_documents(using, files).desired, _templates) or {}
+
+
+def _templates(values: Any) -> dict[str, str]:
+    return {str(each["name"]): str(each["template"]) for each in values["schedules"] if each.get("template")}
+
+
 def load_kept(using: str, files: AppliedFiles) -> KeptLoad | None:
     """Return the load of the week after the last apply; None where it is not kept, or cannot be read."""
     return _read(_documents(using, files).load, load_from)

@@ -121,4 +121,4 @@ def notes(value: Timeline) -> Iterator[str]:
     if not value.asked_durations:
         yield "how long runs take is not in the files: each is drawn as a point"
     elif all(lane.seconds is None for lane in value.lanes):
-        yield "no result says how long a run takes: each is drawn as a point"
+        yield "how long runs take is not known: each is drawn as a point"

@@ -13,8 +13,8 @@ from schedsync.render.load import lanes as words
 from schedsync.render.page.svg import GROUND
 
 #: Readable on white and on black alike.
-_COLOUR = "#3a86c8"
-_FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
+COLOUR = "#3a86c8"
+FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
 _NAMES, _PLOT, _WORDS = 220, 560, 230
 _WIDTH = _NAMES + _PLOT + _WORDS
 _HEAD, _QUEUE, _LANE, _POINT, _LINE = 22, 30, 22, 3.5, 18
@@ -65,7 +65,7 @@ def _svg(value: Timeline, body: list[str], height: float) -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="timeline" viewBox="0 0 {_WIDTH} {height:g}" '
             f'width="{_WIDTH}" height="{height:g}" role="img" aria-label={quoteattr(says)} fill="currentColor" '
-            f'font-family="{_FONT}" font-size="12">',
+            f'font-family="{FONT}" font-size="12">',
             f"<title>{escape(says)}</title>",
             *body,
             "</svg>\n",
@@ -138,7 +138,7 @@ def _lane(lane: Lane, value: Timeline, y: float) -> Iterator[str]:
 def _marks(lane: Lane, value: Timeline, y: float) -> Iterator[str]:
     if lane.unplaced:
         yield (
-            f'<path d="M{_NAMES} {y:g}h{_PLOT}" stroke="{_COLOUR}" stroke-width="7" stroke-opacity=".7" '
+            f'<path d="M{_NAMES} {y:g}h{_PLOT}" stroke="{COLOUR}" stroke-width="7" stroke-opacity=".7" '
             'stroke-dasharray="2 5"/>'
         )
     if lane.running_since is not None:
@@ -153,13 +153,13 @@ def _marks(lane: Lane, value: Timeline, y: float) -> Iterator[str]:
         if lane.seconds:
             yield _bar(first, _x(stretch.first + timedelta(seconds=lane.seconds), value), y, 2)
         title = escape(words.stretch_words(stretch, value))
-        yield f'<circle cx="{first:g}" cy="{y:g}" r="{_POINT:g}" fill="{_COLOUR}"><title>{title}</title></circle>'
+        yield f'<circle cx="{first:g}" cy="{y:g}" r="{_POINT:g}" fill="{COLOUR}"><title>{title}</title></circle>'
 
 
 def _bar(first: float, last: float, y: float, half: int, inside: str = "") -> str:
     first = max(_NAMES, first)
     width = max(1.0, min(last, _NAMES + _PLOT) - first)
     return (
-        f'<rect x="{first:g}" y="{y - half:g}" width="{width:.1f}" height="{2 * half}" rx="2" fill="{_COLOUR}"'
+        f'<rect x="{first:g}" y="{y - half:g}" width="{width:.1f}" height="{2 * half}" rx="2" fill="{COLOUR}"'
         f"{f'>{inside}</rect>' if inside else '/>'}"
     )
