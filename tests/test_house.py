@@ -18,6 +18,8 @@ ANSWERS = {
     "what is left out of a comment that is too long?": "fitted",
     "which weakened guarantees a review shows?": "Guarantees",
     "that a row which nobody manages is refused until it is adopted?": "refusals",
+    "what an apply keeps for hosts without files?": "applied_files",
+    "what an apply of the last known files would change?": "preview",
     "which schedules have a line of their own in a timeline, and which runs are one band?": "_merged",
     "that daylight saving skips a slot?": "crontab_slots",
     "what `H` becomes in a crontab?": "_hashed",

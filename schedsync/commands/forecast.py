@@ -197,7 +197,7 @@ def forecast(
     counted from the last run if a snapshot knows it, else from --from.
 
     With --timeline there is one line for each definition instead, with its runs until --until, by default for 24 hours,
-    in all formats: `forecast --timeline --format svg --out next.svg` draws a picture.
+    in all formats.
 
     With --compare, both the files and SOURCE are simulated, and each run that only one of them makes is listed. It is
     safe to switch if none differs. SOURCE is `settings` (CELERY_BEAT_SCHEDULE), `crontab:FILE`, a snapshot such as
