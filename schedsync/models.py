@@ -230,6 +230,31 @@ class ApplyFailure(models.Model):
         return f"{self.set} {self.at:%Y-%m-%d %H:%M:%S} {self.reason}"
 
 
+class AppliedFiles(models.Model):
+    """What the files of a set said when they were applied last, for readers that have no files.
+
+    The values are as in the tables themselves, so a secret in them is one that is in the tables too.
+    """
+
+    set = models.CharField(max_length=100)
+    environment = models.CharField(max_length=100, blank=True, default="")
+    commit = models.CharField(max_length=64, null=True)
+    at = models.DateTimeField()
+    digest = models.CharField(max_length=64, help_text="Of the schedules and their places.")
+    desired = models.BinaryField(help_text="The schedules as JSON compressed by zlib.")
+    load = models.BinaryField(help_text="The load of a week as JSON compressed by zlib.")
+
+    class Meta:
+        verbose_name = "applied files"
+        verbose_name_plural = "applied files"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["set", "environment"], name="schedsync_appliedfiles_set"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.set} {self.at:%Y-%m-%d %H:%M:%S}"
+
+
 class ApplyLock(models.Model):
     """The one row that the transaction of an apply writes first.
 

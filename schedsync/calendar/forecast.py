@@ -9,6 +9,7 @@ from functools import cached_property
 
 from schedsync.calendar.crowds import Crowd, crowds
 from schedsync.calendar.load import Load, Peak, Slots
+from schedsync.calendar.timeline import Timeline
 from schedsync.core.timing import Interval, Timing, moment
 
 #: A forecast names this many of the busiest minutes.
@@ -34,7 +35,8 @@ class Outlook:
 class Forecast:
     """The next runs from an instant on, and the load of a week; ``slots`` yields the slots of solar timings too.
 
-    ``until`` is when the user lets the runs end, None if only their number is limited.
+    ``until`` is when the user lets the runs end, None if only their number is limited. ``timeline`` is None unless the
+    user asks for it.
     """
 
     start: datetime
@@ -42,6 +44,7 @@ class Forecast:
     load: Load
     slots: Slots
     until: datetime | None = None
+    timeline: Timeline | None = None
 
     def is_assumed(self, outlook: Outlook) -> bool:
         """Say whether an interval is counted from the start of the forecast, because its last run is not known."""

@@ -53,6 +53,7 @@ class Load:
 
     ``busy`` counts each schedule once a minute, however often it starts in that minute. What is ``unplaced``, by
     queue, is in none of the minutes. ``steady_members``, by queue, are the members that start in every minute.
+    ``known_steady`` takes their place in a load that was kept without its members, and without their starts.
     """
 
     window: Window
@@ -62,11 +63,12 @@ class Load:
     members: Mapping[Shape, Sequence[str]]
     unplaced: Mapping[str, Unplaced]
     steady_members: Mapping[str, Mapping[Shape, Sequence[str]]] = field(default_factory=dict)
+    known_steady: Steady | None = None
 
     @cached_property
     def steady(self) -> Steady:
         """What starts in every minute; a peak is what starts besides."""
-        return self.steady_of(*self.queues)
+        return self.known_steady or self.steady_of(*self.queues)
 
     def steady_of(self, *queues: str) -> Steady:
         """Return what starts in every minute, in some queues."""
@@ -179,6 +181,13 @@ def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load
         for index, again in counts.again.items():
             busy[index] -= again
     return Load(window, total, busy, starts, members, _unplaced(groups, window, slots), steady)
+
+
+def starts_in(shape: Shape, window: Window, slots: Slots) -> Sequence[int]:
+    """Return the starts of one schedule in each minute of a window; of a shape without a place they are a guess."""
+    counts = _Counts(window.minutes)
+    _count(shape, 1, window, counts, slots)
+    return counts.starts
 
 
 def _each_minute(shape: Shape, window: Window) -> int:

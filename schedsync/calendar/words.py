@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from collections.abc import Iterable
+from datetime import datetime, timezone, tzinfo
 from functools import lru_cache
 
 from schedsync.calendar.slots import fields_of, runs_a_day
@@ -87,6 +88,14 @@ def when(instant: datetime, timing: Timing, now: datetime | None = None) -> str:
 def zone_name(timing: Timing) -> str:
     """Return the name of the zone in which people read the instants of a timing."""
     return timing.timezone if isinstance(timing, Crontab) else "UTC"
+
+
+def common_zone(timings: Iterable[Timing]) -> tzinfo | None:
+    """Return the zone of all crontabs, None where they differ; other timings have no zone of their own."""
+    zones = {timing.timezone: timing for timing in timings if isinstance(timing, Crontab)}
+    if len(zones) > 1:
+        return None
+    return next((zone_of(timing) for timing in zones.values()), timezone.utc)
 
 
 def in_utc(instant: datetime, timing: Timing, now: datetime | None = None) -> str:

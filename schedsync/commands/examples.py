@@ -50,6 +50,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     ),
     "forecast": (
         ("forecast 'sync-*' --count 3", "the next three runs of each schedule with such a name"),
+        ("forecast --timeline --format svg --out next.svg", "a picture of the next 24 hours, by queue"),
         ("forecast --from 2027-03-28 --until 1d", "all runs of the day on which the clocks change"),
     ),
     "plan": (

@@ -118,6 +118,7 @@ class Request:
     format_: str
     out: Path | None
     verbose: bool
+    maps: bool
     timeline: bool
 
     @property
@@ -133,7 +134,7 @@ class Request:
             width=columns(sys.stdout) if self.out is None and is_terminal(sys.stdout) else None,
             most=None if self.patterns or self.verbose else forecast_text.SHOWN,
             each_run=self.span.is_given or (bool(self.patterns) and schedules <= _FEW),
-            with_timeline=self.timeline,
+            with_maps=self.maps,
             now=now,
         )
 
@@ -170,7 +171,10 @@ def _after(given: datetime | timedelta, base: datetime) -> datetime:
 @format_option("json", "html", "svg")
 @out_option
 @option("-v", "--verbose", heading=OUTPUT, is_flag=True, help="Show all schedules, however many there are.")
-@option("--timeline", heading=OUTPUT, is_flag=True, help="Draw a map of the load: which hours and minutes are full.")
+@option(
+    "--timeline", heading=OUTPUT, is_flag=True, help="Show which schedule runs when in the next 24 hours, by queue."
+)
+@option("--map", "maps", heading=OUTPUT, is_flag=True, help="Draw a map of the load: which hours and minutes are full.")
 def forecast(
     files: FileOptions,
     names: tuple[str, ...],
@@ -182,6 +186,7 @@ def forecast(
     out: Path | None,
     verbose: bool,
     timeline: bool,
+    maps: bool,
 ) -> int:
     """Show the next runs of the schedules below PATH as Beat would make them, in their own time zones.
 
@@ -191,19 +196,24 @@ def forecast(
     Below is the load of one week: how many schedules start in a minute, and which minutes stand out. Intervals are
     counted from the last run if a snapshot knows it, else from --from.
 
+    With --timeline there is one line for each definition instead, with its runs until --until, by default for 24 hours,
+    in all formats.
+
     With --compare, both the files and SOURCE are simulated, and each run that only one of them makes is listed. It is
     safe to switch if none differs. SOURCE is `settings` (CELERY_BEAT_SCHEDULE), `crontab:FILE`, a snapshot such as
     `snapshot.json`, or a Git revision such as `main`. Exits 2 if a run differs, or could not be compared.
     """
     now = datetime.now(timezone.utc)
     files, patterns = _told_apart(files, (*names, *([] if name is None else [name])))
-    if timeline and (comparison.compare is not None or format_ != "text"):
-        raise WrongUsage("`--timeline` belongs to the text of a forecast", hint="`--format svg` draws a map as a file")
+    if maps and (comparison.compare is not None or format_ != "text" or timeline):
+        raise WrongUsage("`--map` belongs to the text of a forecast", hint="`--format svg` draws a map as a file")
+    if timeline and (comparison.compare is not None or span.count is not None):
+        raise WrongUsage("`--timeline` takes neither `--compare` nor `--count`", hint="give its end as `--until`")
     if comparison.compare is not None:
         result = compare_files(files, patterns, span.begin_of_comparison(now), comparison, against, format_)
         return show_comparison(result, format_, out)
     comparison.check_unused()
-    return _forecast(Request(files, patterns, span, against, format_, out, verbose, timeline), now)
+    return _forecast(Request(files, patterns, span, against, format_, out, verbose, maps, timeline), now)
 
 
 def _told_apart(files: FileOptions, patterns: tuple[str, ...]) -> tuple[FileOptions, tuple[str, ...]]:
@@ -223,8 +233,11 @@ def _is_path(text: str) -> bool:
 def _forecast(request: Request, now: datetime) -> int:
     from schedsync.planning.snapshot import check_set
     from schedsync.usecases.forecast import forecast as make_forecast
+    from schedsync.usecases.timeline import end_of, with_timeline
 
     horizon = request.span.horizon(now, request.runs)
+    if request.timeline:
+        end_of(horizon.start, horizon.until)
     snapshot = load_snapshot(request.against) if request.against else None
     with progress_line() as progress:
         target = target_without_database(request.files, progress=progress)
@@ -232,6 +245,8 @@ def _forecast(request: Request, now: datetime) -> int:
             check_set(snapshot, target.config.set)
         desired, binding = _files(target, snapshot.source if snapshot else no_sources, request.format_)
         result = make_forecast(desired, horizon, request.patterns, snapshot)
+        if request.timeline:
+            result = with_timeline(result, desired, request.patterns)
     if request.format_ == "html":
         write(forecast_page.html(result, target.config.set, binding, now), request.out)
     elif request.format_ in RENDERINGS:

@@ -40,6 +40,11 @@ def rows_of(note: Sequence[Any]) -> Sequence[int]:
     return rows if isinstance(rows, list) else [rows]
 
 
+def packed_text(text: str) -> bytes:
+    """Return the bytes of a segment without columns; ``text`` is its document, as JSON in one line."""
+    return zlib.compress(f"{text}\n".encode(), 1)
+
+
 def packed(document: Mapping[str, Any], columns: Sequence[Iterable[int]] = ((),) * COLUMNS) -> bytes:
     """Return the bytes of a segment; the columns have the same length."""
     head = json.dumps(document, separators=(",", ":")).encode()

@@ -106,6 +106,7 @@ def _wrote_again(request: WriteRequest, fixes: Sequence[Change], wait: WaitOptio
         joined=(),
         marks=NO_MARKS,
         notes=(),
+        files=None,
         run=uuid.uuid4(),
     )
     try:

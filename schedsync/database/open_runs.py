@@ -14,6 +14,7 @@ from schedsync.core.open_run import OpenRun
 from schedsync.database.bulk import batches, rows_of
 from schedsync.database.clock import DatabaseNow, database_time
 from schedsync.database.tables import has_table
+from schedsync.models import ManagedSchedule
 from schedsync.models import OpenRun as OpenRunRow
 
 _COLUMNS = ("row_id", "task_id", "sent_at", "started_at", "worker")
@@ -46,6 +47,15 @@ def open_now(using: str, limits: Mapping[int, tuple[int, int | None]]) -> dict[i
     at, runs = database_time(using), read_open_runs(using, limits.keys())
     found = {row_id: counting(known, *limits[row_id], at) for row_id, known in runs.items()}
     return {row_id: run for row_id, run in found.items() if run is not None}
+
+
+def limits_of_open(using: str) -> dict[int, int]:
+    """Return the ``max_runtime`` in seconds of the schedules of which a run is noted, by the ids of their rows."""
+    if not has_table(using, OpenRunRow):
+        return {}
+    ids = rows_of(OpenRunRow, using).values("row_id")
+    entries = ManagedSchedule.objects.using(using).filter(row_id__in=ids, max_runtime__gt=0)
+    return dict(entries.values_list("row_id", "max_runtime"))
 
 
 def replace_runs(using: str, over: Collection[str], begun: dict[str, int]) -> None:

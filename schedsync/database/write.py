@@ -22,6 +22,7 @@ from schedsync.core.observed import Observed
 from schedsync.core.schedule import OF_OUR_BEAT, Spec, differing
 from schedsync.core.timing import Timing
 from schedsync.database import break_glass
+from schedsync.database.applied_files import keep_files
 from schedsync.database.audit import record_request
 from schedsync.database.bulk import BATCH, batches, insert
 from schedsync.database.ledger import write_ledger
@@ -58,6 +59,8 @@ def write(request: WriteRequest, observed: Observed) -> bool:
     write_marks(request)
     closed = [each.document(CLOSED) for each in break_glass.close(using, request.set)]
     record_request(replace(request, ended=ended, notes=(*request.notes, *closed)), observed)
+    if request.files is not None:
+        keep_files(using, request.files)
     # A reload costs Beat as much as it has rows, so we spare it where only our own tables changed.
     return bump(using, now) if request.changes else False
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from schedsync.core.applied_files import AppliedFiles
 from schedsync.core.change import Change
 from schedsync.core.location import Location
 from schedsync.core.observed import Paused
@@ -27,8 +28,8 @@ class WriteRequest:
     name; None leaves the ledger's locations alone. ``joined`` are the pauses of schedules that come under a standing
     pause. ``lifted`` are refusals that a flag lifted, for the audit record; so are ``notes``, documents of their own,
     ``ended``, the pauses that this request ends, ``reason``, and ``pull_request``, which the message of the commit
-    names. ``marks`` is what is written about rolled-back schedules. ``refused_at`` returns what refuses all of it at an
-    instant: a freeze may begin while this waits for the lock.
+    names. ``marks`` is what is written about rolled-back schedules. ``files`` is kept for readers that have no files.
+    ``refused_at`` returns what refuses all of it at an instant: a freeze may begin while this waits for the lock.
     """
 
     using: str
@@ -49,6 +50,7 @@ class WriteRequest:
     pull_request: str | None = None
     reason: str | None = None
     marks: Marks = NO_MARKS
+    files: AppliedFiles | None = None
     notes: tuple[Mapping[str, Any], ...] = ()
     refused_at: Callable[[datetime], tuple[Refusal, ...]] = lambda _at: ()
     run: uuid.UUID = field(default_factory=uuid.uuid4)

@@ -130,6 +130,7 @@ def build_plan(
         locations={name: (schedule.location, schedule.people) for name, schedule in desired.schedules.items()},
         rolled_back=kept.lasting,
         marks=Marks(over=kept.over),
+        desired=desired,
     )
 
 

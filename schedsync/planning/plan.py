@@ -17,7 +17,7 @@ from schedsync.core.observed import Managed, Observed, Paused
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
 from schedsync.core.rollback import NO_MARKS, Marks, RolledBack
-from schedsync.core.schedule import People, Schedule, canonical_json, spec_text
+from schedsync.core.schedule import Desired, People, Schedule, canonical_json, spec_text
 from schedsync.core.selector import selector_document
 from schedsync.core.timing import instant_text
 
@@ -56,6 +56,8 @@ class Plan:
     marks: Marks = NO_MARKS
     #: Whether it leads back to an earlier state, and not to the files.
     is_rollback: bool = False
+    #: What the files say; an apply keeps it for readers that have no files.
+    desired: Desired = field(default_factory=Desired, compare=False, repr=False)
 
     @cached_property
     def checksum(self) -> str:

@@ -140,7 +140,8 @@ def _rights(using: str) -> Iterator[Finding]:
     """Try each kind of statement in a form that changes no row, and roll it back."""
     ours = (
         models.ManagedSchedule, models.Pause, models.Removal, models.RolledBack, models.StandingPause, models.SyncRun,
-        models.HistoryName, models.ApplyLock, models.EnvironmentBinding, models.FullPause, models.BreakGlass,
+        models.HistoryName, models.ApplyLock, models.AppliedFiles, models.EnvironmentBinding,
+        models.FullPause, models.BreakGlass,
     )  # fmt: skip
     for model in (PeriodicTask, PeriodicTasks, *TIMING_MODELS.values(), *ours):
         table = model._meta.db_table

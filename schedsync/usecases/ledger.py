@@ -22,6 +22,7 @@ from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
 from schedsync.database import audit
 from schedsync.database.actor import who
+from schedsync.database.applied_files import forget_empty_sets, give_files_to_set
 from schedsync.database.clock import now
 from schedsync.database.controls import controls_in_settings
 from schedsync.database.environment import named_environment, refusals_of, require_environment
@@ -162,6 +163,7 @@ def rename(using: str, old: str, new: str, wait: WaitOptions, environment: str |
         give_to_set(using, names, new)
         audit.record_rename(using, old, new, names, actor, at)
         give_marks_to_set(using, new, old=old)
+        give_files_to_set(using, old, new)
         return len(names)
 
     return _behind_lock(using, rename_set, [old, new], wait, environment)
@@ -180,6 +182,7 @@ def move(using: str, chosen: Chosen, to: str, wait: WaitOptions, environment: st
         give_to_set(using, moving, to)
         give_marks_to_set(using, to, names=moving)
         audit.record_move(using, moving, to, actor, at)
+        forget_empty_sets(using)
 
     _behind_lock(using, move_entries, [to, *moving.values()], wait, environment)
 
@@ -198,6 +201,7 @@ def release(using: str, chosen: Chosen, wait: WaitOptions, environment: str | No
         for request in _releases(using, chosen, binding, actor, at):
             released = {change.name for change in request.changes}
             write(request, Observed(pauses={name: pause for name, pause in pauses.items() if name in released}))
+        forget_empty_sets(using)
 
     _behind_lock(using, release_entries, chosen.set_of.values(), wait, environment)
 

@@ -40,6 +40,7 @@ from schedsync.planning.build import PlanRequest, Surroundings, build_plan
 from schedsync.planning.freezes import freeze_refusals, only_resumes
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan, drift_only, row_id_of
+from schedsync.usecases.applied_files import applied_files, keep_up_to_date
 from schedsync.usecases.binding import bind_at_apply
 from schedsync.usecases.break_glass import close_without_changes
 from schedsync.usecases.celery_settings import beat_schedule_names
@@ -172,7 +173,10 @@ def _applied(
             raise Stale(f"its checksum is {current.checksum} now")
         return current
 
-    return carry_out(target, planned, agree, wait, lambda current: request_of(target, current), pinned=pinned)
+    def request(current: Plan) -> WriteRequest:
+        return replace(request_of(target, current), files=applied_files(target, current))
+
+    return carry_out(target, planned, agree, wait, request, pinned=pinned, unchanged=partial(keep_up_to_date, target))
 
 
 def carry_out(
@@ -183,10 +187,12 @@ def carry_out(
     request: Callable[[Plan], WriteRequest],
     *,
     pinned: bool,
+    unchanged: Callable[[Plan], None] = lambda _plan: None,
 ) -> Outcome | None:
     """Plan, ask and write; plan again where the tables change meanwhile. Returns None where the answer was no.
 
-    If ``pinned``, a plan that differs from the one that was agreed to raises Stale. Raises Refused where a safety rule
+    ``unchanged`` gets a plan that writes nothing. If ``pinned``, a plan that differs from the one that was agreed to
+    raises Stale. Raises Refused where a safety rule
     refuses the plan.
     """
     expected = None
@@ -200,6 +206,7 @@ def carry_out(
             raise Refused(refused)
         if not current.writes:
             close_without_changes(target.using, current.set)
+            unchanged(current)
             return _nothing(target.using, current.checksum, wait)
         if pinned:
             expected = current.checksum

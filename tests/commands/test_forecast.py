@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import click
 import pytest
 
+from schedsync.schemas.validator import FORECAST, problems
 from tests.commands.test_terminal import on_terminal, schedsync
 from tests.conftest import Project
 
@@ -47,7 +49,7 @@ def test_all_schedules_are_a_table_with_the_load_below(shop: Project) -> None:
         "",
         "Load: about 145 starts a day, at most 3 a minute; and 12 a minute, steadily: heartbeat",
         "  3 start together every hour at :08 :38 Europe/Berlin: sync-a, sync-b, sync-c",
-        "(--timeline draws the map)",
+        "(--map draws the week)",
     ]
 
 
@@ -72,22 +74,65 @@ def test_count_and_until_list_the_runs_of_every_schedule(shop: Project) -> None:
 
 
 def test_the_map_is_drawn_where_it_is_asked_for(shop: Project) -> None:
-    plain, drawn = lines_of(shop), lines_of(shop, "--timeline")
+    plain, drawn = lines_of(shop), lines_of(shop, "--map")
 
     assert not [line for line in plain if line.endswith("UTC")]
     assert [line for line in drawn if line.endswith("UTC")] == [
         "Worst minute of each hour, UTC",
         "Starts in each minute of Tue 24 Nov, UTC",
     ]
-    assert "(--timeline draws the map)" not in drawn
+    assert "(--map draws the week)" not in drawn
 
 
-@pytest.mark.parametrize("words", [("--format", "json"), ("--format", "svg"), ("--compare", "settings")])
-def test_only_a_text_has_a_timeline(shop: Project, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "words", [("--format", "json"), ("--format", "svg"), ("--compare", "settings"), ("--timeline",)]
+)
+def test_only_a_text_has_a_map(shop: Project, words: tuple[str, ...]) -> None:
+    done = shop.command("forecast", "--map", *words)
+
+    assert done.code == 64
+    assert "`--map` belongs to the text of a forecast" in done.out + done.err
+
+
+def test_the_timeline_has_a_line_for_each_definition(shop: Project) -> None:
+    lines = lines_of(shop, "--timeline")
+
+    assert lines[0] == "24 hours from Mon 23 Nov 11:00, Europe/Berlin"
+    assert lines[2] == "without a queue: 5 schedules, 17,424 runs, at most 15 a minute (11:08)"
+    assert [line.split()[0] for line in lines[4:9]] == ["heartbeat", "sync-a", "sync-b", "sync-c", "nightly"]
+    assert lines[-2:] == [
+        "1 schedule does not run in this time",
+        "how long runs take is not in the files: each is drawn as a point",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--count", "3"), "takes neither `--compare` nor `--count`"),
+        (("--compare", "settings"), "takes neither `--compare` nor `--count`"),
+        (("--until", "32d"), "a timeline has at most 31 days"),
+        (("--until", "0s"), "a timeline needs some time"),
+    ],
+)
+def test_a_timeline_that_cannot_be_drawn_is_wrong_usage(shop: Project, words: tuple[str, ...], message: str) -> None:
     done = shop.command("forecast", "--timeline", *words)
 
     assert done.code == 64
-    assert "`--timeline` belongs to the text of a forecast" in done.out + done.err
+    assert message in done.err
+
+
+def test_all_formats_have_the_timeline(shop: Project) -> None:
+    asked = ("forecast", "--timeline", "--from", "2026-11-23T10:00:00Z")
+    document = json.loads(shop.command(*asked, "--format", "json").out)
+    queue = document["timeline"]["queues"][0]
+    nightly = next(lane for lane in queue["lanes"] if lane["name"] == "nightly")
+
+    assert list(problems(document, FORECAST)) == []
+    assert (document["timeline"]["until"], document["timeline"]["idle"]) == ("2026-11-24T10:00:00Z", 1)
+    assert nightly["runs"] == [{"first": "2026-11-24T01:30:00Z", "last": "2026-11-24T01:30:00Z", "starts": 1}]
+    assert 'class="timeline"' in shop.command(*asked, "--format", "svg").out
+    assert 'class="timeline"' in shop.command(*asked, "--format", "html").out
 
 
 def test_runs_that_are_cut_say_so(shop: Project) -> None:

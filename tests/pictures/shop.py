@@ -125,6 +125,7 @@ def pictures(base: Path) -> dict[str, str]:
     shown = {
         "plan": shop.shows("python manage.py schedsync plan"),
         "forecast": shop.shows("python manage.py schedsync forecast"),
+        "timeline": shop.shows("python manage.py schedsync forecast --timeline"),
     }
     shop.edit(MISTAKES)
     return {**shown, "validate": shop.shows("python manage.py schedsync validate")}

@@ -64,7 +64,7 @@ def test_schedules_are_a_table() -> None:
         "",
         "Load: about 145 starts a day, at most 1 a minute; and 12 a minute, steadily: heartbeat",
         "  about 48 starts a day in minutes that only the last runs tell (`--against`): crm-push",
-        "No minute stands out (--timeline draws the map)",
+        "No minute stands out (--map draws the week)",
     ]  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def test_every_run_of_one_schedule_is_listed_in_its_zone_and_in_utc() -> None:
         "  Mon 30 Nov 00:30  Sun 29 Nov 23:30",
         "",
         "Load: about 1 start a day, at most 1 a minute",
-        "No minute stands out (--timeline draws the map)",
+        "No minute stands out (--map draws the week)",
     ]
 
 
@@ -155,7 +155,7 @@ def test_minutes_that_stand_out_are_grouped_by_their_pattern() -> None:
     assert lines[-3:] == [
         "  7 start together Mon to Fri 02:00 UTC: night-0, night-1, night-2, night-3, night-4 and 2 more",
         "  3 start together every hour at :08 :23 :38 :53 UTC: sync-0, sync-1, sync-2",
-        "(--timeline draws the map)",
+        "(--map draws the week)",
     ]
 
 
@@ -198,7 +198,7 @@ def test_an_empty_set_says_so() -> None:
 
 
 def test_the_map_leaves_steady_load_out_and_has_whole_days() -> None:
-    lines = shown(made({**SHOP, "more": cron("0 2 * * *", BERLIN)}), with_timeline=True)
+    lines = shown(made({**SHOP, "more": cron("0 2 * * *", BERLIN)}), with_maps=True)
     first = lines.index("Worst minute of each hour, UTC")
     week = lines[first + 2 : first + 10]
 
@@ -207,13 +207,13 @@ def test_the_map_leaves_steady_load_out_and_has_whole_days() -> None:
     ]  # fmt: skip
     assert len(set(week[0][14:50])) == 1, "the hours that are over are blank"
     assert week[1][14:18] == "░░▓▓"
-    assert "(--timeline draws the map)" not in lines
+    assert "(--map draws the week)" not in lines
     assert any("blank: outside of the week" in line for line in lines)
 
 
 @pytest.mark.parametrize(("width", "cells"), [(100, 60), (66, 60), (65, 30), (60, 30), (None, 60)])
 def test_the_maps_fit_a_narrow_terminal(width: int | None, cells: int) -> None:
-    lines = shown(made({"a": cron("0 2 * * *"), "b": cron("0 2 * * *")}), with_timeline=True, width=width)
+    lines = shown(made({"a": cron("0 2 * * *"), "b": cron("0 2 * * *")}), with_maps=True, width=width)
     first = next(number for number, line in enumerate(lines) if line.startswith("Worst minute of each hour"))
     [row] = [line for line in lines if line.startswith("  02  ")]
 
@@ -223,7 +223,7 @@ def test_the_maps_fit_a_narrow_terminal(width: int | None, cells: int) -> None:
 
 
 def test_the_legend_of_a_map_has_ranges() -> None:
-    lines = shown(made({f"s{number}": cron("0 3 * * *") for number in range(9)}), with_timeline=True)
+    lines = shown(made({f"s{number}": cron("0 3 * * *") for number in range(9)}), with_maps=True)
     first = lines.index("Worst minute of each hour, UTC")
 
     assert lines[first + 3] == "  Sat 28 Nov  ······██········································"
@@ -236,7 +236,7 @@ def test_the_legend_of_a_map_has_ranges() -> None:
 @pytest.mark.parametrize(("width", "lines"), [(120, 1), (60, 2), (None, 1)])
 def test_a_legend_breaks_between_its_ranges(width: int | None, lines: int) -> None:
     value = made({f"s{number}": cron("0 3 * * *") for number in range(200)})
-    found = shown(value, with_timeline=True, width=width)
+    found = shown(value, with_maps=True, width=width)
     first = next(number for number, line in enumerate(found) if "· none" in line)
     legend = found[first : first + lines]
 
@@ -279,7 +279,7 @@ def test_the_words_of_minutes_are_in_a_zone() -> None:
     assert minutes_words(days, ZoneInfo(BERLIN), NOW) == "daily 00:30 Europe/Berlin"
 
 
-@pytest.mark.parametrize("view", [{}, {"each_run": True}, {"width": 60}, {"with_timeline": True}])
+@pytest.mark.parametrize("view", [{}, {"each_run": True}, {"width": 60}, {"with_maps": True}])
 def test_names_from_outside_stay_in_their_line(view: Mapping[str, object]) -> None:
     hostile = "::error::a\n::error::b\x1b[31m##[error]c"
     mild = [schedule(f"s{number}", cron("0 2 * * *"), queue=f"q{number}") for number in range(3)]

@@ -24,6 +24,7 @@ GRANT SELECT ON django_celery_beat_intervalschedule TO schedsync_read;
 GRANT SELECT ON django_celery_beat_periodictask TO schedsync_read;
 GRANT SELECT ON django_celery_beat_periodictasks TO schedsync_read;
 GRANT SELECT ON django_celery_beat_solarschedule TO schedsync_read;
+GRANT SELECT ON schedsync_appliedfiles TO schedsync_read;
 GRANT SELECT ON schedsync_applyfailure TO schedsync_read;
 GRANT SELECT ON schedsync_applylock TO schedsync_read;
 GRANT SELECT ON schedsync_beat TO schedsync_read;
@@ -74,6 +75,7 @@ GRANT INSERT, UPDATE, DELETE ON django_celery_beat_crontabschedule TO schedsync_
 GRANT INSERT, UPDATE, DELETE ON django_celery_beat_intervalschedule TO schedsync_apply;
 GRANT INSERT, UPDATE, DELETE ON django_celery_beat_periodictask TO schedsync_apply;
 GRANT INSERT, UPDATE, DELETE ON django_celery_beat_solarschedule TO schedsync_apply;
+GRANT INSERT, UPDATE, DELETE ON schedsync_appliedfiles TO schedsync_apply;
 GRANT INSERT, UPDATE, DELETE ON schedsync_applyfailure TO schedsync_apply;
 GRANT INSERT, UPDATE, DELETE ON schedsync_environmentbinding TO schedsync_apply;
 GRANT DELETE ON schedsync_breakglass TO schedsync_apply;

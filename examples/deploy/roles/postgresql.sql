@@ -30,8 +30,8 @@ GRANT SELECT ON
   django_migrations,
   django_celery_beat_clockedschedule, django_celery_beat_crontabschedule, django_celery_beat_intervalschedule,
   django_celery_beat_periodictask, django_celery_beat_periodictasks, django_celery_beat_solarschedule,
-  schedsync_applyfailure, schedsync_applylock, schedsync_beat, schedsync_beatcounters, schedsync_beatreport,
-  schedsync_breakglass, schedsync_claim,
+  schedsync_appliedfiles, schedsync_applyfailure, schedsync_applylock, schedsync_beat, schedsync_beatcounters,
+  schedsync_beatreport, schedsync_breakglass, schedsync_claim,
   schedsync_environmentbinding, schedsync_fullpause, schedsync_historyname, schedsync_journalsegment,
   schedsync_leaderlock, schedsync_lease, schedsync_managedschedule, schedsync_openrun, schedsync_pause,
   schedsync_removal, schedsync_rolledback, schedsync_sendfailure, schedsync_standingpause, schedsync_syncrun
@@ -57,7 +57,8 @@ GRANT UPDATE (summary, changes) ON schedsync_syncrun TO schedsync_operate;
 GRANT INSERT, UPDATE, DELETE ON
   django_celery_beat_clockedschedule, django_celery_beat_crontabschedule, django_celery_beat_intervalschedule,
   django_celery_beat_periodictask, django_celery_beat_solarschedule,
-  schedsync_applyfailure, schedsync_environmentbinding, schedsync_managedschedule, schedsync_rolledback
+  schedsync_appliedfiles, schedsync_applyfailure, schedsync_environmentbinding, schedsync_managedschedule,
+  schedsync_rolledback
 TO schedsync_apply;
 GRANT INSERT, DELETE ON schedsync_pause, schedsync_removal TO schedsync_apply;
 -- Schedules that were open for editing in the admin.

@@ -1,5 +1,5 @@
 """The load of a week as every reader is shown it: maps of numbers, sentences, and what a change does to it.
 
 It may import ``words`` and the modules below it. Here a map has counts and no colours: ``page.svg`` and
-``terminal.timeline`` draw it. Begin with ``maps``.
+``terminal.maps`` draw it. Begin with ``maps``.
 """

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from schedsync.calendar.forecast import Forecast, Outlook
+from schedsync.calendar.timeline import Timeline
 from schedsync.calendar.words import moment
 from schedsync.core.origin import Binding
 from schedsync.render.changes.cells import runs_text
-from schedsync.render.load import maps
+from schedsync.render.load import lanes, maps
 from schedsync.render.load.sentences import unplaced_text
-from schedsync.render.page import load
+from schedsync.render.page import load, timeline
 from schedsync.render.page import svg as heatmap_svg
 from schedsync.render.page.review import made_at, rendered
 from schedsync.render.timing_words import timing_words
@@ -21,7 +23,9 @@ _RUNS = 5
 
 
 def svg(value: Forecast) -> str:
-    """Write the load picture of the week as SVG."""
+    """Write the timeline as SVG if there is one, else the load picture of the week."""
+    if value.timeline is not None:
+        return timeline.alone(value.timeline)
     notes = (printable(maps.steady_text(value.load)), unplaced_text(value.load))
     return heatmap_svg.alone(maps.week(value.load), *filter(None, notes)) + "\n"
 
@@ -34,8 +38,20 @@ def html(value: Forecast, set_: str = "", binding: Binding | None = None, now: d
         subject=printable(set_),
         start=moment(value.start),
         load=load.of_a_week(value.load),
+        timeline=_timeline(value.timeline),
         outlooks=[_row(one, value) for one in value.outlooks],
     )
+
+
+def _timeline(value: Timeline | None) -> dict[str, Any] | None:
+    """Return the title, the picture and the notes of a timeline; None where nobody asked for it."""
+    # markupsafe is loaded here: only who wants a page waits for it.
+    from markupsafe import Markup
+
+    if value is None:
+        return None
+    picture = Markup(timeline.within_a_page(value))
+    return {"title": lanes.title(value), "picture": picture, "notes": list(lanes.notes(value))}
 
 
 def _facts(value: Forecast, set_: str, binding: Binding, now: datetime | None) -> list[tuple[str, str]]:

@@ -100,7 +100,7 @@ def _width(picture: Picture) -> int:
 
 
 def _svg(picture: Picture, head: list[str], body: list[str], width: int, height: int, notes: Sequence[str] = ()) -> str:
-    says = ". ".join([picture.title, _spoken(picture), *notes])
+    says = ". ".join([picture.title, spoken(picture), *notes])
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="heat" viewBox="0 0 {width} {height}" '
@@ -113,7 +113,7 @@ def _svg(picture: Picture, head: list[str], body: list[str], width: int, height:
     )
 
 
-def _spoken(picture: Picture) -> str:
+def spoken(picture: Picture) -> str:
     """Write what a picture shows first of all: its fullest cell, of a difference that of each direction."""
     cells = [cell for cell in picture.cells if cell.value]
     if not cells:

@@ -7,11 +7,16 @@ import json
 from schedsync.calendar.forecast import Forecast, Outlook
 from schedsync.core.timing import Crontab, instant_text
 from schedsync.render.programs.json_ import escaped
+from schedsync.render.programs.timeline import timeline_document
 
 
 def json_(value: Forecast) -> str:
-    """Write a forecast as JSON: ``load`` holds the starts in each minute of a week, in all and by queue."""
+    """Write a forecast as JSON: ``load`` holds the starts in each minute of a week, in all and by queue.
+
+    ``timeline`` is there only where the user asks for it.
+    """
     load = value.load
+    timeline = {} if value.timeline is None else {"timeline": timeline_document(value.timeline)}
     return escaped(
         json.dumps(
             {
@@ -35,6 +40,7 @@ def json_(value: Forecast) -> str:
                         for one in value.worst
                     ],
                 },
+                **timeline,
             },
             ensure_ascii=False,
         )

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone, tzinfo
 
 from schedsync.calendar.forecast import Forecast, Outlook
-from schedsync.calendar.words import moment
+from schedsync.calendar.words import common_zone, moment
 from schedsync.core.timing import Crontab, zone_of
 from schedsync.render.changes.cells import SEPARATOR, instants
 from schedsync.render.load.sentences import crowd_text, load_sentence, queue_lines, unplaced_text
 from schedsync.render.terminal.columns import aligned, at_line_start, full_width
+from schedsync.render.terminal.maps import maps
 from schedsync.render.terminal.paint import Paint, plain
 from schedsync.render.terminal.timeline import timeline
 from schedsync.render.timing_words import timing_words
@@ -35,14 +36,16 @@ class View:
     width: int | None = None
     most: int | None = SHOWN
     each_run: bool = False
-    with_timeline: bool = False
+    with_maps: bool = False
     now: datetime | None = None
 
 
 def text(value: Forecast, paint: Paint = plain, view: View = View()) -> str:  # it cannot change
-    """Write the next runs in the zones of the schedules, and below them the load of a week."""
+    """Write the next runs in the zones of the schedules, and below them the load of a week; or else the timeline."""
     if not value.outlooks:
         return "the set holds no schedule"
+    if value.timeline is not None:
+        return "\n".join(timeline(value.timeline, paint, view.width))
     shown = value.outlooks if view.most is None else value.outlooks[: view.most]
     if view.each_run:
         lines = [line for outlook in shown for line in (*_each_run(outlook, value, view, paint), "")]
@@ -73,16 +76,8 @@ def _each_run(outlook: Outlook, value: Forecast, view: View, paint: Paint) -> It
         yield f"  {rest}"
 
 
-def _common_zone(outlooks: Sequence[Outlook]) -> tzinfo | None:
-    """Return the zone of all crontabs, None where they differ; other timings have no zone of their own."""
-    zones = {each.timing.timezone: each.timing for each in outlooks if isinstance(each.timing, Crontab)}
-    if len(zones) > 1:
-        return None
-    return next((zone_of(timing) for timing in zones.values()), timezone.utc)
-
-
 def _table(shown: Sequence[Outlook], value: Forecast, view: View, paint: Paint) -> Iterator[str]:
-    zone = _common_zone(shown)
+    zone = common_zone(each.timing for each in shown)
     rows = [_row(each, value, zone, view.now) for each in shown]
     head = f"next two, {zone}" if zone else "next two"
     table = [["name", "timing", "runs", head], *rows]
@@ -115,14 +110,14 @@ def _row(outlook: Outlook, value: Forecast, zone: tzinfo | None, now: datetime |
 
 
 def _load(value: Forecast, view: View, paint: Paint) -> Iterator[str]:
-    zone = _common_zone(value.outlooks) or timezone.utc
+    zone = common_zone(each.timing for each in value.outlooks) or timezone.utc
     yield paint(load_sentence(value.load), _HEAD)
     if unplaced := unplaced_text(value.load):
         yield f"  {unplaced}"
     yield from (f"  {crowd_text(crowd, zone, view.now)}" for crowd in value.crowds)
     yield from (f"  {line}" for line in queue_lines(value.load))
-    if view.with_timeline and any(value.load.besides_steady):
+    if view.with_maps and any(value.load.besides_steady):
         yield ""
-        yield from timeline(value.load, view.width)
+        yield from maps(value.load, view.width)
     elif any(value.load.besides_steady):
-        yield f"{'' if value.crowds else 'No minute stands out '}(--timeline draws the map)"
+        yield f"{'' if value.crowds else 'No minute stands out '}(--map draws the week)"

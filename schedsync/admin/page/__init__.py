@@ -1,0 +1,1 @@
+"""The schedsync page of Django's admin, made of sections."""

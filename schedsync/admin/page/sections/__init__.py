@@ -1,0 +1,1 @@
+"""The sections of the page: one module each, whose function ``section`` returns what is shown, or None."""
