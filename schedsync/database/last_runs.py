@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from schedsync.core.listing import LastRun
 from schedsync.core.observed import Row
 from schedsync.core.open_run import PASSED_BY
@@ -9,9 +11,14 @@ from schedsync.database.values import Damaged, read_values
 from schedsync.models import Claim
 
 
-def claimed_runs(using: str) -> dict[int, LastRun]:
-    """Return the last tick that a Beat has claimed, and sent or skipped, by the id of the row, in one query."""
+def claimed_runs(using: str, row_ids: Collection[int] | None = None) -> dict[int, LastRun]:
+    """Return the last tick that a Beat has claimed, and sent or skipped, by the id of the row, in one query.
+
+    ``row_ids`` are the rows to read, None for all.
+    """
     rows = Claim.objects.using(using).filter(confirmed=True).order_by()
+    if row_ids is not None:
+        rows = rows.filter(pk__in=row_ids)
     runs = {}
     for values in read_values(rows, ("row_id", "tick", "claimed_at", "batch")):
         if not isinstance(values, Damaged):

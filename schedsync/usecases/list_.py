@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -22,6 +22,7 @@ from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
 from schedsync.database.full_pause import full_pause
 from schedsync.database.last_runs import claimed_runs, last_run_of
+from schedsync.database.listed_names import observe_listed
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import every_entry, observe_rows
 from schedsync.database.rollbacks import every_rolled_back
@@ -53,7 +54,7 @@ def list_schedules(using: str, wanted: Wanted, progress: Callable[[str], None] =
     progress("reading the schedules")
     at = now()
     with database_errors(using), read_only_transaction(using):
-        reading = _Reading(using, at, wanted)
+        reading = _Reading(using, at, wanted, _observe(using))
         chosen = {candidate.name for candidate in choose(wanted.selector, reading.candidates())}
         progress(f"comparing {len(chosen):,} schedules")
         listed = (reading.listed(name) for name in sorted(chosen))
@@ -62,17 +63,34 @@ def list_schedules(using: str, wanted: Wanted, progress: Callable[[str], None] =
     return Listing(at, schedules, reading.full_pause, standing)
 
 
-class _Reading:
-    """All that the tables hold, read once, and the state of each schedule."""
+def list_named(using: str, names: Sequence[str]) -> Listing:
+    """Return the schedules with these names of the ledger or of rows, in this order; a name without either is left out.
 
-    def __init__(self, using: str, at: datetime, wanted: Wanted) -> None:
-        read = observe_rows(using)
-        ledger = {entry.name: entry for entry in every_entry(using)}
-        self.at, self.wanted = at, wanted
-        self.observed = Observed(rows=read.rows, ledger=ledger, pauses=read.pauses)
+    Nothing is read of the others. Raises Unavailable where the database does not answer.
+    """
+    at = now()
+    with database_errors(using), read_only_transaction(using):
+        observed = observe_listed(using, frozenset(names))
+        reading = _Reading(using, at, Wanted(Selector()), observed, {row.id for row in observed.rows.values()})
+        there = [name for name in names if name in observed.ledger or name in observed.rows]
+        return Listing(at, tuple(map(reading.listed, there)), reading.full_pause)
+
+
+def _observe(using: str) -> Observed:
+    read = observe_rows(using)
+    return Observed(rows=read.rows, ledger={entry.name: entry for entry in every_entry(using)}, pauses=read.pauses)
+
+
+class _Reading:
+    """What the tables hold, read once, and the state of each schedule; without ``row_ids`` all rows were read."""
+
+    def __init__(
+        self, using: str, at: datetime, wanted: Wanted, observed: Observed, row_ids: Collection[int] | None = None
+    ) -> None:
+        self.at, self.wanted, self.observed = at, wanted, observed
         marks = every_rolled_back(using)
         self.rolled_back = {mark.kept_name: mark for mark in marks if mark.kept is not None or mark.is_damaged}
-        self.claims = claimed_runs(using)
+        self.claims = claimed_runs(using, row_ids)
         leading = [beat.leads_since for beat in live_beats(using) if beat.leads and beat.leads_since]
         self.moment = Moment(
             at, max(leading, default=None), current_app.conf.beat_cron_starting_deadline, full_pause(using)
