@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.models import FullPause, Pause, SyncRun
-from tests.admin.visitors import EVERYTHING, PAGE, PAUSE, RUN, VIEW, told, visitor
+from tests.admin.visitors import EVERYTHING, PAGE, PAUSE, RUN, VIEW, named, told, visitor
 from tests.conftest import NOW, Project
 
 pytestmark = pytest.mark.one_database
@@ -156,3 +158,24 @@ def test_a_paused_schedule_is_on_the_page_with_who_and_why(shop: Project) -> Non
 
     assert "&lt;b&gt;why&lt;/b&gt;" in page
     assert "<b>why" not in page
+
+
+def test_the_number_of_queries_does_not_grow(project: Project, clock: Any) -> None:
+    counts = []
+    client = visitor(project.using, *EVERYTHING)
+    paths = ["", "?q=job&queue=q", "?state=ok&p=2", named("job-1")[len(PAGE) :]]
+    for size in (10, 1000):
+        project.schedules("".join(f"  job-{number}: {{task: t, every: 1m, queue: q}}\n" for number in range(size)))
+        assert project.apply().code == 0
+        pause = ["pause", *(f"job-{number}" for number in range(0, size, 2)), "--reason", "x", "--settle", "0"]
+        assert project.command(*pause, "--database", project.using).code == 0
+        edited = [f"job-{number}" for number in range(1, size, 10)]
+        PeriodicTask.objects.using(project.using).filter(name__in=edited).update(
+            queue="theirs", date_changed=NOW + timedelta(seconds=1)
+        )
+        with CaptureQueriesContext(connections[project.using]) as queries:
+            for path in paths:
+                assert client.get(PAGE + path, follow=True).status_code == 200
+        counts.append(len(queries))
+
+    assert counts[0] == counts[1]
