@@ -10,7 +10,7 @@ from typing import Any
 from schedsync.admin.page.forms import PauseOne
 from schedsync.admin.page.permissions import PAUSE, RUN
 from schedsync.admin.page.section import Seen
-from schedsync.admin.page.sections.changes import row_of
+from schedsync.admin.page.sections.changes import address_in, row_of
 from schedsync.admin.page.sections.schedules import rows_of
 from schedsync.calendar.words import zone_name
 from schedsync.core.history import HistoryEntry
@@ -27,6 +27,8 @@ from schedsync.render.timing_words import timing_words
 from schedsync.render.words import printable
 from schedsync.usecases.one_schedule import BEHIND, OneSchedule
 
+#: The permissions that let a user open the form of the row.
+_ROW = ("django_celery_beat.view_periodictask", "django_celery_beat.change_periodictask")
 _FINE = frozenset({Verdict.SENT, Verdict.COMING})
 
 
@@ -39,6 +41,7 @@ def values_of(found: OneSchedule, seen: Seen) -> dict[str, Any]:
         "row_id": found.row_id,
         "cells": rows_of(found.listing)[0] if listed else None,
         "facts": list(_facts(found)),
+        "runbook": _runbook(listed.people.runbook if listed else None),
         "place": _place(found, web),
         "commit": {
             "text": printable(recorded_text(managed.commit)) if managed else "",
@@ -64,6 +67,7 @@ def _forms(found: OneSchedule, seen: Seen) -> dict[str, Any]:
         "may_resume": may_pause and is_stopped,
         "may_run": seen.user.has_perm(RUN) and found.row_id is not None,
         "is_stopped": is_stopped,
+        "may_see_row": found.row_id is not None and any(map(seen.user.has_perm, _ROW)),
         "form": PauseOne(auto_id="pause_%s"),
     }
 
@@ -90,10 +94,12 @@ def _facts(found: OneSchedule) -> Iterator[tuple[str, str]]:
             yield label, printable(text)
     if people.labels:
         yield "Labels", printable(", ".join(f"{key}={value}" for key, value in masked(dict(people.labels)).items()))
-    if people.runbook:
-        yield "Runbook", printable(str(masked(people.runbook)))
     if spec is not None and spec.description:
         yield "Description", printable(spec.description)
+
+
+def _runbook(text: str | None) -> Mapping[str, str | None] | None:
+    return {"text": printable(str(masked(text))), "address": address_in(text)} if text else None
 
 
 def _web(found: OneSchedule) -> Web | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from schedsync.core.names import and_more, first_names
+from schedsync.core.names import and_more
 from schedsync.core.status import (
     BeatStatus,
     Broken,
@@ -25,12 +25,10 @@ from schedsync.core.status import (
 from schedsync.core.verdict import nobody_leads, reason_of, wrong_clocks
 from schedsync.render.terminal.columns import at_line_start
 from schedsync.render.terminal.paint import Paint, plain
-from schedsync.render.terminal.pauses import standing_text
+from schedsync.render.terminal.pauses import group_name, grouped, standing_text
 from schedsync.render.words import DONE, counted, printable, time_text
 
 _MOST = 20
-#: Up to this number of equal pauses have a line each.
-_FEW = 3
 _DONE = {**DONE, "rename_set": "under the set's new name", "pause": "paused"}
 #: The columns before the text of a line: its label.
 _LABEL = 9
@@ -185,21 +183,12 @@ def _stopped(value: Status, paint: Paint) -> Iterator[str]:
 
 def _paused(paused: Listed[Stopped], now: datetime, paint: Paint) -> Iterator[str]:
     """Yield a line for each pause, and one line with a count for many that one person has made for one reason."""
-    groups: dict[tuple[object, ...], list[Stopped]] = {}
-    for pause in paused.first:
-        groups.setdefault((pause.who, pause.reason, pause.until), []).append(pause)
-    lines: list[list[Stopped]] = []
-    for group in groups.values():
-        lines += [group] if len(group) > _FEW else ([pause] for pause in group)
+    lines = grouped(paused)
     for line in lines[:_MOST]:
-        names = [pause.name for pause in line]
-        yield paint(_pause(line[0] if len(line) == 1 else replace(line[0], name=_group_name(names)), now), "yellow")
+        name = line[0].name if len(line) == 1 else group_name(line)
+        yield paint(_pause(replace(line[0], name=name), now), "yellow")
     if more := and_more(paused.count, sum(map(len, lines[:_MOST]))):
         yield more.strip()
-
-
-def _group_name(names: list[str]) -> str:
-    return f"{len(names):,} schedules ({first_names(names, _FEW)})"
 
 
 def _pause(pause: Stopped, now: datetime) -> str:

@@ -9,7 +9,7 @@ from schedsync.admin.page.permissions import PAUSE
 from schedsync.admin.page.section import Section, Seen
 from schedsync.core.names import and_more
 from schedsync.core.status import Status, Stopped
-from schedsync.render.terminal.pauses import standing_text
+from schedsync.render.terminal.pauses import group_name, grouped, standing_text
 from schedsync.render.words import printable, time_text
 
 #: How many schedules are named; the list of schedules has all of them.
@@ -35,10 +35,14 @@ def section(seen: Seen) -> Section:
 
 
 def _paused(value: Status) -> list[dict[str, Any]]:
-    return [
-        _row(pause, "paused", value, time_text(pause.until, value.at) if pause.until else "it is resumed")
-        for pause in value.management.paused.first[:MOST]
-    ]
+    return [_group(group, value) for group in grouped(value.management.paused)[:MOST]]
+
+
+def _group(group: list[Stopped], value: Status) -> dict[str, Any]:
+    """Return one pause as a row, or the pauses of one person for one reason together, with a link to all of them."""
+    pause = group[0]
+    row = _row(pause, "paused", value, time_text(pause.until, value.at) if pause.until else "it is resumed")
+    return row if len(group) == 1 else row | {"name": group_name(group), "address": "?state=paused#schedules"}
 
 
 def _held(held: Stopped, value: Status) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from schedsync.admin.page.section import Section, Seen
 from schedsync.core.status import Verdict
 from schedsync.core.verdict import reason_of
-from schedsync.render.words import counted
+from schedsync.render.words import counted, time_text
 
 _COLOURS = {Verdict.OK: "good", Verdict.NOT_OK: "bad", Verdict.UNKNOWN: "warn"}
 
@@ -23,6 +23,7 @@ def section(seen: Seen) -> Section:
         "word": value.verdict.value,
         "colour": _COLOURS[value.verdict],
         "reason": reason_of(value),
+        "at": time_text(value.at),
         "environment": value.environment,
         "counts": ", ".join(filter(None, parts)),
     }
