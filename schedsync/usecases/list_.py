@@ -24,10 +24,11 @@ from schedsync.database.full_pause import full_pause
 from schedsync.database.last_runs import claimed_runs, last_run_of
 from schedsync.database.listed_names import observe_listed
 from schedsync.database.lock import read_only_transaction
-from schedsync.database.observe import every_entry, observe_rows
+from schedsync.database.observe import every_entry, observe_pauses, observe_rows
 from schedsync.database.rollbacks import every_rolled_back
 from schedsync.database.standing import read_standing
 from schedsync.database.status import as_applied
+from schedsync.database.status_lists import MOST
 from schedsync.planning.diff import diff
 from schedsync.usecases.selection import choose
 
@@ -74,6 +75,26 @@ def list_named(using: str, names: Sequence[str]) -> Listing:
         reading = _Reading(using, at, Wanted(Selector()), observed, {row.id for row in observed.rows.values()})
         there = [name for name in names if name in observed.ledger or name in observed.rows]
         return Listing(at, tuple(map(reading.listed, there)), reading.full_pause)
+
+
+def names_in_state(using: str, state: str, fits: Callable[[Candidate], bool]) -> list[str]:
+    """Return the names of the schedules that have a state and fit, in their order; works out no run.
+
+    Raises Unavailable where the database does not answer.
+    """
+    at = now()
+    with database_errors(using), read_only_transaction(using):
+        reading = _Reading(using, at, Wanted(Selector()), _observe_for(using, state, at))
+        return [each.name for each in reading.candidates() if fits(each) and reading.state(each.name) == state]
+
+
+def _observe_for(using: str, state: str, at: datetime) -> Observed:
+    """Read the schedules that can have a state: what is paused can be told by the pauses alone, unless all is paused."""
+    pause = full_pause(using)
+    if state != "paused" or (pause is not None and pause.is_on(at)):
+        return _observe(using)
+    names = observe_pauses(using).keys()
+    return observe_listed(using, names) if len(names) <= MOST else _observe(using)
 
 
 def _observe(using: str) -> Observed:
@@ -139,9 +160,7 @@ class _Reading:
     def listed(self, name: str) -> ListedSchedule:
         """Return one schedule."""
         row, entry = self._row(name), self.observed.ledger.get(name)
-        state, pause = self._state(name, row, entry), self.observed.pauses.get(name)
-        if state == "ok" and self.full_pause is not None:
-            state = "paused"
+        state, pause = self.state(name), self.observed.pauses.get(name)
         mark = self.rolled_back.get(name) if entry is not None else None
         schedule = ListedSchedule(name, state, pause=pause, rolled_back=mark)
         if entry is not None:
@@ -150,6 +169,11 @@ class _Reading:
             then = "forgets it" if schedule.state == "removing" else "makes it again"
             return replace(schedule, problem=f"its row is gone; `schedsync apply` {then}")
         return self._with_runs(replace(schedule, spec=row.spec, problem=_problem(row)), row)
+
+    def state(self, name: str) -> str:
+        """Return the state of one schedule, by its word."""
+        state = self._state(name, self._row(name), self.observed.ledger.get(name))
+        return "paused" if state == "ok" and self.full_pause is not None else state
 
     def _state(self, name: str, row: Row | None, entry: Managed | None) -> str:
         if entry is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from schedsync.core.listing import ListedSchedule, Listing
-from schedsync.core.selector import Selector
+from schedsync.core.listing import Listing
+from schedsync.core.selector import Candidate
 from schedsync.database.faults import database_errors
 from schedsync.database.listed_names import NameSearch, page_of_names, set_names
-from schedsync.usecases.list_ import Wanted, list_named, list_schedules
+from schedsync.usecases.list_ import list_named, names_in_state
 
 #: How many schedules a page has.
 PAGE = 100
@@ -52,21 +52,19 @@ def list_page(using: str, search: Search, number: int) -> ListedPage:
 
 
 def _of_state(using: str, search: Search, number: int, sets: tuple[str, ...]) -> ListedPage:
-    listing = list_schedules(using, Wanted(Selector(everything=True), (search.state,)))
-    fitting = [each for each in listing.schedules if _fits(each, search.names)]
+    fitting = names_in_state(using, search.state, lambda candidate: _fits(candidate, search.names))
     pages = _pages(len(fitting))
     number = min(number, pages)
-    shown = tuple(fitting[_start(number) : _start(number) + PAGE])
-    return ListedPage(replace(listing, schedules=shown), len(fitting), number, pages, sets)
+    shown = fitting[_start(number) : _start(number) + PAGE]
+    return ListedPage(list_named(using, shown), len(fitting), number, pages, sets)
 
 
-def _fits(schedule: ListedSchedule, names: NameSearch) -> bool:
-    folded = schedule.name.casefold()
-    queue = schedule.spec.queue if schedule.spec is not None else None
+def _fits(candidate: Candidate, names: NameSearch) -> bool:
+    folded = candidate.name.casefold()
     return (
         all(part.casefold() in folded for part in names.parts)
-        and names.set in ("", schedule.set)
-        and names.queue in ("", queue)
+        and names.set in ("", candidate.set)
+        and names.queue in ("", candidate.queue)
     )
 
 
