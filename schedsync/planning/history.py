@@ -36,7 +36,8 @@ def concerning(documents: Any, lives: Sequence[Life], globs: Sequence[str]) -> A
     if not isinstance(documents, list):
         return documents
     names = {life.name for life in lives}
-    kept, others = [], []
+    kept: list[Any] = []
+    others: list[Any] = []
     for document in documents:
         (kept if _may_be_of(document, names, globs) else others).append(document)
     return [*kept, *others[:1]]

@@ -89,7 +89,7 @@ def names_in_state(using: str, state: str, fits: Callable[[Candidate], bool]) ->
 
 
 def _observe_for(using: str, state: str, at: datetime) -> Observed:
-    """Read the schedules that can have a state: what is paused can be told by the pauses alone, unless all is paused."""
+    """Read the schedules that can have a state: the pauses tell what is paused, unless everything is."""
     pause = full_pause(using)
     if state != "paused" or (pause is not None and pause.is_on(at)):
         return _observe(using)
