@@ -13,7 +13,7 @@ from django_celery_beat.models import PeriodicTask
 
 from schedsync.models import FullPause, Pause, SyncRun
 from tests.admin.visitors import EVERYTHING, PAGE, PAUSE, RUN, VIEW, named, told, visitor
-from tests.conftest import NOW, Project
+from tests.conftest import DATABASES, NOW, Project
 
 pytestmark = pytest.mark.one_database
 
@@ -124,6 +124,7 @@ def test_a_form_needs_its_own_permission_and_the_token(shop: Project) -> None:
     assert not FullPause.objects.using(shop.using).exists()
 
 
+@pytest.mark.one_database(*DATABASES)
 def test_a_search_has_an_address_of_its_own(shop: Project) -> None:
     client = visitor(shop.using, VIEW)
     pause = ["pause", "heartbeat", "--for", "2h", "--reason", "x", "--settle", "0", "--database", shop.using]
@@ -149,6 +150,7 @@ def test_a_search_has_an_address_of_its_own(shop: Project) -> None:
     assert found("set=default") == ["heartbeat", "nightly-report", "sync-acme"]
     assert found("queue=reports") == ["nightly-report"]
     assert found("queue=theirs&set=default") == ["sync-acme"]
+    assert found("p=2&q=acme") == found("p=-1&q=acme") == ["sync-acme"]
     assert len(found("q=%00")) == 4
 
 

@@ -15,7 +15,7 @@ from django_celery_beat.models import CrontabSchedule, PeriodicTask
 from schedsync.models import ManagedSchedule, Pause, SyncRun
 from tests.admin.visitors import EVERYTHING, PAGE, PAUSE, RUN, VIEW, named, told, visitor
 from tests.beat.test_tables import without
-from tests.conftest import NOW, Project
+from tests.conftest import DATABASES, NOW, Project
 from tests.usecases.test_run import App
 
 pytestmark = pytest.mark.one_database
@@ -133,6 +133,7 @@ def test_a_name_that_nobody_knows_is_not_found(shop: Project, name: str) -> None
     assert {client.get(path).status_code for path in paths} == {404}
 
 
+@pytest.mark.one_database(*DATABASES)
 def test_it_is_paused_and_resumed_in_the_name_of_the_user(shop: Project) -> None:
     client, url = visitor(shop.using, *EVERYTHING), address(shop.using, "heartbeat")
     paused = client.post(url, {"action": "pause", "minutes": "120", "reason": "INC-42"}, follow=True)

@@ -78,6 +78,8 @@ def _facts(found: OneSchedule) -> Iterator[tuple[str, str]]:
     if listed is None:
         return
     spec = listed.spec
+    # Some themes write a title with a capital letter.
+    yield "Name", printable(found.name)
     if spec is not None:
         yield "Task", printable(spec.task)
         yield "Timing", timing_words(spec.timing, with_utc=True)
