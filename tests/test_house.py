@@ -117,6 +117,9 @@ ANSWERS = {
     "that a schedule is open for editing?": "close",
     "who may read the metrics?": "PERMISSION",
     "when Beat gives a sign of life?": "Alive",
+    "what the page in the admin shows, and in which order?": "ORDER",
+    "what a form of the admin does, and who may send it?": "ACTIONS",
+    "which schedules are on a page of the list?": "page_of_names",
     "how long the journal is kept?": "journal_keep",
 }
 

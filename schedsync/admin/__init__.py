@@ -1,7 +1,8 @@
 """Django's admin for rows that Git manages: read-only forms with the way into Git, buttons, filters, our own tables.
 
 It may import use cases and the rooms below them; only the Django app imports it, and Django's own discovery. Begin with
-``sites.py``, which adds ``schedules.py`` and ``timings.py`` to the classes that a project has registered.
+``sites.py``, which adds ``schedules.py`` and ``timings.py`` to the classes that a project has registered, and the pages
+of ``page/`` to every site.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from schedsync.admin.knowledge import Knowledge, known
 from schedsync.admin.mode import mode
 from schedsync.admin.operations import OPERATIONS, is_allowed
 from schedsync.admin.place import place_of
+from schedsync.database.audit import last_binding
 from schedsync.database.clock import now
 from schedsync.database.observe import every_entry, observe_pauses
 from schedsync.usecases.admin_rows import READONLY
@@ -36,7 +37,7 @@ def _rendered(model_admin: Any, request: HttpRequest, row: Any) -> SafeString:
     pause = observe_pauses(knowledge.using, owner.name).get(owner.name)
     context = {
         "owner": owner,
-        "place": place_of(knowledge.using, entry),
+        "place": place_of(entry, last_binding(knowledge.using, entry.set)),
         "opened": knowledge.opened(row),
         "pause": None if pause is None or pause.ended(now()) else pause,
         "is_readonly": mode() == READONLY,

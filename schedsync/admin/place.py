@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed
 from schedsync.core.origin import Binding, Web, commit_from, recorded_text
-from schedsync.database.audit import last_binding
 from schedsync.git.web import address_of
-from schedsync.render.comment.links import file_address
+from schedsync.render.comment.links import place_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +25,9 @@ class Place:
     edit_url: str | None = None
 
 
-def place_of(using: str, entry: Managed) -> Place:
-    """Return where an entry of the ledger is defined; the repository is that of the set's last apply."""
-    location, last = entry.location, last_binding(using, entry.set) or Binding()
+def place_of(entry: Managed, last: Binding | None) -> Place:
+    """Return where an entry of the ledger is defined; ``last`` is where its set was applied from last, None if unknown."""
+    location, last = entry.location, last or Binding()
     text = f"{location.path}:{location.line}" if location else ""
     place = Place(entry.set, text, recorded_text(entry.commit))
     named = address_of(last.repository or "")
@@ -38,7 +37,7 @@ def place_of(using: str, entry: Managed) -> Place:
     commit = commit_from(entry.commit)[0]
     there = Location(path, location.line, location.column)
     # Each host takes HEAD for the latest commit of the default branch: there the file can be edited.
-    at_commit, now = (file_address(there, Web(*named, base="", head=head)) for head in (commit, "HEAD"))
+    at_commit, now = (place_address(there, Web(*named, base="", head=head)) for head in (commit, "HEAD"))
     return Place(place.set, place.place, place.commit, at_commit, now)
 
 

@@ -1,4 +1,4 @@
-"""Adds our mixins to the classes that are registered for schedules, on every site, when it builds its URLs.
+"""Adds our pages to every site, and our mixins to what it has for schedules, when it builds its URLs.
 
 Earlier a project's own class may not be registered yet, and it may replace ours: apps are discovered in their order.
 """
@@ -18,23 +18,32 @@ _MARK = "schedsync_prepares"
 
 
 def prepare_sites() -> None:
-    """Let each site, also one that is made later, add the mixins before it builds its URLs; once for a process."""
+    """Let each site, also one that is made later, add mixins and pages when it builds its URLs; once for a process."""
     if hasattr(AdminSite.get_urls, _MARK):
         return
     # A subclass may build its URLs without the method of this class, and is then reached through the property.
     get_urls, urls = AdminSite.get_urls, AdminSite.urls.fget  # type: ignore[attr-defined]
+    get_app_list = AdminSite.get_app_list
 
     @wraps(get_urls)
     def prepared_get_urls(self: AdminSite) -> Any:
+        from schedsync.admin.page.urls import urls_for
+
         prepare(self)
-        return get_urls(self)
+        return [*urls_for(self), *get_urls(self)]
 
     def prepared_urls(self: AdminSite) -> Any:
         prepare(self)
         return urls(self)
 
+    def app_list_with_page(self: AdminSite, request: Any, *arguments: Any, **named: Any) -> list[Any]:
+        from schedsync.admin.page.entry import with_page
+
+        return with_page(self, request, get_app_list(self, request, *arguments, **named), *arguments, **named)
+
     setattr(prepared_get_urls, _MARK, True)
     AdminSite.get_urls = prepared_get_urls  # type: ignore[method-assign]
+    AdminSite.get_app_list = app_list_with_page  # type: ignore[method-assign]
     AdminSite.urls = property(prepared_urls)  # type: ignore[assignment]
 
 

@@ -8,6 +8,7 @@ from schedsync.core.status import BeatStatus, Status, Verdict
 
 #: A clock that differs from the database's by more than this, in seconds, makes ticks early or late.
 CLOCK_LIMIT = 1.0
+_STOCK = "no Beat of schedsync's own is running; stock Beat cannot be seen"
 
 
 def judge(status: Status, expected_beats: int | None = None) -> tuple[Verdict, dict[str, str]]:
@@ -19,6 +20,11 @@ def judge(status: Status, expected_beats: int | None = None) -> tuple[Verdict, d
     if problems:
         return Verdict.NOT_OK, problems
     return (Verdict.OK if status.beats else Verdict.UNKNOWN), {}
+
+
+def reason_of(status: Status) -> str:
+    """Return the reasons for a verdict in words; empty for OK."""
+    return _STOCK if status.verdict is Verdict.UNKNOWN else ", ".join(status.problems.values())
 
 
 def _beat_problems(status: Status, expected: int | None) -> Iterator[tuple[str, str]]:

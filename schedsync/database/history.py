@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ from schedsync.database.tables import has_table
 from schedsync.database.values import Damaged, Unreadable, read_values, readable
 from schedsync.errors import Unavailable
 from schedsync.models import HistoryName, SyncRun
-from schedsync.planning.history import changes_of, only_of
+from schedsync.planning.history import changes_of, concerning, only_of
 from schedsync.planning.named import named_in
 
 #: How many records without names are looked through: those of an older version, which no apply has read yet.
@@ -69,7 +69,7 @@ def _named(using: str, wanted: Wanted, at: datetime) -> History:
     firsts = [*(entry.at for entry in others), *([] if first is None else [first])]
     everything = _of_everything(using, wanted, min(firsts, default=None))
     entries = sorted([*of_names, *everything], key=lambda entry: (entry.at, entry.run), reverse=True)
-    read = _with_changes(using, entries[: wanted.limit])
+    read = _with_changes(using, entries[: wanted.limit], lambda found: concerning(found, lives, wanted.globs))
     found = [kept for entry in read if (kept := _only_of(entry, lives, wanted.globs)) is not None]
     return History(at, wanted, tuple(found), lives, len(entries) > wanted.limit, old.unread_before)
 
@@ -137,13 +137,15 @@ def _counts(summary: str) -> Mapping[str, int]:
     return {key: value for key, value in counts.items() if type(value) is int}
 
 
-def _with_changes(using: str, entries: Sequence[HistoryEntry]) -> list[HistoryEntry]:
-    """Return the entries with their changes, as long as these are not too many."""
+def _with_changes(
+    using: str, entries: Sequence[HistoryEntry], chosen: Callable[[Any], Any] = lambda documents: documents
+) -> list[HistoryEntry]:
+    """Return the entries with their changes, as long as these are not too many; ``chosen`` leaves out documents."""
     read: dict[str, HistoryEntry] = {}
     left = _MOST_CHANGES
     by_run = {entry.run: entry for entry in entries if entry.run is not None}
     for run, documents in read_documents(using, [uuid.UUID(entry.run) for entry in entries]):
-        changes, unread = changes_of(documents)
+        changes, unread = changes_of(chosen(documents))
         left -= len(changes)
         if left < 0:
             break

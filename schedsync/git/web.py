@@ -28,6 +28,12 @@ def web_of(repository: Repository, configured: str | None, base: str, head: str 
     return Web(*named, base, head or checked_out, "" if directory == "." else directory)
 
 
+def web_of_url(url: str | None, commit: str | None = None) -> Web | None:
+    """Return where a commit of a recorded repository can be read; None where its host does not tell the forge."""
+    named = address_of(url or "")
+    return None if named is None else Web(*named, base="", head=commit)
+
+
 def _named_by_ci() -> tuple[str, Forge] | None:
     get = os.environ.get
     if get("GITHUB_SERVER_URL") and get("GITHUB_REPOSITORY"):

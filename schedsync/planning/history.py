@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,28 @@ def changes_of(documents: Any) -> tuple[tuple[HistoryChange, ...], int]:
         return (), 1
     read = [_change(document) for document in documents]
     return tuple(change for change in read if change is not None), sum(change is None for change in read)
+
+
+def concerning(documents: Any, lives: Sequence[Life], globs: Sequence[str]) -> Any:
+    """Return the documents that may be about some schedules, and one of the others, which says that there are others.
+
+    Reading all changes of a large apply as values takes seconds, and a page about one schedule needs one of them.
+    """
+    if not isinstance(documents, list):
+        return documents
+    names = {life.name for life in lives}
+    kept: list[Any] = []
+    others: list[Any] = []
+    for document in documents:
+        (kept if _may_be_of(document, names, globs) else others).append(document)
+    return [*kept, *others[:1]]
+
+
+def _may_be_of(document: Any, names: Collection[str], globs: Sequence[str]) -> bool:
+    if not isinstance(document, dict) or document.get("name") is None:
+        return True
+    given = [str(document.get(key)) for key in ("name", "old_name")]
+    return any(name in names or any(matches(glob, name) for glob in globs) for name in given)
 
 
 def _change(document: Any) -> HistoryChange | None:

@@ -14,6 +14,7 @@ from schedsync.database import management
 from schedsync.database.bulk import Among, rows_of
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
+from schedsync.database.listed_names import observe_of_rows
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe_entries
 from schedsync.database.status import as_applied
@@ -48,7 +49,7 @@ def admin_mode() -> str:
 def shown_rows(using: str, ids: Collection[int]) -> dict[int, ShownRow]:
     """Return what is known of the rows with these ids, those of one page, by id."""
     with database_errors(using), read_only_transaction(using):
-        schedules = Reading(using, now(), Wanted(Selector(everything=True)), ids).by_row()
+        schedules = Reading(using, now(), Wanted(Selector(everything=True)), observe_of_rows(using, ids), ids).by_row()
         failures = _failures(using, ids)
     return {row_id: ShownRow(schedule, *failures.get(row_id, (None, None))) for row_id, schedule in schedules.items()}
 

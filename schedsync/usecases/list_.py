@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
 from celery import current_app
-from django.db.models import Q
 
 from schedsync.calendar.overdue import Moment, late
 from schedsync.calendar.ticks import first_tick, last_tick, tick_after
@@ -24,11 +23,13 @@ from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
 from schedsync.database.full_pause import full_pause
 from schedsync.database.last_runs import claimed_runs, last_run_of
+from schedsync.database.listed_names import observe_listed
 from schedsync.database.lock import read_only_transaction
-from schedsync.database.observe import entries_where, every_entry, observe_ids, observe_pauses, observe_rows
+from schedsync.database.observe import every_entry, observe_pauses, observe_rows
 from schedsync.database.rollbacks import rolled_back_by_holder
 from schedsync.database.standing import read_standing
 from schedsync.database.status import as_applied
+from schedsync.database.status_lists import MOST
 from schedsync.planning.diff import diff
 from schedsync.usecases.selection import choose
 
@@ -55,7 +56,7 @@ def list_schedules(using: str, wanted: Wanted, progress: Callable[[str], None] =
     progress("reading the schedules")
     at = now()
     with database_errors(using), read_only_transaction(using):
-        reading = Reading(using, at, wanted)
+        reading = Reading(using, at, wanted, _observe(using))
         chosen = {candidate.name for candidate in choose(wanted.selector, reading.candidates())}
         progress(f"comparing {counted(len(chosen), 'schedule')}")
         listed = (reading.listed(name) for name in sorted(chosen))
@@ -64,18 +65,54 @@ def list_schedules(using: str, wanted: Wanted, progress: Callable[[str], None] =
     return Listing(at, schedules, reading.full_pause, standing)
 
 
-class Reading:
-    """What the tables hold, read once, and the state of each schedule; with ``rows``, only of the rows with these ids.
+def list_named(using: str, names: Sequence[str]) -> Listing:
+    """Return the schedules with these names of the ledger or of rows, in this order; a name without either is left out.
 
-    It takes a constant number of queries.
+    Nothing is read of the others. Raises Unavailable where the database does not answer.
     """
+    at = now()
+    with database_errors(using), read_only_transaction(using):
+        observed = observe_listed(using, frozenset(names))
+        reading = Reading(using, at, Wanted(Selector()), observed, {row.id for row in observed.rows.values()})
+        there = [name for name in names if name in observed.ledger or name in observed.rows]
+        return Listing(at, tuple(map(reading.listed, there)), reading.full_pause)
 
-    def __init__(self, using: str, at: datetime, wanted: Wanted, rows: Collection[int] | None = None) -> None:
-        self.at, self.wanted = at, wanted
-        self.observed = _observed(using) if rows is None else _observed_of(using, rows)
+
+def names_in_state(using: str, state: str, fits: Callable[[Candidate], bool]) -> list[str]:
+    """Return the names of the schedules that have a state and fit, in their order; works out no run.
+
+    Raises Unavailable where the database does not answer.
+    """
+    at = now()
+    with database_errors(using), read_only_transaction(using):
+        reading = Reading(using, at, Wanted(Selector()), _observe_for(using, state, at))
+        return [each.name for each in reading.candidates() if fits(each) and reading.state(each.name) == state]
+
+
+def _observe_for(using: str, state: str, at: datetime) -> Observed:
+    """Read the schedules that can have a state: the pauses tell what is paused, unless everything is."""
+    pause = full_pause(using)
+    if state != "paused" or (pause is not None and pause.is_on(at)):
+        return _observe(using)
+    names = observe_pauses(using).keys()
+    return observe_listed(using, names) if len(names) <= MOST else _observe(using)
+
+
+def _observe(using: str) -> Observed:
+    read = observe_rows(using)
+    return Observed(rows=read.rows, ledger={entry.name: entry for entry in every_entry(using)}, pauses=read.pauses)
+
+
+class Reading:
+    """What the tables hold, read once, and the state of each schedule; without ``row_ids`` all rows were read."""
+
+    def __init__(
+        self, using: str, at: datetime, wanted: Wanted, observed: Observed, row_ids: Collection[int] | None = None
+    ) -> None:
+        self.at, self.wanted, self.observed = at, wanted, observed
         marks = rolled_back_by_holder(using)
         self.rolled_back = {mark.kept_name: mark for mark in marks if mark.kept is not None or mark.is_damaged}
-        self.claims = claimed_runs(using, rows)
+        self.claims = claimed_runs(using, row_ids)
         leading = [beat.leads_since for beat in live_beats(using) if beat.leads and beat.leads_since]
         self.moment = Moment(
             at, max(leading, default=None), current_app.conf.beat_cron_starting_deadline, full_pause(using)
@@ -129,9 +166,7 @@ class Reading:
     def listed(self, name: str) -> ListedSchedule:
         """Return one schedule."""
         row, entry = self._row(name), self.observed.ledger.get(name)
-        state, pause = self._state(name, row, entry), self.observed.pauses.get(name)
-        if state == "ok" and self.full_pause is not None:
-            state = "paused"
+        state, pause = self.state(name), self.observed.pauses.get(name)
         mark = self.rolled_back.get(name) if entry is not None else None
         schedule = ListedSchedule(name, state, pause=pause, rolled_back=mark)
         if entry is not None:
@@ -140,6 +175,11 @@ class Reading:
             then = "forgets it" if schedule.state == "removing" else "makes it again"
             return replace(schedule, problem=f"its row is gone; `schedsync apply` {then}")
         return self._with_runs(replace(schedule, spec=row.spec, problem=_problem(row)), row)
+
+    def state(self, name: str) -> str:
+        """Return the state of one schedule, by its word."""
+        state = self._state(name, self._row(name), self.observed.ledger.get(name))
+        return "paused" if state == "ok" and self.full_pause is not None else state
 
     def _state(self, name: str, row: Row | None, entry: Managed | None) -> str:
         if entry is None:
@@ -184,19 +224,6 @@ class Reading:
 def _runs_in_spite_of_removal(entry: Managed, row: Row | None) -> bool:
     """Say whether somebody has enabled a schedule that waits to be deleted: until the next apply it runs."""
     return entry.removing is not None and row is not None and row.spec is not None and row.spec.enabled
-
-
-def _observed(using: str) -> Observed:
-    read = observe_rows(using)
-    ledger = {entry.name: entry for entry in every_entry(using)}
-    return Observed(rows=read.rows, ledger=ledger, pauses=read.pauses)
-
-
-def _observed_of(using: str, ids: Collection[int]) -> Observed:
-    """Read some rows, and the entries of the ledger that they belong to, by id or by name."""
-    rows = {row.name: row for row in observe_ids(using, ids)}
-    entries = entries_where(using, Q(row_id__in=list(ids)) | Q(name__in=list(rows)))
-    return Observed(rows=rows, ledger={entry.name: entry for entry in entries}, pauses=observe_pauses(using))
 
 
 def _problem(row: Row) -> str | None:

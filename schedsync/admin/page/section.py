@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
+
+from schedsync.core.status import Status
+from schedsync.usecases.status import status
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,11 @@ class Seen:
     user: Any
     site: Any
     query: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def status(self) -> Status:
+        """How Beat and the schedules are doing, read once for all sections."""
+        return status(self.using)
 
 
 @dataclass(frozen=True)

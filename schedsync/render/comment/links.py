@@ -20,15 +20,28 @@ _FILES = {
     "bitbucket": "{url}/src/{commit}/{path}#lines-{line}",
 }
 
+_COMMITS = {
+    "github": "{url}/commit/{commit}",
+    "gitlab": "{url}/-/commit/{commit}",
+    "bitbucket": "{url}/commits/{commit}",
+}
+
+
+def commit_address(commit: str | None, web: Web | None) -> str | None:
+    """Return where people can read a commit in a browser; None where that is not known."""
+    if web is None or not commit or not commit.isalnum():
+        return None
+    return _COMMITS[web.forge].format(url=web.url, commit=commit)
+
 
 def place_link(location: Location, web: Web | None, *, at_base: bool = False) -> str:
     """Write a place as code, with a link to it if it is known where people can read the file."""
     shown = code(f"{location.path}:{location.line}")
-    address = file_address(location, web, at_base=at_base)
+    address = place_address(location, web, at_base=at_base)
     return f"[{shown}]({address})" if address else shown
 
 
-def file_address(location: Location, web: Web | None, *, at_base: bool = False) -> str | None:
+def place_address(location: Location, web: Web | None, *, at_base: bool = False) -> str | None:
     """Return the address of a place in a browser; None where it is not known, or outside of the repository."""
     commit = web and (web.base if at_base else web.head)
     if web is None or not commit or not commit.isalnum() or location.path.startswith("/"):

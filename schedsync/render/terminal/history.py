@@ -96,14 +96,14 @@ def _table(value: History, paint: Paint, width: int | None) -> Iterator[str]:
 def _cells(entry: HistoryEntry, at: datetime) -> list[str]:
     reason = shortened(printable(masked(entry.reason or "")), _REASON)
     who, set_name = printable(shortened(entry.who)), printable(entry.set)
-    return [moment(entry.at, now=at), _run(entry), _what(entry), set_name, who, _from(entry), reason]
+    return [moment(entry.at, now=at), _run(entry), what_text(entry), set_name, who, from_text(entry), reason]
 
 
 def _run(entry: HistoryEntry) -> str:
     return "" if entry.run is None else printable(entry.run[:8])
 
 
-def _what(entry: HistoryEntry) -> str:
+def what_text(entry: HistoryEntry) -> str:
     """Write the verb, and how many changes of each kind."""
     counts = [f"{count:,} {_kind(kind)}" for kind, count in entry.counts.items() if kind != entry.verb and count]
     own = entry.counts.get(entry.verb, 0)
@@ -117,7 +117,7 @@ def _kind(kind: str) -> str:
     return printable(_DONE.get(kind, kind.replace("_", " ")))
 
 
-def _from(entry: HistoryEntry) -> str:
+def from_text(entry: HistoryEntry) -> str:
     """Write where it comes from, in few words: the pull request, else the commit."""
     if entry.pull_request:
         return printable(masked(entry.pull_request))
@@ -130,16 +130,16 @@ def _detailed(entry: HistoryEntry, value: History, paint: Paint) -> Iterator[str
     at, run = time_text(entry.at, value.at), f"   {entry.verb} {_run(entry)}" if entry.run else ""
     style = "red" if any(_stops(change) for change in changes) else "bold"
     who = printable(entry.who) + (" in Django's admin, behind Git's back" if entry.is_admin else "")
-    yield at_line_start(f"{at}  {paint(_done(entry, value), style)} by {who}{paint(printable(run), 'dim')}")
+    yield at_line_start(f"{at}  {paint(done_text(entry, value), style)} by {who}{paint(printable(run), 'dim')}")
     rows, shown = list(_origin(entry, value)), changes[:MOST_CHANGES]
     if _is_of_several(value):
         yield from _aligned(rows)
         for change in shown:
             if change.name is not None:
                 yield f"{_INDENT}{printable(change.name)}: {_change_kind(change)}"
-            yield from _aligned(list(_change_rows(change, entry, value.at)), _INDENT * 2)
+            yield from _aligned(list(change_rows(change, entry, value.at)), _INDENT * 2)
     else:
-        yield from _aligned([*rows, *(row for change in shown for row in _change_rows(change, entry, value.at))])
+        yield from _aligned([*rows, *(row for change in shown for row in change_rows(change, entry, value.at))])
     if rest := len(changes) - len(shown):
         yield f"{_INDENT}and {counted(rest, 'more change')} (`--format json` has all)"
     if entry.problem:
@@ -150,12 +150,12 @@ def _is_of_several(value: History) -> bool:
     return len(value.wanted.names) != 1 or bool(value.wanted.globs)
 
 
-def _done(entry: HistoryEntry, value: History) -> str:
+def done_text(entry: HistoryEntry, value: History) -> str:
     """Write what an entry did: to one schedule in words, to several by its verb."""
     kinds = [_change_kind(change) for change in entry.changes or () if not _is_beside(change)]
     if kinds and (entry.is_admin or not _is_of_several(value)):
         return ", ".join(dict.fromkeys(kinds))
-    return _what(entry)
+    return what_text(entry)
 
 
 def _is_beside(change: HistoryChange) -> bool:
@@ -192,7 +192,8 @@ def _origin(entry: HistoryEntry, value: History) -> Iterator[Row]:
         yield "reason", printable(masked(entry.reason))
 
 
-def _change_rows(change: HistoryChange, entry: HistoryEntry, at: datetime) -> Iterator[Row]:
+def change_rows(change: HistoryChange, entry: HistoryEntry, at: datetime) -> Iterator[Row]:
+    """Yield what a change did, as pairs of a label and a text."""
     yield from _field_rows(change)
     yield from _detail_rows(change, entry, at)
 

@@ -49,9 +49,9 @@ def counts_text(value: Listing) -> str:
 
 
 def _table(value: Listing, paint: Paint, width: int | None) -> Iterator[str]:
-    zone = _common_zone(value.schedules)
+    zone = common_zone(value.schedules)
     until = value.full_pause.until if value.full_pause else None
-    rows = [_cells(schedule, value.at, zone, until) for schedule in value.schedules]
+    rows = [cells(schedule, value.at, zone, until) for schedule in value.schedules]
     table = [["state", "name", "timing", f"next run, {zone}", "last run", "owner"], *rows]
     if width is None or full_width(table) <= width:
         lines = list(aligned(table))
@@ -73,14 +73,15 @@ def _labelled(label: str, text: str) -> str:
     return f"{label} {text}" if text and is_time else text
 
 
-def _common_zone(schedules: Sequence[ListedSchedule]) -> tzinfo:
+def common_zone(schedules: Sequence[ListedSchedule]) -> tzinfo:
     """Return the zone of all crontabs, UTC where they differ."""
     timings = {schedule.spec.timing for schedule in schedules if schedule.spec is not None}
     zones = {timing.timezone: zone_of(timing) for timing in timings if isinstance(timing, Crontab)}
     return next(iter(zones.values())) if len(zones) == 1 else timezone.utc
 
 
-def _cells(schedule: ListedSchedule, at: datetime, zone: tzinfo, paused_until: datetime | None) -> list[str]:
+def cells(schedule: ListedSchedule, at: datetime, zone: tzinfo, paused_until: datetime | None) -> list[str]:
+    """Write one schedule as state, name, timing, next and last run, and owner; all is paused until ``paused_until``."""
     spec = schedule.spec
     timing = printable(schedule.problem or "") if spec is None else timing_words(spec.timing)
     if spec is not None and schedule.problem:

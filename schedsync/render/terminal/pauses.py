@@ -11,6 +11,7 @@ from schedsync.core.observed import Paused
 from schedsync.core.pausing import Pauses, Resumed
 from schedsync.core.selector import selector_document, selector_text
 from schedsync.core.standing import Standing
+from schedsync.core.status import Listed, Stopped
 from schedsync.planning.converter import pause_document
 from schedsync.planning.standing import standing_document
 from schedsync.render.programs.json_ import dump
@@ -19,6 +20,8 @@ from schedsync.render.words import counted, pause_lines, printable, time_text
 
 #: How many names a text lists; `--format json` has all of them.
 _NAMED = 10
+#: Up to this number of equal pauses have a line each.
+_FEW = 3
 
 
 def paused_text(value: Pauses) -> str:
@@ -134,6 +137,22 @@ def _several(value: Resumed) -> Iterator[str]:
     for word, names in value.lists():
         if names and word in _DO:
             yield f"{len(names):,} {_DO[word]}: {_names(names)}"
+
+
+def grouped(paused: Listed[Stopped]) -> list[list[Stopped]]:
+    """Return the pauses that one person has made for one reason as one group, each alone where there are few."""
+    groups: dict[tuple[object, ...], list[Stopped]] = {}
+    for pause in paused.first:
+        groups.setdefault((pause.who, pause.reason, pause.until), []).append(pause)
+    lines: list[list[Stopped]] = []
+    for group in groups.values():
+        lines += [group] if len(group) > _FEW else ([pause] for pause in group)
+    return lines
+
+
+def group_name(group: list[Stopped]) -> str:
+    """Write how many schedules a group has, and the first names."""
+    return f"{len(group):,} schedules ({first_names([pause.name for pause in group], _FEW)})"
 
 
 def standing_text(pause: Standing, now: datetime) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from schedsync.core.names import and_more, first_names
+from schedsync.core.names import and_more
 from schedsync.core.status import (
     BeatStatus,
     Broken,
@@ -22,20 +22,17 @@ from schedsync.core.status import (
     T,
     Verdict,
 )
-from schedsync.core.verdict import nobody_leads, wrong_clocks
+from schedsync.core.verdict import nobody_leads, reason_of, wrong_clocks
 from schedsync.render.terminal.columns import at_line_start
 from schedsync.render.terminal.paint import Paint, plain
-from schedsync.render.terminal.pauses import standing_text
+from schedsync.render.terminal.pauses import group_name, grouped, standing_text
 from schedsync.render.words import DONE, counted, printable, time_text
 
 _MOST = 20
-#: Up to this number of equal pauses have a line each.
-_FEW = 3
 _DONE = {**DONE, "rename_set": "under the set's new name", "pause": "paused"}
 #: The columns before the text of a line: its label.
 _LABEL = 9
 _COLOURS = {Verdict.OK: "green", Verdict.NOT_OK: "red", Verdict.UNKNOWN: "yellow"}
-_STOCK = "no Beat of schedsync's own is running; stock Beat cannot be seen"
 
 
 def status_text(value: Status, paint: Paint = plain) -> str:
@@ -65,9 +62,7 @@ def host_text(value: Status, paint: Paint = plain) -> str:
 
 
 def _verdict(value: Status, paint: Paint) -> str:
-    why = ", ".join(value.problems.values())
-    if value.verdict is Verdict.UNKNOWN:
-        why = _STOCK
+    why = reason_of(value)
     word = paint(value.verdict.value, _COLOURS[value.verdict])
     return f"{word}  {paint(why, 'bold')}" if why else word
 
@@ -108,22 +103,24 @@ def _beat(beat: BeatStatus, value: Status, paint: Paint) -> str:
         parts.append("without an election")
     elif beat.leads:
         parts.append(f"epoch {beat.epoch}")
-    return ", ".join([*parts, *_last_tick(beat, value), *_loaded(beat, value)])
+    return ", ".join([*parts, *last_tick_words(beat, value), *loaded_words(beat, value)])
 
 
 def _role(beat: BeatStatus, paint: Paint) -> str:
     return f"{paint('leading', 'green') if beat.leads else 'standby'} {printable(beat.name)}"
 
 
-def _last_tick(beat: BeatStatus, value: Status) -> Iterator[str]:
+def last_tick_words(beat: BeatStatus, value: Status) -> Iterator[str]:
+    """Yield when the leader sent a tick last, and how late it was."""
     report = beat.report
     if beat.leads and report is not None and report.last_tick is not None:
-        yield f"last tick {_span(value.clock - report.last_tick)} ago"
+        yield f"last tick {span_text(value.clock - report.last_tick)} ago"
         if report.last_late is not None:
             yield f"{max(report.last_late, 0.0):.2f} s late"
 
 
-def _loaded(beat: BeatStatus, value: Status) -> Iterator[str]:
+def loaded_words(beat: BeatStatus, value: Status) -> Iterator[str]:
+    """Yield how many changes a Beat has not loaded yet, and how many schedules it has."""
     if beat.loaded_at is None:
         yield "has loaded nothing yet"
     elif (missing := value.number - beat.loaded) > 0:
@@ -140,7 +137,7 @@ def _surroundings(value: Status, paint: Paint) -> Iterator[str]:
         yield "clocks agree"
     for beat in value.beats:
         if beat.leads and beat.report is not None:
-            yield _broker(beat, value.at, paint)
+            yield broker_text(beat, value.at, paint)
 
 
 def _clock(beat: BeatStatus) -> str:
@@ -148,7 +145,8 @@ def _clock(beat: BeatStatus) -> str:
     return f"the clock of {printable(beat.name)} is {abs(ahead):.1f} s {'ahead' if ahead > 0 else 'behind'}"
 
 
-def _broker(beat: BeatStatus, now: datetime, paint: Paint) -> str:
+def broker_text(beat: BeatStatus, now: datetime, paint: Paint = plain) -> str:
+    """Write how the broker is, as a Beat reports it."""
     report = beat.report
     if report is None or not report.broker_trouble:
         return "broker up"
@@ -159,11 +157,16 @@ def _broker(beat: BeatStatus, now: datetime, paint: Paint) -> str:
 def _apply(apply: LastApply, value: Status) -> str:
     commit = f"@{printable(apply.commit)}" if apply.commit else ""
     environment = f" in {printable(apply.environment)}" if apply.environment else ""
-    counts = ", ".join(
+    counts = counts_words(apply)
+    who = f"{span_text(value.at - apply.at)} ago by {printable(apply.who)}"
+    return f"{printable(apply.set)}{commit}{environment} {who}" + (f": {counts}" if counts else "")
+
+
+def counts_words(apply: LastApply) -> str:
+    """Write how many changes of each kind an apply made; empty where it made none."""
+    return ", ".join(
         f"{count:,} {_DONE.get(kind) or printable(kind)}" for kind, count in sorted(apply.counts.items()) if count
     )
-    who = f"{_span(value.at - apply.at)} ago by {printable(apply.who)}"
-    return f"{printable(apply.set)}{commit}{environment} {who}" + (f": {counts}" if counts else "")
 
 
 def _stopped(value: Status, paint: Paint) -> Iterator[str]:
@@ -180,21 +183,12 @@ def _stopped(value: Status, paint: Paint) -> Iterator[str]:
 
 def _paused(paused: Listed[Stopped], now: datetime, paint: Paint) -> Iterator[str]:
     """Yield a line for each pause, and one line with a count for many that one person has made for one reason."""
-    groups: dict[tuple[object, ...], list[Stopped]] = {}
-    for pause in paused.first:
-        groups.setdefault((pause.who, pause.reason, pause.until), []).append(pause)
-    lines: list[list[Stopped]] = []
-    for group in groups.values():
-        lines += [group] if len(group) > _FEW else ([pause] for pause in group)
+    lines = grouped(paused)
     for line in lines[:_MOST]:
-        names = [pause.name for pause in line]
-        yield paint(_pause(line[0] if len(line) == 1 else replace(line[0], name=_group_name(names)), now), "yellow")
+        name = line[0].name if len(line) == 1 else group_name(line)
+        yield paint(_pause(replace(line[0], name=name), now), "yellow")
     if more := and_more(paused.count, sum(map(len, lines[:_MOST]))):
         yield more.strip()
-
-
-def _group_name(names: list[str]) -> str:
-    return f"{len(names):,} schedules ({first_names(names, _FEW)})"
 
 
 def _pause(pause: Stopped, now: datetime) -> str:
@@ -226,7 +220,7 @@ def _all_overdue(value: Status, paint: Paint) -> Iterator[str]:
 
 
 def _overdue(late: Late, value: Status) -> str:
-    return f"{printable(late.name)}, due {time_text(late.tick, value.at)} ({_span(value.at - late.tick)})"
+    return f"{printable(late.name)}, due {time_text(late.tick, value.at)} ({span_text(value.at - late.tick)})"
 
 
 def _failed(failed: Failed, now: datetime) -> str:
@@ -279,7 +273,7 @@ def _names(names: Listed[str]) -> str:
     return ", ".join(map(printable, names.first[:_MOST])) + and_more(names.count, _MOST)
 
 
-def _span(value: timedelta) -> str:
+def span_text(value: timedelta) -> str:
     """Write a length of time in its two largest units."""
     seconds = max(int(value.total_seconds()), 0)
     if seconds < 60:

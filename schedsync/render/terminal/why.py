@@ -33,7 +33,7 @@ _PURPOSES = {
 def why_text(value: Explanation, paint: Paint = plain) -> str:
     """Write the explanation; all text from rows and records is escaped."""
     return "\n".join(
-        [*_answer(value.answer, paint), *_notes(value), *_around(value), *_listed(value), *_ways_out(value)]
+        [*_answer(value.answer, paint), *_notes(value), *_around(value), *_listed(value), *ways_out(value)]
     )
 
 
@@ -62,16 +62,16 @@ def _notes(value: Explanation) -> Iterator[str]:
 
 def _around(value: Explanation) -> Iterator[str]:
     if value.before is not None:
-        yield f"Before: {_short(value.before, value)}"
+        yield f"Before: {short_answer(value.before, value)}"
     if value.following is not None and value.following.tick != value.answer.tick:
-        yield f"Next:   {_short(value.following, value)}"
+        yield f"Next:   {short_answer(value.following, value)}"
     if value.spec is not None and value.answer.verdict is not Verdict.DELETED:
         place = value.managed.location if value.managed else None
         where = f"   {place.path}:{place.line}" if place else "" if value.managed else "   managed by nobody"
         yield f"Timing: {printable(timing_words(value.spec.timing, with_utc=True))}{printable(where)}"
 
 
-def _short(answer: Answer, value: Explanation) -> str:
+def short_answer(answer: Answer, value: Explanation) -> str:
     """Write an answer in one line, without the name and the zone."""
     if answer.tick is None:
         return f"none: {printable(answer.because)}"
@@ -111,21 +111,23 @@ def _list_of(listed: Listed, value: Explanation) -> Iterator[str]:
     yield f"Since {_clock(value, listed.since)} {_zone(value)}: {counted(total, 'tick')}"
     if listed.left_out:
         yield f"  {counted(listed.left_out, 'older tick')} left out; give a later time to `--since`"
-    whens = [_when(ticks, value) for ticks in listed.ticks]
+    whens = [ticks_text(ticks, value) for ticks in listed.ticks]
     width = max(map(len, whens), default=0)
     for when, ticks in zip(whens, listed.ticks, strict=True):
         task = f", task {ticks.task_id}" if ticks.task_id and ticks.verdict is not Verdict.SENT else ""
         yield f"  {when:<{width}}  {ticks.verdict.value:<11}  {printable(ticks.because)}{task}"
 
 
-def _when(ticks: Ticks, value: Explanation) -> str:
+def ticks_text(ticks: Ticks, value: Explanation) -> str:
+    """Write when ticks were, in the zone of the schedule."""
     first = _clock(value, ticks.first)
     if ticks.count == 1:
         return first
     return f"{first} to {_clock(value, ticks.last)} ({ticks.count:,})"
 
 
-def _ways_out(value: Explanation) -> Iterator[str]:
+def ways_out(value: Explanation) -> Iterator[str]:
+    """Yield what helps, each with the command."""
     ways = dict.fromkeys([*value.answer.way_out, *(value.following.way_out if value.following else ())])
     for way in ways:
         purpose = _PURPOSES.get(way.split(" ")[0], "To go on")

@@ -1,0 +1,28 @@
+"""What somebody changed behind Git's back, as far as the tables tell without the files, and the commands that help."""
+
+from __future__ import annotations
+
+from schedsync.admin.page.section import Section, Seen
+from schedsync.core.names import and_more
+from schedsync.core.selector import Selector, selector_text
+
+#: How many schedules are named.
+MOST = 20
+
+
+def section(seen: Seen) -> Section:
+    """Return the schedules whose rows differ from what was applied last; those that are being removed are with them."""
+    management = seen.status.management
+    drifted = management.drifted
+    names = drifted.first[:MOST] if drifted is not None else ()
+    context = {
+        "not_compared": drifted is None,
+        "rows": [{"name": name, "command": f"schedsync accept {_quoted(name)}"} for name in names],
+        "more": and_more(drifted.count, MOST).strip() if drifted is not None else "",
+    }
+    return Section("drift", "Drift", "schedsync/page/drift.html", context)
+
+
+def _quoted(name: str) -> str:
+    """Return a name as a word of a command line."""
+    return selector_text(Selector(frozenset({name})))

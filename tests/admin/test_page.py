@@ -1,0 +1,183 @@
+"""The page of all schedules in Django's admin: what it shows, whom it lets in, and what its forms do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django_celery_beat.models import PeriodicTask
+
+from schedsync.models import FullPause, Pause, SyncRun
+from tests.admin.visitors import EVERYTHING, PAGE, PAUSE, RUN, VIEW, named, told, visitor
+from tests.conftest import DATABASES, NOW, Project
+
+pytestmark = pytest.mark.one_database
+
+SHOP = """\
+  nightly-report: {task: t, crontab: '30 2 * * *', owner: team-data, queue: reports}
+  heartbeat: {task: t, every: 1m}
+  sync-acme: {task: t, crontab: '0 * * * *'}
+"""
+PAUSE_ALL = {"action": "pause_all", "minutes": "30", "reason": "INC-42"}
+
+
+@pytest.fixture
+def shop(project: Project, clock: Any, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("SCHEDSYNC_ACTOR", "jo")
+    project.schedules(SHOP)
+    assert project.apply().code == 0
+    return project
+
+
+def titles(answer: Any) -> list[str]:
+    return [section.title for section in answer.context["sections"]]
+
+
+def test_a_new_user_sees_who_changed_what_and_what_is_stopped(shop: Project) -> None:
+    pause = ["pause", "nightly-report", "--for", "2h", "--reason", "INC-41", "--settle", "0"]
+    assert shop.command(*pause, "--database", shop.using).code == 0
+    answer = visitor(shop.using, VIEW).get(PAGE)
+    page = answer.content.decode()
+
+    assert answer.status_code == 200
+    assert titles(answer) == [
+        "State", "Beats", "Stopped now", "Overdue and failing", "Sets", "Drift", "Last changes", "All schedules",
+    ]  # fmt: skip
+    for text in ("UNKNOWN", "no Beat of schedsync&#x27;s own is running", "INC-41", "apply: 3 created", ">jo<"):
+        assert text in page
+    assert "Pause everything" not in page
+    assert "no-cache" in answer["Cache-Control"]
+
+
+def test_without_rows_it_says_where_to_begin(using: str) -> None:
+    page = visitor(using, VIEW).get(PAGE).content.decode()
+
+    assert "Nothing was applied to this database yet" in page
+    assert "Nothing is stopped." in page
+    assert "0 schedules" in page
+
+
+@pytest.mark.parametrize("path", ["", "schedule/1/", "schedule/nightly-report/", "schedule/?name=x"])
+def test_each_page_needs_the_permission_to_view(using: str, path: str) -> None:
+    anonymous = Client().get(PAGE + path)
+    staff = visitor(using, PAUSE, RUN).get(PAGE + path)
+
+    assert (anonymous.status_code, anonymous["Location"].partition("?")[0]) == (302, "/admin/login/")
+    assert staff.status_code == 403
+
+
+def test_the_index_of_the_admin_links_to_the_page_for_those_who_may_see_it(using: str) -> None:
+    pages = [visitor(using, *may, name=str(may)).get("/admin/").content.decode() for may in ((VIEW,), (PAUSE,))]
+
+    assert [f'href="{PAGE}"' in page for page in pages] == [True, False]
+
+
+def test_a_look_changes_nothing(shop: Project) -> None:
+    client = visitor(shop.using, *EVERYTHING)
+    before = list(PeriodicTask.objects.using(shop.using).values()), SyncRun.objects.using(shop.using).count()
+    for path in ("", "?action=pause_all&minutes=30&reason=x", "schedule/?name=heartbeat&action=pause"):
+        assert client.get(PAGE + path, follow=True).status_code == 200
+
+    assert (list(PeriodicTask.objects.using(shop.using).values()), SyncRun.objects.using(shop.using).count()) == before
+    assert not FullPause.objects.using(shop.using).exists()
+
+
+def test_everything_is_paused_and_resumed_in_the_name_of_the_user(shop: Project) -> None:
+    client = visitor(shop.using, *EVERYTHING)
+    paused = client.post(PAGE, PAUSE_ALL, follow=True)
+    resumed = client.post(PAGE, {"action": "resume_all"}, follow=True)
+    stale = client.post(PAGE, {"action": "resume_all"}, follow=True)
+
+    assert paused.redirect_chain == [(PAGE, 302)]
+    assert told(paused)[0].startswith("Everything is paused by ann until 10:30 UTC: INC-42\n")
+    assert "Resume everything" in paused.content.decode()
+    assert told(resumed) == ["Everything runs again; what fell due meanwhile is not sent"]
+    assert told(stale) == ["Everything runs already: the pause has ended meanwhile"]
+    runs = SyncRun.objects.using(shop.using).order_by("at", "verb").values_list("verb", "who", "reason")
+    assert sorted(runs) == [("apply", "jo", None), ("pause_all", "ann", "INC-42"), ("resume_all", "ann", None)]
+
+
+@pytest.mark.parametrize(
+    ("form", "says"),
+    [
+        ({**PAUSE_ALL, "reason": " "}, "Reason: This field is required."),
+        ({**PAUSE_ALL, "reason": "x" * 501}, "Reason: Ensure this value has at most 500 characters (it has 501)."),
+        ({**PAUSE_ALL, "minutes": "0"}, "For how long: Select a valid choice. 0 is not one of the available choices."),
+        ({"action": "apply"}, "This form is not known; nothing was changed"),
+    ],
+)
+def test_a_form_that_is_not_right_changes_nothing(shop: Project, form: dict[str, str], says: str) -> None:
+    assert told(visitor(shop.using, *EVERYTHING).post(PAGE, form, follow=True)) == [says]
+    assert not FullPause.objects.using(shop.using).exists()
+
+
+def test_a_form_needs_its_own_permission_and_the_token(shop: Project) -> None:
+    only_sees = visitor(shop.using, VIEW, RUN).post(PAGE, PAUSE_ALL)
+    only_pauses = visitor(shop.using, PAUSE, name="bob").post(PAGE, PAUSE_ALL)
+    forged = visitor(shop.using, *EVERYTHING, name="eve", csrf=True).post(PAGE, PAUSE_ALL)
+
+    assert [answer.status_code for answer in (only_sees, only_pauses, forged)] == [403, 403, 403]
+    assert not FullPause.objects.using(shop.using).exists()
+
+
+@pytest.mark.one_database(*DATABASES)
+def test_a_search_has_an_address_of_its_own(shop: Project) -> None:
+    client = visitor(shop.using, VIEW)
+    pause = ["pause", "heartbeat", "--for", "2h", "--reason", "x", "--settle", "0", "--database", shop.using]
+    assert shop.command(*pause).code == 0
+    PeriodicTask.objects.using(shop.using).filter(name="sync-acme").update(
+        queue="theirs", date_changed=NOW + timedelta(seconds=1)
+    )
+    other = PeriodicTask.objects.using(shop.using).get(name="sync-acme").crontab
+    PeriodicTask.objects.using(shop.using).create(name="by-hand", task="t", crontab=other)
+    PeriodicTask.objects.using(shop.using).create(name="celery.backend_cleanup", task="t", crontab=other)
+
+    def found(query: str) -> list[str]:
+        sections = client.get(f"{PAGE}?{query}").context["sections"]
+        return [row["name"] for row in sections[-1].context["rows"]]
+
+    assert found("") == ["by-hand", "heartbeat", "nightly-report", "sync-acme"]
+    assert found("q=NIGHTLY") == ["nightly-report"]
+    assert found("q=sync-*") == ["sync-acme"]
+    assert found("state=paused") == ["heartbeat"]
+    assert found("state=drifted&q=s") == ["sync-acme"]
+    assert found("state=unmanaged") == ["by-hand"]
+    assert found("state=nonsense&p=99&p=x") == ["by-hand", "heartbeat", "nightly-report", "sync-acme"]
+    assert found("set=default") == ["heartbeat", "nightly-report", "sync-acme"]
+    assert found("queue=reports") == ["nightly-report"]
+    assert found("queue=theirs&set=default") == ["sync-acme"]
+    assert found("p=2&q=acme") == found("p=-1&q=acme") == ["sync-acme"]
+    assert len(found("q=%00")) == 4
+
+
+def test_a_paused_schedule_is_on_the_page_with_who_and_why(shop: Project) -> None:
+    Pause.objects.using(shop.using).create(name="heartbeat", reason="<b>why</b>", who="jo", since=NOW)
+    page = visitor(shop.using, VIEW).get(PAGE).content.decode()
+
+    assert "&lt;b&gt;why&lt;/b&gt;" in page
+    assert "<b>why" not in page
+
+
+def test_the_number_of_queries_does_not_grow(project: Project, clock: Any) -> None:
+    counts = []
+    client = visitor(project.using, *EVERYTHING)
+    paths = ["", "?q=job&queue=q", "?state=ok&p=2", named("job-1")[len(PAGE) :]]
+    for size in (10, 1000):
+        project.schedules("".join(f"  job-{number}: {{task: t, every: 1m, queue: q}}\n" for number in range(size)))
+        assert project.apply().code == 0
+        pause = ["pause", *(f"job-{number}" for number in range(0, size, 2)), "--reason", "x", "--settle", "0"]
+        assert project.command(*pause, "--database", project.using).code == 0
+        edited = [f"job-{number}" for number in range(1, size, 10)]
+        PeriodicTask.objects.using(project.using).filter(name__in=edited).update(
+            queue="theirs", date_changed=NOW + timedelta(seconds=1)
+        )
+        with CaptureQueriesContext(connections[project.using]) as queries:
+            for path in paths:
+                assert client.get(PAGE + path, follow=True).status_code == 200
+        counts.append(len(queries))
+
+    assert counts[0] == counts[1]
