@@ -26,7 +26,7 @@ class Place:
 
 
 def place_of(entry: Managed, last: Binding | None) -> Place:
-    """Return where an entry of the ledger is defined; ``last`` is where its set was applied from last, None if unknown."""
+    """Return where an entry of the ledger is defined; ``last`` is where its set was applied from last."""
     location, last = entry.location, last or Binding()
     text = f"{location.path}:{location.line}" if location else ""
     place = Place(entry.set, text, recorded_text(entry.commit))
