@@ -48,11 +48,12 @@ def rolled_back_by_holder(using: str, name: str | None = None) -> list[RolledBac
     """Return the rolled-back schedules that no other set manages now.
 
     With ``name``, return those that have it in the files or in the tables.
+
     Two sets can have one name in their files: what was rolled back of one says nothing of the other's row.
     """
     others = rows_of(ManagedSchedule, using).filter(name=OuterRef("kept_name")).exclude(set=OuterRef("set"))
     named = Q() if name is None else Q(name=name) | Q(kept_name=name)
-    return _read(using, named & Q(~Exists(others)))
+    return _read(using, named & ~Q(Exists(others)))
 
 
 def _read(using: str, condition: Q) -> list[RolledBack]:

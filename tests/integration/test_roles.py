@@ -38,6 +38,7 @@ VERBS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("history",),
         ("history", "one"),
         ("drift", "schedules"),
+        ("accept", "--all", "--dry-run", "--path", "schedules"),
         ("import", "database"),
     ),
     "operate": (
