@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from django.db import connections
-from django.test import Client
+from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.models import FullPause, Pause, SyncRun
+from schedsync.database.clock import DatabaseNow
+from schedsync.models import ApplyFailure, Beat, BeatReport, FullPause, Pause, SyncRun
 from tests.admin.visitors import EVERYTHING, PAGE, PAUSE, RUN, VIEW, named, told, visitor
 from tests.conftest import DATABASES, NOW, Project
 
@@ -181,3 +182,66 @@ def test_the_number_of_queries_does_not_grow(project: Project, clock: Any) -> No
         counts.append(len(queries))
 
     assert counts[0] == counts[1]
+
+
+def test_ticks_of_the_pause_are_sent_where_the_user_wants_that(shop: Project) -> None:
+    client = visitor(shop.using, *EVERYTHING)
+    client.post(PAGE, PAUSE_ALL, follow=True)
+    resumed = client.post(PAGE, {"action": "resume_all", "catch_up": "on"}, follow=True)
+
+    assert told(resumed)[-1] == "Everything runs again; what fell due meanwhile counts as missed"
+
+
+@override_settings(ROOT_URLCONF="tests.admin.two_sites")
+def test_each_site_has_pages_of_its_own(shop: Project) -> None:
+    client = visitor(shop.using, *EVERYTHING)
+    index = client.get("/ops/").content.decode()
+    page = client.get("/ops/schedsync/").content.decode()
+    one = client.get("/ops/schedsync/schedule/?name=heartbeat", follow=True)
+    acted = client.post("/ops/schedsync/", PAUSE_ALL)
+
+    assert 'href="/ops/schedsync/"' in index
+    assert 'href="/ops/schedsync/schedule/?name=heartbeat"' in page
+    assert one.redirect_chain[0][0].startswith("/ops/schedsync/schedule/")
+    assert acted["Location"] == "/ops/schedsync/"
+    assert 'href="/admin/schedsync/' not in index + page + one.content.decode()
+
+
+def beat(using: str, number: int, **columns: Any) -> None:
+    """Write a live Beat, and what it reports of its clock."""
+    ahead, now = columns.pop("clock_ahead", 0.0), DatabaseNow()
+    made = Beat.objects.using(using).create(
+        host=f"beat-{number}", pid=7, election="database", started_at=now, seen_at=now, **columns
+    )
+    BeatReport.objects.using(using).create(beat=made.pk, name=f"beat-{number}:7", clock_ahead=ahead)
+
+
+def test_it_says_which_beat_leads_and_whose_clock_is_wrong(shop: Project) -> None:
+    beat(shop.using, 0, leads=True, leads_since=NOW, epoch=3)
+    beat(shop.using, 1, clock_ahead=-4.0, trouble="stock Beat runs too")
+    answer = visitor(shop.using, VIEW).get(PAGE)
+    beats = next(section for section in answer.context["sections"] if section.key == "beats").context["beats"]
+
+    assert [(each["name"], each["leads"], each["clock"]) for each in beats] == [
+        ("beat-0:7", True, "agrees"), ("beat-1:7", False, "4.0 s behind"),
+    ]  # fmt: skip
+    assert beats[1]["trouble"] == "stock Beat runs too"
+    assert "a clock differs" in answer.content.decode()
+
+
+def test_it_says_that_nobody_leads_and_that_none_lives(shop: Project) -> None:
+    client = visitor(shop.using, VIEW)
+    beat(shop.using, 0)
+    nobody = client.get(PAGE).content.decode()
+    Beat.objects.using(shop.using).all().delete()
+    BeatReport.objects.using(shop.using).update(ended_at=NOW)
+    none = client.get(PAGE).content.decode()
+
+    assert "Nobody leads, so no task is sent" in nobody
+    assert "No Beat is live; beat-0:7 ended Mon 23 Nov" in none
+
+
+def test_a_set_whose_last_apply_failed_says_so(shop: Project) -> None:
+    ApplyFailure.objects.using(shop.using).create(set="default", at=NOW, reason="refused", who="jo")
+
+    assert "last apply failed: refused" in visitor(shop.using, VIEW).get(PAGE).content.decode()

@@ -64,6 +64,7 @@ def test_it_shows_when_it_runs_why_and_what_was_applied(shop: Project) -> None:
         "zone": "Europe/Berlin",
         "runs": [f"{day} Nov 02:30" for day in ("Tue 24", "Wed 25", "Thu 26", "Fri 27", "Sat 28")],
     }
+    assert answer.context["coming"] == "next run Tue 24 Nov 02:30 Europe/Berlin"
     assert dict(answer.context["facts"])["Timing"].startswith("daily 02:30 Europe/Berlin")
     assert answer.context["yaml"] == (
         "nightly-report:\n  task: t\n  crontab: \"30 2 * * *\"\n  timezone: Europe/Berlin\n"
@@ -141,7 +142,7 @@ def test_it_is_paused_and_resumed_in_the_name_of_the_user(shop: Project) -> None
     stale = client.post(url, {"action": "resume"}, follow=True)
 
     assert told(paused)[0].startswith("Paused heartbeat until Mon 23 Nov 12:00 UTC")
-    assert paused.context["cells"]["state"] == "paused"
+    assert (paused.context["cells"]["state"], paused.context["coming"]) == ("paused", "after Mon 23 Nov 12:00 UTC")
     assert told(resumed) == ["heartbeat runs again"]
     assert told(stale) == ["`heartbeat` is neither paused nor held"]
     who = SyncRun.objects.using(shop.using).filter(verb__in=("pause", "resume")).values_list("who", flat=True)
@@ -155,7 +156,10 @@ def test_a_pause_without_an_end_and_a_name_like_a_glob(project: Project, clock: 
     url = address(project.using, "sync-*")
     visitor(project.using, *EVERYTHING).post(url, {"action": "pause", "minutes": "0", "reason": "x"})
 
+    shown = visitor(project.using, VIEW, name="bob").get(url).context["coming"]
+
     assert list(Pause.objects.using(project.using).values_list("name", "until")) == [("sync-*", None)]
+    assert shown == "after `schedsync resume`"
 
 
 def test_a_run_by_hand_is_sent_and_recorded_with_the_user(shop: Project, app: App) -> None:

@@ -41,6 +41,7 @@ def values_of(found: OneSchedule, seen: Seen) -> dict[str, Any]:
         "name": found.name,
         "row_id": found.row_id,
         "cells": rows_of(found.listing)[0] if listed else None,
+        "coming": _coming(found),
         "facts": list(_facts(found)),
         "runbook": _runbook(listed.people.runbook if listed else None),
         "place": _place(found),
@@ -71,6 +72,17 @@ def _forms(found: OneSchedule, seen: Seen) -> dict[str, Any]:
         "may_see_row": found.row_id is not None and any(map(seen.user.has_perm, _ROW)),
         "form": PauseOne(auto_id="pause_%s"),
     }
+
+
+def _coming(found: OneSchedule) -> str:
+    """Write when it runs next, or what it waits for; empty where it does not run."""
+    listed = found.listed
+    text = rows_of(found.listing)[0]["next"] if listed else ""
+    if listed is None or not text or text.endswith("`"):
+        return text
+    zone = zone_name(listed.spec.timing) if listed.spec else "UTC"
+    is_run = listed.next_run is not None and listed.due is None and listed.state != "paused"
+    return f"next run {text} {zone}" if is_run else f"{text} {zone}"
 
 
 def _facts(found: OneSchedule) -> Iterator[tuple[str, str]]:

@@ -45,9 +45,10 @@ def _clock(beat: BeatStatus) -> str:
     return "agrees" if abs(ahead) <= CLOCK_LIMIT else f"{abs(ahead):.1f} s {'ahead' if ahead > 0 else 'behind'}"
 
 
-def _last(value: Status) -> str:
+def _last(value: Status) -> str | None:
+    """Write which Beat was live last and how it ended; empty where that is not known, None where there was none."""
     last = value.last_beat
     if last is None:
-        return ""
+        return None
     ended = "did not end in good order" if last.ended_at is None else f"ended {time_text(last.ended_at, value.at)}"
     return f"{printable(last.name)} {ended}" if last.name else ""
