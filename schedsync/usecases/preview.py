@@ -18,16 +18,23 @@ from schedsync.database.audit import last_binding
 from schedsync.database.faults import database_errors
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe
+from schedsync.database.tables import has_more
+from schedsync.models import ManagedSchedule
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan
 from schedsync.planning.desired_document import KeptDesired, desired_from
 from schedsync.planning.plan import Plan
 
 T = TypeVar("T")
+#: A page compares at most this many schedules: nobody waits for more.
+MOST_ON_A_PAGE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The plan of the files that were applied last; ``plan`` is None where they are not kept, or cannot be read."""
+    """The plan of the files that were applied last; ``plan`` is None where nobody can make it.
+
+    They are not kept, cannot be read, or are too many for a page.
+    """
 
     files: AppliedFiles
     plan: Plan | None
@@ -50,7 +57,9 @@ def preview(using: str, files: AppliedFiles, at: datetime) -> Preview:
 
     The safety rules are not asked: they belong to an apply, which has its own flags and configuration.
     """
-    kept = desired_of(using, files)
+    with database_errors(using):
+        managed = ManagedSchedule.objects.using(using).filter(set=files.set)
+        kept = None if has_more(managed, MOST_ON_A_PAGE) else desired_of(using, files)
     if kept is None:
         return Preview(files, None)
     with database_errors(using), read_only_transaction(using):

@@ -5,26 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from django_celery_beat.models import PeriodicTask
+
 from schedsync.calendar.stock_beat import slots
 from schedsync.calendar.timeline import LENGTH, KnownRuns, Timeline, timeline_of, window_until
 from schedsync.core.location import Location
 from schedsync.core.observed import Row
 from schedsync.core.schedule import Schedule, Template
 from schedsync.core.timing import Interval
+from schedsync.database.bulk import rows_of
 from schedsync.database.faults import database_errors
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe_rows
 from schedsync.database.open_runs import limits_of_open, open_now
-from schedsync.usecases.preview import last_files, templates_of
+from schedsync.database.tables import has_more
+from schedsync.usecases.preview import MOST_ON_A_PAGE, last_files, templates_of
 
 _NOWHERE = Location("", 1, 1)
 
 
-def timeline_now(using: str, at: datetime) -> Timeline:
-    """Return what runs in the 24 hours from an instant on, of all rows that can be read.
+def timeline_now(using: str, at: datetime) -> Timeline | None:
+    """Return what runs in the 24 hours from an instant on, of all rows that can be read; None if there are too many.
 
     The schedules of one definition share a lane, as far as an apply has kept their files.
     """
+    with database_errors(using):
+        if has_more(rows_of(PeriodicTask, using), MOST_ON_A_PAGE):
+            return None
     templates: dict[str, str] = {}
     for files in last_files(using):
         templates |= templates_of(using, files)

@@ -8,7 +8,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.template.loader import render_to_string
+from django.test.utils import CaptureQueriesContext
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.admin.page.section import Section, Seen
@@ -113,7 +115,7 @@ def test_the_preview_is_bounded(shop: Project, monkeypatch: pytest.MonkeyPatch) 
 def test_documents_that_cannot_be_read_are_said(shop: Project) -> None:
     AppliedFiles.objects.using(shop.using).update(desired=b"?", load=b"?")
 
-    assert "too many to be kept, or another version" in html(preview.section(seen(shop)))
+    assert "too many for this page, or another version" in html(preview.section(seen(shop)))
     assert "No load was kept at that apply" in html(load.section(seen(shop)))
     assert "sync-acme" in html(timeline.section(seen(shop)))
 
@@ -166,3 +168,25 @@ def test_a_run_that_ended_unseen_is_not_in_the_timeline(shop: Project) -> None:
     OpenRun.objects.using(shop.using).create(task_id="t1", row_id=slow.pk, sent_at=began, started_at=began, worker="w")
 
     assert "runs since" not in html(timeline.section(seen(shop)))
+
+
+def test_too_many_schedules_are_not_compared_on_a_page(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schedsync.usecases.preview.MOST_ON_A_PAGE", 4)
+    monkeypatch.setattr("schedsync.usecases.timeline_now.MOST_ON_A_PAGE", 4)
+
+    assert "too many for this page" in html(preview.section(seen(shop)))
+    assert "too many schedules for this page" in html(timeline.section(seen(shop)))
+
+
+@pytest.mark.parametrize("each", [preview, load, timeline])
+def test_a_section_asks_a_constant_number_of_queries(shop: Project, each: Any) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connections[shop.using]) as captured:
+            html(each.section(seen(shop)))
+        return len(captured)
+
+    few = queries()
+    shop.schedules(SHOP + "".join(f"  more-{number}: {{task: t, every: 1h}}\n" for number in range(40)))
+    assert shop.apply().code == 0
+
+    assert queries() == few

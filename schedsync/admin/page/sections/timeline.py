@@ -16,6 +16,8 @@ from schedsync.usecases.timeline_now import timeline_now
 def section(seen: Seen) -> Section:
     """Return the timeline of all schedules, of all sets and of none."""
     value = timeline_now(seen.using, seen.now)
+    if value is None:
+        return Section("timeline", "The next 24 hours", "schedsync/page/timeline.html", {"too_many": True})
     context = {
         "title": words.title(value),
         # It is made here, and each text in it is escaped.
