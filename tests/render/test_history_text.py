@@ -122,7 +122,11 @@ def test_what_is_missing_is_said() -> None:
             },
             ["paused", "replaces  the pause by jo since Sun 1 Nov 07:00 UTC: before"],
         ),
-        ({"kind": "break_glass", "name": "report", "odd": {"a": 1}}, ["break glass", 'odd  {"a": 1}']),
+        ({"kind": "of_later", "name": "report", "odd": {"a": 1}}, ["of later", 'odd  {"a": 1}']),
+        (
+            {"kind": "break_glass_ended", "name": "report", "opened_by": "jo", "reason": "INC-1"},
+            ["no longer open for editing", "opened by  jo", "reason     INC-1"],
+        ),
         ({"kind": "resume", "name": "report", "ends": 7, "how": 8}, ["resumed", "ended  7", "how    8"]),
         (
             {"kind": "adopt", "name": "report", "location": 3, "from": "2026-99-99"},
