@@ -134,6 +134,7 @@ def _pause(page: Any, base: str, pictures: Path) -> dict[str, Any]:
     page.screenshot(path=pictures / "pause.png")
     seen["wrong"] += wrong
     page.click("#schedsync-operation [type=submit]")
+    page.get_by_text("No apply undoes it").wait_for()
     return {**seen, "after": page.inner_text("body")}
 
 
@@ -144,7 +145,10 @@ def _break_glass(page: Any, base: str) -> dict[str, str]:
     page.get_by_role("link", name="Break glass…").click()
     page.fill("[name=reason]", "queue is down")
     page.click("#schedsync-operation [type=submit]")
+    page.locator("[name=description]").wait_for()
     opened = page.inner_text("body")
     page.fill("[name=description]", "by hand")
     page.click("[name=_save]")
+    page.wait_for_load_state()
+    page.locator("[name=description], .field-name a").first.wait_for()
     return {"form": opened, "after": page.inner_text("body")}
