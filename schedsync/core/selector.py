@@ -127,6 +127,17 @@ def selector_text(selector: Selector) -> str:
     return " ".join(map(shlex.quote, words))
 
 
+#: Above this number of names, the record of each schedule has only its own: all would grow with their square.
+_MOST_RECORDED = 100
+
+
+def texts_in_records(selector: Selector, names: Iterable[str]) -> dict[str, str]:
+    """Return, by the name of each schedule, the selector's text for its audit record."""
+    if len(selector.names) > _MOST_RECORDED and not selector.stands:
+        return {name: shlex.quote(name) for name in names}
+    return dict.fromkeys(names, selector_text(selector))
+
+
 _LISTS = ("names", "globs", "sets", "queues", "owners")
 
 

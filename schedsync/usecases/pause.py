@@ -10,7 +10,7 @@ from schedsync.core.finding import did_you_mean
 from schedsync.core.names import counted, first_names
 from schedsync.core.observed import Managed, Observed, Paused, Row
 from schedsync.core.pausing import PauseOrder, Pauses
-from schedsync.core.selector import Candidate, Selector, selector_text
+from schedsync.core.selector import Candidate, Selector, selector_text, texts_in_records
 from schedsync.core.standing import Standing
 from schedsync.database import audit, selected
 from schedsync.database.faults import database_errors
@@ -120,8 +120,9 @@ def _documents(
     selector: Selector, pauses: Sequence[Paused], replaced: Mapping[str, Paused]
 ) -> dict[str, dict[str, Any]]:
     documents = {}
+    texts = texts_in_records(selector, [pause.name for pause in pauses])
     for pause in pauses:
-        document = pause_document(pause) | {"selector": selector_text(selector)}
+        document = pause_document(pause) | {"selector": texts[pause.name]}
         if before := replaced.get(pause.name):
             document["replaces"] = pause_document(before)
         documents[pause.name] = document

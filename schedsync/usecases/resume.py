@@ -8,7 +8,7 @@ from datetime import datetime
 from schedsync.core.names import counted
 from schedsync.core.observed import Observed, Paused, Row
 from schedsync.core.pausing import Resumed, ResumeOrder
-from schedsync.core.selector import Candidate, Selector, selector_text
+from schedsync.core.selector import Candidate, Selector, selector_text, texts_in_records
 from schedsync.core.standing import Standing
 from schedsync.core.timing import Clocked
 from schedsync.database import audit, selected
@@ -165,8 +165,9 @@ class _Resume:
     def _record(self, selector: Selector, actor: str) -> None:
         """Write the audit record: which schedules, by which selector, and the pauses that end."""
         touched = {*self.result.running, *self.result.stopped, *self.ended}
+        texts = texts_in_records(selector, touched)
         documents = {
-            name: {"selector": selector_text(selector), "how": "hand", "runs": name in self.result.running}
+            name: {"selector": texts[name], "how": "hand", "runs": name in self.result.running}
             | ({"ends": pause_document(self.ended[name])} if name in self.ended else {})
             for name in sorted(touched)
         }

@@ -6,7 +6,15 @@ import json
 
 import pytest
 
-from schedsync.core.selector import Candidate, Selector, Unmatched, selector_document, selector_from, selector_text
+from schedsync.core.selector import (
+    Candidate,
+    Selector,
+    Unmatched,
+    selector_document,
+    selector_from,
+    selector_text,
+    texts_in_records,
+)
 
 CANDIDATES = [
     Candidate("sync-acme", "shop", "crm", "team-data", (("region", "eu"), ("tier", "free"))),
@@ -112,3 +120,10 @@ def test_a_glob_takes_linear_time() -> None:
     long = Selector.of(["*a" * 40 + "b"])
 
     assert not long.fits(Candidate("a" * 100_000))
+
+
+def test_a_record_of_many_names_has_only_that_of_its_schedule() -> None:
+    few, many = Selector.of(["b", "a"]), Selector.of(["a b", *map(str, range(100))])
+
+    assert texts_in_records(few, ["a", "b"]) == {"a": "a b", "b": "a b"}
+    assert texts_in_records(many, ["a b", "7"]) == {"a b": "'a b'", "7": "7"}
