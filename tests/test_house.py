@@ -109,6 +109,11 @@ ANSWERS = {
     "which metrics there are?": "METRICS",
     "what a scrape reads, and which schedules have metrics of their own?": "MOST_SCHEDULES",
     "who may read the metrics?": "PERMISSION",
+    "that an alarm is sent, sent again or over?": "decide",
+    "that only one process sends an alarm?": "claim",
+    "which alarms Beat sees?": "Clerk",
+    "which alarms are urgent?": "URGENT",
+    "that a name of a schedule is no markup in an alarm?": "harmless",
     "when Beat gives a sign of life?": "Alive",
     "how long the journal is kept?": "journal_keep",
 }
