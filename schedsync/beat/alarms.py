@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from schedsync.beat.dispatch import Dispatch
     from schedsync.beat.scheduler import Scheduler
 
-#: Seconds between two looks.
-LOOK = 15.0
 #: A tick is overdue when it is later than this, as in ``status``.
 _OVERDUE = timedelta(seconds=60)
 
@@ -40,10 +38,10 @@ class Alarms:
         self._clerk = None if setting is None else Clerk(beat.using, setting, named_environment())
 
     def step(self, *, is_away: bool) -> None:
-        """Hand over what there is to know, if it is time to; ``is_away`` says that the database is away."""
+        """Hand over what there is to know, once in a lease; ``is_away`` says that the database is away."""
         if self._clerk is None or is_away or time.monotonic() < self._next:
             return
-        self._next = time.monotonic() + LOOK
+        self._next = time.monotonic() + self._beat.times.lease
         self._clerk.take(self.sight())
 
     def close(self) -> None:
