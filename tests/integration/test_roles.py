@@ -192,7 +192,8 @@ def test_a_role_with_the_rights_of_an_older_version_goes_on_working(
     project.schedules(BASE)
     project.apply()
     project.schedules(CHANGED)
-    roles = ", ".join(f"schedsync_{each}" for each in MAY)
+    # MariaDB takes no right away that a role does not have.
+    roles = ", ".join(f"schedsync_{each}" for each in MAY if each != "alarms")
     with users(project.using):
         execute(project.using, f"REVOKE ALL PRIVILEGES ON schedsync_historyname FROM {roles}")
         with logged_in(project.using, role):
