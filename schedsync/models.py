@@ -1,4 +1,4 @@
-"""The tables of schedsync: ledger, pauses, audit record, apply lock, environment, and those of its Beats."""
+"""The tables of schedsync: ledger, pauses, audit record, apply lock, environment, alarms, and those of its Beats."""
 
 from __future__ import annotations
 
@@ -468,3 +468,28 @@ class BeatCounters(models.Model):
 
     def __str__(self) -> str:
         return str(self.beat)
+
+
+class SentAlarm(models.Model):
+    """An alarm that was sent, or is being sent by the process that took it, so that it is sent once.
+
+    ``key`` is a hash of what the alarm is about. All times are by the database's clock.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    kind = models.CharField(max_length=20)
+    scope = models.CharField(max_length=200, blank=True, default="", help_text="A set or a host; empty for the leader.")
+    subject = models.CharField(max_length=250, help_text="A schedule, a set, or a Beat.")
+    began = models.DateTimeField(help_text="When it was seen first.")
+    claim = models.UUIDField(null=True, help_text="The call that took it last, to send it.")
+    claimed_at = models.DateTimeField(null=True)
+    sent_by = models.CharField(max_length=220, blank=True, default="", help_text="Host and process that took it.")
+    sent_at = models.DateTimeField(null=True, help_text="When a service accepted it; NULL until then.")
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "sent alarm"
+        indexes: ClassVar = [models.Index(fields=["ended_at", "kind", "scope"], name="schedsync_alarms_on")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject}"

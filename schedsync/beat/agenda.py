@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from schedsync.beat.loaded_schedule import LoadedSchedule
@@ -54,6 +54,16 @@ class Agenda:
             self._schedules[row_id].noted_at = None
             awake.append(row_id)
         return awake
+
+    def late(self, before: datetime) -> Iterator[int]:
+        """Yield the ids of schedules that should have woken before an instant; only these are looked at."""
+        places = [0]
+        while places:
+            place = places.pop()
+            if place < len(self._heap) and self._heap[place][0] < before:
+                if self._is_noted(*self._heap[place]):
+                    yield self._heap[place][1]
+                places += (2 * place + 1, 2 * place + 2)
 
     def _is_noted(self, at: datetime, row_id: int) -> bool:
         schedule = self._schedules.get(row_id)

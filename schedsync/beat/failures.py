@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.models import Exists, OuterRef
@@ -24,6 +25,14 @@ logger = logging.getLogger(__name__)
 _MOST = 500
 
 
+class Failing(NamedTuple):
+    """A schedule whose last message could not be sent: its row, the reason, and whether Beat has given it up."""
+
+    row_id: int
+    reason: str
+    given_up: bool
+
+
 class Failures:
     """Counts the failures in a row of each schedule, and keeps those that are not written yet."""
 
@@ -31,6 +40,8 @@ class Failures:
         self._in_a_row: Counter[int] = Counter()
         self._written: dict[int, datetime] = {}
         self._noted: dict[int, SendFailure] = {}
+        # The reasons of those whose last message failed.
+        self._reasons: dict[int, Failing] = {}
         self._has_table = False
 
     def note(self, message: Message, error: BaseException, *, given_up: bool) -> int:
@@ -39,8 +50,10 @@ class Failures:
         self._in_a_row[row_id] += 1
         # Further attempts for one tick fail for the same reason.
         if self._written.get(row_id) != message.tick or given_up:
+            reason = reason_of(error)
+            self._reasons[row_id] = Failing(row_id, reason, given_up)
             self._noted[row_id] = SendFailure(
-                row_id=row_id, tick=message.tick, failed_at=DatabaseNow(), reason=reason_of(error), given_up=given_up
+                row_id=row_id, tick=message.tick, failed_at=DatabaseNow(), reason=reason, given_up=given_up
             )
         count = self._in_a_row[row_id]
         return count if count & (count - 1) == 0 else 0
@@ -50,6 +63,11 @@ class Failures:
         if row_id in self._in_a_row:
             del self._in_a_row[row_id]
             self._written.pop(row_id, None)
+            self._reasons.pop(row_id, None)
+
+    def failing(self) -> list[Failing]:
+        """Return the schedules whose last message was given up, or has failed more than once in a row."""
+        return [each for each in self._reasons.values() if each.given_up or self._in_a_row[each.row_id] > 1]
 
     def write(self, using: str, limit: timedelta) -> None:
         """Write what was noted; if that is not possible, nothing but the status is the poorer."""

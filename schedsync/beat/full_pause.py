@@ -37,6 +37,11 @@ class FullPauseWatch:
         """Seconds until the next look."""
         return max(self._next_look - time.monotonic(), 0.0)
 
+    @property
+    def was_on(self) -> bool:
+        """Whether everything was paused at the last look; without a look."""
+        return self._was_on
+
     def is_on(self) -> bool:
         """Say whether everything is paused, as of a look that is at most half a second old."""
         if not self.wait:

@@ -17,6 +17,7 @@ from django.db import DatabaseError, InterfaceError, connections, router
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import ModelEntry
 
+from schedsync.beat.alarms import Alarms
 from schedsync.beat.alive import Alive, activity
 from schedsync.beat.celery_hooks import CeleryHooks
 from schedsync.beat.claims import Claims, LeaseLost
@@ -68,10 +69,9 @@ class Scheduler(CeleryHooks):
         require_use_tz()
         self.app = kwargs["app"] if "app" in kwargs else args[0]
         self.using: str = router.db_for_write(PeriodicTask)
-        self.holder = uuid.uuid4()
+        self.holder, self._tables = uuid.uuid4(), Tables(self.using)
         self.times, leader = LeaseTimes.of_settings(), leader_setting()
-        election = election_of(leader, self.using, self.holder, self.times)
-        self._tables = Tables(self.using)
+        election, span = election_of(leader, self.using, self.holder, self.times), self.times.span
         watch = watch_of(leader, self.using, self.holder, self.times.retry, self._tables)
         self.roster = Roster(self.using, self.app.conf.beat_cron_starting_deadline)
         journal = self.roster.journal
@@ -80,14 +80,12 @@ class Scheduler(CeleryHooks):
         self._entries = SettingsEntries(self.using, self.leadership, partial(self.Entry.from_entry, app=self.app))
         self.reloader = Reloader(watch.glance, self.roster, counters=self.sender.counters)
         self.report = Report(self.using, self.holder, self.roster, self.sender, self._tables)
-        writer = JournalWriter(self.using, self.holder, self.times.span, journal, self._tables)
+        writer = JournalWriter(self.using, self.holder, span, journal, self._tables)
         self.heartbeat = Heartbeat(self.using, self.holder, election.name, self.times.renew, self.report, writer)
         self._rivals = Rivals(self.heartbeat, self.times.lease, expected=not election.checks_epoch)
-        environment = OwnEnvironment(self.using, self._tables)
+        environment, overlap = OwnEnvironment(self.using, self._tables), Overlap(self.using, self.app, self._tables)
         self._full_pause = pause = FullPauseWatch(self.using, self._tables)
-        span, may_send = self.times.span, pause.may_send
-        clock = ClockCheck(self.using, self.holder, election.name, span, self._tables)
-        overlap = Overlap(self.using, self.app, self._tables)
+        clock, may_send = ClockCheck(self.using, self.holder, election.name, span, self._tables), pause.may_send
         self._claims = Claims(self.using, self.holder, span, election.checks_epoch, environment, may_send, overlap)
         self._dispatch = Dispatch(
             self.using, self.roster, self._claims, self.leadership, self.sender, self._publish, self._keep, pause,
@@ -99,6 +97,7 @@ class Scheduler(CeleryHooks):
         self._listeners, self._outage = listeners(self.using, leader), Outage(self.times.retry)
         self._is_set_up = self._has_loaded = self._has_begun = False
         self._alive, self._ending, self._metrics = Alive(), Ending(), Metrics(self)
+        self._alarms = Alarms(self, self._dispatch, clock)
         self._is_ticking = self._is_closing = self._was_interrupted = False
         super().__init__(*args, **kwargs)
 
@@ -141,6 +140,7 @@ class Scheduler(CeleryHooks):
         text = activity(self.leadership.leads, len(self.roster), is_away=is_away, broker_trouble=self.sender.trouble)
         self._alive.step(text, is_ready=not is_away)
         self._metrics.step(is_away=is_away)
+        self._alarms.step(is_away=is_away)
 
     def take_step(self) -> float:
         """Take one step, and note it if it was interrupted."""
@@ -175,8 +175,7 @@ class Scheduler(CeleryHooks):
             self._has_begun = False
         leads = self._checks.keep()
         self._checks.environment.report(self.roster)
-        # Do not ask whether the lease was acquired in this step: if that took longer than a lease, this Beat did not
-        # lead, and begins to lead only after the next renewal.
+        # A lease that was acquired in this step may be over by now: then this Beat begins after the next renewal.
         if leads and not self._has_begun:
             self._begin(is_fresh)
         self._write_heartbeat()
@@ -295,6 +294,7 @@ class Scheduler(CeleryHooks):
             self.sender.close()
             close_all(self._listeners)
             self._metrics.close()
+            self._alarms.close()
         finally:
             # Celery closes the producer and the connection, which a hook may have opened.
             super().close()

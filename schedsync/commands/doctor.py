@@ -17,6 +17,7 @@ from schedsync.commands.options import (
 from schedsync.commands.output import say, show
 from schedsync.commands.terminal import progress_line
 from schedsync.core.finding import has_errors
+from schedsync.errors import WrongUsage
 from schedsync.planning.converter import finding_document
 from schedsync.render.programs import github, json_
 from schedsync.render.terminal.findings import findings as findings_text
@@ -25,16 +26,22 @@ from schedsync.render.terminal.findings import severities_text
 
 @verb("Find settings, versions and rows that would stop Beat.")
 @option("--fix", is_flag=True, help="Repair what is safe: orphaned rows of the set, a missing change row.")
+@option("--notify", is_flag=True, help="Check nothing; send a test alarm to each service of SCHEDSYNC_NOTIFY.")
 @lock_timeout_option
 @database_options
 @format_option("json", "github")
 @all_findings_option
-def doctor(database: DatabaseOptions, fix: bool, lock_timeout: float, format_: str, verbose: bool) -> int:
+def doctor(database: DatabaseOptions, fix: bool, notify: bool, lock_timeout: float, format_: str, verbose: bool) -> int:
     """Check the settings, the installed versions, the migrations, the rights, and all rows, not only managed ones.
 
-    Each finding comes with a remedy. Exits 1 if a finding is an error.
+    Each finding comes with a remedy. Exits 1 if a finding is an error, or with --notify if a service does not get its
+    test alarm.
     """
+    if fix and notify:
+        raise WrongUsage("`--notify` checks and repairs nothing", hint="give either `--fix` or `--notify`")
     using = set_up(database)
+    if notify:
+        return _try_services(format_)
     from schedsync.usecases.doctor import examine
 
     with progress_line() as progress:
@@ -53,3 +60,23 @@ def doctor(database: DatabaseOptions, fix: bool, lock_timeout: float, format_: s
         show(lambda paint: findings_text(findings, paint, verbose=verbose))
     say(severities_text(findings) if findings else "all is well")
     return int(has_errors(findings))
+
+
+def _try_services(format_: str) -> int:
+    """Send a test alarm to each service, and say of each whether it has arrived; the URLs are secrets."""
+    from schedsync.usecases.alarms import services_tried
+
+    with progress_line() as progress:
+        progress("sending a test alarm")
+        tried = services_tried()
+    arrived = sum(not problem for _, problem in tried)
+    if format_ == "json":
+        services = [
+            {"service": name, "arrived": not problem, "problem": problem or None} for name, problem in tried
+        ]  # fmt: skip
+        click.echo(json_.dump({"version": 1, "services": services}))
+    else:
+        for name, problem in tried:
+            click.echo(f"{name} {problem or 'arrived'}")
+        say(f"{arrived:,} of {len(tried):,} test alarms arrived")
+    return int(arrived < len(tried))

@@ -18,7 +18,7 @@ from schedsync.commands.options import (
     report_option,
     verb,
 )
-from schedsync.commands.output import show, write_reports
+from schedsync.commands.output import say, show, write_reports
 from schedsync.commands.terminal import progress_line
 from schedsync.planning.plan import Plan
 from schedsync.render.comment import markdown
@@ -56,7 +56,11 @@ def drift(
             found = target(chosen, database, progress=progress, commit=commit)
             from schedsync.usecases import sync
 
-            return sync.drift(found)
+            def note(message: str) -> None:
+                progress.clear()
+                say(message)
+
+            return sync.told_drift(found, note)
 
     if files.all_sets:
         output = Output(json_.drift, text.drift, _code, markdown.drift)

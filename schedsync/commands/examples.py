@@ -35,6 +35,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "doctor": (
         ("doctor", "check everything, and change nothing"),
         ("doctor --fix", "repair what is safe to repair"),
+        ("doctor --notify", "send a test alarm to each service of SCHEDSYNC_NOTIFY"),
     ),
     "validate": (
         ("validate", "check all files of the set"),

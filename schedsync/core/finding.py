@@ -141,6 +141,7 @@ CODES: Mapping[str, str] = {
     "SS311": "rights are missing",
     "SS312": "the change row is missing",
     "SS313": "`overlap: skip` without `track_runs`",
+    "SS314": "the setting of the alarms cannot be used",
     "SS320": "a row that stops Beat",
     "SS321": "a row that never runs",
     "SS322": "a row that fails at every send",

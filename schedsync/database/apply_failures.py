@@ -40,9 +40,14 @@ def noted_failure(using: str, set_name: str) -> Iterator[None]:
     try:
         yield
     except SchedsyncError as error:
-        if not isinstance(error, (WrongUsage, Unavailable)) and not _waits(error):
+        if is_failure(error):
             note_failure(using, set_name, error.failure_reason)
         raise
+
+
+def is_failure(error: SchedsyncError) -> bool:
+    """Say whether an error is a failure of the set's apply: not a wrong call, a database that is away, or a freeze."""
+    return not isinstance(error, (WrongUsage, Unavailable)) and not _waits(error)
 
 
 def _waits(error: SchedsyncError) -> bool:

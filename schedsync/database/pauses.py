@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
+
+from django.db.models import F
 
 from schedsync.core.change import Rename
 from schedsync.core.observed import Observed, Paused, Row
@@ -23,6 +25,16 @@ def pauses_over(using: str) -> list[str]:
     """Return the names of the schedules whose pause has reached its end, the earliest end first."""
     over = Pause.objects.using(using).filter(until__lte=now()).order_by("until", "name")
     return list(over.values_list("name", flat=True))
+
+
+def pauses_ending(using: str, at: datetime, within: timedelta, longer: timedelta, most: int) -> list[Paused]:
+    """Return the pauses that end ``within`` this time after ``at``, the earliest end first, ``most`` at most.
+
+    Only those that last ``longer`` than this in all.
+    """
+    rows = Pause.objects.using(using).filter(until__gt=at, until__lte=at + within)
+    rows = rows.filter(until__gt=F("since") + longer).order_by("until", "name")[:most]
+    return [Paused(row.name, row.reason, row.who, row.since, row.until, row.held) for row in rows]
 
 
 def why_done(row: Row, at: datetime, *, paused: bool) -> str | None:

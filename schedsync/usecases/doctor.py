@@ -14,6 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
 
 from schedsync import models
+from schedsync.alarms.settings import notify_problems
 from schedsync.core.finding import Finding, in_order
 from schedsync.core.names import shortened
 from schedsync.core.observed import Managed, Observed
@@ -75,6 +76,7 @@ def settings_findings() -> Iterator[Finding]:
         except WrongUsage as error:
             yield Finding("SS174", error.message, hint=error.hint)
     yield from settings_problems()
+    yield from notify_problems()
     yield from _celery_findings()
     for package, fixed_in, fault in KNOWN_FAULTS:
         installed = version(package)

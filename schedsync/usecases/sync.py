@@ -40,6 +40,7 @@ from schedsync.planning.build import PlanRequest, Surroundings, build_plan
 from schedsync.planning.freezes import freeze_refusals, only_resumes
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan, drift_only, row_id_of
+from schedsync.usecases.alarms import tell_drift, tell_outcome, told_failure
 from schedsync.usecases.applied_files import applied_files, keep_up_to_date
 from schedsync.usecases.binding import bind_at_apply
 from schedsync.usecases.break_glass import close_without_changes
@@ -113,6 +114,13 @@ def _edits(using: str, plan: Plan, names: Sequence[str]) -> dict[int, Edit]:
     return last_edits(using, rows)
 
 
+def told_drift(target: Target, note: Callable[[str], None]) -> Plan:
+    """Return the drift, and send it as alarms; ``note`` gets a message if one is not sent."""
+    found = drift(target)
+    tell_drift(target, found, note)
+    return found
+
+
 def drift(target: Target) -> Plan:
     """Return the part of a plan that undoes edits by others, and who made them where the admin's log has it."""
     current = plan(target)
@@ -139,10 +147,11 @@ def apply(
     a checksum, or ``pinned`` to the plan that was agreed to, a different plan raises Stale. Raises Refused where a
     safety rule refuses the plan, or the ``assertion`` does not hold.
     """
-    with noted_failure(target.using, target.config.set):
+    with told_failure(target, note), noted_failure(target.using, target.config.set):
         outcome = _applied(target, agree, wait, assertion, note, pinned=pinned)
     if outcome is not None:
         _note(target, outcome)
+        tell_outcome(target, outcome, note)
         bind_at_apply(target.using, target.environment, note)
         if outcome.run is not None:
             tidy_history(target.using, note)

@@ -17,10 +17,12 @@ from celery import _state
 from django.apps import apps
 from django.conf import settings
 from django.db import connections
+from django_celery_beat.models import PeriodicTask
 
 from schedsync.database.open_runs import note_ended, note_started, note_waiting_again
 from schedsync.models import OpenRun, Removal, StandingPause, SyncRun
 from tests.acceptance.shop import Shop, shop
+from tests.alarms.http_service import service
 from tests.conftest import NOW, Done, Project
 from tests.usecases.test_run import App
 
@@ -66,7 +68,9 @@ NEEDING = {"operate": VERBS["operate"][4], "apply": VERBS["apply"][0]}
 ALLOWED = {"doctor": (0, 1)}
 #: The role of workers has no verb.
 WORKER = "worker"
-MAY = {"read": {"read"}, "operate": {"read", "operate"}, "apply": {"read", "apply"}, "beat": {"read"}}
+MAY = {
+    "read": {"read"}, "operate": {"read", "operate"}, "apply": {"read", "apply"}, "alarms": {"read"}, "beat": {"read"},
+}  # fmt: skip
 REFUSED = {
     "postgresql": r"permission denied for table \w+\n  hint: the role `schedsync_test_\w+` lacks [A-Z, ]+ on ",
     "mariadb": r"(?:INSERT|UPDATE|DELETE) command denied to user",
@@ -189,7 +193,8 @@ def test_a_role_with_the_rights_of_an_older_version_goes_on_working(
     project.schedules(BASE)
     project.apply()
     project.schedules(CHANGED)
-    roles = ", ".join(f"schedsync_{each}" for each in MAY)
+    # MariaDB takes no right away that a role does not have.
+    roles = ", ".join(f"schedsync_{each}" for each in MAY if each != "alarms")
     with users(project.using):
         execute(project.using, f"REVOKE ALL PRIVILEGES ON schedsync_historyname FROM {roles}")
         with logged_in(project.using, role):
@@ -210,6 +215,25 @@ def test_the_doctor_names_the_rights_that_a_role_lacks(project: Project) -> None
     assert done.code == 1
     assert "no right to update in django_celery_beat_periodictask" in lacking
     assert [message for message in lacking if "right to select" in message] == []
+
+
+@pytest.mark.one_database("postgresql", "mariadb")
+def test_drift_sends_alarms_with_the_rights_of_its_role_and_says_that_another_role_lacks_them(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.schedules(BASE)
+    project.apply()
+    PeriodicTask.objects.using(project.using).filter(name="one").update(queue="x")
+    with service() as inbox, users(project.using):
+        monkeypatch.setattr("django.conf.settings.SCHEDSYNC_NOTIFY", [inbox.url], raising=False)
+        done = {}
+        for role in ("read", "alarms"):
+            with logged_in(project.using, role):
+                done[role] = run(project, ("drift", "schedules"))
+
+        assert {role: each.code for role, each in done.items()} == {"read": 2, "alarms": 2}
+        assert "no alarm is sent: " in done["read"].err
+        assert (len(inbox.got), "alarm" in done["alarms"].err) == (1, False)
 
 
 @pytest.mark.one_database("postgresql", "mariadb")

@@ -1,4 +1,4 @@
--- Five roles, each with the rights that its commands need and no others. Run it as an administrator in the database of
+-- Six roles, each with the rights that its commands need and no others. Run it as an administrator in the database of
 -- the tables, after `migrate`, and again after each update of schedsync:
 --
 --   mariadb shop < mariadb.sql
@@ -9,12 +9,14 @@
 --                      the rights that are missing
 --   schedsync_operate  pause, resume and run, and everything of schedsync_read
 --   schedsync_apply    apply, ledger and doctor --fix, and everything of schedsync_read
+--   schedsync_alarms   drift that sends alarms (SCHEDSYNC_NOTIFY), and everything of schedsync_read
 --   schedsync_beat     celery beat --scheduler schedsync.beat:Scheduler
 --   schedsync_worker   celery worker, if the application calls `track_runs` for `overlap: skip`
 --
 -- `migrate` needs the rights to create and alter tables.
 
-CREATE ROLE IF NOT EXISTS schedsync_read, schedsync_operate, schedsync_apply, schedsync_beat, schedsync_worker;
+CREATE ROLE IF NOT EXISTS
+  schedsync_read, schedsync_operate, schedsync_apply, schedsync_alarms, schedsync_beat, schedsync_worker;
 
 -- read
 GRANT SELECT ON django_migrations TO schedsync_read;
@@ -44,10 +46,12 @@ GRANT SELECT ON schedsync_pause TO schedsync_read;
 GRANT SELECT ON schedsync_removal TO schedsync_read;
 GRANT SELECT ON schedsync_rolledback TO schedsync_read;
 GRANT SELECT ON schedsync_sendfailure TO schedsync_read;
+GRANT SELECT ON schedsync_sentalarm TO schedsync_read;
 GRANT SELECT ON schedsync_standingpause TO schedsync_read;
 GRANT SELECT ON schedsync_syncrun TO schedsync_read;
 GRANT schedsync_read TO schedsync_operate;
 GRANT schedsync_read TO schedsync_apply;
+GRANT schedsync_read TO schedsync_alarms;
 GRANT schedsync_read TO schedsync_beat;
 -- Who edited a row, from the log of Django's admin. Without these rights nobody is named. The table of users has another
 -- name in a project with its own model.
@@ -94,6 +98,10 @@ GRANT UPDATE (names) ON schedsync_syncrun TO schedsync_apply;
 -- A standing pause that has ended.
 GRANT DELETE ON schedsync_standingpause TO schedsync_apply;
 
+-- alarms
+GRANT INSERT, UPDATE ON schedsync_sentalarm TO schedsync_apply;
+GRANT INSERT, UPDATE ON schedsync_sentalarm TO schedsync_alarms;
+
 -- beat
 GRANT INSERT, UPDATE, DELETE ON schedsync_beat TO schedsync_beat;
 GRANT INSERT, UPDATE, DELETE ON schedsync_beatcounters TO schedsync_beat;
@@ -101,6 +109,7 @@ GRANT INSERT, UPDATE, DELETE ON schedsync_beatreport TO schedsync_beat;
 GRANT INSERT, UPDATE, DELETE ON schedsync_claim TO schedsync_beat;
 GRANT INSERT, UPDATE, DELETE ON schedsync_openrun TO schedsync_beat;
 GRANT INSERT, UPDATE, DELETE ON schedsync_sendfailure TO schedsync_beat;
+GRANT INSERT, UPDATE, DELETE ON schedsync_sentalarm TO schedsync_beat;
 GRANT INSERT, UPDATE ON schedsync_applylock TO schedsync_beat;
 GRANT INSERT, UPDATE ON schedsync_leaderlock TO schedsync_beat;
 GRANT INSERT, UPDATE ON schedsync_lease TO schedsync_beat;

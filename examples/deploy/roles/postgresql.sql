@@ -1,4 +1,4 @@
--- Five roles, each with the rights that its commands need and no others. Run it after `migrate`, and again after
+-- Six roles, each with the rights that its commands need and no others. Run it after `migrate`, and again after
 -- each update of schedsync, as a superuser, or as the owner of the tables with CREATEROLE:
 --
 --   psql --dbname shop --single-transaction --file postgresql.sql
@@ -8,6 +8,7 @@
 --                      the rights that are missing
 --   schedsync_operate  pause, resume and run, and everything of schedsync_read
 --   schedsync_apply    apply, ledger and doctor --fix, and everything of schedsync_read
+--   schedsync_alarms   drift that sends alarms (SCHEDSYNC_NOTIFY), and everything of schedsync_read
 --   schedsync_beat     celery beat --scheduler schedsync.beat:Scheduler
 --   schedsync_worker   celery worker, if the application calls `track_runs` for `overlap: skip`
 --
@@ -17,7 +18,7 @@ DO $$
 DECLARE name text;
 BEGIN
   FOREACH name IN ARRAY ARRAY[
-    'schedsync_read', 'schedsync_operate', 'schedsync_apply', 'schedsync_beat', 'schedsync_worker'
+    'schedsync_read', 'schedsync_operate', 'schedsync_apply', 'schedsync_alarms', 'schedsync_beat', 'schedsync_worker'
   ] LOOP
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
       EXECUTE format('CREATE ROLE %I NOLOGIN', name);
@@ -34,9 +35,10 @@ GRANT SELECT ON
   schedsync_beatreport, schedsync_breakglass, schedsync_claim,
   schedsync_environmentbinding, schedsync_fullpause, schedsync_historyname, schedsync_journalsegment,
   schedsync_leaderlock, schedsync_lease, schedsync_managedschedule, schedsync_openrun, schedsync_pause,
-  schedsync_removal, schedsync_rolledback, schedsync_sendfailure, schedsync_standingpause, schedsync_syncrun
+  schedsync_removal, schedsync_rolledback, schedsync_sendfailure, schedsync_sentalarm, schedsync_standingpause,
+  schedsync_syncrun
 TO schedsync_read;
-GRANT schedsync_read TO schedsync_operate, schedsync_apply, schedsync_beat;
+GRANT schedsync_read TO schedsync_operate, schedsync_apply, schedsync_alarms, schedsync_beat;
 -- Who edited a row, from the log of Django's admin. Without these rights nobody is named. The table of users has another
 -- name in a project with its own model.
 -- GRANT SELECT ON django_admin_log, django_content_type TO schedsync_read;
@@ -71,9 +73,13 @@ GRANT UPDATE (names) ON schedsync_syncrun TO schedsync_apply;
 -- A standing pause that has ended.
 GRANT DELETE ON schedsync_standingpause TO schedsync_apply;
 
+-- alarms
+GRANT INSERT, UPDATE ON schedsync_sentalarm TO schedsync_apply, schedsync_alarms;
+
 -- beat
 GRANT INSERT, UPDATE, DELETE ON
-  schedsync_beat, schedsync_beatcounters, schedsync_beatreport, schedsync_claim, schedsync_openrun, schedsync_sendfailure
+  schedsync_beat, schedsync_beatcounters, schedsync_beatreport, schedsync_claim, schedsync_openrun, schedsync_sendfailure,
+  schedsync_sentalarm
 TO schedsync_beat;
 GRANT INSERT, UPDATE ON
   schedsync_applylock, schedsync_leaderlock, schedsync_lease, django_celery_beat_periodictasks
