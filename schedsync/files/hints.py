@@ -7,7 +7,7 @@ from typing import Any
 
 from schedsync.core.timing import UNITS, Interval, TimingError, interval
 
-_DURATIONS = ("every", "expires_after", "starting_deadline", "max_runtime")
+_DURATIONS = ("every", "expires_after", "starting_deadline", "max_runtime", "grace")
 _MOST_DEGREES = 180
 _SECOND, _MINUTE = 10**6, 60 * 10**6
 #: The largest count of seconds that the table holds for an expiry or a deadline.

@@ -10,14 +10,13 @@ from typing import Any
 from schedsync.core.acceptance import Acceptance
 from schedsync.core.crontab import FIELDS, CrontabError, expand, split
 from schedsync.core.observed import Typed
-from schedsync.core.schedule import OF_OUR_BEAT, Spec, canonical_json
+from schedsync.core.schedule import Spec, beyond_row, canonical_json, value_form
 from schedsync.core.timing import (
     Clocked,
     Crontab,
     TimingError,
     canonical_zone,
     duration,
-    duration_text,
     instant,
     offset_of,
 )
@@ -68,7 +67,7 @@ class Taken:
 
 def layer_changes(layer: Layer, taken: Taken, names: Collection[str]) -> dict[str, Any]:
     """Return the new value of each key that must change, as ``edit_mapping`` takes them, in the order of keys."""
-    wanted = fields_of(taken.spec, taken.zone, taken.typed) | _of_our_beat(taken.spec)
+    wanted = fields_of(taken.spec, taken.zone, taken.typed) | _ledger_fields(taken.spec)
     wanted = {key: _as_written(layer.effective(key), value, taken.zone) for key, value in wanted.items()}
     changes: dict[str, Any] = {}
     if "timing" in names:
@@ -85,11 +84,8 @@ def layer_changes(layer: Layer, taken: Taken, names: Collection[str]) -> dict[st
     return changes
 
 
-def _of_our_beat(spec: Spec) -> dict[str, Any]:
-    values = {name: getattr(spec, name) for name, default in OF_OUR_BEAT.items() if getattr(spec, name) != default}
-    if (seconds := values.get("starting_deadline")) is not None:
-        values["starting_deadline"] = duration_text(seconds)
-    return values
+def _ledger_fields(spec: Spec) -> dict[str, Any]:
+    return {name: value_form(name, getattr(spec, name)) for name in beyond_row(spec)}
 
 
 def _plain_changes(layer: Layer, key: str, value: Any) -> Iterator[tuple[str, Any]]:

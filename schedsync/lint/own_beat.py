@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from schedsync.core.schedule import Schedule, said_to_our_beat
+from schedsync.core.schedule import OF_OUR_BEAT, Schedule, beyond_row
 from schedsync.lint.rule import Context, Found, Rule
 
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
-    for key in said_to_our_beat(schedule.spec):
+    for key in (key for key in beyond_row(schedule.spec) if key in OF_OUR_BEAT):
         message = f"stock Beat does not know `{key}`: it works only with `schedsync.beat:Scheduler`"
         yield Found(schedule, message, key, "run `celery beat --scheduler schedsync.beat:Scheduler`")
 
