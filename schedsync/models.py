@@ -56,6 +56,7 @@ class Monitor(models.Model):
     remote_id = models.CharField(max_length=100, blank=True, default="", help_text="Empty until the service knows it.")
     digest = models.CharField(max_length=64, blank=True, default="", help_text="Of what was sent; empty: it waits.")
     made = models.BooleanField(default=False, help_text="False where it was there before: it is never deleted.")
+    muted = models.BooleanField(default=False, help_text="As it was sent: the schedule does not run.")
     error = models.TextField(blank=True, default="", help_text="What the service said last, if it failed.")
     changed_at = models.DateTimeField()
 

@@ -109,6 +109,10 @@ ANSWERS = {
     "which metrics there are?": "METRICS",
     "what a scrape reads, and which schedules have metrics of their own?": "MOST_SCHEDULES",
     "who may read the metrics?": "PERMISSION",
+    "which schedules a service can watch?": "unwatchable",
+    "which monitors are made, changed and deleted?": "steps",
+    "under which slug a service has a schedule?": "sentry_slug",
+    "how long a service may keep an apply waiting?": "Budget",
     "when Beat gives a sign of life?": "Alive",
     "how long the journal is kept?": "journal_keep",
 }

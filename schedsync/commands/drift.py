@@ -71,4 +71,4 @@ def drift(
 
 
 def _code(plan: Plan) -> int:
-    return 2 if plan.changes or plan.held or plan.rolled_back else 0
+    return 2 if plan.changes or plan.held or plan.rolled_back or plan.monitors else 0

@@ -38,6 +38,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "muted",
+                    models.BooleanField(default=False, help_text="As it was sent: the schedule does not run."),
+                ),
+                (
                     "error",
                     models.TextField(blank=True, default="", help_text="What the service said last, if it failed."),
                 ),

@@ -33,6 +33,7 @@ from schedsync.database.use_tz import USE_TZ_OFF
 from schedsync.database.values import read_values, readable
 from schedsync.errors import WrongUsage
 from schedsync.monitoring.settings import settings_problems
+from schedsync.monitors.settings import services as monitor_services
 from schedsync.planning.build import unreadable_entry
 from schedsync.usecases.binding import environment_findings
 from schedsync.usecases.celery_settings import beat_schedule_names
@@ -74,6 +75,11 @@ def settings_findings() -> Iterator[Finding]:
         except WrongUsage as error:
             yield Finding("SS174", error.message, hint=error.hint)
     yield from settings_problems()
+    try:
+        monitor_services()
+    except WrongUsage as error:
+        # As an error it would stop `manage.py migrate`.
+        yield Finding("SS174", error.message, hint=error.hint, severity="warning")
     yield from _celery_findings()
     for package, fixed_in, fault in KNOWN_FAULTS:
         installed = version(package)
@@ -139,7 +145,7 @@ def _rights(using: str) -> Iterator[Finding]:
     """Try each kind of statement in a form that changes no row, and roll it back."""
     ours = (
         models.ManagedSchedule, models.Pause, models.Removal, models.RolledBack, models.StandingPause, models.SyncRun,
-        models.HistoryName, models.ApplyLock, models.EnvironmentBinding, models.FullPause,
+        models.HistoryName, models.Monitor, models.ApplyLock, models.EnvironmentBinding, models.FullPause,
     )  # fmt: skip
     for model in (PeriodicTask, PeriodicTasks, *TIMING_MODELS.values(), *ours):
         table = model._meta.db_table

@@ -42,6 +42,8 @@ from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan, drift_only, row_id_of
 from schedsync.usecases.binding import bind_at_apply
 from schedsync.usecases.celery_settings import beat_schedule_names
+from schedsync.usecases.monitor_steps import with_monitor_drift, with_monitors
+from schedsync.usecases.monitors import settle
 from schedsync.usecases.registered_tasks import findings_of_files
 from schedsync.usecases.required_plan import plan_required
 from schedsync.usecases.sources import sources_in_settings
@@ -75,6 +77,7 @@ def plan(target: Target, *, asks_tasks: bool = False) -> Plan:
         pause = full_pause(target.using)
         if pause is not None and pause.is_on(result.now):
             result = replace(result, full_pause=pause)
+        result = with_monitors(result, target.using)
         return _with_editors(target.using, result) if result.held else result
 
 
@@ -116,7 +119,8 @@ def drift(target: Target) -> Plan:
     current = plan(target)
     names = [change.name for change in current.drifted] + [held.name for held in current.held]
     with database_errors(target.using):
-        return drift_only(current, _edits(target.using, current, names))
+        found = drift_only(current, _edits(target.using, current, names))
+    return with_monitor_drift(found, target.using)
 
 
 def apply(
@@ -142,6 +146,7 @@ def apply(
     if outcome is not None:
         _note(target, outcome)
         bind_at_apply(target.using, target.environment, note)
+        outcome = replace(outcome, monitors=settle(target.using, target.config.set, target.progress))
         if outcome.run is not None:
             tidy_history(target.using, note)
     return outcome

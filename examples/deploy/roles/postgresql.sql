@@ -32,7 +32,7 @@ GRANT SELECT ON
   django_celery_beat_periodictask, django_celery_beat_periodictasks, django_celery_beat_solarschedule,
   schedsync_applyfailure, schedsync_applylock, schedsync_beat, schedsync_beatcounters, schedsync_beatreport, schedsync_claim,
   schedsync_environmentbinding, schedsync_fullpause, schedsync_historyname, schedsync_journalsegment,
-  schedsync_leaderlock, schedsync_lease, schedsync_managedschedule, schedsync_openrun, schedsync_pause,
+  schedsync_leaderlock, schedsync_lease, schedsync_managedschedule, schedsync_monitor, schedsync_openrun, schedsync_pause,
   schedsync_removal, schedsync_rolledback, schedsync_sendfailure, schedsync_standingpause, schedsync_syncrun
 TO schedsync_read;
 GRANT schedsync_read TO schedsync_operate, schedsync_apply, schedsync_beat;
@@ -48,6 +48,8 @@ GRANT UPDATE (applied_at) ON schedsync_managedschedule TO schedsync_operate;
 GRANT INSERT, UPDATE, DELETE ON schedsync_pause, schedsync_standingpause TO schedsync_operate;
 GRANT INSERT, UPDATE ON schedsync_fullpause TO schedsync_operate;
 GRANT INSERT ON schedsync_historyname, schedsync_syncrun TO schedsync_operate;
+-- A pause mutes the monitors at the services.
+GRANT UPDATE ON schedsync_monitor TO schedsync_operate;
 -- How far a run of the past has come.
 GRANT UPDATE (summary, changes) ON schedsync_syncrun TO schedsync_operate;
 
@@ -55,7 +57,8 @@ GRANT UPDATE (summary, changes) ON schedsync_syncrun TO schedsync_operate;
 GRANT INSERT, UPDATE, DELETE ON
   django_celery_beat_clockedschedule, django_celery_beat_crontabschedule, django_celery_beat_intervalschedule,
   django_celery_beat_periodictask, django_celery_beat_solarschedule,
-  schedsync_applyfailure, schedsync_environmentbinding, schedsync_managedschedule, schedsync_rolledback
+  schedsync_applyfailure, schedsync_environmentbinding, schedsync_managedschedule, schedsync_monitor,
+  schedsync_rolledback
 TO schedsync_apply;
 GRANT INSERT, DELETE ON schedsync_pause, schedsync_removal TO schedsync_apply;
 GRANT INSERT, UPDATE ON django_celery_beat_periodictasks, schedsync_applylock TO schedsync_apply;
