@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 SETTING: Final = "SCHEDSYNC_MONITORS"
 _KEYS: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "sentry": (("token", "organization", "project"), ("url",)),
-    "healthchecks": (("key",), ("url", "channels", "prefix")),
+    "healthchecks": (("key",), ("url", "channels", "prefix", "ping_key", "ping_url")),
 }
 _URLS: Final = {"sentry": "https://sentry.io", "healthchecks": "https://healthchecks.io"}
 _URL: Final = re.compile(r"https?://[^\s/?#@]{1,255}(?:/[^\s?#]{0,500})?\Z")
 _PREFIX: Final = re.compile(r"[a-z0-9_-]{0,40}\Z")
+_PING_KEY: Final = re.compile(r"[A-Za-z0-9_-]{1,100}\Z")
 #: For how many seconds one call may talk to the services.
 _SECONDS: Final = 60.0
 _HINT: Final = "see docs/guides/monitors.md"
@@ -29,13 +30,13 @@ _HINT: Final = "see docs/guides/monitors.md"
 
 def service_names() -> tuple[str, ...]:
     """Return the names of the services that the settings give; raises WrongUsage where they are not valid."""
-    return tuple(_checked())
+    return tuple(given())
 
 
 def services() -> list[Service]:
     """Return the services that the settings give; raises WrongUsage where they are not valid, or urllib3 is missing."""
-    given = _checked()
-    if not given:
+    values_of = given()
+    if not values_of:
         return []
     if find_spec("urllib3") is None:
         raise WrongUsage(f"{SETTING} needs urllib3", hint="install `schedsync[monitors]`")
@@ -46,7 +47,7 @@ def services() -> list[Service]:
 
     budget = Budget(_seconds())
     found: list[Service] = []
-    for name, values in given.items():
+    for name, values in values_of.items():
         secret = values["token" if name == "sentry" else "key"]
         headers = {"Authorization": f"Bearer {secret}"} if name == "sentry" else {"X-Api-Key": secret}
         client = Client(values.get("url", _URLS[name]).rstrip("/"), headers, (secret,), budget)
@@ -71,8 +72,11 @@ def _seconds() -> float:
     return float(seconds)
 
 
-def _checked() -> dict[str, dict[str, str]]:
-    """Return the texts of each service. An error never shows a value: it can be a secret in the wrong place."""
+def given() -> dict[str, dict[str, str]]:
+    """Return what the setting says of each service; raises WrongUsage where it is not valid.
+
+    An error never shows a value: it can be a secret in the wrong place.
+    """
     _seconds()
     found = {}
     for name, values in _value().items():
@@ -95,7 +99,7 @@ def _checked() -> dict[str, dict[str, str]]:
 
 
 def _check(name: str, key: str, value: object) -> None:
-    pattern = {"url": _URL, "prefix": _PREFIX}.get(key)
+    pattern = {"url": _URL, "ping_url": _URL, "prefix": _PREFIX, "ping_key": _PING_KEY}.get(key)
     is_text = isinstance(value, str) and value.isprintable() and value.isascii()
     if not is_text or (pattern and not pattern.match(str(value))):
         raise WrongUsage(f"`{key}` of `{name}` in {SETTING} is not valid", hint=_HINT)

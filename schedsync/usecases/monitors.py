@@ -33,19 +33,23 @@ _FLUSH = 50
 _SILENT = Settled({})
 
 
-def settle(using: str, set_name: str, progress: Callable[[str], None] = lambda _step: None) -> Settled:
+def settle(
+    using: str, set_name: str, environment: str | None, progress: Callable[[str], None] = lambda _step: None
+) -> Settled:
     """Make, change and delete the monitors of a set's schedules at each service, and note what could not be done.
 
     Raises nothing that a service, the settings or the database can cause: the schedules are committed already.
     """
-    return _guarded(lambda: _settle(using, set_name, progress))
+    return _guarded(lambda: _settle(using, set_name, environment, progress))
 
 
 def settle_muted(using: str, names: Collection[str]) -> Settled:
     """Mute or unmute the monitors of schedules that were paused or resumed; everything else waits for an apply."""
 
     def muted() -> Settled:
-        found = [_settle(using, set_name, only=frozenset(names)) for set_name in table.sets_of(using, names)]
+        sets = {name: last_binding(using, name) for name in table.sets_of(using, names)}
+        chosen = frozenset(names)
+        found = [_settle(using, name, last.environment if last else None, only=chosen) for name, last in sets.items()]
         done: Counter[Kind] = Counter()
         for one in found:
             done.update(one.done)
@@ -65,12 +69,13 @@ def _guarded(settled: Callable[[], Settled]) -> Settled:
 def _settle(
     using: str,
     set_name: str,
+    environment: str | None,
     progress: Callable[[str], None] = lambda _step: None,
     only: Collection[str] | None = None,
 ) -> Settled:
     found = services()
     with database_errors(using):
-        wanted, recorded, known = _read(using, set_name)
+        wanted, recorded, known = _read(using, set_name, environment)
         if not wanted and not recorded:
             return _SILENT
         if not found:
@@ -90,10 +95,9 @@ def _settle(
     return Settled(done, tuple(failures), waiting)
 
 
-def _read(using: str, set_name: str) -> tuple[list[Wanted], list[Recorded], Known]:
+def _read(using: str, set_name: str, environment: str | None) -> tuple[list[Wanted], list[Recorded], Known]:
     observed = observe(using, set_name)
-    last = last_binding(using, set_name)
-    wanted = wanted_now(observed, set_name, last.environment if last else None)
+    wanted = wanted_now(observed, set_name, environment)
     rows = {one.row_id for one in wanted}
     every = table.read_recorded(using)
     recorded = [record for record in every if record.set == set_name or record.row_id in rows]

@@ -133,7 +133,8 @@ def rollback(
 
     outcome = carry_out(target, planned, lambda _plan: agree(ways[-1]), wait, request, pinned=pinned)
     if outcome is not None:
-        outcome = replace(outcome, monitors=settle(target.using, target.config.set, target.progress))
+        named = target.config.chosen(target.environment)
+        outcome = replace(outcome, monitors=settle(target.using, target.config.set, named, target.progress))
     return outcome
 
 

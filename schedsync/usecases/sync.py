@@ -16,6 +16,7 @@ from schedsync.core.names import first_names
 from schedsync.core.observed import Observed
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
+from schedsync.core.watch import Settled
 from schedsync.database.actor import who
 from schedsync.database.admin_log import last_edits
 from schedsync.database.apply_failures import forget_failure, note_failure, noted_failure
@@ -146,10 +147,14 @@ def apply(
     if outcome is not None:
         _note(target, outcome)
         bind_at_apply(target.using, target.environment, note)
-        outcome = replace(outcome, monitors=settle(target.using, target.config.set, target.progress))
+        outcome = replace(outcome, monitors=_settle(target))
         if outcome.run is not None:
             tidy_history(target.using, note)
     return outcome
+
+
+def _settle(target: Target) -> Settled:
+    return settle(target.using, target.config.set, target.environment, target.progress)
 
 
 def _note(target: Target, outcome: Outcome) -> None:

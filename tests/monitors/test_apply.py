@@ -207,7 +207,7 @@ def test_two_names_with_one_slug(project: Project, at_both: SentryServer, health
     assert list(at_both.by_slug()) == ["a-b"]
     assert "Monitors: sentry `a b`: the slug `a-b` is that of another schedule too" in done.out
     assert done.out.count("Sentry has no slug for this name") == 2
-    assert sorted(slug[:3] for slug in healthchecks.by_slug()) == ["12", "a-b", "a-b", "cf0"]
+    assert sorted(slug[:3] for slug in healthchecks.by_slug()) == ["12", "a-b", "a-b", "cf2"]
 
 
 def test_a_schedule_that_is_released_keeps_its_monitor(project: Project, at_healthchecks: HealthchecksServer) -> None:
