@@ -279,3 +279,61 @@ def test_drift_says_that_a_service_did_not_answer(
 
     assert done.code == 0
     assert "SS345  the monitors at healthchecks were not compared: HTTP 500" in done.out
+
+
+def test_a_schedule_that_waits_to_be_deleted_is_muted(
+    project: Project, at_healthchecks: HealthchecksServer, clock: Any
+) -> None:
+    project.write('[prune]\ngrace = "1d"\n', "schedsync.toml")
+    project.schedules(NIGHTLY + OFTEN)
+    project.apply()
+    project.schedules(OFTEN)
+    project.apply("--allow-stops", "9")
+    waiting = at_healthchecks.by_slug()["nightly"]["status"]
+    clock.shift(90_000)
+    project.apply("--allow-stops", "9")
+
+    assert waiting == "paused"
+    assert list(at_healthchecks.by_slug()) == ["often"]
+
+
+def test_a_rollback_makes_the_monitor_again(project: Project, at_healthchecks: HealthchecksServer) -> None:
+    project.schedules(NIGHTLY + OFTEN)
+    project.apply()
+    project.schedules(OFTEN)
+    project.apply("--allow-stops", "9")
+    words = ("--yes", "--settle", "0", "--reason", "x", "--database", project.using, "--format", "json")
+    done = project.command("rollback", *words)
+
+    assert json.loads(done.out)["monitors"] == {
+        "done": {"create": 1, "change": 0, "delete": 0, "forget": 0}, "failures": [], "waiting": 0,
+    }  # fmt: skip
+    assert sorted(at_healthchecks.by_slug()) == ["nightly", "often"]
+
+
+def test_a_schedule_that_moves_to_another_set_keeps_its_monitor(
+    project: Project, at_healthchecks: HealthchecksServer
+) -> None:
+    project.schedules(NIGHTLY + OFTEN)
+    project.apply()
+    (kept,) = [key for key, one in at_healthchecks.monitors.items() if one["slug"] == "nightly"]
+    moved = project.command("ledger", "move", "nightly", "--to", "other", "--yes", "--database", project.using)
+    assert moved.code == 0, moved.err
+    project.schedules(OFTEN)
+    project.apply()
+
+    assert kept in at_healthchecks.monitors
+
+
+def test_a_budget_that_is_over_leaves_the_rest_to_the_next_apply(
+    project: Project, at_healthchecks: HealthchecksServer, monkeypatch: Any
+) -> None:
+    project.schedules("".join(f"  n{number}: {{task: t, every: 1h, monitor: true}}\n" for number in range(5)))
+    left = [60.0] * 4 + [0.0]
+    monkeypatch.setattr("schedsync.monitors.http.Budget.left", property(lambda _self: left.pop(0) if left else 60.0))
+    done = project.apply()
+    project.apply()
+
+    assert "Monitors: healthchecks: no time was left for it" in done.out
+    assert "Monitors: 2 wait for the next apply" in done.out
+    assert len(at_healthchecks.monitors) == 5
