@@ -24,6 +24,12 @@ def read_recorded(using: str) -> list[Recorded]:
     return [Recorded(*values) for values in rows]
 
 
+def has_any(using: str, set_name: str) -> bool:
+    """Say whether a set has a monitor, or had one that a service may still have."""
+    watched = ManagedSchedule.objects.using(using).filter(set=set_name, monitor__isnull=False)
+    return watched.exists() or Monitor.objects.using(using).filter(set=set_name).exists()
+
+
 def managed_elsewhere(using: str, set_name: str) -> set[int]:
     """Return the ids of the rows that other sets manage."""
     ids = ManagedSchedule.objects.using(using).exclude(set=set_name).values_list("row_id", flat=True)

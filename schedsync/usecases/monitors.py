@@ -73,6 +73,9 @@ def _settle(
     progress: Callable[[str], None] = lambda _step: None,
     only: Collection[str] | None = None,
 ) -> Settled:
+    with database_errors(using):
+        if not table.has_any(using, set_name):
+            return _SILENT
     found = services()
     with database_errors(using):
         wanted, recorded, known = _read(using, set_name, environment)
@@ -130,8 +133,8 @@ class _AtService:
         try:
             seen = {one.id: one for one in self.service.listed()}
         except ServiceError as error:
-            self._fail("", error)
-            self.waiting += len(planned)
+            self._give_up(error, planned)
+            self._flush()
             return
         planned += against_service(planned, self.wanted, self.records.values(), seen, self.service.differs)
         self._carry_out(self._begun(planned, seen))
@@ -194,8 +197,7 @@ class _AtService:
                 try:
                     self._do(step)
                 except ServiceAway as error:
-                    self._fail("", error)
-                    self.waiting += len(planned) - number
+                    self._give_up(error, planned[number:])
                     return
                 except ServiceError as error:
                     self._refuse(step, str(error))
@@ -239,12 +241,20 @@ class _AtService:
         self.failures.append(Failure(self.service.name, step.name, message))
         self.waiting += 1
         if step.recorded is not None:
-            record = self.records[step.recorded.pk]
-            self.records[record.pk] = replace(record, digest="", error=message)
-            self._changed.add(record.pk)
+            self._wait(step.recorded, message)
 
-    def _fail(self, name: str, error: ServiceError) -> None:
-        self.failures.append(Failure(self.service.name, name, str(error)))
+    def _give_up(self, error: ServiceError, left: Sequence[Step]) -> None:
+        """Leave steps to the next apply, because the service does not answer."""
+        self.failures.append(Failure(self.service.name, "", str(error)))
+        self.waiting += len(left)
+        for step in left:
+            if step.kind == "change" and step.recorded is not None:
+                self._wait(step.recorded, str(error))
+
+    def _wait(self, record: Recorded, error: str) -> None:
+        # What `_found` has learned of the monitor is not lost: the service is asked again.
+        self.records[record.pk] = replace(self.records[record.pk], digest="", error=error)
+        self._changed.add(record.pk)
 
     def _flush(self) -> None:
         changed = [self.records[pk] for pk in sorted(self._changed)]

@@ -130,6 +130,29 @@ def test_a_service_that_is_busy_for_a_moment_is_asked_again(
     assert len(at_healthchecks.monitors) == 1
 
 
+def test_status_counts_what_a_service_could_not_be_told(
+    project: Project, at_healthchecks: HealthchecksServer, monkeypatch: Any
+) -> None:
+    def waiting() -> int:
+        counts: dict[str, int] = json.loads(project.command("status", "--format", "json").out)["counts"]
+        return counts["monitors_waiting"]
+
+    monkeypatch.setattr("schedsync.monitors.http._BACKOFF", 0.0)
+    project.schedules(NIGHTLY + OFTEN)
+    at_healthchecks.always = 500
+    project.apply()
+    never_told = waiting()
+    at_healthchecks.always = 200
+    project.apply()
+    told = waiting()
+    at_healthchecks.always = 500
+    project.schedules(NIGHTLY.replace("10m", "20m") + OFTEN.replace("monitor: true", "monitor: false"))
+    project.apply()
+
+    assert (never_told, told, waiting()) == (2, 0, 2)
+    assert "Monitors 2 wait for the next apply" in project.command("status").out
+
+
 def test_a_service_that_asks_for_a_long_wait_is_left(project: Project, at_healthchecks: HealthchecksServer) -> None:
     at_healthchecks.always, at_healthchecks.retry_after = 429, "3600"
     project.schedules(NIGHTLY)
