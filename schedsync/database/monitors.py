@@ -27,7 +27,7 @@ def read_recorded(using: str) -> list[Recorded]:
 def has_any(using: str, set_name: str) -> bool:
     """Say whether a set has a monitor, or had one that a service may still have."""
     watched = ManagedSchedule.objects.using(using).filter(set=set_name, monitor__isnull=False)
-    return watched.exists() or Monitor.objects.using(using).filter(set=set_name).exists()
+    return bool(watched.exists() or Monitor.objects.using(using).filter(set=set_name).exists())
 
 
 def managed_elsewhere(using: str, set_name: str) -> set[int]:

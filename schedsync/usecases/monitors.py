@@ -252,7 +252,6 @@ class _AtService:
                 self._wait(step.recorded, str(error))
 
     def _wait(self, record: Recorded, error: str) -> None:
-        # What `_found` has learned of the monitor is not lost: the service is asked again.
         self.records[record.pk] = replace(self.records[record.pk], digest="", error=error)
         self._changed.add(record.pk)
 

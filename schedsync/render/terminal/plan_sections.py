@@ -109,7 +109,7 @@ def states(value: Plan, paint: Paint) -> Iterator[str]:
         yield from (f"{paint('!', 'yellow')} {line}" for line in removing_lines(value.removing, value.now))
     if value.monitors:
         yield ""
-        yield f"{paint('MONITORS', 'bold')}  at the services that watch these schedules; an apply does it after its commit"
+        yield f"{paint('MONITORS', 'bold')}  at the services that watch; an apply does this after its commit"
         yield from (f"{paint('!', 'yellow')} {printable(line)}" for line in step_lines(value.monitors))
     if value.rolled_back:
         yield ""
