@@ -32,6 +32,7 @@ class ManagedSchedule(models.Model):
     starting_deadline = models.PositiveBigIntegerField(null=True, help_text="In seconds.")
     overlap = models.CharField(max_length=10, null=True, help_text="NULL where runs may overlap.")
     max_runtime = models.PositiveBigIntegerField(null=True, help_text="In seconds.")
+    monitor = models.CharField(max_length=100, null=True, help_text="As JSON; NULL without a monitor.")
 
     class Meta:
         verbose_name = "managed schedule"
@@ -44,6 +45,34 @@ class ManagedSchedule(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Monitor(models.Model):
+    """A monitor of a schedule at a service: what we made or took over there, and what was sent last.
+
+    ``row_id`` is as in the ledger: it stays when the schedule is renamed. A monitor that is to be deleted, and one that
+    a service could not be told of, keep their row until the next apply has done it.
+    """
+
+    service = models.CharField(max_length=20)
+    row_id = models.BigIntegerField()
+    set = models.CharField(max_length=100, db_index=True)
+    name = models.CharField(max_length=200)
+    slug = models.CharField(max_length=100, blank=True, default="")
+    remote_id = models.CharField(max_length=100, blank=True, default="", help_text="Empty until the service knows it.")
+    digest = models.CharField(max_length=64, blank=True, default="", help_text="Of what was sent; empty: it waits.")
+    made = models.BooleanField(default=False, help_text="False where it was there before: it is never deleted.")
+    muted = models.BooleanField(default=False, help_text="As it was sent: the schedule does not run.")
+    error = models.TextField(blank=True, default="", help_text="What the service said last, if it failed.")
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["service", "row_id"], name="schedsync_monitor_rows"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.name}"
 
 
 class Removal(models.Model):

@@ -47,7 +47,8 @@ def drift(
 ) -> int:
     """Name each managed schedule that someone changed in the database since the last apply, and who did it.
 
-    Exits 2 if there is drift, or if a human has disabled a schedule, else 0. The names of people come from the log of
+    Exits 2 if there is drift, if a human has disabled a schedule, or if a monitor was deleted or changed at its
+    service, else 0. The names of people come from the log of
     Django's admin, if the edit was made there. With --all each set below PATH is looked at.
     """
 
@@ -75,4 +76,4 @@ def drift(
 
 
 def _code(plan: Plan) -> int:
-    return 2 if plan.changes or plan.held or plan.rolled_back else 0
+    return 2 if plan.changes or plan.held or plan.rolled_back or plan.monitors else 0

@@ -154,6 +154,7 @@ CODES: Mapping[str, str] = {
     "SS335": "rows that nobody manages",
     "SS340": "a database of another environment",
     "SS341": "a database on another server than when it was bound",
+    "SS345": "monitors that could not be compared with their service",
 }
 
 #: The lint rules, which the configuration and comments can switch off. SS222 is a review's alarm: nothing silences it.

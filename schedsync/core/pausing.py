@@ -9,6 +9,7 @@ from datetime import datetime
 from schedsync.core.observed import Paused
 from schedsync.core.selector import Selector
 from schedsync.core.standing import Standing
+from schedsync.core.watch import Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Pauses:
 
     ``replaced`` are the pauses that these schedules had before. ``kept`` are pauses of others that last longer, and
     stay as they are. ``gone`` are names of schedules without a row. ``standing`` is the pause of schedules that come
-    later; None where the selector names each schedule.
+    later; None where the selector names each schedule. ``monitors`` is what was done at the services that watch them.
     """
 
     selector: Selector
@@ -26,6 +27,7 @@ class Pauses:
     gone: tuple[str, ...] = ()
     standing: Standing | None = None
     kept: tuple[Paused, ...] = ()
+    monitors: Settled | None = None
 
 
 @dataclass(slots=True)
@@ -35,7 +37,7 @@ class Resumed:
     ``running`` run again. ``stopped`` are no longer paused, but do not run: Git has disabled or dropped them, or they
     are completed. ``held`` were disabled by a human before the pause, or are not paused at all, and stay as they are.
     ``untouched`` are neither paused nor held. ``ended`` are standing pauses that are over, ``lasting`` those that go on
-    for schedules that come later.
+    for schedules that come later. ``monitors`` is what was done at the services that watch them.
     """
 
     selector: Selector = field(default_factory=Selector)
@@ -45,6 +47,7 @@ class Resumed:
     untouched: list[str] = field(default_factory=list)
     ended: tuple[Standing, ...] = ()
     lasting: tuple[Standing, ...] = ()
+    monitors: Settled | None = None
 
     def lists(self) -> Iterator[tuple[str, list[str]]]:
         """Yield each list of names with its word."""

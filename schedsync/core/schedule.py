@@ -38,8 +38,8 @@ class Spec:
     """The fields of a schedule that are compared and written to its row.
 
     ``args``, ``kwargs`` and ``headers`` are canonical JSON text. ``expires_after``, ``starting_deadline`` and
-    ``max_runtime`` are in seconds, instants are in UTC. Fields that only schedsync's own Beat reads are in the ledger:
-    the row has no columns for them.
+    ``max_runtime`` are in seconds, instants are in UTC. ``monitor`` is canonical JSON text too, None without a monitor.
+    The monitor and the fields that only schedsync's own Beat reads are in the ledger: the row has no columns for them.
     """
 
     task: str
@@ -62,6 +62,7 @@ class Spec:
     starting_deadline: int | None = None
     overlap: str = "allow"
     max_runtime: int | None = None
+    monitor: str | None = None
 
     @property
     def skips(self) -> bool:
@@ -77,15 +78,17 @@ OF_OUR_BEAT: Mapping[str, Any] = {
     "delivery": "at_least_once", "missed_runs": "latest", "starting_deadline": None, "overlap": "allow",
     "max_runtime": None,
 }  # fmt: skip
+#: Fields that only the ledger has, with their defaults.
+LEDGER_FIELDS: Mapping[str, Any] = {**OF_OUR_BEAT, "monitor": None}
 #: Fields that django-celery-beat's tables have.
-ROW_FIELDS = tuple(name for name in FIELDS if name not in OF_OUR_BEAT)
-_OF_OUR_BEAT_DEFAULTS = tuple(OF_OUR_BEAT.values())
-_OF_OUR_BEAT_VALUES = attrgetter(*OF_OUR_BEAT)
+ROW_FIELDS = tuple(name for name in FIELDS if name not in LEDGER_FIELDS)
+_LEDGER_DEFAULTS = tuple(LEDGER_FIELDS.values())
+_LEDGER_VALUES = attrgetter(*LEDGER_FIELDS)
 _SORTED_FIELDS = tuple(sorted(ROW_FIELDS))
 _SORTED_VALUES = attrgetter(*_SORTED_FIELDS)
 _SPEC_TEXT = "{" + ",".join(f'"{name}":%s' for name in _SORTED_FIELDS) + "}"
 #: Fields that are JSON text.
-JSON_FIELDS = frozenset({"args", "kwargs", "headers"})
+JSON_FIELDS = frozenset({"args", "kwargs", "headers", "monitor"})
 _INSTANT_FIELDS = frozenset({"expires_at", "start_at"})
 _DURATION_FIELDS = frozenset({"expires_after", "starting_deadline", "max_runtime"})
 
@@ -189,14 +192,14 @@ def completed_at(spec: Spec, now: datetime) -> bool:
 
 def form(spec: Spec) -> dict[str, Any]:
     """Return the canonical form as JSON values, as the ledger and plans have it."""
-    return {name: value_form(name, getattr(spec, name)) for name in (*ROW_FIELDS, *said_to_our_beat(spec))}
+    return {name: value_form(name, getattr(spec, name)) for name in (*ROW_FIELDS, *beyond_row(spec))}
 
 
-def said_to_our_beat(spec: Spec) -> tuple[str, ...]:
-    """Return the names of our own Beat's fields with another value than the default; the canonical form has these."""
-    if _OF_OUR_BEAT_VALUES(spec) == _OF_OUR_BEAT_DEFAULTS:
+def beyond_row(spec: Spec) -> tuple[str, ...]:
+    """Return the names of the ledger's fields with another value than the default; the canonical form has these."""
+    if _LEDGER_VALUES(spec) == _LEDGER_DEFAULTS:
         return ()
-    return tuple(name for name, default in OF_OUR_BEAT.items() if getattr(spec, name) != default)
+    return tuple(name for name, default in LEDGER_FIELDS.items() if getattr(spec, name) != default)
 
 
 def value_form(name: str, value: Any) -> Any:
@@ -240,7 +243,7 @@ def spec_text(spec: Spec) -> str:
         for name, value in zip(_SORTED_FIELDS, _SORTED_VALUES(spec), strict=True)
     ]
     text = _SPEC_TEXT % tuple(texts)
-    extra = [f'"{name}":{_scalar_text(name, getattr(spec, name))}' for name in said_to_our_beat(spec)]
+    extra = [f'"{name}":{_scalar_text(name, getattr(spec, name))}' for name in beyond_row(spec)]
     return f"{text[:-1]},{','.join(extra)}}}" if extra else text
 
 

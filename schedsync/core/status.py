@@ -166,7 +166,7 @@ class Management:
 
     ``drifted`` and ``held`` are None where too many rows were saved since to compare them here. ``standing`` are the
     pauses that schedules which come later fall under, too. ``rolled_back`` are the schedules that applies leave alone
-    until their files change.
+    until their files change. ``monitors_waiting`` counts what services were not told yet.
     """
 
     applies: tuple[LastApply, ...] = ()
@@ -178,6 +178,7 @@ class Management:
     drifted: Listed[str] | None = field(default_factory=Listed)
     removing: Listed[Removed] = field(default_factory=Listed)
     rolled_back: Listed[Stopped] = field(default_factory=Listed)
+    monitors_waiting: int = 0
 
 
 class Verdict(Enum):

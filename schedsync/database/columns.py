@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from schedsync.core.schedule import OF_OUR_BEAT, Spec
+from schedsync.core.schedule import LEDGER_FIELDS, OF_OUR_BEAT, Spec
 from schedsync.database.schedule_rows import KINDS
 from schedsync.database.tables import has_table
 from schedsync.models import OpenRun
@@ -62,15 +62,17 @@ class ManagedColumns(NamedTuple):
 
 #: What the ledger has for a schedule with no value of its own for our Beat.
 DEFAULTS_OF_OUR_BEAT: Mapping[str, Any] = {**OF_OUR_BEAT, "overlap": None}
+#: The same for all fields that only the ledger has.
+LEDGER_DEFAULTS: Mapping[str, Any] = {**LEDGER_FIELDS, "overlap": None}
 #: Columns that a later migration adds, with the table of open runs.
 _LATER = frozenset({"overlap", "max_runtime"})
 #: Seconds between looks for columns that are not there yet.
 _LOOK = 60.0
 
 
-def of_our_beat(spec: Spec) -> dict[str, Any]:
-    """Return the columns of the ledger for the fields that only our own Beat reads."""
-    values = {name: getattr(spec, name) for name in OF_OUR_BEAT}
+def ledger_columns(spec: Spec) -> dict[str, Any]:
+    """Return the columns of the ledger for the fields that the row has no columns for."""
+    values = {name: getattr(spec, name) for name in LEDGER_FIELDS}
     return values | ({"overlap": None} if spec.overlap == OF_OUR_BEAT["overlap"] else {})
 
 

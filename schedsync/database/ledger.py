@@ -14,7 +14,7 @@ from schedsync.core.observed import Observed
 from schedsync.core.origin import recorded_commit
 from schedsync.core.schedule import People, canonical_json, spec_text
 from schedsync.database.bulk import BATCH, batches, insert
-from schedsync.database.columns import of_our_beat
+from schedsync.database.columns import ledger_columns
 from schedsync.database.removals import write_removals
 from schedsync.database.schedule_rows import TimingIds
 from schedsync.database.values import Damaged, read_values
@@ -116,7 +116,7 @@ def _ledger_columns(request: WriteRequest, change: Change, timing_ids: TimingIds
         "timing_kind": kind,
         "timing_id": timing_id,
         "applied": spec_text(applied),
-        **of_our_beat(after),
+        **ledger_columns(after),
         **_location_columns(change.location, change.people),
     }
 

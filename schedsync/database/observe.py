@@ -17,11 +17,12 @@ from django.db.models import Model, Q
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.location import Location, is_place
+from schedsync.core.monitor import monitor_in
 from schedsync.core.observed import Managed, Observed, Paused, Row, Typed
-from schedsync.core.schedule import NOBODY, OF_OUR_BEAT, People
+from schedsync.core.schedule import LEDGER_FIELDS, NOBODY, OF_OUR_BEAT, People
 from schedsync.core.timing import LONGEST_INTERVAL, UNITS
 from schedsync.database.bulk import batches, rows_of
-from schedsync.database.columns import DEFAULTS_OF_OUR_BEAT
+from schedsync.database.columns import LEDGER_DEFAULTS
 from schedsync.database.removals import with_removals
 from schedsync.database.rollbacks import read_rolled_back
 from schedsync.database.schedule_rows import TIMING_MODELS, with_zone
@@ -101,14 +102,15 @@ def _rows(using: str, only: str | None = None) -> dict[str, Row]:
 
 
 def _with_ledger_fields(using: str, rows: Mapping[str, Row], only: str | None) -> dict[str, Row]:
-    """Return the rows that have values for our own Beat, which only the ledger can hold."""
+    """Return the rows that have values which only the ledger can hold."""
     return _of_ledger(_named(ManagedSchedule, using, only), rows)
 
 
 def _of_ledger(managed: Any, rows: Mapping[str, Row]) -> dict[str, Row]:
-    managed = managed.exclude(**DEFAULTS_OF_OUR_BEAT)
+    managed = managed.exclude(**LEDGER_DEFAULTS)
     fields = {
-        row_id: _of_our_beat(*values) for row_id, *values in read_values(managed.order_by(), ["row_id", *OF_OUR_BEAT])
+        row_id: _ledger_fields(*values)
+        for row_id, *values in read_values(managed.order_by(), ["row_id", *LEDGER_FIELDS])
     }
     if not fields:
         return {}
@@ -119,15 +121,16 @@ def _of_ledger(managed: Any, rows: Mapping[str, Row]) -> dict[str, Row]:
     }
 
 
-def _of_our_beat(*values: Any) -> dict[str, Any]:
-    """Return the fields that only our own Beat reads; a time beyond a century counts as a century."""
-    delivery, missed_runs, deadline, overlap, max_runtime = map(readable, values)
+def _ledger_fields(*values: Any) -> dict[str, Any]:
+    """Return the fields of the ledger; a time beyond a century counts as a century, a broken monitor as none."""
+    delivery, missed_runs, deadline, overlap, max_runtime, monitor = map(readable, values)
     return {
         "delivery": delivery,
         "missed_runs": missed_runs,
         "starting_deadline": _seconds(deadline),
         "overlap": overlap or OF_OUR_BEAT["overlap"],
         "max_runtime": _seconds(max_runtime),
+        "monitor": monitor if monitor_in(monitor) else None,
     }
 
 

@@ -19,7 +19,7 @@ from django_celery_beat.models import PeriodicTask
 from schedsync.core.break_glass import CLOSED
 from schedsync.core.change import Change, Delete, Release, Rename
 from schedsync.core.observed import Observed
-from schedsync.core.schedule import OF_OUR_BEAT, Spec, differing
+from schedsync.core.schedule import LEDGER_FIELDS, Spec, differing
 from schedsync.core.timing import Timing
 from schedsync.database import break_glass
 from schedsync.database.applied_files import keep_files
@@ -75,10 +75,10 @@ def _new_timings(writes: Iterable[Change]) -> set[Timing]:
 
 
 def task_columns(spec: Spec, names: Iterable[str], timing_ids: TimingIds) -> dict[str, Any]:
-    """Return the columns of ``PeriodicTask`` for the named fields of a spec; fields for our own Beat have none."""
+    """Return the columns of ``PeriodicTask`` for the named fields of a spec; fields of the ledger have none."""
     result: dict[str, Any] = {}
     for name in names:
-        if name in OF_OUR_BEAT:
+        if name in LEDGER_FIELDS:
             continue
         value = getattr(spec, name)
         if name == "timing":

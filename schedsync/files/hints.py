@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from schedsync.core.monitor import LONGEST, SHORTEST
 from schedsync.core.timing import UNITS, Interval, TimingError, interval
 
-_DURATIONS = ("every", "expires_after", "starting_deadline", "max_runtime")
+_DURATIONS = ("every", "expires_after", "starting_deadline", "max_runtime", "grace")
 _MOST_DEGREES = 180
 _SECOND, _MINUTE = 10**6, 60 * 10**6
 #: The largest count of seconds that the table holds for an expiry or a deadline.
@@ -20,6 +21,8 @@ def type_hint(error: Any) -> str | None:
     """Return what to write instead of a value of the wrong type, None where no hint is known."""
     key, value = _key(error), error.instance
     if isinstance(value, (int, float)) and not isinstance(value, bool) and key in _DURATIONS:
+        if _is_in_monitor(error):
+            return f"write `{int(value)}m` for minutes" if value in range(1, LONGEST // SHORTEST + 1) else None
         return duration_hint(value, whole_seconds=key != "every")
     if isinstance(value, str) and "number" in error.validator_value:
         return decimal_comma_hint(value)
@@ -31,7 +34,7 @@ def type_hint(error: Any) -> str | None:
 def value_hint(error: Any) -> str | None:
     """Return what to write instead of a value that is not allowed, None where no hint is known."""
     key, value = _key(error), error.instance
-    if error.validator == "pattern" and key in _DURATIONS:
+    if error.validator == "pattern" and key in _DURATIONS and not _is_in_monitor(error):
         return duration_text_hint(value, whole_seconds=key != "every")
     if error.validator in ("minimum", "maximum") and key == "latitude" and abs(value) <= _MOST_DEGREES:
         return "perhaps latitude and longitude are swapped"
@@ -40,6 +43,11 @@ def value_hint(error: Any) -> str | None:
 
 def _key(error: Any) -> str | int | None:
     return error.absolute_path[-1] if error.absolute_path else None
+
+
+def _is_in_monitor(error: Any) -> bool:
+    """Say whether a value is a time of a monitor, which takes at least a minute."""
+    return list(error.absolute_path)[-2:-1] == ["monitor"]
 
 
 def duration_hint(value: float, *, whole_seconds: bool) -> str | None:

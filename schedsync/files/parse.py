@@ -11,6 +11,7 @@ from schedsync.core.schedule import NOBODY, People, Schedule, Spec, Template, ca
 from schedsync.core.timing import TimingError
 from schedsync.files.bounds import MAX_ARGUMENTS
 from schedsync.files.misspelt import is_misspelt
+from schedsync.files.monitor import read_monitor
 from schedsync.files.names import message_text
 from schedsync.files.node import Node
 from schedsync.files.reporter import Reporter
@@ -46,6 +47,8 @@ def read_schedule(
     task = _task(fields, shown, place, reporter)
     if timing is None or task is None:
         return None
+    runs_once, limit = options["one_off"], options.get("max_runtime")
+    options["monitor"] = read_monitor(fields, shown, timing, reporter, one_off=runs_once, max_runtime=limit)
     return Schedule(
         name=name,
         spec=Spec(task=task, timing=timing, **options),

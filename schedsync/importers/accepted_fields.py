@@ -24,7 +24,7 @@ from schedsync.files.environments import EXPIRIES
 from schedsync.files.splice import GONE, Renamed
 from schedsync.files.timing import TIMINGS
 from schedsync.files.writer import Instant, Quoted
-from schedsync.importers.entry import of_our_beat
+from schedsync.importers.entry import ledger_fields
 from schedsync.importers.spelling import fields_of, instant_in, timing_fields
 
 #: The fields of a spec that have no key of the same name and the same values.
@@ -68,7 +68,7 @@ class Taken:
 
 def layer_changes(layer: Layer, taken: Taken, names: Collection[str]) -> dict[str, Any]:
     """Return the new value of each key that must change, as ``edit_mapping`` takes them, in the order of keys."""
-    wanted = fields_of(taken.spec, taken.zone, taken.typed) | of_our_beat(taken.spec)
+    wanted = fields_of(taken.spec, taken.zone, taken.typed) | ledger_fields(taken.spec)
     wanted = {key: _as_written(layer.effective(key), value, taken.zone) for key, value in wanted.items()}
     changes: dict[str, Any] = {}
     if "timing" in names:

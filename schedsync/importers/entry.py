@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from datetime import timezone
 from typing import Any
 
-from schedsync.core.schedule import OF_OUR_BEAT, People, Spec
+from schedsync.core.schedule import People, Spec
 from schedsync.core.secrets import masked
-from schedsync.core.timing import duration_text
 from schedsync.files.writer import yaml_text
 from schedsync.importers.spelling import fields_of, in_order
 
-_DURATIONS = ("starting_deadline", "max_runtime")
 _JSON = ("args", "kwargs", "headers")
 
 
@@ -21,15 +19,14 @@ def entry_of(name: str, spec: Spec, people: People) -> str:
 
     Its fields for people are those of the last apply too.
     """
-    fields = {**fields_of(spec, timezone.utc), **of_our_beat(spec), **_of_people(people)}
+    fields = {**fields_of(spec, timezone.utc), **ledger_fields(spec), **_of_people(people)}
     fields |= {key: masked({key: fields[key]})[key] for key in _JSON if key in fields}
     return yaml_text({name: in_order(fields)}, levels=2)
 
 
-def of_our_beat(spec: Spec) -> dict[str, Any]:
-    """Return the fields that only schedsync's own Beat reads, where they have no default."""
-    values = {key: getattr(spec, key) for key, default in OF_OUR_BEAT.items() if getattr(spec, key) != default}
-    return values | {key: duration_text(values[key]) for key in _DURATIONS if key in values}
+def ledger_fields(spec: Spec) -> dict[str, Any]:
+    """Return the fields that only the ledger keeps, where they have no default, as the files write them."""
+    return {name: value_form(name, getattr(spec, name)) for name in beyond_row(spec)}
 
 
 def _of_people(people: People) -> Mapping[str, Any]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from schedsync.core.schedule import Schedule, said_to_our_beat
+from schedsync.core.schedule import OF_OUR_BEAT, Schedule, beyond_row
 from schedsync.lint.rule import Context, Found, Rule
 
 
 def _each(schedule: Schedule, _context: Context) -> Iterator[Found]:
-    said = said_to_our_beat(schedule.spec)
+    said = [key for key in beyond_row(schedule.spec) if key in OF_OUR_BEAT]
     for key in said:
         if key == "max_runtime" and "overlap" in said:
             # It is a part of `overlap`, and goes with it.

@@ -11,6 +11,7 @@ from schedsync.core.change import Change
 from schedsync.core.observed import Managed
 from schedsync.core.removing import removing_document, removing_from
 from schedsync.core.timing import instant_text
+from schedsync.core.watch import Step
 from schedsync.planning.converter import (
     binding_document,
     change_document,
@@ -58,6 +59,7 @@ def document(plan: Plan) -> dict[str, Any]:
         **({"everything_paused": full_pause_document(plan.full_pause)} if plan.full_pause else {}),
         **({"removing": [_waiting_document(managed) for managed in plan.removing]} if plan.removing else {}),
         **_rolled_back(plan),
+        **({"monitors": [_monitor_document(step) for step in plan.monitors]} if plan.monitors else {}),
         "completed": list(plan.completed),
         "forgotten": list(plan.lost_rows),
         "refusals": [refusal_document(refusal) for refusal in plan.refusals],
@@ -74,6 +76,10 @@ def _waiting_document(managed: Managed) -> dict[str, Any]:
         "commit": managed.commit,
         "location": location_document(managed.location),
     }
+
+
+def _monitor_document(step: Step) -> dict[str, Any]:
+    return {"kind": step.kind, "service": step.service, "name": step.name, "reason": step.reason or None}
 
 
 def _rolled_back(plan: Plan) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schedsync.core.change import KINDS, Change
+from schedsync.core.watch import Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +17,8 @@ class Outcome:
     ``settled`` is the number of seconds after which the tables were read again, when Beat had polled; 0 for never.
     ``repaired`` are names that somebody wrote back and that were applied again, ``unconfirmed`` those that the tables
     still do not hold. ``loaded`` are the Beats that have loaded the change, None where the apply did not wait;
-    ``behind`` are those that did not in time. ``who`` applied it, at the instant ``at``.
+    ``behind`` are those that did not in time. ``monitors`` is what was done at the services that watch schedules, None
+    where that was not tried. ``who`` applied it, at the instant ``at``.
     """
 
     changes: tuple[Change, ...] = ()
@@ -27,6 +29,7 @@ class Outcome:
     unconfirmed: tuple[str, ...] = ()
     loaded: tuple[str, ...] | None = None
     behind: tuple[str, ...] = ()
+    monitors: Settled | None = None
     who: str | None = None
     at: datetime | None = None
 

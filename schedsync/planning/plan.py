@@ -20,6 +20,7 @@ from schedsync.core.rollback import NO_MARKS, Marks, RolledBack
 from schedsync.core.schedule import Desired, People, Schedule, canonical_json, spec_text
 from schedsync.core.selector import selector_document
 from schedsync.core.timing import instant_text
+from schedsync.core.watch import Step
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Plan:
     rolled_back: tuple[RolledBack, ...] = ()
     #: What is written about rolled-back schedules.
     marks: Marks = NO_MARKS
+    #: What its apply does at the services that watch schedules; of drift, what undoes what somebody did there.
+    monitors: tuple[Step, ...] = ()
     #: Whether it leads back to an earlier state, and not to the files.
     is_rollback: bool = False
     #: What the files say; an apply keeps it for readers that have no files.

@@ -68,6 +68,7 @@ def drift_text(value: Plan) -> str:
         "edited behind Git's back": len(value.changes),
         "held by a human": len(value.held),
         "rolled back": len(value.rolled_back),
+        "whose monitor was deleted or changed at its service": len(value.monitors),
     }
     return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 

@@ -34,6 +34,7 @@ from schedsync.database.use_tz import USE_TZ_OFF
 from schedsync.database.values import read_values, readable
 from schedsync.errors import WrongUsage
 from schedsync.monitoring.settings import settings_problems
+from schedsync.monitors.settings import services as monitor_services
 from schedsync.planning.build import unreadable_entry
 from schedsync.usecases.admin_rows import admin_mode
 from schedsync.usecases.binding import environment_findings
@@ -77,6 +78,11 @@ def settings_findings() -> Iterator[Finding]:
             yield Finding("SS174", error.message, hint=error.hint)
     yield from settings_problems()
     yield from notify_problems()
+    try:
+        monitor_services()
+    except WrongUsage as error:
+        # As an error it would stop `manage.py migrate`.
+        yield Finding("SS174", error.message, hint=error.hint, severity="warning")
     yield from _celery_findings()
     for package, fixed_in, fault in KNOWN_FAULTS:
         installed = version(package)
@@ -142,7 +148,7 @@ def _rights(using: str) -> Iterator[Finding]:
     """Try each kind of statement in a form that changes no row, and roll it back."""
     ours = (
         models.ManagedSchedule, models.Pause, models.Removal, models.RolledBack, models.StandingPause, models.SyncRun,
-        models.HistoryName, models.ApplyLock, models.AppliedFiles, models.EnvironmentBinding,
+        models.HistoryName, models.Monitor, models.ApplyLock, models.AppliedFiles, models.EnvironmentBinding,
         models.FullPause, models.BreakGlass,
     )  # fmt: skip
     for model in (PeriodicTask, PeriodicTasks, *TIMING_MODELS.values(), *ours):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Failed, NotConfirmed, WrongUsage
 from schedsync.planning.converter import pause_document
 from schedsync.planning.standing import standing_document
+from schedsync.usecases.monitors import settle_muted
 from schedsync.usecases.selection import MOST_SIMILAR, NAMED, choose
 
 
@@ -48,7 +50,7 @@ def pause(
         lambda: selected.change_selected(using, choose, write, order.environment), wait.lock, wait.sleep
     )
     _hold(using, {pause.name for pause in (*paused.pauses, *paused.kept)}, wait)
-    return paused
+    return replace(paused, monitors=settle_muted(using, [pause.name for pause in paused.pauses]))
 
 
 def _write(

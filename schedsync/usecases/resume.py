@@ -20,6 +20,7 @@ from schedsync.errors import Failed, WrongUsage
 from schedsync.planning.converter import pause_document
 from schedsync.planning.standing import standing_document
 from schedsync.usecases.catch_up import CatchUp, catch_up_of, catch_up_text
+from schedsync.usecases.monitors import settle_muted
 from schedsync.usecases.pause import choose_managed, row_is_gone
 
 
@@ -50,9 +51,11 @@ def resume(
         work = _Resume(using, order, observed, at, selector.names)
         return work.write(selector, managed, actor, wait.say)
 
-    return wait_for_lock(
+    resumed = wait_for_lock(
         lambda: selected.change_selected(using, choose, write, order.environment), wait.lock, wait.sleep
     )
+    resumed.monitors = settle_muted(using, resumed.running)
+    return resumed
 
 
 class _Resume:

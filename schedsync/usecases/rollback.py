@@ -35,6 +35,7 @@ from schedsync.planning.plan import Plan
 from schedsync.planning.undo import DAMAGED, Stamp, Undo, undo_run
 from schedsync.usecases.celery_settings import beat_schedule_names
 from schedsync.usecases.earlier_commit import Earlier, earlier_files, undo_to
+from schedsync.usecases.monitors import settle
 from schedsync.usecases.sync import carry_out, request_of
 from schedsync.usecases.target import Target
 
@@ -130,7 +131,11 @@ def rollback(
         request = request_of(target, plan)
         return replace(request, verb="rollback", run=way.run, locations=None, reason=order.reason or None, notes=notes)
 
-    return carry_out(target, planned, lambda _plan: agree(ways[-1]), wait, request, pinned=pinned)
+    outcome = carry_out(target, planned, lambda _plan: agree(ways[-1]), wait, request, pinned=pinned)
+    if outcome is not None:
+        named = target.config.chosen(target.environment)
+        outcome = replace(outcome, monitors=settle(target.using, target.config.set, named, target.progress))
+    return outcome
 
 
 def _of(way: WayBack) -> dict[str, str]:

@@ -10,9 +10,12 @@ from celery import current_app
 from schedsync.core.status import Listed, Status, Stopped, Verdict
 from schedsync.core.verdict import judge
 from schedsync.database.faults import database_errors
+from schedsync.database.monitors import count_waiting
 from schedsync.database.rollbacks import every_rolled_back
 from schedsync.database.status import read_status, read_status_of_host
 from schedsync.database.use_tz import require_use_tz
+from schedsync.errors import WrongUsage
+from schedsync.monitors.settings import service_names
 from schedsync.usecases.celery_settings import import_tasks
 
 
@@ -30,10 +33,18 @@ def status(using: str, expected_beats: int | None = None) -> Status:
 
 
 def _with_rollbacks(using: str, read: Status) -> Status:
-    """Return a status that names the rolled-back schedules, which no metric needs."""
+    """Return a status with the rolled-back schedules and the monitors that wait, which no metric needs."""
     marks = every_rolled_back(using)
     kept = Listed.of([Stopped(mark.name, mark.who, mark.reason, mark.since) for mark in marks])
-    return replace(read, management=replace(read.management, rolled_back=kept))
+    waiting = count_waiting(using, _services())
+    return replace(read, management=replace(read.management, rolled_back=kept, monitors_waiting=waiting))
+
+
+def _services() -> tuple[str, ...]:
+    try:
+        return service_names()
+    except WrongUsage:
+        return ()
 
 
 def status_of_host(using: str) -> Status:

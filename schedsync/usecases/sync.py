@@ -16,6 +16,7 @@ from schedsync.core.names import first_names
 from schedsync.core.observed import Observed
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
+from schedsync.core.watch import Settled
 from schedsync.database.actor import who
 from schedsync.database.admin_log import last_edits
 from schedsync.database.apply_failures import forget_failure, note_failure, noted_failure
@@ -45,6 +46,8 @@ from schedsync.usecases.applied_files import applied_files, keep_up_to_date
 from schedsync.usecases.binding import bind_at_apply
 from schedsync.usecases.break_glass import close_without_changes
 from schedsync.usecases.celery_settings import beat_schedule_names
+from schedsync.usecases.monitor_steps import with_monitor_drift, with_monitors
+from schedsync.usecases.monitors import settle
 from schedsync.usecases.registered_tasks import findings_of_files
 from schedsync.usecases.required_plan import plan_required
 from schedsync.usecases.sources import sources_in_settings
@@ -78,6 +81,7 @@ def plan(target: Target, *, asks_tasks: bool = False) -> Plan:
         pause = full_pause(target.using)
         if pause is not None and pause.is_on(result.now):
             result = replace(result, full_pause=pause)
+        result = with_monitors(result, target.using)
         return _with_editors(target.using, result) if result.held else result
 
 
@@ -126,7 +130,8 @@ def drift(target: Target) -> Plan:
     current = plan(target)
     names = [change.name for change in current.drifted] + [held.name for held in current.held]
     with database_errors(target.using):
-        return drift_only(current, _edits(target.using, current, names))
+        found = drift_only(current, _edits(target.using, current, names))
+    return with_monitor_drift(found, target.using)
 
 
 def apply(
@@ -153,9 +158,14 @@ def apply(
         _note(target, outcome)
         tell_outcome(target, outcome, note)
         bind_at_apply(target.using, target.environment, note)
+        outcome = replace(outcome, monitors=_settle(target))
         if outcome.run is not None:
             tidy_history(target.using, note)
     return outcome
+
+
+def _settle(target: Target) -> Settled:
+    return settle(target.using, target.config.set, target.environment, target.progress)
 
 
 def _note(target: Target, outcome: Outcome) -> None:

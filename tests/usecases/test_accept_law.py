@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schedsync.config import Config
 from schedsync.core.acceptance import Acceptance
 from schedsync.core.observed import Row
-from schedsync.core.schedule import OF_OUR_BEAT, ROW_FIELDS, Spec, canonical_json, differing, value_form
+from schedsync.core.schedule import LEDGER_FIELDS, ROW_FIELDS, Spec, canonical_json, differing, value_form
 from schedsync.core.sources import no_sources
 from schedsync.core.timing import Clocked, Interval, crontab, solar
 from schedsync.files.discover import SourceFile
@@ -155,7 +155,7 @@ def test_the_files_say_what_the_rows_hold(data: Any, text: str, everywhere: bool
 
 
 def test_the_law_covers_every_field() -> None:
-    assert {*ROW_FIELDS, *OF_OUR_BEAT} - FIELDS.keys() == {
-        "expires_after", "expires_at", "missed_runs", "overlap", "max_runtime",
+    assert {*ROW_FIELDS, *LEDGER_FIELDS} - FIELDS.keys() == {
+        "expires_after", "expires_at", "missed_runs", "overlap", "max_runtime", "monitor",
     }  # fmt: skip
     assert value_form("queue", None) is None

@@ -41,6 +41,7 @@ GRANT SELECT ON schedsync_journalsegment TO schedsync_read;
 GRANT SELECT ON schedsync_leaderlock TO schedsync_read;
 GRANT SELECT ON schedsync_lease TO schedsync_read;
 GRANT SELECT ON schedsync_managedschedule TO schedsync_read;
+GRANT SELECT ON schedsync_monitor TO schedsync_read;
 GRANT SELECT ON schedsync_openrun TO schedsync_read;
 GRANT SELECT ON schedsync_pause TO schedsync_read;
 GRANT SELECT ON schedsync_removal TO schedsync_read;
@@ -70,6 +71,8 @@ GRANT INSERT, UPDATE, DELETE ON schedsync_pause TO schedsync_operate;
 GRANT INSERT, UPDATE, DELETE ON schedsync_standingpause TO schedsync_operate;
 GRANT INSERT ON schedsync_historyname TO schedsync_operate;
 GRANT INSERT ON schedsync_syncrun TO schedsync_operate;
+-- A pause mutes the monitors at the services.
+GRANT UPDATE ON schedsync_monitor TO schedsync_operate;
 -- How far a run of the past has come.
 GRANT UPDATE (summary, changes) ON schedsync_syncrun TO schedsync_operate;
 
@@ -84,6 +87,7 @@ GRANT INSERT, UPDATE, DELETE ON schedsync_applyfailure TO schedsync_apply;
 GRANT INSERT, UPDATE, DELETE ON schedsync_environmentbinding TO schedsync_apply;
 GRANT DELETE ON schedsync_breakglass TO schedsync_apply;
 GRANT INSERT, UPDATE, DELETE ON schedsync_managedschedule TO schedsync_apply;
+GRANT INSERT, UPDATE, DELETE ON schedsync_monitor TO schedsync_apply;
 GRANT INSERT, UPDATE, DELETE ON schedsync_rolledback TO schedsync_apply;
 GRANT INSERT, DELETE ON schedsync_pause TO schedsync_apply;
 GRANT INSERT, DELETE ON schedsync_removal TO schedsync_apply;

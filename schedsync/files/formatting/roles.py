@@ -13,7 +13,7 @@ from schedsync.core.crontab import FIELDS_BY_NAME
 SCHEDULE_KEYS: Final = (
     "task", "for_each", "crontab", "every", "solar", "at", "timezone", "args", "kwargs", "headers", "queue",
     "exchange", "routing_key", "priority", "expires_after", "expires_at", "start_at", "one_off", "missed_runs",
-    "starting_deadline", "delivery", "overlap", "max_runtime", "enabled", "disabled_reason", "edit_may_fire",
+    "starting_deadline", "delivery", "overlap", "max_runtime", "monitor", "enabled", "disabled_reason", "edit_may_fire",
     "description", "owner", "runbook", "labels", "ignore_changes", "environments", "only_in", "renamed_from", "adopt",
 )  # fmt: skip
 #: `adopt` is first, because it is to be removed after one apply.
@@ -23,7 +23,7 @@ OWN_KEYS: Final = "x-"
 ROOT_KEYS: Final = ("version", OWN_KEYS, "defaults", "schedules", "removed")
 MERGE: Final = "<<"
 #: The keys whose values are durations, such as `5m`.
-DURATIONS: Final = frozenset({"every", "expires_after", "starting_deadline", "max_runtime"})
+DURATIONS: Final = frozenset({"every", "expires_after", "starting_deadline", "max_runtime", "grace"})
 #: The keys whose values are instants, which need no quotes.
 INSTANTS: Final = frozenset({"at", "expires_at", "start_at"})
 
@@ -56,7 +56,9 @@ class Role:
 
 FREE: Final = Role()
 _TIMINGS: Final = {"crontab": Role(tuple(FIELDS_BY_NAME)), "solar": Role(("event", "latitude", "longitude"))}
-_OVERRIDES: Final = Role(SCHEDULE_KEYS, _TIMINGS, has_fields=True)
-_SCHEDULE: Final = Role(SCHEDULE_KEYS, {**_TIMINGS, "environments": Role(each=_OVERRIDES)}, has_fields=True)
-_DEFAULTS: Final = Role(DEFAULTS_KEYS, _TIMINGS, has_fields=True)
+_MONITOR: Final = {"monitor": Role(("grace", "max_runtime"), has_fields=True)}
+_INNER: Final = {**_TIMINGS, **_MONITOR}
+_OVERRIDES: Final = Role(SCHEDULE_KEYS, _INNER, has_fields=True)
+_SCHEDULE: Final = Role(SCHEDULE_KEYS, {**_INNER, "environments": Role(each=_OVERRIDES)}, has_fields=True)
+_DEFAULTS: Final = Role(DEFAULTS_KEYS, _INNER, has_fields=True)
 ROOT: Final = Role(ROOT_KEYS, {"defaults": _DEFAULTS, "schedules": Role(each=_SCHEDULE)})

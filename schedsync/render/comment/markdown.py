@@ -36,6 +36,7 @@ from schedsync.render.comment.change_list import NAMES_IN_ROW, alarm_blocks, cha
 from schedsync.render.comment.fitted import Block, Row, fitted, lines
 from schedsync.render.comment.links import code_link, place_link
 from schedsync.render.load.change import load_lines
+from schedsync.render.monitors import settled_lines, step_lines
 from schedsync.render.removing import removing_lines
 from schedsync.render.rolled_back import rolled_back_lines
 from schedsync.render.words import (
@@ -184,7 +185,7 @@ def _all_refusals(value: Review) -> list[tuple[Refusal, str]]:
 
 def drift(value: Plan, extent: Extent = COMMENT) -> str:
     """Write drift as Markdown."""
-    count = len(value.changes) + len(value.held) + len(value.rolled_back)
+    count = len(value.changes) + len(value.held) + len(value.rolled_back) + len(value.monitors)
     head = lines(f"### Drift in {code(scope_text(value))}", "", drift_text(value) if count else "none", "")
     table: list[Block] = []
     if value.changes:
@@ -193,7 +194,7 @@ def drift(value: Plan, extent: Extent = COMMENT) -> str:
     keep = []
     if accept := accept_line(value):
         keep.append(lines(f"To keep it, take it into the files: {code(accept)}", ""))
-    return _written([head, *table, *_states(value), *keep], extent)
+    return _written([head, *table, *_states(value), *_findings(value.notices), *keep], extent)
 
 
 def outcome(
@@ -209,6 +210,8 @@ def outcome(
     counts = ", ".join(f"{count:,} {DONE[kind]}" for kind, count in value.summary().items() if count)
     verdict = alarms_phrase(found, ()) or counts or "nothing to do"
     blocks = [lines(f"### Applied {code(scope)}: {verdict}", "")]
+    if settled := list(settled_lines(value.monitors)):
+        blocks.append(Block([Row(f"- {code(line)}") for line in settled], [], [""]))
     if value.unconfirmed:
         names = [Row(f"- {code(name)}") for name in value.unconfirmed]
         blocks.append(Block(names, ["**Committed, but not confirmed:**", ""], [""]))
@@ -245,6 +248,9 @@ def _states(value: Plan) -> Iterator[Block]:
     if value.removing:
         removing = [Row(f"- {code(line)}") for line in removing_lines(value.removing, value.now)]
         yield Block(removing, ["**Removing, to be deleted by a later apply:**", ""], [""])
+    if value.monitors:
+        steps = [Row(f"- {code(line)}") for line in step_lines(value.monitors)]
+        yield Block(steps, ["**Monitors:**", ""], [""])
     yield from _left_alone(value.rolled_back, value.now)
 
 

@@ -15,6 +15,7 @@ from schedsync.planning.accepting import accept_line
 from schedsync.planning.converter import change_document, finding_document
 from schedsync.planning.documents import document
 from schedsync.planning.rolled_back import rolled_back_document
+from schedsync.render.monitors import settled_document
 from schedsync.render.words import RUNNER
 
 if TYPE_CHECKING:
@@ -122,6 +123,8 @@ def compact_plan(value: Plan) -> str:
 
 def outcome(value: Outcome, set_name: str, environment: str | None, rolled_back: Sequence[RolledBack] = ()) -> str:
     """Write what an apply did, and how verification ended; ``rolled_back`` is what stays rolled back."""
+    settled = value.monitors
+    monitors = {} if settled is None or settled.is_silent else {"monitors": settled_document(settled)}
     kept = {"rolled_back": [rolled_back_document(mark) for mark in rolled_back]} if rolled_back else {}
     return dump(
         {
@@ -135,6 +138,7 @@ def outcome(value: Outcome, set_name: str, environment: str | None, rolled_back:
             "summary": value.summary(),
             "changes": _without_secrets({"changes": [change_document(change) for change in value.changes]})["changes"],
             **kept,
+            **monitors,
             "verification": {
                 "confirmed": not value.unconfirmed,
                 "after_a_poll_of_beat": value.settled > 0,

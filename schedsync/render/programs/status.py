@@ -24,7 +24,10 @@ def status_json(value: Status) -> str:
             "enabled": value.schedules.enabled,
             "managed": value.management.managed,
             "standing_pauses": [standing_document(pause) for pause in value.management.standing],
-            "counts": {name: None if entries is None else entries.count for name, entries in lists.items()},
+            "counts": {
+                **{name: None if entries is None else entries.count for name, entries in lists.items()},
+                "monitors_waiting": value.management.monitors_waiting,
+            },
             **{
                 name: None if entries is None else [_document(entry) for entry in entries.first]
                 for name, entries in lists.items()

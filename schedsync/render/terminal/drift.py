@@ -10,6 +10,7 @@ from schedsync.render.changes.cells import places_text
 from schedsync.render.changes.folding import Group, groups
 from schedsync.render.terminal.change_lines import SIGNS, in_lines
 from schedsync.render.terminal.change_rows import timing_values
+from schedsync.render.terminal.findings import findings
 from schedsync.render.terminal.paint import Paint, plain
 from schedsync.render.terminal.plan_sections import states
 from schedsync.render.words import drift_text, edit_text, printable, scope_text
@@ -21,20 +22,27 @@ _PLACES = 3
 
 def drift(value: Plan, paint: Paint = plain, path: str | None = None) -> str:
     """Write what somebody else did to the tables; ``path`` is the one that was given, for the next command."""
-    if not (value.changes or value.held or value.rolled_back):
-        return "\n".join([f"No drift in {printable(scope_text(value))}", *states(value, paint)])
+    if not (value.changes or value.held or value.rolled_back or value.monitors):
+        nothing = [f"No drift in {printable(scope_text(value))}", *states(value, paint)]
+        return "\n".join([*nothing, *_notices(value, paint)])
     lines = [paint(f"Drift in {printable(scope_text(value))}: {drift_text(value)}", "bold")]
     if value.changes:
         lines.append("")
     for group in groups(value.changes):
         lines += _lines(group, value, paint)
-    lines += states(value, paint)
+    lines += [*states(value, paint), *_notices(value, paint)]
     undo = "`schedsync apply` puts back what Git says; " if value.changes else ""
     if accept := accept_line(value, path):
         lines += ["", f"hint: {undo}to keep it, take it into the files: `{printable(accept)}`"]
     elif undo:
         lines += ["", f"hint: {undo.removesuffix('; ')}"]
     return "\n".join(lines)
+
+
+def _notices(value: Plan, paint: Paint) -> Iterator[str]:
+    if value.notices:
+        yield ""
+        yield findings(value.notices, paint)
 
 
 def _lines(group: Group, value: Plan, paint: Paint) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from schedsync.core.names import first_names
 from schedsync.core.rollback import SHORT, RolledBack
 from schedsync.planning.outcome import Outcome
+from schedsync.render.monitors import settled_lines
 from schedsync.render.terminal.paint import Paint, plain
 from schedsync.render.words import DONE, printable
 
@@ -20,7 +21,7 @@ def outcome(value: Outcome, paint: Paint = plain, rolled_back: Sequence[RolledBa
     """
     if not value.changes and not rolled_back:
         done = "No row changed, the ledger was brought in step" if value.run else "Nothing to do, nothing was written"
-        return "\n".join([done, *_loaded(value)])
+        return "\n".join([done, *_loaded(value), *_monitors(value)])
     counts = value.summary()
     done = ", ".join(f"{counts[kind]:,} {word}" for kind, word in DONE.items() if counts[kind])
     run = f" in run {str(value.run)[:SHORT]}" if value.run else ""
@@ -31,7 +32,11 @@ def outcome(value: Outcome, paint: Paint = plain, rolled_back: Sequence[RolledBa
     if not value.unconfirmed and not (value.loaded and value.is_loaded):
         after = f" after {value.settled:g} s" if value.settled else ""
         lines.append(f"Read back{after}: the tables hold it")
-    return "\n".join([*lines, *_loaded(value), *_way_on(value, rolled_back)])
+    return "\n".join([*lines, *_loaded(value), *_monitors(value), *_way_on(value, rolled_back)])
+
+
+def _monitors(value: Outcome) -> Iterator[str]:
+    yield from map(printable, settled_lines(value.monitors))
 
 
 def _way_on(value: Outcome, rolled_back: Sequence[RolledBack] | None) -> Iterator[str]:

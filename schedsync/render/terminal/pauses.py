@@ -12,8 +12,10 @@ from schedsync.core.pausing import Pauses, Resumed
 from schedsync.core.selector import selector_document, selector_text
 from schedsync.core.standing import Standing
 from schedsync.core.status import Listed, Stopped
+from schedsync.core.watch import Settled
 from schedsync.planning.converter import pause_document
 from schedsync.planning.standing import standing_document
+from schedsync.render.monitors import settled_document, settled_lines
 from schedsync.render.programs.json_ import dump
 from schedsync.render.terminal.columns import at_line_start
 from schedsync.render.words import counted, pause_lines, printable, time_text
@@ -41,6 +43,7 @@ def paused_text(value: Pauses) -> str:
         lines.append("Schedules that an apply adds meanwhile, and that fit this too, are paused with them")
     if value.gone:
         lines.append(f"Without a row, and not paused: {_names(value.gone)}")
+    lines += map(printable, settled_lines(value.monitors))
     return "\n".join(map(at_line_start, lines))
 
 
@@ -93,6 +96,7 @@ def paused_json(value: Pauses) -> str:
         "kept": [pause_document(pause) for pause in value.kept],
         "without_row": list(value.gone),
         "stands": value.standing is not None,
+        **_monitors(value.monitors),
     }
     return dump(document)
 
@@ -116,6 +120,7 @@ def resumed_text(value: Resumed, now: datetime) -> str:
         lines.append(
             f"The pause of `{_standing(pause)}` goes on for the others, and for schedules that come later, {end}"
         )
+    lines += map(printable, settled_lines(value.monitors))
     return "\n".join(map(at_line_start, lines))
 
 
@@ -175,5 +180,10 @@ def resumed_json(value: Resumed) -> str:
             **dict(value.lists()),
             "ended": [standing_document(pause) for pause in value.ended],
             "lasting": [standing_document(pause) for pause in value.lasting],
+            **_monitors(value.monitors),
         }
     )
+
+
+def _monitors(value: Settled | None) -> dict[str, Any]:
+    return {} if value is None or value.is_silent else {"monitors": settled_document(value)}

@@ -9,6 +9,7 @@ from schedsync.core.refusal import Refusal
 from schedsync.planning.plan import Plan
 from schedsync.render.changes.alarms import ALARMS, DELETED, alarm_of, headline
 from schedsync.render.changes.folding import Group, in_order_of_danger
+from schedsync.render.monitors import step_lines
 from schedsync.render.removing import removing_lines
 from schedsync.render.rolled_back import names_text, rolled_back_lines
 from schedsync.render.terminal.change_lines import SIGNS, STYLES, View, change_lines
@@ -106,6 +107,10 @@ def states(value: Plan, paint: Paint) -> Iterator[str]:
         yield ""
         yield f"{paint('REMOVING', 'bold')}  disabled, to be deleted by a later apply; to keep one, define it again"
         yield from (f"{paint('!', 'yellow')} {line}" for line in removing_lines(value.removing, value.now))
+    if value.monitors:
+        yield ""
+        yield f"{paint('MONITORS', 'bold')}  at the services that watch; an apply does this after its commit"
+        yield from (f"{paint('!', 'yellow')} {printable(line)}" for line in step_lines(value.monitors))
     if value.rolled_back:
         yield ""
         yield f"{paint('ROLLED BACK', 'bold')}  left alone until its files change; `schedsync rollback --end` ends it"

@@ -49,6 +49,7 @@ def status_text(value: Status, paint: Paint = plain) -> str:
         "Broken": _some(value.schedules.broken, _broken, paint, "red"),
         "Managed": _managed(value),
         "Removing": _removing(value.management.removing, value.at),
+        "Monitors": _monitors(value.management.monitors_waiting),
         "Note": _notes(value),
     }
     return "\n".join(
@@ -199,6 +200,11 @@ def _pause(pause: Stopped, now: datetime) -> str:
 def _held(held: Stopped, now: datetime) -> str:
     since = f" since {time_text(held.since, now)}" if held.since else ""
     return f"held {printable(held.name)} by {printable(held.who) if held.who else 'an unknown user'}{since}"
+
+
+def _monitors(waiting: int) -> Iterator[str]:
+    if waiting:
+        yield f"{waiting:,} wait{'s' * (waiting == 1)} for the next apply"
 
 
 def _rolled_back(kept: Stopped, now: datetime) -> str:

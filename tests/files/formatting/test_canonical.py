@@ -108,6 +108,7 @@ def test_schedules_and_arguments_keep_their_order() -> None:
         ("every: soon", "every: soon"),
         ("crontab: '0  3 * * * '", 'crontab: "0 3 * * *"'),
         ("crontab: 0 3 * * *", 'crontab: "0 3 * * *"'),
+        ("monitor: {max_runtime: 3600s,  grace: '300s'}", "monitor: {grace: 5m, max_runtime: 1h}"),
         ("enabled: True", "enabled: true"),
         ("queue: ~", "queue: null"),
         ("queue:", "queue:"),
