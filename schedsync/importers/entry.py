@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timezone
 from typing import Any
 
-from schedsync.core.schedule import People, Spec
+from schedsync.core.schedule import People, Spec, beyond_row, value_form
 from schedsync.core.secrets import masked
 from schedsync.files.writer import yaml_text
 from schedsync.importers.spelling import fields_of, in_order
