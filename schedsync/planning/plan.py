@@ -54,6 +54,8 @@ class Plan:
     rolled_back: tuple[RolledBack, ...] = ()
     #: What is written about rolled-back schedules.
     marks: Marks = NO_MARKS
+    #: The changes that would undo edits by others, where the caller leaves them.
+    left: tuple[Change, ...] = ()
     #: Whether it leads back to an earlier state, and not to the files.
     is_rollback: bool = False
 

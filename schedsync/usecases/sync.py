@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 
 from schedsync.core.change import Edit
 from schedsync.core.finding import Finding
@@ -39,7 +38,7 @@ from schedsync.planning.approval import Assertion, compare
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan
 from schedsync.planning.freezes import freeze_refusals, only_resumes
 from schedsync.planning.outcome import Outcome
-from schedsync.planning.plan import Plan, drift_only, row_id_of
+from schedsync.planning.plan import Plan, drift_only, names_of, row_id_of
 from schedsync.usecases.binding import bind_at_apply
 from schedsync.usecases.celery_settings import beat_schedule_names
 from schedsync.usecases.registered_tasks import findings_of_files
@@ -68,7 +67,12 @@ def plan(target: Target, *, asks_tasks: bool = False) -> Plan:
     with database_errors(target.using):
         request, last, observed, same = _observe(target, files)
         surroundings = Surroundings(last, dual_writers, controls, same)
-        result = build_plan(request, files.desired, _unless_asked(files.findings, same), observed, surroundings, now())
+        findings = _unless_asked(files.findings, same)
+        result = build_plan(request, files.desired, findings, observed, surroundings, now())
+        if target.leaves_drift and result.drifted and _is_applied(last, result.binding):
+            others = replace(request, only=frozenset(names_of(result.changes) - names_of(result.drifted)))
+            left, result = result, build_plan(others, files.desired, findings, observed, surroundings, result.now)
+            result = replace(result, left=left.drifted, held=left.held)
         result = replace(result, notices=(*unregistered, *result.notices), database=target.using)
         if elsewhere := refusals_of(target.using, result.binding.environment):
             result = replace(result, refusals=(*elsewhere, *result.refusals))
@@ -94,6 +98,11 @@ def _observe(target: Target, files: Files) -> tuple[PlanRequest, Binding | None,
         if last == asked:
             return request, last, observed, same
     raise Stale("the set was applied from another commit each time it was compared")
+
+
+def _is_applied(last: Binding | None, binding: Binding) -> bool:
+    """Say whether the last apply was of this commit."""
+    return last is not None and last.commit == binding.commit and not last.dirty
 
 
 def _unless_asked(findings: Sequence[Finding], same: SameNames | None) -> list[Finding]:
@@ -249,6 +258,12 @@ def _write(request: WriteRequest, wait: WaitOptions) -> Outcome:
         return write_and_confirm(request, wait)
 
 
+def _pull_request(target: Target, commit: str | None) -> str | None:
+    if target.committed is not None:
+        return target.committed.pull_request
+    return pull_request_of(target.config.paths[0], commit)
+
+
 def request_of(target: Target, plan: Plan) -> WriteRequest:
     """Return what the transaction of an apply writes."""
     return WriteRequest(
@@ -266,7 +281,7 @@ def request_of(target: Target, plan: Plan) -> WriteRequest:
         locations=plan.locations,
         joined=plan.joined,
         lifted=plan.lifted,
-        pull_request=pull_request_of(target.config.paths[0], plan.binding.commit),
+        pull_request=_pull_request(target, plan.binding.commit),
         marks=plan.marks,
-        refused_at=partial(_frozen_at, target, plan),
+        refused_at=lambda at: (*target.fence(), *_frozen_at(target, plan, at)),
     )
