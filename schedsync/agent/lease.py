@@ -61,16 +61,6 @@ class AgentLease:
         self._tables.ask_again()
         connections[self.using].close()
 
-    @property
-    def wait(self) -> float:
-        """Seconds until the lease is to be renewed, or asked for again."""
-        return self._leadership.wait
-
-    @property
-    def acts(self) -> bool:
-        """Whether this agent acts, as far as it can know."""
-        return self._leadership.leads
-
     def fence(self) -> tuple[Refusal, ...]:
         """Return a refusal unless the lease is this agent's in the current transaction, which keeps it so."""
         epoch = self._leadership.epoch

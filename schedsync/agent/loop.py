@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 import threading
@@ -45,10 +46,12 @@ class Loop:
 
     def run(self) -> None:
         """Run until a signal comes; then give the lease back."""
+        # A verb pauses the collector, which is right only for what ends soon.
+        gc.enable()
         with self._signals():
             while not self._is_ending.is_set():
                 self._step()
-                self.state.wake.wait(min(_STEP, self.lease.wait or _STEP))
+                self.state.wake.wait(_STEP)
         self.lease.resign()
 
     def end(self) -> None:
@@ -59,8 +62,8 @@ class Loop:
     def _step(self) -> None:
         if self.state.wake.is_set():
             self.state.wake.clear()
-            for pace in (self._fetches, self._tries):
-                pace.hurry()
+            self._fetches.hurry()
+            self._tries.hurry()
         close_old_connections()
         acts = self.lease.keep()
         self.state.stepped(acts=acts, problem=self.lease.problem)
@@ -69,7 +72,7 @@ class Loop:
 
     def _turn(self) -> None:
         fetches = self._fetches.is_due
-        turn = self.turns.turn(fetches=fetches, tries=self._tries.is_due)
+        turn = self.turns.turn(fetches=fetches, skips=None if self._tries.is_due else self._failed_commit)
         if fetches:
             self._fetches.done(failed=turn.fetch_problem is not None)
         self._note_tried(turn)
@@ -79,15 +82,14 @@ class Loop:
             self.state.turned(turn)
 
     def _note_tried(self, turn: Turn) -> None:
-        """Try a commit that was not applied more and more seldom, and a newer one at once."""
+        """Let a commit that was not applied be tried more and more seldom, and a newer one at once."""
+        if turn.tried is None:
+            return
         failed = turn.problem is not None and turn.tried != turn.commit
-        if failed and turn.tried != self._failed_commit:
+        if turn.tried != self._failed_commit:
             self._tries.failures = 0
-        if failed or turn.tried is not None:
-            self._tries.done(failed=failed)
+        self._tries.done(failed=failed)
         self._failed_commit = turn.tried if failed else None
-        if not failed and turn.tried is not None:
-            self._tries.hurry()
 
     def _stop(self) -> bool:
         """Say whether a fetch is to be given up; the lease is renewed meanwhile."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 _JITTER = 0.2
 #: The longest wait after failures, in seconds, unless the interval is longer.
 _LONGEST = 300.0
+#: The shortest time between two tries, in seconds.
+_BETWEEN = 2.0
 
 
 @dataclass
@@ -22,6 +24,7 @@ class Pace:
     chance: Callable[[], float] = random.random
     failures: int = 0
     _next: float = field(default=float("-inf"))
+    _done: float = field(default=float("-inf"))
 
     @property
     def is_due(self) -> bool:
@@ -38,8 +41,9 @@ class Pace:
         self.failures = min(self.failures + 1, 30) if failed else 0
         longest = max(_LONGEST, self.interval)
         seconds = min(self.interval * 2 ** max(self.failures - 1, 0), longest)
-        self._next = self.clock() + seconds * (1 - _JITTER * self.chance())
+        self._done = self.clock()
+        self._next = self._done + seconds * (1 - _JITTER * self.chance())
 
     def hurry(self) -> None:
-        """Try at once."""
-        self._next = float("-inf")
+        """Try soon: at once, if the last try is long enough ago, so that a flood of calls does no harm."""
+        self._next = min(self._next, self._done + _BETWEEN)

@@ -88,7 +88,8 @@ def words(error: SchedsyncError) -> str:
     if isinstance(error, Refused):
         return "refused: " + "; ".join(refusal.message for refusal in error.refusals)
     if isinstance(error, InvalidSet):
-        return "; ".join([f"{len(_errors(error.findings))} errors in the files", *places(error)])
+        count = len(_errors(error.findings))
+        return "; ".join([f"{count} error{'s' * (count != 1)} in the files", *places(error)])
     return error.message
 
 

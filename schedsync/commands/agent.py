@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import sys
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -16,7 +17,6 @@ from schedsync.commands.django import set_up
 from schedsync.commands.logs import format_other_lines
 from schedsync.commands.options import (
     DatabaseOptions,
-    FileOptions,
     database_options,
     environment_option,
     gather,
@@ -29,6 +29,7 @@ from schedsync.commands.parameters import Seconds, WholeNumber
 from schedsync.errors import WrongUsage
 
 if TYPE_CHECKING:
+    from schedsync.agent.state import State
     from schedsync.git.remote import Remote
     from schedsync.git.signatures import Keys
     from schedsync.usecases.agent import Kept, Turn
@@ -136,8 +137,8 @@ def agent(database: DatabaseOptions, request: AgentRequest) -> int:
     if path is not None and (path.is_absolute() or ".." in path.parts):
         raise WrongUsage(f"`{request.path}` is not within the repository", hint="give a path from its root")
     kept = Kept(
-        using, FileOptions(request.path, request.environment).environment or named_environment(), path, request.heal,
-        request.allow_rewind, keys, request.lock_timeout or 30.0, request.settle,
+        using, request.environment or named_environment(), path, request.heal, request.allow_rewind, keys,
+        request.lock_timeout or 30.0, request.settle,
     )  # fmt: skip
     return _run(request, remote, kept)
 
@@ -161,8 +162,25 @@ def _run(request: AgentRequest, remote: Remote, kept: Kept) -> int:
             Reports().add(turn)
             return _exit_code(turn)
         logger.info("follows %s of %s", remote.followed, remote.shown)
-        Loop(turns, AgentLease(kept.using), request.interval).run()
+        loop = Loop(turns, AgentLease(kept.using), request.interval)
+        with ExitStack() as stack:
+            if request.listen is not None:
+                port = stack.enter_context(_serving(request.listen, kept.using, loop.state))
+                logger.info("listens on port %d", port)
+            loop.run()
     return 0
+
+
+def _serving(listen: str, using: str, state: State) -> AbstractContextManager[int]:
+    from schedsync.agent.hook import hook_secret
+    from schedsync.agent.server import serving
+    from schedsync.monitoring.settings import INSTALL, is_installed
+
+    if not is_installed():
+        return serving(listen, state, hook_secret(), lambda: f"# {INSTALL}")
+    from schedsync.agent.metrics import metrics_of
+
+    return serving(listen, state, hook_secret(), metrics_of(using, state))
 
 
 def _exit_code(turn: Turn) -> int:

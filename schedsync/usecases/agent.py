@@ -80,8 +80,8 @@ class Turns:
     sleep: Callable[[float], None] = time.sleep
     _targets: dict[str, Target] = field(default_factory=dict)
 
-    def turn(self, *, fetches: bool = True, tries: bool = True) -> Turn:
-        """Take one turn. Without ``fetches`` the remote is not asked; without ``tries`` no new commit is tried."""
+    def turn(self, *, fetches: bool = True, skips: str | None = None) -> Turn:
+        """Take one turn. Without ``fetches`` the remote is not asked; the commit ``skips`` is not tried now."""
         turn = Turn(self.mirror.applied)
         found: Followed | None = None
         if fetches:
@@ -91,7 +91,7 @@ class Turns:
                 turn = replace(turn, fetch_problem=error)
         if found is not None:
             turn = replace(turn, name=found.name)
-        if found is not None and found.commit != turn.commit and tries:
+        if found is not None and found.commit not in (turn.commit, skips):
             turn = self._tried(turn, found.commit)
         if turn.outcome is None and turn.commit is not None and not self.stop():
             turn = self._kept(turn, turn.commit)
