@@ -111,6 +111,12 @@ ANSWERS = {
     "who may read the metrics?": "PERMISSION",
     "when Beat gives a sign of life?": "Alive",
     "how long the journal is kept?": "journal_keep",
+    "which commit an agent applies next?": "next_commit",
+    "that a commit is signed by one of the given keys?": "check_signature",
+    "how long and how large a fetch may be?": "run_bounded",
+    "what an agent does in a turn?": "Turns",
+    "which agent acts?": "AgentLease",
+    "that a call of the hook is genuine?": "is_genuine",
 }
 
 

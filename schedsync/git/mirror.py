@@ -77,7 +77,12 @@ class Mirror:
         """
         _tidy(self.root)
         limits = Limits(self.seconds, self.most_bytes, self._size, stop)
-        ended = run_bounded(self.command, [*_WORDS, "--", self.remote.url, self._refspec()], limits)
+        ended = run_bounded(
+            self.command,
+            ["fetch", "--quiet", "--no-tags", "--prune", "--no-recurse-submodules", "--no-write-fetch-head",
+             "--refmap=", "--", self.remote.url, self._refspec()],
+            limits,
+        )  # fmt: skip
         if ended.killed is not None or ended.status:
             _tidy(self.root)
             reason = ended.killed or self.remote.without_credentials(ended.said) or f"exit status {ended.status}"
@@ -99,9 +104,10 @@ class Mirror:
         return Followed(commit, self.remote.branch)
 
     def _highest_tag(self, pattern: str) -> Followed:
-        words = ["--format=%(objecttype) %(objectname) %(refname)", "--sort=-version:refname", _TAGS]
+        format_ = "%(objecttype) %(objectname) %(refname)"
+        listed = self.command.execute(["git", "for-each-ref", f"--format={format_}", "--sort=-version:refname", _TAGS])
         start, _, end = pattern.partition("*")
-        for line in str(self.command.execute(["git", "for-each-ref", *words])).splitlines():
+        for line in str(listed).splitlines():
             kind, object_id, reference = line.split(" ", 2)
             name = reference.removeprefix(_TAGS)
             # Tags of an earlier pattern may still be here.
@@ -132,11 +138,6 @@ class Mirror:
 def _applied_ref(remote: Remote) -> str:
     name = f"{remote.url} {remote.followed}"
     return _APPLIED.format(hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:16])
-
-
-_WORDS = (
-    "fetch", "--quiet", "--no-tags", "--prune", "--no-recurse-submodules", "--no-write-fetch-head", "--refmap=",
-)  # fmt: skip
 
 
 @contextmanager
@@ -200,13 +201,20 @@ def _is_sound(directory: Path, command: git.Git) -> bool:
     """Say whether the repository can be read, with all of its last commits."""
     if not (directory / ".git" / "HEAD").is_file():
         return False
-    words = ["git", "rev-list", "--quiet", "--objects", "--no-walk", "--glob=refs/schedsync"]
-    return not command.execute(words, with_extended_output=True, with_exceptions=False)[0]
+    status, _, _ = command.execute(
+        ["git", "rev-list", "--quiet", "--objects", "--no-walk", "--glob=refs/schedsync"],
+        with_extended_output=True,
+        with_exceptions=False,
+    )
+    return status == 0
 
 
 def _make(directory: Path, command: git.Git) -> None:
     shutil.rmtree(directory / ".git", ignore_errors=True)
-    words = ["git", "init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(directory / ".git")]
-    status, _, error = command.execute(words, with_extended_output=True, with_exceptions=False)
+    status, _, error = command.execute(
+        ["git", "init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(directory / ".git")],
+        with_extended_output=True,
+        with_exceptions=False,
+    )
     if status:
         raise WrongUsage(f"cannot make a repository in `{directory}`: {' '.join(str(error).split())[:300]}")

@@ -71,8 +71,11 @@ def _refused(message: str) -> Refused:
 
 def _is_signed(mirror: Mirror, object_id: str, keys: Keys, home: str, known: frozenset[str], *, is_tag: bool) -> bool:
     command = command_in(mirror.root, _variables(mirror, keys, home))
-    words = ["git", "verify-tag" if is_tag else "verify-commit", "--raw", object_id]
-    status, _, raw = command.execute(words, with_extended_output=True, with_exceptions=False)
+    status, _, raw = command.execute(
+        ["git", "verify-tag" if is_tag else "verify-commit", "--raw", object_id],
+        with_extended_output=True,
+        with_exceptions=False,
+    )
     return status == 0 and not known.isdisjoint(_fingerprints(str(raw), keys))
 
 
@@ -136,9 +139,14 @@ def _has_ended(line: str) -> bool:
 def _gpg_fingerprints(file: Path, home: str) -> frozenset[str]:
     """Import the keys into a keyring of its own, and return the fingerprints of the keys and their subkeys."""
     command = command_in(Path(home), {"GNUPGHOME": home})
-    gpg = ["gpg", "--batch", "--no-tty", "--quiet", "--no-autostart"]
-    command.execute([*gpg, "--import", str(file.resolve())], with_extended_output=True, with_exceptions=False)
-    listed = command.execute([*gpg, "--with-colons", "--list-keys"], with_extended_output=True, with_exceptions=False)[
-        1
-    ]
+    command.execute(
+        ["gpg", "--batch", "--no-tty", "--quiet", "--no-autostart", "--import", str(file.resolve())],
+        with_extended_output=True,
+        with_exceptions=False,
+    )
+    _, listed, _ = command.execute(
+        ["gpg", "--batch", "--no-tty", "--quiet", "--no-autostart", "--with-colons", "--list-keys"],
+        with_extended_output=True,
+        with_exceptions=False,
+    )
     return frozenset(line.split(":")[9] for line in str(listed).splitlines() if line.startswith("fpr:"))
