@@ -150,9 +150,11 @@ def open_mirror(
     directory cannot be used, another agent uses it, or Git is not installed.
     """
     require_git("an agent fetches with it")
+    directory = directory.absolute()
     with _locked(directory):
         _tidy(directory)
-        command = command_in(directory, _variables(remote, directory))
+        # A remote may be a path that is relative to the working directory.
+        command = command_in(Path.cwd(), _variables(remote, directory))
         if not _is_sound(directory, command):
             _make(directory, command)
         with open_repository(directory, directory) as repository:

@@ -99,6 +99,16 @@ def test_the_last_commit_of_the_branch_is_next(origin: Origin, mirror: Mirror) -
     assert not (mirror.root / ".git" / "index").exists()
 
 
+def test_a_path_is_seen_from_the_working_directory(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = origin.commit(ONE)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with open_mirror(Remote("../origin.git"), Path("mirror")) as mirror:
+        assert mirror.fetch().commit == commit
+
+
 @pytest.mark.parametrize("parent", ["main~1", None])
 def test_a_rewound_or_rewritten_branch_is_refused_unless_it_is_allowed(
     origin: Origin, mirror: Mirror, parent: str | None
