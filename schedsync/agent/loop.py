@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between two looks at the lease.
 _STEP = 1.0
+#: Seconds that each wait still takes when the agent ends.
+_SHORT_SLEEP = 0.05
 
 
 @dataclass
@@ -96,9 +98,9 @@ class Loop:
         return self._is_ending.is_set() or not self.lease.keep()
 
     def _sleep(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not self._is_ending.wait(min(left, _STEP)):
-            pass
+        if self._is_ending.wait(seconds):
+            # An apply that waits for its lock calls this again and again: it must not spin.
+            time.sleep(min(seconds, _SHORT_SLEEP))
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

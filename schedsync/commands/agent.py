@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from schedsync.usecases.agent import Kept, Turn
 
 _DRIFT = 2
+#: Seconds to wait for an apply's lock: shorter than the time that Kubernetes gives a process to end.
+_LOCK = 10.0
 _file = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -138,7 +140,7 @@ def agent(database: DatabaseOptions, request: AgentRequest) -> int:
         raise WrongUsage(f"`{request.path}` is not within the repository", hint="give a path from its root")
     kept = Kept(
         using, request.environment or named_environment(), path, request.heal, request.allow_rewind, keys,
-        request.lock_timeout or 30.0, request.settle,
+        request.lock_timeout or _LOCK, request.settle,
     )  # fmt: skip
     return _run(request, remote, kept)
 

@@ -46,7 +46,7 @@ class Kept:
     heals: bool = False
     allow_rewind: bool = False
     keys: Keys | None = None
-    lock_seconds: float = 30.0
+    lock_seconds: float = 10.0
     settle: float = 6.0
 
 
