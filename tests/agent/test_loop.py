@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
 
 from schedsync.agent.lease import AgentLease
 from schedsync.agent.loop import Loop
@@ -96,6 +96,32 @@ def test_of_two_agents_one_acts_and_the_other_one_cannot_write(using: str) -> No
     until(first.keep)
     first.resign()
     assert not Lease.objects.using(using).filter(pk=1).exclude(epoch=0).exists()
+
+
+@pytest.mark.one_database("postgresql")
+def test_a_database_that_is_away_for_a_while_ends_nothing(
+    using: str, origin: Origin, mirror: Mirror, caplog: pytest.LogCaptureFixture
+) -> None:
+    commit = origin.commit({"schedules/a.yaml": ONE})
+    lease, turns = AgentLease(using, SHORT), Turns(Kept(using, settle=0), mirror)
+    assert lease.keep()
+    connection = connections[using]
+    before = connection.settings_dict["HOST"]
+    connection.close()
+    connection.settings_dict["HOST"] = "/nowhere"
+    try:
+        until(lambda: not lease.keep())
+        lease.keep()
+        away = turns.turn()
+    finally:
+        connection.close()
+        connection.settings_dict["HOST"] = before
+
+    assert (isinstance(away.problem, Unavailable), away.commit, lease.problem is not None) == (True, None, True)
+    assert len([record for record in caplog.records if "does not say which agent acts" in record.message]) == 1
+    until(lease.keep)
+    assert (turns.turn().commit, lease.problem) == (commit, None)
+    lease.resign()
 
 
 def test_each_event_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
