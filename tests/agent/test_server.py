@@ -12,10 +12,13 @@ import pytest
 from django.test import override_settings
 
 from schedsync.agent.hook import hook_secret
+from schedsync.agent.metrics import metrics_of
 from schedsync.agent.server import serving
 from schedsync.agent.state import State
 from schedsync.errors import Failed, InvalidConfiguration, WrongUsage
+from schedsync.monitoring.metrics import METRICS
 from schedsync.usecases.agent import Turn
+from tests.monitoring.names import exported_names
 
 SECRET = b"0123456789abcdef"
 BODY = b'{"ref": "refs/heads/main"}'
@@ -64,6 +67,20 @@ def test_the_probes_say_what_the_agent_does(port: int, state: State) -> None:
     assert ask(port, "GET", "/live") == (503, "the loop does not go on\n")
     assert ask(port, "GET", "/metrics") == (200, "a 1\n")
     assert ask(port, "GET", "/etc/passwd")[0] == 404
+
+
+@pytest.mark.one_database
+def test_the_metrics_are_those_of_the_agent_and_of_its_database(using: str, state: State) -> None:
+    scrape = metrics_of(using, state)
+    assert "schedsync_agent_fetch_failed" not in scrape()
+    state.stepped(acts=True, problem=None)
+    state.turned(Turn("a" * 40, "main", fetch_problem=Failed("gone")))
+    lines = scrape().splitlines()
+
+    assert {"schedsync_agent_acts 1.0", "schedsync_agent_fetch_failed 1.0", "schedsync_database_up 1.0"} <= {*lines}
+    assert exported_names(metric for metric in METRICS if metric.name.startswith("schedsync_agent_")) - {
+        line.split()[0] for line in lines
+    } == {"schedsync_agent_last_apply_timestamp_seconds"}
 
 
 @pytest.mark.parametrize(
