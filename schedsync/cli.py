@@ -36,7 +36,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "Change": ("validate", "fmt", "review", "forecast", "plan", "apply", "rollback"),
     "Look": ("status", "list", "why", "history", "drift", "accept"),
     "Act": ("pause", "resume", "run"),
-    "Serve": ("snapshot",),
+    "Serve": ("agent", "snapshot"),
     "Reference": ("schema", "rules"),
     "Rare": ("ledger",),
 }

@@ -302,7 +302,10 @@ class ApplyLock(models.Model):
 
 
 class Lease(models.Model):
-    """The one row that says which Beat sends; its epoch is counted here even where the lease is kept in Redis."""
+    """Row 1 says which Beat sends, and row 2 which agent acts.
+
+    The epoch of the Beats is counted here even where their lease is kept in Redis.
+    """
 
     deployment = models.UUIDField(default=uuid.uuid4, help_text="Names the lease where it lives in Redis.")
     holder = models.UUIDField(null=True)
@@ -315,7 +318,10 @@ class Lease(models.Model):
 
 
 class LeaderLock(models.Model):
-    """The one row that says which lock the leader's process has; a Beat that finds it free knows the leader dead."""
+    """Says which lock the leader's process has; a Beat, or an agent, that finds it free knows the leader dead.
+
+    Its rows are those of the leases.
+    """
 
     epoch = models.BigIntegerField(default=0, help_text="The lease's epoch; 0 where the leader has no such lock.")
     name = models.CharField(max_length=100)

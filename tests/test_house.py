@@ -130,6 +130,12 @@ ANSWERS = {
     "what a form of the admin does, and who may send it?": "ACTIONS",
     "which schedules are on a page of the list?": "page_of_names",
     "how long the journal is kept?": "journal_keep",
+    "which commit an agent applies next?": "next_commit",
+    "that a commit is signed by one of the given keys?": "check_signature",
+    "how long and how large a fetch may be?": "run_bounded",
+    "what an agent does in a turn?": "Turns",
+    "which agent acts?": "AgentLease",
+    "that a call of the hook is genuine?": "is_genuine",
 }
 
 

@@ -19,6 +19,7 @@ from schedsync.models import Lease
 
 logger = logging.getLogger(__name__)
 
+#: The row of the Beats' lease; an agent's has another.
 _ROW = 1
 #: The key of the lock in Redis; it names the deployment because several databases may keep their leases in one Redis.
 _REDIS_KEY = "schedsync:beat:{deployment}"
@@ -53,9 +54,9 @@ class Election(Protocol):
         ...
 
 
-def next_epoch(using: str, holder: uuid.UUID, span: timedelta, free: Q) -> int | None:
+def next_epoch(using: str, holder: uuid.UUID, span: timedelta, free: Q, row: int = _ROW) -> int | None:
     """Take the lease row if it is ``free``, and count its epoch up; returns the new one, or None if it is not ours."""
-    rows = _row(using)
+    rows = _row(using, row)
     with bounded(using, span):
         rows.filter(free).update(
             holder=holder, epoch=F("epoch") + 1, acquired_at=DatabaseNow(), expires_at=DatabaseNow() + span
@@ -65,16 +66,16 @@ def next_epoch(using: str, holder: uuid.UUID, span: timedelta, free: Q) -> int |
     return epoch
 
 
-def _row(using: str) -> Any:
-    rows = Lease.objects.using(using).filter(pk=_ROW)
+def _row(using: str, row: int = _ROW) -> Any:
+    rows = Lease.objects.using(using).filter(pk=row)
     if not rows.exists():
-        Lease.objects.using(using).bulk_create([Lease(pk=_ROW)], ignore_conflicts=True)
+        Lease.objects.using(using).bulk_create([Lease(pk=row)], ignore_conflicts=True)
     return rows
 
 
-def renew_row(using: str, holder: uuid.UUID, epoch: int, span: timedelta) -> bool:
+def renew_row(using: str, holder: uuid.UUID, epoch: int, span: timedelta, row: int = _ROW) -> bool:
     """Renew the lease row, and lock it until the caller's transaction ends; returns whether it is still ours."""
-    rows = Lease.objects.using(using).filter(pk=_ROW)
+    rows = Lease.objects.using(using).filter(pk=row)
     mine = rows.filter(holder=holder, epoch=epoch)
     if mine.update(expires_at=DatabaseNow() + span):
         return True
@@ -94,24 +95,26 @@ class DatabaseElection:
     mode: str = "standing by for the lease in the database"
     checks_epoch: bool = True
     is_in_tables: bool = True
+    row: int = _ROW
 
     def acquire(self, dead: int | None = None) -> int | None:
         """Ask for the lease row."""
         free = Q(holder=None) | Q(holder=self.holder) | Q(expires_at__lte=DatabaseNow())
-        return next_epoch(self.using, self.holder, self.times.span, free if dead is None else free | Q(epoch=dead))
+        free = free if dead is None else free | Q(epoch=dead)
+        return next_epoch(self.using, self.holder, self.times.span, free, self.row)
 
     def renew(self, epoch: int) -> bool:
         """Move the end of the lease, also of one that has ended: what counts is that no other Beat took it since."""
         with bounded(self.using, self.times.span):
-            return renew_row(self.using, self.holder, epoch, self.times.span)
+            return renew_row(self.using, self.holder, epoch, self.times.span, self.row)
 
     def release(self, epoch: int) -> None:
         """Free the row."""
-        _free_row(self.using, self.holder, epoch)
+        _free_row(self.using, self.holder, epoch, self.row)
 
 
-def _free_row(using: str, holder: uuid.UUID, epoch: int) -> None:
-    rows = Lease.objects.using(using).filter(pk=_ROW, holder=holder, epoch=epoch)
+def _free_row(using: str, holder: uuid.UUID, epoch: int, row: int = _ROW) -> None:
+    rows = Lease.objects.using(using).filter(pk=row, holder=holder, epoch=epoch)
     rows.update(holder=None, expires_at=DatabaseNow())
 
 

@@ -48,7 +48,7 @@ class Glance:
     """Looks at the tables for the Beat ``holder``; ``free`` is SQL that says whether the leader's lock is free.
 
     ``sees_lock`` says whether the table of that lock is there. ``looked_at`` is when it looked last, by the monotonic
-    clock.
+    clock. ``row`` is that of the lease.
     """
 
     using: str
@@ -56,6 +56,7 @@ class Glance:
     free: str | None = None
     sees_lock: Callable[[], bool] = lambda: False
     looked_at: float = 0.0
+    row: int = _ROW
     _sight: Sight | None = None
 
     def look(self, age: float = 0.0) -> Sight:
@@ -87,14 +88,14 @@ class Glance:
     def _lease(self) -> dict[str, Any]:
         is_free = Q(holder=None) | Q(holder=self.holder) | Q(expires_at__lte=DatabaseNow())
         free = Case(When(is_free, then=Value(True)), default=Value(False), output_field=BooleanField())
-        leases = Lease.objects.using(self.using).filter(pk=_ROW)
+        leases = Lease.objects.using(self.using).filter(pk=self.row)
         return {
             "lease_is_free": Subquery(leases.annotate(free=free).values("free")[:1]),
             "lease_epoch": Subquery(leases.values("epoch")[:1]),
         }
 
     def _lock(self) -> dict[str, Any]:
-        locks = LeaderLock.objects.using(self.using).filter(pk=_ROW)
+        locks = LeaderLock.objects.using(self.using).filter(pk=self.row)
         columns: dict[str, Any] = {f"lock_{name}": Subquery(locks.values(name)[:1]) for name in LockRecord._fields}
         if self.free is not None:
             free = locks.annotate(free=RawSQL(self.free, [], output_field=BooleanField()))

@@ -59,8 +59,13 @@ class LeaseWatch:
         self._blind_until = time.monotonic() + seconds
 
 
-def watch_of(leader: str | None, using: str, holder: uuid.UUID, retry: float, tables: Tables) -> LeaseWatch:
-    """Return the watch for the place of the lease that SCHEDSYNC_LEADER names; ``retry`` is in seconds."""
-    lock = lock_of(leader, using, retry)
-    glance = Glance(using, holder, lock.free, lambda: tables.has(LeaderLock))
-    return LeaseWatch(glance, LockKeeper(using, lock, tables.has))
+def watch_of(
+    leader: str | None, using: str, holder: uuid.UUID, retry: float, tables: Tables, row: int = 1
+) -> LeaseWatch:
+    """Return the watch for the place of the lease that SCHEDSYNC_LEADER names; ``retry`` is in seconds.
+
+    ``row`` is that of the lease: the Beats have the first.
+    """
+    lock = lock_of(leader, using, retry, row)
+    glance = Glance(using, holder, lock.free, lambda: tables.has(LeaderLock), row=row)
+    return LeaseWatch(glance, LockKeeper(using, lock, tables.has, row))

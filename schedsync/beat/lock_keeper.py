@@ -35,12 +35,13 @@ def _errors() -> tuple[type[Exception], ...]:
 class LockKeeper:
     """The leader's lock, and what is written about it for the standbys.
 
-    ``has_table`` says whether the table for it is there: a later migration adds it.
+    ``has_table`` says whether the table for it is there: a later migration adds it. ``row`` is that of the lease.
     """
 
     using: str
     lock: SessionLock
     has_table: Callable[[type[Model]], bool]
+    row: int = _ROW
 
     def __post_init__(self) -> None:
         self._errors = _errors()
@@ -52,7 +53,7 @@ class LockKeeper:
         if isinstance(self.lock, NoLock) or not self.has_table(LeaderLock):
             return
         self.drop()
-        deployment = Lease.objects.using(self.using).filter(pk=_ROW).values_list("deployment", flat=True).get()
+        deployment = Lease.objects.using(self.using).filter(pk=self.row).values_list("deployment", flat=True).get()
         name = f"schedsync:{deployment.hex}:{epoch}"
         server = self._try(self.lock.take, name)
         if server is None:
@@ -90,7 +91,7 @@ class LockKeeper:
 
     def _write(self, record: LockRecord) -> None:
         rows = LeaderLock.objects.using(self.using)
-        if rows.filter(pk=_ROW).exists():
-            rows.filter(pk=_ROW).update(**record._asdict())
+        if rows.filter(pk=self.row).exists():
+            rows.filter(pk=self.row).update(**record._asdict())
         else:
-            rows.bulk_create([LeaderLock(pk=_ROW, **record._asdict())], ignore_conflicts=True)
+            rows.bulk_create([LeaderLock(pk=self.row, **record._asdict())], ignore_conflicts=True)

@@ -232,8 +232,8 @@ class NoLock:
         """Do nothing."""
 
 
-def lock_of(leader: str | None, using: str, timeout: float) -> SessionLock:
-    """Return the lock that goes with the place of the lease; ``timeout`` is in seconds, for Redis."""
+def lock_of(leader: str | None, using: str, timeout: float, row: int = 1) -> SessionLock:
+    """Return the lock that goes with the place of the lease, and its row; ``timeout`` is in seconds, for Redis."""
     if leader is None:
         return NoLock()
     if (url := in_redis(leader)) is not None:
@@ -241,13 +241,14 @@ def lock_of(leader: str | None, using: str, timeout: float) -> SessionLock:
     connection = connections[using]
     if connection.vendor in _STATEMENTS:
         return DatabaseLock(using)
-    return _file_lock(connection)
+    return _file_lock(connection, row)
 
 
-def _file_lock(connection: Any) -> SessionLock:
+def _file_lock(connection: Any, row: int) -> SessionLock:
     try:
         import fcntl  # noqa: F401
     except ImportError:
         return NoLock()
     name = Path(str(connection.settings_dict["NAME"]))
-    return FileLock(name.with_name(f"{name.name}-schedsync-beat")) if name.is_file() else NoLock()
+    ending = "beat" if row == 1 else f"lease-{row}"
+    return FileLock(name.with_name(f"{name.name}-schedsync-{ending}")) if name.is_file() else NoLock()

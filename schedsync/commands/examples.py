@@ -104,6 +104,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ("run nightly-report", "send one now, with an id of its own"),
         ("run 'sync-*' --from 02:00 --to 03:00 --missing --rate 60/m --dry-run", "list the ticks that were missed"),
     ),
+    "agent": (
+        ("agent --repository https://git.example.org/shop.git -e production", "apply each commit of main"),
+        ("agent --repository ../shop.git --tags 'v*' --heal --once", "one turn, and undo edits by others"),
+    ),
     "snapshot": (("snapshot --out snapshot.json", "save it for validate, review, plan and forecast --against"),),
     "schema": (
         ("schema --out schedules.schema.json", "save the schema of the schedules for an editor"),

@@ -47,18 +47,29 @@ def _check_given(given: str | None, commit: str | None) -> None:
 
 def ancestry(path: Path, last: str | None, now: str | None) -> Ancestry:
     """Say whether the commit ``now`` is older than ``last``, or on another branch: it does not descend from it."""
-    if not last or not now or now.startswith(last) or not (_RECORDED_ID.match(last) and OBJECT_ID.match(now)):
-        return Ancestry()
     try:
         with open_repository(path) as repository:
-            # Both are object ids, as checked above; Git cannot take them for options.
-            descends = repository.is_ancestor(last, now)
-            if descends is None:
-                # The last commit is missing: it was not fetched, or a rewritten history no longer has it.
-                return Ancestry(older=not repository.shallow, shallow=repository.shallow)
-            return Ancestry(older=not descends)
+            return ancestry_in(repository, last, now)
     except WrongUsage:
-        return Ancestry(unknown=True)
+        return Ancestry() if _is_same_or_unknown(last, now) else Ancestry(unknown=True)
+
+
+def ancestry_in(repository: Repository, last: str | None, now: str | None) -> Ancestry:
+    """Say the same of the commits of an open repository."""
+    if not last or not now or _is_same_or_unknown(last, now):
+        return Ancestry()
+    # Both are object ids, as checked above; Git cannot take them for options.
+    descends = repository.is_ancestor(last, now)
+    if descends is None:
+        # The last commit is missing: it was not fetched, or a rewritten history no longer has it.
+        return Ancestry(older=not repository.shallow, shallow=repository.shallow)
+    return Ancestry(older=not descends)
+
+
+def _is_same_or_unknown(last: str | None, now: str | None) -> bool:
+    if not last or not now or now.startswith(last):
+        return True
+    return not (_RECORDED_ID.match(last) and OBJECT_ID.match(now))
 
 
 def pull_request_of(path: Path, commit: str | None) -> str | None:

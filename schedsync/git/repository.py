@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from schedsync.errors import Unavailable, WrongUsage
 from schedsync.files.discover import printable_path
 from schedsync.files.yaml import MAX_BYTES
+from schedsync.git.command import command_in, require_git, settings_in_environment
 from schedsync.git.entries import Entry, bounded_entries, entries_of
 from schedsync.git.objects import MissingObject, Objects
 
@@ -236,15 +236,16 @@ def _has_git(directory: Path) -> bool:
 
 
 @contextmanager
-def open_repository(path: Path) -> Iterator[Repository]:
-    """Open the repository that contains a path; raises WrongUsage if there is none, or if Git is not installed."""
-    root = root_of(path)
+def open_repository(path: Path, root: Path | None = None) -> Iterator[Repository]:
+    """Open the repository at ``root``, or else the one that contains a path.
+
+    Raises WrongUsage if there is none, or if Git is not installed.
+    """
+    root = root or root_of(path)
     if root is None:
         hint = "a review compares two revisions of a repository; `validate` needs none"
         raise WrongUsage(f"`{path}` is not in a Git repository", hint=hint)
-    program = shutil.which("git")
-    if program is None or not Path(program).is_absolute():
-        raise WrongUsage("Git is not installed", hint="a review needs it to read two revisions")
+    require_git("a review needs it to read two revisions")
     command = _command(root)
     objects = Objects(command)
     try:
@@ -256,22 +257,8 @@ def open_repository(path: Path) -> Iterator[Repository]:
 
 def _command(root: Path) -> git.Git:
     """Return the command `git` for the repository at a directory, which runs none of its programs."""
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    import git
-
-    command = git.Git(str(root))
-    command.update_environment(**_QUIET, **_settings(), GIT_DIR=str(root / ".git"), GIT_WORK_TREE=str(root))
-    return command
-
-
-def _settings() -> dict[str, str]:
-    """Return variables with our settings, numbered after those that the caller's environment already has."""
-    given = os.environ.get("GIT_CONFIG_COUNT", "")
-    first = int(given) if given.isdecimal() else 0
-    variables = {"GIT_CONFIG_COUNT": str(first + len(_SETTINGS))}
-    for number, (name, value) in enumerate(_SETTINGS.items(), first):
-        variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
-    return variables
+    variables = {**_QUIET, **settings_in_environment(_SETTINGS)}
+    return command_in(root, {**variables, "GIT_DIR": str(root / ".git"), "GIT_WORK_TREE": str(root)})
 
 
 @dataclass(frozen=True)

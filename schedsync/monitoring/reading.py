@@ -71,7 +71,7 @@ def read(using: str) -> Reading:
     return Reading(
         status=status,
         leaders=count_leaders(using),
-        epoch=Lease.objects.using(using).values_list("epoch", flat=True).first() or 0,
+        epoch=Lease.objects.using(using).filter(pk=1).values_list("epoch", flat=True).first() or 0,
         disabled=rows_of(PeriodicTask, using).filter(enabled=False).count(),
         oldest_pause=_oldest_pause(using),
         counters={str(beat): counters for beat, counters in read_counters(using).items()},

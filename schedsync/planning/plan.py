@@ -57,6 +57,8 @@ class Plan:
     marks: Marks = NO_MARKS
     #: What its apply does at the services that watch schedules; of drift, what undoes what somebody did there.
     monitors: tuple[Step, ...] = ()
+    #: The changes that would undo edits by others, where the caller leaves them.
+    left: tuple[Change, ...] = ()
     #: Whether it leads back to an earlier state, and not to the files.
     is_rollback: bool = False
     #: What the files say; an apply keeps it for readers that have no files.

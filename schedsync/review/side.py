@@ -117,6 +117,22 @@ def read_revision(
     return Side(config, reading, paths[0].as_posix(), there, known, submodules)
 
 
+def read_commit(repository: Repository, commit: str, path: PurePosixPath | None, sources: Sources) -> Side:
+    """Read a set as it is in a commit of a repository without a work tree; paths in findings are seen from its root.
+
+    Without ``path`` the configuration is searched from the default path on. Raises InvalidConfiguration, WrongUsage if
+    the directory has the configuration of another set, InvalidSet for a set that is too large.
+    """
+    tree = repository.tree(commit)
+    config = config_at(tree, path or PurePosixPath(DEFAULT_PATH), str, given=path is not None)
+    files, findings, there = read_tree(tree, config, str, alone=True)
+    paths = [PurePosixPath(each.as_posix()) for each in config.paths]
+    submodules = submodules_of(repository, commit, paths)
+    findings = _with_submodules(findings, [*submodules])
+    reading = _read(config, files, findings, sources, repository.algorithm)
+    return Side(config, reading, paths[0].as_posix(), there, submodules=submodules)
+
+
 def _read(
     config: Config,
     files: Sequence[SourceFile],

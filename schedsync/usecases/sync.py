@@ -12,7 +12,6 @@ from functools import partial
 
 from schedsync.core.change import Edit
 from schedsync.core.finding import Finding
-from schedsync.core.names import first_names
 from schedsync.core.observed import Observed
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
@@ -36,11 +35,11 @@ from schedsync.database.transaction import WaitOptions
 from schedsync.database.write_request import WriteRequest
 from schedsync.errors import NotConfirmed, NotLoaded, Refused, Stale
 from schedsync.git.origin import pull_request_of
-from schedsync.planning.approval import Assertion, compare
+from schedsync.planning.approval import Assertion
 from schedsync.planning.build import PlanRequest, Surroundings, build_plan
 from schedsync.planning.freezes import freeze_refusals, only_resumes
 from schedsync.planning.outcome import Outcome
-from schedsync.planning.plan import Plan, drift_only, row_id_of
+from schedsync.planning.plan import Plan, drift_only, names_of, row_id_of
 from schedsync.usecases.alarms import tell_drift, tell_outcome, told_failure
 from schedsync.usecases.applied_files import applied_files, keep_up_to_date
 from schedsync.usecases.binding import bind_at_apply
@@ -49,7 +48,7 @@ from schedsync.usecases.celery_settings import beat_schedule_names
 from schedsync.usecases.monitor_steps import with_monitor_drift, with_monitors
 from schedsync.usecases.monitors import settle
 from schedsync.usecases.registered_tasks import findings_of_files
-from schedsync.usecases.required_plan import plan_required
+from schedsync.usecases.saved_plan import asserted
 from schedsync.usecases.sources import sources_in_settings
 from schedsync.usecases.target import Files, Target, files_of, plan_request
 
@@ -74,7 +73,12 @@ def plan(target: Target, *, asks_tasks: bool = False) -> Plan:
     with database_errors(target.using):
         request, last, observed, same = _observe(target, files)
         surroundings = Surroundings(last, dual_writers, controls, same)
-        result = build_plan(request, files.desired, _unless_asked(files.findings, same), observed, surroundings, now())
+        findings = _unless_asked(files.findings, same)
+        result = build_plan(request, files.desired, findings, observed, surroundings, now())
+        if target.leaves_drift and result.drifted and _is_applied(last, result.binding):
+            others = replace(request, only=frozenset(names_of(result.changes) - names_of(result.drifted)))
+            left, result = result, build_plan(others, files.desired, findings, observed, surroundings, result.now)
+            result = replace(result, left=left.drifted, held=left.held)
         result = replace(result, notices=(*unregistered, *result.notices), database=target.using)
         if elsewhere := refusals_of(target.using, result.binding.environment):
             result = replace(result, refusals=(*elsewhere, *result.refusals))
@@ -101,6 +105,11 @@ def _observe(target: Target, files: Files) -> tuple[PlanRequest, Binding | None,
         if last == asked:
             return request, last, observed, same
     raise Stale("the set was applied from another commit each time it was compared")
+
+
+def _is_applied(last: Binding | None, binding: Binding) -> bool:
+    """Say whether the last apply was of this commit."""
+    return last is not None and last.commit == binding.commit and not last.dirty
 
 
 def _unless_asked(findings: Sequence[Finding], same: SameNames | None) -> list[Finding]:
@@ -187,7 +196,7 @@ def _applied(
     pinned: bool,
 ) -> Outcome | None:
     def planned() -> Plan:
-        current = _asserted(plan(target), assertion, note)
+        current = asserted(plan(target), assertion, note)
         if assertion.checksum is not None and current.checksum != assertion.checksum:
             raise Stale(f"its checksum is {current.checksum} now")
         return current
@@ -211,8 +220,7 @@ def carry_out(
     """Plan, ask and write; plan again where the tables change meanwhile. Returns None where the answer was no.
 
     ``unchanged`` gets a plan that writes nothing. If ``pinned``, a plan that differs from the one that was agreed to
-    raises Stale. Raises Refused where a safety rule
-    refuses the plan.
+    raises Stale. Raises Refused where a safety rule refuses the plan.
     """
     expected = None
     for attempt in range(_TRIES):
@@ -244,25 +252,6 @@ def _frozen_at(target: Target, plan: Plan, at: datetime) -> tuple[Refusal, ...]:
     return freeze_refusals(target.limits, plan.binding.environment, at)
 
 
-def _asserted(plan: Plan, assertion: Assertion, note: Callable[[str], None]) -> Plan:
-    """Return the plan with a refusal for each change that the saved plan does not hold.
-
-    Raises Stale where it must be exactly the saved plan, and is not.
-    """
-    saved = assertion.saved
-    if saved is None:
-        required = plan_required(plan.binding.environment)
-        return replace(plan, refusals=(*plan.refusals, *required)) if required else plan
-    comparison = compare(plan, saved)
-    if assertion.exact and comparison.unequal and not plan.refusals:
-        names = first_names(comparison.unequal, 5)
-        raise Stale(f"the files and the tables need other changes now: {names}")
-    if comparison.masks:
-        values = "masked value was" if comparison.masks == 1 else "masked values were"
-        note(f"{comparison.masks:,} {values} not compared")
-    return replace(plan, refusals=(*plan.refusals, *comparison.refusals)) if comparison.refusals else plan
-
-
 def _nothing(using: str, checksum: str, wait: WaitOptions) -> Outcome:
     """Return the outcome of an apply with nothing to write; waits for Beats that have not loaded the last change."""
     outcome = Outcome(checksum=checksum)
@@ -275,6 +264,12 @@ def _nothing(using: str, checksum: str, wait: WaitOptions) -> Outcome:
 def _write(request: WriteRequest, wait: WaitOptions) -> Outcome:
     with database_errors(request.using):
         return write_and_confirm(request, wait)
+
+
+def _pull_request(target: Target, commit: str | None) -> str | None:
+    if target.committed is not None:
+        return target.committed.pull_request
+    return pull_request_of(target.config.paths[0], commit)
 
 
 def request_of(target: Target, plan: Plan) -> WriteRequest:
@@ -294,7 +289,7 @@ def request_of(target: Target, plan: Plan) -> WriteRequest:
         locations=plan.locations,
         joined=plan.joined,
         lifted=plan.lifted,
-        pull_request=pull_request_of(target.config.paths[0], plan.binding.commit),
+        pull_request=_pull_request(target, plan.binding.commit),
         marks=plan.marks,
-        refused_at=partial(_frozen_at, target, plan),
+        refused_at=lambda at: (*target.fence(), *_frozen_at(target, plan, at)),
     )

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from schedsync.config import Config, read_config
 from schedsync.core.adoption import Adoption
 from schedsync.core.finding import Finding, has_errors
 from schedsync.core.origin import Binding
-from schedsync.core.refusal import Limits
+from schedsync.core.refusal import Limits, Refusal
 from schedsync.core.schedule import Desired
 from schedsync.core.sources import Sources
 from schedsync.errors import InvalidConfiguration, InvalidSet, WrongUsage
 from schedsync.files.discover import Note, note_file
 from schedsync.files.progress import Progress, silent
 from schedsync.files.schedule_set import ScheduleSet, read_set, resolve_set
-from schedsync.git.origin import ancestry, revision
+from schedsync.git.origin import ancestry, ancestry_in, revision
 from schedsync.git.repository import root_of
 from schedsync.git.sparse import absent_files
 from schedsync.git.work_tree import FilesRead
 from schedsync.planning.build import PlanRequest, refused_by_celery
+from schedsync.usecases.committed import Committed
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """The set and the database to compare, the environment, and the rules that this call lifts.
 
-    ``commit`` says where the files come from if they are in no checkout.
+    ``commit`` says where the files come from if they are in no checkout. With ``committed`` they are read from a commit
+    and not from the disk. With ``leaves_drift`` a plan of the commit that was applied last undoes no edits by others.
+    ``fence`` is asked in the transaction of an apply, and returns why it may not write, if so.
     """
 
     config: Config
@@ -36,6 +40,9 @@ class Target:
     adopt: Adoption = field(default_factory=Adoption)
     commit: str | None = None
     progress: Progress = field(default=silent, compare=False)
+    committed: Committed | None = field(default=None, compare=False)
+    leaves_drift: bool = False
+    fence: Callable[[], tuple[Refusal, ...]] = field(default=tuple, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,9 @@ def files_of(target: Target, sources: Sources) -> Files:
 
     ``sources`` returns the values of a source of the application. Raises what ``desired_of`` raises.
     """
+    if target.committed is not None:
+        binding = Binding(target.environment, *target.committed.place(target.config))
+        return Files(*desired_of(target, sources), binding, ())
     config, read = target.config, FilesRead()
     files, desired, findings = desired_of(target, sources, read.note)
     if config.file is not None:
@@ -71,7 +81,10 @@ def desired_of(
     ``note`` gets each file that is read. Raises InvalidSet where the files have errors or nothing knows the values of
     a source, WrongUsage where they differ by environment and none is chosen.
     """
-    files = read_set(target.config, target.progress, note, sources, absent_files(target.config, note))
+    if target.committed is not None:
+        files = target.committed.read(sources)
+    else:
+        files = read_set(target.config, target.progress, note, sources, absent_files(target.config, note))
     target.progress("comparing")
     environment = target.config.chosen(target.environment)
     if environment is None and files.by_environment:
@@ -94,8 +107,13 @@ def plan_request(target: Target, files: Files, last: Binding | None) -> PlanRequ
     Asks Git whether one commit descends from the other, so call it while no transaction is open.
     """
     binding = files.binding
-    related = ancestry(target.config.paths[0], last.commit if last else None, binding.commit)
-    twice = last is not None and _is_still_there(target.config, last, binding)
+    commit, committed = last.commit if last else None, target.committed
+    if committed is not None:
+        related = ancestry_in(committed.repository, commit, binding.commit)
+        twice = last is not None and committed.has_set_at(last.path, target.config)
+    else:
+        related = ancestry(target.config.paths[0], commit, binding.commit)
+        twice = last is not None and _is_still_there(target.config, last, binding)
     return PlanRequest(target.config.set, binding, related, target.limits, target.adopt, files.dirty_files, twice)
 
 

@@ -49,4 +49,4 @@ def test_a_verb_hints_at_waiting_for_the_lock_only_if_it_can(
 def test_all_verbs_that_take_the_lock_can_wait_for_it() -> None:
     takers = [name for name, command in main.commands.items() if "lock_timeout" in {p.name for p in command.params}]
 
-    assert takers == ["doctor", "apply", "rollback", "pause", "resume"]
+    assert takers == ["doctor", "apply", "rollback", "pause", "resume", "agent"]

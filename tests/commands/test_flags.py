@@ -17,7 +17,18 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = Path(schedsync.__file__).parent
 FLAG = re.compile(r"--[a-z][a-z-]*")
 #: Calls whose arguments are words for a parser, or for Git, and no text for a user.
-NOT_MESSAGES = ("option", "_where", "_lift", "_output", "renamed", "add_argument", "_run", "_checked", "execute")
+NOT_MESSAGES = (
+    "option",
+    "_where",
+    "_lift",
+    "_output",
+    "renamed",
+    "add_argument",
+    "_run",
+    "_checked",
+    "execute",
+    "run_bounded",
+)
 #: What a page may say of Beat's own command line.
 FLAGS_OF_BEAT = ("--scheduler", "--statedb")
 

@@ -41,7 +41,7 @@ def test_verbs_are_listed_by_groups(command: Callable[..., Done]) -> None:
         "Change": ["validate", "fmt", "review", "forecast", "plan", "apply", "rollback"],
         "Look": ["status", "list", "why", "history", "drift", "accept"],
         "Act": ["pause", "resume", "run"],
-        "Serve": ["snapshot"],
+        "Serve": ["agent", "snapshot"],
         "Reference": ["schema", "rules"],
         "Rare": ["ledger"],
     }

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import connections
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.agent.lease import AgentLease
 from schedsync.database.open_runs import note_ended, note_started, note_waiting_again
 from schedsync.models import OpenRun, Removal, StandingPause, SyncRun
 from tests.acceptance.shop import Shop, shop
@@ -252,6 +253,16 @@ def test_a_worker_tracks_runs_with_the_rights_of_its_role(project: Project) -> N
 
 def open_runs(using: str) -> list[str]:
     return list(OpenRun.objects.using(using).values_list("task_id", flat=True))
+
+
+@pytest.mark.one_database("postgresql", "mariadb")
+def test_an_agent_takes_its_lease_with_the_rights_of_an_apply(project: Project) -> None:
+    with users(project.using), logged_in(project.using, "apply"):
+        lease = AgentLease(project.using)
+        acts = lease.keep()
+        lease.resign()
+
+    assert (acts, lease.problem) == (True, None)
 
 
 @pytest.mark.parametrize("server", REFUSED)

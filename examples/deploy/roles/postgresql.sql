@@ -7,7 +7,7 @@
 --   schedsync_read     plan, status, list, why, history, drift, snapshot, import database, and doctor, which names
 --                      the rights that are missing
 --   schedsync_operate  pause, resume and run, and everything of schedsync_read
---   schedsync_apply    apply, ledger and doctor --fix, and everything of schedsync_read
+--   schedsync_apply    apply, agent, ledger and doctor --fix, and everything of schedsync_read
 --   schedsync_alarms   drift that sends alarms (SCHEDSYNC_NOTIFY), and everything of schedsync_read
 --   schedsync_beat     celery beat --scheduler schedsync.beat:Scheduler
 --   schedsync_worker   celery worker, if the application calls `track_runs` for `overlap: skip`
@@ -74,6 +74,8 @@ GRANT DELETE ON schedsync_historyname, schedsync_syncrun TO schedsync_apply;
 GRANT UPDATE (names) ON schedsync_syncrun TO schedsync_apply;
 -- A standing pause that has ended.
 GRANT DELETE ON schedsync_standingpause TO schedsync_apply;
+-- Which of several agents acts.
+GRANT INSERT, UPDATE ON schedsync_leaderlock, schedsync_lease TO schedsync_apply;
 
 -- alarms
 GRANT INSERT, UPDATE ON schedsync_sentalarm TO schedsync_apply, schedsync_alarms;

@@ -1,0 +1,76 @@
+"""Which of several agents acts: the lease and the session lock of the Beats, in a row of their own."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import dataclass, field
+
+from django.db import DatabaseError, InterfaceError, connections
+
+from schedsync.beat.elections import DatabaseElection, renew_row
+from schedsync.beat.leadership import Leadership
+from schedsync.beat.lease_times import LeaseTimes
+from schedsync.beat.lease_watch import watch_of
+from schedsync.beat.tables import Tables
+from schedsync.core.refusal import Refusal
+from schedsync.usecases.agent import LOST
+
+logger = logging.getLogger(__name__)
+
+#: The row of the agents' lease.
+ROW = 2
+#: A turn may take longer than a lease: the fence keeps an agent that acts no longer from writing.
+_TIMES = LeaseTimes(lease=60.0, renew=10.0, retry=2.0)
+
+
+@dataclass
+class AgentLease:
+    """Whether this agent acts; ``problem`` is why the database cannot say."""
+
+    using: str
+    times: LeaseTimes = _TIMES
+    problem: str | None = None
+    _holder: uuid.UUID = field(default_factory=uuid.uuid4)
+
+    def __post_init__(self) -> None:
+        self._tables = Tables(self.using)
+        election = DatabaseElection(self.using, self._holder, self.times, row=ROW)
+        watch = watch_of("database", self.using, self._holder, self.times.retry, self._tables, ROW)
+        self._leadership = Leadership(election, self.times, watch)
+
+    def keep(self) -> bool:
+        """Renew the lease, or ask for it, when it is time to; returns whether this agent acts. Raises nothing."""
+        acted = self._leadership.leads
+        try:
+            self._tables.require()
+            acts = self._leadership.keep()
+        except (DatabaseError, InterfaceError) as error:
+            self._fail(error)
+            return False
+        self.problem = None
+        if acts and not acted:
+            logger.warning("this agent acts, epoch %d", self._leadership.epoch, extra={"epoch": self._leadership.epoch})
+        return acts
+
+    def _fail(self, error: Exception) -> None:
+        if self.problem is None:
+            logger.error("the database does not say which agent acts: %s", error)
+        self.problem = str(error)
+        self._leadership.lose("the database failed", database_failed=True)
+        self._tables.ask_again()
+        connections[self.using].close()
+
+    def fence(self) -> tuple[Refusal, ...]:
+        """Return a refusal unless the lease is this agent's in the current transaction, which keeps it so."""
+        epoch = self._leadership.epoch
+        if epoch is not None and renew_row(self.using, self._holder, epoch, self.times.span, ROW):
+            return ()
+        return (Refusal(LOST, "another agent acts", "this one stands by"),)
+
+    def resign(self) -> None:
+        """Give the lease back, so that another agent need not wait for its end; raises nothing."""
+        try:
+            self._leadership.resign()
+        except (DatabaseError, InterfaceError) as error:
+            logger.info("the lease was not given back: %s", error)

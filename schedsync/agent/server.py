@@ -1,0 +1,129 @@
+"""The agent's port: `/live`, `/ready`, `/metrics`, and `POST /hook`."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+from schedsync.agent.hook import MOST_BYTES, is_genuine
+from schedsync.agent.state import State
+from schedsync.errors import WrongUsage
+from schedsync.monitoring.settings import parse_address
+
+logger = logging.getLogger(__name__)
+
+#: Requests at the same time; further ones are closed.
+_MOST_REQUESTS = 16
+#: Seconds that a client may be silent.
+_PATIENCE = 10.0
+
+Answer = tuple[int, str]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(
+        self, address: tuple[str, int], state: State, secret: bytes | None, metrics: Callable[[], str]
+    ) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.state, self.secret, self.metrics = state, secret, metrics
+        self._free = threading.BoundedSemaphore(_MOST_REQUESTS)
+        super().__init__(address, _Handler)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """Say nothing: a client that breaks off is no event."""
+        logger.debug("a request failed", exc_info=True)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = _PATIENCE
+    server: _Server
+    server_version, sys_version = "schedsync", ""
+    _GETS: ClassVar = {"/live": "_live", "/ready": "_ready", "/metrics": "_metrics"}
+
+    def do_GET(self) -> None:
+        """Answer a probe or a scrape."""
+        name = self._GETS.get(self.path)
+        self._answer(getattr(self, name)() if name else (404, "there are /live, /ready, /metrics and /hook"))
+
+    def do_POST(self) -> None:
+        """Answer the hook."""
+        self._answer(self._hook() if self.path == "/hook" else (404, "only /hook takes a POST"))
+
+    def _live(self) -> Answer:
+        return (200, "alive") if self.server.state.is_alive else (503, "the loop does not go on")
+
+    def _ready(self) -> Answer:
+        reason = self.server.state.not_ready
+        if reason is not None:
+            return 503, reason
+        return 200, f"keeps {self.server.state.commit[:12]}" if self.server.state.commit else "stands by"
+
+    def _metrics(self) -> Answer:
+        return 200, self.server.metrics()
+
+    def _hook(self) -> Answer:
+        secret, length = self.server.secret, self.headers.get("Content-Length", "")
+        if secret is None:
+            return 403, "no SCHEDSYNC_HOOK_SECRET is configured"
+        if not (length.isascii() and length.isdigit() and len(length) < 12):
+            return 411, "a Content-Length is needed"
+        if int(length) > MOST_BYTES:
+            return 413, f"more than {MOST_BYTES:,} bytes"
+        if not is_genuine(secret, self.headers.get, int(length), self.rfile.read):
+            logger.info("a call of the hook was refused: its signature or token is wrong")
+            return 403, "the signature or the token is wrong"
+        self.server.state.wake.set()
+        return 202, "the remote is asked now"
+
+    def _answer(self, answer: Answer) -> None:
+        data = f"{answer[1].rstrip()}\n".encode()
+        self.send_response(answer[0])
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *values: Any) -> None:
+        """Log nothing: probes come every few seconds."""
+
+
+@contextmanager
+def serving(listen: str, state: State, secret: bytes | None, metrics: Callable[[], str]) -> Iterator[int]:
+    """Serve on an address such as `127.0.0.1:9810` in the block; yields the port.
+
+    ``metrics`` returns the text of a scrape. Raises WrongUsage for an address that cannot be used.
+    """
+    address = parse_address(listen)
+    if address is None:
+        raise WrongUsage(f"`{listen}` is no address", hint="give `host:port`, for example `127.0.0.1:9810`")
+    try:
+        server = _Server((address.host, address.port), state, secret, metrics)
+    except OSError as error:
+        raise WrongUsage(f"cannot listen on {address}: {error.strerror}", hint="free it, or give another") from error
+    thread = threading.Thread(target=server.serve_forever, name="schedsync-agent-port", daemon=True)
+    thread.start()
+    try:
+        yield int(server.server_address[1])
+    finally:
+        server.shutdown()
+        server.server_close()
