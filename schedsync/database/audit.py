@@ -25,7 +25,7 @@ from schedsync.database.write_request import WriteRequest
 from schedsync.models import HistoryName, SyncRun
 from schedsync.planning.converter import pause_document
 from schedsync.planning.named import Named, named_in
-from schedsync.planning.recorded import recorded_change
+from schedsync.planning.recorded import followed_documents, recorded_change
 from schedsync.planning.rolled_back import rolled_back_document
 
 _NOWHERE = Binding()
@@ -144,10 +144,13 @@ def record_request(request: WriteRequest, observed: Observed) -> None:
     ``observed`` is what the tables held before: a rollback needs it.
     """
     documents: list[dict[str, Any]] = [recorded_change(change, observed) for change in request.changes]
+    followed = list(followed_documents(request.to_record, request.lost_rows, observed))
+    documents += followed
     # A schedule whose pause ends can come under another one at once.
     documents += [_ended(pause, request) for pause in request.ended]
     documents += [{"kind": "pause", **pause_document(pause)} for pause in request.joined]
     counts = Counter(change.kind for change in request.changes)
+    counts.update(str(document["kind"]) for document in followed)
     if request.joined:
         counts["pause"] = len(request.joined)
     documents += [{"kind": "rolled_back", **rolled_back_document(mark)} for mark in request.marks.new]

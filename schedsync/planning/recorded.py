@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from schedsync.core.change import Change, Create, Delete, Rename
 from schedsync.core.observed import Observed
-from schedsync.core.schedule import Spec, spec_text
+from schedsync.core.schedule import Schedule, Spec, differing, spec_text, value_form
 from schedsync.planning.converter import change_document, instant_document, snapshot_pause_document
 
 
 def recorded_change(change: Change, observed: Observed) -> dict[str, Any]:
     """Return a change as JSON values for the audit record; ``observed`` is what the tables held before it."""
     return {**change_document(change), "undo": _undo(change, observed)}
+
+
+def followed_documents(
+    agreeing: Iterable[Schedule], lost: Iterable[str], observed: Observed
+) -> Iterator[dict[str, Any]]:
+    """Yield as JSON values what the files now say as the tables do: edits that were accepted, and deleted rows.
+
+    ``agreeing`` are the schedules whose rows have the values of the files, ``lost`` names that neither has any more.
+    """
+    for schedule in agreeing:
+        managed = observed.ledger.get(schedule.name)
+        before, after = managed.spec if managed else None, schedule.spec
+        if before is not None and (names := differing(before, after)):
+            old, new = ({name: value_form(name, getattr(spec, name)) for name in names} for spec in (before, after))
+            fields = [{"field": name, "before": old[name], "after": new[name]} for name in names]
+            yield {"kind": "accept", "name": schedule.name, "fields": fields}
+    yield from ({"kind": "forget", "name": name} for name in lost)
 
 
 def digest_of(spec: Spec) -> str:

@@ -45,6 +45,8 @@ DONE = {
     "adopt": "adopted",
     "release": "no longer managed",
 }
+#: The same for records: there the files may also have taken over what somebody changed or deleted in the tables.
+RECORDED = {**DONE, "accept": "accepted", "forget": "forgotten"}
 _JSON = json.JSONEncoder(ensure_ascii=False)
 #: In characters. A longer value is cut.
 LONGEST = 200

@@ -338,6 +338,20 @@ def test_a_row_that_nobody_manages_becomes_a_schedule(shop: Project) -> None:
     assert shop.apply("-e", "production").code == 0
 
 
+def test_the_history_has_what_was_accepted(shop: Project) -> None:
+    change(shop, "heartbeat", queue="fast")
+    row(shop, "last").delete()
+    assert accept(shop, "heartbeat", "last", "-e", "production", "--yes", "--everywhere").code == 0
+
+    assert shop.apply("-e", "production").out.splitlines()[-1] == "No row changed, the ledger was brought in step"
+
+    edited, gone = (shop.command("history", name, "--database", shop.using).out for name in ("heartbeat", "last"))
+    assert "accepted by" in edited
+    assert "reports → fast" in edited
+    assert "forgotten by" in gone
+    assert "apply: 1 accepted, 1 forgotten" in shop.command("history", "--database", shop.using).out
+
+
 def test_a_renamed_row_gives_its_schedule_the_new_name(shop: Project) -> None:
     change(shop, "hashed", name="hashed-2")
 

@@ -13,11 +13,11 @@ from schedsync.core.secrets import masked
 from schedsync.core.timing import TimingError, instant, moment
 from schedsync.render.terminal.columns import aligned, at_line_start, full_width
 from schedsync.render.terminal.paint import Paint, plain
-from schedsync.render.words import DONE, counted, moved_text, printable, time_text, value_text
+from schedsync.render.words import RECORDED, counted, moved_text, printable, time_text, value_text
 
 #: What was done, by the kind of a change.
 _DONE = {
-    **DONE,
+    **RECORDED,
     "pause": "paused",
     "resume": "resumed",
     "pause_all": "everything paused",

@@ -26,10 +26,10 @@ from schedsync.core.verdict import nobody_leads, reason_of, wrong_clocks
 from schedsync.render.terminal.columns import at_line_start
 from schedsync.render.terminal.paint import Paint, plain
 from schedsync.render.terminal.pauses import group_name, grouped, standing_text
-from schedsync.render.words import DONE, counted, printable, time_text
+from schedsync.render.words import RECORDED, counted, printable, time_text
 
 _MOST = 20
-_DONE = {**DONE, "rename_set": "under the set's new name", "pause": "paused"}
+_DONE = {**RECORDED, "rename_set": "under the set's new name", "pause": "paused"}
 #: The columns before the text of a line: its label.
 _LABEL = 9
 _COLOURS = {Verdict.OK: "green", Verdict.NOT_OK: "red", Verdict.UNKNOWN: "yellow"}
