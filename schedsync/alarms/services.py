@@ -38,15 +38,18 @@ def send_letters(letters: Mapping[SecretUrl, Sequence[Letter]], seconds: float) 
     Raises nothing: what cannot be sent has a problem, which never holds a URL.
     """
     request = [
-        {"url": service.url, "letters": [{"title": one.title, "body": one.body, "type": _type(one)} for one in some]}
+        {
+            "url": service.url,
+            "letters": [{"title": each.title, "body": each.body, "type": _type(each)} for each in some],
+        }
         for service, some in letters.items()
     ]
     output, problem = _run(json.dumps(request).encode(), seconds)
     told = {(answer[0], answer[1]): (answer[2], answer[3]) for answer in _lines(output)}
     return [
-        _answer(service, one, told.get((place, number)), problem)
+        _answer(service, each, told.get((place, number)), problem)
         for place, (service, some) in enumerate(letters.items())
-        for number, one in enumerate(some)
+        for number, each in enumerate(some)
     ]
 
 

@@ -52,9 +52,9 @@ def begin(using: str, service: str, new: Sequence[tuple[Wanted, str, bool]], at:
     """
     rows = [
         Monitor(
-            service=service, row_id=one.row_id or 0, set=one.set, name=one.name, slug=slug, made=made, changed_at=at
+            service=service, row_id=each.row_id or 0, set=each.set, name=each.name, slug=slug, made=made, changed_at=at
         )
-        for one, slug, made in new
+        for each, slug, made in new
     ]
     ids = {row.row_id for row in rows}
     with transaction.atomic(using=using):

@@ -99,20 +99,20 @@ def steps(
     """
     by_row = {record.row_id: record for record in recorded}
     matched: dict[int, Recorded] = {}
-    for number, one in enumerate(wanted):
-        if one.row_id in by_row:
-            matched[number] = by_row.pop(one.row_id)
+    for number, each in enumerate(wanted):
+        if each.row_id in by_row:
+            matched[number] = by_row.pop(each.row_id)
     # A row that was deleted by hand and made again has another id.
     by_name = {record.name: record for record in by_row.values()}
-    for number, one in enumerate(wanted):
-        if number not in matched and one.name in by_name:
-            matched[number] = by_name.pop(one.name)
+    for number, each in enumerate(wanted):
+        if number not in matched and each.name in by_name:
+            matched[number] = by_name.pop(each.name)
             by_row.pop(matched[number].row_id, None)
     gone = [_gone(service, record, known) for record in by_row.values() if record.row_id not in known.elsewhere]
     found = [
-        _of_wanted(service, one, matched.get(number))
-        for number, one in enumerate(wanted)
-        if number not in matched or not _is_done(matched[number], one, digest)
+        _of_wanted(service, each, matched.get(number))
+        for number, each in enumerate(wanted)
+        if number not in matched or not _is_done(matched[number], each, digest)
     ]
     order = ("forget", "delete", "change", "create")
     return sorted([*gone, *found], key=lambda step: (order.index(step.kind), step.name))
@@ -145,15 +145,15 @@ def against_service(
     busy = {step.name for step in planned if step.wanted is not None}
     by_row = {record.row_id: record for record in recorded}
     found = []
-    for one in wanted:
-        record = by_row.get(one.row_id or 0)
-        if one.name in busy or record is None:
+    for each in wanted:
+        record = by_row.get(each.row_id or 0)
+        if each.name in busy or record is None:
             continue
         there = seen.get(record.remote_id)
         if there is None:
-            found.append(Step("create", record.service, one.name, one, record, "deleted at the service"))
-        elif differs(there, one):
-            found.append(Step("change", record.service, one.name, one, record, "changed at the service"))
+            found.append(Step("create", record.service, each.name, each, record, "deleted at the service"))
+        elif differs(there, each):
+            found.append(Step("change", record.service, each.name, each, record, "changed at the service"))
     return found
 
 

@@ -36,7 +36,7 @@ def with_monitors(plan: Plan, using: str) -> Plan:
     with database_errors(using):
         every = read_recorded(using)
         known = Known(managed_elsewhere(using, plan.set) if every else (), unmanaged_after(plan))
-    rows = {one.row_id for one in wanted}
+    rows = {each.row_id for each in wanted}
     recorded = [record for record in every if record.set == plan.set or record.row_id in rows]
     planned = [
         step
@@ -71,7 +71,7 @@ def with_monitor_drift(plan: Plan, using: str) -> Plan:
         if not ours:
             continue
         try:
-            seen = {one.id: one for one in service.listed()}
+            seen = {each.id: each for each in service.listed()}
         except ServiceError as error:
             notices.append(_warning(f"the monitors at {service.name} were not compared: {error}"))
             continue

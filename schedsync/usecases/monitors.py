@@ -51,10 +51,10 @@ def settle_muted(using: str, names: Collection[str]) -> Settled:
         chosen = frozenset(names)
         found = [_settle(using, name, last.environment if last else None, only=chosen) for name, last in sets.items()]
         done: Counter[Kind] = Counter()
-        for one in found:
-            done.update(one.done)
-        failures = tuple(chain.from_iterable(one.failures for one in found))
-        return Settled(done, failures, sum(one.waiting for one in found))
+        for each in found:
+            done.update(each.done)
+        failures = tuple(chain.from_iterable(each.failures for each in found))
+        return Settled(done, failures, sum(each.waiting for each in found))
 
     return _guarded(muted)
 
@@ -101,7 +101,7 @@ def _settle(
 def _read(using: str, set_name: str, environment: str | None) -> tuple[list[Wanted], list[Recorded], Known]:
     observed = observe(using, set_name)
     wanted = wanted_now(observed, set_name, environment)
-    rows = {one.row_id for one in wanted}
+    rows = {each.row_id for each in wanted}
     every = table.read_recorded(using)
     recorded = [record for record in every if record.set == set_name or record.row_id in rows]
     elsewhere = table.managed_elsewhere(using, set_name) if recorded else set()
@@ -121,7 +121,7 @@ class _AtService:
         self.waiting = 0
         self._changed: set[int] = set()
         self._gone: list[int] = []
-        self._muted = {one.row_id for one in wanted if one.muted and one.row_id is not None}
+        self._muted = {each.row_id for each in wanted if each.muted and each.row_id is not None}
 
     def run(self, only: Collection[str] | None) -> None:
         """Do what is to be done; with ``only`` just changes of these schedules, without asking what is there."""
@@ -131,7 +131,7 @@ class _AtService:
             self._carry_out(planned)
             return
         try:
-            seen = {one.id: one for one in self.service.listed()}
+            seen = {each.id: each for each in self.service.listed()}
         except ServiceError as error:
             self._give_up(error, planned)
             self._flush()
@@ -144,7 +144,7 @@ class _AtService:
 
     def _begun(self, planned: Sequence[Step], seen: Mapping[str, Seen]) -> list[Step]:
         """Return the steps, with a record for each monitor that is new: one that is there already is taken over."""
-        by_slug = {one.slug: one for one in seen.values()}
+        by_slug = {each.slug: each for each in seen.values()}
         owners = self._owners()
         ready: list[Step] = []
         new: list[tuple[Wanted, str, bool]] = []
@@ -171,7 +171,7 @@ class _AtService:
     def _owners(self) -> dict[str, int | None]:
         """Return which row each slug is for: of two names with one slug, the one that has it already."""
         has = {record.row_id: record.slug for record in self.records.values() if record.remote_id}
-        slugs = [(self.service.slug(one.name), one.row_id) for one in self.wanted]
+        slugs = [(self.service.slug(each.name), each.row_id) for each in self.wanted]
         owners = {slug: row_id for slug, row_id in slugs if has.get(row_id or 0) == slug}
         for slug, row_id in slugs:
             owners.setdefault(slug, row_id)
