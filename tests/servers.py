@@ -280,7 +280,7 @@ def _wait(port: int, log: Path) -> None:
 #: The rooms of the runs beside the main one, by the names of the runs. The first mostly waits for processes.
 BESIDE = {
     "processes": ("tests/acceptance", "tests/faults", "tests/guides"),
-    "usecases": ("tests/usecases", "tests/ecosystem"),
+    "usecases": ("tests/usecases", "tests/ecosystem", "tests/admin", "tests/browser", "tests/monitors"),
 }
 
 
