@@ -19,10 +19,12 @@ class Migration(migrations.Migration):
                 ("desired", models.BinaryField(help_text="The schedules as JSON compressed by zlib.")),
                 ("load", models.BinaryField(help_text="The load of a week as JSON compressed by zlib.")),
             ],
-            options={"verbose_name": "applied files", "verbose_name_plural": "applied files"},
-        ),
-        migrations.AddConstraint(
-            model_name="appliedfiles",
-            constraint=models.UniqueConstraint(fields=["set", "environment"], name="schedsync_appliedfiles_set"),
+            options={
+                "verbose_name": "applied files",
+                "verbose_name_plural": "applied files",
+                "constraints": [
+                    models.UniqueConstraint(fields=["set", "environment"], name="schedsync_appliedfiles_set")
+                ],
+            },
         ),
     ]

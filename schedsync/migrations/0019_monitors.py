@@ -47,9 +47,8 @@ class Migration(migrations.Migration):
                 ),
                 ("changed_at", models.DateTimeField()),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="monitor",
-            constraint=models.UniqueConstraint(fields=("service", "row_id"), name="schedsync_monitor_rows"),
+            options={
+                "constraints": [models.UniqueConstraint(fields=("service", "row_id"), name="schedsync_monitor_rows")]
+            },
         ),
     ]

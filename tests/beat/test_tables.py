@@ -188,7 +188,9 @@ LAST_BEFORE_PROMISE = "0002_beat"
 
 def not_additive(operation: Any, before: Any) -> str:
     """Return why a Beat of the version before could not run on, or nothing; ``before`` is the state of the models."""
-    if isinstance(operation, (migrations.CreateModel, migrations.AddIndex, migrations.RunPython)):
+    # The options are names and permissions: they change no table.
+    harmless = (migrations.CreateModel, migrations.AddIndex, migrations.AlterModelOptions, migrations.RunPython)
+    if isinstance(operation, harmless):
         return ""
     if isinstance(operation, migrations.AlterField) and without_index(operation.field) == without_index(
         before.models["schedsync", operation.model_name].fields[operation.name]
