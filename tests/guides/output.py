@@ -6,6 +6,8 @@ import re
 
 #: Each pattern is replaced by its word, on both sides.
 CHANGING = (
+    # On a slow machine a command says what it does, and wipes that away again.
+    (re.compile(r"\x1b\[\?25l.*?\x1b\[1A\x1b\[2K", re.DOTALL), ""),
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
     (
         re.compile(r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?Z?"),
