@@ -102,13 +102,17 @@ class Loop:
             # An apply that waits for its lock calls this again and again: it must not spin.
             time.sleep(min(seconds, _SHORT_SLEEP))
 
+    def _asked(self, number: int) -> None:
+        logger.info("%s: the agent ends", signal.Signals(number).name)
+        self.end()
+
     @contextmanager
     def _signals(self) -> Iterator[None]:
         """Let SIGTERM and SIGINT end the loop."""
 
         def ask(number: int, _frame: Any) -> None:
-            logger.info("%s: the agent ends", signal.Signals(number).name)
-            self.end()
+            # This thread may be inside a `wait`, with the lock that `end` needs.
+            threading.Thread(target=self._asked, args=(number,)).start()
 
         before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
         try:

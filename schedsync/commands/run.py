@@ -211,7 +211,8 @@ def _stopping() -> Iterator[Callable[[float], bool]]:
     def end(*_: Any) -> None:
         # The second one ends it at once.
         signal.signal(signal.SIGINT, before)
-        stop.set()
+        # This thread may be inside `wait`, with the lock that `set` needs.
+        threading.Thread(target=stop.set).start()
 
     before = signal.signal(signal.SIGINT, end)
     try:

@@ -183,3 +183,13 @@ def test_an_agent_that_ended_or_was_killed_goes_on_where_it_was(
 
         assert any(commit[:12] in line for line in lines), lines
         assert agent.returncode == (0 if kind == signal.SIGTERM else -9), rest
+
+
+def test_a_signal_in_the_middle_of_a_wait_is_no_deadlock(using: str, mirror: Mirror) -> None:
+    loop = Loop(Turns(Kept(using), mirror), AgentLease(using, SHORT), 60.0)
+    with loop._signals():
+        with loop._is_ending._cond, loop.state.wake._cond:
+            signal.raise_signal(signal.SIGTERM)
+
+        assert loop._is_ending.wait(30)
+        assert loop.state.wake.wait(30)

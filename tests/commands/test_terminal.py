@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 import click
 import pytest
 
+from schedsync.commands.run import _stopping
 from schedsync.commands.terminal import _wrapped_line
 from schedsync.config import read_config
 from schedsync.usecases.validate import validate
@@ -242,3 +244,12 @@ def test_a_terminal_keeps_the_line_that_says_what_was_not_compared(migrated: Pro
 
     assert "1 masked value was not compared" in shown.splitlines()
     assert ": 1 created" in shown
+
+
+def test_an_interrupt_in_the_middle_of_a_wait_is_no_deadlock() -> None:
+    with _stopping() as wait:
+        lock = wait.__self__._cond  # type: ignore[attr-defined]
+        with lock:
+            signal.raise_signal(signal.SIGINT)
+
+        assert wait(30)
