@@ -21,7 +21,6 @@ from schedsync.beat.failures import Failures, reason_of
 from schedsync.beat.journal import Journal
 from schedsync.beat.message import Message
 from schedsync.beat.prebuilt import Prebuilt, Push
-from schedsync.beat.redis_commands import answers
 from schedsync.core.counters import Counters
 from schedsync.core.journal import Event
 
@@ -194,6 +193,9 @@ class Sender:
 
     def _push(self, chunk: Sequence[Message], pushes: Sequence[Push], *, is_first: bool) -> list[Fate]:
         """Send prebuilt messages together: Redis answers for each list."""
+        # The client of Redis is not installed where another broker is used.
+        from schedsync.beat.redis_commands import answers
+
         lists: dict[str, list[str]] = {}
         for push in pushes:
             lists.setdefault(push.mold.key, []).append(push.text)
