@@ -1,4 +1,4 @@
-"""The admin of ``PeriodicTask``, whatever class a project has registered: rows that Git manages are not edited here."""
+"""The admin of ``PeriodicTask``, on top of any class that a project registers: managed rows are not edited here."""
 
 from __future__ import annotations
 

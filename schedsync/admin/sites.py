@@ -73,7 +73,7 @@ def prepare(site: AdminSite) -> None:
 
 
 def _mix_in(mixin: type[Any], registered: ModelAdmin[Any]) -> None:
-    """Let the object that is registered be one of a subclass: whoever holds it, and what was set on it, stays right."""
+    """Give the registered object a subclass as its class: references to the object and its attributes stay right."""
     own = type(registered)
     if issubclass(own, mixin):
         return

@@ -79,12 +79,16 @@ def record(
     if not has_table(using, HistoryName):
         _record_before_migration(using, values)
         return
-    pipeline = pipeline_of(os.environ)
-    of_job = {"pull_request": pipeline.pull_request or pull_request, "pipeline": pipeline.pipeline, "job": pipeline.job}
     named = _to_index(using, changes, names)
     count = None if named is None else len(named)
-    SyncRun.objects.using(using).create(**values, **of_job, reason=reason, names=count)
+    SyncRun.objects.using(using).create(**values, **_of_job(pull_request), reason=reason, names=count)
     write_names(using, run, at, named or ())
+
+
+def _of_job(pull_request: str | None) -> dict[str, str | None]:
+    """Return what CI's variables say of its job; ``pull_request`` counts where they name none."""
+    pipeline = pipeline_of(os.environ)
+    return {"pull_request": pipeline.pull_request or pull_request, "pipeline": pipeline.pipeline, "job": pipeline.job}
 
 
 def _to_index(using: str, changes: bytes, names: Iterable[str]) -> tuple[Named, ...] | None:

@@ -101,8 +101,7 @@ def build_plan(
 ) -> Plan:
     """Return the plan that brings an observed state to what the files say.
 
-    ``findings`` are those of the files; they become notices of the plan. Raises WrongUsage where ``adopt`` has a name
-    that is not in the files, or that no row has.
+    ``findings`` of the files become notices. Raises WrongUsage where ``adopt`` has a name that no file or no row has.
     """
     kept = keep(desired, observed)
     difference = diff(kept.desired, observed, now, adopt=request.adopt, grace=request.limits.grace)

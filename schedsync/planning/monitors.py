@@ -95,7 +95,7 @@ def steps(
 ) -> list[Step]:
     """Return what is to be done at a service by what our table knows: deletes first, then changes, then creates.
 
-    ``recorded`` are the monitors of the set at the service, and those of the wanted rows whatever their set.
+    ``recorded`` are the monitors of the set at the service, and those of the wanted rows in any set.
     """
     by_row = {record.row_id: record for record in recorded}
     matched: dict[int, Recorded] = {}

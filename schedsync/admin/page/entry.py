@@ -13,7 +13,7 @@ _TITLE = "All schedules"
 
 
 def with_page(site: Any, request: Any, apps: list[Any], app_label: str | None = None) -> list[Any]:
-    """Return the apps of an index with the page as the first entry of ours; ``app_label`` is the only app that it has.
+    """Return the apps of an index with the page first in schedsync's; ``app_label`` is the only app that the index has.
 
     Without a right on one of our models the index has no entry for us, so one is made.
     """

@@ -104,7 +104,7 @@ def _queue_head(queue: QueueLanes, value: Timeline, y: float) -> Iterator[str]:
 
 
 def _grid(value: Timeline, top: float, bottom: float) -> Iterator[str]:
-    """Yield a line and a label for each whole hour, or each so many of them."""
+    """Yield a line and a label for each whole hour; in a long window for every second, third or later hour."""
     hours = (value.end - value.start) / timedelta(hours=1)
     step = next((each for each in _HOURS if hours / each <= _LINES), _HOURS[-1])
     midnight = value.start.astimezone(value.zone).replace(hour=0, minute=0, second=0, microsecond=0)
