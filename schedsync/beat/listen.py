@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from django.db import DatabaseError, InterfaceError, connections
 
+from schedsync.beat.failures import reason_of
 from schedsync.database.notify import CHANNEL, in_redis
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,23 @@ class Listener(Protocol):
         ...
 
 
+class _Failure:
+    """Says once that a listener has no connection: it is tried again and again."""
+
+    def __init__(self, words: str) -> None:
+        self._words, self._is_told = words, False
+
+    def tell(self, error: Exception) -> None:
+        """Log the error in one line, unless it was said since the last connection."""
+        if not self._is_told:
+            logger.info("%s: %s", self._words, reason_of(error))
+        self._is_told = True
+
+    def over(self) -> None:
+        """Note that there is a connection."""
+        self._is_told = False
+
+
 class PostgresListener:
     """Listens on a connection of its own: Django's may be closed at any time."""
 
@@ -44,6 +62,7 @@ class PostgresListener:
         self._using = using
         self._connection: Any = None
         self._not_before = 0.0
+        self._failure = _Failure("no LISTEN, polling goes on")
 
     def file(self) -> Any | None:
         """Return the connection, and make it if it is time to."""
@@ -51,8 +70,9 @@ class PostgresListener:
             self._not_before = time.monotonic() + _AGAIN
             try:
                 self._connection = self._listening()
+                self._failure.over()
             except (DatabaseError, InterfaceError) as error:
-                logger.info("no LISTEN, polling goes on: %s", error)
+                self._failure.tell(error)
         return None if self._connection is None else self._connection.connection
 
     def _listening(self) -> Any:
@@ -90,6 +110,7 @@ class RedisListener:
         self._client: Any = None
         self._subscription: Any = None
         self._not_before = 0.0
+        self._failure = _Failure("no subscription in Redis, polling goes on")
 
     def file(self) -> Any | None:
         """Return the subscription's socket, and subscribe if it is time to."""
@@ -108,8 +129,9 @@ class RedisListener:
         try:
             subscription.subscribe(CHANNEL)
             self._subscription = subscription
+            self._failure.over()
         except (redis.RedisError, OSError) as error:
-            logger.info("no subscription in Redis, polling goes on: %s", error)
+            self._failure.tell(error)
 
     def drain(self) -> None:
         """Read the messages; close the connection if it broke."""

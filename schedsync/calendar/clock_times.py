@@ -43,7 +43,6 @@ class Span(NamedTuple):
     end: datetime
     wall: datetime | None = None
     is_skipped: bool = False
-    is_repeated: bool = False
 
 
 def clock_time(text: str) -> ClockTime:
@@ -95,6 +94,5 @@ def span_of(value: ClockTime, zone: ZoneInfo, now: datetime) -> Span:
 
 def _span(wall: datetime, zone: ZoneInfo, precision: timedelta) -> Span:
     first = wall.replace(tzinfo=zone).astimezone(timezone.utc)
-    second = wall.replace(tzinfo=zone, fold=1).astimezone(timezone.utc)
     is_skipped = first.astimezone(zone).replace(tzinfo=None) != wall
-    return Span(first, first + precision, wall, is_skipped, not is_skipped and first != second)
+    return Span(first, first + precision, wall, is_skipped)

@@ -9,7 +9,7 @@ from schedsync.core.change import Delete, Release, Rename
 from schedsync.core.monitor import monitor_in, unwatchable
 from schedsync.core.observed import Observed
 from schedsync.core.schedule import Spec
-from schedsync.core.watch import Recorded, Seen, Step, Wanted, digest_of
+from schedsync.core.watch import Recorded, Seen, Step, Wanted
 from schedsync.planning.plan import Plan
 
 
@@ -155,8 +155,3 @@ def against_service(
         elif differs(there, each):
             found.append(Step("change", record.service, each.name, each, record, "changed at the service"))
     return found
-
-
-def body_digest(body: Callable[[Wanted], Mapping[str, object]]) -> Callable[[Wanted], str]:
-    """Return the function that digests what is sent for a monitor."""
-    return lambda wanted: digest_of(body(wanted))

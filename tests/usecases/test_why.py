@@ -323,11 +323,11 @@ def test_a_name_that_never_existed_is_an_error(project: Project) -> None:
     near, far = project.command("why", "nigthly", *where), project.command("why", "\x1b[31mx", *where)
     document = json.loads(project.command("why", "x", *where, "--format", "json").out)
 
-    assert (near.code, near.out) == (1, "")
+    assert (near.code, near.out) == (64, "")
     assert "no schedule is named `nigthly`" in near.err
     assert "did you mean `nightly`?" in near.err
-    assert (far.code, "\x1b" in far.err) == (1, False)
-    assert document["failure_reason"] == "failed"
+    assert (far.code, "\x1b" in far.err) == (64, False)
+    assert document["failure_reason"] == "usage"
 
 
 def test_what_rows_and_records_say_cannot_write_to_the_terminal(project: Project) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from datetime import datetime, timedelta, timezone
 
-from schedsync.calendar.words import when, zone_name
+from schedsync.calendar.words import when
 from schedsync.core.journal import Reign
 from schedsync.core.open_run import OpenRun
 from schedsync.core.schedule import Spec
@@ -23,11 +23,6 @@ def time_at(instant: datetime, spec: Spec | None, now: datetime) -> str:
 def clock_at(instant: datetime, spec: Spec | None, now: datetime) -> str:
     """Write an instant in the schedule's zone, whose name the same sentence says already."""
     return moment(instant, zone_of(spec.timing) if spec else timezone.utc, now)
-
-
-def zone_of_schedule(spec: Spec | None) -> str:
-    """Return the name of the zone in which a schedule's instants are written."""
-    return zone_name(spec.timing) if spec else "UTC"
 
 
 def late_text(late: timedelta | float) -> str:
