@@ -23,7 +23,8 @@ from schedsync.beat.lease_times import LeaseTimes
 from schedsync.core.change import Update
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
-from schedsync.errors import InvalidSet, Unavailable
+from schedsync.core.refusal import Refusal
+from schedsync.errors import InvalidSet, Refused, Unavailable
 from schedsync.git.mirror import Mirror, open_mirror
 from schedsync.git.remote import Remote
 from schedsync.models import Lease, SyncRun
@@ -149,6 +150,20 @@ def test_each_event_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
         "undone edits by others: one",
         "written back by another program: one",
     ]
+
+
+def test_no_path_and_no_text_of_a_remote_forges_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    forged = "a\nERROR forged\x1b[31m\u2028.yaml"
+    reports = Reports()
+    reports.add(
+        Turn("a" * 40, "main", "b" * 40, problem=InvalidSet([Finding("SS120", forged, Location(forged, 4, 5))]))
+    )
+    reports.add(Turn("a" * 40, fetch_problem=Unavailable(forged)))
+    reports.add(Turn("a" * 40, fetch_problem=Refused([Refusal("rewound", forged, forged)])))
+
+    assert len(caplog.records) == 3
+    assert [record.message for record in caplog.records if not record.message.isprintable()] == []
+    assert all(text.isprintable() for text in caplog.records[0].findings)  # type: ignore[attr-defined]
 
 
 def vars_of(turn: Turn) -> dict[str, Any]:
