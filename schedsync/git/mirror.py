@@ -88,7 +88,7 @@ class Mirror:
             ended = self._fetched_with_longer_ids(ended, stop)
         if ended.killed is not None or ended.status:
             tidy(self.root)
-            if used(self.root) > self.most_bytes // 2:
+            if ended.killed is not None and packs(self.root) > 1 and used(self.root) > self.most_bytes // 2:
                 # What was rewritten at the remote may still fill the directory.
                 self._compact(stop)
             reason = self.remote.without_credentials(ended.reason)
@@ -136,7 +136,8 @@ class Mirror:
         ended = self._run(["gc", "--quiet", "--prune=now"], 3 * self.most_bytes, stop)
         if ended.status or ended.killed:
             tidy(self.root)
-            logger.warning("cannot tidy `%s`: %s", self.root, self.remote.without_credentials(ended.reason))
+            if not stop():
+                logger.warning("cannot tidy `%s`: %s", self.root, self.remote.without_credentials(ended.reason))
         self._memory.most_packs = packs(self.root) + _MOST_PACKS
 
     def _refspec(self) -> str:

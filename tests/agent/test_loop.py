@@ -170,11 +170,8 @@ def vars_of(turn: Turn) -> dict[str, Any]:
     return {name: getattr(turn, name) for name in turn.__slots__}  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])
-def test_an_agent_that_ended_or_was_killed_goes_on_where_it_was(
-    kind: signal.Signals, origin: Origin, tmp_path: Path
-) -> None:
-    """Real processes on a file of SQLite; the second one finds the lease of the first."""
+def test_an_agent_that_ended_or_was_killed_goes_on_where_it_was(origin: Origin, tmp_path: Path) -> None:
+    """Real processes on a file of SQLite; each finds the lease of the one before."""
     environment = os.environ | {
         "SCHEDSYNC_TEST_DATABASES": '{"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "%s"}}'
         % (tmp_path / "db"),
@@ -182,7 +179,7 @@ def test_an_agent_that_ended_or_was_killed_goes_on_where_it_was(
     }  # fmt: skip
     subprocess.run([sys.executable, "-m", "django", "migrate", "-v0"], check=True, env=environment, cwd=tmp_path)
     words = [sys.executable, "-m", "schedsync", "agent", "--repository", str(origin.root), "--interval", "1s"]
-    for number in range(2):
+    for number, kind in enumerate([signal.SIGTERM, signal.SIGKILL, signal.SIGTERM]):
         commit = origin.commit({"schedules/a.yaml": ONE.replace("1m", f"{number + 1}m")})
         with subprocess.Popen(
             [*words, "--settle", "0"], env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True

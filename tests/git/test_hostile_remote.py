@@ -301,7 +301,7 @@ with open_mirror(Remote(sys.argv[1]), Path(sys.argv[2])) as mirror:
 def test_an_agent_that_is_killed_at_any_point_starts_again(origin: Origin, tmp_path: Path) -> None:
     commit = origin.commit(ONE)
     words = [sys.executable, "-c", AGENT, str(origin.root), str(tmp_path / "mirror")]
-    for number in range(8):
+    for number in range(5):
         with subprocess.Popen(words, stdout=subprocess.PIPE, cwd=ROOT) as agent:
             assert agent.stdout is not None
             assert agent.stdout.readline() == b"open\n"
