@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from django.db import DatabaseError, InterfaceError, connections
@@ -59,7 +60,8 @@ class AgentLease:
         self.problem = str(error)
         self._leadership.lose("the database failed", database_failed=True)
         self._tables.ask_again()
-        connections[self.using].close()
+        with suppress(DatabaseError, InterfaceError):
+            connections[self.using].close()
 
     def fence(self) -> tuple[Refusal, ...]:
         """Return a refusal unless the lease is this agent's in the current transaction, which keeps it so."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from schedsync.core.finding import Finding
 from schedsync.core.names import first_names
 from schedsync.errors import InvalidSet, Refused, SchedsyncError
+from schedsync.render.words import printable
 from schedsync.usecases.agent import Turn, is_lost
 
 logger = logging.getLogger(__name__)
@@ -84,18 +85,21 @@ def _code(turn: Turn) -> str:
 
 
 def words(error: SchedsyncError) -> str:
-    """Return an error on one line, with the places of its findings or the words of its refusals."""
+    """Return an error on one line, with the places of its findings or the words of its refusals.
+
+    No path and no text of the remote can end the line, or write to a terminal.
+    """
     if isinstance(error, Refused):
-        return "refused: " + "; ".join(refusal.message for refusal in error.refusals)
+        return printable("refused: " + "; ".join(refusal.message for refusal in error.refusals))
     if isinstance(error, InvalidSet):
         count = len(_errors(error.findings))
         return "; ".join([f"{count} error{'s' * (count != 1)} in the files", *places(error)])
-    return error.message
+    return printable(error.message)
 
 
 def places(error: SchedsyncError) -> list[str]:
     """Return the first errors among the findings, each with its place; empty for an error of another kind."""
-    return [f"{found.location}: {found.code} {found.message}" for found in _findings(error)][:_MOST]
+    return [printable(f"{found.location}: {found.code} {found.message}") for found in _findings(error)[:_MOST]]
 
 
 def _findings(error: SchedsyncError) -> list[Finding]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
@@ -17,36 +20,54 @@ from schedsync.monitoring.settings import parse_address
 
 logger = logging.getLogger(__name__)
 
-#: Requests at the same time; further ones are closed.
+#: Requests at the same time; a further one closes the oldest, so that slow clients keep no probe waiting.
 _MOST_REQUESTS = 16
+#: Scrapes at the same time: each has a connection to the database.
+_MOST_SCRAPES = 4
 #: Seconds that a client may be silent.
 _PATIENCE = 10.0
+#: Seconds between two lines about calls that were refused: anyone can send them.
+_QUIET = 60.0
 
 Answer = tuple[int, str]
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    # With the usual five, a burst of calls would let a probe wait for a second.
+    request_queue_size = 128
 
     def __init__(
         self, address: tuple[str, int], state: State, secret: bytes | None, metrics: Callable[[], str]
     ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.state, self.secret, self.metrics = state, secret, metrics
-        self._free = threading.BoundedSemaphore(_MOST_REQUESTS)
+        self.scrapes = threading.BoundedSemaphore(_MOST_SCRAPES)
+        self._open: deque[socket.socket] = deque()
+        self._said = float("-inf")
         super().__init__(address, _Handler)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._free.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+        self._open.append(request)
+        if len(self._open) > _MOST_REQUESTS:
+            with suppress(OSError, IndexError):
+                # Its thread then reads the end of the request, and ends.
+                self._open.popleft().shutdown(socket.SHUT_RDWR)
         super().process_request(request, client_address)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._free.release()
+            # Another thread may have taken it out, or be changing the queue now: what is left there is closed already.
+            with suppress(ValueError, IndexError):
+                self._open.remove(request)
+
+    def say_refused(self) -> None:
+        """Log that a call of the hook was refused, once a minute."""
+        if time.monotonic() - self._said > _QUIET:
+            self._said = time.monotonic()
+            logger.info("a call of the hook was refused: its signature or token is wrong")
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         """Say nothing: a client that breaks off is no event."""
@@ -78,7 +99,12 @@ class _Handler(BaseHTTPRequestHandler):
         return 200, f"keeps {self.server.state.commit[:12]}" if self.server.state.commit else "stands by"
 
     def _metrics(self) -> Answer:
-        return 200, self.server.metrics()
+        if not self.server.scrapes.acquire(blocking=False):
+            return 503, f"{_MOST_SCRAPES} scrapes are under way"
+        try:
+            return 200, self.server.metrics()
+        finally:
+            self.server.scrapes.release()
 
     def _hook(self) -> Answer:
         secret, length = self.server.secret, self.headers.get("Content-Length", "")
@@ -89,7 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         if int(length) > MOST_BYTES:
             return 413, f"more than {MOST_BYTES:,} bytes"
         if not is_genuine(secret, self.headers.get, int(length), self.rfile.read):
-            logger.info("a call of the hook was refused: its signature or token is wrong")
+            self.server.say_refused()
             return 403, "the signature or the token is wrong"
         self.server.state.wake.set()
         return 202, "the remote is asked now"
@@ -120,7 +146,8 @@ def serving(listen: str, state: State, secret: bytes | None, metrics: Callable[[
         server = _Server((address.host, address.port), state, secret, metrics)
     except OSError as error:
         raise WrongUsage(f"cannot listen on {address}: {error.strerror}", hint="free it, or give another") from error
-    thread = threading.Thread(target=server.serve_forever, name="schedsync-agent-port", daemon=True)
+    serve = partial(server.serve_forever, poll_interval=0.1)
+    thread = threading.Thread(target=serve, name="schedsync-agent-port", daemon=True)
     thread.start()
     try:
         yield int(server.server_address[1])

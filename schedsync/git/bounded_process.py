@@ -1,15 +1,16 @@
-"""A process of Git that talks to a remote: it gets so much time and disk, and then it is killed with its children."""
+"""A process of Git that talks to a remote: it gets so much time, disk and memory, and is killed with its children."""
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import git
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 _LOOK = 0.1
 #: Bytes of stderr that are kept: what a remote says is as long as it likes.
 _KEPT = 4096
+#: Bytes of memory for each process: a pack of some kilobytes can hold an object that is as large as one likes.
+_MEMORY = 2 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one call may take: seconds, and bytes by ``used``.
+    """What one call may take: seconds, bytes of the disk by ``used``, and bytes of memory for each process.
 
     ``stop`` is asked all the time, and ends the process where it returns true.
     """
@@ -31,22 +34,44 @@ class Limits:
     most: int
     used: Callable[[], int]
     stop: Callable[[], bool] = lambda: False
+    memory: int = _MEMORY
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a process ended: its exit status, the end of what it said on stderr, and why it was killed, if it was."""
+    """How a process ended: its exit status, the end of what it said on stderr, and why we killed it, if we did."""
 
     status: int
     said: str
     killed: str | None = None
 
+    @property
+    def reason(self) -> str:
+        """Why it failed, for people; what it said may hold credentials."""
+        if self.killed is None and self.status < 0:
+            return f"Git was ended by {signal.Signals(-self.status).name} {self.said}".strip()
+        return self.killed or self.said or f"exit status {self.status}"
 
-def run_bounded(command: git.Git, words: Sequence[str], limits: Limits) -> Ended:
-    """Run Git, and return how it ended; it and all of its children are killed where it takes more than it may."""
+
+def run_bounded(command: git.Git, words: Sequence[str], limits: Limits, mark: IO[str] | None = None) -> Ended:
+    """Run Git, and return how it ended; it and all of its children are killed where it takes more than it may.
+
+    They inherit ``mark``, a file into which the id of their group is written.
+    """
+    words = ["git", *words]
+    if mark is not None:
+        # It writes its id itself: we may be killed as soon as it runs.
+        words = ["sh", "-c", '{ echo $$ > "$0"; } 2> /dev/null; exec "$@"', mark.name, *words]
     # A session of its own has no terminal to ask on, and all of it can be killed.
-    handle = command.execute(["git", *words], as_process=True, with_stdout=False, start_new_session=True)
+    handle = command.execute(
+        words,
+        as_process=True,
+        with_stdout=False,
+        start_new_session=True,
+        pass_fds=() if mark is None else (mark.fileno(),),
+    )
     popen: Any = handle.proc
+    _limit_memory(popen.pid, limits.memory)
     tail = _Tail(popen.stderr)
     killed: str | None = "it was interrupted"
     try:
@@ -57,6 +82,14 @@ def run_bounded(command: git.Git, words: Sequence[str], limits: Limits) -> Ended
         popen.wait()
         said = tail.end()
     return Ended(int(popen.returncode), said, killed)
+
+
+def _limit_memory(pid: int, most: int) -> None:
+    # Only Linux has this call, and only there it counts what is mapped but no file.
+    limit = getattr(resource, "prlimit", None)
+    if limit is not None:
+        with suppress(OSError, ValueError):
+            limit(pid, resource.RLIMIT_DATA, (most, most))
 
 
 def _wait(popen: Any, limits: Limits) -> str | None:

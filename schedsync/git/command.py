@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from schedsync.errors import WrongUsage
+from schedsync.errors import Unavailable, WrongUsage
 
 if TYPE_CHECKING:
     import git
+
+#: The variables by which a process leads Git to a repository; a hook of Git, for example, has some of them.
+_OF_A_REPOSITORY = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_ATTR_SOURCE", "GIT_COMMON_DIR", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS",
+    "GIT_DEFAULT_HASH", "GIT_DEFAULT_REF_FORMAT", "GIT_DIR", "GIT_GRAFT_FILE", "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE", "GIT_TEMPLATE_DIR", "GIT_WORK_TREE",
+)  # fmt: skip
 
 
 def require_git(hint: str) -> None:
@@ -39,3 +48,25 @@ def settings_in_environment(settings: Mapping[str, str]) -> dict[str, str]:
     for number, (name, value) in enumerate(settings.items(), first):
         variables |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
     return variables
+
+
+@contextmanager
+def without_variables_of_a_repository() -> Iterator[None]:
+    """Take the variables that lead Git to another repository out of the process's environment, in the block."""
+    taken = {name: os.environ.pop(name) for name in _OF_A_REPOSITORY if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(taken)
+
+
+@contextmanager
+def faults_of_the_host(doing: str) -> Iterator[None]:
+    """Turn what a full disk or a host without processes or memory raises into Unavailable: "cannot <doing>: why"."""
+    import git
+
+    try:
+        yield
+    except (OSError, git.GitCommandError) as error:
+        reason = str(getattr(error, "stderr", None) or getattr(error, "strerror", None) or error)
+        raise Unavailable(f"cannot {doing}: {' '.join(reason.split())[:300]}", hint="it is tried again") from error

@@ -6,48 +6,45 @@ is locked while it is in use. It may be deleted at any time: it holds nothing th
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
-import shutil
+import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from schedsync.errors import Failed, Unavailable, WrongUsage
-from schedsync.git.bounded_process import Limits, run_bounded
-from schedsync.git.command import command_in, require_git, settings_in_environment
+from schedsync.errors import Failed, Unavailable
+from schedsync.files.writer import visible
+from schedsync.git.bounded_process import Ended, Limits, run_bounded
+from schedsync.git.command import command_in, faults_of_the_host, require_git, without_variables_of_a_repository
+from schedsync.git.mirror_directory import (
+    REFERENCES,
+    child_file,
+    locked,
+    make,
+    packs,
+    prepare,
+    tidy,
+    used,
+    variables_of,
+)
 from schedsync.git.remote import Remote
 from schedsync.git.repository import Repository, open_repository
 
 if TYPE_CHECKING:
     import git
 
-#: Seconds, and bytes of all packs, unless the user says otherwise.
+logger = logging.getLogger(__name__)
+
+#: Seconds, and bytes of the whole repository, unless the user says otherwise.
 FETCH_SECONDS, FETCH_BYTES = 300.0, 2 * 2**30
-_FETCHED = "refs/schedsync/fetched"
-_TAGS = "refs/schedsync/tags/"
+_FETCHED = f"{REFERENCES}/fetched"
+_TAGS = f"{REFERENCES}/tags/"
 #: Followed by a digest of the remote: the same directory may be given for another one.
-_APPLIED = "refs/schedsync/applied/{}"
-#: What a killed Git can leave behind; with the lock of the directory, no other process needs them.
-_LEFTOVERS = ("objects/pack/tmp_*", "objects/pack/.tmp*", "objects/tmp_objdir*", "gc.pid", "*.lock", "refs/**/*.lock")
-_SETTINGS = {
-    "core.fsmonitor": "false",
-    "core.hooksPath": os.devnull,
-    "fetch.fsckObjects": "false",
-    "fetch.recurseSubmodules": "false",
-    # All that is fetched is then in packs, whose size can be looked at while they grow.
-    "fetch.unpackLimit": "1",
-    "gc.autoDetach": "false",
-    "maintenance.autoDetach": "false",
-    # A larger object is written to the disk in pieces, and is never in memory as a whole.
-    "core.bigFileThreshold": "4m",
-    "http.followRedirects": "initial",
-    "protocol.version": "2",
-    "safe.directory": "*",
-}
+_APPLIED = REFERENCES + "/applied/{}"
+#: After so many fetches that brought something, all packs become one, without what nothing refers to any more.
+_MOST_PACKS = 50
 
 
 class Followed(NamedTuple):
@@ -56,6 +53,14 @@ class Followed(NamedTuple):
     commit: str
     name: str
     tag: str | None = None
+
+
+@dataclass
+class _Memory:
+    """What one process knows of its mirror: the commit that was applied last, and at how many packs to compact."""
+
+    applied: str | None = None
+    most_packs: int = _MOST_PACKS
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class Mirror:
     command: git.Git
     seconds: float = FETCH_SECONDS
     most_bytes: int = FETCH_BYTES
+    _memory: _Memory = field(default_factory=_Memory, compare=False, repr=False)
 
     def fetch(self, stop: Callable[[], bool] = lambda: False) -> Followed:
         """Fetch, and return what the remote has now.
@@ -75,68 +81,121 @@ class Mirror:
         ``stop`` is asked all the time, and ends it. Raises Unavailable if the remote does not answer as it should or
         takes too long, Failed if it is too large or has no such branch or tag.
         """
-        _tidy(self.root)
-        limits = Limits(self.seconds, self.most_bytes, self._size, stop)
-        ended = run_bounded(
-            self.command,
-            ["fetch", "--quiet", "--no-tags", "--prune", "--no-recurse-submodules", "--no-write-fetch-head",
-             "--refmap=", "--", self.remote.url, self._refspec()],
-            limits,
-        )  # fmt: skip
+        if not (self.root / ".git" / "HEAD").is_file():
+            self._make_again("sha1")
+        ended = self._fetched(stop)
+        if ended.status and ended.killed is None and self._is_empty:
+            ended = self._fetched_with_longer_ids(ended, stop)
         if ended.killed is not None or ended.status:
-            _tidy(self.root)
-            reason = ended.killed or self.remote.without_credentials(ended.said) or f"exit status {ended.status}"
+            tidy(self.root)
+            if ended.killed is not None and packs(self.root) > 1 and used(self.root) > self.most_bytes // 2:
+                # What was rewritten at the remote may still fill the directory.
+                self._compact(stop)
+            reason = self.remote.without_credentials(ended.reason)
             hint = "the last good commit stays; it is fetched again"
             raise Unavailable(f"cannot fetch {self.remote.followed} of {self.remote.shown}: {reason}", hint=hint)
-        return self._found()
+        found = self._found(ended)
+        if packs(self.root) > self._memory.most_packs:
+            self._compact(stop)
+        return found
+
+    def _fetched(self, stop: Callable[[], bool]) -> Ended:
+        tidy(self.root)
+        words = [
+            "fetch", "--quiet", "--no-tags", "--prune", "--no-recurse-submodules", "--no-auto-maintenance",
+            "--refmap=", "--", self.remote.url, self._refspec(),
+        ]  # fmt: skip
+        return self._run(words, self.most_bytes, stop)
+
+    def _run(self, words: list[str], most: int, stop: Callable[[], bool]) -> Ended:
+        limits = Limits(self.seconds, most, lambda: used(self.root), stop)
+        with child_file(self.root) as file:
+            return run_bounded(self.command, words, limits, file)
+
+    @property
+    def _is_empty(self) -> bool:
+        return self._execute("for-each-ref", "--count=1", REFERENCES) == "" and self._memory.applied is None
+
+    def _fetched_with_longer_ids(self, failed: Ended, stop: Callable[[], bool]) -> Ended:
+        """Fetch as from a repository with object ids of SHA-256, which Git does not find out by itself."""
+        self._make_again("sha256")
+        ended = self._fetched(stop)
+        if ended.status == 0 and ended.killed is None:
+            return ended
+        self._make_again("sha1")
+        return failed
+
+    def _make_again(self, algorithm: str) -> None:
+        self.repository.objects.close()
+        make(self.root, self.command, algorithm)
+
+    def _compact(self, stop: Callable[[], bool]) -> None:
+        """Make one pack of all that is referred to; it costs some space and time, so it is done seldom."""
+        # A process that reads objects would keep the deleted packs on the disk.
+        self.repository.objects.close()
+        ended = self._run(["gc", "--quiet", "--prune=now"], 3 * self.most_bytes, stop)
+        if ended.status or ended.killed:
+            tidy(self.root)
+            if not stop():
+                logger.warning("cannot tidy `%s`: %s", self.root, self.remote.without_credentials(ended.reason))
+        self._memory.most_packs = packs(self.root) + _MOST_PACKS
 
     def _refspec(self) -> str:
         if self.remote.tags is None:
             return f"+refs/heads/{self.remote.branch}:{_FETCHED}"
         return f"+refs/tags/{self.remote.tags}:{_TAGS}{self.remote.tags}"
 
-    def _found(self) -> Followed:
+    def _found(self, ended: Ended) -> Followed:
+        # What was fetched earlier is still there, and Git ends well although it refuses, as of a shallow remote.
+        taken = (self.root / ".git" / "FETCH_HEAD").stat().st_size > 0
+        why = f": {self.remote.without_credentials(ended.said)}" if ended.said.strip() else ""
         if self.remote.tags is not None:
-            return self._highest_tag(self.remote.tags)
-        commit = self.repository.find(_FETCHED)
+            found = self._highest_tag(self.remote.tags) if taken else None
+            if found is None:
+                raise Failed(f"{self.remote.shown} has no tag of a commit that fits `{self.remote.tags}`{why}")
+            return found
+        commit = self.repository.find(_FETCHED) if taken else None
         if commit is None:
-            raise Failed(f"{self.remote.followed} of {self.remote.shown} is no commit")
+            raise Failed(f"{self.remote.followed} of {self.remote.shown} is no commit that can be fetched{why}")
         return Followed(commit, self.remote.branch)
 
-    def _highest_tag(self, pattern: str) -> Followed:
-        format_ = "%(objecttype) %(objectname) %(refname)"
-        listed = self.command.execute(["git", "for-each-ref", f"--format={format_}", "--sort=-version:refname", _TAGS])
+    def _highest_tag(self, pattern: str) -> Followed | None:
+        format_ = "--format=%(objecttype) %(objectname) %(refname)"
+        listed = self._execute("for-each-ref", format_, "--sort=-version:refname", _TAGS)
         start, _, end = pattern.partition("*")
-        for line in str(listed).splitlines():
+        # Only `\n` ends a line: a name may have each other character that ends one.
+        for line in filter(None, listed.split("\n")):
             kind, object_id, reference = line.split(" ", 2)
             name = reference.removeprefix(_TAGS)
             # Tags of an earlier pattern may still be here.
             fits = name == pattern if "*" not in pattern else name.startswith(start) and name.endswith(end)
-            commit = self.repository.find(reference) if fits else None
+            commit = self.repository.find(object_id) if fits else None
             if commit is not None:
-                return Followed(commit, name, object_id if kind == "tag" else None)
-        raise Failed(f"{self.remote.shown} has no tag of a commit that fits `{pattern}`")
+                return Followed(commit, visible(name), object_id if kind == "tag" else None)
+        return None
+
+    def _execute(self, *words: str) -> str:
+        return str(self.command.execute(["git", *words]))
 
     @property
     def applied(self) -> str | None:
         """The id of the commit that was applied last from here, or None."""
-        return self.repository.find(_applied_ref(self.remote))
+        return self._memory.applied or self.repository.find(_applied_ref(self.remote))
 
     def note_applied(self, commit: str) -> None:
-        """Remember a commit as the last good one."""
-        self.command.execute(["git", "update-ref", _applied_ref(self.remote), commit])
-
-    def _size(self) -> int:
-        size = 0
-        for directory, _, names in os.walk(self.root / ".git" / "objects" / "pack"):
-            for name in names:
-                with suppress(OSError):
-                    size += (Path(directory) / name).stat().st_size
-        return size
+        """Remember a commit as the last good one; on a full disk only until this process ends."""
+        self._memory.applied = commit
+        try:
+            with faults_of_the_host("note the commit"):
+                tidy(self.root)
+                self._execute("update-ref", _applied_ref(self.remote), commit)
+        except Unavailable as error:
+            logger.warning("%s; it is compared with the tables again after a restart", error.message)
 
 
 def _applied_ref(remote: Remote) -> str:
-    name = f"{remote.url} {remote.followed}"
+    # Without credentials: a new password makes no other remote.
+    name = f"{remote.shown} {remote.followed}"
     return _APPLIED.format(hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:16])
 
 
@@ -146,77 +205,15 @@ def open_mirror(
 ) -> Iterator[Mirror]:
     """Make the repository in a directory if it is not there, lock the directory, and return the mirror.
 
-    What a killed process left behind is deleted; a repository that is damaged is made again. Raises WrongUsage if the
-    directory cannot be used, another agent uses it, or Git is not installed.
+    What a killed process left behind is deleted; a repository that is damaged is made again. In the block, no variable
+    of the process leads Git to another repository. Raises WrongUsage if the directory cannot be used, another agent
+    uses it, or Git is not installed.
     """
     require_git("an agent fetches with it")
     directory = directory.absolute()
-    with _locked(directory):
-        _tidy(directory)
+    with locked(directory), without_variables_of_a_repository():
         # A remote may be a path that is relative to the working directory.
-        command = command_in(Path.cwd(), _variables(remote, directory))
-        if not _is_sound(directory, command):
-            _make(directory, command)
+        command = command_in(Path.cwd(), variables_of(remote, directory))
+        prepare(directory, command)
         with open_repository(directory, directory) as repository:
             yield Mirror(remote, directory, repository, command, seconds, most_bytes)
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = (directory / "lock").open("a")
-    except OSError as error:
-        hint = "give one that may be written by `--directory`"
-        raise WrongUsage(f"cannot use the directory `{directory}`: {error.strerror}", hint=hint) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            hint = "give each agent a directory of its own by `--directory`"
-            raise WrongUsage(f"another agent uses the directory `{directory}`", hint=hint) from error
-        yield
-
-
-def _variables(remote: Remote, directory: Path) -> dict[str, str]:
-    return {
-        **settings_in_environment(_SETTINGS),
-        "GIT_ALLOW_PROTOCOL": remote.protocols,
-        "GIT_DIR": str(directory / ".git"),
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_PROTOCOL_FROM_USER": "0",
-        "GIT_TERMINAL_PROMPT": "0",
-    }
-
-
-def _tidy(directory: Path) -> None:
-    for pattern in _LEFTOVERS:
-        for path in (directory / ".git").glob(pattern):
-            with suppress(OSError):
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
-
-
-def _is_sound(directory: Path, command: git.Git) -> bool:
-    """Say whether the repository can be read, with all of its last commits."""
-    if not (directory / ".git" / "HEAD").is_file():
-        return False
-    status, _, _ = command.execute(
-        ["git", "rev-list", "--quiet", "--objects", "--no-walk", "--glob=refs/schedsync"],
-        with_extended_output=True,
-        with_exceptions=False,
-    )
-    return status == 0
-
-
-def _make(directory: Path, command: git.Git) -> None:
-    shutil.rmtree(directory / ".git", ignore_errors=True)
-    status, _, error = command.execute(
-        ["git", "init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(directory / ".git")],
-        with_extended_output=True,
-        with_exceptions=False,
-    )
-    if status:
-        raise WrongUsage(f"cannot make a repository in `{directory}`: {' '.join(str(error).split())[:300]}")

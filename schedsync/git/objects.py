@@ -38,19 +38,24 @@ class Objects:
         return data
 
     def close(self) -> None:
-        """End the processes."""
-        for process in self._processes.values():
-            popen = process.proc
-            popen.kill()
-            popen.wait()
-            for stream in (popen.stdin, popen.stdout, popen.stderr):
-                # What was written to a process that has ended cannot be delivered any more.
-                with suppress(OSError):
-                    stream.close()
-        self._processes.clear()
+        """End the processes; a further object starts them again."""
+        for kind in list(self._processes):
+            self._end(kind)
+
+    def _end(self, kind: str) -> None:
+        popen = self._processes.pop(kind).proc
+        popen.kill()
+        popen.wait()
+        for stream in (popen.stdin, popen.stdout, popen.stderr):
+            # What was written to a process that has ended cannot be delivered any more.
+            with suppress(OSError):
+                stream.close()
 
     def _asked(self, kind: str, object_id: str) -> Any:
         """Return the stream with Git's answer about an object."""
+        if kind in self._processes and self._processes[kind].proc.poll() is not None:
+            # It ended by an object that it may not fetch, or was killed: that must not hide the others.
+            self._end(kind)
         if kind not in self._processes:
             words = ["git", "cat-file", f"--{kind}"]
             self._processes[kind] = self._command.execute(words, as_process=True, istream=PIPE)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from schedsync.core.secrets import MASK, masked
 from schedsync.errors import WrongUsage
-from schedsync.files.discover import printable_path
+from schedsync.files.writer import visible
 
 #: Nothing that Git could take for an option, and no blank or control character.
 _WORD = re.compile(r"\A[^\s\x00-\x20\x7f-][^\s\x00-\x20\x7f]{0,999}\Z")
@@ -35,7 +35,7 @@ class Remote:
 
     def __post_init__(self) -> None:
         if not _WORD.match(self.url) or "::" in self.url or self._scheme not in _PROTOCOLS:
-            shown = printable_path(self.shown[:200])
+            shown = visible(self.shown[:200])
             raise WrongUsage(f"`{shown}` is no address of a repository", hint="give one by https, ssh or a path")
         if self.tags is None:
             _check_name("branch", self.branch)
@@ -77,10 +77,21 @@ class Remote:
     def without_credentials(self, text: str) -> str:
         """Return what Git says of this remote on one line, without its user and password, and not too long."""
         line = " ".join(text.replace(self.url, self.shown).split())
-        user = urlsplit(self.url).netloc.rpartition("@")[0] if "://" in self.url else ""
-        for secret in filter(None, (user, user.partition(":")[2])):
+        for secret in self._secrets:
             line = line.replace(secret, MASK)
-        return printable_path(str(masked(line)))[:_LONGEST_REASON]
+        return visible(str(masked(line)))[:_LONGEST_REASON]
+
+    @property
+    def _secrets(self) -> list[str]:
+        """What of the address must not be seen, the longest first: as it is written there, and as Git decodes it."""
+        if "://" not in self.url:
+            return []
+        user, colon, password = urlsplit(self.url).netloc.rpartition("@")[0].partition(":")
+        # The user of SSH is no secret, and `git` is in many words; by https a user alone may be a token.
+        name = "" if self.protocols == "ssh" else user
+        query = urlsplit(self.url).query
+        found = {user + colon + password if password else "", password, name, query}
+        return sorted({*found, *map(unquote, found)} - {""}, key=len, reverse=True)
 
 
 def _check_name(noun: str, name: str, given: str | None = None) -> None:
@@ -88,4 +99,4 @@ def _check_name(noun: str, name: str, given: str | None = None) -> None:
     is_bad = not _WORD.match(name) or name == "@" or name.endswith((".", "/"))
     is_bad = is_bad or any(text in name for text in _FORBIDDEN)
     if is_bad or any(part.startswith(".") or part.endswith(".lock") or not part for part in parts):
-        raise WrongUsage(f"`{printable_path((given or name)[:200])}` is not a valid {noun}")
+        raise WrongUsage(f"`{visible((given or name)[:200])}` is not a valid {noun}")

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -25,8 +26,13 @@ from schedsync.git.mirror import Followed, Mirror
 _MAX_BYTES = 2**20
 #: A public key of SSH in a line of allowed signers.
 _SSH_KEY = re.compile(r"(?:^|\s)(?:ssh-|ecdsa-|sk-)[a-z0-9@.-]{1,60}\s{1,8}(?P<key>[A-Za-z0-9+/]{20,20000}={0,2})")
-_VALID_BEFORE = re.compile(r"valid-before=\"?(?P<time>[0-9]{8}(?:[0-9]{4}(?:[0-9]{2})?)?)(?P<utc>Z?)")
+#: One end of the time in which a key of SSH is valid. OpenSSH reads the names of options in any case.
+_VALIDITY = re.compile(
+    r"valid-(?P<end>before|after)=\"?(?P<time>[0-9]{8}(?:[0-9]{4}(?:[0-9]{2})?)?)(?P<utc>Z|UTC)?", re.IGNORECASE
+)
 _TIMES = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+#: The programs that check signatures.
+_PROGRAMS = {"ssh": ("ssh-keygen", "OpenSSH"), "gpg": ("gpg", "GnuPG")}
 _HINT = "sign it with a key of the file, or add the key there"
 
 
@@ -38,12 +44,21 @@ class Keys:
     file: Path
 
     def __post_init__(self) -> None:
+        program, product = _PROGRAMS[self.kind]
+        if shutil.which(program) is None:
+            raise WrongUsage(f"{product} is not installed", hint=f"`{program}` checks signatures")
+        self.text()
+
+    def text(self) -> str:
+        """Return the file; raises WrongUsage if it cannot be read, is empty or too large."""
         try:
-            size = self.file.stat().st_size
+            with self.file.open("rb") as file:
+                data = file.read(_MAX_BYTES + 1)
         except OSError as error:
             raise WrongUsage(f"cannot read the keys `{self.file}`: {error.strerror}") from error
-        if not 0 < size <= _MAX_BYTES:
+        if not 0 < len(data) <= _MAX_BYTES:
             raise WrongUsage(f"`{self.file}` holds no keys, or more than {_MAX_BYTES:,} bytes")
+        return data.decode("utf-8", "replace")
 
 
 def check_signature(mirror: Mirror, found: Followed, keys: Keys) -> None:
@@ -53,7 +68,7 @@ def check_signature(mirror: Mirror, found: Followed, keys: Keys) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="schedsync-keys-") as home:
         Path(home).chmod(0o700)
-        fingerprints = _ssh_fingerprints(keys.file) if keys.kind == "ssh" else _gpg_fingerprints(keys.file, home)
+        fingerprints = _ssh_fingerprints(keys.text()) if keys.kind == "ssh" else _gpg_fingerprints(keys.file, home)
         if not fingerprints:
             raise WrongUsage(f"`{keys.file}` has no {keys.kind.upper()} key that is valid now")
         is_tag = mirror.remote.tags is not None
@@ -61,8 +76,19 @@ def check_signature(mirror: Mirror, found: Followed, keys: Keys) -> None:
         shown = f"the tag {found.name}" if is_tag else f"the commit {found.commit[:12]}"
         if signed is None:
             raise _refused(f"{shown} is not annotated, so it has no signature")
+        if is_tag and _name_in(mirror, signed) != found.name:
+            raise _refused(f"{shown} is another tag that was renamed")
         if not _is_signed(mirror, signed, keys, home, fingerprints, is_tag=is_tag):
             raise _refused(f"{shown} is not signed by a key of `{keys.file}`")
+
+
+def _name_in(mirror: Mirror, tag: str) -> str | None:
+    """Return the name within a tag object, which is signed; the name of the reference is not."""
+    if mirror.repository.size(tag, "the tag") > _MAX_BYTES:
+        return None
+    lines = mirror.repository.read(tag, "the tag").split(b"\n", 3)
+    name = lines[2] if len(lines) > 2 else b""
+    return name[4:].decode("utf-8", "replace") if name.startswith(b"tag ") else None
 
 
 def _refused(message: str) -> Refused:
@@ -108,15 +134,15 @@ def _variables(mirror: Mirror, keys: Keys, home: str) -> dict[str, str]:
     }
 
 
-def _ssh_fingerprints(file: Path) -> frozenset[str]:
+def _ssh_fingerprints(text: str) -> frozenset[str]:
     """Return the fingerprints of the keys that are valid now.
 
-    `ssh-keygen` compares `valid-before` with the time in the commit, which its author writes.
+    `ssh-keygen` compares `valid-before` and `valid-after` with the time in the commit, which its author writes.
     """
     found = set()
-    for line in file.read_text("utf-8", "replace").splitlines():
+    for line in text.splitlines():
         match = None if line.lstrip().startswith("#") else _SSH_KEY.search(line)
-        if match and not _has_ended(line):
+        if match and _is_valid_now(line):
             try:
                 digest = hashlib.sha256(base64.b64decode(match["key"], validate=True)).digest()
             except binascii.Error:
@@ -125,15 +151,20 @@ def _ssh_fingerprints(file: Path) -> frozenset[str]:
     return frozenset(found)
 
 
-def _has_ended(line: str) -> bool:
-    match = _VALID_BEFORE.search(line)
-    if match is None:
-        return "valid-before" in line
-    try:
-        at = datetime.strptime(match["time"], _TIMES[len(match["time"])])
-    except ValueError:
-        return True
-    return (at.replace(tzinfo=timezone.utc) if match["utc"] else at.astimezone()) <= datetime.now(timezone.utc)
+def _is_valid_now(line: str) -> bool:
+    ends = list(_VALIDITY.finditer(line))
+    if len(ends) != line.lower().count("valid-"):
+        return False
+    now = datetime.now(timezone.utc)
+    for end in ends:
+        try:
+            at = datetime.strptime(end["time"], _TIMES[len(end["time"])])
+        except ValueError:
+            return False
+        at = at.replace(tzinfo=timezone.utc) if end["utc"] else at.astimezone()
+        if (at <= now) == (end["end"].lower() == "before"):
+            return False
+    return True
 
 
 def _gpg_fingerprints(file: Path, home: str) -> frozenset[str]:

@@ -121,6 +121,9 @@ class Turns:
             return self._applied(turn, commit) if plan.writes else turn
         except SchedsyncError as error:
             return turn if turn.problem is not None else replace(turn, problem=error, tried=commit)
+        except Exception as error:
+            logger.exception("commit %s cannot be kept", commit[:12], extra={"commit": commit})
+            return replace(turn, problem=Failed(f"a bug of schedsync: {error!r}"[:300]), tried=commit)
 
     def _applied(self, turn: Turn, commit: str) -> Turn:
         plans: list[Plan] = []

@@ -23,7 +23,8 @@ from schedsync.beat.lease_times import LeaseTimes
 from schedsync.core.change import Update
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
-from schedsync.errors import InvalidSet, Unavailable
+from schedsync.core.refusal import Refusal
+from schedsync.errors import InvalidSet, Refused, Unavailable
 from schedsync.git.mirror import Mirror, open_mirror
 from schedsync.git.remote import Remote
 from schedsync.models import Lease, SyncRun
@@ -151,15 +152,26 @@ def test_each_event_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
+def test_no_path_and_no_text_of_a_remote_forges_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    forged = "a\nERROR forged\x1b[31m\u2028.yaml"
+    reports = Reports()
+    reports.add(
+        Turn("a" * 40, "main", "b" * 40, problem=InvalidSet([Finding("SS120", forged, Location(forged, 4, 5))]))
+    )
+    reports.add(Turn("a" * 40, fetch_problem=Unavailable(forged)))
+    reports.add(Turn("a" * 40, fetch_problem=Refused([Refusal("rewound", forged, forged)])))
+
+    assert len(caplog.records) == 3
+    assert [record.message for record in caplog.records if not record.message.isprintable()] == []
+    assert all(text.isprintable() for text in caplog.records[0].findings)  # type: ignore[attr-defined]
+
+
 def vars_of(turn: Turn) -> dict[str, Any]:
     return {name: getattr(turn, name) for name in turn.__slots__}  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGKILL])
-def test_an_agent_that_ended_or_was_killed_goes_on_where_it_was(
-    kind: signal.Signals, origin: Origin, tmp_path: Path
-) -> None:
-    """Real processes on a file of SQLite; the second one finds the lease of the first."""
+def test_an_agent_that_ended_or_was_killed_goes_on_where_it_was(origin: Origin, tmp_path: Path) -> None:
+    """Real processes on a file of SQLite; each finds the lease of the one before."""
     environment = os.environ | {
         "SCHEDSYNC_TEST_DATABASES": '{"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "%s"}}'
         % (tmp_path / "db"),
@@ -167,7 +179,7 @@ def test_an_agent_that_ended_or_was_killed_goes_on_where_it_was(
     }  # fmt: skip
     subprocess.run([sys.executable, "-m", "django", "migrate", "-v0"], check=True, env=environment, cwd=tmp_path)
     words = [sys.executable, "-m", "schedsync", "agent", "--repository", str(origin.root), "--interval", "1s"]
-    for number in range(2):
+    for number, kind in enumerate([signal.SIGTERM, signal.SIGKILL, signal.SIGTERM]):
         commit = origin.commit({"schedules/a.yaml": ONE.replace("1m", f"{number + 1}m")})
         with subprocess.Popen(
             [*words, "--settle", "0"], env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True

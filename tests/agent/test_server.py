@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import http.client
+import logging
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -54,6 +57,17 @@ def signed(body: bytes = BODY, secret: bytes = SECRET) -> str:
     return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
 
 
+KEY = bytes(range(32))
+#: A secret as GitLab makes it for its signatures.
+SIGNING = b"whsec_" + base64.b64encode(KEY)
+
+
+def standard(key: bytes = SECRET, body: bytes = BODY, start: str = "msg_1.1700000000.") -> dict[str, str]:
+    digest = hmac.new(key, start.encode() + body, hashlib.sha256).digest()
+    signature = f"v1,{base64.b64encode(digest).decode()}"
+    return {"webhook_id": "msg_1", "webhook_timestamp": "1700000000", "webhook_signature": signature}
+
+
 def test_the_probes_say_what_the_agent_does(port: int, state: State) -> None:
     assert ask(port, "GET", "/live") == (200, "alive\n")
     assert ask(port, "GET", "/ready") == (200, "stands by\n")
@@ -85,8 +99,13 @@ def test_the_metrics_are_those_of_the_agent_and_of_its_database(using: str, stat
 
 @pytest.mark.parametrize(
     "headers",
-    [{"X_Hub_Signature_256": signed()}, {"x_hub_signature_256": signed()}, {"X_Gitlab_Token": SECRET.decode()}],
-)
+    [
+        {"X_Hub_Signature_256": signed()}, {"x_hub_signature_256": signed()}, {"X_Gitlab_Token": SECRET.decode()},
+        standard(), {**standard(), "X_Gitlab_Token": "another secret"},
+        # The time of a call long ago; several signatures, while the secret is changed.
+        {**standard(), "webhook_signature": f"v1a,x v1,{'A' * 44} {standard()['webhook_signature']}"},
+    ],
+)  # fmt: skip
 def test_who_knows_the_secret_wakes_the_agent(port: int, state: State, headers: dict[str, str]) -> None:
     assert ask(port, "POST", "/hook", BODY, **headers)[0] == 202
     assert state.wake.is_set()
@@ -100,6 +119,12 @@ def test_who_knows_the_secret_wakes_the_agent(port: int, state: State, headers: 
         {"X_Gitlab_Token": "wrong"}, {"X_Gitlab_Token": "\xe9"},
         # A wrong signature is not mended by another header.
         {"X_Hub_Signature_256": signed(b"other"), "X_Gitlab_Token": SECRET.decode()},
+        {"X_Hub_Signature_256": signed(b"other"), **standard()},
+        {**standard(b"x" * 16), "X_Gitlab_Token": SECRET.decode()}, standard(body=b"other"),
+        {**standard(), "webhook_id": "msg_2"}, {**standard(), "webhook_timestamp": "1700000001"},
+        {"webhook_signature": standard(start="..")["webhook_signature"]},
+        {**standard(), "webhook_signature": ""}, {**standard(), "webhook_signature": "v1," * 5000},
+        {**standard(), "webhook_signature": standard()["webhook_signature"].replace("v1,", "v2,")},
     ],
 )  # fmt: skip
 def test_who_does_not_know_it_is_refused(port: int, state: State, headers: dict[str, str]) -> None:
@@ -107,10 +132,68 @@ def test_who_does_not_know_it_is_refused(port: int, state: State, headers: dict[
     assert not state.wake.is_set()
 
 
-def test_a_replay_is_harmless(port: int, state: State) -> None:
+def test_a_signature_of_a_standard_webhook_is_made_by_the_key_within_the_secret(state: State) -> None:
+    with serving(f"127.0.0.1:{free()}", state, SIGNING, str) as port:
+        statuses = [ask(port, "POST", "/hook", BODY, **standard(key))[0] for key in (SIGNING, KEY)]
+
+    assert (statuses, state.wake.is_set()) == ([403, 202], True)
+
+
+def test_a_replay_is_harmless_and_a_flood_of_wrong_calls_one_line(
+    port: int, state: State, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "schedsync")
     answers = {ask(port, "POST", "/hook", BODY, X_Hub_Signature_256=signed()) for _ in range(50)}
+    wrong = {ask(port, "POST", "/hook", BODY, X_Gitlab_Token="wrong")[0] for _ in range(50)}
 
     assert ({status for status, _ in answers}, state.wake.is_set(), state.has_turned) == ({202}, True, False)
+    assert (wrong, len(caplog.records)) == ({403}, 1)
+
+
+def test_slow_clients_keep_no_probe_and_no_call_waiting(port: int, state: State) -> None:
+    """Each has sent a part of its request, and nothing more; one sends its body in pieces without end."""
+    starts = (b"", b"POST /hook HTTP/1.1\r\nContent-", b"POST /hook HTTP/1.1\r\nContent-Length: 9000000\r\n\r\nx")
+    clients = []
+    for number in range(60):
+        client = socket.create_connection(("127.0.0.1", port), 10)
+        client.sendall(starts[number % 3])
+        clients.append(client)
+    assert ask(port, "GET", "/live")[0] == 200
+    assert ask(port, "POST", "/hook", BODY, X_Hub_Signature_256=signed())[0] == 202
+    # The oldest was closed for a newer one.
+    assert clients[0].recv(10) == b""
+    for client in clients:
+        client.close()
+
+
+def test_scrapes_at_the_same_time_are_bounded(state: State) -> None:
+    entered, may_end = threading.Semaphore(0), threading.Event()
+
+    def slow() -> str:
+        entered.release()
+        assert may_end.wait(60)
+        return "a 1\n"
+
+    with serving(f"127.0.0.1:{free()}", state, None, slow) as port:
+        threads = [threading.Thread(target=ask, args=(port, "GET", "/metrics")) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+            assert entered.acquire(timeout=60)
+        busy = ask(port, "GET", "/metrics")
+        may_end.set()
+        for thread in threads:
+            thread.join()
+
+        assert (busy, ask(port, "GET", "/metrics")[0]) == ((503, "4 scrapes are under way\n"), 200)
+
+
+@pytest.mark.parametrize("more", ["", "Transfer-Encoding: chunked\r\n"])
+def test_a_call_without_a_length_is_refused(port: int, state: State, more: str) -> None:
+    with socket.create_connection(("127.0.0.1", port), 10) as client:
+        client.sendall(f"POST /hook HTTP/1.1\r\n{more}\r\n2\r\nab\r\n0\r\n\r\n".encode())
+        assert client.recv(4096).split()[1] == b"411"
+
+    assert not state.wake.is_set()
 
 
 @pytest.mark.parametrize(("length", "status"), [("x", 411), ("-1", 411), ("99999999999", 413), ("9" * 30, 411)])
@@ -134,9 +217,13 @@ def test_the_secret_is_a_setting_or_a_variable_and_not_short(monkeypatch: pytest
     assert hook_secret() is None
     with override_settings(SCHEDSYNC_HOOK_SECRET=SECRET.decode()):
         assert hook_secret() == SECRET
-    monkeypatch.setenv("SCHEDSYNC_HOOK_SECRET", "short")
-    with pytest.raises(InvalidConfiguration, match="fewer than 16 bytes"):
-        hook_secret()
+    # The second one is long enough as a text, and its key is not.
+    for short in ("short", "whsec_c2hvcnQ="):
+        monkeypatch.setenv("SCHEDSYNC_HOOK_SECRET", short)
+        with pytest.raises(InvalidConfiguration, match="fewer than 16 bytes"):
+            hook_secret()
+    monkeypatch.setenv("SCHEDSYNC_HOOK_SECRET", "whsec_is no Base64, and long enough")
+    assert hook_secret() == b"whsec_is no Base64, and long enough"
 
 
 @pytest.mark.parametrize("listen", ["", "here", "127.0.0.1:99999", "127.0.0.1:{taken}"])

@@ -96,7 +96,7 @@ WORST: dict[str, Sequence[str]] = {
     r"(?:\[(?P<six>": ("[::", "[" + "a:" * 30, "a", "host:", "host:1", "[::1]:"),
     r"\A(?:[^@/:]+@)?[^/:@]+:(?!:)": ("a", "a@", "a@a", "a:", "@", ":"),
     r"(?:^|\s)(?:ssh-|ecdsa-|sk-)": ("ssh-", "ssh-a", "ssh-a ", "ssh-a A", " ssh-a" + "A" * 30, "sk-a  ", "A", "="),
-    "valid-before=": ("valid-before=", 'valid-before="', "valid-before=1", "valid-before=20200101"),
+    "valid-(?P<end>": ("valid-", "valid-before=", 'valid-after="', "valid-before=1", "valid-before=20200101"),
     r"No such command '": ("No such command '", "'", "a"),
     r"(?:--?[a-z-]+ (?!-))?": ("-", "--", "--a", "--a -", "--a '", "'"),
     r"[^\s\"',}]+": ("a", " ", "a ", ","),

@@ -23,9 +23,9 @@ _IDENTITY = {
 class Origin:
     """A bare repository as a remote; each commit is made without a work tree."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, algorithm: str = "sha1") -> None:
         self.root = root
-        self.git("init", "--quiet", "--bare", "--initial-branch=main", str(root))
+        self.git("init", "--quiet", "--bare", "--initial-branch=main", f"--object-format={algorithm}", str(root))
 
     def git(self, *words: str, data: bytes | None = None, **variables: str) -> str:
         environment = os.environ | _IDENTITY | {"GIT_DIR": str(self.root)} | variables
@@ -36,7 +36,7 @@ class Origin:
         self, files: dict[str, str], parent: str | None = "main", branch: str = "main", options: tuple[str, ...] = ()
     ) -> str:
         """Commit exactly these files: a text, or a mode and an object id as `160000 ID`; returns the id."""
-        index = {"GIT_INDEX_FILE": str(self.root / "an-index")}
+        index: dict[str, Any] = {"GIT_INDEX_FILE": str(self.root / "an-index")}
         (self.root / "an-index").unlink(missing_ok=True)
         for name, text in files.items():
             if text[:7] not in ("160000 ", "120000 "):

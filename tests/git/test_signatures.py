@@ -50,6 +50,12 @@ class Ring:
         listed = self.run("gpg", "--batch", "--with-colons", "--list-keys", f"{name}@example.org")
         return next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
 
+    def revoke(self, fingerprint: str) -> None:
+        """Use the certificate that GnuPG makes with each key."""
+        file = self.root / "openpgp-revocs.d" / f"{fingerprint}.rev"
+        file.write_text(file.read_text().replace(":-----BEGIN", "-----BEGIN"))
+        self.run("gpg", "--batch", "--quiet", "--import", str(file))
+
     def gpg_options(self, fingerprint: str, *, expired: bool = False) -> tuple[str, ...]:
         program = self.root / "gpg-then"
         program.write_text('#!/bin/sh\nexec gpg --faked-system-time 20200101T000100 "$@"\n')
@@ -85,6 +91,11 @@ def codes(origin: Origin, keys: Keys, tmp_path: Path, tags: str | None = None) -
 @pytest.fixture(scope="module")
 def ours(ring: Ring) -> str:
     return ring.ssh("ours")
+
+
+@pytest.fixture(scope="module")
+def other(ring: Ring) -> str:
+    return ring.ssh("other")
 
 
 @pytest.fixture(scope="module")
@@ -124,24 +135,45 @@ def test_a_commit_whose_signature_is_of_another_commit_is_refused(
     assert codes(origin, Keys("ssh", signers), tmp_path) == ["not_signed"]
 
 
-@pytest.mark.parametrize("time", ["20200101", "20200101000000Z", "soon"])
-def test_a_key_of_ssh_that_has_ended_is_refused_though_the_commit_says_an_earlier_time(
-    ring: Ring, ours: str, origin: Origin, tmp_path: Path, time: str
+@pytest.mark.parametrize(
+    "option",
+    [
+        'valid-before="20200101"', 'valid-before="20200101000000Z"', 'valid-before="soon"', 'Valid-Before="20200101"',
+        'valid-before="20200101UTC"', 'valid-after="20900101"', 'valid-after="20200101",valid-before="20210101"',
+        'namespaces="file"', "cert-authority",
+    ],
+)  # fmt: skip
+def test_a_key_of_ssh_that_is_not_valid_now_is_refused_whatever_time_the_commit_says(
+    ring: Ring, ours: str, other: str, origin: Origin, tmp_path: Path, option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """`ssh-keygen` compares with the time in the commit, which its author writes."""
     signers = tmp_path / "signers"
-    signers.write_text(f'maria@example.org valid-before="{time}" {ours}\nben@example.org {ring.ssh(f"ben-{time}")}\n')
+    signers.write_text(f"maria@example.org {option} {ours}\nben@example.org {other}\n")
+    year = "2099" if "2090" in option else "2020" if "2021" in option else "2019"
+    monkeypatch.setenv("GIT_COMMITTER_DATE", f"{year}-06-01T00:00:00Z")
     origin.commit(ONE, options=ring.ssh_options("ours"))
 
     assert codes(origin, Keys("ssh", signers), tmp_path) == ["not_signed"]
 
 
+def test_a_key_of_ssh_within_its_time_is_taken(ring: Ring, ours: str, origin: Origin, tmp_path: Path) -> None:
+    signers = tmp_path / "signers"
+    signers.write_text(f'maria@example.org valid-after="20200101",valid-before="20990101Z" {ours}\n')
+    origin.commit(ONE, options=ring.ssh_options("ours"))
+
+    assert codes(origin, Keys("ssh", signers), tmp_path) == []
+
+
 def test_a_commit_signed_by_gnupg_is_taken_and_any_other_is_refused(
     ring: Ring, ours: str, our_gpg: str, origin: Origin, tmp_path: Path
 ) -> None:
-    old = ring.gpg("old", expired=True)
+    old, revoked = ring.gpg("old", expired=True), ring.gpg("revoked")
+    revoked_commit = origin.commit(ONE, options=ring.gpg_options(revoked))
+    ring.revoke(revoked)
     public = tmp_path / "keys.asc"
-    public.write_text(ring.run("gpg", "--batch", "--armor", "--export", our_gpg, old))
+    public.write_text(ring.run("gpg", "--batch", "--armor", "--export", our_gpg, old, revoked))
     keys = Keys("gpg", public)
+    assert codes(origin, keys, tmp_path) == ["not_signed"], revoked_commit
     origin.commit(ONE, options=ring.gpg_options(our_gpg))
     assert codes(origin, keys, tmp_path) == []
     for options in (
@@ -165,8 +197,74 @@ def test_of_a_tag_the_tag_must_be_signed(ring: Ring, ours: str, origin: Origin, 
     origin.git("tag", "-m", "x", "v2", commit)
     assert codes(origin, keys, tmp_path, "v*") == ["not_signed"]
     origin.git(*options, "tag", "-s", "-m", "x", "v3", commit)
+    assert codes(origin, keys, tmp_path, "v*") == []
+    # The signed tag says its name. Who may only push can give it another one.
+    origin.git("update-ref", "refs/tags/v4", "refs/tags/v3")
+    assert codes(origin, keys, tmp_path, "v*") == ["not_signed"]
+    # What counts is the tag: it names the commit, and with it all of the history.
+    unsigned = origin.commit({"a": "1"})
+    origin.git(*options, "tag", "-s", "-m", "x", "v5", unsigned)
 
     assert codes(origin, keys, tmp_path, "v*") == []
+
+
+LIAR = """#!/bin/sh
+cat > /dev/null
+echo "[GNUPG:] NEWSIG"
+echo "[GNUPG:] GOODSIG 0123456789ABCDEF maria"
+echo "[GNUPG:] VALIDSIG {key} 2020-01-01 1577836800 0 4 0 22 8 00 {key}"
+echo "[GNUPG:] TRUST_ULTIMATE 0 pgp"
+echo 'Good "git" signature for maria with ED25519 key {key}'
+exit 0
+"""
+
+
+@pytest.mark.parametrize("kind", ["ssh", "gpg"])
+def test_no_configuration_and_no_variable_says_which_program_checks(
+    kind: str, ring: Ring, ours: str, our_gpg: str, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that finds every signature good is named everywhere, and it was asked by a Git without our settings."""
+    keys_file, liar, config = tmp_path / "keys", tmp_path / "liar", tmp_path / "gitconfig"
+    keys_file.write_text(
+        f"maria@example.org {ours}\n" if kind == "ssh" else ring.run("gpg", "--batch", "--armor", "--export", our_gpg)
+    )
+    liar.write_text(LIAR.format(key=our_gpg))
+    liar.chmod(0o755)
+    config.write_text(f'[gpg]\n\tprogram = {liar}\n[gpg "openpgp"]\n\tprogram = {liar}\n'
+                      f'[gpg "ssh"]\n\tprogram = {liar}\n\tallowedSignersFile = {keys_file}\n')  # fmt: skip
+    strange = ring.gpg_options(ring.gpg(f"strange-{kind}")) if kind == "gpg" else ring.ssh_options("strange-program")
+    if kind == "ssh":
+        ring.ssh("strange-program")
+    commit = origin.commit(ONE, options=strange)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
+    monkeypatch.setenv("GIT_CONFIG_PARAMETERS", f"'gpg.program={liar}' 'gpg.ssh.program={liar}'")
+    believed = subprocess.run(
+        ["git", "-C", str(origin.root), "verify-commit", commit], check=False, capture_output=True
+    )
+    if kind == "gpg":
+        assert believed.returncode == 0
+
+    assert codes(origin, Keys(kind, keys_file), tmp_path) == ["not_signed"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("kind", "product"), [("ssh", "OpenSSH"), ("gpg", "GnuPG")])
+def test_a_program_that_is_not_installed_is_named(
+    kind: str, product: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "keys").write_text("x")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(WrongUsage, match=f"{product} is not installed"):
+        Keys(kind, tmp_path / "keys")  # type: ignore[arg-type]
+
+
+def test_keys_that_are_gone_meanwhile_refuse_everything(ours: str, origin: Origin, tmp_path: Path) -> None:
+    signers = tmp_path / "signers"
+    signers.write_text(f"maria@example.org {ours}\n")
+    keys = Keys("ssh", signers)
+    origin.commit(ONE)
+    signers.unlink()
+    with pytest.raises(WrongUsage, match="cannot read the keys"):
+        codes(origin, keys, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,9 @@ def test_a_pushed_commit_is_applied_with_its_place(agent: Agent) -> None:
     assert (turn.commit, turn.name, turn.problem) == (first, "main", None)
     assert (managed.path, managed.line) == ("schedules/a.yaml", 3)
     assert (run.commit, run.path, run.repository) == (first, "schedules", str(agent.origin.root).removesuffix(".git"))
-    second = agent.push(TWO)
+    # Nothing is checked out, so that no attribute changes what is read.
+    attributes = "* filter=x working-tree-encoding=UTF-16 export-ignore ident eol=crlf\n"
+    second = agent.push(TWO, **{".gitattributes": attributes, "schedules/.gitattributes": attributes})
     assert (agent.turn().commit, list(rows(agent))) == (second, ["one", "two"])
     assert (agent.turn().outcome, runs(agent)) == (None, 2)
 
@@ -126,6 +128,10 @@ BROKEN: dict[str, dict[str, str]] = {
     "configuration": {"schedsync.toml": "nonsense = 1\n", "schedules/a.yaml": ONE},
     "option": {"--output=x": ONE, "schedsync.toml": 'paths = ["--output=x"]\n'},
     "case": {"schedules/a.yaml": ONE, "schedules/A.yaml": ONE},
+    "case of the directory": {"Schedules/a.yaml": ONE},
+    "linked configuration": {"schedsync.toml": "120000 /etc/passwd", "schedules/a.yaml": ONE},
+    "linked directory": {"schedules": "120000 /etc"},
+    "submodule": {"schedules": "160000 " + "1" * 40},
 }
 
 
@@ -217,6 +223,19 @@ def test_a_bug_that_a_commit_finds_stops_nothing(agent: Agent, caplog: pytest.Lo
         agent.push(TWO)
         agent.turns.fence = lambda: 1 / 0  # type: ignore[assignment,return-value]
         turn = agent.turn()
+
+    assert (turn.commit, str(turn.problem)) == (good, "a bug of schedsync: ZeroDivisionError('division by zero')")
+    assert caplog.records[-1].exc_info
+
+
+@pytest.mark.one_database
+def test_a_bug_that_the_tables_find_stops_nothing(agent: Agent, caplog: pytest.LogCaptureFixture) -> None:
+    good = agent.push(ONE)
+    agent.turn()
+    edit(agent, "one", queue="sams")
+    agent.change(heals=True)
+    agent.turns.fence = lambda: 1 / 0  # type: ignore[assignment,return-value]
+    turn = agent.turn()
 
     assert (turn.commit, str(turn.problem)) == (good, "a bug of schedsync: ZeroDivisionError('division by zero')")
     assert caplog.records[-1].exc_info
