@@ -134,6 +134,9 @@ ANSWERS = {
     "that a commit is signed by one of the given keys?": "check_signature",
     "how long and how large a fetch may be?": "run_bounded",
     "what an agent does in a turn?": "Turns",
+    "when a follow takes a turn?": "Follow",
+    "that a follow keeps no other waiting?": "Loop",
+    "that two follows may not keep one set?": "_check_sets",
     "which agent acts?": "AgentLease",
     "that a call of the hook is genuine?": "is_genuine",
 }

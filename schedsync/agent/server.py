@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 from schedsync.agent.hook import MOST_BYTES, is_genuine
-from schedsync.agent.state import State
+from schedsync.agent.state import State, not_alive
 from schedsync.errors import WrongUsage
 from schedsync.monitoring.settings import parse_address
 
@@ -29,10 +29,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(
-        self, address: tuple[str, int], state: State, secret: bytes | None, metrics: Callable[[], str]
+        self, address: tuple[str, int], states: Sequence[State], secret: bytes | None, metrics: Callable[[], str]
     ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.state, self.secret, self.metrics = state, secret, metrics
+        self.states, self.secret, self.metrics = states, secret, metrics
         self._free = threading.BoundedSemaphore(_MOST_REQUESTS)
         super().__init__(address, _Handler)
 
@@ -69,13 +69,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self._hook() if self.path == "/hook" else (404, "only /hook takes a POST"))
 
     def _live(self) -> Answer:
-        return (200, "alive") if self.server.state.is_alive else (503, "the loop does not go on")
+        reason = not_alive(self.server.states)
+        return (503, reason) if reason else (200, "alive")
 
     def _ready(self) -> Answer:
-        reason = self.server.state.not_ready
-        if reason is not None:
-            return 503, reason
-        return 200, f"keeps {self.server.state.commit[:12]}" if self.server.state.commit else "stands by"
+        states = self.server.states
+        is_ready = all(state.not_ready is None for state in states)
+        return 200 if is_ready else 503, "\n".join(state.words for state in states)
 
     def _metrics(self) -> Answer:
         return 200, self.server.metrics()
@@ -91,7 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not is_genuine(secret, self.headers.get, int(length), self.rfile.read):
             logger.info("a call of the hook was refused: its signature or token is wrong")
             return 403, "the signature or the token is wrong"
-        self.server.state.wake.set()
+        for state in self.server.states:
+            state.wake.set()
         return 202, "the remote is asked now"
 
     def _answer(self, answer: Answer) -> None:
@@ -108,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(listen: str, state: State, secret: bytes | None, metrics: Callable[[], str]) -> Iterator[int]:
+def serving(listen: str, states: Sequence[State], secret: bytes | None, metrics: Callable[[], str]) -> Iterator[int]:
     """Serve on an address such as `127.0.0.1:9810` in the block; yields the port.
 
     ``metrics`` returns the text of a scrape. Raises WrongUsage for an address that cannot be used.
@@ -117,7 +118,7 @@ def serving(listen: str, state: State, secret: bytes | None, metrics: Callable[[
     if address is None:
         raise WrongUsage(f"`{listen}` is no address", hint="give `host:port`, for example `127.0.0.1:9810`")
     try:
-        server = _Server((address.host, address.port), state, secret, metrics)
+        server = _Server((address.host, address.port), states, secret, metrics)
     except OSError as error:
         raise WrongUsage(f"cannot listen on {address}: {error.strerror}", hint="free it, or give another") from error
     thread = threading.Thread(target=server.serve_forever, name="schedsync-agent-port", daemon=True)
