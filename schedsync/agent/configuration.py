@@ -104,7 +104,7 @@ class _Reader:
             raise self._wrong((*place, "set"), "`set` takes a name of printable characters")
         try:
             return FollowOptions(
-                remote=self._remote(entry),
+                remote=Remote(entry["repository"], entry.get("branch", "main"), entry.get("tags")),
                 using=self._using(entry, place),
                 directory=directory / entry["name"],
                 name=entry["name"],
@@ -116,11 +116,6 @@ class _Reader:
             )
         except WrongUsage as error:
             raise self._wrong(place, f"`{entry['name']}`: {error.message}", error.hint) from error
-
-    def _remote(self, entry: Mapping[str, Any]) -> Remote:
-        remote = Remote(entry["repository"], entry.get("branch", "main"), entry.get("tags"))
-        is_path = remote.protocols == "file" and "://" not in remote.url
-        return Remote(str(self._path(remote.url)), remote.branch, remote.tags) if is_path else remote
 
     def _using(self, entry: Mapping[str, Any], place: tuple[str | int, ...]) -> str:
         using: str = entry.get("database", self.around.using)

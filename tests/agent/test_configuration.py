@@ -54,7 +54,7 @@ def test_a_follow_says_what_it_needs_and_takes_the_rest_from_all(tmp_path: Path)
             interval=60, fetch_timeout=120, fetch_size=5, lock_timeout=0,
         ),
         FollowOptions(
-            Remote(str(tmp_path / "../us.git"), tags="v*"), "us", tmp_path / "objects/us", "us", None, "us",
+            Remote("../us.git", tags="v*"), "us", tmp_path / "objects/us", "us", None, "us",
             allow_rewind=True, keys=Keys("gpg", tmp_path / "keys.gpg"), interval=10, fetch_timeout=1, fetch_size=9,
             lock_timeout=3, settle=0,
         ),

@@ -197,7 +197,7 @@ def test_once_takes_a_turn_of_each_and_ends_with_the_worst(
     one = origin_of(tmp_path, "one")
     text = '[agent]\nsettle = "0s"\ndirectory = "objects"\n'
     for name in ("broken", "one"):
-        text += f'[[agent.follow]]\nname = "{name}"\nrepository = "{name}.git"\n'
+        text += f'[[agent.follow]]\nname = "{name}"\nrepository = "{tmp_path / name}.git"\n'
     file = tmp_path / "agent.toml"
     file.write_text(text)
     done = project.command("agent", "--config", str(file), "--once")
