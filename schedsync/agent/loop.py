@@ -77,7 +77,8 @@ class Loop:
 
     def _turn(self, follow: Follow, fetcher: Executor) -> None:
         turn = follow.step(fetcher)
-        if turn is not None and not self._is_ending.is_set():
+        # A turn that the end of the agent has broken off says nothing; one that has written does.
+        if turn is not None and (turn.outcome is not None or not self._is_ending.is_set()):
             follow.note(turn)
             tell(self.observers, turn)
 

@@ -9,8 +9,8 @@ from schedsync.usecases.agent import Turn
 
 logger = logging.getLogger(__name__)
 
-#: Is called in the loop's thread, with no transaction open. It should return within a second or two: the next turn
-#: waits for it, and the lease ends after a minute.
+#: Is called in the loop's thread, with no transaction open; an agent of several databases has a loop, and a thread, for
+#: each. It should return within a second or two: the next turn waits for it, and the lease ends after a minute.
 Observer = Callable[[Turn], None]
 
 

@@ -19,6 +19,7 @@ from schedsync.agent.follow import Follow
 from schedsync.agent.lease import AgentLease
 from schedsync.agent.loop import Loop
 from schedsync.agent.process import Process
+from schedsync.core.refusal import Refusal
 from schedsync.errors import InvalidSet, Refused
 from schedsync.git.mirror import open_mirror
 from schedsync.git.remote import Remote
@@ -120,6 +121,22 @@ def test_a_loop_that_fails_ends_the_process(using: str, make: Make, tmp_path: Pa
     loops[1].lease = None  # type: ignore[assignment]
     with pytest.raises(AttributeError):
         Process(loops).run()
+
+
+def test_an_apply_that_the_end_of_the_agent_finds_is_told_all_the_same(using: str, make: Make, tmp_path: Path) -> None:
+    turns, heard = make("one", str(origin_of(tmp_path, "one").root)), list[Turn]()
+    process = Process([Loop([Follow(turns, 0.2)], AgentLease(using), (heard.append,))])
+
+    def fence() -> tuple[Refusal, ...]:
+        # The transaction is open.
+        process.end()
+        return ()
+
+    turns.fence = fence
+    process.run()
+
+    assert [turn.outcome is not None for turn in heard] == [True]
+    assert PeriodicTask.objects.using(using).get().name == "one"
 
 
 def test_a_commit_that_is_tried_later_stays_a_problem_that_is_logged_once(
