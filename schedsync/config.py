@@ -242,8 +242,7 @@ def _lint_options(table: Mapping[str, Any], place: Location) -> Options:
 def _check_shape(file: Path, table: Mapping[str, Any]) -> None:
     """Raise InvalidConfiguration for the first thing that the schema does not allow."""
     if problem := first_problem(table):
-        message, hint = problem
-        raise InvalidConfiguration(str(file), message, hint=hint)
+        raise InvalidConfiguration(str(file), problem.message, hint=problem.hint)
 
 
 def _set_name(file: Path, name: str) -> str:

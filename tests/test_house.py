@@ -135,6 +135,9 @@ ANSWERS = {
     "how long and how large a fetch may be?": "run_bounded",
     "that an agent's directory is made again, and which settings of Git count there?": "prepare",
     "what an agent does in a turn?": "Turns",
+    "when a follow takes a turn?": "Follow",
+    "that a follow keeps no other waiting?": "Loop",
+    "that two follows may not keep one set?": "_check_sets",
     "which agent acts?": "AgentLease",
     "that a call of the hook is genuine?": "is_genuine",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,8 +10,7 @@ from schedsync.core.names import first_names
 from schedsync.errors import InvalidSet, Refused, SchedsyncError
 from schedsync.render.words import printable
 from schedsync.usecases.agent import Turn, is_lost
-
-logger = logging.getLogger(__name__)
+from schedsync.usecases.follow_logger import DEFAULT, FollowLogger
 
 #: The findings that a line names.
 _MOST = 20
@@ -20,17 +18,23 @@ _MOST = 20
 
 @dataclass
 class Reports:
-    """Logs what is new in a turn."""
+    """Logs what is new in a turn of the follow of this name."""
 
+    follow: str = DEFAULT
     _fetch: str = ""
     _problem: tuple[str | None, str] = (None, "")
     _left: tuple[str, ...] = ()
     _held: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        self._logger = FollowLogger(__name__, self.follow)
+
     def add(self, turn: Turn) -> None:
         """Log what a turn found that the one before did not."""
-        self._add_fetch(turn)
-        self._add_problem(turn)
+        if turn.asked:
+            self._add_fetch(turn)
+        if turn.problem is not None or not turn.put_off:
+            self._add_problem(turn)
         self._add_outcome(turn)
         self._add_drift(turn)
 
@@ -38,9 +42,9 @@ class Reports:
         text = "" if turn.fetch_problem is None else words(turn.fetch_problem)
         if text and text != self._fetch:
             kept = turn.commit[:12] if turn.commit else "nothing"
-            logger.error("%s; kept: %s", text, kept, extra={"commit": turn.commit, "failure_reason": _code(turn)})
+            self._logger.error("%s; kept: %s", text, kept, extra={"commit": turn.commit, "failure_reason": _code(turn)})
         elif not text and self._fetch:
-            logger.warning("the remote is back, at %s", turn.name, extra={"commit": turn.commit})
+            self._logger.warning("the remote is back, at %s", turn.name, extra={"commit": turn.commit})
         self._fetch = text
 
     def _add_problem(self, turn: Turn) -> None:
@@ -49,7 +53,7 @@ class Reports:
         if error is None or self._problem == known:
             return
         reason = error.failure_reason
-        logger.error(
+        self._logger.error(
             "commit %s is not applied: %s", (turn.tried or "")[:12], words(error),
             extra={"commit": turn.tried, "failure_reason": reason, "findings": places(error)},
         )  # fmt: skip
@@ -60,23 +64,27 @@ class Reports:
             return
         healed = [change.name for change in outcome.changes if change.cause != "files"]
         counts = ", ".join(f"{count} {kind}" for kind, count in outcome.summary().items() if count)
-        logger.warning(
+        self._logger.warning(
             "applied commit %s of %s: %s", turn.commit[:12], turn.name or "the last fetch", counts or "no change",
             extra={"commit": turn.commit, "run": outcome.run, "changes": outcome.summary(), "schedules": healed},
         )  # fmt: skip
         if healed:
-            logger.warning("undone edits by others: %s", first_names(healed, 5), extra={"schedules": healed})
+            self._logger.warning("undone edits by others: %s", first_names(healed, 5), extra={"schedules": healed})
         if outcome.unconfirmed:
             names = list(outcome.unconfirmed)
-            logger.error("written back by another program: %s", first_names(names, 5), extra={"schedules": names})
+            self._logger.error("written back by another program: %s", first_names(names, 5), extra={"schedules": names})
 
     def _add_drift(self, turn: Turn) -> None:
         left = tuple(sorted(change.name for change in turn.left))
         if left and left != self._left:
-            logger.warning("edited by others, and left so: %s", first_names(left, 5), extra={"schedules": list(left)})
+            self._logger.warning(
+                "edited by others, and left so: %s", first_names(left, 5), extra={"schedules": list(left)}
+            )
         if turn.held and turn.held != self._held:
             names = list(turn.held)
-            logger.warning("stopped by people, and left so: %s", first_names(names, 5), extra={"schedules": names})
+            self._logger.warning(
+                "stopped by people, and left so: %s", first_names(names, 5), extra={"schedules": names}
+            )
         self._left, self._held = left, turn.held
 
 

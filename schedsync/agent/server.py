@@ -7,14 +7,14 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
 from schedsync.agent.hook import MOST_BYTES, is_genuine
-from schedsync.agent.state import State
+from schedsync.agent.state import State, not_alive
 from schedsync.errors import WrongUsage
 from schedsync.monitoring.settings import parse_address
 
@@ -38,10 +38,10 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(
-        self, address: tuple[str, int], state: State, secret: bytes | None, metrics: Callable[[], str]
+        self, address: tuple[str, int], states: Sequence[State], secret: bytes | None, metrics: Callable[[], str]
     ) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.state, self.secret, self.metrics = state, secret, metrics
+        self.states, self.secret, self.metrics = states, secret, metrics
         self.scrapes = threading.BoundedSemaphore(_MOST_SCRAPES)
         self._open: deque[socket.socket] = deque()
         self._said = float("-inf")
@@ -90,13 +90,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(self._hook() if self.path == "/hook" else (404, "only /hook takes a POST"))
 
     def _live(self) -> Answer:
-        return (200, "alive") if self.server.state.is_alive else (503, "the loop does not go on")
+        reason = not_alive(self.server.states)
+        return (503, reason) if reason else (200, "alive")
 
     def _ready(self) -> Answer:
-        reason = self.server.state.not_ready
-        if reason is not None:
-            return 503, reason
-        return 200, f"keeps {self.server.state.commit[:12]}" if self.server.state.commit else "stands by"
+        states = self.server.states
+        is_ready = all(state.not_ready is None for state in states)
+        return 200 if is_ready else 503, "\n".join(state.words for state in states)
 
     def _metrics(self) -> Answer:
         if not self.server.scrapes.acquire(blocking=False):
@@ -117,7 +117,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not is_genuine(secret, self.headers.get, int(length), self.rfile.read):
             self.server.say_refused()
             return 403, "the signature or the token is wrong"
-        self.server.state.wake.set()
+        for state in self.server.states:
+            state.wake.set()
         return 202, "the remote is asked now"
 
     def _answer(self, answer: Answer) -> None:
@@ -134,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(listen: str, state: State, secret: bytes | None, metrics: Callable[[], str]) -> Iterator[int]:
+def serving(listen: str, states: Sequence[State], secret: bytes | None, metrics: Callable[[], str]) -> Iterator[int]:
     """Serve on an address such as `127.0.0.1:9810` in the block; yields the port.
 
     ``metrics`` returns the text of a scrape. Raises WrongUsage for an address that cannot be used.
@@ -143,7 +144,7 @@ def serving(listen: str, state: State, secret: bytes | None, metrics: Callable[[
     if address is None:
         raise WrongUsage(f"`{listen}` is no address", hint="give `host:port`, for example `127.0.0.1:9810`")
     try:
-        server = _Server((address.host, address.port), state, secret, metrics)
+        server = _Server((address.host, address.port), states, secret, metrics)
     except OSError as error:
         raise WrongUsage(f"cannot listen on {address}: {error.strerror}", hint="free it, or give another") from error
     serve = partial(server.serve_forever, poll_interval=0.1)

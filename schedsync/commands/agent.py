@@ -6,13 +6,16 @@ import hashlib
 import logging
 import os
 import sys
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from schedsync.commands.all_sets import worst
 from schedsync.commands.django import set_up
 from schedsync.commands.logs import format_other_lines
 from schedsync.commands.options import (
@@ -20,6 +23,7 @@ from schedsync.commands.options import (
     database_options,
     environment_option,
     gather,
+    is_typed,
     lock_timeout_option,
     option,
     settle_option,
@@ -29,10 +33,10 @@ from schedsync.commands.parameters import Seconds, WholeNumber
 from schedsync.errors import WrongUsage
 
 if TYPE_CHECKING:
+    from schedsync.agent.observers import Observer
+    from schedsync.agent.options import AgentOptions
     from schedsync.agent.state import State
-    from schedsync.git.remote import Remote
-    from schedsync.git.signatures import Keys
-    from schedsync.usecases.agent import Kept, Turn
+    from schedsync.usecases.agent import Turn
 
 _DRIFT = 2
 #: Seconds to wait for an apply's lock: shorter than the time that Kubernetes gives a process to end.
@@ -42,9 +46,13 @@ _file = click.Path(dir_okay=False, path_type=Path)
 
 @dataclass(frozen=True, slots=True)
 class AgentRequest:
-    """One call of ``agent``; times are in seconds, ``fetch_size`` is in MiB."""
+    """One call of ``agent``; times are in seconds, ``fetch_size`` is in MiB.
 
-    repository: str
+    With ``config`` all else but ``once`` comes from that file.
+    """
+
+    config: Path | None
+    repository: str | None
     branch: str
     tags: str | None
     path: str | None
@@ -62,29 +70,49 @@ class AgentRequest:
     lock_timeout: float
     settle: float
 
-    def remote(self) -> Remote:
-        """Return what is followed; raises WrongUsage."""
+    def check(self) -> None:
+        """Raise WrongUsage where it is not said what to follow, or by a flag and by a file."""
+        if self.config is None and self.repository is None:
+            raise WrongUsage("it is not said what to follow", hint="give `--repository URL`, or `--config FILE`")
+        names = [field.name for field in fields(self) if field.name not in ("config", "once")]
+        given = [name for name in [*names, "database"] if self.config is not None and is_typed(name)]
+        if given:
+            flags = ", ".join(f"`--{name.replace('_', '-')}`" for name in given)
+            raise WrongUsage(f"{flags} cannot be combined with `--config`", hint="write it into the file")
+
+    def options(self, using: str) -> AgentOptions:
+        """Return what is followed; raises WrongUsage, or InvalidConfiguration for the file."""
+        from schedsync.agent.configuration import Surroundings, read_agent_file
+        from schedsync.agent.options import AgentOptions, FollowOptions, keys_in, path_in_repository
+        from schedsync.database.environment import named_environment
         from schedsync.git.remote import Remote
 
-        return Remote(self.repository, self.branch, self.tags)
+        environment = self.environment or named_environment()
+        if self.config is not None:
+            from django.conf import settings
 
-    def keys(self) -> Keys | None:
-        """Return the keys of which one must have signed; raises WrongUsage."""
-        from schedsync.git.signatures import Keys
+            return read_agent_file(self.config, Surroundings(tuple(settings.DATABASES), using, environment, _state()))
+        remote = Remote(self.repository or "", self.branch, self.tags)
+        follow = FollowOptions(
+            remote, using, self._place(),
+            path=path_in_repository(self.path), environment=environment, heal=self.heal,
+            allow_rewind=self.allow_rewind, keys=keys_in(self.verify_ssh, self.verify_gpg), interval=self.interval,
+            fetch_timeout=self.fetch_timeout, fetch_size=self.fetch_size, lock_timeout=self.lock_timeout or _LOCK,
+            settle=self.settle,
+        )  # fmt: skip
+        return AgentOptions((follow,), self.listen)
 
-        if self.verify_ssh and self.verify_gpg:
-            raise WrongUsage("keys of SSH and of GnuPG were given", hint="give one file of keys")
-        if self.verify_gpg:
-            return Keys("gpg", self.verify_gpg)
-        return Keys("ssh", self.verify_ssh) if self.verify_ssh else None
-
-    def place(self) -> Path:
-        """Return the directory of the fetched objects: by default one for each remote, where programs keep state."""
+    def _place(self) -> Path:
+        """Return the directory of the fetched objects: by default one for each remote."""
         if self.directory is not None:
             return self.directory
-        state = os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
         name = hashlib.sha256(f"{self.repository} {self.tags or self.branch}".encode()).hexdigest()[:12]
-        return Path(state) / "schedsync" / f"agent-{name}"
+        return _state() / f"agent-{name}"
+
+
+def _state() -> Path:
+    """Return where programs keep their state."""
+    return Path(os.environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())) / "schedsync"
 
 
 @verb("Pull what Git says, apply it, and keep it so.")
@@ -93,7 +121,11 @@ class AgentRequest:
     "request",
     AgentRequest,
     option(
-        "--repository", required=True, envvar="SCHEDSYNC_REPOSITORY", metavar="URL",
+        "--config", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+        help="Follow what this file names: several repositories, sets, environments and databases.",
+    ),
+    option(
+        "--repository", envvar="SCHEDSYNC_REPOSITORY", metavar="URL",
         help="The remote: by https, ssh, or a path; also SCHEDSYNC_REPOSITORY.",
     ),
     option("--branch", default="main", show_default=True, metavar="NAME", help="The branch to follow."),
@@ -127,62 +159,33 @@ def agent(database: DatabaseOptions, request: AgentRequest) -> int:
 
     It needs no checkout: run it beside Beat. A commit that is broken, refused or not signed changes nothing; the last
     good one is kept. Of several agents on one database, one acts and the others stand by. SIGTERM ends it between two
-    transactions.
+    transactions. With --config one agent follows several remotes, and one that is broken hides no other.
     """
-    remote, keys = request.remote(), request.keys()
+    request.check()
     using = set_up(database)
     _log_to_stderr()
-    from schedsync.database.environment import named_environment
-    from schedsync.usecases.agent import Kept
+    options = request.options(using)
+    from schedsync.agent.start import run, turn_once
 
-    path = PurePosixPath(request.path) if request.path else None
-    if path is not None and (path.is_absolute() or ".." in path.parts):
-        raise WrongUsage(f"`{request.path}` is not within the repository", hint="give a path from its root")
-    kept = Kept(
-        using, request.environment or named_environment(), path, request.heal, request.allow_rewind, keys,
-        request.lock_timeout or _LOCK, request.settle,
-    )  # fmt: skip
-    return _run(request, remote, kept)
-
-
-def _run(request: AgentRequest, remote: Remote, kept: Kept) -> int:
-    from schedsync.agent.lease import AgentLease
-    from schedsync.agent.loop import Loop
-    from schedsync.agent.reports import Reports
-    from schedsync.git.mirror import open_mirror
-    from schedsync.usecases.agent import Turns
-
-    logger = logging.getLogger("schedsync.agent")
-    if remote.is_open_to_all and kept.keys is None:
-        logger.warning(
-            "anybody on the way to %s can change what is fetched: use https, ssh or signatures", remote.shown
-        )
-    with open_mirror(remote, request.place(), request.fetch_timeout, request.fetch_size * 2**20) as mirror:
-        turns = Turns(kept, mirror)
-        if request.once:
-            turn = turns.turn()
-            Reports().add(turn)
-            return _exit_code(turn)
-        logger.info("follows %s of %s", remote.followed, remote.shown)
-        loop = Loop(turns, AgentLease(kept.using), request.interval)
-        with ExitStack() as stack:
-            if request.listen is not None:
-                port = stack.enter_context(_serving(request.listen, kept.using, loop.state))
-                logger.info("listens on port %d", port)
-            loop.run()
+    observers: tuple[Observer, ...] = ()
+    if request.once:
+        return worst(map(_exit_code, turn_once(options, observers)))
+    serving = partial(_serving, options.listen, options.databases) if options.listen is not None else None
+    run(options, serving, observers)
     return 0
 
 
-def _serving(listen: str, using: str, state: State) -> AbstractContextManager[int]:
+def _serving(listen: str, databases: Sequence[str], states: Sequence[State]) -> AbstractContextManager[int]:
     from schedsync.agent.hook import hook_secret
     from schedsync.agent.server import serving
     from schedsync.monitoring.settings import INSTALL, is_installed
 
     if not is_installed():
-        return serving(listen, state, hook_secret(), lambda: f"# {INSTALL}")
+        return serving(listen, states, hook_secret(), lambda: f"# {INSTALL}")
     from schedsync.agent.metrics import metrics_of
 
-    return serving(listen, state, hook_secret(), metrics_of(using, state))
+    using = databases[0] if len(databases) == 1 else None
+    return serving(listen, states, hook_secret(), metrics_of(using, states))
 
 
 def _exit_code(turn: Turn) -> int:

@@ -118,7 +118,13 @@ def for_each_set(
     for name, file in reports:
         write(_combined(results, output, name), file)
     codes = {result.error.exit_code if result.error else _code(result, output) for result in results}
-    return next((code for code in _WORST_FIRST if code in codes), 0)
+    return worst(codes)
+
+
+def worst(codes: Iterable[int]) -> int:
+    """Return the exit code of several calls: the worst of theirs."""
+    found = set(codes)
+    return next((code for code in _WORST_FIRST if code in found), 0)
 
 
 def _left_out(failed: Path, directories: Sequence[Path]) -> Iterator[_Result[T]]:

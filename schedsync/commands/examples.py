@@ -107,6 +107,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "agent": (
         ("agent --repository https://git.example.org/shop.git -e production", "apply each commit of main"),
         ("agent --repository ../shop.git --tags 'v*' --heal --once", "one turn, and undo edits by others"),
+        ("agent --config agent.toml", "follow all that this file names"),
     ),
     "snapshot": (("snapshot --out snapshot.json", "save it for validate, review, plan and forecast --against"),),
     "schema": (

@@ -23,10 +23,10 @@ from schedsync.schemas.validator import SCHEMAS, schema_text
 )
 @out_option
 def schema(which: str, snapshot: Path | None, out: Path | None) -> int:
-    """Print the JSON Schema of the schedules, of the configuration, or of the JSON that a verb writes.
+    """Print the JSON Schema of the schedules, of the configurations, or of the JSON that a verb writes.
 
-    WHICH is schedules (the default), config, or a verb's JSON: plan, review, snapshot, forecast, or comparison for
-    `forecast --compare`.
+    WHICH is schedules (the default), config, agent, or a verb's JSON: plan, review, snapshot, forecast, or comparison
+    for `forecast --compare`.
 
     An editor completes and explains a file of schedules if its first line is
     `# yaml-language-server: $schema=PATH`, and schedsync.toml if its first line is `#:schema PATH`.

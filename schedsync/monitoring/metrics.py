@@ -11,6 +11,8 @@ Kind = Literal["gauge", "counter", "summary", "info"]
 BEAT = ("beat",)
 SET = ("set",)
 SCHEDULE = ("schedule",)
+#: The name of what an agent follows.
+FOLLOW = ("follow",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +119,16 @@ LEFT_OUT = _gauge(
     "schedules_left_out", "Schedules that SCHEDSYNC_METRICS_SCHEDULES names beyond the first 1,000, which are left out."
 )
 
-AGENT_ACTS = _gauge("agent_acts", "1 if this agent acts, 0 if it stands by.")
-AGENT_FETCH_FAILED = _gauge("agent_fetch_failed", "1 if the remote gave no commit that may be applied, else 0.")
-AGENT_COMMIT_FAILED = _gauge("agent_commit_failed", "1 if the last commit could not be applied or kept, else 0.")
-AGENT_LEFT = _gauge("agent_edits_left", "Schedules that others have edited, and that this agent left so.")
-AGENT_FETCH_TIME = _gauge("agent_last_fetch_timestamp_seconds", "When this agent last fetched what it may apply.")
-AGENT_APPLY_TIME = _gauge("agent_last_apply_timestamp_seconds", "When this agent last changed the tables.")
+AGENT_ACTS = _gauge("agent_acts", "1 if this agent acts, 0 if it stands by.", FOLLOW)
+AGENT_FETCH_FAILED = _gauge("agent_fetch_failed", "1 if the remote gave no commit that may be applied, else 0.", FOLLOW)
+AGENT_COMMIT_FAILED = _gauge(
+    "agent_commit_failed", "1 if the last commit could not be applied or kept, else 0.", FOLLOW
+)
+AGENT_LEFT = _gauge("agent_edits_left", "Schedules that others have edited, and that this agent left so.", FOLLOW)
+AGENT_FETCH_TIME = _gauge(
+    "agent_last_fetch_timestamp_seconds", "When this agent last fetched what it may apply.", FOLLOW
+)
+AGENT_APPLY_TIME = _gauge("agent_last_apply_timestamp_seconds", "When this agent last changed the tables.", FOLLOW)
 
 #: In the order of the reference.
 METRICS: tuple[Metric, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Metric))

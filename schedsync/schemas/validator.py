@@ -17,13 +17,16 @@ from schedsync.schemas.wording import sentence
 
 SCHEDULES = "schedules.v1.schema.json"
 CONFIG = "config.v1.schema.json"
+AGENT = "agent.v1.schema.json"
 PLAN = "plan.v1.schema.json"
 REVIEW = "review.v1.schema.json"
 SNAPSHOT = "snapshot.v1.schema.json"
 FORECAST = "forecast.v1.schema.json"
 COMPARISON = "comparison.v1.schema.json"
 #: The file name of each schema, by the word that `schedsync schema` takes.
-SCHEMAS = {name.split(".")[0]: name for name in (SCHEDULES, CONFIG, PLAN, REVIEW, SNAPSHOT, FORECAST, COMPARISON)}
+SCHEMAS = {
+    name.split(".")[0]: name for name in (SCHEDULES, CONFIG, AGENT, PLAN, REVIEW, SNAPSHOT, FORECAST, COMPARISON)
+}
 
 
 def schema_text(name: str) -> str:

@@ -1,4 +1,4 @@
-"""One turn of an agent: what the remote says is fetched, checked and applied, and the tables are kept so.
+"""One turn of a follow of an agent: what the remote says is fetched, checked and applied, and the tables are kept so.
 
 A turn never raises because of the remote, a commit or the tables: what is wrong is part of what it returns. The last
 good commit stays the one that is kept.
@@ -6,7 +6,6 @@ good commit stays the one that is kept.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -19,14 +18,14 @@ from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Failed, Refused, SchedsyncError
 from schedsync.git.following import next_commit
 from schedsync.git.mirror import Followed, Mirror
+from schedsync.git.remote import Remote
 from schedsync.git.signatures import Keys
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.usecases import sync
 from schedsync.usecases.committed import Committed
+from schedsync.usecases.follow_logger import DEFAULT, FollowLogger
 from schedsync.usecases.target import Target
-
-logger = logging.getLogger(__name__)
 
 #: The code of the refusal of an agent that acts no longer.
 LOST = "not_acting"
@@ -34,10 +33,11 @@ LOST = "not_acting"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What one agent keeps: the set at ``path`` of the remote, in one environment of one database.
+    """What one follow keeps: the set at ``path`` of the remote, in one environment of one database.
 
     ``path`` is None for what the configuration says. ``heals`` undoes edits by others, ``allow_rewind`` follows a
-    branch backwards. ``keys`` are those of which one must have signed. ``lock_seconds`` is for the apply lock.
+    branch backwards. ``keys`` are those of which one must have signed. ``lock_seconds`` is for the apply lock. ``set``
+    is the name that the set must have, None for any. ``name`` is that of the follow, for people.
     """
 
     using: str
@@ -48,6 +48,16 @@ class Kept:
     keys: Keys | None = None
     lock_seconds: float = 10.0
     settle: float = 6.0
+    set: str | None = None
+    name: str = DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What the remote gave: what is to be applied next, or why there is nothing."""
+
+    found: Followed | None = None
+    problem: SchedsyncError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,10 @@ class Turn:
     ``commit`` is the one that is kept now, None before the first. ``fetch_problem`` is why the remote gave no commit,
     ``problem`` why the commit ``tried`` was not applied, or the tables could not be kept. ``left`` are edits by others
     that were left, and ``held`` the names of schedules that people have stopped.
+
+    ``follow`` names what was followed. ``name`` is the branch or the tag where the remote was asked, and ``remote`` its
+    address. ``target`` is the set in the commit that was tried, else in the one that is kept; None where its
+    configuration cannot be read. With ``put_off`` the newest commit was not applied earlier, and is tried again later.
     """
 
     commit: str | None = None
@@ -67,11 +81,32 @@ class Turn:
     outcome: Outcome | None = None
     left: tuple[Change, ...] = ()
     held: tuple[str, ...] = ()
+    put_off: bool = False
+    follow: str = DEFAULT
+    remote: Remote | None = None
+    using: str = "default"
+    environment: str | None = None
+    target: Target | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def asked(self) -> bool:
+        """Whether the remote was asked."""
+        return bool(self.name) or self.fetch_problem is not None
+
+    @property
+    def repository(self) -> str | None:
+        """The address of the remote, without a user and a password."""
+        return self.remote.shown if self.remote else None
+
+    @property
+    def set(self) -> str | None:
+        """The name of the set, or None where its configuration cannot be read."""
+        return self.target.config.set if self.target else None
 
 
 @dataclass
 class Turns:
-    """The turns of one agent; ``stop`` says that it ends, and ``fence`` why it may not write, if so."""
+    """The turns of one follow; ``stop`` says that the agent ends, and ``fence`` why it may not write, if so."""
 
     kept: Kept
     mirror: Mirror
@@ -80,50 +115,70 @@ class Turns:
     sleep: Callable[[float], None] = time.sleep
     _targets: dict[str, Target] = field(default_factory=dict)
 
-    def turn(self, *, fetches: bool = True, skips: str | None = None) -> Turn:
-        """Take one turn. Without ``fetches`` the remote is not asked; the commit ``skips`` is not tried now."""
-        turn = Turn(self.mirror.applied)
-        found: Followed | None = None
-        if fetches:
-            try:
-                found = next_commit(self.mirror, self.kept.keys, allow_rewind=self.kept.allow_rewind, stop=self.stop)
-            except SchedsyncError as error:
-                turn = replace(turn, fetch_problem=error)
-        if found is not None:
-            turn = replace(turn, name=found.name)
+    def __post_init__(self) -> None:
+        self._logger = FollowLogger(__name__, self.kept.name)
+
+    def fetch(self) -> Fetched:
+        """Ask the remote; raises nothing.
+
+        It uses no database, so that any thread may call it, but not while a turn is taken.
+        """
+        kept = self.kept
+        try:
+            return Fetched(next_commit(self.mirror, kept.keys, allow_rewind=kept.allow_rewind, stop=self.stop))
+        except SchedsyncError as error:
+            return Fetched(problem=error)
+        except Exception as error:
+            self._logger.exception("the remote cannot be asked")
+            return Fetched(problem=_bug(error))
+
+    def turn(self, *, skips: str | None = None) -> Turn:
+        """Ask the remote, and take the turn that follows."""
+        return self.after(self.fetch(), skips=skips)
+
+    def after(self, fetched: Fetched | None, *, skips: str | None = None) -> Turn:
+        """Take the turn after a fetch, or without one; the commit ``skips`` is not tried now."""
+        kept, found = self.kept, fetched.found if fetched else None
+        turn = Turn(
+            self.mirror.applied, found.name if found else "", fetch_problem=fetched.problem if fetched else None,
+            follow=kept.name, remote=self.mirror.remote, using=kept.using, environment=kept.environment,
+        )  # fmt: skip
         if found is not None and found.commit not in (turn.commit, skips):
             turn = self._tried(turn, found.commit)
         if turn.outcome is None and turn.commit is not None and not self.stop():
             turn = self._kept(turn, turn.commit)
-        return turn
+        return replace(turn, target=self._targets.get(turn.tried or turn.commit or ""))
 
     def _tried(self, turn: Turn, commit: str) -> Turn:
         turn = replace(turn, tried=commit)
         self._targets = {known: target for known, target in self._targets.items() if known in (turn.commit, commit)}
         try:
             turn = self._applied(turn, commit)
+            self.mirror.note_applied(commit)
         except SchedsyncError as error:
             return replace(turn, problem=error)
         except Exception as error:
             # One commit that finds a bug of ours must not stop what keeps the last good one.
-            logger.exception("commit %s cannot be applied", commit[:12], extra={"commit": commit})
-            return replace(turn, problem=Failed(f"a bug of schedsync: {error!r}"[:300]))
-        self.mirror.note_applied(commit)
+            self._logger.exception("commit %s cannot be applied", commit[:12], extra={"commit": commit})
+            return replace(turn, problem=_bug(error))
         self._targets = {commit: self._targets[commit]}
         return replace(turn, commit=commit)
 
     def _kept(self, turn: Turn, commit: str) -> Turn:
         """Keep the tables as the last good commit says; writes nothing, also no note, where they are so."""
+        error: SchedsyncError
         try:
             with database_errors(self.kept.using):
                 plan = sync.plan(self._target(commit))
             turn = _with(turn, plan)
             return self._applied(turn, commit) if plan.writes else turn
-        except SchedsyncError as error:
-            return turn if turn.problem is not None else replace(turn, problem=error, tried=commit)
-        except Exception as error:
-            logger.exception("commit %s cannot be kept", commit[:12], extra={"commit": commit})
-            return replace(turn, problem=Failed(f"a bug of schedsync: {error!r}"[:300]), tried=commit)
+        except SchedsyncError as found:
+            error = found
+        except Exception as found:
+            # Others that this agent follows must go on.
+            self._logger.exception("commit %s cannot be kept", commit[:12], extra={"commit": commit})
+            error = _bug(found)
+        return turn if turn.problem is not None else replace(turn, problem=error, tried=commit)
 
     def _applied(self, turn: Turn, commit: str) -> Turn:
         plans: list[Plan] = []
@@ -134,7 +189,7 @@ class Turns:
 
         wait = WaitOptions(settle=self.kept.settle, lock=self.kept.lock_seconds, sleep=self.sleep)
         with database_errors(self.kept.using):
-            outcome = sync.apply(self._target(commit), agree, wait, note=logger.info)
+            outcome = sync.apply(self._target(commit), agree, wait, note=self._logger.info)
         if outcome is None:
             raise Failed("the agent stops")
         return replace(_with(turn, plans[-1]), outcome=outcome)
@@ -144,14 +199,25 @@ class Turns:
         if commit not in self._targets:
             committed = Committed(self.mirror.repository, commit, self.mirror.remote.url, self.kept.path)
             config = committed.config()
+            self._check_set(config.set)
             limits = config.limited(Limits(allow_older=self.kept.allow_rewind))
             target = Target(config, self.kept.using, self.kept.environment, limits, committed=committed)
             self._targets[commit] = replace(target, leaves_drift=not self.kept.heals, fence=self.fence)
         return self._targets[commit]
 
+    def _check_set(self, name: str) -> None:
+        """Raise Refused if the files say that they are of another set than this follow keeps."""
+        if self.kept.set not in (None, name):
+            message = f"the files are of set `{name}`, and `{self.kept.name}` keeps set `{self.kept.set}`"
+            raise Refused([Refusal("other_set", message, "correct `set` in the files, or for the agent")])
+
 
 def _with(turn: Turn, plan: Plan) -> Turn:
     return replace(turn, left=plan.left, held=tuple(held.name for held in plan.held))
+
+
+def _bug(error: Exception) -> Failed:
+    return Failed(f"a bug of schedsync: {error!r}"[:300])
 
 
 def is_lost(error: SchedsyncError | None) -> bool:

@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 from django.db import connections, transaction
 
+from schedsync.agent.follow import Follow
 from schedsync.agent.lease import AgentLease
 from schedsync.agent.loop import Loop
+from schedsync.agent.observers import Observer
+from schedsync.agent.process import Process
 from schedsync.agent.reports import Reports
 from schedsync.beat.lease_times import LeaseTimes
 from schedsync.core.change import Update
@@ -55,30 +58,48 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def running(*follows: Follow, observers: tuple[Observer, ...] = ()) -> Process:
+    return Process([Loop(follows, AgentLease(follows[0].turns.kept.using), observers)])
+
+
 @pytest.mark.one_database
 def test_the_loop_applies_what_is_pushed_until_a_signal_comes(
     using: str, origin: Origin, mirror: Mirror, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "schedsync")
-    loop = Loop(Turns(Kept(using, settle=0), mirror), AgentLease(using), 0.2)
+    heard: list[tuple[str | None, str | None, str | None]] = []
+
+    def fail(turn: Turn) -> None:
+        raise ConnectionError(turn.name)
+
+    def hear(turn: Turn) -> None:
+        assert not connections[using].in_atomic_block
+        if turn.outcome is not None:
+            heard.append((turn.commit, turn.repository, turn.set))
+
+    turns = Turns(Kept(using, settle=0), mirror)
+    process = running(Follow(turns, 0.2), observers=(fail, hear))
+    [state] = process.states
     pushed = [origin.commit({"schedules/a.yaml": ONE})]
 
     def push() -> None:
         try:
-            until(lambda: loop.state.commit == pushed[0])
+            until(lambda: state.commit == pushed[0])
             pushed.append(origin.commit({"schedules/a.yaml": ONE + "  two: {task: t, every: 1m}\n"}))
-            loop.state.wake.set()
-            until(lambda: loop.state.commit == pushed[1])
+            state.wake.set()
+            until(lambda: state.commit == pushed[1])
         finally:
             os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=push)
     thread.start()
-    loop.run()
+    process.run()
     thread.join()
 
     applied = [record.commit for record in caplog.records if record.message.startswith("applied commit")]  # type: ignore[attr-defined]
     assert applied == pushed
+    assert heard == [(commit, str(origin.root), "default") for commit in pushed]
+    assert [record.exc_info is not None for record in caplog.records if "passed on" in record.message][:1] == [True]
     assert set(SyncRun.objects.using(using).values_list("commit", flat=True)) == set(pushed)
     assert Lease.objects.using(using).get(pk=2).holder is None
 
@@ -170,8 +191,8 @@ def vars_of(turn: Turn) -> dict[str, Any]:
     return {name: getattr(turn, name) for name in turn.__slots__}  # type: ignore[attr-defined]
 
 
-def test_an_agent_that_ended_or_was_killed_goes_on_where_it_was(origin: Origin, tmp_path: Path) -> None:
-    """Real processes on a file of SQLite; each finds the lease of the one before."""
+def test_an_agent_goes_on_where_a_killed_one_was_and_ends_in_good_order(origin: Origin, tmp_path: Path) -> None:
+    """Real processes on a file of SQLite; the second one finds the lease of the first."""
     environment = os.environ | {
         "SCHEDSYNC_TEST_DATABASES": '{"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "%s"}}'
         % (tmp_path / "db"),
@@ -179,7 +200,7 @@ def test_an_agent_that_ended_or_was_killed_goes_on_where_it_was(origin: Origin, 
     }  # fmt: skip
     subprocess.run([sys.executable, "-m", "django", "migrate", "-v0"], check=True, env=environment, cwd=tmp_path)
     words = [sys.executable, "-m", "schedsync", "agent", "--repository", str(origin.root), "--interval", "1s"]
-    for number, kind in enumerate([signal.SIGTERM, signal.SIGKILL, signal.SIGTERM]):
+    for number, kind in enumerate((signal.SIGKILL, signal.SIGTERM)):
         commit = origin.commit({"schedules/a.yaml": ONE.replace("1m", f"{number + 1}m")})
         with subprocess.Popen(
             [*words, "--settle", "0"], env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True
@@ -198,10 +219,11 @@ def test_an_agent_that_ended_or_was_killed_goes_on_where_it_was(origin: Origin, 
 
 
 def test_a_signal_in_the_middle_of_a_wait_is_no_deadlock(using: str, mirror: Mirror) -> None:
-    loop = Loop(Turns(Kept(using), mirror), AgentLease(using, SHORT), 60.0)
-    with loop._signals():
-        with loop._is_ending._cond, loop.state.wake._cond:
+    process = running(Follow(Turns(Kept(using), mirror), 60.0))
+    [loop] = process.loops
+    with process._signals():
+        with loop._is_ending._cond, loop.wake._cond:
             signal.raise_signal(signal.SIGTERM)
 
         assert loop._is_ending.wait(30)
-        assert loop.state.wake.wait(30)
+        assert loop.wake.wait(30)

@@ -34,7 +34,7 @@ def state() -> State:
 
 @pytest.fixture
 def port(state: State) -> Iterator[int]:
-    with serving(f"127.0.0.1:{free()}", state, SECRET, lambda: "a 1\n") as found:
+    with serving(f"127.0.0.1:{free()}", (state,), SECRET, lambda: "a 1\n") as found:
         yield found
 
 
@@ -83,17 +83,46 @@ def test_the_probes_say_what_the_agent_does(port: int, state: State) -> None:
     assert ask(port, "GET", "/etc/passwd")[0] == 404
 
 
+def test_each_follow_is_told_by_its_name() -> None:
+    states = [State("eu"), State("us"), State("lab")]
+    for state in states:
+        state.stepped(acts=True, problem=None)
+        state.turned(Turn("a" * 40, "main", problem=None if state.name == "eu" else Failed("refused")))
+    states[1].commit = None
+    with serving(f"127.0.0.1:{free()}", states, SECRET, metrics_of(None, states)) as port:
+        assert ask(port, "GET", "/ready") == (
+            503, "eu: keeps aaaaaaaaaaaa\nus: no commit was applied yet\nlab: keeps aaaaaaaaaaaa\n",
+        )  # fmt: skip
+        states[1].commit = "b" * 40
+        assert ask(port, "GET", "/ready")[0] == 200
+        lines = ask(port, "GET", "/metrics")[1].splitlines()
+        assert ask(port, "POST", "/hook", BODY, X_Gitlab_Token=SECRET.decode())[0] == 202
+        states[2]._stepped -= 10_000
+        assert ask(port, "GET", "/live") == (503, "the loop does not go on: lab\n")
+
+    failed = [line for line in lines if line.startswith("schedsync_agent_commit_failed{")]
+    assert failed == [
+        'schedsync_agent_commit_failed{follow="eu"} 0.0', 'schedsync_agent_commit_failed{follow="us"} 1.0',
+        'schedsync_agent_commit_failed{follow="lab"} 1.0',
+    ]  # fmt: skip
+    assert not any(line.startswith("schedsync_database_up") for line in lines)
+    assert all(state.wake.is_set() for state in states)
+
+
 @pytest.mark.one_database
 def test_the_metrics_are_those_of_the_agent_and_of_its_database(using: str, state: State) -> None:
-    scrape = metrics_of(using, state)
+    scrape = metrics_of(using, (state,))
     assert "schedsync_agent_fetch_failed" not in scrape()
     state.stepped(acts=True, problem=None)
     state.turned(Turn("a" * 40, "main", fetch_problem=Failed("gone")))
     lines = scrape().splitlines()
 
-    assert {"schedsync_agent_acts 1.0", "schedsync_agent_fetch_failed 1.0", "schedsync_database_up 1.0"} <= {*lines}
+    assert {
+        'schedsync_agent_acts{follow="default"} 1.0', 'schedsync_agent_fetch_failed{follow="default"} 1.0',
+        "schedsync_database_up 1.0",
+    } <= {*lines}  # fmt: skip
     assert exported_names(metric for metric in METRICS if metric.name.startswith("schedsync_agent_")) - {
-        line.split()[0] for line in lines
+        line.split()[0].partition("{")[0] for line in lines
     } == {"schedsync_agent_last_apply_timestamp_seconds"}
 
 
@@ -206,7 +235,7 @@ def test_the_body_is_bounded(port: int, state: State, length: str, status: int) 
 
 
 def test_without_a_secret_the_hook_is_refused(state: State) -> None:
-    with serving(f"127.0.0.1:{free()}", state, None, str) as port:
+    with serving(f"127.0.0.1:{free()}", (state,), None, str) as port:
         assert ask(port, "POST", "/hook", BODY, X_Gitlab_Token="")[0] == 403
         assert ask(port, "POST", "/live", BODY)[0] == 404
 
@@ -229,4 +258,4 @@ def test_the_secret_is_a_setting_or_a_variable_and_not_short(monkeypatch: pytest
 @pytest.mark.parametrize("listen", ["", "here", "127.0.0.1:99999", "127.0.0.1:{taken}"])
 def test_an_address_that_cannot_be_used_is_named(listen: str, state: State, port: int) -> None:
     with pytest.raises(WrongUsage, match=r"is no address|cannot listen on"):
-        serving(listen.format(taken=port), state, None, str).__enter__()
+        serving(listen.format(taken=port), (state,), None, str).__enter__()
