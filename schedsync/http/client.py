@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import urllib3
 
-from schedsync.monitors.service import ServiceAway, ServiceError
+from schedsync.http.errors import ServiceAway, ServiceError
 
 _TRIES = 3
 #: In seconds.
