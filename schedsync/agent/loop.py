@@ -15,6 +15,7 @@ from typing import Any
 from django.db import close_old_connections
 
 from schedsync.agent.lease import AgentLease
+from schedsync.agent.observers import Observer, tell
 from schedsync.agent.pace import Pace
 from schedsync.agent.reports import Reports
 from schedsync.agent.state import State
@@ -30,13 +31,17 @@ _SHORT_SLEEP = 0.05
 
 @dataclass
 class Loop:
-    """An agent that runs; ``interval`` is in seconds. ``state`` is what the server shows of it."""
+    """An agent that runs; ``interval`` is in seconds. ``state`` is what the server shows of it.
+
+    ``observers`` are called after each turn.
+    """
 
     turns: Turns
     lease: AgentLease
     interval: float
     state: State = field(default_factory=State)
     reports: Reports = field(default_factory=Reports)
+    observers: tuple[Observer, ...] = ()
 
     def __post_init__(self) -> None:
         self._fetches, self._keeps, self._tries = (Pace(self.interval) for _ in range(3))
@@ -82,6 +87,7 @@ class Loop:
         if not self._is_ending.is_set():
             self.reports.add(turn)
             self.state.turned(turn)
+            tell(self.observers, turn)
 
     def _note_tried(self, turn: Turn) -> None:
         """Let a commit that was not applied be tried more and more seldom, and a newer one at once."""

@@ -148,6 +148,7 @@ def agent(database: DatabaseOptions, request: AgentRequest) -> int:
 def _run(request: AgentRequest, remote: Remote, kept: Kept) -> int:
     from schedsync.agent.lease import AgentLease
     from schedsync.agent.loop import Loop
+    from schedsync.agent.observers import Observer, tell
     from schedsync.agent.reports import Reports
     from schedsync.git.mirror import open_mirror
     from schedsync.usecases.agent import Turns
@@ -159,12 +160,14 @@ def _run(request: AgentRequest, remote: Remote, kept: Kept) -> int:
         )
     with open_mirror(remote, request.place(), request.fetch_timeout, request.fetch_size * 2**20) as mirror:
         turns = Turns(kept, mirror)
+        observers: tuple[Observer, ...] = ()
         if request.once:
             turn = turns.turn()
             Reports().add(turn)
+            tell(observers, turn)
             return _exit_code(turn)
         logger.info("follows %s of %s", remote.followed, remote.shown)
-        loop = Loop(turns, AgentLease(kept.using), request.interval)
+        loop = Loop(turns, AgentLease(kept.using), request.interval, observers=observers)
         with ExitStack() as stack:
             if request.listen is not None:
                 port = stack.enter_context(_serving(request.listen, kept.using, loop.state))

@@ -19,6 +19,7 @@ from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Failed, Refused, SchedsyncError
 from schedsync.git.following import next_commit
 from schedsync.git.mirror import Followed, Mirror
+from schedsync.git.remote import Remote
 from schedsync.git.signatures import Keys
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
@@ -57,6 +58,9 @@ class Turn:
     ``commit`` is the one that is kept now, None before the first. ``fetch_problem`` is why the remote gave no commit,
     ``problem`` why the commit ``tried`` was not applied, or the tables could not be kept. ``left`` are edits by others
     that were left, and ``held`` the names of schedules that people have stopped.
+
+    ``name`` is the branch or the tag where the remote was asked, and ``remote`` its address. ``target`` is the set in
+    the commit that was tried, else in the one that is kept; None where its configuration cannot be read.
     """
 
     commit: str | None = None
@@ -67,6 +71,20 @@ class Turn:
     outcome: Outcome | None = None
     left: tuple[Change, ...] = ()
     held: tuple[str, ...] = ()
+    remote: Remote | None = None
+    using: str = "default"
+    environment: str | None = None
+    target: Target | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def repository(self) -> str | None:
+        """The address of the remote, without a user and a password."""
+        return self.remote.shown if self.remote else None
+
+    @property
+    def set(self) -> str | None:
+        """The name of the set, or None where its configuration cannot be read."""
+        return self.target.config.set if self.target else None
 
 
 @dataclass
@@ -82,7 +100,8 @@ class Turns:
 
     def turn(self, *, fetches: bool = True, skips: str | None = None) -> Turn:
         """Take one turn. Without ``fetches`` the remote is not asked; the commit ``skips`` is not tried now."""
-        turn = Turn(self.mirror.applied)
+        kept = self.kept
+        turn = Turn(self.mirror.applied, remote=self.mirror.remote, using=kept.using, environment=kept.environment)
         found: Followed | None = None
         if fetches:
             try:
@@ -95,7 +114,7 @@ class Turns:
             turn = self._tried(turn, found.commit)
         if turn.outcome is None and turn.commit is not None and not self.stop():
             turn = self._kept(turn, turn.commit)
-        return turn
+        return replace(turn, target=self._targets.get(turn.tried or turn.commit or ""))
 
     def _tried(self, turn: Turn, commit: str) -> Turn:
         turn = replace(turn, tried=commit)

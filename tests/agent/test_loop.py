@@ -59,7 +59,18 @@ def test_the_loop_applies_what_is_pushed_until_a_signal_comes(
     using: str, origin: Origin, mirror: Mirror, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "schedsync")
-    loop = Loop(Turns(Kept(using, settle=0), mirror), AgentLease(using), 0.2)
+    heard: list[tuple[str | None, str | None, str | None]] = []
+
+    def fail(turn: Turn) -> None:
+        raise ConnectionError(turn.name)
+
+    def hear(turn: Turn) -> None:
+        assert not connections[using].in_atomic_block
+        if turn.outcome is not None:
+            heard.append((turn.commit, turn.repository, turn.set))
+
+    turns = Turns(Kept(using, settle=0), mirror)
+    loop = Loop(turns, AgentLease(using), 0.2, observers=(fail, hear))
     pushed = [origin.commit({"schedules/a.yaml": ONE})]
 
     def push() -> None:
@@ -78,6 +89,8 @@ def test_the_loop_applies_what_is_pushed_until_a_signal_comes(
 
     applied = [record.commit for record in caplog.records if record.message.startswith("applied commit")]  # type: ignore[attr-defined]
     assert applied == pushed
+    assert heard == [(commit, str(origin.root), "default") for commit in pushed]
+    assert [record.exc_info is not None for record in caplog.records if "passed on" in record.message][:1] == [True]
     assert set(SyncRun.objects.using(using).values_list("commit", flat=True)) == set(pushed)
     assert Lease.objects.using(using).get(pk=2).holder is None
 

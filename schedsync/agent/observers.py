@@ -1,0 +1,24 @@
+"""Who hears of each turn of the agent: functions that watch first runs, or that report to the forge."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+from schedsync.usecases.agent import Turn
+
+logger = logging.getLogger(__name__)
+
+#: Is called in the loop's thread, with no transaction open. It should return within a second or two: the next turn
+#: waits for it, and the lease ends after a minute.
+Observer = Callable[[Turn], None]
+
+
+def tell(observers: Iterable[Observer], turn: Turn) -> None:
+    """Call each observer with a turn; one that fails is logged, and stops neither the others nor the agent."""
+    for observer in observers:
+        try:
+            observer(turn)
+        except Exception:
+            # It may speak to a service that answers with anything.
+            logger.exception("a turn could not be passed on", extra={"commit": turn.tried or turn.commit})
