@@ -134,6 +134,9 @@ ANSWERS = {
     "that a commit is signed by one of the given keys?": "check_signature",
     "how long and how large a fetch may be?": "run_bounded",
     "what an agent does in a turn?": "Turns",
+    "what a forge is told of a commit, and what not?": "CommitReports",
+    "that a forge is told once, and again if it was away?": "ForgeReports",
+    "to which host a token of a forge is sent?": "forge_of",
     "which agent acts?": "AgentLease",
     "that a call of the hook is genuine?": "is_genuine",
 }

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _DRIFT = 2
 #: Seconds to wait for an apply's lock: shorter than the time that Kubernetes gives a process to end.
 _LOCK = 10.0
+#: Seconds that what is being told to a forge has at the end: of the one turn, and of an agent that is stopped.
+_PATIENCE, _ENDING = 40.0, 5.0
 _file = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -146,9 +148,10 @@ def agent(database: DatabaseOptions, request: AgentRequest) -> int:
 
 
 def _run(request: AgentRequest, remote: Remote, kept: Kept) -> int:
+    from schedsync.agent.forge_reports import reporting
     from schedsync.agent.lease import AgentLease
     from schedsync.agent.loop import Loop
-    from schedsync.agent.observers import Observer, tell
+    from schedsync.agent.observers import tell
     from schedsync.agent.reports import Reports
     from schedsync.git.mirror import open_mirror
     from schedsync.usecases.agent import Turns
@@ -158,9 +161,12 @@ def _run(request: AgentRequest, remote: Remote, kept: Kept) -> int:
         logger.warning(
             "anybody on the way to %s can change what is fetched: use https, ssh or signatures", remote.shown
         )
-    with open_mirror(remote, request.place(), request.fetch_timeout, request.fetch_size * 2**20) as mirror:
+    patience = _PATIENCE if request.once else _ENDING
+    with (
+        reporting([remote], patience) as observers,
+        open_mirror(remote, request.place(), request.fetch_timeout, request.fetch_size * 2**20) as mirror,
+    ):
         turns = Turns(kept, mirror)
-        observers: tuple[Observer, ...] = ()
         if request.once:
             turn = turns.turn()
             Reports().add(turn)

@@ -26,7 +26,8 @@ class CommitReport:
 
     ``counts`` are the changes by kind, None if it was applied earlier than this process knows. ``problem`` says why it
     was not applied, and ``hint`` the way out. ``findings`` are the errors in its files. ``left`` are the names of
-    schedules that others edited, ``held`` of those that people stopped, ``unconfirmed`` of those that were written back.
+    schedules that others edited, ``held`` of those that people stopped, ``unconfirmed`` of those that another program
+    wrote back.
     """
 
     commit: str

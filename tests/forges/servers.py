@@ -58,8 +58,8 @@ class GitHubServer(Forge):
 
     def pull(self, number: int, commit: str, **values: Any) -> None:
         side = {"ref": "main", "repo": {"full_name": REPOSITORY}}
-        merged = {"number": number, "merged_at": "2026-11-28T10:00:00Z", "merge_commit_sha": commit, "commits": [commit]}
-        self.pulls[number] = {**merged, "base": side, "head": {**side, "ref": "topic"}, **values}
+        merged = {"merged_at": "2026-11-28T10:00:00Z", "merge_commit_sha": commit, "commits": [commit]}
+        self.pulls[number] = {"number": number, **merged, "base": side, "head": {**side, "ref": "topic"}, **values}
 
     def written(self, number: int, text: str, author: str) -> int:
         kind = "User" if self.me else "Bot"
@@ -100,7 +100,7 @@ class GitLabServer(Forge):
     """The API v4; the project is `acme/shop`."""
 
     def pull(self, number: int, commit: str, **values: Any) -> None:
-        merged = {"iid": number, "state": "merged", "merge_commit_sha": commit, "squash_commit_sha": None, "sha": "0" * 40}
+        merged = {"iid": number, "state": "merged", "merge_commit_sha": commit, "squash_commit_sha": None}
         ends = {"source_project_id": 7, "target_project_id": 7, "target_branch": "main", "commits": [commit]}
         self.pulls[number] = {**merged, **ends, **values}
 

@@ -106,7 +106,9 @@ def test_only_the_pull_request_that_was_merged_as_the_commit_gets_a_comment(
     assert (forge.merged(COMMIT, "main"), forge.merged(OTHER, "main")) == (4, None)
 
 
-def test_an_app_that_may_not_ask_who_it_is_finds_its_comment(settings: Any, server: servers.Forge, forge: Forge) -> None:
+def test_an_app_that_may_not_ask_who_it_is_finds_its_comment(
+    settings: Any, server: servers.Forge, forge: Forge
+) -> None:
     if forge.name != "github":
         pytest.skip("only GitHub's apps are no users")
     server.me = None
@@ -190,8 +192,7 @@ def test_a_setting_that_is_wrong_is_an_error_without_its_value(settings: Any, na
     settings.SCHEDSYNC_GITHUB_TOKEN = CANARY
     setattr(settings, name, value)
     with pytest.raises(WrongUsage, match=name) as caught:
-        report_url()
-        forge_of("github.com/acme/shop")
+        (report_url(), forge_of("github.com/acme/shop"))
 
     assert CANARY not in str(caught.value)
 

@@ -159,6 +159,7 @@ def serving(server: Server) -> Iterator[Server]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def handle_one(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)

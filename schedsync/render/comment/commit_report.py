@@ -49,7 +49,8 @@ def _parts(report: CommitReport) -> Iterator[str]:
 def _counts(report: CommitReport) -> str:
     if report.counts is None:
         return "applied"
-    return f"applied: {', '.join(f'{count:,} {DONE[kind]}' for kind, count in report.counts.items() if count) or 'no changes'}"
+    changes = ", ".join(f"{count:,} {DONE[kind]}" for kind, count in report.counts.items() if count)
+    return f"applied: {changes or 'no changes'}"
 
 
 def comment(report: CommitReport, scope: str, web: Web | None) -> str:
