@@ -1,32 +1,26 @@
-"""What a forge is told after each turn: in a thread of its own, so that a forge that hangs delays no turn.
-
-What could not be told is tried again after a later turn; a newer state of the same commit takes its place.
-"""
+"""What a forge is told after each turn: each state of a commit once, and again if that failed."""
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
-from schedsync.agent.pace import Pace
+from schedsync.agent.background import Background, Job
 from schedsync.core.commit_report import CommitReport, Section
 from schedsync.core.origin import Web
 from schedsync.forges.forge import LONGEST_DESCRIPTION, Forge, Status
 from schedsync.forges.settings import forge_of, report_url
 from schedsync.git.remote import Remote
-from schedsync.http.errors import ServiceAway, ServiceError
 from schedsync.render.comment.commit_report import comment, description
 from schedsync.usecases.agent import Turn
 from schedsync.usecases.report_back import CommitReports, Telling, context_of, place_of, tell
 
 logger = logging.getLogger(__name__)
 
-#: Seconds after which a forge that failed is asked again; it becomes more, at most five minutes.
-_AGAIN = 10.0
 #: Seconds between two reports of a commit in the same state, such as edits by others that come and go. GitHub takes
 #: 1,000 statuses of a commit.
 _CALM = 300.0
@@ -36,8 +30,6 @@ _MOST = 100
 _DEFAULT = "default"
 
 Sections = Callable[[str], Sequence[Section]]
-#: A forge, what it is told, and whether this process knows more than a status of an earlier process.
-_Waiting = tuple[Forge, Telling, bool]
 
 
 @contextmanager
@@ -55,7 +47,7 @@ def reporting(remotes: Iterable[Remote], patience: float) -> Iterator[tuple[Call
     try:
         yield (reports,)
     finally:
-        reports.wait(patience)
+        reports.background.wait(patience)
 
 
 @dataclass
@@ -79,13 +71,9 @@ class ForgeReports:
     _reports: dict[str, CommitReports] = field(default_factory=dict)
     _forges: dict[str, tuple[Forge, str] | None] = field(default_factory=dict)
     _told: dict[tuple[str, str], _Told] = field(default_factory=dict)
-    _waiting: dict[tuple[str, str], _Waiting] = field(default_factory=dict)
-    _thread: threading.Thread | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _problem: str = ""
 
     def __post_init__(self) -> None:
-        self._pace = Pace(_AGAIN, self.clock)
+        self.background = Background("schedsync-forge", self.clock)
 
     def __call__(self, turn: Turn) -> None:
         """Note what is new in a turn, and tell it, or what could not be told before."""
@@ -96,7 +84,7 @@ class ForgeReports:
             reports = self._reports.setdefault(f"{turn.remote.url} {context}", CommitReports())
             for report in reports.of(turn):
                 self._add(found, context, turn.remote, report)
-        self._start()
+        self.background.start()
 
     def prepare(self, remote: Remote) -> str | None:
         """Return the name of the forge that will be told; None without one. Raises WrongUsage for a wrong setting."""
@@ -119,12 +107,14 @@ class ForgeReports:
         branch = remote.branch if remote.tags is None else ""
         telling = Telling(report.commit, status, comment(report, scope, web), report.needs_a_look, branch)
         is_known = report.needs_a_look or report.counts is not None
-        with self._lock:
-            key = (report.commit, context)
-            if self._is_new(key, telling):
-                self._waiting[key] = (forge, telling, is_known)
-            else:
-                self._waiting.pop(key, None)
+        key = (report.commit, context)
+        job = Job(
+            partial(tell, forge, telling, is_known=is_known),
+            f"{forge.name} is not told of commit {report.commit[:12]}",
+            report.commit,
+            partial(self._done, key, telling),
+        )
+        self.background.put(key, job if self._is_new(key, telling) else None)
 
     def _is_new(self, key: tuple[str, str], telling: Telling) -> bool:
         told = self._told.get(key)
@@ -132,66 +122,7 @@ class ForgeReports:
             return told is None
         return told.state != telling.status.state or self.clock() - told.at >= _CALM
 
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is not None or not self._waiting or not self._pace.is_due:
-                return
-            self._thread = threading.Thread(target=self._tell_all, name="schedsync-forge", daemon=True)
-            self._thread.start()
-
-    def wait(self, seconds: float) -> None:
-        """Wait until what is being told is told, at most so long."""
-        thread = self._thread
-        if thread is not None:
-            thread.join(seconds)
-
-    def _tell_all(self) -> None:
-        tried: set[str] = set()
-        while (found := self._next(tried)) is not None:
-            key, (forge, telling, is_known) = found
-            tried.add(telling.digest)
-            try:
-                tell(forge, telling, is_known=is_known)
-            except ServiceError as error:
-                self._failed(forge, telling, str(error))
-                if isinstance(error, ServiceAway):
-                    return self._end()
-            except Exception as error:
-                # What a forge answers must not end the reports of this agent.
-                logger.exception("a report could not be made", extra={"commit": telling.commit})
-                self._failed(forge, telling, repr(error))
-            else:
-                self._done(key, forge, telling)
-
-    def _next(self, tried: set[str]) -> tuple[tuple[str, str], _Waiting] | None:
-        """Return what waits and was not tried by this thread; without any the thread ends."""
-        with self._lock:
-            found = next((each for each in self._waiting.items() if each[1][1].digest not in tried), None)
-            if found is None:
-                self._thread = None
-            return found
-
-    def _end(self) -> None:
-        with self._lock:
-            self._thread = None
-
-    def _done(self, key: tuple[str, str], forge: Forge, telling: Telling) -> None:
-        if self._problem:
-            logger.info("%s is told again", forge.name, extra={"commit": telling.commit})
-        self._problem, self._pace.failures = "", 0
-        with self._lock:
-            if (waiting := self._waiting.get(key)) is not None and waiting[1] is telling:
-                del self._waiting[key]
-            self._told[key] = _Told(telling.digest, telling.status.state, self.clock())
-            while len(self._told) > _MOST:
-                del self._told[next(iter(self._told))]
-
-    def _failed(self, forge: Forge, telling: Telling, problem: str) -> None:
-        if problem != self._problem:
-            text = "%s is not told of commit %s, and it is tried again: %s"
-            logger.warning(text, forge.name, telling.commit[:12], problem, extra={"commit": telling.commit})
-        self._problem = problem
-        self._pace.done(failed=True)
-        with self._lock:
-            while len(self._waiting) > _MOST:
-                del self._waiting[next(iter(self._waiting))]
+    def _done(self, key: tuple[str, str], telling: Telling) -> None:
+        self._told[key] = _Told(telling.digest, telling.status.state, self.clock())
+        while len(self._told) > _MOST:
+            del self._told[next(iter(self._told))]

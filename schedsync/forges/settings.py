@@ -70,7 +70,7 @@ def report_url() -> str | None:
 
 def _made(name: ForgeName, base: str, path: str, token: str) -> Forge:
     if find_spec("urllib3") is None:
-        raise WrongUsage(f"{_TOKENS[name]} needs urllib3", hint="install `schedsync[forges]`")
+        raise WrongUsage(f"{_TOKENS[name]} needs urllib3", hint="install `schedsync[http]`")
     # Loaded here: only a process that reports needs it.
     from schedsync.forges.github import GitHub
     from schedsync.forges.gitlab import GitLab

@@ -42,7 +42,7 @@ class Reporter:
     def tell(self, commit: str | None = GOOD, **values: Any) -> None:
         base = {"remote": self.remote, "environment": "production", "name": "main"}
         self.reports(Turn(commit, **base | values))
-        self.reports.wait(30)
+        self.reports.background.wait(30)
 
     def applied(self, commit: str = GOOD, **values: Any) -> None:
         self.tell(commit, **{"tried": commit, "outcome": Outcome((CHANGE,)), **values})
@@ -199,7 +199,7 @@ def test_two_sets_and_environments_of_a_commit_hide_each_other_nowhere(at_github
 def test_a_forge_that_fails_is_logged_once_and_told_later(
     at_github: Reporter, caplog: pytest.LogCaptureFixture, fault: int | str | None
 ) -> None:
-    caplog.set_level(logging.INFO, "schedsync.agent.forge_reports")
+    caplog.set_level(logging.INFO, "schedsync.agent.background")
     at_github.server.always = fault
     at_github.applied()
     for _ in range(3):
@@ -212,7 +212,7 @@ def test_a_forge_that_fails_is_logged_once_and_told_later(
     words = [record.message for record in caplog.records]
     assert [word.split(",")[0] for word in words] == [
         f"github is not told of commit {GOOD[:12]}",
-        "github is told again",
+        "what failed works again",
     ]
     assert CANARY not in caplog.text
     assert at_github.shown() == [("success", "applied: 1 updated")]
@@ -243,7 +243,7 @@ def test_a_forge_that_hangs_delays_no_turn(at_github: Reporter) -> None:
     at_github.reports(Turn(GOOD, tried=GOOD, outcome=Outcome(), remote=at_github.remote))
     at_github.reports(Turn(NEXT, tried=NEXT, outcome=Outcome(), remote=at_github.remote))
     goes_on.set()
-    at_github.reports.wait(30)
+    at_github.reports.background.wait(30)
 
     assert (len(at_github.shown()), len(at_github.shown(NEXT))) == (1, 1)
 
