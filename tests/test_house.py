@@ -135,6 +135,7 @@ ANSWERS = {
     "how long and how large a fetch may be?": "run_bounded",
     "what an agent does in a turn?": "Turns",
     "what a forge is told of a commit, and what not?": "CommitReports",
+    "where a snapshot may be published, and what that place may send?": "place_of",
     "that a forge is told once?": "ForgeReports",
     "that a service that hangs delays no turn of an agent, and is asked again?": "Background",
     "to which host a token of a forge is sent?": "forge_of",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -19,8 +17,6 @@ from schedsync.render.comment.commit_report import comment, description
 from schedsync.usecases.agent import Turn
 from schedsync.usecases.report_back import CommitReports, Telling, context_of, place_of, tell
 
-logger = logging.getLogger(__name__)
-
 #: Seconds between two reports of a commit in the same state, such as edits by others that come and go. GitHub takes
 #: 1,000 statuses of a commit.
 _CALM = 300.0
@@ -30,24 +26,6 @@ _MOST = 100
 _DEFAULT = "default"
 
 Sections = Callable[[str], Sequence[Section]]
-
-
-@contextmanager
-def reporting(remotes: Iterable[Remote], patience: float) -> Iterator[tuple[Callable[[Turn], None], ...]]:
-    """Yield what is to be called with each turn of agents that follow these remotes: nothing without a token for one.
-
-    At the end of the block, what is being told has ``patience`` seconds. Raises WrongUsage for a wrong setting.
-    """
-    reports = ForgeReports()
-    names = sorted({name for remote in remotes if (name := reports.prepare(remote))})
-    if not names:
-        yield ()
-        return
-    logger.info("tells %s what becomes of each commit", " and ".join(names))
-    try:
-        yield (reports,)
-    finally:
-        reports.background.wait(patience)
 
 
 @dataclass

@@ -8,6 +8,7 @@ import os
 import sys
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ from schedsync.commands.options import (
     verb,
 )
 from schedsync.commands.parameters import Seconds, WholeNumber
+from schedsync.commands.publishing import publish, publish_option
+from schedsync.core.published import Place
 from schedsync.errors import WrongUsage
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ if TYPE_CHECKING:
 _DRIFT = 2
 #: Seconds to wait for an apply's lock: shorter than the time that Kubernetes gives a process to end.
 _LOCK = 10.0
-#: Seconds that what is being told to a forge has at the end: of the one turn, and of an agent that is stopped.
+#: Seconds that what is being told or published has at the end: of the one turn, and of an agent that is stopped.
 _PATIENCE, _ENDING = 40.0, 5.0
 _file = click.Path(dir_okay=False, path_type=Path)
 
@@ -61,6 +64,7 @@ class AgentRequest:
     fetch_timeout: float
     fetch_size: int
     listen: str | None
+    publish: Place | None
     lock_timeout: float
     settle: float
 
@@ -120,6 +124,7 @@ class AgentRequest:
     option("--fetch-size", type=WholeNumber(), default=2048, show_default=True, metavar="MIB",
            help="How large the fetched repository may be."),
     option("--listen", metavar="HOST:PORT", help="Serve /live, /ready, /metrics and /hook on this address."),
+    publish_option,
     lock_timeout_option,
     settle_option,
 )  # fmt: skip
@@ -148,10 +153,10 @@ def agent(database: DatabaseOptions, request: AgentRequest) -> int:
 
 
 def _run(request: AgentRequest, remote: Remote, kept: Kept) -> int:
-    from schedsync.agent.forge_reports import reporting
     from schedsync.agent.lease import AgentLease
     from schedsync.agent.loop import Loop
     from schedsync.agent.observers import tell
+    from schedsync.agent.outside import outside
     from schedsync.agent.reports import Reports
     from schedsync.git.mirror import open_mirror
     from schedsync.usecases.agent import Turns
@@ -161,9 +166,9 @@ def _run(request: AgentRequest, remote: Remote, kept: Kept) -> int:
         logger.warning(
             "anybody on the way to %s can change what is fetched: use https, ssh or signatures", remote.shown
         )
-    patience = _PATIENCE if request.once else _ENDING
+    publishes = partial(publish, request.publish) if request.publish is not None else None
     with (
-        reporting([remote], patience) as observers,
+        outside([remote], publishes, str(request.publish), _PATIENCE if request.once else _ENDING) as observers,
         open_mirror(remote, request.place(), request.fetch_timeout, request.fetch_size * 2**20) as mirror,
     ):
         turns = Turns(kept, mirror)

@@ -28,7 +28,7 @@ _REPORT_URL: Final = "SCHEDSYNC_REPORT_URL"
 #: Other hosts of the same forge, by which Git is reached through a firewall.
 _SAME_HOST: Final = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}
 _TOKEN = re.compile(r"[!-~]{8,1000}\Z")
-_URL = re.compile(r"https?://[^\s/?#@]{1,255}(?:/[^\s?#@]{0,500})?\Z")
+_URL = re.compile(r"https?://[^\s/?#@]{1,255}(?:/[^\s?#]{0,500})?\Z")
 _LINK = re.compile(r"https?://[^\s/@]{1,255}(?:/[!-~]{0,1000})?\Z")
 _PATH = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+\Z")
 _LOCAL: Final = ("127.0.0.1", "::1", "localhost")
@@ -86,7 +86,7 @@ def _base(name: ForgeName) -> str:
     variable, default = _URLS[name]
     url = (_given(variable) or default).rstrip("/")
     parts = urlsplit(url) if _URL.match(url) else None
-    if parts is None or not (parts.scheme == "https" or parts.hostname in _LOCAL):
+    if parts is None or "@" in url or not (parts.scheme == "https" or parts.hostname in _LOCAL):
         raise WrongUsage(f"{variable} is no address of a forge by https", hint=_HINT)
     return url
 
