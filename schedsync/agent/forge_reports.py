@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from schedsync.agent.background import Background, Job
@@ -25,7 +25,7 @@ _MOST = 100
 #: The set of a repository that names none.
 _DEFAULT = "default"
 
-Sections = Callable[[str], Sequence[Section]]
+Sections = Callable[[str, CommitReport], Sequence[Section]]
 
 
 @dataclass
@@ -41,10 +41,10 @@ class _Told:
 class ForgeReports:
     """Tells the forges of the remotes what became of each commit; call it with each turn, and it raises nothing.
 
-    ``sections`` returns what else there is to say of a commit.
+    ``sections`` returns what else there is to say of a commit, in a database; it is called in the thread of the turn.
     """
 
-    sections: Sections = lambda _commit: ()
+    sections: Sections = lambda _using, _report: ()
     clock: Callable[[], float] = time.monotonic
     _reports: dict[str, CommitReports] = field(default_factory=dict)
     _forges: dict[str, tuple[Forge, str] | None] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class ForgeReports:
             context = context_of(None if turn.set == _DEFAULT else turn.set, turn.environment)
             reports = self._reports.setdefault(f"{turn.remote.url} {context}", CommitReports())
             for report in reports.of(turn):
-                self._add(found, context, turn.remote, report)
+                self._add(found, context, turn.remote, report.with_sections(self.sections(turn.using, report)))
         self.background.start()
 
     def prepare(self, remote: Remote) -> str | None:
@@ -78,7 +78,6 @@ class ForgeReports:
 
     def _add(self, found: tuple[Forge, str], context: str, remote: Remote, report: CommitReport) -> None:
         forge, address = found
-        report = replace(report, sections=tuple(self.sections(report.commit)))
         web = Web(address, "github" if forge.name == "github" else "gitlab", report.commit, report.commit)
         scope = context.removeprefix("schedsync").removeprefix("/") or _DEFAULT
         status = Status(context, report.state, description(report, LONGEST_DESCRIPTION), report_url())

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from schedsync.core.finding import Finding
 from schedsync.core.refusal import Refusal
 
 State = Literal["pending", "success", "failure"]
+_WORST_FIRST: tuple[State, ...] = ("failure", "pending", "success")
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """More about a commit: a title, and lines of Markdown, in which text from outside is code already."""
+    """More about a commit: a title in plain text, and lines of Markdown, in which text from outside is code already.
+
+    ``state`` is that of the commit if it is worse than its own.
+    """
 
     title: str
-    lines: tuple[str, ...]
+    lines: tuple[str, ...] = ()
+    state: State = "success"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,7 @@ class CommitReport:
     ``counts`` are the changes by kind, None if it was applied earlier than this process knows. ``problem`` says why it
     was not applied, and ``hint`` the way out. ``findings`` are the errors in its files. ``left`` are the names of
     schedules that others edited, ``held`` of those that people stopped, ``unconfirmed`` of those that another program
-    wrote back.
+    wrote back. ``run`` is the id of the apply.
     """
 
     commit: str
@@ -40,7 +46,13 @@ class CommitReport:
     left: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     unconfirmed: tuple[str, ...] = ()
+    run: uuid.UUID | None = None
     sections: tuple[Section, ...] = field(default=())
+
+    def with_sections(self, sections: Sequence[Section]) -> CommitReport:
+        """Return the report with more to say, in the worst state of all."""
+        states = {self.state, *(section.state for section in sections)}
+        return replace(self, sections=tuple(sections), state=next(state for state in _WORST_FIRST if state in states))
 
     @property
     def needs_a_look(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from schedsync.core.commit_report import CommitReport, State
 from schedsync.core.freeze import FROZEN
@@ -22,6 +22,7 @@ from schedsync.forges.forge import Forge, Status
 from schedsync.forges.settings import SECONDS
 from schedsync.git.origin import canonical_url
 from schedsync.git.remote import Remote
+from schedsync.planning.outcome import Outcome
 from schedsync.usecases.agent import Turn, is_lost
 
 #: What these say is about the commit. Others can quote the database or the application, which a forge must not learn.
@@ -33,7 +34,7 @@ _WAITS = (Locked, Stale, Unavailable)
 class CommitReports:
     """What became of the commits of one agent's turns; it remembers what was applied."""
 
-    _counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    _applied: tuple[str, Outcome] | None = None
     _unconfirmed: tuple[str, ...] = ()
 
     def of(self, turn: Turn) -> list[CommitReport]:
@@ -46,13 +47,13 @@ class CommitReports:
         if turn.outcome is not None:
             self._unconfirmed = turn.outcome.unconfirmed
             if turn.tried == turn.commit:
-                self._counts = {turn.commit: turn.outcome.summary()}
-        counts = self._counts.get(turn.commit)
+                self._applied = (turn.commit, turn.outcome)
         state: State = "failure" if self._unconfirmed else "success"
-        yield CommitReport(
-            turn.commit, state, counts, left=tuple(sorted(change.name for change in turn.left)), held=turn.held,
-            unconfirmed=self._unconfirmed,
-        )  # fmt: skip
+        left = tuple(sorted(change.name for change in turn.left))
+        report = CommitReport(turn.commit, state, left=left, held=turn.held, unconfirmed=self._unconfirmed)
+        if self._applied is not None and self._applied[0] == turn.commit:
+            report = replace(report, counts=self._applied[1].summary(), run=self._applied[1].run)
+        yield report
 
     def _of_failed(self, turn: Turn) -> Iterator[CommitReport]:
         error = turn.problem

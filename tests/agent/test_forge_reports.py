@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.monitors.servers import CANARY, serving
 __all__ = ["forge", "no_waiting", "server"]
 
 GOOD, NEXT = "a" * 40, "b" * 40
+RUN = uuid.UUID(int=7)
 CHANGE = Update(name="one")
 UGLY = "@all [x](https://evil.example.org) <!-- --> ::error::\n`` | *b*"
 
@@ -179,10 +181,18 @@ def test_an_apply_without_changes_makes_no_comment(at_github: Reporter) -> None:
 
 
 def test_first_runs_are_a_section_of_the_comment(at_github: Reporter) -> None:
-    at_github.reports.sections = lambda commit: [Section("First runs", ("- `one`: good",))] if commit == GOOD else []
-    at_github.applied(outcome=Outcome())
+    found = [Section("First runs: 1 waiting", ("- `one`: waiting",), "pending")]
+    at_github.reports.sections = lambda _using, report: found if report.run == RUN else []
+    at_github.applied(outcome=Outcome(run=RUN))
+    found[0] = Section("First runs: 1 failed", ("- **`one`: failed**",), "failure")
+    at_github.tell()
 
-    assert "**First runs:**\n\n- `one`: good" in at_github.server.texts(4)[0]
+    (text,) = at_github.server.texts(4)
+    assert (text.count("### Applied"), "**First runs: 1 failed**\n\n- **`one`: failed**" in text) == (1, True)
+    assert at_github.shown() == [
+        ("failure", "applied: no changes; First runs: 1 failed"),
+        ("pending", "applied: no changes; First runs: 1 waiting"),
+    ]
 
 
 def test_two_sets_and_environments_of_a_commit_hide_each_other_nowhere(at_github: Reporter) -> None:

@@ -82,6 +82,20 @@ def test_a_snapshot_is_written_to_a_file_and_published_too(project: Project) -> 
 
 
 @pytest.mark.one_database
+def test_an_apply_publishes_what_it_applied_and_a_place_that_takes_none_fails_nothing(
+    project: Project, server: Documents
+) -> None:
+    project.schedules(SCHEDULES)
+    assert project.apply("--publish", "s.json").code == 0
+    assert [row["name"] for row in json.loads((project.root / "s.json").read_text())["rows"]] == ["report"]
+    server.status = 403
+    done = project.apply("--publish", f"{server.url}/s.json")
+
+    assert (done.code, "warning: committed, but the snapshot was not published: cannot put" in done.err) == (0, True)
+    assert project.command("apply", "schedules", "--all", "--publish", "s.json").code == 64
+
+
+@pytest.mark.one_database
 def test_a_place_that_takes_no_snapshot_is_an_error(project: Project, server: Documents) -> None:
     server.status = 403
     done = project.command("snapshot", "--database", project.using, "--publish", f"{server.url}/s.json?sig={TOKEN}")

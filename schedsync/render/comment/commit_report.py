@@ -17,7 +17,7 @@ from schedsync.render.words import DONE, named_text
 #: The names that a description has room for.
 _NAMES = 3
 _WHERE = Extent(COMMENT.limit, "The log of the agent has the first of them, `schedsync validate` all.")
-_HEADS = {"success": "Applied", "failure": "**Not applied**", "pending": "Not applied yet"}
+_HEADS = {"success": "Not applied", "failure": "**Not applied**", "pending": "Not applied yet"}
 
 
 def description(report: CommitReport, longest: int) -> str:
@@ -42,6 +42,7 @@ def _parts(report: CommitReport) -> Iterator[str]:
         yield f"written back by another program: {first_names(report.unconfirmed, _NAMES)}"
     else:
         yield _counts(report)
+    yield from (section.title for section in report.sections)
     if report.left:
         yield f"{counted(len(report.left), 'schedule')} edited by others, left so"
 
@@ -70,12 +71,14 @@ def comment(report: CommitReport, scope: str, web: Web | None) -> str:
     blocks += _named("Edited by others, left so", report.left)
     blocks += _named("Stopped by people, left so", report.held)
     for section in report.sections:
-        blocks.append(Block([Row(line) for line in section.lines], [f"**{section.title}:**", ""], [""], "line"))
+        blocks.append(Block([Row(line) for line in section.lines], [f"**{section.title}**", ""], [""], "line"))
     return fitted(blocks, _WHERE.limit, _WHERE.where)
 
 
 def _head(report: CommitReport) -> str:
-    return "**Written back:**" if report.unconfirmed and not report.problem else _HEADS[report.state]
+    if report.findings or report.refusals or report.problem:
+        return _HEADS[report.state]
+    return "**Written back:**" if report.unconfirmed else "Applied"
 
 
 def _named(title: str, names: Sequence[str]) -> Iterator[Block]:
