@@ -138,6 +138,11 @@ ANSWERS = {
     "when a follow takes a turn?": "Follow",
     "that a follow keeps no other waiting?": "Loop",
     "that two follows may not keep one set?": "_check_sets",
+    "what a forge is told of a commit, and what not?": "CommitReports",
+    "where a snapshot may be published, and what that place may send?": "place_of",
+    "that a forge is told once?": "ForgeReports",
+    "that a service that hangs delays no turn of an agent, and is asked again?": "Background",
+    "to which host a token of a forge is sent?": "forge_of",
     "which agent acts?": "AgentLease",
     "that a call of the hook is genuine?": "is_genuine",
 }

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from schedsync.agent.options import AgentOptions, FollowOptions, keys_in, path_in_repository
-from schedsync.agent.toml_places import place_of
+from schedsync.agent.toml_places import position_of
 from schedsync.config import MAX_CONFIG_BYTES
 from schedsync.core.finding import did_you_mean
 from schedsync.core.names import set_name_problem
+from schedsync.core.published import Place, place_of
 from schedsync.core.timing import UNITS, duration
 from schedsync.errors import InvalidConfiguration, WrongUsage
 from schedsync.git.remote import Remote
@@ -110,6 +111,7 @@ class _Reader:
                 name=entry["name"],
                 path=path_in_repository(entry.get("path")),
                 environment=entry.get("environment", self.around.environment),
+                publish=self._publish(entry, place),
                 keys=keys_in(*(self._path(entry[key]) if key in entry else None for key in _KEYS)),
                 **plain,
                 **times,
@@ -123,6 +125,15 @@ class _Reader:
             hint = did_you_mean(using, self.around.databases) or f"there are: {', '.join(self.around.databases)}"
             raise self._wrong((*place, "database"), f"no database `{using}` in DATABASES", hint)
         return using
+
+    def _publish(self, entry: Mapping[str, Any], place: tuple[str | int, ...]) -> Place | None:
+        if "publish" not in entry:
+            return None
+        try:
+            found = place_of(entry["publish"])
+        except ValueError as error:
+            raise self._wrong((*place, "publish"), str(error)) from error
+        return self._path(entry["publish"]) if isinstance(found, Path) else found
 
     def _seconds(self, text: str, key: str, place: tuple[str | int, ...]) -> float:
         seconds = duration(text) / UNITS["s"]
@@ -157,7 +168,7 @@ class _Reader:
                 seen[mark] = follow.name
 
     def _wrong(self, place: tuple[str | int, ...], message: str, hint: str | None = None) -> InvalidConfiguration:
-        line, column = place_of(self.text, place)
+        line, column = position_of(self.text, place)
         return InvalidConfiguration(f"{self.file}:{line}:{column}", message, hint=hint)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from schedsync.core.published import Place
 from schedsync.errors import WrongUsage
 from schedsync.git.remote import Remote
 from schedsync.git.signatures import Keys
@@ -18,6 +19,7 @@ class FollowOptions:
 
     ``using`` is an alias of DATABASES. ``directory`` holds the fetched objects. ``set`` is the name that the set must
     have, None for any; ``path`` is where it is in the repository, None for what the repository configures.
+    ``publish`` is where its snapshots go, None for nowhere.
     """
 
     remote: Remote
@@ -35,6 +37,7 @@ class FollowOptions:
     fetch_size: int = 2048
     lock_timeout: float = 10.0
     settle: float = 6.0
+    publish: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 _AGENT, _FOLLOW = "[agent]", "[[agent.follow]]"
 
 
-def place_of(text: str, place: Sequence[str | int]) -> tuple[int, int]:
+def position_of(text: str, place: Sequence[str | int]) -> tuple[int, int]:
     """Return the line and the column of a key, from 1; else of its table, else of the beginning.
 
     ``place`` are the keys and the indexes that lead to it, such as `agent`, `follow`, 1, `interval`.

@@ -30,10 +30,11 @@ from schedsync.commands.options import (
     verb,
 )
 from schedsync.commands.parameters import Seconds, WholeNumber
+from schedsync.commands.publishing import publish, publish_option
+from schedsync.core.published import Place
 from schedsync.errors import WrongUsage
 
 if TYPE_CHECKING:
-    from schedsync.agent.observers import Observer
     from schedsync.agent.options import AgentOptions
     from schedsync.agent.state import State
     from schedsync.usecases.agent import Turn
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 _DRIFT = 2
 #: Seconds to wait for an apply's lock: shorter than the time that Kubernetes gives a process to end.
 _LOCK = 10.0
+#: Seconds that what is being told or published has at the end: of the one turn, and of an agent that is stopped.
+_PATIENCE, _ENDING = 40.0, 5.0
 _file = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -67,6 +70,7 @@ class AgentRequest:
     fetch_timeout: float
     fetch_size: int
     listen: str | None
+    publish: Place | None
     lock_timeout: float
     settle: float
 
@@ -98,7 +102,7 @@ class AgentRequest:
             path=path_in_repository(self.path), environment=environment, heal=self.heal,
             allow_rewind=self.allow_rewind, keys=keys_in(self.verify_ssh, self.verify_gpg), interval=self.interval,
             fetch_timeout=self.fetch_timeout, fetch_size=self.fetch_size, lock_timeout=self.lock_timeout or _LOCK,
-            settle=self.settle,
+            settle=self.settle, publish=self.publish,
         )  # fmt: skip
         return AgentOptions((follow,), self.listen)
 
@@ -150,6 +154,7 @@ def _state() -> Path:
     option("--fetch-size", type=WholeNumber(), default=2048, show_default=True, metavar="MIB",
            help="How large the fetched repository may be."),
     option("--listen", metavar="HOST:PORT", help="Serve /live, /ready, /metrics and /hook on this address."),
+    publish_option,
     lock_timeout_option,
     settle_option,
 )  # fmt: skip
@@ -165,13 +170,14 @@ def agent(database: DatabaseOptions, request: AgentRequest) -> int:
     using = set_up(database)
     _log_to_stderr()
     options = request.options(using)
+    from schedsync.agent.outside import outside
     from schedsync.agent.start import run, turn_once
 
-    observers: tuple[Observer, ...] = ()
-    if request.once:
-        return worst(map(_exit_code, turn_once(options, observers)))
-    serving = partial(_serving, options.listen, options.databases) if options.listen is not None else None
-    run(options, serving, observers)
+    with outside(options.follows, publish, _PATIENCE if request.once else _ENDING) as observers:
+        if request.once:
+            return worst(map(_exit_code, turn_once(options, observers)))
+        serving = partial(_serving, options.listen, options.databases) if options.listen is not None else None
+        run(options, serving, observers)
     return 0
 
 

@@ -33,7 +33,9 @@ from schedsync.commands.options import (
 )
 from schedsync.commands.output import report, say, show, write_reports
 from schedsync.commands.parameters import Seconds
+from schedsync.commands.publishing import publish_applied, publish_option
 from schedsync.commands.terminal import ProgressLine, progress_line
+from schedsync.core.published import Place
 from schedsync.core.rollback import RolledBack
 from schedsync.errors import Failed, NotConfirmed, NotLoaded, WrongUsage
 from schedsync.planning.approval import Assertion
@@ -67,6 +69,7 @@ class ApplyRequest:
     wait: bool
     timeout: float
     lock_timeout: float
+    publish: Place | None
     commit: str | None
     verbose: bool
 
@@ -151,6 +154,7 @@ RENDERINGS: Mapping[str, Callable[[Applied], str]] = {
         help="How long `--wait` waits.",
     ),
     lock_timeout_option,
+    publish_option,
     commit_option,
     format_option("json", "markdown", "summary"),
     report_option(RENDERINGS),
@@ -178,6 +182,8 @@ def _apply_all(request: ApplyRequest) -> int:
     if request.plan_file or request.reviewed or request.exact or request.checksum:
         hint = "give the directory of one set as PATH instead of `--all`"
         raise WrongUsage("a reviewed plan is of one set", hint=hint)
+    if request.publish is not None:
+        raise WrongUsage("a snapshot is of one set", hint="give the directory of one set as PATH instead of `--all`")
 
     def apply_set(one_set: FileOptions) -> Applied | None:
         with progress_line() as progress:
@@ -215,6 +221,9 @@ def _apply(request: ApplyRequest, progress: ProgressLine) -> Applied | None:
         say(message)
 
     outcome = sync.apply(chosen, agree, request.waiting(progress), assertion, pinned=not request.yes, note=note)
+    if outcome is not None and request.publish is not None:
+        progress.clear()
+        publish_applied(request.publish, chosen.using, chosen.config.set)
     return None if outcome is None else Applied(outcome, chosen.config.set, chosen.environment, None, left_alone)
 
 

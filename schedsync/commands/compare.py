@@ -14,6 +14,7 @@ from schedsync.commands.options import FileOptions, gather, option
 from schedsync.commands.output import show, write
 from schedsync.commands.parameters import Seconds, Source, SourceName, Zone
 from schedsync.commands.terminal import progress_line
+from schedsync.core.published import Place
 from schedsync.core.sources import Sources, no_sources
 from schedsync.errors import WrongUsage
 
@@ -81,7 +82,7 @@ def compare_files(
     patterns: tuple[str, ...],
     start: datetime,
     options: CompareOptions,
-    against: Path | None,
+    against: Place | None,
     format_: str,
 ) -> RunComparison:
     """Compare the runs of the files below PATH with those of the source."""
@@ -119,7 +120,7 @@ def _values(source: SourceName, known: Snapshot | None) -> Sources:
     return sources_in_settings()
 
 
-def _check(source: SourceName, options: CompareOptions, against: Path | None, format_: str) -> None:
+def _check(source: SourceName, options: CompareOptions, against: Place | None, format_: str) -> None:
     """Raise WrongUsage for an option that cannot have an effect."""
     if format_ not in ("text", "json"):
         raise WrongUsage(f"`--compare` has no format `{format_}`", hint="choose `text` or `json`")

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from schedsync.commands.output import say, write_file
-from schedsync.core.names import shortened
+from schedsync.core.names import counted, shortened
 from schedsync.core.nesting import is_deeper
+from schedsync.core.published import Place
 from schedsync.core.secrets import masked
 from schedsync.errors import WrongUsage
 from schedsync.render.programs import json_
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 #: A snapshot that is older than this gets a warning.
 _FRESH = timedelta(days=7)
 #: In bytes: more than a plan or a snapshot of 200,000 schedules needs.
-_LARGEST: Final = 256 * 2**20
+LARGEST: Final = 256 * 2**20
+#: The variable with the token that is sent to an address.
+SNAPSHOT_TOKEN: Final = "SCHEDSYNC_SNAPSHOT_TOKEN"
 #: Keys whose values are those of rows: any JSON, also with lone surrogates.
 _OF_ROWS: Final = ("args", "kwargs", "headers", "before", "after")
 #: A file of schedules may be nested half as deep.
@@ -40,20 +43,28 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 T = TypeVar("T")
 
 
-def load_snapshot(file: Path) -> Snapshot:
-    """Read a snapshot, and warn if it is old; raises WrongUsage if the file is no snapshot."""
+def load_snapshot(place: Place) -> Snapshot:
+    """Read a snapshot, and warn if it is old; of a published one the age is said in any case.
+
+    Raises WrongUsage if it is no snapshot, Unavailable or Failed if it cannot be got.
+    """
     from schedsync.planning.snapshot import snapshot_from
     from schedsync.schemas.validator import SNAPSHOT
 
-    snapshot = _read(file, "snapshot", SNAPSHOT, snapshot_from, "make one by `schedsync snapshot --out FILE`")
-    _warn_if_old(snapshot)
-    return snapshot
-
-
-def _warn_if_old(snapshot: Snapshot) -> None:
+    snapshot = _read(place, "snapshot", SNAPSHOT, snapshot_from, "make one by `schedsync snapshot --out FILE`")
     age = datetime.now(timezone.utc) - snapshot.created_at
     if age > _FRESH:
         say(f"warning: the snapshot is {age.days} days old")
+    elif not isinstance(place, Path):
+        say(f"the snapshot is {_age_text(age)} old, of {place}")
+    return snapshot
+
+
+def _age_text(age: timedelta) -> str:
+    minutes = max(int(age.total_seconds()) // 60, 0)
+    if minutes < 120:
+        return counted(minutes, "minute")
+    return counted(minutes // 60, "hour") if minutes < 48 * 60 else counted(minutes // 1440, "day")
 
 
 def read_plan(file: Path) -> SavedPlan:
@@ -64,12 +75,12 @@ def read_plan(file: Path) -> SavedPlan:
     return _read(file, "saved plan", PLAN, saved_plan, "make one by `schedsync plan --out FILE`")
 
 
-def _read(file: Path, noun: str, schema: str, from_values: Callable[[Any], T], hint: str) -> T:
-    """Read JSON from a file, check it by its schema, then convert its values; raises WrongUsage if any step fails."""
+def _read(place: Place, noun: str, schema: str, from_values: Callable[[Any], T], hint: str) -> T:
+    """Read JSON from a place, check it by its schema, then convert its values; raises WrongUsage if any step fails."""
     from schedsync.schemas.validator import problems
 
     try:
-        values = _json_of(_bytes_of(file))
+        values = _json_of(_bytes_of(place))
         problem = next(problems(values, schema), None)
         if problem is None:
             return from_values(values)
@@ -81,17 +92,29 @@ def _read(file: Path, noun: str, schema: str, from_values: Callable[[Any], T], h
         problem = f"a key is missing or unknown: {error}"
     except (ValueError, TypeError, AttributeError, ArithmeticError) as error:
         problem = str(masked(str(error)))[:_LONGEST_PROBLEM]
-    raise WrongUsage(f"`{file}` is no {noun}: {problem}", hint=hint)
+    raise WrongUsage(f"`{place}` is no {noun}: {problem}", hint=hint)
 
 
-def _bytes_of(file: Path) -> bytes:
-    """Return the bytes of a regular file, up to the limit; raises ValueError for a pipe, without waiting for it."""
+def _bytes_of(place: Place) -> bytes:
+    """Return what is at a place, up to the limit.
+
+    Raises ValueError for a file that is a pipe, without waiting for it, and Unavailable or Failed for what is
+    published and cannot be got.
+    """
+    if isinstance(place, Path):
+        return _bytes_of_file(place)
+    from schedsync.usecases.published import get_published
+
+    return get_published(place, LARGEST, os.environ.get(SNAPSHOT_TOKEN) or None)
+
+
+def _bytes_of_file(file: Path) -> bytes:
     with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise ValueError("it is not a regular file")
-        data = stream.read(_LARGEST + 1)
-    if len(data) > _LARGEST:
-        raise ValueError(f"it is larger than {_LARGEST // 2**20} MB")
+        data = stream.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise ValueError(f"it is larger than {LARGEST // 2**20} MB")
     return data
 
 

@@ -109,7 +109,10 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ("agent --repository ../shop.git --tags 'v*' --heal --once", "one turn, and undo edits by others"),
         ("agent --config agent.toml", "follow all that this file names"),
     ),
-    "snapshot": (("snapshot --out snapshot.json", "save it for validate, review, plan and forecast --against"),),
+    "snapshot": (
+        ("snapshot --out snapshot.json", "save it for validate, review, plan and forecast --against"),
+        ("snapshot --publish git+https://git.example.org/shop.git#snapshots", "put it where pull requests can get it"),
+    ),
     "schema": (
         ("schema --out schedules.schema.json", "save the schema of the schedules for an editor"),
         ("schema config", "print the schema of schedsync.toml"),

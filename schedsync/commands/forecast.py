@@ -31,6 +31,7 @@ from schedsync.commands.parameters import WholeNumber
 from schedsync.commands.terminal import columns, is_terminal, progress_line
 from schedsync.config import SUFFIXES, is_pattern
 from schedsync.core.origin import Binding
+from schedsync.core.published import Place
 from schedsync.core.schedule import Desired
 from schedsync.core.sources import Sources, no_sources
 from schedsync.core.timing import TimingError, duration, instant
@@ -114,7 +115,7 @@ class Request:
     files: FileOptions
     patterns: tuple[str, ...]
     span: Span
-    against: Path | None
+    against: Place | None
     format_: str
     out: Path | None
     verbose: bool
@@ -181,7 +182,7 @@ def forecast(
     name: str | None,
     span: Span,
     comparison: CompareOptions,
-    against: Path | None,
+    against: Place | None,
     format_: str,
     out: Path | None,
     verbose: bool,

@@ -13,7 +13,7 @@ import click
 from schedsync.commands.help import GENERAL, LIFT, OUTPUT, WHERE, Option, Verb
 from schedsync.commands.logs import log_format
 from schedsync.commands.output import report, say
-from schedsync.commands.parameters import CommitId, Report, Seconds, WholeNumber
+from schedsync.commands.parameters import CommitId, Report, Seconds, SnapshotPlace, WholeNumber
 from schedsync.core.adoption import Adoption
 from schedsync.core.refusal import Limits
 from schedsync.database.collector import gc_paused
@@ -208,8 +208,8 @@ database_options = gather(
     ),
 )
 snapshot_option = _where(
-    "--against", type=existing_file, metavar="FILE",
-    help="A snapshot of the application and its database, made by `schedsync snapshot`.",
+    "--against", type=SnapshotPlace(exists=True), metavar="FILE|URL",
+    help="A snapshot, made by `schedsync snapshot`: a file, or the address where it is published.",
 )  # fmt: skip
 verbose_option = _output(
     "-v",

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from schedsync.calendar.clock_times import ClockTime, clock_time
+from schedsync.core.published import Address, InBranch, Place, place_of
 from schedsync.core.timing import TimingError, canonical_zone, duration, instant
 
 #: In seconds: ten years.
@@ -186,6 +187,25 @@ class Clock(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
             return clock_time(str(value))
         except TimingError as error:
             self.fail(f"{error.message}; {error.hint}", param, ctx)
+
+
+class SnapshotPlace(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
+    """A file, an address, or a file in a branch; with ``exists`` a file must be there."""
+
+    name = "place"
+
+    def __init__(self, *, exists: bool) -> None:
+        self.file: click.Path = click.Path(exists=exists, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Place:
+        """Return the place; a text that names none is wrong usage."""
+        if isinstance(value, (Address, InBranch)):
+            return value
+        try:
+            place = place_of(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return Path(str(self.file.convert(value, param, ctx))) if isinstance(place, Path) else place
 
 
 class CommitId(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4

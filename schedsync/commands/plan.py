@@ -32,6 +32,7 @@ from schedsync.commands.options import (
 from schedsync.commands.output import show, write_reports
 from schedsync.commands.terminal import ProgressLine, progress_line
 from schedsync.core.finding import Finding
+from schedsync.core.published import Place
 from schedsync.errors import Refused, WrongUsage
 from schedsync.planning.notices import refusal_findings
 from schedsync.planning.plan import Plan
@@ -69,7 +70,7 @@ def plan(
     files: FileOptions,
     database: DatabaseOptions,
     lifted: LiftedRules,
-    against: Path | None,
+    against: Place | None,
     commit: str | None,
     format_: str,
     out: Path | None,
@@ -116,7 +117,7 @@ def _code(value: Plan, *, exit_code: bool) -> int:
     return 2 if exit_code and value.changes else 0
 
 
-def _check_all(out: Path | None, against: Path | None) -> None:
+def _check_all(out: Path | None, against: Place | None) -> None:
     """Raise WrongUsage for a file that cannot be of several sets."""
     if out is not None:
         raise WrongUsage("a plan file is of one set", hint="give the directory of one set as PATH instead of `--all`")
@@ -134,7 +135,7 @@ def _plan_live(
 
 
 def _plan_against(
-    file: Path, files: FileOptions, lifted: LiftedRules, progress: ProgressLine, commit: str | None
+    place: Place, files: FileOptions, lifted: LiftedRules, progress: ProgressLine, commit: str | None
 ) -> Plan:
     for name in ("settings", "pythonpath", "database"):
         if is_typed(name):
@@ -142,4 +143,4 @@ def _plan_against(
     from schedsync.usecases.plan_against import plan_against
 
     chosen = target_without_database(files, lifted, progress=progress, commit=commit)
-    return plan_against(chosen, load_snapshot(file), datetime.now(timezone.utc))
+    return plan_against(chosen, load_snapshot(place), datetime.now(timezone.utc))

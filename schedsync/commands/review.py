@@ -30,6 +30,7 @@ from schedsync.commands.options import (
 from schedsync.commands.output import say, show, write, write_reports
 from schedsync.commands.terminal import progress_line
 from schedsync.core.finding import Finding, has_errors
+from schedsync.core.published import Place
 from schedsync.errors import WrongUsage
 from schedsync.render.comment import markdown
 from schedsync.render.page import review as html
@@ -69,7 +70,7 @@ class ReviewOptions:
     base: str | None
     head: str | None
     files: FileOptions
-    against: Path | None
+    against: Place | None
     lifted: LiftedRules
     format_: str
     out: Path | None

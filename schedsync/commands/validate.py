@@ -26,6 +26,7 @@ from schedsync.commands.output import say, show, write, write_reports
 from schedsync.commands.terminal import columns, is_terminal, progress_line
 from schedsync.config import Config
 from schedsync.core.finding import Finding, has_errors
+from schedsync.core.published import Place
 from schedsync.errors import InvalidConfiguration, SchedsyncError, WrongUsage
 from schedsync.files.configurations import sets_below, sets_of
 from schedsync.files.excerpts import Excerpts
@@ -73,7 +74,7 @@ _TOGETHER: Mapping[str, Together[Validation]] = {
 def validate(
     files: FileOptions,
     more: tuple[str, ...],
-    against: Path | None,
+    against: Place | None,
     format_: str,
     out: Path | None,
     reports: tuple[tuple[str, Path], ...],
@@ -164,7 +165,7 @@ def _counts(result: Validation) -> str:
     return f"{severities_text(result.findings)} · {of}"
 
 
-def _check_usage(files: FileOptions, more: tuple[str, ...], against: Path | None, *, changed: bool) -> None:
+def _check_usage(files: FileOptions, more: tuple[str, ...], against: Place | None, *, changed: bool) -> None:
     """Raise WrongUsage for options that contradict each other."""
     if more and not changed:
         raise WrongUsage("more than one PATH", hint="give one directory or file, or `--all` for every set below it")

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from schedsync.core.timing import Crontab, Interval
 from schedsync.core.watch import Seen, Wanted
-from schedsync.monitors.http import Client, texts
+from schedsync.http.client import Client, texts
 from schedsync.monitors.service import ServiceError
 from schedsync.monitors.slugs import healthchecks_slug
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from schedsync.core.timing import Crontab, Interval
 from schedsync.core.watch import Seen, Wanted
-from schedsync.monitors.http import Client, texts
+from schedsync.http.client import Client, texts
 from schedsync.monitors.service import ServiceError
 from schedsync.monitors.slugs import sentry_slug
 

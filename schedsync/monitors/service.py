@@ -6,14 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 from schedsync.core.watch import Seen, Wanted
+from schedsync.http.errors import ServiceAway, ServiceError
 
-
-class ServiceError(Exception):
-    """A service refused one request, or its answer is not what its API documents; the message has no secret."""
-
-
-class ServiceAway(ServiceError):
-    """A service takes no requests for now, or none with this key: what is left waits for the next apply."""
+__all__ = ["Service", "ServiceAway", "ServiceError"]
 
 
 class Service(Protocol):

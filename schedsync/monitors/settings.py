@@ -41,8 +41,8 @@ def services() -> list[Service]:
     if find_spec("urllib3") is None:
         raise WrongUsage(f"{SETTING} needs urllib3", hint="install `schedsync[monitors]`")
     # Loaded here: only a call that talks to a service needs it.
+    from schedsync.http.client import Budget, Client
     from schedsync.monitors.healthchecks import Healthchecks
-    from schedsync.monitors.http import Budget, Client
     from schedsync.monitors.sentry import Sentry
 
     budget = Budget(_seconds())

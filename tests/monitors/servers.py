@@ -159,6 +159,7 @@ def serving(server: Server) -> Iterator[Server]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def handle_one(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
@@ -177,7 +178,7 @@ def serving(server: Server) -> Iterator[Server]:
                 status, data, headers = server.answer(self.command, self.path, body, self.headers)
                 self._send(status, b"" if data is None else json.dumps(data).encode(), headers)
 
-        do_GET = do_POST = do_PUT = do_DELETE = handle_one
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one
 
         def _send(self, status: int, data: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)

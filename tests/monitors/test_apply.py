@@ -101,7 +101,7 @@ def test_a_schedule_that_a_human_stops_is_muted_by_the_next_apply(
 def test_a_service_that_is_away_stops_nothing_and_the_next_apply_tries_again(
     project: Project, at_both: SentryServer, healthchecks: HealthchecksServer, fault: int | str | None, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("schedsync.monitors.http._BACKOFF", 0.0)
+    monkeypatch.setattr("schedsync.http.client._BACKOFF", 0.0)
     healthchecks.always = fault
     project.schedules(NIGHTLY)
     done = project.apply()
@@ -121,7 +121,7 @@ def test_a_service_that_is_away_stops_nothing_and_the_next_apply_tries_again(
 def test_a_service_that_is_busy_for_a_moment_is_asked_again(
     project: Project, at_healthchecks: HealthchecksServer, fault: int | None, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("schedsync.monitors.http._BACKOFF", 0.0)
+    monkeypatch.setattr("schedsync.http.client._BACKOFF", 0.0)
     at_healthchecks.faults = [fault, 200, fault, fault, 200]
     project.schedules(NIGHTLY)
     done = project.apply()
@@ -137,7 +137,7 @@ def test_status_counts_what_a_service_could_not_be_told(
         counts: dict[str, int] = json.loads(project.command("status", "--format", "json").out)["counts"]
         return counts["monitors_waiting"]
 
-    monkeypatch.setattr("schedsync.monitors.http._BACKOFF", 0.0)
+    monkeypatch.setattr("schedsync.http.client._BACKOFF", 0.0)
     project.schedules(NIGHTLY + OFTEN)
     at_healthchecks.always = 500
     project.apply()
@@ -294,7 +294,7 @@ def test_plan_and_drift_show_the_monitors(project: Project, at_healthchecks: Hea
 def test_drift_says_that_a_service_did_not_answer(
     project: Project, at_healthchecks: HealthchecksServer, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("schedsync.monitors.http._BACKOFF", 0.0)
+    monkeypatch.setattr("schedsync.http.client._BACKOFF", 0.0)
     project.schedules(NIGHTLY)
     project.apply()
     at_healthchecks.always = 500
@@ -353,7 +353,7 @@ def test_a_budget_that_is_over_leaves_the_rest_to_the_next_apply(
 ) -> None:
     project.schedules("".join(f"  n{number}: {{task: t, every: 1h, monitor: true}}\n" for number in range(5)))
     left = [60.0] * 4 + [0.0]
-    monkeypatch.setattr("schedsync.monitors.http.Budget.left", property(lambda _self: left.pop(0) if left else 60.0))
+    monkeypatch.setattr("schedsync.http.client.Budget.left", property(lambda _self: left.pop(0) if left else 60.0))
     done = project.apply()
     project.apply()
 

@@ -13,8 +13,8 @@ from schedsync.core.monitor import Monitor
 from schedsync.core.timing import Interval, crontab
 from schedsync.core.watch import Wanted
 from schedsync.errors import WrongUsage
+from schedsync.http.client import Budget, Client
 from schedsync.monitors.healthchecks import Healthchecks
-from schedsync.monitors.http import Budget, Client
 from schedsync.monitors.pings import ping_url
 from schedsync.monitors.sentry import Sentry
 from schedsync.monitors.service import ServiceAway, ServiceError
@@ -138,7 +138,7 @@ def test_without_time_nothing_is_asked(healthchecks: HealthchecksServer) -> None
 
 
 def test_an_answer_that_is_too_large_is_an_error(healthchecks: HealthchecksServer, monkeypatch: Any) -> None:
-    monkeypatch.setattr("schedsync.monitors.http._LARGEST_ANSWER", 10)
+    monkeypatch.setattr("schedsync.http.client._LARGEST_ANSWER", 10)
     healthchecks.always = '{"checks": []}'
 
     with pytest.raises(ServiceError, match="too large"):

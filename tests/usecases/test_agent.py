@@ -16,6 +16,7 @@ from schedsync.git.mirror import open_mirror
 from schedsync.git.remote import Remote
 from schedsync.models import ManagedSchedule, SyncRun
 from schedsync.usecases.agent import Kept, Turn, Turns
+from schedsync.usecases.report_back import CommitReports
 from tests.git.remotes import Origin
 
 HEAD = "version: 1\nschedules:\n"
@@ -146,6 +147,8 @@ def test_a_broken_commit_changes_nothing_and_the_last_good_one_is_kept(agent: Ag
     turn = agent.turn()
 
     assert (turn.commit, turn.tried, turn.problem is not None) == (good, broken, True)
+    reports = [(report.commit, report.state) for report in CommitReports().of(turn)]
+    assert reports == [(good, "success"), (broken, "failure")]
     assert list(rows(agent)) == ["one", "two"]
     assert PeriodicTask.objects.get(name="one").queue is None
     if isinstance(turn.problem, InvalidSet):

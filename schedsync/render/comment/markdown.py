@@ -92,10 +92,10 @@ def plan(value: Plan, extent: Extent = COMMENT) -> str:
     head = f"### Plan for {code(scope_text(value))}{f': {verdict}' if verdict else ''}"
     view = View(now=value.now, most_names=extent.most_names, where=extent.where)
     blocks = [lines(head, "")]
-    blocks += _refusals([(refusal, "") for refusal in value.refusals])
-    blocks += [*_findings(first, "**Deploy the workers first:**"), *alarm_blocks(found, view)]
+    blocks += refusal_blocks([(refusal, "") for refusal in value.refusals])
+    blocks += [*finding_blocks(first, "**Deploy the workers first:**"), *alarm_blocks(found, view)]
     blocks += [_kept(summary_text(value), ""), *quiet_blocks(found, view), *_states(value)]
-    blocks += _findings(rest)
+    blocks += finding_blocks(rest)
     if value.changes:
         blocks.append(lines(f"checksum {code(value.checksum)}", ""))
     return _written(blocks, extent)
@@ -109,8 +109,8 @@ def review(value: Review, extent: Extent = COMMENT) -> str:
     view = View(names, value.web, now, extent.most_names, extent.where)
     findings = shown_findings(value)
     blocks = [lines(_headline(value, found, findings), "", *_approvals(value, extent))]
-    blocks += [*_refusals(_all_refusals(value)), *alarm_blocks(found, view)]
-    blocks += _findings(findings.safeguards, "**Safeguards**", value.web)
+    blocks += [*refusal_blocks(_all_refusals(value)), *alarm_blocks(found, view)]
+    blocks += finding_blocks(findings.safeguards, "**Safeguards**", value.web)
     blocks += [_kept(*_counts(value)), *_load(value), *quiet_blocks(found, view)]
     blocks += _other_findings(findings, value.web)
     return _written(blocks, extent)
@@ -166,8 +166,8 @@ def _load(value: Review) -> Iterator[Block]:
 
 def _other_findings(findings: ShownFindings, web: Web | None) -> Iterator[Block]:
     severities = [finding.severity for finding in findings.new]
-    yield from _findings(findings.new, f"**{by_severity(severities, 'new finding')}**", web)
-    yield from _findings(findings.errors, f"**{counted(len(findings.errors), 'error')} from before**", web)
+    yield from finding_blocks(findings.new, f"**{by_severity(severities, 'new finding')}**", web)
+    yield from finding_blocks(findings.errors, f"**{counted(len(findings.errors), 'error')} from before**", web)
     if findings.old:
         yield lines(f"`schedsync validate` lists {counted(findings.old, 'older finding')}.", "")
 
@@ -194,7 +194,7 @@ def drift(value: Plan, extent: Extent = COMMENT) -> str:
     keep = []
     if accept := accept_line(value):
         keep.append(lines(f"To keep it, take it into the files: {code(accept)}", ""))
-    return _written([head, *table, *_states(value), *_findings(value.notices), *keep], extent)
+    return _written([head, *table, *_states(value), *finding_blocks(value.notices), *keep], extent)
 
 
 def outcome(
@@ -260,7 +260,8 @@ def _left_alone(marks: Sequence[RolledBack], now: datetime | None = None) -> Ite
         yield Block(kept, ["**Rolled back, left alone until the files change:**", ""], [""])
 
 
-def _refusals(found: Sequence[tuple[Refusal, str]]) -> Iterator[Block]:
+def refusal_blocks(found: Sequence[tuple[Refusal, str]]) -> Iterator[Block]:
+    """Yield refusals, each with the place that it is for, empty for none."""
     if found:
         rows = [
             Row(
@@ -271,7 +272,8 @@ def _refusals(found: Sequence[tuple[Refusal, str]]) -> Iterator[Block]:
         yield Block(rows, ["**Refused:**", ""], [""], "refusal")
 
 
-def _findings(found: Sequence[Finding], heading: str | None = None, web: Web | None = None) -> Iterator[Block]:
+def finding_blocks(found: Sequence[Finding], heading: str | None = None, web: Web | None = None) -> Iterator[Block]:
+    """Yield findings with links to their places, below a heading."""
     if not found:
         return
     rows = [Row(_finding(one, web), 1, (one.severity, one.code), rank=SEVERITIES.index(one.severity)) for one in found]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import urllib3
 
-from schedsync.monitors.service import ServiceAway, ServiceError
+from schedsync.http.errors import ServiceAway, ServiceError
 
 _TRIES = 3
 #: In seconds.
@@ -67,6 +67,7 @@ class Client:
     def send(self, method: str, path: str, body: object = None, expected: Collection[int] = (200,)) -> Answer:
         """Send a request, again where the service is busy; returns the answer if its status is expected.
 
+        ``body`` is a JSON value, or its bytes.
         Raises ServiceAway where the service does not answer, has no time, or refuses the key, else ServiceError.
         """
         for attempt in range(_TRIES):
@@ -87,7 +88,7 @@ class Client:
     def _try(self, method: str, path: str, body: object) -> tuple[Answer | None, float | None, str]:
         """Return the answer, how many seconds the service asks to wait, and the problem in words."""
         headers = {**self.headers, "Accept": "application/json", "User-Agent": "schedsync"}
-        data = None if body is None else json.dumps(body).encode()
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         if data is not None:
             headers["Content-Type"] = "application/json"
         try:
