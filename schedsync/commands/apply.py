@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,7 @@ import click
 from schedsync.commands.all_sets import Output, for_each_set, set_options, sets_to_run
 from schedsync.commands.django import target
 from schedsync.commands.documents import read_plan
+from schedsync.commands.first_runs import watch_option, watched
 from schedsync.commands.options import (
     DatabaseOptions,
     FileOptions,
@@ -34,12 +37,14 @@ from schedsync.commands.options import (
 from schedsync.commands.output import report, say, show, write_reports
 from schedsync.commands.parameters import Seconds
 from schedsync.commands.terminal import ProgressLine, progress_line
+from schedsync.core.first_run import FirstRuns
 from schedsync.core.rollback import RolledBack
-from schedsync.errors import Failed, NotConfirmed, NotLoaded, WrongUsage
+from schedsync.errors import Failed, FirstRunFailed, NotConfirmed, NotLoaded, SchedsyncError, WrongUsage
 from schedsync.planning.approval import Assertion
 from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
 from schedsync.render.comment import markdown
+from schedsync.render.comment.first_runs import first_runs
 from schedsync.render.programs import json_
 from schedsync.render.terminal import text
 from schedsync.render.terminal.outcome import outcome as outcome_text
@@ -47,6 +52,7 @@ from schedsync.render.terminal.paint import Paint
 
 if TYPE_CHECKING:
     from schedsync.database.transaction import WaitOptions
+    from schedsync.usecases.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,7 @@ class ApplyRequest:
     wait: bool
     timeout: float
     lock_timeout: float
+    watch: float | None
     commit: str | None
     verbose: bool
 
@@ -92,6 +99,7 @@ class Applied:
     """The outcome of an apply, its set and environment.
 
     ``rolled_back`` is what a rollback keeps, None for an apply; ``left_alone`` is what an apply leaves alone.
+    ``first_runs`` are those of the changed schedules, where they were watched.
     """
 
     outcome: Outcome
@@ -99,15 +107,18 @@ class Applied:
     environment: str | None
     rolled_back: tuple[RolledBack, ...] | None = None
     left_alone: tuple[RolledBack, ...] = ()
+    first_runs: FirstRuns | None = None
 
 
 def _markdown(applied: Applied, extent: markdown.Extent) -> str:
-    return markdown.outcome(applied.outcome, applied.set, applied.environment, extent, applied.left_alone)
+    section = f"\n{first_runs(applied.first_runs)}" if applied.first_runs is not None else ""
+    rest = replace(extent, limit=extent.limit - extent.size(section))
+    return markdown.outcome(applied.outcome, applied.set, applied.environment, rest, applied.left_alone) + section
 
 
 def _json(applied: Applied) -> str:
     kept = applied.left_alone if applied.rolled_back is None else applied.rolled_back
-    return json_.outcome(applied.outcome, applied.set, applied.environment, kept)
+    return json_.outcome(applied.outcome, applied.set, applied.environment, kept, applied.first_runs)
 
 
 RENDERINGS: Mapping[str, Callable[[Applied], str]] = {
@@ -151,6 +162,7 @@ RENDERINGS: Mapping[str, Callable[[Applied], str]] = {
         help="How long `--wait` waits.",
     ),
     lock_timeout_option,
+    watch_option,
     commit_option,
     format_option("json", "markdown", "summary"),
     report_option(RENDERINGS),
@@ -165,12 +177,14 @@ def apply(request: ApplyRequest) -> int:
     """
     if request.files.all_sets:
         return _apply_all(request)
+    targets: list[Target] = []
     with progress_line() as progress:
-        applied = _apply(request, progress)
+        applied = _apply(request, progress, targets.append)
     if applied is None:
         say("Nothing was written.")
         return 1
-    return show_applied(applied, request.format_, request.reports)
+    watch = partial(watched, targets[-1], request.watch, format_=request.format_)
+    return show_applied(applied, request.format_, request.reports, watch)
 
 
 def _apply_all(request: ApplyRequest) -> int:
@@ -178,6 +192,8 @@ def _apply_all(request: ApplyRequest) -> int:
     if request.plan_file or request.reviewed or request.exact or request.checksum:
         hint = "give the directory of one set as PATH instead of `--all`"
         raise WrongUsage("a reviewed plan is of one set", hint=hint)
+    if request.watch is not None:
+        raise WrongUsage("`--watch` watches one set", hint="apply the directory of one set as PATH")
 
     def apply_set(one_set: FileOptions) -> Applied | None:
         with progress_line() as progress:
@@ -187,10 +203,13 @@ def _apply_all(request: ApplyRequest) -> int:
     return for_each_set(sets_to_run(request.files, apply_set), output, request.format_, reports=request.reports)
 
 
-def _apply(request: ApplyRequest, progress: ProgressLine) -> Applied | None:
-    """Plan, ask and write; returns None if the user says no."""
+def _apply(
+    request: ApplyRequest, progress: ProgressLine, told: Callable[[Target], None] = lambda _target: None
+) -> Applied | None:
+    """Plan, ask and write; returns None if the user says no. ``told`` gets what is applied."""
     assertion = request.assertion()
     chosen = target(request.files, request.database, request.lifted, progress, request.commit)
+    told(chosen)
     from schedsync.usecases import sync
 
     left_alone: tuple[RolledBack, ...] = ()
@@ -228,13 +247,23 @@ def writing(count: int) -> str:
     return f"writing {count:,} change{'s' * (count != 1)}, or waiting for the apply lock"
 
 
-def show_applied(applied: Applied, format_: str, reports: tuple[tuple[str, Path], ...] = ()) -> int:
-    """Write the outcome to stdout and into the reports, and its error if it has one; returns the exit code."""
+def show_applied(
+    applied: Applied,
+    format_: str,
+    reports: tuple[tuple[str, Path], ...] = (),
+    watch: Callable[[uuid.UUID | None], FirstRuns | None] = lambda _run: None,
+) -> int:
+    """Write the outcome to stdout and into the reports, and its error if it has one; returns the exit code.
+
+    ``watch`` returns the first runs after a run: people read the outcome before, programs together with them.
+    """
     try:
         if format_ in RENDERINGS:
+            applied = replace(applied, first_runs=watch(applied.outcome.run))
             click.echo(RENDERINGS[format_](applied))
         else:
             show(lambda paint: _text(applied, paint))
+            applied = replace(applied, first_runs=watch(applied.outcome.run))
         code = exit_code(applied, format_)
         write_reports(RENDERINGS, applied, reports)
     except (OSError, Failed, WrongUsage) as error:
@@ -252,10 +281,19 @@ def _text(applied: Applied, paint: Paint) -> str:
 
 def exit_code(applied: Applied, format_: str) -> int:
     """Return the exit code; shows the error that it stands for, except where JSON has it."""
-    outcome = applied.outcome
-    if not outcome.unconfirmed and outcome.is_loaded:
+    error = _error(applied)
+    if error is None:
         return 0
-    error = NotConfirmed(outcome.unconfirmed) if outcome.unconfirmed else NotLoaded(outcome.behind)
     if format_ != "json":
         report(error, format_)
     return error.exit_code
+
+
+def _error(applied: Applied) -> SchedsyncError | None:
+    outcome = applied.outcome
+    if outcome.unconfirmed:
+        return NotConfirmed(outcome.unconfirmed)
+    if not outcome.is_loaded:
+        return NotLoaded(outcome.behind)
+    bad = applied.first_runs.bad if applied.first_runs is not None else ()
+    return FirstRunFailed([run.name for run in bad]) if bad else None

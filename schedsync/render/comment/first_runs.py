@@ -1,0 +1,25 @@
+"""The first runs after an apply as Markdown: for its own output, a pull request's comment and a commit's status."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from schedsync.core.first_run import BAD, FirstRuns
+from schedsync.render.code_spans import code
+from schedsync.render.first_runs import counts_text, run_lines
+
+
+def title(value: FirstRuns) -> str:
+    """Return one line of plain text without names, such as a commit's status shows it."""
+    return f"First runs: {counts_text(value)}"
+
+
+def markdown_lines(value: FirstRuns) -> Iterator[str]:
+    """Yield a line for each run that did not end well, or that is not known; bad ones are bold."""
+    for verdict, line in run_lines(value):
+        yield f"- **{code(line)}**" if verdict in BAD else f"- {code(line)}"
+
+
+def first_runs(value: FirstRuns) -> str:
+    """Write a section."""
+    return "\n".join([f"**{title(value)}**", "", *markdown_lines(value), ""])
