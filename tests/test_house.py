@@ -133,6 +133,7 @@ ANSWERS = {
     "which commit an agent applies next?": "next_commit",
     "that a commit is signed by one of the given keys?": "check_signature",
     "how long and how large a fetch may be?": "run_bounded",
+    "that an apply is rolled back because of a first run?": "next_state",
     "how a first run after an apply ended?": "judge",
     "what an agent does in a turn?": "Turns",
     "which agent acts?": "AgentLease",

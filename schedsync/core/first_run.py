@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from schedsync.core.rollout import Rollout
+
 
 class FirstRunVerdict(str, Enum):
     """What became of a first run; the values are the words of the JSON output."""
@@ -37,8 +39,8 @@ BAD = (
 BY_THE_CHANGE = frozenset(BAD) - {FirstRunVerdict.OVERDUE}
 #: The verdicts that become another one.
 OPEN = frozenset({FirstRunVerdict.WAITING, FirstRunVerdict.RUNNING})
-#: The verdicts that stay as they are.
-FINAL = frozenset({FirstRunVerdict.GOOD, FirstRunVerdict.FAILED})
+#: The verdicts that stay as they are, also after the schedule is gone again.
+FINAL = frozenset({FirstRunVerdict.GOOD, *BY_THE_CHANGE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ class FirstRun:
 class FirstRuns:
     """The first runs of the schedules that one apply changed, as known at ``now``.
 
-    ``run`` is the id of the apply's audit record, and ``at`` its time.
+    ``run`` is the id of the apply's audit record, and ``at`` its time. ``rollout`` is what became of the apply, where
+    the configuration says what a bad first run does.
     """
 
     run: uuid.UUID
@@ -78,6 +81,7 @@ class FirstRuns:
     at: datetime
     now: datetime
     runs: tuple[FirstRun, ...] = ()
+    rollout: Rollout | None = None
 
     @property
     def bad(self) -> tuple[FirstRun, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from schedsync.core.first_run import BAD, FirstRun, FirstRuns, FirstRunVerdict
 from schedsync.core.names import and_more
+from schedsync.core.rollout import RolloutState
 from schedsync.core.timing import instant_text
 
 #: How many runs of one verdict are written with their words.
@@ -20,6 +21,11 @@ _WORDS = {
     FirstRunVerdict.NEVER_RECEIVED: "never received",
     FirstRunVerdict.OVERDUE: "overdue",
     FirstRunVerdict.UNKNOWN: "not known",
+}
+_ENDS = {
+    RolloutState.ROLLED_BACK: "Rolled back",
+    RolloutState.REFUSED: "The rollback was refused, so the apply is left as it is",
+    RolloutState.UNDOING: "To be rolled back at the next look",
 }
 #: The order in which people read them; good ones are only counted.
 _LISTED = (*BAD, FirstRunVerdict.UNKNOWN, FirstRunVerdict.RUNNING, FirstRunVerdict.WAITING)
@@ -46,6 +52,12 @@ def run_lines(value: FirstRuns) -> Iterator[tuple[FirstRunVerdict, str]]:
             yield verdict, f"{_WORDS[verdict]}:{more}"
 
 
+def rollout_line(value: FirstRuns) -> str:
+    """Write what became of the apply; empty where nothing did."""
+    rollout = value.rollout
+    return "" if rollout is None or rollout.state not in _ENDS else f"{_ENDS[rollout.state]}: {rollout.text}"
+
+
 def first_runs_document(value: FirstRuns) -> dict[str, Any]:
     """Return the first runs as JSON values."""
     return {
@@ -62,4 +74,5 @@ def first_runs_document(value: FirstRuns) -> dict[str, Any]:
             }
             for run in value.runs
         ],
+        "rollout": value.rollout and {"state": value.rollout.state.value, "text": value.rollout.text},
     }

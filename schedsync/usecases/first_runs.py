@@ -27,7 +27,7 @@ from schedsync.usecases.task_results import keeps_results, outcomes
 from schedsync.worker.marks import is_tracked
 
 Ask = Callable[[list[str]], dict[str, Outcome]]
-Note = Callable[[FirstRuns], None]
+Note = Callable[[FirstRuns], bool]
 
 #: Seconds between two looks.
 _PAUSE = 2.0
@@ -64,8 +64,8 @@ def watched(
 ) -> FirstRuns:
     """Look again and again until every verdict stays, or until an instant; returns what is known then.
 
-    ``note`` gets what is known after each look. A database that is away for a while ends nothing, and a
-    KeyboardInterrupt ends it early. Raises Unavailable where the database did not answer at all.
+    ``note`` gets what is known after each look, and returns whether that is enough. A database that is away for a while
+    ends nothing, and a KeyboardInterrupt ends it early. Raises Unavailable where the database did not answer at all.
     """
     known: FirstRuns | None = None
     try:
@@ -77,8 +77,7 @@ def watched(
                 if now() >= until:
                     raise
             else:
-                note(known)
-                if not known.is_open(until):
+                if note(known) or not known.is_open(until):
                     return known
             if (left := (until - now()).total_seconds()) <= 0:
                 break

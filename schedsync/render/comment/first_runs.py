@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schedsync.core.first_run import BAD, FirstRuns
+from schedsync.core.rollout import RolloutState
 from schedsync.render.code_spans import code
-from schedsync.render.first_runs import counts_text, run_lines
+from schedsync.render.first_runs import counts_text, rollout_line, run_lines
+
+_ENDS = {RolloutState.ROLLED_BACK: "; rolled back", RolloutState.REFUSED: "; the rollback was refused"}
 
 
 def title(value: FirstRuns) -> str:
     """Return one line of plain text without names, such as a commit's status shows it."""
-    return f"First runs: {counts_text(value)}"
+    ended = value.rollout.state if value.rollout is not None else None
+    return f"First runs: {counts_text(value)}{_ENDS.get(ended, '') if ended else ''}"
 
 
 def markdown_lines(value: FirstRuns) -> Iterator[str]:
     """Yield a line for each run that did not end well, or that is not known; bad ones are bold."""
     for verdict, line in run_lines(value):
         yield f"- **{code(line)}**" if verdict in BAD else f"- {code(line)}"
+    if end := rollout_line(value):
+        yield f"- {code(end)}"
 
 
 def first_runs(value: FirstRuns) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schedsync.core.first_run import BAD, FirstRuns, FirstRunVerdict
-from schedsync.render.first_runs import counts_text, run_lines
+from schedsync.render.first_runs import counts_text, rollout_line, run_lines
 from schedsync.render.terminal.paint import Paint, plain
 from schedsync.render.words import printable
 
@@ -13,6 +13,8 @@ def first_runs(value: FirstRuns, paint: Paint = plain) -> str:
     head = f"First runs: {counts_text(value)}"
     lines = [paint(head, "red" if value.bad else "green")]
     lines += [_styled(verdict, f"  {printable(line)}", paint) for verdict, line in run_lines(value)]
+    if end := rollout_line(value):
+        lines.append(paint(printable(end), "yellow"))
     return "\n".join(lines)
 
 
