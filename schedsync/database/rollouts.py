@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from datetime import datetime, timedelta, timezone
 
+from django.db.models import Q
+
 from schedsync.core.origin import recorded_commit
 from schedsync.core.rollout import UNFINISHED, OnFailure, RolloutState
 from schedsync.core.rollout import Rollout as Value
@@ -56,9 +58,18 @@ def follow_rollouts(request: WriteRequest) -> None:
 
 def last_rollout(using: str, set_name: str) -> Value | None:
     """Return the newest rollout of a set; None without one, and before the table is made."""
+    return _newest(using, Q(set=set_name))
+
+
+def find_rollout(using: str, commit: str, run: uuid.UUID | None) -> Value | None:
+    """Return the rollout of an apply by its audit record, else the newest one of a commit."""
+    return _newest(using, Q(commit=commit) if run is None else Q(pk=run))
+
+
+def _newest(using: str, condition: Q) -> Value | None:
     if not has_table(using, Rollout):
         return None
-    rows = rows_of(Rollout, using).filter(set=set_name).order_by("-began", "-run")[:1]
+    rows = rows_of(Rollout, using).filter(condition).order_by("-began", "-run")[:1]
     return next((_rollout(*map(readable, values, _UNREAD)) for values in read_values(rows, _COLUMNS)), None)
 
 

@@ -23,7 +23,9 @@ def next_state(rollout: Rollout, known: FirstRuns) -> RolloutState:
     return RolloutState.FAILED if known.bad else RolloutState.PASSED
 
 
-def reason_of(known: FirstRuns) -> str:
-    """Return why an apply is rolled back, for its audit record."""
+def text_of(known: FirstRuns) -> str:
+    """Return why a rollout ends: the first bad runs, which is the reason of a rollback; else how many ended how."""
+    if not known.bad:
+        return ", ".join(f"{count:,} {verdict.replace('_', ' ')}" for verdict, count in known.counts().items())
     said = "; ".join(f"{run.name}: {run.words}" for run in known.bad[:_NAMED])
     return f"first run failed: {said}{and_more(len(known.bad), _NAMED)}"

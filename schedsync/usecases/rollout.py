@@ -15,10 +15,10 @@ from schedsync.core.names import shortened
 from schedsync.core.refusal import Limits, Refusal
 from schedsync.core.rollout import BAD_STATES, UNFINISHED, Rollout, RolloutState
 from schedsync.database.faults import database_errors
-from schedsync.database.rollouts import change_state, is_in, last_rollout
+from schedsync.database.rollouts import change_state, find_rollout, is_in, last_rollout
 from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Failed, Locked, Refused, SchedsyncError, Stale, Unavailable
-from schedsync.planning.rollouts import next_state, reason_of
+from schedsync.planning.rollouts import next_state, text_of
 from schedsync.usecases.agent import is_lost
 from schedsync.usecases.alarms import Say, tell_rollout
 from schedsync.usecases.first_runs import Ask, first_runs
@@ -71,6 +71,12 @@ def unfinished_run(target: Target) -> uuid.UUID | None:
     return rollout.run if rollout is not None and rollout.state in UNFINISHED else None
 
 
+def rollout_of(using: str, commit: str, run: uuid.UUID | None = None) -> Rollout | None:
+    """Return the rollout of an apply: of the one with this audit record, else the newest of a commit; None without."""
+    with database_errors(using):
+        return find_rollout(using, commit, run)
+
+
 def _gone_on(target: Target, rollout: Rollout, known: FirstRuns | None, ask: Ask) -> RolloutReport | None:
     if known is None or known.run != rollout.run:
         try:
@@ -81,8 +87,10 @@ def _gone_on(target: Target, rollout: Rollout, known: FirstRuns | None, ask: Ask
             return None
     if rollout.state is RolloutState.WATCHING:
         state = next_state(rollout, known)
-        text = reason_of(known) if known.bad else ""
-        if state is RolloutState.WATCHING or (moved := _end(target.using, rollout, state, text)) is None:
+        if state is RolloutState.WATCHING:
+            return None
+        moved = _end(target.using, rollout, state, text_of(known))
+        if moved is None:
             return None
         rollout = moved
     if rollout.state is RolloutState.UNDOING:

@@ -18,9 +18,9 @@ from schedsync.core.rollout import RolloutState
 from schedsync.errors import Unavailable
 from schedsync.models import RolledBack, Rollout, SendFailure, SyncRun
 from schedsync.render.comment.first_runs import first_runs as markdown
-from schedsync.render.comment.first_runs import title
+from schedsync.render.comment.first_runs import rollout_section, title
 from schedsync.usecases import rollout as usecase
-from schedsync.usecases.rollout import RolloutReport, look, unfinished_run
+from schedsync.usecases.rollout import RolloutReport, look, rollout_of, unfinished_run
 from schedsync.usecases.target import Target
 from tests.conftest import Project
 
@@ -82,6 +82,9 @@ def test_a_failed_first_run_is_reported_once_and_rolled_back(project: Project) -
     run = rolled_out(project)
     assert (looked(project), states(project)) == (None, ["watching"])
     assert unfinished_run(target(project)) == run
+    found = rollout_of(project.using, "", run)
+    assert found is not None
+    assert rollout_section(found)[2] == "pending"
     fails(project)
     report = looked(project)
 
@@ -91,6 +94,10 @@ def test_a_failed_first_run_is_reported_once_and_rolled_back(project: Project) -
     undone = SyncRun.objects.using(project.using).latest("at")
     assert (undone.verb, undone.reason) == ("rollback", f"first run failed: {WORDS}")
     assert title(report.first_runs) == "First runs: 1 rejected; rolled back"
+    section = ("First runs: failed; rolled back", (f"- **`first run failed: {WORDS}`**",), "failure")
+    assert rollout_section(report.rollout) == section
+    assert rollout_of(project.using, "none", run) == report.rollout
+    assert rollout_of(project.using, "none") is None
     assert f"- **`rejected: {WORDS}`**" in markdown(report.first_runs)
     assert (looked(project), unfinished_run(target(project))) == (None, None)
     # The files still say it: an apply leaves it alone.
@@ -118,6 +125,7 @@ def test_without_a_failure_the_rollout_passes_when_nothing_more_is_due(project: 
     assert (report.rollout.state, report.is_bad, title(report.first_runs)) == (
         RolloutState.PASSED, False, "First runs: 1 not due yet",
     )  # fmt: skip
+    assert rollout_section(report.rollout) == ("First runs: 1 waiting", (), "success")
 
 
 def test_what_beat_does_not_send_is_reported_at_the_deadline_and_not_rolled_back(project: Project) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from schedsync.core.first_run import BAD, FirstRuns
-from schedsync.core.rollout import RolloutState
+from schedsync.core.rollout import UNFINISHED, Rollout, RolloutState
+from schedsync.core.timing import moment
 from schedsync.render.code_spans import code
 from schedsync.render.first_runs import counts_text, rollout_line, run_lines
 
+CommitState = Literal["pending", "success", "failure"]
 _ENDS = {RolloutState.ROLLED_BACK: "; rolled back", RolloutState.REFUSED: "; the rollback was refused"}
 
 
@@ -16,6 +19,21 @@ def title(value: FirstRuns) -> str:
     """Return one line of plain text without names, such as a commit's status shows it."""
     ended = value.rollout.state if value.rollout is not None else None
     return f"First runs: {counts_text(value)}{_ENDS.get(ended, '') if ended else ''}"
+
+
+def rollout_section(rollout: Rollout) -> tuple[str, tuple[str, ...], CommitState]:
+    """Return what a forge is told of a rollout: a title in plain text, lines of Markdown, and the commit's state.
+
+    A rollout that a newer apply superseded tells nothing: its title is empty.
+    """
+    if rollout.state in UNFINISHED:
+        until = moment(rollout.deadline)
+        return f"First runs: watched until {until} UTC", (), "pending"
+    if rollout.state is RolloutState.SUPERSEDED:
+        return "", (), "success"
+    if rollout.state is RolloutState.PASSED:
+        return f"First runs: {rollout.text}", (), "success"
+    return f"First runs: failed{_ENDS.get(rollout.state, '')}", (f"- **{code(rollout.text)}**",), "failure"
 
 
 def markdown_lines(value: FirstRuns) -> Iterator[str]:
