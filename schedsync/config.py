@@ -23,6 +23,7 @@ from schedsync.core.location import Location
 from schedsync.core.names import set_name_problem
 from schedsync.core.refusal import MAX_STOP_PERCENT, MAX_STOPS, Limits
 from schedsync.core.removing import grace_from
+from schedsync.core.rollout import RolloutRules, rollout_rules
 from schedsync.core.timing import UNITS, TimingError, duration
 from schedsync.errors import InvalidConfiguration, WrongUsage
 from schedsync.lint.rule import MAX_STARTS, Options
@@ -63,6 +64,7 @@ class Config:
     allowances: tuple[Allowance, ...] = ()
     freezes: tuple[Freeze, ...] = ()
     grace: timedelta | None = None
+    rollout: RolloutRules | None = None
     controls: Controls = NO_CONTROLS
     repository_url: str | None = None
     approvals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -188,6 +190,7 @@ def config_of(file: Path, table: Mapping[str, Any], base: Path, matches: Callabl
         allowances=tuple(_allowance(file, entry) for entry in safety.get("allow", ())),
         freezes=tuple(_freeze(file, entry, environments) for entry in table.get("freeze", ())),
         grace=_grace(file, table.get("prune", {})),
+        rollout=_rollout(file, table.get("rollout")),
         controls=_controls(file, safety),
         repository_url=table.get("repository_url"),
         approvals={owner: tuple(people) for owner, people in table.get("approvals", {}).items()},
@@ -217,6 +220,13 @@ def _grace(file: Path, table: Mapping[str, Any]) -> timedelta | None:
         return grace_from(table["grace"]) if "grace" in table else None
     except TimingError as error:
         raise InvalidConfiguration(str(file), f"`prune.grace`: {error.message}", hint=error.hint) from error
+
+
+def _rollout(file: Path, table: Mapping[str, Any] | None) -> RolloutRules | None:
+    try:
+        return None if table is None else rollout_rules(table)
+    except TimingError as error:
+        raise InvalidConfiguration(str(file), f"`rollout.watch`: {error.message}", hint=error.hint) from error
 
 
 def _controls(file: Path, safety: Mapping[str, Any]) -> Controls:

@@ -11,6 +11,7 @@
     ├── Locked                      5  locked                 another apply holds the lock
     ├── NotConfirmed                6  not_confirmed          committed, but the rows were changed back
     ├── NotLoaded                   6  not_loaded             committed, but not every Beat has loaded it in time
+    ├── FirstRunFailed              6  first_run_failed       committed, but a first run failed or did not start
     ├── WrongUsage                 64  usage                  the command line is wrong
     └── Unavailable                69  unavailable            the database or a part of the clone cannot be used
 
@@ -123,6 +124,20 @@ class NotLoaded(SchedsyncError):
             hint="see `schedsync status` and Beat's log; without `--wait`, apply does not wait for Beat",
         )
         self.behind = tuple(behind)
+
+
+class FirstRunFailed(SchedsyncError):
+    """The transaction was committed, but the first runs of some changed schedules failed, or did not start."""
+
+    exit_code = 6
+    failure_reason = "first_run_failed"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"committed, but not well at first: {first_names(names, 5)}",
+            hint="`schedsync why NAME` says more of a run; `schedsync rollback` takes the apply back",
+        )
+        self.names = tuple(names)
 
 
 class WrongUsage(SchedsyncError):

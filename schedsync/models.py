@@ -284,6 +284,31 @@ class AppliedFiles(models.Model):
         return f"{self.set} {self.at:%Y-%m-%d %H:%M:%S}"
 
 
+class Rollout(models.Model):
+    """An apply whose first runs are watched until ``deadline``, by the process that looks next.
+
+    ``run`` is the id of its audit record, without a constraint. A newer apply of the set supersedes it.
+    """
+
+    run = models.UUIDField(primary_key=True)
+    set = models.CharField(max_length=100)
+    environment = models.CharField(max_length=100, null=True)
+    commit = models.CharField(max_length=64, null=True)
+    began = models.DateTimeField()
+    deadline = models.DateTimeField()
+    on_failure = models.CharField(max_length=10)
+    state = models.CharField(max_length=20, default="watching")
+    ended_at = models.DateTimeField(null=True, help_text="When its verdict was known; NULL until then.")
+    text = models.TextField(blank=True, default="", help_text="Why it ended as it did.")
+
+    class Meta:
+        verbose_name = "rollout"
+        indexes: ClassVar = [models.Index(fields=["set", "began"], name="schedsync_rollouts")]
+
+    def __str__(self) -> str:
+        return f"{self.set} {self.began:%Y-%m-%d %H:%M:%S} {self.state}"
+
+
 class ApplyLock(models.Model):
     """The one row that the transaction of an apply writes first.
 

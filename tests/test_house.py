@@ -134,6 +134,8 @@ ANSWERS = {
     "that a commit is signed by one of the given keys?": "check_signature",
     "how long and how large a fetch may be?": "run_bounded",
     "that an agent's directory is made again, and which settings of Git count there?": "prepare",
+    "that an apply is rolled back because of a first run?": "next_state",
+    "how a first run after an apply ended?": "judge",
     "what an agent does in a turn?": "Turns",
     "when a follow takes a turn?": "Follow",
     "that a follow keeps no other waiting?": "Loop",

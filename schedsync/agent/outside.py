@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+from schedsync.agent.first_runs import sections
 from schedsync.agent.forge_reports import ForgeReports
 from schedsync.agent.observers import Observer
 from schedsync.agent.options import FollowOptions
@@ -28,7 +29,7 @@ def outside(
     wrong setting.
     """
     observers: list[ForgeReports | Snapshots] = []
-    reports = ForgeReports()
+    reports = ForgeReports(sections)
     if names := sorted({name for follow in follows if (name := reports.prepare(follow.remote))}):
         logger.info("tells %s what becomes of each commit", " and ".join(names))
         observers.append(reports)

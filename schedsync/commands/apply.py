@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from schedsync.commands.all_sets import Output, for_each_set, set_options, sets_to_run
+from schedsync.commands.applied import RENDERINGS, Applied, applied_markdown, applied_text, exit_code, show_applied
 from schedsync.commands.django import target
 from schedsync.commands.documents import read_plan
+from schedsync.commands.first_runs import watch_option, watched
 from schedsync.commands.options import (
     DatabaseOptions,
     FileOptions,
@@ -31,24 +34,20 @@ from schedsync.commands.options import (
     verb,
     verbose_option,
 )
-from schedsync.commands.output import report, say, show, write_reports
+from schedsync.commands.output import say, show
 from schedsync.commands.parameters import Seconds
 from schedsync.commands.publishing import publish_applied, publish_option
 from schedsync.commands.terminal import ProgressLine, progress_line
 from schedsync.core.published import Place
 from schedsync.core.rollback import RolledBack
-from schedsync.errors import Failed, NotConfirmed, NotLoaded, WrongUsage
+from schedsync.errors import WrongUsage
 from schedsync.planning.approval import Assertion
-from schedsync.planning.outcome import Outcome
 from schedsync.planning.plan import Plan
-from schedsync.render.comment import markdown
-from schedsync.render.programs import json_
 from schedsync.render.terminal import text
-from schedsync.render.terminal.outcome import outcome as outcome_text
-from schedsync.render.terminal.paint import Paint
 
 if TYPE_CHECKING:
     from schedsync.database.transaction import WaitOptions
+    from schedsync.usecases.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +69,7 @@ class ApplyRequest:
     timeout: float
     lock_timeout: float
     publish: Place | None
+    watch: float | None
     commit: str | None
     verbose: bool
 
@@ -88,36 +88,6 @@ class ApplyRequest:
 
         beats = self.timeout if self.wait else 0.0
         return WaitOptions(settle=self.settle, lock=self.lock_timeout, beats=beats, say=progress.or_else(say))
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """The outcome of an apply, its set and environment.
-
-    ``rolled_back`` is what a rollback keeps, None for an apply; ``left_alone`` is what an apply leaves alone.
-    """
-
-    outcome: Outcome
-    set: str
-    environment: str | None
-    rolled_back: tuple[RolledBack, ...] | None = None
-    left_alone: tuple[RolledBack, ...] = ()
-
-
-def _markdown(applied: Applied, extent: markdown.Extent) -> str:
-    return markdown.outcome(applied.outcome, applied.set, applied.environment, extent, applied.left_alone)
-
-
-def _json(applied: Applied) -> str:
-    kept = applied.left_alone if applied.rolled_back is None else applied.rolled_back
-    return json_.outcome(applied.outcome, applied.set, applied.environment, kept)
-
-
-RENDERINGS: Mapping[str, Callable[[Applied], str]] = {
-    "json": _json,
-    "markdown": lambda applied: _markdown(applied, markdown.COMMENT),
-    "summary": lambda applied: _markdown(applied, markdown.SUMMARY),
-}
 
 
 @verb("Apply the files to the database, in one transaction.")
@@ -155,6 +125,7 @@ RENDERINGS: Mapping[str, Callable[[Applied], str]] = {
     ),
     lock_timeout_option,
     publish_option,
+    watch_option,
     commit_option,
     format_option("json", "markdown", "summary"),
     report_option(RENDERINGS),
@@ -169,12 +140,14 @@ def apply(request: ApplyRequest) -> int:
     """
     if request.files.all_sets:
         return _apply_all(request)
+    targets: list[Target] = []
     with progress_line() as progress:
-        applied = _apply(request, progress)
+        applied = _apply(request, progress, targets.append)
     if applied is None:
         say("Nothing was written.")
         return 1
-    return show_applied(applied, request.format_, request.reports)
+    watch = partial(watched, targets[-1], request.watch, format_=request.format_)
+    return show_applied(applied, request.format_, request.reports, watch)
 
 
 def _apply_all(request: ApplyRequest) -> int:
@@ -184,19 +157,26 @@ def _apply_all(request: ApplyRequest) -> int:
         raise WrongUsage("a reviewed plan is of one set", hint=hint)
     if request.publish is not None:
         raise WrongUsage("a snapshot is of one set", hint="give the directory of one set as PATH instead of `--all`")
+    if request.watch is not None:
+        raise WrongUsage("`--watch` watches one set", hint="apply the directory of one set as PATH")
 
     def apply_set(one_set: FileOptions) -> Applied | None:
         with progress_line() as progress:
             return _apply(replace(request, files=one_set), progress)
 
-    output = Output(RENDERINGS["json"], _text, lambda applied: exit_code(applied, request.format_), _markdown)
+    output = Output(
+        RENDERINGS["json"], applied_text, lambda applied: exit_code(applied, request.format_), applied_markdown
+    )
     return for_each_set(sets_to_run(request.files, apply_set), output, request.format_, reports=request.reports)
 
 
-def _apply(request: ApplyRequest, progress: ProgressLine) -> Applied | None:
-    """Plan, ask and write; returns None if the user says no."""
+def _apply(
+    request: ApplyRequest, progress: ProgressLine, told: Callable[[Target], None] = lambda _target: None
+) -> Applied | None:
+    """Plan, ask and write; returns None if the user says no. ``told`` gets what is applied."""
     assertion = request.assertion()
     chosen = target(request.files, request.database, request.lifted, progress, request.commit)
+    told(chosen)
     from schedsync.usecases import sync
 
     left_alone: tuple[RolledBack, ...] = ()
@@ -235,36 +215,3 @@ def has_terminal() -> bool:
 def writing(count: int) -> str:
     """Return the line of progress while changes are written."""
     return f"writing {count:,} change{'s' * (count != 1)}, or waiting for the apply lock"
-
-
-def show_applied(applied: Applied, format_: str, reports: tuple[tuple[str, Path], ...] = ()) -> int:
-    """Write the outcome to stdout and into the reports, and its error if it has one; returns the exit code."""
-    try:
-        if format_ in RENDERINGS:
-            click.echo(RENDERINGS[format_](applied))
-        else:
-            show(lambda paint: _text(applied, paint))
-        code = exit_code(applied, format_)
-        write_reports(RENDERINGS, applied, reports)
-    except (OSError, Failed, WrongUsage) as error:
-        reason = getattr(error, "strerror", None) or error
-        say(f"committed as run {applied.outcome.run}, but the output cannot be written: {reason}")
-        return NotConfirmed.exit_code
-    return code
-
-
-def _text(applied: Applied, paint: Paint) -> str:
-    outcome = applied.outcome
-    text_ = outcome_text(outcome, paint, applied.rolled_back)
-    return f"\n{text_}" if outcome.changes else text_
-
-
-def exit_code(applied: Applied, format_: str) -> int:
-    """Return the exit code; shows the error that it stands for, except where JSON has it."""
-    outcome = applied.outcome
-    if not outcome.unconfirmed and outcome.is_loaded:
-        return 0
-    error = NotConfirmed(outcome.unconfirmed) if outcome.unconfirmed else NotLoaded(outcome.behind)
-    if format_ != "json":
-        report(error, format_)
-    return error.exit_code

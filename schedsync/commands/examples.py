@@ -61,6 +61,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "apply": (
         ("apply -e production", "show the changes, ask, and write them"),
         ("apply -e production --plan plan.json --yes", "in CI: write only what the plan holds"),
+        ("apply -e production --yes --watch 15m", "wait until the first runs of what changed have ended"),
     ),
     "rollback": (
         ("rollback --dry-run", "show what would go back to before the last apply"),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from schedsync.commands.apply import Applied, has_terminal, show_applied, writing
+from schedsync.commands.applied import Applied, show_applied
+from schedsync.commands.apply import has_terminal, writing
 from schedsync.commands.django import target
 from schedsync.commands.help import WHERE
 from schedsync.commands.options import (

@@ -19,12 +19,13 @@ class Kind(str, Enum):
     APPLY_FAILED = "apply_failed"
     PAUSE_ENDING = "pause_ending"
     LEADER_CHANGED = "leader_changed"
+    FIRST_RUN = "first_run"
 
 
 #: Sent in quiet hours too: tasks do not run.
 URGENT = frozenset({Kind.NO_LEADER, Kind.OVERDUE, Kind.FAILING})
-#: Sent once, without a reminder and without an end: nobody has to repair anything.
-NOTICES = frozenset({Kind.PAUSE_ENDING, Kind.LEADER_CHANGED})
+#: Sent once, without a reminder and without an end: nothing lasts that could end.
+NOTICES = frozenset({Kind.PAUSE_ENDING, Kind.LEADER_CHANGED, Kind.FIRST_RUN})
 #: The kinds that are sent by default; the leader also changes with each deployment.
 DEFAULT_KINDS = frozenset(Kind) - {Kind.LEADER_CHANGED}
 

@@ -29,6 +29,7 @@ _ONE = {
     Kind.APPLY_FAILED: "apply of the set {} failed",
     Kind.PAUSE_ENDING: "the pause of {} ends soon",
     Kind.LEADER_CHANGED: "another Beat leads: {}",
+    Kind.FIRST_RUN: "a first run after an apply of the set {} failed",
 }
 _MANY = {
     **_ONE,
@@ -38,6 +39,7 @@ _MANY = {
     Kind.DRIFT: "{} schedules were changed behind Git's back",
     Kind.APPLY_FAILED: "applies of {} sets failed",
     Kind.PAUSE_ENDING: "{} pauses end soon",
+    Kind.FIRST_RUN: "first runs after applies of {} sets failed",
 }
 _ONE_OVER = {
     Kind.NO_LEADER: "a Beat leads again",
@@ -65,6 +67,7 @@ _NEXT = {
     Kind.APPLY_FAILED: ("schedsync plan", "schedsync plan"),
     Kind.PAUSE_ENDING: ("schedsync why {}", "schedsync list"),
     Kind.LEADER_CHANGED: ("schedsync status", "schedsync status"),
+    Kind.FIRST_RUN: ("schedsync history", "schedsync history"),
 }
 
 

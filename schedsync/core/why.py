@@ -79,13 +79,16 @@ class Evidence:
 class Outcome:
     """What the result backend says of a task; ``error`` is the type of the exception that ended it.
 
-    ``state`` is None where nobody knows, and ``trouble`` then says why.
+    ``state`` is None where nobody knows, and ``trouble`` then says why; ``is_pending`` where the backend answered that
+    it has nothing of it. ``text`` is the first line of the exception's message, masked.
     """
 
     state: str | None
     at: datetime | None = None
     error: str = ""
     trouble: str = ""
+    text: str = ""
+    is_pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,7 @@ def _wrote_again(request: WriteRequest, fixes: Sequence[Change], wait: WaitOptio
         marks=NO_MARKS,
         notes=(),
         files=None,
+        rollout=None,
         run=uuid.uuid4(),
     )
     try:

@@ -30,6 +30,7 @@ from schedsync.database.notify import bump
 from schedsync.database.pauses import follow_changes
 from schedsync.database.release import move_past_missed
 from schedsync.database.rollbacks import write_marks
+from schedsync.database.rollouts import follow_rollouts
 from schedsync.database.schedule_rows import KINDS, TimingIds, collect_all_orphans, find_or_make
 from schedsync.database.write_request import WriteRequest
 from schedsync.planning.consequences import last_run_for
@@ -61,6 +62,7 @@ def write(request: WriteRequest, observed: Observed) -> bool:
     record_request(replace(request, ended=ended, notes=(*request.notes, *closed)), observed)
     if request.files is not None:
         keep_files(using, request.files)
+    follow_rollouts(request)
     # A reload costs Beat as much as it has rows, so we spare it where only our own tables changed.
     return bump(using, now) if request.changes else False
 

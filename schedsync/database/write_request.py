@@ -15,6 +15,7 @@ from schedsync.core.observed import Paused
 from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
 from schedsync.core.rollback import NO_MARKS, Marks
+from schedsync.core.rollout import RolloutRules
 from schedsync.core.schedule import People, Schedule
 
 
@@ -29,6 +30,7 @@ class WriteRequest:
     pause. ``lifted`` are refusals that a flag lifted, for the audit record; so are ``notes``, documents of their own,
     ``ended``, the pauses that this request ends, ``reason``, and ``pull_request``, which the message of the commit
     names. ``marks`` is what is written about rolled-back schedules. ``files`` is kept for readers that have no files.
+    ``rollout`` says how the first runs are watched, None where they are not.
     ``refused_at`` returns what refuses all of it at an instant: a freeze may begin while this waits for the lock.
     """
 
@@ -51,6 +53,7 @@ class WriteRequest:
     reason: str | None = None
     marks: Marks = NO_MARKS
     files: AppliedFiles | None = None
+    rollout: RolloutRules | None = None
     notes: tuple[Mapping[str, Any], ...] = ()
     refused_at: Callable[[datetime], tuple[Refusal, ...]] = lambda _at: ()
     run: uuid.UUID = field(default_factory=uuid.uuid4)

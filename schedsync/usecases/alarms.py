@@ -12,6 +12,7 @@ from schedsync.alarms.settings import SETTING, notify_setting
 from schedsync.alarms.tell import tell, try_services
 from schedsync.core.alarm import Alarm, Kind
 from schedsync.core.alarm_text import trial_letter
+from schedsync.core.rollout import Rollout
 from schedsync.database.actor import who
 from schedsync.database.apply_failures import is_failure
 from schedsync.database.environment import named_environment
@@ -21,6 +22,7 @@ from schedsync.planning.plan import Plan
 from schedsync.usecases.target import Target
 
 _DRIFT, _APPLY = frozenset({Kind.DRIFT}), frozenset({Kind.APPLY_FAILED})
+_FIRST_RUN = frozenset({Kind.FIRST_RUN})
 
 Say = Callable[[str], None]
 
@@ -51,6 +53,12 @@ def tell_outcome(target: Target, outcome: Outcome, say: Say) -> None:
     else:
         error = NotConfirmed if outcome.unconfirmed else NotLoaded
         _tell_failure(target, error.failure_reason, "", say)
+
+
+def tell_rollout(target: Target, rollout: Rollout, say: Say) -> None:
+    """Send an alarm that a rollout ended badly; it is sent once, by the process that looks first."""
+    on = [Alarm(Kind.FIRST_RUN, rollout.set, rollout.text, rollout.set, str(rollout.run))]
+    _tell(target, on, _FIRST_RUN, rollout.set, say)
 
 
 def _tell_failure(target: Target, reason: str, codes: str, say: Say) -> None:

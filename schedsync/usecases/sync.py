@@ -202,7 +202,8 @@ def _applied(
         return current
 
     def request(current: Plan) -> WriteRequest:
-        return replace(request_of(target, current), files=applied_files(target, current))
+        request = request_of(target, current)
+        return replace(request, files=applied_files(target, current), rollout=target.config.rollout)
 
     return carry_out(target, planned, agree, wait, request, pinned=pinned, unchanged=partial(keep_up_to_date, target))
 

@@ -22,6 +22,23 @@ schedules:
   invoices: {task: shop.tasks.invoices, every: 1s, missed_runs: all}
   nightly: {task: shop.tasks.report, crontab: "30 2 * * *", kwargs: {kind: nightly}}
 """
+BROKEN = "  broken: {task: failing.fail, every: 1s}\n"
+FAILING = """
+from celery import shared_task
+
+@shared_task
+def fail():
+    raise ValueError("the shop is closed")
+"""
+ROLLOUT = '[rollout]\nwatch = "2m"\non_failure = "rollback"\n'
+#: The workers keep results in files, which `apply --watch` reads.
+RESULTS = """
+from shop.settings import *
+
+CELERY_RESULT_BACKEND = "file://{root}/results"
+CELERY_TASK_IGNORE_RESULT = False
+CELERY_IMPORTS = ["failing"]
+"""
 PLACES = [("postgresql", "redis"), ("mariadb", "rabbitmq")]
 
 
@@ -44,7 +61,29 @@ def status(running: Shop) -> dict[str, Any]:
     return found
 
 
+def watches_first_runs(running: Shop) -> None:
+    """A first run that raises an error takes its apply back, and is reported once."""
+    running.write(ROLLOUT, "schedsync.toml")
+    running.write(SCHEDULES.replace("1s,", "2s,") + BROKEN)
+    words = ("apply", "--yes", "--settle", "0", "--watch", "--format", "json")
+    first, again = running.run(*words), running.run(*words)
+    assert (first.returncode, again.returncode) == (6, 0), first.stdout + first.stderr + again.stdout + again.stderr
+    found = json.loads(first.stdout)["first_runs"]
+    error = next(run["words"] for run in found["runs"] if run["name"] == "broken")
+    assert error == "ValueError: the shop is closed"
+    assert (found["rollout"]["state"], "first_runs" in json.loads(again.stdout)) == ("rolled_back", False)
+    names = json.loads(running.run("list", "--format", "json").stdout)["schedules"]
+    assert [each["name"] for each in names] == ["invoices", "nightly"]
+    running.write(SCHEDULES.replace("1s,", "3s,"))
+    good = running.run(*words)
+    assert (good.returncode, json.loads(good.stdout)["first_runs"]["counts"]) == (0, {"good": 1}), good.stderr
+
+
 def test_two_beats_and_a_worker(running: Shop) -> None:
+    running.write(RESULTS.format(root=running.root), "with_results.py")
+    running.write(FAILING, "failing.py")
+    (running.root / "results").mkdir()
+    running.environment["DJANGO_SETTINGS_MODULE"] = "with_results"
     running.write(SCHEDULES)
     with contextlib.ExitStack() as stack:
         stack.enter_context(running.process("worker", "--pool", "solo", "--loglevel", "warning"))
@@ -77,7 +116,8 @@ def test_two_beats_and_a_worker(running: Shop) -> None:
             time.sleep(0.2)
         running.wait_for("worker", "invoices of default", 3, seconds=120)
         assert running.run("drift").returncode == 0
-    found = ticks(running)
+        found = ticks(running)
+        watches_first_runs(running)
 
     assert len(set(found)) == len(found)
 

@@ -67,7 +67,7 @@ def test_options_are_listed_under_headings(command: Callable[..., Done]) -> None
     del listed[""]
 
     assert listed == {
-        "Options": ["-y", "--plan", "--exact", "--wait", "--timeout", "--lock-timeout", "-h"],
+        "Options": ["-y", "--plan", "--exact", "--wait", "--timeout", "--lock-timeout", "--watch", "-h"],
         "Where": ["-e", "--all", "--settings", "--pythonpath", "--database", "--commit"],
         "Lift a rule for this call": [
             "--adopt",
@@ -81,7 +81,7 @@ def test_options_are_listed_under_headings(command: Callable[..., Done]) -> None
             "--allow-dirty",
             "--allow-freeze",
         ],
-        "Examples": ["schedsync", "schedsync"],
+        "Examples": ["schedsync", "schedsync", "schedsync"],
         "Output": ["--format", "--report", "-v", "--log-format"],
     }
 

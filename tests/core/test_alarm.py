@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from schedsync.core.alarm import Alarm, Kind, Noted, Phase, QuietHours
+from schedsync.core.alarm import NOTICES, Alarm, Kind, Noted, Phase, QuietHours
 from schedsync.core.alarm_text import NAMED, harmless, letter, trial_letter
 from schedsync.core.quiet_hours import QuietHoursError, is_quiet, quiet_hours
 
@@ -55,7 +55,7 @@ def test_the_end_of_an_alarm_names_no_command() -> None:
 @pytest.mark.parametrize("phase", [Phase.BEGUN, Phase.REPEATED, Phase.OVER])
 @pytest.mark.parametrize("count", [1, 3])
 def test_each_kind_has_its_words(kind: Kind, phase: Phase, count: int) -> None:
-    if phase is Phase.OVER and kind in (Kind.PAUSE_ENDING, Kind.LEADER_CHANGED):
+    if phase is Phase.OVER and kind in NOTICES:
         return
     sent = letter(phase, [Alarm(kind, f"a{number}") for number in range(count)], None)
 

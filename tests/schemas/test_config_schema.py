@@ -17,6 +17,7 @@ from schedsync.core.allowance import Allowance
 from schedsync.core.controls import Controls
 from schedsync.core.finding import CODES, RULE_CODES
 from schedsync.core.freeze import Freeze
+from schedsync.core.rollout import RolloutRules
 from schedsync.core.timing import Crontab
 from schedsync.errors import InvalidConfiguration
 from schedsync.schemas.validator import CONFIG, problems, schema_text
@@ -60,6 +61,7 @@ def test_the_defaults_of_the_schema_are_those_of_the_code() -> None:
         "safety.max_stops": config.max_stops,
         "safety.max_stop_percent": config.max_stop_percent,
         "safety.allow": list(config.allowances),
+        "rollout.on_failure": RolloutRules(timedelta(minutes=1)).on_failure,
         "freeze": list(config.freezes),
         "lint.max_starts": config.lint.max_starts,
         "lint.queues": list(config.lint.queues),
@@ -78,6 +80,7 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
         '[[freeze]]\ncrontab = "@monthly"\nduration = "1d"\ntimezone = "Europe/Berlin"\n'
         'environments = ["staging"]\nreason = " s "\n'
         '[prune]\ngrace = "36h"\n'
+        '[rollout]\nwatch = "15m"\non_failure = "rollback"\n'
         '[lint]\nselect = ["SS20"]\nextend_select = ["SS215"]\nignore = ["SS202"]\nmax_starts = 9\nqueues = ["q"]\n'
         'queue_waits = {q = "10m", "*" = "1500000us"}\n'
         '[lint.severity]\nSS212 = "error"\n',
@@ -99,6 +102,7 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
         Freeze(Crontab("0", "0", "1", "*", "*", "Europe/Berlin"), timedelta(days=1), "s", ("staging",)),
     )
     assert config.grace == timedelta(hours=36)
+    assert config.rollout == RolloutRules(timedelta(minutes=15), "rollback")
     assert (config.lint.select, config.lint.extend_select, config.lint.ignore) == (("SS20",), ("SS215",), ("SS202",))
     assert config.lint.queue_waits == {"q": 600, "*": 2}
     assert (config.lint.queues, config.lint.severities) == (("q",), {"SS212": "error"})
@@ -162,6 +166,11 @@ def test_every_key_of_the_schema_reaches_the_configuration(files: Project) -> No
         ("[prune]\ngrace = 7", "`prune.grace` takes text, not `7`", None),
         ("[prune]\ngrace = '30s'", "`prune.grace`: `30s` is not from 1m to 366d in whole seconds",
          "leave it out to delete at once"),
+        ("[rollout]\nwatch = '30s'", "`rollout.watch`: `30s` is not from 1m to 7d",
+         "leave `[rollout]` out to watch no first runs"),
+        ("[rollout]\nwatch = '999999999999999999d'", "`rollout.watch`: `999999999999999999d` is not from 1m to 7d",
+         "leave `[rollout]` out to watch no first runs"),
+        ("[rollout]\non_failure = 'rollback'", "`rollout` needs `watch`", None),
         ("freeze = 1", "`freeze` takes a list of tables", "begin each entry with `[[freeze]]`"),
         ("[[freeze]]\ncrontab = '@daily'\nduration = '1h'", "an item of `freeze` needs `reason`", None),
         (FREEZE % ("@dayly", "1h"), "`freeze.crontab`: unknown alias `@dayly`", "did you mean `@daily`?"),

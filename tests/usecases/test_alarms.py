@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.models import SentAlarm
+from schedsync.config import read_config
+from schedsync.models import SendFailure, SentAlarm, SyncRun
+from schedsync.usecases.rollout import look
+from schedsync.usecases.target import Target
 from tests.alarms.http_service import CANARY, Service, service
 from tests.conftest import Project
 
@@ -142,3 +146,22 @@ def test_beat_does_not_start_with_a_setting_that_cannot_be_used(
     let_notify(monkeypatch, 7)
     with pytest.raises(ImproperlyConfigured, match="SCHEDSYNC_NOTIFY"):
         Beat(clock)
+
+
+def test_a_failed_first_run_is_an_alarm_once(project: Project, inbox: Service) -> None:
+    project.write('paths = ["schedules"]\n[rollout]\nwatch = "15m"\n', "schedsync.toml")
+    project.schedules(TWO)
+    assert project.apply().code == 0
+    tick = SyncRun.objects.get().at + timedelta(seconds=1)
+    row_id = PeriodicTask.objects.get(name="one").pk
+    SendFailure.objects.create(row_id=row_id, tick=tick, failed_at=tick, reason="no JSON", given_up=True)
+    assert project.apply("--watch").code == 6
+    config = read_config("schedules")
+    # A process that ended the rollout may die before it has told anybody.
+    look(Target(config, project.using), lambda _message: None)
+    SentAlarm.objects.all().delete()
+    look(Target(config, project.using), lambda _message: None)
+
+    assert inbox.titles == ["schedsync: a first run after an apply of the set default failed"] * 2
+    text = "first run failed: one: the message can never be sent: no JSON"
+    assert inbox.got[0]["message"] == f"- default: {text}\nNext: schedsync history"

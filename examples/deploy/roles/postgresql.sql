@@ -35,8 +35,8 @@ GRANT SELECT ON
   schedsync_beatreport, schedsync_breakglass, schedsync_claim,
   schedsync_environmentbinding, schedsync_fullpause, schedsync_historyname, schedsync_journalsegment,
   schedsync_leaderlock, schedsync_lease, schedsync_managedschedule, schedsync_monitor, schedsync_openrun,
-  schedsync_pause, schedsync_removal, schedsync_rolledback, schedsync_sendfailure, schedsync_sentalarm,
-  schedsync_standingpause, schedsync_syncrun
+  schedsync_pause, schedsync_removal, schedsync_rolledback, schedsync_rollout, schedsync_sendfailure,
+  schedsync_sentalarm, schedsync_standingpause, schedsync_syncrun
 TO schedsync_read;
 GRANT schedsync_read TO schedsync_operate, schedsync_apply, schedsync_alarms, schedsync_beat;
 -- Who edited a row, from the log of Django's admin. Without these rights nobody is named. The table of users has another
@@ -62,7 +62,7 @@ GRANT INSERT, UPDATE, DELETE ON
   django_celery_beat_clockedschedule, django_celery_beat_crontabschedule, django_celery_beat_intervalschedule,
   django_celery_beat_periodictask, django_celery_beat_solarschedule,
   schedsync_appliedfiles, schedsync_applyfailure, schedsync_environmentbinding, schedsync_managedschedule,
-  schedsync_monitor, schedsync_rolledback
+  schedsync_monitor, schedsync_rolledback, schedsync_rollout
 TO schedsync_apply;
 GRANT INSERT, DELETE ON schedsync_pause, schedsync_removal TO schedsync_apply;
 -- Schedules that were open for editing in the admin.

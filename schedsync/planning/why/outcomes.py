@@ -9,7 +9,7 @@ from schedsync.core.timing import moment
 from schedsync.core.why import Answer, Evidence, Kind, Outcome, Verdict
 
 #: The exceptions that a worker records without having run the task.
-_NOT_RUN = {
+NOT_RUN = {
     "TaskRevokedError": "it had expired in its queue, or was revoked",
     "NotRegistered": "the worker does not know the task",
 }
@@ -20,7 +20,7 @@ def with_outcome(name: str, answer: Answer, outcome: Outcome, now: datetime) -> 
     if answer.task_id is None:
         return answer
     told = replace(answer, outcome=outcome, evidence=(*answer.evidence, _evidence(outcome, now)))
-    reason = _NOT_RUN.get(outcome.error)
+    reason = NOT_RUN.get(outcome.error)
     if reason is not None and answer.verdict in (Verdict.SENT, Verdict.UNSURE):
         sentence = f"{answer.sentence}, but no worker ran it: {reason}"
         return replace(told, verdict=Verdict.NOT_RUN, sentence=sentence, because=f"{answer.because}; {reason}")

@@ -15,10 +15,12 @@ from schedsync.planning.accepting import accept_line
 from schedsync.planning.converter import change_document, finding_document
 from schedsync.planning.documents import document
 from schedsync.planning.rolled_back import rolled_back_document
+from schedsync.render.first_runs import first_runs_document
 from schedsync.render.monitors import settled_document
 from schedsync.render.words import RUNNER
 
 if TYPE_CHECKING:
+    from schedsync.core.first_run import FirstRuns
     from schedsync.errors import SchedsyncError
 
     # `schedsync status` writes JSON too, and would wait for the imports.
@@ -121,8 +123,17 @@ def compact_plan(value: Plan) -> str:
     return escaped(json.dumps(_without_secrets(document(value)), separators=(",", ":")))
 
 
-def outcome(value: Outcome, set_name: str, environment: str | None, rolled_back: Sequence[RolledBack] = ()) -> str:
-    """Write what an apply did, and how verification ended; ``rolled_back`` is what stays rolled back."""
+def outcome(
+    value: Outcome,
+    set_name: str,
+    environment: str | None,
+    rolled_back: Sequence[RolledBack] = (),
+    first_runs: FirstRuns | None = None,
+) -> str:
+    """Write what an apply did, and how verification ended; ``rolled_back`` is what stays rolled back.
+
+    ``first_runs`` are those of the changed schedules, where they were watched.
+    """
     settled = value.monitors
     monitors = {} if settled is None or settled.is_silent else {"monitors": settled_document(settled)}
     kept = {"rolled_back": [rolled_back_document(mark) for mark in rolled_back]} if rolled_back else {}
@@ -139,6 +150,7 @@ def outcome(value: Outcome, set_name: str, environment: str | None, rolled_back:
             "changes": _without_secrets({"changes": [change_document(change) for change in value.changes]})["changes"],
             **kept,
             **monitors,
+            **({} if first_runs is None else {"first_runs": first_runs_document(first_runs)}),
             "verification": {
                 "confirmed": not value.unconfirmed,
                 "after_a_poll_of_beat": value.settled > 0,
@@ -147,9 +159,17 @@ def outcome(value: Outcome, set_name: str, environment: str | None, rolled_back:
                 "loaded": None if value.loaded is None else list(value.loaded),
                 "behind": list(value.behind),
             },
-            "failure_reason": "not_confirmed" if value.unconfirmed else None if value.is_loaded else "not_loaded",
+            "failure_reason": _failure_reason(value, first_runs),
         }
     )
+
+
+def _failure_reason(value: Outcome, first_runs: FirstRuns | None) -> str | None:
+    if value.unconfirmed:
+        return "not_confirmed"
+    if not value.is_loaded:
+        return "not_loaded"
+    return "first_run_failed" if first_runs is not None and first_runs.bad else None
 
 
 def failure(reason: str, message: str, hint: str | None, **more: Any) -> str:

@@ -1,0 +1,45 @@
+"""The first runs after an apply of the agent: looked at after each turn, logged, and told to a forge."""
+
+from __future__ import annotations
+
+import logging
+
+from schedsync.core.commit_report import CommitReport, Section
+from schedsync.errors import SchedsyncError
+from schedsync.render.comment.first_runs import rollout_section, title
+from schedsync.usecases.agent import Turn
+from schedsync.usecases.rollout import look, rollout_of
+
+logger = logging.getLogger(__name__)
+
+
+def observe(turn: Turn) -> None:
+    """Go on with the rollout of the turn's set; what the database refuses now is tried again after the next turn.
+
+    A turn whose commit was not applied is left out: what that commit configures does not count.
+    """
+    if turn.target is None or (turn.problem is not None and turn.tried != turn.commit):
+        return
+    try:
+        report = look(turn.target, logger.warning)
+    except SchedsyncError as error:
+        logger.warning("the first runs cannot be looked at: %s", error.message)
+        return
+    if report is None:
+        return
+    rollout, names = report.rollout, [run.name for run in report.first_runs.bad]
+    logger.log(
+        logging.ERROR if report.is_bad else logging.INFO, "%s; %s", title(report.first_runs), rollout.text,
+        extra={"run": str(rollout.run), "commit": rollout.commit, "rollout": rollout.state.value, "schedules": names},
+    )  # fmt: skip
+
+
+def sections(using: str, report: CommitReport) -> tuple[Section, ...]:
+    """Return what a forge is told of the first runs after the apply of a commit."""
+    try:
+        rollout = rollout_of(using, report.commit, report.run)
+    except SchedsyncError as error:
+        logger.warning("the first runs cannot be looked at: %s", error.message)
+        return ()
+    section = None if rollout is None else rollout_section(rollout)
+    return () if section is None else (section,)
