@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
@@ -10,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,7 +93,8 @@ def _so_far(story: Story, began: float) -> list[str]:
 
     now, root, arena = time.time(), story.shop.root, story.arena
     runs = [run for run in reading.runs(root / "runs.jsonl") if run.tick < now - _LATE]
-    records, journal, agents = reading.records(arena), reading.journal(arena), reading.agents(root)
+    journal = [noted for noted in reading.journal(arena) if noted.tick < now - _LATE]
+    records, agents = reading.records(arena), reading.agents(root)
     return violations_so_far(Facts(began, now, now, runs, story.happenings, records, journal=journal, agents=agents))
 
 
@@ -142,14 +145,17 @@ def _is_drained(story: Story) -> bool:
 
 
 def _report(story: Story, facts: Facts) -> list[str]:
-    from tests.soak.invariants import repeats, violations
+    from tests.soak.invariants import died_with_a_worker, repeats, violations
 
+    (story.shop.root / "facts.json").write_text(json.dumps(asdict(facts), indent=1))
     found = violations(facts)
     starts = {member.name: member.starts for member in story.crew.members.values()}
     print(f"what happened: {story.counts()}\nstarts: {starts}")
     ticks, epochs = len({run.id for run in facts.runs}), len({noted.epoch for noted in facts.journal})
     print(f"{ticks} ticks ran in {facts.ended - facts.began:.0f} s, {repeats(facts)} again under their id")
-    print(f"the journal has {len(facts.journal)} of them, by {epochs} epochs of Beats")
+    print(
+        f"the journal has {len(facts.journal)}, by {epochs} epochs of Beats; {len(died_with_a_worker(facts))} died with a worker"
+    )
     print(f"{len(facts.records)} audit records, {len(facts.agents)} epochs of agents")
     print("\n".join(found[:50]) if found else "everything holds", flush=True)
     return found

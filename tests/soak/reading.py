@@ -37,7 +37,10 @@ def runs(file: Path) -> list[Run]:
 def records(arena: Arena) -> list[Record]:
     """Return the audit, in order."""
     rows = arena.sql('SELECT at, verb, who, "commit", changes FROM schedsync_syncrun ORDER BY at')
-    return [Record(seconds(at), *found, json.loads(zlib.decompress(bytes(data)))) for at, *found, data in rows]
+    return [
+        Record(seconds(at), verb, who, commit, json.loads(zlib.decompress(bytes(data))))
+        for at, verb, who, commit, data in rows
+    ]
 
 
 def rows(arena: Arena) -> dict[str, dict[str, Any]]:

@@ -65,7 +65,7 @@ def journal(**values: Any) -> list[Noted]:
 
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "a tick of an untouched schedule is missing": ("nothing_is_lost", {"runs": without("steady-0", 4)}),
-    "a change of another schedule is no reason": ("nothing_is_lost", {"runs": without("steady-0", 11)}),
+    "a change of another schedule is no reason": ("nothing_is_lost", {"runs": without("steady-0", 13)}),
     "a tick is missing before the change": ("nothing_is_lost", {"runs": without("roamer-v1", 8)}),
     "a tick came between two": ("nothing_is_lost", {"runs": [*GOOD.runs, run("steady-0", 4.5)]}),
     "an enabled schedule no longer runs": ("what_is_enabled_runs", {"runs": without("roamer-v2", 16, 18, 20)}),
@@ -96,6 +96,14 @@ def test_a_fault_is_found_by_its_check(fault: str) -> None:
     check, values = FAULTS[fault]
 
     assert check in {sentence.partition(":")[0] for sentence in violations(replace(GOOD, **values))}
+
+
+def test_a_killed_worker_explains_one_message_and_no_more() -> None:
+    killed = [*GOOD.happenings, Happening(BEGAN + 14.5, "kill", "worker-2")]
+
+    assert violations(replace(GOOD, runs=without("steady-0", 14), happenings=killed)) == []
+    assert len(violations(replace(GOOD, runs=without("steady-0", 14, 15), happenings=killed))) == 2
+    assert len(violations(replace(GOOD, runs=without("steady-0", 14)))) == 2
 
 
 def test_a_replay_follows_renames_and_deletions() -> None:
