@@ -153,9 +153,8 @@ def _report(story: Story, facts: Facts) -> list[str]:
     print(f"what happened: {story.counts()}\nstarts: {starts}")
     ticks, epochs = len({run.id for run in facts.runs}), len({noted.epoch for noted in facts.journal})
     print(f"{ticks} ticks ran in {facts.ended - facts.began:.0f} s, {repeats(facts)} again under their id")
-    print(
-        f"the journal has {len(facts.journal)}, by {epochs} epochs of Beats; {len(died_with_a_worker(facts))} died with a worker"
-    )
+    print(f"the journal has {len(facts.journal)}, by {epochs} epochs of Beats")
+    print(f"{len(died_with_a_worker(facts))} messages died with a worker that was killed as it took them")
     print(f"{len(facts.records)} audit records, {len(facts.agents)} epochs of agents")
     print("\n".join(found[:50]) if found else "everything holds", flush=True)
     return found

@@ -63,8 +63,10 @@ def what_is_enabled_runs(facts: Facts) -> Iterator[str]:
 def _ticks(facts: Facts) -> dict[str, list[float]]:
     """Return the ticks that were run, or died with a worker, by family, in order."""
     found: dict[str, set[float]] = defaultdict(set)
-    for one in (*facts.runs, *died_with_a_worker(facts)):
-        found[family(one.name)].add(one.tick)
+    for run in facts.runs:
+        found[family(run.name)].add(run.tick)
+    for noted in died_with_a_worker(facts):
+        found[family(noted.name)].add(noted.tick)
     return {name: sorted(ticks) for name, ticks in found.items()}
 
 
