@@ -2,9 +2,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # The tests that start no server and no process that goes on: those of `make check` and of .ci/sdist.
-PURE := tests/test_house.py tests/cases/test_cases.py tests/core tests/calendar tests/planning tests/lint tests/files tests/git tests/schemas tests/render tests/review tests/importers
+PURE := tests/test_house.py tests/cases/test_cases.py tests/core tests/calendar tests/planning tests/lint tests/files tests/git tests/schemas tests/render tests/review tests/importers tests/soak
 
-.PHONY: help demo check pure test coverage lint format benchmark pictures build clean
+.PHONY: help demo check pure test coverage lint format benchmark soak pictures build clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 12
@@ -49,6 +49,9 @@ format: $(VENV)/dev.stamp  ## Put the code into its form
 # SIZES="200 1000" measures these numbers of schedules; LARGE=1 also measures Beat with a million; QUICK=1 shortens Beat's part.
 benchmark: $(VENV)/dev.stamp  ## Measure the speeds of docs/benchmarks.md, and write it; ONLY=beat or ONLY=large for one part
 	@LARGE=$(LARGE) QUICK=$(QUICK) $(BIN)/python -m tests.benchmarks $(ONLY) $(SIZES)
+
+soak: $(VENV)/dev.stamp  ## Run agents, Beats and workers for MINUTES=10 minutes, kill them at random, and check that nothing is lost
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
 
 pictures: $(VENV)/dev.stamp  ## Draw the pictures of terminals in the documentation from what the commands print today
 	@$(BIN)/python -m tests.pictures

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -58,8 +58,8 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def started() -> Iterator[Services]:
-    """Start all servers that can be had, and stop them at the end."""
+def started(names: Collection[str] = ()) -> Iterator[Services]:
+    """Start all servers that can be had, or those with these names, and stop them at the end."""
     services = Services()
     with contextlib.ExitStack() as stack:
         base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="schedsync-servers-")))
@@ -69,7 +69,8 @@ def started() -> Iterator[Services]:
             "NAME": str(base / "default.sqlite3"),
             "OPTIONS": {"timeout": 2},
         }
-        for name, start in _STARTERS.items():
+        for name in names or _STARTERS:
+            start = _STARTERS[name]
             try:
                 stack.enter_context(start(base, services))
             except Missing as reason:

@@ -1,4 +1,6 @@
-"""The main job in a minute: apply YAML files, change one, find an edit made in the admin, and kill the leading Beat."""
+"""The main job in a minute: apply YAML files, change one, find an edit made in the admin, kill the leading Beat, and
+let an agent apply what is pushed.
+"""
 
 import contextlib
 import json
@@ -42,7 +44,7 @@ def main() -> int:
         commit("Run the heartbeat more often")
         schedsync("plan", "schedules")
         schedsync("apply", "schedules", "--yes", "--wait")
-        arriving("heartbeat", 4)
+        arriving("heartbeat", 3)
         print(f"Beat is still the processes {first.pid} and {second.pid}: both loaded the change without a restart.")
 
         title("Sam moves the heartbeat to another queue, in the admin and not in Git")
@@ -54,10 +56,34 @@ def main() -> int:
         title("One Beat leads, the other stands by. Kill the leader (SIGKILL), and the other continues")
         schedsync("status")
         kill_the_leader()
-        arriving("heartbeat", 3)
+        arriving("heartbeat", 2)
         schedsync("status")
+        push_to_the_agent()
     print(NEXT)
     return 0
+
+
+def push_to_the_agent() -> None:
+    """Show an agent that applies a good commit, and keeps it when a broken one follows."""
+    title("Let an agent apply what is pushed: it asks the remote every second, and CI needs no database")
+    call("git", "clone", "--quiet", "--bare", ".", "origin.git", shown=False)
+    words = ("agent", "--repository", "origin.git", "--interval", "1s", "--settle", "0")
+    print(f"$ schedsync {' '.join(words)} &", flush=True)
+    with running("agent", *words, "--directory", str(DATA / "fetched"), program="schedsync"):
+        show("agent", "applied commit", 1)
+        edit("every: 2s", "every: 1s")
+        pushed = push("Run the heartbeat each second")
+        show("agent", f"applied commit {pushed}", 1)
+        arriving("heartbeat", 3)
+
+        title("Push a broken file: nothing changes, and the agent's log says where the mistake is")
+        edit("every: 1s", "every: 1 parsec")
+        pushed = push("Run the heartbeat at the speed of light")
+        show("agent", f"commit {pushed} is not applied", 1)
+        arriving("heartbeat", 2)
+        edit("every: 1 parsec", "every: 5s")
+        pushed = push("Run the heartbeat every 5 seconds")
+        show("agent", f"applied commit {pushed}", 1)
 
 
 NEXT = """
@@ -74,7 +100,7 @@ def prepare() -> None:
     shutil.rmtree(DATA, ignore_errors=True)
     shutil.copytree(ROOT / "schedules", SCHEDULES)
     shutil.copy(ROOT / "schedsync.toml", DATA)
-    call("git", "init", "--quiet", shown=False)
+    call("git", "init", "--quiet", "--initial-branch", "main", shown=False)
     commit("Begin")
     call(sys.executable, str(HERE / "manage.py"), "migrate", "--verbosity", "0", shown=False)
 
@@ -83,6 +109,14 @@ def commit(message: str) -> None:
     author = ("-c", "user.name=Kim", "-c", "user.email=kim@example.org", "-c", "commit.gpgsign=false")
     call("git", "add", "schedules", "schedsync.toml", shown=False)
     call("git", *author, "commit", "--quiet", "--message", message, shown=False)
+
+
+def push(message: str) -> str:
+    """Commit and push what was edited; returns the beginning of the commit's id, as logs have it."""
+    commit(message)
+    print("$ git push", flush=True)
+    call("git", "push", "--quiet", "origin.git", "HEAD:main", shown=False)
+    return subprocess.check_output(["git", "rev-parse", "--short=12", "HEAD"], cwd=DATA, text=True).strip()
 
 
 def kill_the_leader() -> None:
@@ -124,12 +158,12 @@ def edit(before: str, after: str) -> None:
 
 
 @contextlib.contextmanager
-def running(name: str, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run Celery's worker or a Beat, and always stop it at the end."""
+def running(name: str, *words: str, program: str = "celery") -> Iterator["subprocess.Popen[bytes]"]:
+    """Run Celery's worker, a Beat or an agent, and always stop it at the end."""
     log = DATA / f"{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(BIN / "celery"), "--app", "shop", *words],
+            [str(BIN / program), *(["--app", "shop"] if program == "celery" else []), *words],
             cwd=DATA, env=ENVIRONMENT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
@@ -146,12 +180,15 @@ def running(name: str, *words: str) -> Iterator["subprocess.Popen[bytes]"]:
 
 def arriving(text: str, count: int) -> None:
     """Show the next ``count`` log lines of the worker that contain the text; fail after 60 seconds."""
-    print("The worker:", flush=True)
-    log = DATA / "worker.log"
-    seen = len(log.read_text(errors="replace").splitlines())
-    until = time.monotonic() + 60
+    show("worker", text, count, since=len(lines_of("worker")))
+
+
+def show(name: str, text: str, count: int, *, since: int = 0) -> None:
+    """Show ``count`` lines with the text of a log, after its first ``since`` lines; fail after 60 seconds."""
+    print(f"The {name}:", flush=True)
+    seen, until = since, time.monotonic() + 60
     while count and time.monotonic() < until:
-        lines = log.read_text(errors="replace").splitlines()
+        lines = lines_of(name)
         for line in lines[seen:]:
             if text in line and count:
                 print(f"  {line}", flush=True)
@@ -159,7 +196,13 @@ def arriving(text: str, count: int) -> None:
         seen = len(lines)
         time.sleep(0.1)
     if count:
-        raise SystemExit(f"the worker received no {text} in 60 seconds; see the logs in {DATA}")
+        raise SystemExit(f"no {text} in {name}.log in 60 seconds; see the logs in {DATA}")
+
+
+def lines_of(name: str) -> list[str]:
+    """Return the whole lines of a log."""
+    whole, _, _ = (DATA / f"{name}.log").read_text(errors="replace").rpartition("\n")
+    return whole.splitlines()
 
 
 if __name__ == "__main__":

@@ -43,9 +43,22 @@ class Shop:
 
     @contextlib.contextmanager
     def process(self, *words: str, name: str | None = None) -> Iterator[subprocess.Popen[bytes]]:
-        with (self.root / f"{name or words[0]}.log").open("wb") as output:
+        """Run Celery's worker or a Beat; it is stopped at the end."""
+        with self._running(name or words[0], "celery", "--app", self.app, *words) as process:
+            yield process
+
+    @contextlib.contextmanager
+    def agent(self, remote: Path, *words: str, name: str = "agent") -> Iterator[subprocess.Popen[bytes]]:
+        """Run an agent that asks a remote every second; it is stopped at the end."""
+        often = ("--repository", str(remote), "--directory", str(self.root / "fetched"), "--interval", "1s")
+        with self._running(name, "schedsync", "agent", *often, "--settle", "0", *words) as process:
+            yield process
+
+    @contextlib.contextmanager
+    def _running(self, name: str, module: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+        with (self.root / f"{name}.log").open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "--app", self.app, *words],
+                [sys.executable, "-m", module, *words],
                 cwd=self.root, env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         try:
