@@ -61,7 +61,7 @@ def run_bounded(command: git.Git, words: Sequence[str], limits: Limits, mark: IO
     words = ["git", *words]
     if mark is not None:
         # It writes its id itself: we may be killed as soon as it runs.
-        words = ["sh", "-c", '{ echo $$ > "$0"; } 2> /dev/null; exec "$@"', mark.name, *words]
+        words = ["sh", "-c", '{ echo $$ > "$0"; } 2> /dev/null; exec "$@"', f"/dev/fd/{mark.fileno()}", *words]
     # A session of its own has no terminal to ask on, and all of it can be killed.
     handle = command.execute(
         words,

@@ -14,6 +14,8 @@ from schedsync.errors import Unavailable, WrongUsage
 if TYPE_CHECKING:
     import git
 
+#: The first version that reads settings from variables.
+_OLDEST = (2, 31)
 #: The variables by which a process leads Git to a repository; a hook of Git, for example, has some of them.
 _OF_A_REPOSITORY = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_ATTR_SOURCE", "GIT_COMMON_DIR", "GIT_CONFIG", "GIT_CONFIG_PARAMETERS",
@@ -28,6 +30,13 @@ def require_git(hint: str) -> None:
     program = shutil.which("git")
     if program is None or not Path(program).is_absolute():
         raise WrongUsage("Git is not installed", hint=hint)
+
+
+def require_version(command: git.Git, hint: str) -> None:
+    """Raise WrongUsage if Git is older than 2.31: it would not see the settings in our variables."""
+    if command.version_info < _OLDEST:
+        version = ".".join(map(str, command.version_info))
+        raise WrongUsage(f"Git {version} is too old, 2.31 is needed", hint=hint)
 
 
 def command_in(directory: Path, variables: Mapping[str, str]) -> git.Git:

@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from schedsync.errors import Failed, Unavailable
 from schedsync.files.writer import visible
 from schedsync.git.bounded_process import Ended, Limits, run_bounded
-from schedsync.git.command import command_in, faults_of_the_host, require_git, without_variables_of_a_repository
+from schedsync.git.command import (
+    command_in,
+    faults_of_the_host,
+    require_git,
+    require_version,
+    without_variables_of_a_repository,
+)
 from schedsync.git.mirror_directory import (
     REFERENCES,
     child_file,
@@ -214,6 +220,7 @@ def open_mirror(
     with locked(directory), without_variables_of_a_repository():
         # A remote may be a path that is relative to the working directory.
         command = command_in(Path.cwd(), variables_of(remote, directory))
+        require_version(command, "an agent needs them to be safe from the configuration of others")
         prepare(directory, command)
         with open_repository(directory, directory) as repository:
             yield Mirror(remote, directory, repository, command, seconds, most_bytes)

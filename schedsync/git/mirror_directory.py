@@ -25,7 +25,7 @@ REFERENCES = "refs/schedsync"
 #: What a killed Git can leave behind; with the lock of the directory, no other process needs them.
 _LEFTOVERS = (
     "*.lock", "refs/**/*.lock", "logs", "gc.pid", "gc.log", "shallow_*",
-    "objects/*.lock", "objects/info/**/*.lock", "objects/pack/*.lock",
+    "objects/*.lock", "objects/info/**/*.lock", "objects/pack/*.lock", "objects/pack/*.keep",
     "objects/pack/tmp_*", "objects/pack/.tmp*", "objects/pack/*.temp", "objects/tmp_objdir*",
     "objects/??/tmp_obj_*", "objects/??/*.temp",
 )  # fmt: skip
@@ -100,7 +100,8 @@ def child_file(directory: Path) -> Iterator[IO[str]]:
     """Yield a locked file for the id of a Git that inherits it: so a Git whose agent was killed can be found."""
     path = directory / "child"
     path.unlink(missing_ok=True)
-    with path.open("w", encoding="ascii") as file:
+    # `x` follows no link.
+    with path.open("x", encoding="ascii") as file:
         _is_locked(file)
         try:
             yield file
@@ -111,10 +112,13 @@ def child_file(directory: Path) -> Iterator[IO[str]]:
 def end_orphan(directory: Path) -> None:
     """Kill the Git of an agent that was killed itself: it would still write. Raises WrongUsage if it does not end."""
     try:
-        file = (directory / "child").open(encoding="ascii", errors="replace")
+        descriptor = os.open(directory / "child", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return
-    with file:
+    with os.fdopen(descriptor, encoding="ascii", errors="replace") as file:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            # Who may write into the directory must not choose what is killed.
+            raise _in_use(directory)
         number = file.read(20).strip()
         end = time.monotonic() + _ENDS
         while not _is_locked(file):
@@ -132,6 +136,8 @@ def variables_of(remote: Remote, directory: Path) -> dict[str, str]:
     return {
         **settings_in_environment(_SETTINGS),
         "GIT_ALLOW_PROTOCOL": remote.protocols,
+        # Git 3 has another one by default, which older versions do not read.
+        "GIT_DEFAULT_REF_FORMAT": "files",
         "GIT_DIR": str(directory / ".git"),
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_PROTOCOL_FROM_USER": "0",
@@ -148,11 +154,9 @@ def prepare(directory: Path, command: git.Git) -> None:
     """Make the repository of a directory fit for use; it is made again if it is not ours, or is damaged."""
     end_orphan(directory)
     tidy(directory)
-    if _is_own(directory / ".git"):
-        _take_back(directory / ".git")
-        if _is_sound(directory, command):
-            return
-    make(directory, command)
+    root = directory / ".git"
+    if not (_is_own(root) and _is_taken_back(root) and _is_sound(directory, command)):
+        make(directory, command)
 
 
 def make(directory: Path, command: git.Git, algorithm: str = "sha1") -> None:
@@ -211,20 +215,28 @@ def _is_own(root: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & stat.S_IWOTH
 
 
-def _take_back(root: Path) -> None:
-    """Write our own configuration, and delete what no mirror has: another program may have written there."""
+def _is_taken_back(root: Path) -> bool:
+    """Delete what no mirror has, and write our own configuration; says whether it is there.
+
+    Another program may have written there. What is as it should be is not written again: the disk may be full.
+    """
     _delete(root, _FOREIGN)
-    config = root / "config"
-    with suppress(OSError):
-        is_long = "objectformat = sha256" in config.read_text("utf-8", "replace")
-        text = _CONFIG.format(version=int(is_long)) + (_SHA256 if is_long else "")
-        config.unlink()
-        config.write_text(text, encoding="utf-8")
+    config, fresh = root / "config", root / "config.new"
+    try:
+        text = config.read_text("utf-8", "replace")
+        is_long = "objectformat = sha256" in text
+        own = _CONFIG.format(version=int(is_long)) + (_SHA256 if is_long else "")
+        if text != own:
+            fresh.write_text(own, encoding="utf-8")
+            fresh.replace(config)
+    except OSError:
+        return False
+    return True
 
 
 def _is_sound(directory: Path, command: git.Git) -> bool:
     """Say whether the repository can be read, with all of its last commits."""
-    if not all((directory / ".git" / name).is_file() for name in ("HEAD", "config")):
+    if not (directory / ".git" / "HEAD").is_file():
         return False
     status, _, _ = command.execute(
         ["git", "rev-list", "--quiet", "--objects", "--no-walk", f"--glob={REFERENCES}"],

@@ -20,6 +20,7 @@ _PROTOCOLS = {"https": "https", "http": "http:https", "ssh": "ssh", "git+ssh": "
 #: Anyone between us and the remote can change what these bring.
 _OPEN_TO_ALL = ("http", "git")
 _LONGEST_REASON = 300
+_SHORTEST_TOKEN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,8 @@ class Remote:
         if "://" not in self.url:
             return []
         user, colon, password = urlsplit(self.url).netloc.rpartition("@")[0].partition(":")
-        # The user of SSH is no secret, and `git` is in many words; by https a user alone may be a token.
-        name = "" if self.protocols == "ssh" else user
+        # A user alone may be a token; a short one is none, and `git` is in many words.
+        name = user if len(user) >= _SHORTEST_TOKEN else ""
         query = urlsplit(self.url).query
         found = {user + colon + password if password else "", password, name, query}
         return sorted({*found, *map(unquote, found)} - {""}, key=len, reverse=True)

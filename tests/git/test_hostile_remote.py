@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import resource
@@ -241,6 +242,7 @@ def test_what_was_killed_while_it_tidied_stops_nothing(
     (mirror.root / ".git/packed-refs.lock").write_text("")
     (mirror.root / ".git/gc.pid").write_text(f"{os.getpid()} here\n")
     (mirror.root / ".git/shallow.lock").write_text("")
+    (mirror.root / ".git/objects/pack/pack-x.keep").write_text("fetch-pack 1 on here\n")
 
     assert followed(mirror) == commit
     assert (mirror.root / ".git/packed-refs").exists()
@@ -301,7 +303,7 @@ with open_mirror(Remote(sys.argv[1]), Path(sys.argv[2])) as mirror:
 def test_an_agent_that_is_killed_at_any_point_starts_again(origin: Origin, tmp_path: Path) -> None:
     commit = origin.commit(ONE)
     words = [sys.executable, "-c", AGENT, str(origin.root), str(tmp_path / "mirror")]
-    for number in range(5):
+    for number in range(4):
         with subprocess.Popen(words, stdout=subprocess.PIPE, cwd=ROOT) as agent:
             assert agent.stdout is not None
             assert agent.stdout.readline() == b"open\n"
@@ -333,6 +335,43 @@ def test_a_git_whose_agent_was_killed_is_ended(origin: Origin, tmp_path: Path, m
         assert followed(mirror) == commit
     while is_running(number):
         pass
+
+
+@pytest.mark.parametrize("kind", ["a link", "of another user"])
+def test_who_may_write_into_the_directory_does_not_choose_what_is_ended(
+    origin: Origin, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin.commit(ONE)
+    (tmp_path / "mirror").mkdir()
+    child = tmp_path / "mirror/child"
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as sleep:
+        (tmp_path / "number").write_text(str(sleep.pid))
+        if kind == "a link":
+            child.symlink_to(tmp_path / "number")
+        else:
+            (tmp_path / "number").rename(child)
+            monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+        with child.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            said = ""
+            try:
+                with open_mirror(Remote(str(origin.root)), tmp_path / "mirror") as mirror:
+                    followed(mirror)
+            except WrongUsage as error:
+                said = error.message
+        assert ("another agent uses" in said, sleep.poll()) == (kind == "of another user", None)
+        sleep.kill()
+
+
+def test_a_git_that_would_not_see_our_settings_is_refused(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/git").write_text("#!/bin/sh\necho git version 2.30.2\n")
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    with pytest.raises(WrongUsage, match=r"Git 2.30.2 is too old"):
+        open_mirror(Remote(str(origin.root)), tmp_path / "mirror").__enter__()
 
 
 def is_running(number: int) -> bool:
@@ -389,6 +428,7 @@ def _head(kind: int, size: int) -> bytes:
     [
         ("ssh://git@github.com/a", "git@github.com: Permission denied", "git@github.com: Permission denied"),
         ("https://t0ken-abcdef@h/a", "no t0ken-abcdef", "no ***"),
+        ("https://git@github.com/a", "no github.com", "no github.com"),
         ("https://bot:p%40ss-word@h/a", "p@ss-word, p%40ss-word, bot:p%40ss-word", "***, ***, ***"),
         ("https://h/a?private=abcdef", "unable to access 'https://h/a?private=abcdef/': private=abcdef",
          "unable to access 'https://h/a/': ***"),
