@@ -112,7 +112,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     ),
     "snapshot": (
         ("snapshot --out snapshot.json", "save it for validate, review, plan and forecast --against"),
-        ("snapshot --publish git+https://git.example.org/shop.git#snapshots", "put it where pull requests can get it"),
+        ("snapshot --publish git+https://git.example.org/a.git#snap", "put it where pull requests can get it"),
     ),
     "schema": (
         ("schema --out schedules.schema.json", "save the schema of the schedules for an editor"),

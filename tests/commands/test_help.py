@@ -82,7 +82,7 @@ def test_options_are_listed_under_headings(command: Callable[..., Done]) -> None
             "--allow-freeze",
         ],
         "Examples": ["schedsync", "schedsync", "schedsync"],
-        "Output": ["--format", "--report", "-v", "--log-format"],
+        "Output": ["--publish", "--format", "--report", "-v", "--log-format"],
     }
 
 
