@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from schedsync.core.change import Change
+from schedsync.core.masked_errors import masked_error
 from schedsync.core.refusal import Limits, Refusal
 from schedsync.database.faults import database_errors
 from schedsync.database.transaction import WaitOptions
@@ -106,8 +107,9 @@ class Turns:
             return replace(turn, problem=error)
         except Exception as error:
             # One commit that finds a bug of ours must not stop what keeps the last good one.
-            logger.exception("commit %s cannot be applied", commit[:12], extra={"commit": commit})
-            return replace(turn, problem=Failed(f"a bug of schedsync: {error!r}"[:300]))
+            hidden = masked_error(error)
+            logger.error("commit %s cannot be applied", commit[:12], exc_info=hidden, extra={"commit": commit})
+            return replace(turn, problem=Failed(f"a bug of schedsync: {hidden!r}"[:300]))
         self.mirror.note_applied(commit)
         self._targets = {commit: self._targets[commit]}
         return replace(turn, commit=commit)
