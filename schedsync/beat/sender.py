@@ -264,7 +264,9 @@ class Sender:
         if fate is Fate.DONE and count:
             text = "`%s` cannot be sent" if count == 1 else "`%s` cannot be sent, %d times in a row"
             words = (message.name, count)[: min(count, 2)]
-            logger.error(text, *words, exc_info=masked_error(error), extra={"schedule": message.name, "failures": count})
+            logger.error(
+                text, *words, exc_info=masked_error(error), extra={"schedule": message.name, "failures": count}
+            )
         elif fate is not Fate.DONE and is_first and count:
             text = "the broker refuses `%s`, and perhaps others, which are tried again later: %s"
             logger.error(text, message.name, error_line(error), extra={"schedule": message.name})
