@@ -123,6 +123,8 @@ ANSWERS = {
     "that a name of a schedule is no markup in an alarm?": "harmless",
     "which schedules a service can watch?": "unwatchable",
     "which monitors are made, changed and deleted?": "steps",
+    "that a monitor is muted after a pause that nobody ended?": "owed",
+    "what of an error is logged?": "masked_error",
     "under which slug a service has a schedule?": "sentry_slug",
     "how long a service may keep an apply waiting?": "Budget",
     "when Beat gives a sign of life?": "Alive",

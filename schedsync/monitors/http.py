@@ -20,6 +20,7 @@ _LARGEST_ANSWER = 32 * 1024 * 1024
 #: In characters.
 _QUOTED = 200
 _REFUSED = (401, 403)
+_FAILED = 400
 _LATER = (429, 500, 502, 503, 504)
 
 
@@ -67,13 +68,17 @@ class Client:
     def send(self, method: str, path: str, body: object = None, expected: Collection[int] = (200,)) -> Answer:
         """Send a request, again where the service is busy; returns the answer if its status is expected.
 
-        Raises ServiceAway where the service does not answer, has no time, or refuses the key, else ServiceError.
+        Raises ServiceAway where the service does not answer, is not the service, has no time, or refuses the key, else
+        ServiceError.
         """
         for attempt in range(_TRIES):
             if not self.budget.left:
                 raise ServiceAway("no time was left for it")
             answer, wait, problem = self._try(method, path, body)
             if answer is not None and answer.status in expected:
+                if isinstance(answer.data, str) and answer.status < _FAILED:
+                    # Such as the page of a proxy: what was asked is not done.
+                    raise ServiceAway("its answer is no JSON")
                 return answer
             if answer is not None and answer.status not in _LATER:
                 raise self._refused(answer)

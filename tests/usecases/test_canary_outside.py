@@ -123,7 +123,7 @@ def test_no_page_and_no_verb_shows_a_secret(shop: Project) -> None:
     for model in apps.get_app_config("schedsync").get_models():
         table = f"/admin/schedsync/{model._meta.model_name}/"
         shown(boss, table)
-        for key in [*model._default_manager.values_list("pk", flat=True)][:2]:  # type: ignore[attr-defined]
+        for key in [*model._default_manager.values_list("pk", flat=True)][:2]:
             shown(boss, f"{table}{quote(key)}/change/")
     for words in VERBS:
         for format_ in ("text", "json"):
@@ -166,7 +166,8 @@ def unpacked(model: Any) -> str:
 
 
 def test_beat_logs_no_secret(shop: Project, clock: Any, told: Any) -> None:
-    current_app.conf.broker_url = f"redis://:{OF_BROKER}@127.0.0.1:1/0"
+    conf: Any = current_app.conf
+    conf.broker_url = f"redis://:{OF_BROKER}@127.0.0.1:1/0"
     beat = Beat(clock)
     beat.settle()
     for hours, error in enumerate((TypeError, OSError, KeyError), 1):
