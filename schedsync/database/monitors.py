@@ -124,5 +124,7 @@ def _wrongly_muted(using: str, told: QuerySet[Monitor]) -> QuerySet[Monitor]:
 
 def _entries(using: str) -> QuerySet[ManagedSchedule]:
     """Return the entries of the ledger that want a monitor, for a query that has the row's id."""
-    entries: QuerySet[ManagedSchedule] = ManagedSchedule.objects.using(using).filter(monitor__isnull=False)
-    return entries.filter(row_id=OuterRef("row_id"))
+    entries: QuerySet[ManagedSchedule] = ManagedSchedule.objects.using(using).filter(
+        monitor__isnull=False, row_id=OuterRef("row_id")
+    )
+    return entries

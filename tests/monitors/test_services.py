@@ -187,6 +187,30 @@ def test_a_schedule_that_changes_its_kind_of_timing_differs(healthchecks: Health
     assert (service.differs(after, HOURLY), service.differs(after, daily)) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "zone", "differs"),
+    [
+        ("30 2 * * mon-fri", "Europe/Berlin", False),
+        ("30 2 * * 1,2,3,4,5", "Europe/Berlin", False),
+        ("30 2 * * 1-5", "Europe/Paris", True),
+        ("30 2 * * 1-4", "Europe/Berlin", True),
+        ("30 2 * *", "Europe/Berlin", True),
+        ("nonsense", "Europe/Berlin", True),
+        ("30 2 * * 1-5", "Mars/Base", True),
+        (None, None, True),
+    ],
+)
+def test_a_check_in_that_spells_a_crontab_in_another_way_changes_nothing(
+    sentry: SentryServer, schedule: str | None, zone: str | None, differs: bool
+) -> None:
+    service = Sentry(client(sentry), "acme", "shop")
+    timing = crontab({"minute": "30", "hour": "2", "day_of_week": "1-5"}, "Europe/Berlin")
+    nightly = HOURLY._replace(name="nightly", timing=timing)
+    sentry.monitors[service.make(nightly)]["config"] |= {"schedule": schedule, "timezone": zone}
+
+    assert [service.differs(seen, nightly) for seen in service.listed()] == [differs]
+
+
 def test_what_is_gone_can_be_deleted(healthchecks: HealthchecksServer, sentry: SentryServer) -> None:
     Healthchecks(client(healthchecks)).delete("31365bce-8da9-4729-8ff3-aaa71d56b712")
     Sentry(client(sentry), "acme", "shop").delete("31365bce-8da9-4729-8ff3-aaa71d56b712")
