@@ -120,6 +120,7 @@ ANSWERS = {
     "that only one process sends an alarm?": "claim",
     "which alarms Beat sees?": "Clerk",
     "which alarms are urgent?": "URGENT",
+    "that a schedule's runs fail?": "failing_schedules",
     "that a name of a schedule is no markup in an alarm?": "harmless",
     "which schedules a service can watch?": "unwatchable",
     "which monitors are made, changed and deleted?": "steps",
