@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from schedsync.core.names import counted
 from schedsync.core.watch import Failure, Kind, Recorded, Seen, Settled, Step, Wanted, digest_of
 from schedsync.database import monitors as table
 from schedsync.database.clock import now
@@ -53,7 +54,7 @@ def bring_into_step(
         if not wanted and not recorded:
             return SILENT
         if not found:
-            failure = Failure("", "", f"SCHEDSYNC_MONITORS names no service for {len(wanted):,} monitors")
+            failure = Failure("", "", f"SCHEDSYNC_MONITORS names no service for {counted(len(wanted), 'monitor')}")
             return Settled({}, (failure,) if wanted and only is None else ())
         done: Counter[Kind] = Counter()
         failures: list[Failure] = []
