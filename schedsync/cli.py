@@ -24,6 +24,7 @@ from schedsync.commands.logs import (
 )
 from schedsync.commands.output import say, say_error
 from schedsync.core.finding import did_you_mean
+from schedsync.core.masked_errors import masked_error
 from schedsync.errors import WrongUsage
 
 INTERRUPTED = 130
@@ -203,6 +204,7 @@ def _run(arguments: Sequence[str], prog: str) -> int:
         # A bug in schedsync is a traceback, also as JSON.
         if not is_json():
             raise
-        click.echo(json_line(f"error: {error!r}", error), err=True)
+        hidden = masked_error(error)
+        click.echo(json_line(f"error: {hidden!r}", hidden), err=True)
         return 1
     return result if isinstance(result, int) else 0

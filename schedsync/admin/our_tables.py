@@ -9,6 +9,8 @@ from django.contrib.admin import AdminSite, ModelAdmin
 from django.db.models import BinaryField, CharField, DateTimeField, Field, TextField, UUIDField
 from django.http import HttpRequest
 
+from schedsync.core.secrets import masked
+
 if TYPE_CHECKING:
     _Base = ModelAdmin[Any]
 else:
@@ -38,6 +40,21 @@ class ReadOnlyAdmin(_Base):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         """Return False."""
         return False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return a row whose secrets are masked: the ledger has the arguments of each schedule."""
+        obj = super().get_object(request, object_id, from_field)
+        if obj is not None:
+            hide_secrets(obj)
+        return obj
+
+
+def hide_secrets(row: Any) -> None:
+    """Mask the secrets in the texts of a row that is only shown, and never saved."""
+    for field in row._meta.concrete_fields:
+        text = getattr(row, field.attname)
+        if isinstance(text, str):
+            setattr(row, field.attname, masked(text))
 
 
 def register_tables(site: AdminSite) -> None:

@@ -19,6 +19,7 @@ from schedsync.admin.formsets import locked
 from schedsync.admin.knowledge import forget, known
 from schedsync.admin.mode import mode
 from schedsync.admin.operations import operate
+from schedsync.admin.our_tables import hide_secrets
 from schedsync.usecases.admin_rows import OFF, READONLY
 
 if TYPE_CHECKING:
@@ -74,10 +75,12 @@ class ManagedScheduleAdminMixin(_Base):
         return getattr(obj, banner.ATTRIBUTE, SafeString(""))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Return a row with its banner."""
+        """Return a row with its banner; where it can only be read, its secrets are masked."""
         obj = super().get_object(request, object_id, from_field)
         if obj is not None and mode() != OFF and known(request).owner(obj) is not None:
             banner.put(self, request, obj)
+            if request.method in ("GET", "HEAD") and not self.has_change_permission(request, obj):
+                hide_secrets(obj)
         return obj
 
     def changeform_view(

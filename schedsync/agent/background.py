@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from schedsync.agent.pace import Pace
+from schedsync.core.masked_errors import masked_error
 from schedsync.errors import SchedsyncError
 from schedsync.http.errors import ServiceAway, ServiceError
 
@@ -87,8 +88,11 @@ class Background:
                     return
             except Exception as error:
                 # What a service answers must not end the jobs of this agent.
-                logger.exception("%s, because of a bug of schedsync", job.what, extra={"commit": job.commit})
-                self._failed(job, repr(error))
+                hidden = masked_error(error)
+                logger.error(
+                    "%s, because of a bug of schedsync", job.what, exc_info=hidden, extra={"commit": job.commit}
+                )
+                self._failed(job, repr(hidden))
             else:
                 self._done(key, job)
 

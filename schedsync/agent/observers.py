@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
+from schedsync.core.masked_errors import masked_error
 from schedsync.usecases.agent import Turn
 
 logger = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ def tell(observers: Iterable[Observer], turn: Turn) -> None:
     for observer in observers:
         try:
             observer(turn)
-        except Exception:
+        except Exception as error:
             # It may speak to a service that answers with anything.
-            logger.exception("a turn could not be passed on", extra={"commit": turn.tried or turn.commit})
+            commit = turn.tried or turn.commit
+            logger.error("a turn could not be passed on", exc_info=masked_error(error), extra={"commit": commit})

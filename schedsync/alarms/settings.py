@@ -63,8 +63,10 @@ def notify_setting() -> NotifySetting | None:
     if not isinstance(value, Mapping):
         raise _unusable("give a list of URLs, or a mapping with `urls`")
     if unknown := sorted(str(key) for key in value if key not in {"urls", *_READERS}):
-        hint = did_you_mean(unknown[0], ["urls", *_READERS])
-        raise _unusable(f"unknown key `{shortened(unknown[0], 40)}`{f': {hint}' if hint else ''}")
+        # Somebody may have put a URL here.
+        name = f" `{shortened(unknown[0], 40)}`" if unknown[0].isidentifier() else ""
+        hint = did_you_mean(unknown[0], ["urls", *_READERS]) if name else ""
+        raise _unusable(f"unknown key{name}{f': {hint}' if hint else ''}")
     services = _services(value.get("urls"))
     if find_spec("apprise") is None:
         raise ImproperlyConfigured(f"{SETTING} needs Apprise: {INSTALL}")

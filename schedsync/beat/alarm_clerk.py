@@ -17,6 +17,7 @@ from schedsync.alarms.postbag import Postbag
 from schedsync.alarms.services import Answer
 from schedsync.alarms.settings import NotifySetting
 from schedsync.alarms.tell import SECONDS, keys_of_arrived
+from schedsync.beat.failed_runs import FailedRuns
 from schedsync.core.alarm import Alarm, Kind, Letter
 from schedsync.database.alarms import forget_old, note_sent
 from schedsync.database.beats import count_leaders
@@ -76,6 +77,7 @@ class Clerk:
 
     def __post_init__(self) -> None:
         self._bag = Postbag(self.setting.services, _WAITS)
+        self._failed_runs = FailedRuns(self.using)
         self._desk = Desk(self.using, self.setting, self.environment, Calm())
         self._clock_desk = Desk(self.using, self.setting, self.environment, Calm())
 
@@ -140,6 +142,9 @@ class Clerk:
             self._no_leader_since = None
             on = [alarm for alarm in sight.alarms if alarm.kind is not Kind.CLOCK]
             on += self._ending_pauses(sight)
+            if Kind.FAILING in self.setting.rules.kinds:
+                # Why a message cannot be sent is nearer to the cause than that earlier runs failed.
+                on = [*self._failed_runs.alarms(), *on]
             self._tidy()
         else:
             on = list(self._without_leader(sight))

@@ -12,7 +12,7 @@ from celery import Celery
 from kombu.exceptions import EncodeError, KombuError, OperationalError
 
 from schedsync.beat.chunks import Confirms, confirms_of
-from schedsync.beat.failures import reason_of
+from schedsync.core.masked_errors import error_line, masked_text
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Broker:
         except socket.timeout:  # noqa: UP041 - on Python 3.10 it is no TimeoutError
             return True
         except Exception as error:
-            logger.info("the broker has closed the connection: %s", error)
+            logger.info("the broker has closed the connection: %s", error_line(error))
             return False
         return True
 
@@ -117,8 +117,8 @@ class Broker:
     def down(self, error: Exception) -> None:
         """Note that the broker cannot be reached, and say so once."""
         if not self.trouble:
-            logger.error("the broker cannot be reached, ticks wait for it: %s", error)
-        self.trouble = reason_of(error)
+            logger.error("the broker cannot be reached, ticks wait for it: %s", masked_text(error))
+        self.trouble = error_line(error)
         self.drop()
 
     def close(self) -> None:
@@ -135,4 +135,4 @@ class Broker:
             try:
                 getattr(connection, how)()
             except Exception as error:
-                logger.debug("closing the broker's connection: %s", error)
+                logger.debug("closing the broker's connection: %s", error_line(error))

@@ -12,12 +12,12 @@ from typing import Any
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.broker import Broker, Fate, cause_of
-from schedsync.beat.failures import reason_of
 from schedsync.beat.loaded_schedule import CannotRun, LoadedSchedule, load
 from schedsync.beat.message import DueTick, Message, Payload
 from schedsync.beat.sender import without_results
 from schedsync.beat.task_rows import TaskRow
 from schedsync.calendar.past_ticks import Grid
+from schedsync.core.masked_errors import error_line
 from schedsync.database.bulk import batches, rows_of
 from schedsync.database.columns import ManagedColumns, TaskColumns
 from schedsync.database.schedule_rows import read_timings
@@ -114,7 +114,7 @@ class _QuietBroker(Broker):
 
     def down(self, error: Exception) -> None:
         """Note that the broker cannot be reached."""
-        self.trouble = reason_of(error)
+        self.trouble = error_line(error)
         self.drop()
 
 
@@ -143,7 +143,7 @@ class HandSender:
                 self._publish(message)
         except Exception as error:
             fate, name = self._broker.fate_of(error), message.name
-            reason = reason_of(cause_of(error))
+            reason = error_line(cause_of(error))
             self._broker.drop()
             if fate is Fate.BROKEN:
                 text = f"the connection to the broker broke; `{name}` may have been sent as task {message.task_id}"

@@ -16,6 +16,7 @@ from django_celery_beat.models import PeriodicTask
 from schedsync.beat.message import Message
 from schedsync.beat.scan import TimingRow
 from schedsync.calendar.stock_beat import celery_schedule
+from schedsync.core.masked_errors import error_line
 from schedsync.core.timing import Clocked, Timing
 from schedsync.database.bounded import bounded
 from schedsync.database.schedule_rows import TIMING_MODELS
@@ -56,7 +57,7 @@ class DueEntry(ScheduleEntry):
             return _schedule(self._using, loaded.timing_row, loaded.timing)
         except Exception as error:
             # The message does not depend on what a tool asks for.
-            logger.info("the schedule of `%s` is not read from its row: %r", self.name, error)
+            logger.info("the schedule of `%s` is not read from its row: %s", self.name, error_line(error))
             timing = loaded.timing
             return clocked(timing.at) if isinstance(timing, Clocked) else celery_schedule(timing)
 

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.beat.message import Message
-from schedsync.core.secrets import masked
+from schedsync.core.masked_errors import error_line
 from schedsync.database.bounded import bounded
 from schedsync.database.bulk import BATCH, batches
 from schedsync.database.clock import DatabaseNow
@@ -20,9 +20,6 @@ from schedsync.database.tables import has_table
 from schedsync.models import SendFailure
 
 logger = logging.getLogger(__name__)
-
-#: The characters of a reason that are kept.
-_MOST = 500
 
 
 class Failing(NamedTuple):
@@ -50,7 +47,7 @@ class Failures:
         self._in_a_row[row_id] += 1
         # Further attempts for one tick fail for the same reason.
         if self._written.get(row_id) != message.tick or given_up:
-            reason = reason_of(error)
+            reason = error_line(error)
             self._reasons[row_id] = Failing(row_id, reason, given_up)
             self._noted[row_id] = SendFailure(
                 row_id=row_id, tick=message.tick, failed_at=DatabaseNow(), reason=reason, given_up=given_up
@@ -108,10 +105,3 @@ def _upsert(using: str, failures: list[SendFailure]) -> None:
         update_fields=names,
         unique_fields=["row_id"] if with_target else None,
     )
-
-
-def reason_of(error: BaseException) -> str:
-    """Return an error in one line that every database can hold, without secrets."""
-    lines = str(masked(str(error))).strip().splitlines()
-    text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-    return text.replace("\0", "").encode("ascii", "backslashreplace").decode()[:_MOST]

@@ -23,6 +23,7 @@ from django.db import DatabaseError, InterfaceError
 from schedsync.beat.journal import Journal, Turn
 from schedsync.beat.tables import Tables
 from schedsync.core.journal_data import packed
+from schedsync.core.masked_errors import masked_error
 from schedsync.core.timing import instant_text
 from schedsync.database.bounded import bounded
 from schedsync.database.bulk import Among
@@ -80,9 +81,9 @@ class JournalWriter:
                     self._prune()
         except (DatabaseError, InterfaceError) as error:
             self._fail(error)
-        except Exception:
+        except Exception as error:
             # To keep what cannot be written would be the same failure again and again.
-            logger.exception("the journal since the last renewal of the lease is lost")
+            logger.error("the journal since the last renewal of the lease is lost", exc_info=masked_error(error))
             self.journal.clear()
         else:
             self._end_of_failure()

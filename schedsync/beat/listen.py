@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from django.db import DatabaseError, InterfaceError, connections
 
-from schedsync.beat.failures import reason_of
+from schedsync.core.masked_errors import error_line
 from schedsync.database.notify import CHANNEL, in_redis
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class _Failure:
     def tell(self, error: Exception) -> None:
         """Log the error in one line, unless it was said since the last connection."""
         if not self._is_told:
-            logger.info("%s: %s", self._words, reason_of(error))
+            logger.info("%s: %s", self._words, error_line(error))
         self._is_told = True
 
     def over(self) -> None:

@@ -17,6 +17,7 @@ from schedsync.beat.message import DueTick
 from schedsync.beat.outbox import Claimed, Outbox, Waiting
 from schedsync.beat.roster import Roster
 from schedsync.core.counters import Counters
+from schedsync.core.masked_errors import error_line
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class NextBatch:
         try:
             self.end(ahead)
         except Exception as second:
-            logger.warning("the next batch is not claimed after %r: %r", error, second)
+            logger.warning("the next batch is not claimed after %s: %s", error_line(error), error_line(second))
 
     def _woken(self, now: datetime) -> list[int]:
         # A schedule may wake up while its last tick is in hand: it goes on when that is confirmed.

@@ -33,6 +33,7 @@ from celery.utils.nodenames import anon_nodename
 from kombu.abstract import Object
 
 from schedsync.beat import celery_hooks
+from schedsync.core.masked_errors import error_line
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def is_plain(app: Any, publish: Any, producer: Any) -> bool:
         )
     except Exception as error:
         # For example, the result backend cannot be imported: on the whole way each message fails, and is reported.
-        logger.debug("messages take the whole way of Celery: %r", error)
+        logger.debug("messages take the whole way of Celery: %s", error_line(error))
         return False
 
 
@@ -188,7 +189,7 @@ def way_of(app: Any, name: str, options: Mapping[str, Any]) -> str | None:
         route = app.amqp.router.route({**kept, **options}, name, (), {}, task)
     except Exception as error:
         # For example, its queue does not exist: Celery raises this again for each message.
-        logger.debug("`%s` has no route: %r", name, error)
+        logger.debug("`%s` has no route: %s", name, error_line(error))
         return None
     return repr((_state(task), {key: _state(value) for key, value in route.items()}))
 

@@ -19,6 +19,7 @@ from schedsync.beat.due_entry import say_sending
 from schedsync.beat.message import OPTIONS, Message
 from schedsync.beat.mold import Mold, mold_of
 from schedsync.beat.plain_path import is_plain, surroundings, way_of
+from schedsync.core.masked_errors import error_line
 from schedsync.core.task_id import uuid_text
 from schedsync.core.timing import instant_text
 
@@ -85,7 +86,7 @@ class Prebuilt:
                 yield Push(mold, mold.filled(values))
             except Exception as error:
                 # For example, its arguments do not fit the task. On the whole way this fails again, and is reported.
-                logger.debug("`%s` is sent the whole way: %r", message.name, error)
+                logger.debug("`%s` is sent the whole way: %s", message.name, error_line(error))
                 return
 
     def _way(self, message: Message) -> str | None:
@@ -131,7 +132,7 @@ class Prebuilt:
             is_same = mold.filled({**self._values(message, mold), **chosen}) == commands[0][2]
         except Exception as error:
             # The message itself is buffered: an error here must not count as a failure to send it.
-            logger.debug("messages as that of `%s` are sent the whole way: %r", message.name, error)
+            logger.debug("messages as that of `%s` are sent the whole way: %s", message.name, error_line(error))
             return None
         return mold if is_same else None
 

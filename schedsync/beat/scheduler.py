@@ -36,6 +36,7 @@ from schedsync.beat.lease_times import LeaseTimes
 from schedsync.beat.lease_watch import watch_of
 from schedsync.beat.listen import close_all, listeners, wait
 from schedsync.beat.metrics import Metrics
+from schedsync.beat.monitors import Monitors
 from schedsync.beat.outage import Outage
 from schedsync.beat.outbox import Claimed
 from schedsync.beat.overlap import Overlap
@@ -97,7 +98,7 @@ class Scheduler(CeleryHooks):
         self._listeners, self._outage = listeners(self.using, leader), Outage(self.times.retry)
         self._is_set_up = self._has_loaded = self._has_begun = False
         self._alive, self._ending, self._metrics = Alive(), Ending(), Metrics(self)
-        self._alarms = Alarms(self, self._dispatch, clock)
+        self._alarms, self._monitors = Alarms(self, self._dispatch, clock), Monitors(self, pause)
         self._is_ticking = self._is_closing = self._was_interrupted = False
         super().__init__(*args, **kwargs)
 
@@ -139,8 +140,8 @@ class Scheduler(CeleryHooks):
         is_away = self._outage.is_on or not self._is_set_up
         text = activity(self.leadership.leads, len(self.roster), is_away=is_away, broker_trouble=self.sender.trouble)
         self._alive.step(text, is_ready=not is_away)
-        self._metrics.step(is_away=is_away)
-        self._alarms.step(is_away=is_away)
+        for part in (self._metrics, self._alarms, self._monitors):
+            part.step(is_away=is_away)
 
     def take_step(self) -> float:
         """Take one step, and note it if it was interrupted."""
@@ -291,10 +292,9 @@ class Scheduler(CeleryHooks):
             self._was_interrupted = False
         try:
             self._hand_over.give_back()
-            self.sender.close()
             close_all(self._listeners)
-            self._metrics.close()
-            self._alarms.close()
+            for part in (self.sender, self._metrics, self._alarms, self._monitors):
+                part.close()
         finally:
             # Celery closes the producer and the connection, which a hook may have opened.
             super().close()

@@ -17,12 +17,13 @@ from celery import _state as _celery_state
 
 from schedsync.beat.broker import Broker, Fate, cause_of
 from schedsync.beat.chunks import CHUNK, LONGEST, together, waits_once
-from schedsync.beat.failures import Failures, reason_of
+from schedsync.beat.failures import Failures
 from schedsync.beat.journal import Journal
 from schedsync.beat.message import Message
 from schedsync.beat.prebuilt import Prebuilt, Push
 from schedsync.core.counters import Counters
 from schedsync.core.journal import Event
+from schedsync.core.masked_errors import error_line, masked_error
 
 logger = logging.getLogger(__name__)
 
@@ -222,7 +223,7 @@ class Sender:
         if self.broker.fate_of(cause) is Fate.BROKEN:
             self.broker.down(error)
             return [Fate.BROKEN]
-        logger.warning("the broker refuses one of %d messages; each is sent again: %r", len(chunk), cause)
+        logger.warning("the broker refuses one of %d messages; each is sent again: %s", len(chunk), error_line(cause))
         if isinstance(cause, AMQPError):
             self.broker.drop()
             self.broker.ready()
@@ -259,14 +260,16 @@ class Sender:
             self.given_up.add(row_id)
         count = self.failures.note(message, error, given_up=fate is Fate.DONE)
         event = Event.GIVEN_UP if fate is Fate.DONE else Event.REFUSED
-        self._journal.note(row_id, event, message.tick, reason=reason_of(error))
+        self._journal.note(row_id, event, message.tick, reason=error_line(error))
         if fate is Fate.DONE and count:
             text = "`%s` cannot be sent" if count == 1 else "`%s` cannot be sent, %d times in a row"
             words = (message.name, count)[: min(count, 2)]
-            logger.error(text, *words, exc_info=error, extra={"schedule": message.name, "failures": count})
+            logger.error(
+                text, *words, exc_info=masked_error(error), extra={"schedule": message.name, "failures": count}
+            )
         elif fate is not Fate.DONE and is_first and count:
-            text = "the broker refuses `%s`, and perhaps others, which are tried again later: %r"
-            logger.error(text, message.name, error, extra={"schedule": message.name})
+            text = "the broker refuses `%s`, and perhaps others, which are tried again later: %s"
+            logger.error(text, message.name, error_line(error), extra={"schedule": message.name})
         cause = error.__cause__ or error
         if broke_again or (isinstance(cause, AMQPError) and not isinstance(cause, MessageNacked)):
             # RabbitMQ closes the channel, or the connection, when it refuses a message with another answer.

@@ -10,6 +10,7 @@ from django.db import InterfaceError, OperationalError
 
 from schedsync.beat.claims import LeaseLost
 from schedsync.beat.leadership import Leadership
+from schedsync.core.masked_errors import masked_error
 from schedsync.database.bounded import bounded
 from schedsync.database.faults import is_row_locked
 
@@ -62,5 +63,6 @@ class SettingsEntries:
                 if not is_row_locked(error, self._using):
                     raise
                 logger.error("`%s` of the settings is not written, somebody has locked its row", name)
-            except Exception:
-                logger.exception("cannot add `%s` of the settings", name)
+            except Exception as error:
+                # PostgreSQL quotes the whole row, and with it the arguments.
+                logger.error("cannot add `%s` of the settings", name, exc_info=masked_error(error))

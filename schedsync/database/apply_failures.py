@@ -14,6 +14,7 @@ from schedsync.core.freeze import FROZEN
 from schedsync.core.names import MAX_SET_NAME
 from schedsync.database.actor import who
 from schedsync.database.clock import now
+from schedsync.database.faults import reason_of
 from schedsync.database.tables import has_table
 from schedsync.database.values import Damaged, read_values
 from schedsync.errors import Refused, SchedsyncError, Unavailable, WrongUsage
@@ -62,7 +63,7 @@ def note_failure(using: str, set_name: str, reason: str) -> None:
                 values = {"at": now(), "reason": reason, "who": who()}
                 ApplyFailure.objects.using(using).update_or_create(pk=set_name[:MAX_SET_NAME], defaults=values)
     except (DatabaseError, InterfaceError) as error:
-        logger.info("the failure of the apply is not written: %s", error)
+        logger.info("the failure of the apply is not written: %s", reason_of(error, using))
 
 
 def forget_failure(using: str, set_name: str) -> None:
@@ -72,7 +73,7 @@ def forget_failure(using: str, set_name: str) -> None:
         if has_table(using, ApplyFailure) and failures.exists():
             failures.delete()
     except (DatabaseError, InterfaceError) as error:
-        logger.info("the failure of an earlier apply is not deleted: %s", error)
+        logger.info("the failure of an earlier apply is not deleted: %s", reason_of(error, using))
 
 
 def failed_applies(using: str) -> list[FailedApply]:

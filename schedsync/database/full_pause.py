@@ -7,6 +7,7 @@ from dataclasses import asdict
 from django.db.models import F
 
 from schedsync.core.full_pause import FullyPaused
+from schedsync.database.clock import now
 from schedsync.database.faults import migrate_hint
 from schedsync.database.tables import has_table
 from schedsync.database.values import read_values, readable
@@ -27,6 +28,12 @@ def read_full_pause(using: str) -> FullyPaused | None:
 def full_pause(using: str) -> FullyPaused | None:
     """Return the same; also None before the table is made."""
     return read_full_pause(using) if has_table(using, FullPause) else None
+
+
+def everything_is_paused(using: str) -> bool:
+    """Say whether everything is paused now."""
+    pause = full_pause(using)
+    return pause is not None and pause.is_on(now())
 
 
 def require_table(using: str) -> None:

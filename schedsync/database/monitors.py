@@ -6,16 +6,19 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.core.watch import Recorded, Wanted
 from schedsync.database.bulk import BATCH, batches
+from schedsync.database.full_pause import everything_is_paused
 from schedsync.models import ManagedSchedule, Monitor
 
 _FIELDS = ("pk", "service", "row_id", "set", "name", "slug", "remote_id", "digest", "made", "error")
 #: In characters.
 _LONGEST_ERROR = 500
+#: How many monitors one look finds; the next look finds the others.
+_MOST_OWED = 10_000
 
 
 def read_recorded(using: str) -> list[Recorded]:
@@ -93,9 +96,35 @@ def count_waiting(using: str, services: Collection[str]) -> int:
     missing: int = sum(
         watched.exclude(Exists(told.filter(service=service, row_id=OuterRef("row_id")))).count() for service in services
     )
+    return int(missing + _wrongly_muted(using, told).count() + known.exclude(Exists(_entries(using))).count())
+
+
+def owed(using: str, services: Collection[str]) -> dict[str, set[str]]:
+    """Return the schedules whose monitor a service has and must be told of again, by set.
+
+    It is muted and should not be, or the other way round, after a pause that ended by itself, a pause of everything, or
+    an edit of the row; or the service did not accept the last change.
+    """
+    there = Monitor.objects.using(using).filter(service__in=services).exclude(remote_id="")
+    refused = there.filter(Exists(_entries(using)), digest="")
+    found: dict[str, set[str]] = {}
+    for rows in (refused, _wrongly_muted(using, there)):
+        for set_name, name in rows.values_list("set", "name").order_by("name")[:_MOST_OWED]:
+            found.setdefault(set_name, set()).add(name)
+    return found
+
+
+def _wrongly_muted(using: str, told: QuerySet[Monitor]) -> QuerySet[Monitor]:
+    entries = told.filter(Exists(_entries(using)))
     task = PeriodicTask.objects.using(using).filter(pk=OuterRef("row_id"))
-    entry = watched.filter(row_id=OuterRef("row_id"))
-    stale = told.filter(Exists(entry)).filter(
-        Q(Exists(task.filter(enabled=True)), muted=True) | Q(Exists(task.filter(enabled=False)), muted=False)
+    is_wrong = Q(Exists(task.filter(enabled=True)), muted=True) | Q(Exists(task.filter(enabled=False)), muted=False)
+    found: QuerySet[Monitor] = entries.filter(Q(muted=False) if everything_is_paused(using) else is_wrong)
+    return found
+
+
+def _entries(using: str) -> QuerySet[ManagedSchedule]:
+    """Return the entries of the ledger that want a monitor, for a query that has the row's id."""
+    entries: QuerySet[ManagedSchedule] = ManagedSchedule.objects.using(using).filter(
+        monitor__isnull=False, row_id=OuterRef("row_id")
     )
-    return int(missing + stale.count() + known.exclude(Exists(entry)).count())
+    return entries

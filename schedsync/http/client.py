@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
+import queue
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import urllib3
 
@@ -14,12 +18,13 @@ from schedsync.http.errors import ServiceAway, ServiceError
 
 _TRIES = 3
 #: In seconds.
-_CONNECT, _READ, _LONGEST_WAIT, _BACKOFF = 5.0, 10.0, 10.0, 0.5
+_CONNECT, _READ, _LONGEST, _LONGEST_WAIT, _BACKOFF = 5.0, 10.0, 30.0, 10.0, 0.5
 #: In bytes: 10,000 checks with all their fields are less.
 _LARGEST_ANSWER = 32 * 1024 * 1024
 #: In characters.
-_QUOTED = 200
+_QUOTED, _SEARCHED = 200, 20_000
 _REFUSED = (401, 403)
+_FAILED = 400
 _LATER = (429, 500, 502, 503, 504)
 
 
@@ -29,6 +34,10 @@ class Answer(NamedTuple):
     status: int
     data: Any
     headers: Mapping[str, str]
+
+
+#: The answer or None, how many seconds the service asks to wait, and the problem in words.
+Tried = tuple[Answer | None, float | None, str]
 
 
 @dataclass
@@ -67,14 +76,18 @@ class Client:
     def send(self, method: str, path: str, body: object = None, expected: Collection[int] = (200,)) -> Answer:
         """Send a request, again where the service is busy; returns the answer if its status is expected.
 
-        ``body`` is a JSON value, or its bytes.
-        Raises ServiceAway where the service does not answer, has no time, or refuses the key, else ServiceError.
+        ``body`` is a JSON value, or the bytes of a document, whose answer may be any text. Raises ServiceAway where the
+        service does not answer, is not the service, has no time, or refuses the key, else ServiceError.
         """
+        is_document = isinstance(body, bytes)
         for attempt in range(_TRIES):
             if not self.budget.left:
                 raise ServiceAway("no time was left for it")
             answer, wait, problem = self._try(method, path, body)
             if answer is not None and answer.status in expected:
+                if isinstance(answer.data, str) and answer.status < _FAILED and not is_document:
+                    # Such as the page of a proxy: what was asked is not done.
+                    raise ServiceAway("its answer is no JSON")
                 return answer
             if answer is not None and answer.status not in _LATER:
                 raise self._refused(answer)
@@ -85,8 +98,18 @@ class Client:
                 break
         raise ServiceAway(self.safe(problem))
 
-    def _try(self, method: str, path: str, body: object) -> tuple[Answer | None, float | None, str]:
-        """Return the answer, how many seconds the service asks to wait, and the problem in words."""
+    def _try(self, method: str, path: str, body: object) -> Tried:
+        """Ask in a thread: the timeouts of a socket hold for each read, and a service can send byte by byte."""
+        found: queue.SimpleQueue[Tried] = queue.SimpleQueue()
+        thread = threading.Thread(target=lambda: found.put(self._ask(method, path, body)), daemon=True)
+        thread.start()
+        longest = math.inf if isinstance(body, bytes) else _LONGEST
+        try:
+            return found.get(timeout=min(longest, self.budget.left))
+        except queue.Empty:
+            return None, None, f"no whole answer from {self.url} in time"
+
+    def _ask(self, method: str, path: str, body: object) -> Tried:
         headers = {**self.headers, "Accept": "application/json", "User-Agent": "schedsync"}
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         if data is not None:
@@ -95,7 +118,8 @@ class Client:
             reply = self._pool.request(method, self.url + path, body=data, headers=headers, preload_content=False)
             text = reply.read(_LARGEST_ANSWER + 1, decode_content=True)
             reply.release_conn()
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except Exception as error:
+            # Of urllib3, of the socket, or of a header that is none: without its text, which can hold the key.
             return None, None, f"{type(error).__name__}: no answer from {self.url}"
         if len(text) > _LARGEST_ANSWER:
             return None, None, "its answer is too large"
@@ -103,14 +127,20 @@ class Client:
         return answer, _retry_after(answer.headers), f"HTTP {answer.status}"
 
     def _refused(self, answer: Answer) -> ServiceError:
-        said = "" if answer.data is None else f": {_quoted(answer.data)}"
+        said = "" if answer.data is None else f": {self._quoted(answer.data)}"
         kind = ServiceAway if answer.status in _REFUSED else ServiceError
-        return kind(self.safe(f"HTTP {answer.status}{said}"))
+        return kind(f"HTTP {answer.status}{said}")
+
+    def _quoted(self, data: Any) -> str:
+        """Return the begin of what a service said; cut only without secrets, because half a key is one too."""
+        text = self.safe(data if isinstance(data, str) else json.dumps(data, ensure_ascii=False))
+        return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
 
     def safe(self, text: str) -> str:
         """Return a text without secrets, on one line."""
         for secret in self.secrets:
-            text = text.replace(secret, "***")
+            for spelling in (secret, json.dumps(secret)[1:-1], quote(secret, safe="")):
+                text = text.replace(spelling, "***")
         return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
@@ -118,18 +148,13 @@ def _answer(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
     try:
         data = json.loads(body) if body.strip() else None
     except (ValueError, RecursionError):
-        data = body[:_QUOTED].decode(errors="replace")
+        data = body[:_SEARCHED].decode(errors="replace")
     return Answer(status, data, {name.lower(): value for name, value in headers.items()})
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     text = headers.get("retry-after", "")
     return float(text) if text.isascii() and text.isdigit() and len(text) <= 6 else None
-
-
-def _quoted(data: Any) -> str:
-    text = data if isinstance(data, str) else json.dumps(data)
-    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
 
 
 def texts(value: Any, *names: str) -> list[str]:

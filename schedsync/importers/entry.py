@@ -11,8 +11,6 @@ from schedsync.core.secrets import masked
 from schedsync.files.writer import yaml_text
 from schedsync.importers.spelling import fields_of, in_order
 
-_JSON = ("args", "kwargs", "headers")
-
 
 def entry_of(name: str, spec: Spec, people: People) -> str:
     """Return the lines of YAML that define a schedule, as it was applied last: after defaults, environments and loops.
@@ -20,8 +18,7 @@ def entry_of(name: str, spec: Spec, people: People) -> str:
     Its fields for people are those of the last apply too.
     """
     fields = {**fields_of(spec, timezone.utc), **ledger_fields(spec), **_of_people(people)}
-    fields |= {key: masked({key: fields[key]})[key] for key in _JSON if key in fields}
-    return yaml_text({name: in_order(fields)}, levels=2)
+    return yaml_text({name: in_order(masked(fields))}, levels=2)
 
 
 def ledger_fields(spec: Spec) -> dict[str, Any]:
@@ -32,8 +29,8 @@ def ledger_fields(spec: Spec) -> dict[str, Any]:
 def _of_people(people: People) -> Mapping[str, Any]:
     given = {
         "owner": people.owner,
-        "runbook": people.runbook and masked(people.runbook),
-        "labels": masked(dict(people.labels)) if people.labels else None,
+        "runbook": people.runbook,
+        "labels": dict(people.labels),
         "disabled_reason": people.disabled_reason,
     }
     return {key: value for key, value in given.items() if value}

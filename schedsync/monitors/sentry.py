@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from schedsync.core.timing import Crontab, Interval
+from schedsync.core.crontab import FIELDS, CrontabError, split
+from schedsync.core.timing import Crontab, Interval, TimingError, crontab
 from schedsync.core.watch import Seen, Wanted
 from schedsync.http.client import Client, texts
 from schedsync.monitors.service import ServiceError
@@ -103,13 +104,26 @@ class Sentry:
         body = self.body(wanted)
         plain = any(seen.body.get(key) != body[key] for key in ("name", "slug"))
         muted = "is_muted" in seen.body and seen.body["is_muted"] != body["is_muted"]
-        return plain or muted or seen.body["config"] != body["config"]
+        return plain or muted or _in_our_spelling(seen.body["config"]) != body["config"]
 
 
 def _interval(timing: Interval) -> list[Any]:
     minutes = timing.microseconds // _MINUTE
     unit, size = next((unit, size) for unit, size in _UNITS if minutes % size == 0)
     return [minutes // size, unit]
+
+
+def _in_our_spelling(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the config of a monitor with its crontab as we write it: a check-in brings the spelling of the row."""
+    if config["schedule_type"] != "crontab":
+        return config
+    try:
+        given = [field for field, _ in split(str(config["schedule"]))]
+        names = [field.name for field in FIELDS]
+        timing = crontab(dict(zip(names, given, strict=True)), str(config["timezone"] or "UTC"))
+    except (CrontabError, TimingError):
+        return config
+    return {**config, "schedule": timing.expression, "timezone": timing.timezone}
 
 
 def _seen(monitor: dict[str, Any]) -> Seen:

@@ -23,17 +23,22 @@ class Known(NamedTuple):
 NOTHING_KNOWN = Known()
 
 
-def wanted_now(observed: Observed, set_name: str, environment: str | None) -> list[Wanted]:
-    """Return the monitors that the managed schedules shall have as they are, by name."""
+def wanted_now(
+    observed: Observed, set_name: str, environment: str | None, *, everything_paused: bool = False
+) -> list[Wanted]:
+    """Return the monitors that the managed schedules shall have as they are, by name.
+
+    All of them are muted while everything is paused.
+    """
     specs = {
         name: (managed.row_id, *_spec(observed, name))
         for name, managed in observed.ledger.items()
         if managed.row_id is not None
     }
-    return _wanted(specs, set_name, environment)
+    return _wanted(specs, set_name, environment, everything_paused)
 
 
-def wanted_after(plan: Plan) -> list[Wanted]:
+def wanted_after(plan: Plan, *, everything_paused: bool = False) -> list[Wanted]:
     """Return the monitors that the schedules shall have once a plan is applied, by name."""
     observed = plan.observed
     specs: dict[str, tuple[int | None, Spec | None, bool]] = {
@@ -46,7 +51,7 @@ def wanted_after(plan: Plan) -> list[Wanted]:
     for change in plan.changes:
         if not isinstance(change, (Delete, Release)) and change.after is not None:
             specs[change.name] = (change.row.id if change.row else None, change.after, change.after.enabled)
-    return _wanted(specs, plan.set, plan.binding.environment)
+    return _wanted(specs, plan.set, plan.binding.environment, everything_paused)
 
 
 def _spec(observed: Observed, name: str) -> tuple[Spec | None, bool]:
@@ -63,13 +68,17 @@ def _spec(observed: Observed, name: str) -> tuple[Spec | None, bool]:
 
 
 def _wanted(
-    specs: Mapping[str, tuple[int | None, Spec | None, bool]], set_name: str, environment: str | None
+    specs: Mapping[str, tuple[int | None, Spec | None, bool]],
+    set_name: str,
+    environment: str | None,
+    everything_paused: bool,
 ) -> list[Wanted]:
     found = []
     for name, (row_id, spec, runs) in sorted(specs.items()):
         monitor = None if spec is None else monitor_in(spec.monitor)
         if spec is not None and monitor is not None and not unwatchable(spec.timing, one_off=spec.one_off):
-            found.append(Wanted(row_id, name, set_name, environment, spec.timing, monitor, not runs))
+            muted = everything_paused or not runs
+            found.append(Wanted(row_id, name, set_name, environment, spec.timing, monitor, muted))
     return found
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from schedsync.core.change import Change
+from schedsync.core.masked_errors import masked_error
 from schedsync.core.refusal import Limits, Refusal
 from schedsync.database.faults import database_errors
 from schedsync.database.transaction import WaitOptions
@@ -129,8 +130,9 @@ class Turns:
         except SchedsyncError as error:
             return Fetched(problem=error)
         except Exception as error:
-            self._logger.exception("the remote cannot be asked")
-            return Fetched(problem=_bug(error))
+            hidden = masked_error(error)
+            self._logger.error("the remote cannot be asked", exc_info=hidden)
+            return Fetched(problem=_bug(hidden))
 
     def turn(self, *, skips: str | None = None) -> Turn:
         """Ask the remote, and take the turn that follows."""
@@ -159,8 +161,9 @@ class Turns:
             return replace(turn, problem=error)
         except Exception as error:
             # One commit that finds a bug of ours must not stop what keeps the last good one.
-            self._logger.exception("commit %s cannot be applied", commit[:12], extra={"commit": commit})
-            return replace(turn, problem=_bug(error))
+            hidden = masked_error(error)
+            self._logger.error("commit %s cannot be applied", commit[:12], exc_info=hidden, extra={"commit": commit})
+            return replace(turn, problem=_bug(hidden))
         self._targets = {commit: self._targets[commit]}
         return replace(turn, commit=commit)
 
@@ -176,8 +179,9 @@ class Turns:
             error = found
         except Exception as found:
             # Others that this agent follows must go on.
-            self._logger.exception("commit %s cannot be kept", commit[:12], extra={"commit": commit})
-            error = _bug(found)
+            hidden = masked_error(found)
+            self._logger.error("commit %s cannot be kept", commit[:12], exc_info=hidden, extra={"commit": commit})
+            error = _bug(hidden)
         return turn if turn.problem is not None else replace(turn, problem=error, tried=commit)
 
     def _applied(self, turn: Turn, commit: str) -> Turn:

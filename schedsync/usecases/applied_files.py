@@ -19,6 +19,7 @@ from schedsync.core.origin import recorded_commit
 from schedsync.core.timing import Interval
 from schedsync.database.applied_files import kept_digest, note_commit, write_alone
 from schedsync.database.clock import now
+from schedsync.database.faults import reason_of
 from schedsync.planning.desired_document import KeptDesired, desired_text
 from schedsync.planning.plan import Plan
 from schedsync.usecases.target import Target
@@ -84,4 +85,4 @@ def keep_up_to_date(target: Target, plan: Plan) -> None:
         else:
             write_alone(target.using, _with_documents(facts, text, plan))
     except (DatabaseError, InterfaceError) as error:
-        logger.info("what the files say is not kept: %s", error)
+        logger.info("what the files say is not kept: %s", reason_of(error, target.using))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from schedsync.core.finding import Finding
 from schedsync.core.watch import Step, Wanted, digest_of
 from schedsync.database.faults import database_errors
+from schedsync.database.full_pause import everything_is_paused
 from schedsync.database.monitors import managed_elsewhere, read_recorded
 from schedsync.errors import WrongUsage
 from schedsync.monitors.service import ServiceError
@@ -32,8 +33,8 @@ def with_monitors(plan: Plan, using: str) -> Plan:
         return plan
     if not found:
         return plan
-    wanted = wanted_after(plan)
     with database_errors(using):
+        wanted = wanted_after(plan, everything_paused=everything_is_paused(using))
         every = read_recorded(using)
         known = Known(managed_elsewhere(using, plan.set) if every else (), unmanaged_after(plan))
     rows = {each.row_id for each in wanted}
@@ -61,8 +62,9 @@ def with_monitor_drift(plan: Plan, using: str) -> Plan:
         found = services()
     except WrongUsage as error:
         return replace(plan, notices=(*plan.notices, _warning(error.message)), monitors=())
-    wanted = wanted_now(plan.observed, plan.set, plan.binding.environment)
     with database_errors(using):
+        paused = everything_is_paused(using)
+        wanted = wanted_now(plan.observed, plan.set, plan.binding.environment, everything_paused=paused)
         recorded = read_recorded(using) if found and wanted else []
     drifted: list[Step] = []
     notices = list(plan.notices)

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from schedsync.core.masked_errors import error_line
+
 logger = logging.getLogger(__name__)
 
 #: Seconds that a task waits for its write.
@@ -55,7 +57,7 @@ class Writer:
             self._require_thread()
             self._items.put_nowait(item)
         except Exception as error:
-            logger.warning("a run is not tracked: %r", error)
+            logger.warning("a run is not tracked: %s", error_line(error))
             return False
         if self._is_behind:
             return False
@@ -86,7 +88,7 @@ class Writer:
                 item.work()
             except Exception as error:
                 if not self._is_behind:
-                    logger.warning("the start or the end of a run cannot be written: %r", error)
+                    logger.warning("the start or the end of a run cannot be written: %s", error_line(error))
                 # Until it is written, tasks do not wait.
                 self._is_behind = True
                 item.done.set()

@@ -76,6 +76,7 @@ def test_the_environment_variable_has_urls_or_json(monkeypatch: pytest.MonkeyPat
         ([f"{URL}{'x' * 2000}"], "entry 1 of `urls` is no URL, such as `slack://…`"),
         ([URL] * 21, "`urls` takes at most 20"),
         ({"urls": [URL], "kind": ["drift"]}, "unknown key `kind`: did you mean `kinds`?"),
+        ({URL: "#alarms"}, "unknown key"),
         ({"urls": [URL], "kinds": ["drfit"]}, "`kinds` has an unknown kind; did you mean `drift`?"),
         ({"urls": [URL], "kinds": "drift"}, '`kinds` is a list of kinds, or "all"'),
         ({"urls": [URL], "quiet_hours": "22-7"}, "`quiet_hours`: write quiet hours as `22:00-07:00 Europe/Berlin`"),

@@ -66,6 +66,26 @@ def test_a_message_that_can_never_be_sent_is_shown_and_said_ever_more_rarely(
     assert caplog.text.count("`x` cannot be sent\n") == 2
 
 
+@pytest.mark.one_database
+def test_no_line_about_a_message_that_cannot_be_sent_shows_a_secret(
+    project: Project, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    beat = failing(project, clock, TypeError("no such serializer"))
+    for cause, error in (("OSError", TypeError), ("KeyError", MessageNacked), ("KeyError", OSError)):
+        failure = error("password=hunter2-canary")
+        failure.__cause__ = {"OSError": OSError, "KeyError": KeyError}[cause]("redis://:hunter2-canary@h/0")
+        beat.scheduler.fails_at = lambda message, failure=failure: failure if message.name == "x" else None
+        beat.run(2 * MINUTE)
+        beat.tried_again()
+
+    assert "hunter2-canary" not in caplog.text
+    assert "\nOSError: ***\n" in caplog.text
+    assert "\nTypeError: ***\n" in caplog.text
+    assert "the broker refuses `x`" in caplog.text
+    assert "the broker cannot be reached, ticks wait for it: ***" in caplog.text
+
+
 def test_a_one_off_that_could_not_be_sent_does_not_look_done(project: Project, clock: Any) -> None:
     failing(project, clock, KeyError("no such queue"), one_off=True)
 

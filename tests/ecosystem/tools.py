@@ -77,12 +77,42 @@ def sentry(scheduler: type[Any]) -> Any:
         pass
     sentry_sdk.flush()
     assert len(check_ins) == 6, "one when the message is sent, one when the task has run"
+    _are_those_of_our_monitors(check_ins, stage.app)
     traces = {values["sentry-trace"].split("-")[0] for values in headers.values()}
     return {
         "check-ins": sorted(check_ins, key=str),
         "headers": {name: sorted(values) for name, values in headers.items()},
         "traces": len(traces),
     }
+
+
+def _are_those_of_our_monitors(check_ins: list[Any], app: Any) -> None:
+    """Compare what the SDK sends with the monitors that `apply` makes: the slug, the schedule and the zone."""
+    from sentry_sdk.integrations.celery.beat import _get_monitor_config
+
+    from schedsync.calendar.stock_beat import celery_schedule
+    from schedsync.core.monitor import Monitor
+    from schedsync.core.timing import Interval, crontab
+    from schedsync.core.watch import Wanted
+    from schedsync.monitors.sentry import Sentry, _in_our_spelling
+
+    service = Sentry(None, "acme", "shop")  # type: ignore[arg-type]
+    minute = 60_000_000
+    timings: dict[str, Any] = {f"every {each}": Interval(each * minute) for each in (1, 59, 60, 90, 120, 1_440, 2_000)}
+    timings |= {
+        "quarter": crontab({"minute": "*/15"}, "Europe/Berlin"), "hours": Interval(120 * minute),
+        "work days": crontab({"minute": "30", "hour": "2", "day_of_week": "mon-fri"}, "UTC"),
+    }  # fmt: skip
+    sent = {name: config for name, _, config in check_ins if name in timings}
+    assert {"quarter", "hours"} <= {service.slug(name) for name in sent}
+    for name, timing in timings.items():
+        given = sent.get(name) or _get_monitor_config(celery_schedule(timing), app, name)
+        ours = service.body(Wanted(1, name, "shop", None, timing, Monitor()))["config"]
+        schedule = given["schedule"]
+        value = [schedule["value"], schedule["unit"]] if schedule["type"] == "interval" else schedule["value"]
+        zone = given["timezone"] if schedule["type"] == "crontab" else "UTC"
+        seen = {**ours, "schedule_type": schedule["type"], "schedule": value, "timezone": zone}
+        assert _in_our_spelling(seen) == ours, name
 
 
 def ddtrace(scheduler: type[Any]) -> Any:

@@ -20,11 +20,13 @@ from django.db import connections
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.agent.lease import AgentLease
+from schedsync.beat.monitors import MonitorKeeper
 from schedsync.database.open_runs import note_ended, note_started, note_waiting_again
 from schedsync.models import OpenRun, Removal, StandingPause, SyncRun
 from tests.acceptance.shop import Shop, shop
 from tests.alarms.http_service import service
 from tests.conftest import NOW, Done, Project
+from tests.monitors.servers import CANARY, HealthchecksServer, serving
 from tests.usecases.test_run import App
 
 ROLES = Path(__file__).parents[2] / "examples/deploy/roles"
@@ -235,6 +237,33 @@ def test_drift_sends_alarms_with_the_rights_of_its_role_and_says_that_another_ro
         assert {role: each.code for role, each in done.items()} == {"read": 2, "alarms": 2}
         assert "no alarm is sent: " in done["read"].err
         assert (len(inbox.got), "alarm" in done["alarms"].err) == (1, False)
+
+
+@pytest.mark.one_database("postgresql", "mariadb")
+def test_services_are_told_of_monitors_with_the_rights_of_each_role(project: Project, settings: Any) -> None:
+    text = "  one: {task: t, every: 1m, monitor: true}\n  two: {task: t, every: 2m, monitor: true}\n"
+    with serving(HealthchecksServer()) as server, users(project.using):
+        settings.SCHEDSYNC_MONITORS = {"healthchecks": {"url": server.url, "key": CANARY}}
+        done = []
+        with logged_in(project.using, "apply"):
+            for schedules in (text, text.replace("true", "{grace: 9m}"), text.replace(", monitor: true}\n", "}\n", 1)):
+                project.schedules(schedules)
+                done.append(project.apply())
+        with logged_in(project.using, "operate"):
+            done.append(run(project, ("pause", "two", "--for", "1h", "--reason", "quiet", "--settle", "0")))
+            done.append(run(project, ("resume", "two")))
+        PeriodicTask.objects.using(project.using).filter(name="two").update(enabled=False)
+        with logged_in(project.using, "beat"):
+            MonitorKeeper(project.using).work()
+        (monitor,) = server.monitors.values()
+
+    assert [(each.code, each.err) for each in done] == [(0, "")] * 5
+    told = [line.strip() for each in done for line in each.out.splitlines() if "Monitors:" in line]
+    assert told == [
+        "Monitors: 2 created", "Monitors: 2 changed", "Monitors: 1 changed, 1 deleted", "Monitors: 1 changed",
+        "Monitors: 1 changed",
+    ]  # fmt: skip
+    assert (monitor["name"], monitor["status"]) == ("two", "paused")
 
 
 @pytest.mark.one_database("postgresql", "mariadb")

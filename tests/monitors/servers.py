@@ -20,7 +20,7 @@ NOT_FOUND: Reply = (404, {"error": "not found"}, {})
 
 @dataclass
 class Server:
-    """A service: its monitors by id, what it was asked, and the faults that its next answers have.
+    """A service: its monitors by id, what it was asked with which bodies, and the faults that its next answers have.
 
     A fault is a status, a text that is no JSON, or None for a connection that is closed; ``faulty`` says to which
     requests they apply.
@@ -28,6 +28,7 @@ class Server:
 
     monitors: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
     faults: list[int | str | None] = field(default_factory=list)
     faulty: Callable[[str, dict[str, Any]], bool] = lambda _line, _body: True
     always: int | str | None = 200
@@ -166,6 +167,7 @@ def serving(server: Server) -> Iterator[Server]:
             body = json.loads(self.rfile.read(length) or b"{}")
             line = f"{self.command} {self.path}"
             server.asked.append(line)
+            server.bodies.append(body)
             fault = server.fault(line, body)
             if fault is None:
                 self.close_connection = True

@@ -246,7 +246,7 @@ def test_a_schedule_that_is_released_keeps_its_monitor(project: Project, at_heal
 def test_without_a_service_apply_says_so(project: Project) -> None:
     project.schedules(NIGHTLY)
 
-    assert "Monitors: SCHEDSYNC_MONITORS names no service for 1 monitors" in project.apply().out
+    assert "Monitors: SCHEDSYNC_MONITORS names no service for 1 monitor\n" in project.apply().out
 
 
 def test_settings_that_are_wrong_stop_no_apply(project: Project, settings: Any) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
+import threading
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -20,7 +24,7 @@ from schedsync.monitors.sentry import Sentry
 from schedsync.monitors.service import ServiceAway, ServiceError
 from schedsync.monitors.settings import service_names, services
 from schedsync.monitors.slugs import healthchecks_slug, sentry_slug
-from tests.monitors.servers import CANARY, HealthchecksServer, SentryServer, Server
+from tests.monitors.servers import CANARY, HealthchecksServer, SentryServer, Server, serving
 
 HOURLY = Wanted(1, "hourly", "shop", "production", Interval(3_600 * 10**6), Monitor(300, 1_800))
 
@@ -185,6 +189,121 @@ def test_a_schedule_that_changes_its_kind_of_timing_differs(healthchecks: Health
 
     assert (service.differs(before, HOURLY), service.differs(before, daily)) == (False, True)
     assert (service.differs(after, HOURLY), service.differs(after, daily)) == (True, False)
+
+
+@pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "])
+def test_a_service_that_sends_byte_by_byte_is_not_waited_for(begin: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schedsync.monitors.http._LONGEST", 0.3)
+    monkeypatch.setattr("schedsync.monitors.http._TRIES", 1)
+    ends = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(begin)
+            while not ends.wait(0.02):
+                connection.sendall(b"1")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: drip(listener.accept()[0]))
+        thread.start()
+        asked = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", {}, (CANARY,), Budget(60))
+        try:
+            with pytest.raises(ServiceAway, match="in time"):
+                asked.send("GET", "/")
+        finally:
+            ends.set()
+            thread.join()
+
+
+@pytest.mark.parametrize("before", [0, 150, 190, 195, 199, 19_990])
+@pytest.mark.parametrize("key", [CANARY, 'a"b\\c&canary', "canary of a key"])
+@pytest.mark.parametrize("is_json", [True, False])
+def test_a_key_that_a_service_echoes_is_not_shown_in_part(
+    healthchecks: HealthchecksServer, before: int, key: str, is_json: bool
+) -> None:
+    text = f"{'x' * before}{key} {quote(key, safe='')}"
+    healthchecks.answer = lambda *_: (400, {"error": text}, {}) if is_json else (400, text, {})  # type: ignore[method-assign]
+    asked = Client(healthchecks.url, {}, (key,), Budget(60))
+    with pytest.raises(ServiceError) as caught:
+        asked.send("GET", "/")
+
+    assert [part for part in (key[:4], "canary", quote(key, safe="")[:4]) if part in str(caught.value)] == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_no_key_follows_a_redirect(method: str, status: int, healthchecks: HealthchecksServer) -> None:
+    with serving(HealthchecksServer()) as elsewhere:
+        healthchecks.answer = lambda *_: (status, None, {"Location": f"{elsewhere.url}/api/v3/checks/"})  # type: ignore[method-assign]
+        with pytest.raises(ServiceError, match=f"HTTP {status}"):
+            client(healthchecks).send(method, "/api/v3/checks/", {} if method != "GET" else None)
+
+        assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize("after", ["0", "", "-1", "1e9", "99999999999", "Wed, 21 Oct 2026 07:28:00 GMT", "\u00b2"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_whatever_a_busy_service_asks_for_the_wait_is_short(
+    status: int, after: str, healthchecks: HealthchecksServer
+) -> None:
+    waited: list[float] = []
+    healthchecks.faults, healthchecks.always, healthchecks.retry_after = [], status, after
+    with pytest.raises(ServiceAway, match=f"HTTP {status}"):
+        client(healthchecks, waited=waited).send("GET", "/api/v3/checks/")
+
+    assert sum(waited) <= 1.5
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["null", "[]", '{"checks": null}', '{"checks": {}}', '{"checks": [null]}', '{"checks": [{"uuid": 3}]}', "NaN",
+     "[" * 9999, '{"checks": [{"uuid": "../../x"}]}', '{"checks": [{"update_url": "https://x/"}]}', "\ufeff{}",
+     '{"checks": [{"uuid": ""}]}'],
+)  # fmt: skip
+def test_nonsense_of_a_service_is_an_error_of_the_service(healthchecks: HealthchecksServer, data: str) -> None:
+    healthchecks.always = data
+    with pytest.raises(ServiceError):
+        list(Healthchecks(client(healthchecks)).listed())
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["null", "{}", "[null]", "[3]", '[{"project": null}]', '[{"project": {"slug": "shop"}}]', "true",
+     '[{"project": {"slug": "shop"}, "id": 3, "name": "x", "slug": "y"}]',
+     '[{"project": {"slug": "shop"}, "id": "", "name": "x", "slug": "y", "config": []}]'],
+)  # fmt: skip
+def test_nonsense_of_sentry_is_an_error_or_none_of_ours(sentry: SentryServer, data: str) -> None:
+    sentry.always = data
+    found: list[object] = []
+    with contextlib.suppress(ServiceError):
+        found = list(Sentry(client(sentry), "acme", "shop").listed())
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "zone", "differs"),
+    [
+        ("30 2 * * mon-fri", "Europe/Berlin", False),
+        ("30 2 * * 1,2,3,4,5", "Europe/Berlin", False),
+        ("30 2 * * 1-5", "Europe/Paris", True),
+        ("30 2 * * 1-4", "Europe/Berlin", True),
+        ("30 2 * *", "Europe/Berlin", True),
+        ("nonsense", "Europe/Berlin", True),
+        ("30 2 * * 1-5", "Mars/Base", True),
+        (None, None, True),
+    ],
+)
+def test_a_check_in_that_spells_a_crontab_in_another_way_changes_nothing(
+    sentry: SentryServer, schedule: str | None, zone: str | None, differs: bool
+) -> None:
+    service = Sentry(client(sentry), "acme", "shop")
+    timing = crontab({"minute": "30", "hour": "2", "day_of_week": "1-5"}, "Europe/Berlin")
+    nightly = HOURLY._replace(name="nightly", timing=timing)
+    sentry.monitors[service.make(nightly)]["config"] |= {"schedule": schedule, "timezone": zone}
+
+    assert [service.differs(seen, nightly) for seen in service.listed()] == [differs]
 
 
 def test_what_is_gone_can_be_deleted(healthchecks: HealthchecksServer, sentry: SentryServer) -> None:

@@ -14,7 +14,7 @@ import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
-from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
 from tests.conftest import NOW, Done, Project
 
@@ -586,6 +586,23 @@ def test_only_what_is_at_fault_is_left(project: Project, clock: Any, case: str) 
     text = file_of(project).read_text()
     assert "  a: {task: t, every: 1m, queue: crm}\n" in text
     assert "  neu: {task: t, every: 3h, adopt: true}\n" in text
+
+
+@pytest.mark.parametrize("where", ["schedule", "defaults"])
+def test_a_timing_that_no_service_can_watch_is_not_taken(project: Project, clock: Any, where: str) -> None:
+    defaults, own = ("defaults: {monitor: true}\n", "") if where == "defaults" else ("", ", monitor: true")
+    text = f"version: 1\n{defaults}schedules:\n  a: {{task: t, every: 5m{own}}}\n  b: {{task: u, every: 5m}}\n"
+    project.write(text)
+    assert project.apply().code == 0
+    sunset = SolarSchedule.objects.create(event="sunset", latitude=1, longitude=2)
+    PeriodicTask.objects.filter(name="a").update(interval=None, solar=sunset)
+    PeriodicTask.objects.filter(name="b").update(queue="q")
+    done = project.command("accept", "--all", "--yes", "--path", "schedules")
+
+    reason = "no service can watch `a`: it follows the sun, which no service knows"
+    assert f"not taken: a: its file would be wrong: {reason}\n" in done.err + done.out
+    after = (project.root / "schedules/shop.yaml").read_text()
+    assert after == text.replace("{task: u, every: 5m}", "{task: u, every: 5m, queue: q}")
 
 
 def test_a_symbolic_link_is_not_written(shop: Project, tmp_path: Path) -> None:

@@ -140,3 +140,5 @@ GRANT INSERT, UPDATE ON django_celery_beat_solarschedule TO schedsync_beat;
 -- worker
 GRANT SELECT, INSERT, UPDATE, DELETE ON schedsync_openrun TO schedsync_worker;
 GRANT SELECT (id, name) ON django_celery_beat_periodictask TO schedsync_worker;
+-- What a pause that ends by itself means for monitors at the services.
+GRANT UPDATE ON schedsync_monitor TO schedsync_beat;

@@ -118,3 +118,5 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %s', sequence, roles);
   END LOOP;
 END $$;
+-- What a pause that ends by itself means for monitors at the services.
+GRANT UPDATE ON schedsync_monitor TO schedsync_beat;

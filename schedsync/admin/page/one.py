@@ -110,7 +110,7 @@ def _facts(found: OneSchedule) -> Iterator[tuple[str, str]]:
     if people.labels:
         yield "Labels", printable(", ".join(f"{key}={value}" for key, value in masked(dict(people.labels)).items()))
     if spec is not None and spec.description:
-        yield "Description", printable(spec.description)
+        yield "Description", printable(str(masked(spec.description)))
 
 
 def _runbook(text: str | None) -> Mapping[str, str | None] | None:
