@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from schedsync.core.refusal import Refusal
 from schedsync.errors import InvalidSet, Refused
 from schedsync.git.mirror import open_mirror
 from schedsync.git.remote import Remote
+from schedsync.models import Lease, SyncRun
 from schedsync.usecases.agent import Kept, Turn, Turns
 from tests.agent.test_loop import until
-from tests.conftest import Project
+from tests.conftest import Project, empty
 from tests.git.remotes import Origin
 
 pytestmark = pytest.mark.one_database
@@ -112,6 +114,25 @@ def test_a_database_that_is_away_hides_no_other(
     run_until(process, lambda: here.commit is not None and there.database_problem is not None)
 
     assert (here.words[:11], there.words) == ("good: keeps", "other: the database is away")
+
+
+@pytest.mark.one_database("postgresql")
+def test_one_agent_keeps_a_set_in_two_databases(using: str, make: Make, tmp_path: Path) -> None:
+    if "mariadb" not in connections:
+        pytest.skip("no mariadb on this machine")
+    origin = origin_of(tmp_path, "shop")
+    here, there = make("here", str(origin.root)), make("there", str(origin.root))
+    there.kept = replace(there.kept, using="mariadb")
+    process = Process([Loop([Follow(turns, 0.2)], AgentLease(turns.kept.using)) for turns in (here, there)])
+    try:
+        run_until(process, lambda: all(state.commit is not None for state in process.states))
+        applied = [(run.set, run.commit) for alias in (using, "mariadb") for run in SyncRun.objects.using(alias)]
+        holders = [Lease.objects.using(alias).get(pk=2).holder for alias in (using, "mariadb")]
+    finally:
+        empty("mariadb")
+
+    commit = origin.git("rev-parse", "main")
+    assert (applied, holders) == ([("shop", commit)] * 2, [None, None])
 
 
 def test_a_loop_that_fails_ends_the_process(using: str, make: Make, tmp_path: Path) -> None:
