@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib.admin import AdminSite, ModelAdmin
 from django.db.models import BinaryField, CharField, DateTimeField, Field, TextField, UUIDField
 from django.http import HttpRequest
+
+from schedsync.core.secrets import masked
 
 if TYPE_CHECKING:
     _Base = ModelAdmin[Any]
@@ -27,6 +31,18 @@ class ReadOnlyAdmin(_Base):
     # The journal and the history are large, and nobody needs their exact number.
     show_full_result_count = False
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return a row without what looks like a secret in its texts."""
+        row = super().get_object(request, object_id, from_field)
+        return row if row is None else _without_secrets(row)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return a page of rows without what looks like a secret in their texts."""
+        page = super().get_changelist_instance(request)
+        for row in page.result_list:
+            _without_secrets(row)
+        return page
+
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         """Return False."""
         return False
@@ -38,6 +54,22 @@ class ReadOnlyAdmin(_Base):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         """Return False."""
         return False
+
+
+def _without_secrets(row: Any) -> Any:
+    """Mask the texts of a row that is only shown, and never saved."""
+    for field in row._meta.concrete_fields:
+        if isinstance(field, (CharField, TextField)) and isinstance(text := getattr(row, field.attname), str):
+            setattr(row, field.attname, _masked(text))
+    return row
+
+
+def _masked(text: str) -> str:
+    """Mask a text; in JSON the values of keys that name a secret."""
+    if text[:1] in ("{", "["):
+        with suppress(ValueError, RecursionError):
+            return json.dumps(masked(json.loads(text)), ensure_ascii=False)
+    return str(masked(text))
 
 
 def register_tables(site: AdminSite) -> None:

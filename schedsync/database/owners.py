@@ -15,19 +15,29 @@ from schedsync.database.tables import has_table
 from schedsync.database.values import read_values, readable
 from schedsync.models import ManagedSchedule, Pause
 
-_COLUMNS = ("row_id", "name", "set", "applied_at")
+_COLUMNS = ("row_id", "name", "set", "applied_at", "path", "line")
 #: The databases in which our tables were seen: no request asks again.
 _seen: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The entry of the ledger that a row belongs to: its name, its set, and when it was applied last."""
+    """The entry of the ledger that a row belongs to: its name, its set, when it was applied last, its file and line.
+
+    ``path`` is empty where the file is not known.
+    """
 
     row_id: int | None
     name: str
     set: str
     applied_at: datetime | None
+    path: str = ""
+    line: int = 0
+
+    @property
+    def place(self) -> str:
+        """The file and the line as text; empty where they are not known."""
+        return f"{self.path}:{self.line}" if self.path else ""
 
 
 class Owners:
@@ -60,11 +70,16 @@ def is_migrated(using: str) -> bool:
     return using in _seen
 
 
+def has_entries(using: str) -> bool:
+    """Say whether anything is managed."""
+    return is_migrated(using) and rows_of(ManagedSchedule, using).exists()
+
+
 def _read(using: str, condition: Q) -> Iterable[Owner]:
     if not is_migrated(using):
         return ()
     rows = read_values(rows_of(ManagedSchedule, using).filter(condition).order_by(), _COLUMNS)
-    return [Owner(*map(readable, values, (None, "", "", None))) for values in rows]
+    return [Owner(*map(readable, values, (None, "", "", None, "", 0))) for values in rows]
 
 
 def managed_rows(using: str) -> Q:
@@ -79,12 +94,17 @@ def paused_rows(using: str, at: datetime) -> Q:
     return Q(Exists(lasting)) & managed_rows(using)
 
 
-def managed_users(using: str, kind: str, timing_id: int, most: int) -> list[str]:
-    """Return the first names of managed schedules that use a schedule row; ``kind`` is that of its timing."""
+def managed_users(using: str, kind: str, timing_id: int, most: int) -> list[Owner]:
+    """Return the first managed schedules that use a schedule row, by name; ``kind`` is that of its timing."""
     if not is_migrated(using):
         return []
     rows = _users(using, kind).filter(**{f"{kind}_id": timing_id})
-    return list(rows.order_by("name").values_list("name", flat=True)[:most])
+    users = list(rows.order_by("name").values_list("pk", "name")[:most])
+    if not users:
+        return []
+    ids, names = zip(*users, strict=True)
+    owners = Owners(_read(using, Q(row_id__in=ids) | Q(name__in=names)))
+    return [owner for user in users if (owner := owners.of(*user)) is not None]
 
 
 def timings_in_use(using: str, kind: str, ids: Collection[int]) -> set[int]:
