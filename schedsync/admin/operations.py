@@ -254,6 +254,7 @@ def page(
         "ids": ",".join(map(str, ids)),
         "action": model_admin.schedsync_url("schedsync", operation),
         "changelist": model_admin.schedsync_url("changelist"),
+        "back": model_admin.schedsync_url(*(("change", quote(ids[0])) if len(ids) == 1 else ("changelist",))),
     }
     request.current_app = model_admin.admin_site.name
     return TemplateResponse(request, "schedsync/admin/operation.html", context)
