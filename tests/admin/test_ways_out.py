@@ -107,6 +107,7 @@ def test_what_git_has_disabled_is_not_resumed_but_can_be_enabled_with_a_broken_g
     assert project.apply().code == 0
     client = user()
     page = client.get(change_url("one")).content.decode()
+    resumed = client.post(operation_url("resume", "one"), {"ids": row("one").pk})
     client.post(operation_url("break-glass", "one"), {"ids": row("one").pk, "reason": "r"})
     opened = client.get(change_url("one")).content.decode()
     client.post(change_url("one"), filled(client, change_url("one"), enabled="on"))
@@ -115,6 +116,7 @@ def test_what_git_has_disabled_is_not_resumed_but_can_be_enabled_with_a_broken_g
 
     assert "The files have it disabled: no customers." in page
     assert ("Resume…" in page, "Pause…" in page) == (False, True)
+    assert "Git has it disabled" in first(resumed)
     assert 'name="enabled"' in opened
     assert (enabled, row("one").enabled) == (True, False)
 
