@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
@@ -11,6 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
+from schedsync.admin.columns import shown
 from schedsync.admin.knowledge import Knowledge, known
 from schedsync.admin.mode import mode
 from schedsync.admin.operations import OPERATIONS, is_allowed
@@ -21,6 +23,7 @@ from schedsync.core.observed import Managed, Paused
 from schedsync.database.audit import last_binding
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
+from schedsync.database.full_pause import full_pause
 from schedsync.database.observe import every_entry, observe_pauses
 from schedsync.database.owners import Owner
 from schedsync.errors import SchedsyncError
@@ -36,45 +39,61 @@ def put(model_admin: Any, request: HttpRequest, row: Any) -> None:
         setattr(row, ATTRIBUTE, _rendered(model_admin, request, row))
 
 
+@dataclass(frozen=True)
+class _Read:
+    """What the database knows of a schedule: its entry, its place, its pause and that of everything, as they last."""
+
+    place: Place
+    entry: Managed | None = None
+    pause: Paused | None = None
+    everything: str = ""
+    trouble: str = ""
+
+
 def _rendered(model_admin: Any, request: HttpRequest, row: Any) -> SafeString:
     knowledge = known(request)
     owner = knowledge.owner(row)
     if owner is None:
         return SafeString("")
-    entry, pause, place, trouble = None, None, Place(owner.set, owner.place, ""), ""
-    try:
-        entry, pause, place = _read(knowledge.using, owner, place)
-    except SchedsyncError as error:
-        # A form that says less is better than none, when somebody needs it most.
-        trouble = error.message
-    is_disabled_by_git = entry is not None and not entry.was_enabled
-    can_resume = pause is not None or (not row.enabled and not is_disabled_by_git)
+    read = _read(knowledge.using, owner)
+    entry, found = read.entry, shown(row)
+    state = found.schedule.state if found else ""
     context = {
-        "place": place,
+        "read": read,
+        "place": read.place,
         "opened": knowledge.opened(row),
-        "pause": None if pause is None or pause.ended(now()) else pause,
-        "is_disabled_by_git": is_disabled_by_git,
+        "state": state,
+        "is_disabled_by_git": entry is not None and entry.removing is None and not entry.was_enabled,
         "reason": entry.people.disabled_reason if entry else "",
         "is_readonly": mode() == READONLY,
-        "ways": ways_out(model_admin, request, owner),
+        "ways": ways_out(model_admin, request, owner, is_stopped=not row.enabled),
         "seen": _seen(knowledge, row),
         "field": _SEEN,
-        "buttons": list(_buttons(model_admin, request, row, can_resume=can_resume)),
-        "trouble": trouble,
+        "buttons": list(_buttons(model_admin, request, row, can_resume=state == "held" or read.pause is not None)),
     }
     return render_to_string("schedsync/admin/banner.html", context)
 
 
-def _read(using: str, owner: Owner, place: Place) -> tuple[Managed | None, Paused | None, Place]:
-    with database_errors(using):
-        entry = next(iter(every_entry(using, owner.name)), None)
-        pause = observe_pauses(using, owner.name).get(owner.name)
-        return entry, pause, place_of(entry, last_binding(using, entry.set)) if entry else place
+def _read(using: str, owner: Owner) -> _Read:
+    at = now()
+    try:
+        with database_errors(using):
+            entry = next(iter(every_entry(using, owner.name)), None)
+            pause, everything = observe_pauses(using, owner.name).get(owner.name), full_pause(using)
+            place = place_of(entry, last_binding(using, entry.set)) if entry else Place(owner.set, owner.place, "")
+    except SchedsyncError as error:
+        # A form that says less is better than none, when somebody needs it most.
+        return _Read(Place(owner.set, owner.place, ""), trouble=error.message)
+    lasting = None if pause is None or pause.ended(at) else pause
+    return _Read(place, entry, lasting, everything.text(at) if everything and everything.is_on(at) else "")
 
 
-def ways_out(model_admin: Any, request: HttpRequest, owner: Owner, verb: str = "Change") -> str:
+def ways_out(
+    model_admin: Any, request: HttpRequest, owner: Owner, verb: str = "Change", *, is_stopped: bool = False
+) -> str:
     """Say where a managed schedule is changed, and how it is stopped or edited here, or who can do that."""
-    return f"{verb} it {where(owner)}; to stop it now, {_stop(model_admin, request)}. {_edit(model_admin, request)}."
+    stop = "" if is_stopped else f"; to stop it now, {_stop(model_admin, request)}"
+    return f"{verb} it {where(owner)}{stop}. {_edit(model_admin, request)}."
 
 
 def _stop(model_admin: Any, request: HttpRequest) -> str:
@@ -107,11 +126,19 @@ def _buttons(model_admin: Any, request: HttpRequest, row: Any, *, can_resume: bo
 
 
 def _seen(knowledge: Knowledge, row: Any) -> str:
+    """Return what a form was made from: the time of the last apply, and of a pause, which such a form could end."""
     owner = knowledge.owner(row)
-    return owner.applied_at.isoformat() if owner is not None and owner.applied_at is not None else ""
+    if owner is None or owner.applied_at is None:
+        return ""
+    applied = owner.applied_at.isoformat()
+    if mode() == READONLY:
+        # Neither a locked row nor one that is open has an `enabled` that ends a pause.
+        return applied
+    pause = _read(knowledge.using, owner).pause
+    return f"{applied} {pause.since.isoformat()}" if pause else applied
 
 
 def is_stale(request: HttpRequest, row: Any) -> bool:
-    """Say whether the row of a form was applied after the form was opened; a form without the field counts as new."""
+    """Say whether a form is older than the last apply of its row, or its pause; one without the field counts as new."""
     given = request.POST.get(_SEEN)
     return given is not None and given != _seen(known(request), row)

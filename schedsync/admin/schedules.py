@@ -171,7 +171,8 @@ class ManagedScheduleAdminMixin(_Base):
         return HttpResponseRedirect(self.schedsync_url("change", quote(obj.pk)))
 
     def _stale(self, request: HttpRequest, obj: Any) -> HttpResponse:
-        reason = "nothing was saved: it was applied after this form was opened"
+        what = "applied" if mode() == READONLY else "applied, paused or resumed"
+        reason = f"nothing was saved: it was {what} after this form was opened"
         if known(request).is_locked(obj):
             return self._refused(request, obj, reason)
         name = quoted([obj.name])

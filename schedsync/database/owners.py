@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
@@ -41,26 +42,39 @@ class Owner:
 
 
 class Owners:
-    """Entries of the ledger, found by the row's id, else by its name."""
+    """Entries of the ledger, found by the row's name, else by its id, as an apply finds them."""
 
-    def __init__(self, found: Iterable[Owner]) -> None:
+    def __init__(self, using: str, found: Iterable[Owner]) -> None:
         known = list(found)
+        self._using = using
         self._by_id = {owner.row_id: owner for owner in known if owner.row_id is not None}
         self._by_name = {owner.name: owner for owner in known}
 
     def of(self, row_id: int, name: str) -> Owner | None:
-        """Return the entry of a row, None where nobody manages it."""
-        return self._by_id.get(row_id) or self._by_name.get(name)
+        """Return the entry of a row, None where nobody manages it.
+
+        A row that somebody has renamed is still managed, unless another row has got its name since.
+        """
+        if (named := self._by_name.get(name)) is not None:
+            return named
+        renamed = self._by_id.get(row_id)
+        return None if renamed is None or renamed.name in self._made_again else renamed
+
+    @cached_property
+    def _made_again(self) -> set[str]:
+        """The names of entries whose name another row has than theirs; asked only for a row that was renamed."""
+        entries = rows_of(ManagedSchedule, self._using).filter(_has_other_row(self._using))
+        return set(entries.values_list("name", flat=True))
 
 
 def owner_of(using: str, row_id: int, name: str) -> Owner | None:
     """Return the entry of one row, None where nobody manages it, or our tables are not made yet."""
-    return Owners(_read(using, Q(row_id=row_id) | Q(name=name))).of(row_id, name)
+    return Owners(using, _read(using, Q(row_id=row_id) | Q(name=name))).of(row_id, name)
 
 
 def every_owner(using: str) -> Owners:
     """Return all entries, in one query."""
-    return Owners(_read(using, Q()))
+    return Owners(using, _read(using, Q()))
 
 
 def is_migrated(using: str) -> bool:
@@ -83,9 +97,15 @@ def _read(using: str, condition: Q) -> Iterable[Owner]:
 
 
 def managed_rows(using: str) -> Q:
-    """Return the condition that a row of ``PeriodicTask`` is managed."""
+    """Return the condition that a row of ``PeriodicTask`` is managed, as :class:`Owners` finds it."""
     entries = rows_of(ManagedSchedule, using)
-    return Q(Exists(entries.filter(row_id=OuterRef("pk")))) | Q(Exists(entries.filter(name=OuterRef("name"))))
+    renamed = entries.filter(~_has_other_row(using), row_id=OuterRef("pk"))
+    return Q(Exists(renamed)) | Q(Exists(entries.filter(name=OuterRef("name"))))
+
+
+def _has_other_row(using: str) -> Any:
+    """Return the condition that the name of an entry is that of another row than the entry's."""
+    return Exists(rows_of(PeriodicTask, using).filter(name=OuterRef("name")).exclude(pk=OuterRef("row_id")))
 
 
 def paused_rows(using: str, at: datetime) -> Q:
@@ -103,7 +123,7 @@ def managed_users(using: str, kind: str, timing_id: int, most: int) -> list[Owne
     if not users:
         return []
     ids, names = zip(*users, strict=True)
-    owners = Owners(_read(using, Q(row_id__in=ids) | Q(name__in=names)))
+    owners = Owners(using, _read(using, Q(row_id__in=ids) | Q(name__in=names)))
     return [owner for user in users if (owner := owners.of(*user)) is not None]
 
 

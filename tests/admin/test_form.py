@@ -186,7 +186,7 @@ def test_a_form_that_was_opened_before_an_apply_is_refused_in_warn_mode(shop: Pr
     shop.apply()
     answer = client.post(change_url("one"), form)
 
-    assert "applied after this form was opened" in said(answer)[0]
+    assert "applied, paused or resumed after this form was opened" in said(answer)[0]
     assert (row("one").queue, row("one").interval.every) == (None, 5)
 
 

@@ -183,6 +183,18 @@ def test_of_two_who_break_the_glass_both_are_in_the_history_and_the_later_one_in
     assert sorted(SyncRun.objects.filter(verb="break_glass").values_list("who", flat=True)) == ["kim", "sam"]
 
 
+def test_where_a_form_may_edit_all_it_does_not_end_a_pause_that_it_has_not_seen(shop: Project, settings: Any) -> None:
+    settings.SCHEDSYNC_ADMIN = "warn"
+    sam, url = user("sam"), change_url("one")
+    hidden = sam.get(url).content.decode().split('name="schedsync_applied_at" value="')[1].split('"')[0]
+    form = filled(sam, url, queue="other", enabled="on", schedsync_applied_at=hidden)
+    user("kim").post(operation_url("pause", "one"), {"ids": row("one").pk, "reason": "INC-7", "hours": ""})
+    answer = sam.post(url, form)
+
+    assert "nothing was saved: it was applied, paused or resumed after this form was opened" in said(answer)[-1]
+    assert (row("one").enabled, row("one").queue) == (False, None)
+
+
 @pytest.mark.parametrize("operation", ["pause", "resume", "run", "break-glass"])
 def test_what_was_released_or_deleted_meanwhile_is_left_and_said(shop: Project, broker: Any, operation: str) -> None:
     client, url, values = user(), operation_url(operation, "one"), {"ids": row("one").pk, "reason": "r", "hours": ""}

@@ -121,6 +121,36 @@ def test_what_git_has_disabled_is_not_resumed_but_can_be_enabled_with_a_broken_g
     assert (enabled, row("one").enabled) == (True, False)
 
 
+def test_a_row_that_lost_its_name_to_another_one_is_nobodys_as_for_an_apply(shop: Project) -> None:
+    PeriodicTask.objects.filter(name="one").update(name="uno")
+    client = user()
+    assert "Git manages this schedule" in client.get(change_url("uno")).content.decode()
+    client.post(f"{TASKS}add/", stock_form("mine") | {"name": "one"})
+    managed = client.get(TASKS, {"git": "managed"}).context["cl"].result_list
+    paused = client.post(
+        operation_url("pause", "one", "uno"), {"ids": f"{row('one').pk},{row('uno').pk}", "reason": "r"}
+    )
+    client.post(f"{TASKS}{row('uno').pk}/delete/", {"post": "yes"})
+
+    assert "Paused: one." in said(paused)[-1]
+    assert sorted(each.name for each in managed) == ["one", "two"]
+    assert dict(PeriodicTask.objects.values_list("name", "enabled")) == {"one": False, "two": True, "mine": True}
+    assert "1 row is managed by nobody" in shop.plan().out
+
+
+def test_a_form_says_why_its_schedule_does_not_run(shop: Project) -> None:
+    PeriodicTask.objects.filter(name="one").update(enabled=False)
+    stop = ("pause", "--all", "--for", "30m", "--reason", "INC-7", "--database", shop.using)
+    assert shop.command(*stop).code == 0
+    client = user()
+    held, running = (client.get(change_url(name)).content.decode() for name in ("one", "two"))
+
+    assert "Held: somebody disabled it without a pause. No apply enables it; “Resume…” does." in held
+    assert "Change it in Git, at schedules/shop.yaml:3. If a change" in held
+    assert ("Resume…</a>" in held, "Pause…</a>" in held) == (True, False)
+    assert ("Everything is paused by" in held, "Everything is paused by" in running) == (True, True)
+
+
 def test_what_somebody_paused_is_not_enabled_with_a_broken_glass(project: Project) -> None:
     project.schedules("  one: {task: t, every: 1m, enabled: false, disabled_reason: no}\n")
     assert project.apply().code == 0
@@ -203,7 +233,7 @@ def test_a_hostile_text_in_each_column_is_text_everywhere_and_no_request_leads_a
     get_user_model().objects.create_superuser(HOSTILE, "r@example.org", "x")
     client = Client()
     client.force_login(get_user_model().objects.get())
-    away, addresses = {"next": "//evil.example/"}, [TASKS, f"{TASKS}{one}/change/", f"{TASKS}{one}/history/", PAGE]
+    away, addresses = {"next": "//evil.example/"}, [TASKS, f"{TASKS}{one}/change/"]
     values = {"ids": one, "reason": HOSTILE, "hours": "", **away}
     posts = [(f"{TASKS}schedsync/{each}/", values) for each in ("pause", "resume", "break-glass")]
     posts += [(f"{TASKS}{one}/change/", {**stock_form(HOSTILE, queue=HOSTILE), **away})]
@@ -214,7 +244,9 @@ def test_a_hostile_text_in_each_column_is_text_everywhere_and_no_request_leads_a
         answer = client.post(address, sent)
         left.append(answer["Location"])
         pages += [client.get(each) for each in addresses]
-    pages += [client.get(f"{PAGE}schedule/{one}/"), client.get(PAGE, {"q": HOSTILE}), client.get(TASKS, {"q": HOSTILE})]
+    pages += [
+        client.get(each, {"q": HOSTILE}) for each in (TASKS, f"{TASKS}{one}/history/", PAGE, f"{PAGE}schedule/{one}/")
+    ]
 
     assert {page.status_code for page in pages} == {200}
     assert [sign for page in pages for sign in SIGNS if sign in page.content.decode()] == []
