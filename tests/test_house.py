@@ -114,6 +114,7 @@ ANSWERS = {
     "which class of the admin is changed, and when?": "prepare",
     "that a row cannot be edited in the admin?": "is_locked",
     "what an action of the admin does to managed rows?": "guarded_actions",
+    "what the admin says where it leaves a row alone?": "ways_out",
     "that a schedule is open for editing?": "close",
     "who may read the metrics?": "PERMISSION",
     "that an alarm is sent, sent again or over?": "decide",

@@ -11,9 +11,10 @@ from django.http import HttpRequest
 
 from schedsync.admin.knowledge import known
 from schedsync.admin.mode import mode
-from schedsync.admin.operations import OPERATIONS, is_allowed, page
-from schedsync.core.names import first_names
+from schedsync.admin.operations import OPERATIONS, is_allowed, page, too_many
+from schedsync.admin.words import placed
 from schedsync.database.bulk import Among
+from schedsync.database.owners import Owner
 from schedsync.usecases.admin_rows import READONLY
 
 Action = Callable[[Any, HttpRequest, QuerySet[Any]], Any]
@@ -25,7 +26,6 @@ _INSTEAD: Mapping[str, str | None] = {
     "run_tasks": "run",
     "delete_selected": None,
 }
-_NAMED = 5
 
 
 def guarded_actions(actions: dict[str, Any]) -> dict[str, Any]:
@@ -42,14 +42,17 @@ def _guarded(action: Action, name: str) -> Action:
         rows = list(queryset.order_by().values_list("pk", "name"))
         owners = {row_id: owner for row_id, row_name in rows if (owner := every.of(row_id, row_name)) is not None}
         if mode() != READONLY:
-            return _with_warning(action, name, model_admin, request, queryset, sorted(_names(owners)))
+            return _with_warning(action, name, model_admin, request, queryset, list(owners.values()))
         rest = {row_id for row_id, _ in rows} - owners.keys()
         answer = action(model_admin, request, queryset.filter(Among(rest))) if rest else None
         if not owners:
             return answer
         instead = _instead(model_admin, request, name)
         if instead is None:
-            _leave(request, name, sorted(_names(owners)))
+            _leave(request, name, list(owners.values()))
+            return answer
+        if problem := too_many(OPERATIONS[instead], len(owners)):
+            messages.error(request, problem)
             return answer
         return page(model_admin, request, instead, sorted(_names(owners)), sorted(owners))
 
@@ -67,23 +70,24 @@ def _instead(model_admin: Any, request: HttpRequest, name: str) -> str | None:
     return operation if operation and is_allowed(model_admin, request, OPERATIONS[operation]) else None
 
 
-def _leave(request: HttpRequest, name: str, names: list[str]) -> None:
-    left = f"Git manages {first_names([f'“{each}”' for each in names], _NAMED)}: left as before."
+def _leave(request: HttpRequest, name: str, owners: list[Owner]) -> None:
+    left = f"Git manages {placed(owners)}: left as before."
     operation = _INSTEAD[name]
     if name == "toggle_tasks":
         way = "Pause or resume them with “Disable” and “Enable”, or change them in Git."
     elif operation is None:
-        way = "Remove them from the files in Git, or pause them."
+        way = "Remove them from the files in Git; to stop them now, choose “Disable”."
     else:
         way = f"You need the permission {OPERATIONS[operation].permission}, or change them in Git."
     messages.error(request, f"{left} {way}")
 
 
 def _with_warning(
-    action: Action, name: str, model_admin: Any, request: HttpRequest, queryset: QuerySet[Any], names: list[str]
+    action: Action, name: str, model_admin: Any, request: HttpRequest, queryset: QuerySet[Any], owners: list[Owner]
 ) -> Any:
     answer = action(model_admin, request, queryset)
-    if names and name != "run_tasks":
-        text = f"Git manages {first_names([f'“{each}”' for each in names], _NAMED)}"
-        messages.warning(request, f"{text}: the next apply undoes it, but leaves disabled what is disabled.")
+    if owners and name != "run_tasks":
+        messages.warning(
+            request, f"Git manages {placed(owners)}: the next apply undoes it, but leaves disabled what is disabled."
+        )
     return answer

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
@@ -96,12 +96,16 @@ class GitFilter(admin.SimpleListFilter):
         """Return the choices."""
         return [(value, value.capitalize()) for value in ("managed", "unmanaged", "held", "paused", "drifted")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Return the rows of a choice; all of them for any other value."""
         using = alias()
         if not is_migrated(using):
             return queryset
-        chosen: QuerySet[Any] = queryset.filter(*_conditions(using, str(self.value())))
+        try:
+            chosen: QuerySet[Any] = queryset.filter(*_conditions(using, str(self.value())))
+        except SchedsyncError as error:
+            messages.error(request, f"The filter “Git” cannot be used: {error.message}")
+            chosen = queryset.none()
         return chosen
 
 

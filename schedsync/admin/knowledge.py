@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from schedsync.admin.mode import alias, mode
 from schedsync.core.break_glass import Opened
-from schedsync.database.break_glass import opened
+from schedsync.database.break_glass import may_be_enabled, opened
 from schedsync.database.owners import Owner, Owners, every_owner, owner_of
 from schedsync.usecases.admin_rows import READONLY
 
@@ -52,6 +52,20 @@ class Knowledge:
         """Return who has opened a row for editing; None where nobody has, or nobody manages it."""
         owner = self.owner(row)
         return None if owner is None else self._opened.get(owner.name)
+
+    @cached_property
+    def _may_be_enabled(self) -> set[str]:
+        return may_be_enabled(self.using, self._opened.keys())
+
+    def keeps_enabled(self, row: Any) -> bool:
+        """Say whether `enabled` of an open row is not edited: to stop it is a pause, which applies keep.
+
+        What Git has disabled may be enabled, until the next apply: in an emergency there is no other way.
+        """
+        if mode() != READONLY or self.opened(row) is None:
+            return False
+        owner = self.owner(row)
+        return owner is not None and owner.name not in self._may_be_enabled
 
     def is_locked(self, row: Any) -> bool:
         """Say whether a row must be left alone: Git manages it, and nobody has opened it."""

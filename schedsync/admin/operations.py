@@ -15,7 +15,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from schedsync.admin.knowledge import known
-from schedsync.core.names import first_names
+from schedsync.admin.mode import mode
+from schedsync.core.hand_run import SentNow
+from schedsync.core.names import first_names, shortened
 from schedsync.core.pausing import PauseOrder, ResumeOrder
 from schedsync.core.selector import Selector
 from schedsync.database.actor import acting_as
@@ -23,6 +25,7 @@ from schedsync.database.bulk import Among
 from schedsync.database.clock import now
 from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Refused, SchedsyncError
+from schedsync.usecases.admin_rows import OFF
 from schedsync.usecases.break_glass import open_for_editing
 from schedsync.usecases.pause import pause
 from schedsync.usecases.resume import resume
@@ -30,8 +33,10 @@ from schedsync.usecases.run import NowRequest, run
 
 #: How long a request waits for an apply that holds the lock, in seconds; and not for a poll of Beat.
 _WAIT = WaitOptions(settle=0.0, lock=5.0)
-_NAMED = 10
+_NAMED, _FEW = 10, 3
 _MOST_ROWS = 100_000
+#: Each message is recorded and sent alone, and a request must end in seconds.
+_MOST_RUNS = 100
 _SPANS = (
     ("1", "1 hour"),
     ("4", "4 hours"),
@@ -57,6 +62,14 @@ class PauseForm(ReasonForm):
 Values = dict[str, Any]
 
 
+class PartlySentError(Exception):
+    """Some messages were sent, and then one failed: the error, and what was sent as text."""
+
+    def __init__(self, error: SchedsyncError, done: str) -> None:
+        super().__init__(done)
+        self.error, self.done = error, done
+
+
 @dataclass(frozen=True)
 class Operation:
     """What can be done: its button, the permission, what it means, the form, and the function that does it.
@@ -70,6 +83,8 @@ class Operation:
     form: type[forms.Form]
     act: Callable[[str, Sequence[str], Values], str]
     needs_change: bool = False
+    #: How many schedules a request can do it with.
+    most: int = 100_000
 
 
 def _selector(names: Sequence[str]) -> Selector:
@@ -80,7 +95,9 @@ def _pause(using: str, names: Sequence[str], values: Values) -> str:
     until = now() + timedelta(hours=int(values["hours"])) if values["hours"] else None
     done = pause(using, PauseOrder(_selector(names), values["reason"], until), _WAIT)
     kept = f"; {len(done.kept):,} had a longer pause" if done.kept else ""
-    return f"Paused: {_named([each.name for each in done.pauses])}{kept}. No apply undoes it"
+    before = [f"“{each.name}” by {each.who}: {shortened(each.reason)}" for each in done.replaced]
+    instead = f", instead of the pause of {first_names(before, _FEW)}" if before else ""
+    return f"Paused: {_named([each.name for each in done.pauses])}{instead}{kept}. No apply undoes it"
 
 
 def _resume(using: str, names: Sequence[str], _values: Values) -> str:
@@ -89,7 +106,18 @@ def _resume(using: str, names: Sequence[str], _values: Values) -> str:
 
 
 def _run(using: str, names: Sequence[str], _values: Values) -> str:
-    sent = list(run(using, NowRequest(_selector(names), most=max(len(names), 1))))
+    sent: list[SentNow] = []
+    try:
+        for each in run(using, NowRequest(_selector(names), most=max(len(names), 1))):
+            sent.append(each)
+    except SchedsyncError as error:
+        if sent:
+            raise PartlySentError(error, _sent(sent)) from error
+        raise
+    return _sent(sent)
+
+
+def _sent(sent: Sequence[SentNow]) -> str:
     notes = sorted({each.note for each in sent if each.note})
     return f"Sent: {_named([each.name for each in sent])}" + (f" ({'; '.join(notes[:3])})" if notes else "")
 
@@ -110,7 +138,14 @@ OPERATIONS = {
     "resume": Operation(
         "Resume…", "schedsync.pause_schedules", "They run again, from their next time on.", forms.Form, _resume
     ),
-    "run": Operation("Run now…", "schedsync.run_schedules", "One message for each is sent at once.", forms.Form, _run),
+    "run": Operation(
+        "Run now…",
+        "schedsync.run_schedules",
+        "One message for each is sent at once.",
+        forms.Form,
+        _run,
+        most=_MOST_RUNS,
+    ),
     "break-glass": Operation(
         "Break glass…",
         "schedsync.break_glass",
@@ -122,11 +157,11 @@ OPERATIONS = {
 }
 
 
-def is_allowed(model_admin: Any, request: HttpRequest, operation: Operation) -> bool:
-    """Say whether a user may do this with the rows of a model."""
-    if not (model_admin.has_view_permission(request) and request.user.has_perm(operation.permission)):
+def is_allowed(model_admin: Any, request: HttpRequest, operation: Operation, row: Any = None) -> bool:
+    """Say whether a user may do this with the rows of a model, or with one, where a project decides by the row."""
+    if not (model_admin.has_view_permission(request, row) and request.user.has_perm(operation.permission)):
         return False
-    return not operation.needs_change or bool(model_admin.has_change_permission(request))
+    return not operation.needs_change or bool(model_admin.schedsync_may_change(request, row))
 
 
 def operate(model_admin: Any, request: HttpRequest, operation: str) -> HttpResponse:
@@ -135,14 +170,18 @@ def operate(model_admin: Any, request: HttpRequest, operation: str) -> HttpRespo
     Raises PermissionDenied where the user lacks the permission, Http404 for an unknown operation or bad ids.
     """
     chosen = OPERATIONS.get(operation)
-    if chosen is None:
+    if chosen is None or mode() == OFF:
         raise Http404
     if not is_allowed(model_admin, request, chosen):
         raise PermissionDenied
-    rows = _rows(model_admin, request)
+    found = _rows(model_admin, request)
+    rows = [row for row in found if is_allowed(model_admin, request, chosen, row)]
+    if found and not rows:
+        raise PermissionDenied
     names = [owner.name for row in rows if (owner := known(request).owner(row)) is not None]
-    if not names:
-        messages.error(request, "None of these rows is managed in Git.")
+    problem = too_many(chosen, len(names)) if names else "None of these rows is managed in Git."
+    if problem:
+        messages.error(request, problem)
         return HttpResponseRedirect(model_admin.schedsync_url("changelist"))
     form = chosen.form(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid() and _acts(request, chosen, names, form.cleaned_data):
@@ -150,6 +189,14 @@ def operate(model_admin: Any, request: HttpRequest, operation: str) -> HttpRespo
         back = ("changelist",) if only is None else ("change", quote(only.pk))
         return HttpResponseRedirect(model_admin.schedsync_url(*back))
     return page(model_admin, request, operation, names, [row.pk for row in rows], form)
+
+
+def too_many(operation: Operation, count: int) -> str:
+    """Return why an operation cannot be done with so many schedules in a request, and what can; empty where it can."""
+    if count <= operation.most:
+        return ""
+    label = operation.label.rstrip("…")
+    return f"{label}: {count:,} schedules are selected, and at most {operation.most:,} are done here. Select fewer."
 
 
 def _rows(model_admin: Any, request: HttpRequest) -> list[Any]:
@@ -167,6 +214,10 @@ def _acts(request: HttpRequest, operation: Operation, names: Sequence[str], valu
     try:
         with acting_as(str(request.user.get_username())):
             done = operation.act(known(request).using, names, values)
+    except PartlySentError as error:
+        messages.warning(request, f"{error.done}. Then it failed.")
+        messages.error(request, error_text(error.error))
+        return True
     except SchedsyncError as error:
         messages.error(request, error_text(error))
         return False
@@ -203,6 +254,7 @@ def page(
         "ids": ",".join(map(str, ids)),
         "action": model_admin.schedsync_url("schedsync", operation),
         "changelist": model_admin.schedsync_url("changelist"),
+        "back": model_admin.schedsync_url(*(("change", quote(ids[0])) if len(ids) == 1 else ("changelist",))),
     }
     request.current_app = model_admin.admin_site.name
     return TemplateResponse(request, "schedsync/admin/operation.html", context)

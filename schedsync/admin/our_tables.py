@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -29,6 +31,18 @@ class ReadOnlyAdmin(_Base):
     # The journal and the history are large, and nobody needs their exact number.
     show_full_result_count = False
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return a row without what looks like a secret in its texts."""
+        row = super().get_object(request, object_id, from_field)
+        return row if row is None else _without_secrets(row)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return a page of rows without what looks like a secret in their texts."""
+        page = super().get_changelist_instance(request)
+        for row in page.result_list:
+            _without_secrets(row)
+        return page
+
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         """Return False."""
         return False
@@ -55,6 +69,22 @@ def hide_secrets(row: Any) -> None:
         text = getattr(row, field.attname)
         if isinstance(text, str):
             setattr(row, field.attname, masked(text))
+
+
+def _without_secrets(row: Any) -> Any:
+    """Mask the texts of a row that is only shown, and never saved."""
+    for field in row._meta.concrete_fields:
+        if isinstance(field, (CharField, TextField)) and isinstance(text := getattr(row, field.attname), str):
+            setattr(row, field.attname, _masked(text))
+    return row
+
+
+def _masked(text: str) -> str:
+    """Mask a text; in JSON the values of keys that name a secret."""
+    if text[:1] in ("{", "["):
+        with suppress(ValueError, RecursionError):
+            return json.dumps(masked(json.loads(text)), ensure_ascii=False)
+    return str(masked(text))
 
 
 def register_tables(site: AdminSite) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schedsync.core.location import Location
 from schedsync.core.observed import Managed
-from schedsync.core.origin import Binding, Web, commit_from, recorded_text
-from schedsync.git.web import address_of
+from schedsync.core.origin import Binding, commit_from, recorded_text
+from schedsync.git.web import web_of_url
 from schedsync.render.comment.links import place_address
 
 
@@ -30,15 +30,14 @@ def place_of(entry: Managed, last: Binding | None) -> Place:
     location, last = entry.location, last or Binding()
     text = f"{location.path}:{location.line}" if location else ""
     place = Place(entry.set, text, recorded_text(entry.commit))
-    named = address_of(last.repository or "")
+    web = web_of_url(last.repository, commit_from(entry.commit)[0])
     path = location and in_repository(location.path, last.path)
-    if named is None or location is None or path is None:
+    if web is None or location is None or path is None:
         return place
-    commit = commit_from(entry.commit)[0]
     there = Location(path, location.line, location.column)
     # Each host takes HEAD for the latest commit of the default branch: there the file can be edited.
-    at_commit, now = (place_address(there, Web(*named, base="", head=head)) for head in (commit, "HEAD"))
-    return Place(place.set, place.place, place.commit, at_commit, now)
+    url, edit_url = (place_address(there, each) for each in (web, replace(web, head="HEAD")))
+    return replace(place, url=url, edit_url=edit_url)
 
 
 def in_repository(path: str, set_path: str | None) -> str | None:

@@ -17,9 +17,11 @@ from schedsync.admin import banner, columns
 from schedsync.admin.actions import guarded_actions
 from schedsync.admin.formsets import locked
 from schedsync.admin.knowledge import forget, known
-from schedsync.admin.mode import mode
+from schedsync.admin.mode import alias, mode
 from schedsync.admin.operations import operate
 from schedsync.admin.our_tables import hide_secrets
+from schedsync.admin.words import quoted, taken, undone, unknown_to_git
+from schedsync.database.owners import has_entries
 from schedsync.usecases.admin_rows import OFF, READONLY
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ _BANNER = "schedsync_banner"
 class AppliedMeanwhileError(Exception):
     """A form was sent for a row that an apply has closed or written since."""
 
+    def __init__(self, row: Any) -> None:
+        super().__init__(row.pk)
+        self.row = row
+
 
 class ManagedScheduleAdminMixin(_Base):
     """Put it before a ``ModelAdmin`` of ``PeriodicTask`` or of a proxy; without it, schedsync adds it by itself.
@@ -45,6 +51,10 @@ class ManagedScheduleAdminMixin(_Base):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False for a row that Git manages, unless somebody has opened it for editing."""
         return super().has_change_permission(request, obj) and not (obj is not None and known(request).is_locked(obj))
+
+    def schedsync_may_change(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Say whether a user might change a row, or any, if Git did not manage it."""
+        return super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False for a row that Git manages, also for one that is open for editing."""
@@ -62,12 +72,12 @@ class ManagedScheduleAdminMixin(_Base):
         return [("Managed in Git", {"fields": (_BANNER,)}), *fieldsets] if is_managed else fieldsets
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Add the banner, and `enabled` while the row is open for editing: a stop is a pause, which applies keep."""
+        """Add the banner, and `enabled` while the row is open for editing, where that could stop it."""
         fields = [*super().get_readonly_fields(request, obj)]
         if mode() == OFF or known(request).owner(obj) is None:
             return fields
-        is_open = mode() == READONLY and known(request).opened(obj) is not None
-        return [*fields, _BANNER, *(["enabled"] if is_open and "enabled" not in fields else [])]
+        is_kept = known(request).keeps_enabled(obj) and "enabled" not in fields
+        return [*fields, _BANNER, *(["enabled"] if is_kept else [])]
 
     @admin.display(description="Git")
     def schedsync_banner(self, obj: Any) -> SafeString:
@@ -93,45 +103,83 @@ class ManagedScheduleAdminMixin(_Base):
         """Refuse, with a message, what is sent for a row that Git manages, or for one that was applied meanwhile."""
         if mode() == OFF or request.method != "POST" or object_id is None or "_saveasnew" in request.POST:
             return super().changeform_view(request, object_id, form_url, extra_context)
-        obj = None if TO_FIELD_VAR in request.POST else self.get_object(request, unquote(object_id))
+        obj = self.get_object(request, unquote(object_id), self._to_field(request))
         if obj is not None and super().has_change_permission(request, obj):
             if known(request).is_locked(obj):
                 return self._refused(request, obj, "nothing was saved: Git manages it")
             if banner.is_stale(request, obj):
-                return self._refused(request, obj, "nothing was saved: it was applied after this form was opened")
+                return self._stale(request, obj)
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
-        except AppliedMeanwhileError:
-            return self._refused(request, obj, "nothing was saved: it was applied after this form was opened")
+        except AppliedMeanwhileError as error:
+            return self._stale(request, error.row)
+
+    def _to_field(self, request: HttpRequest) -> str | None:
+        """Return the field by which an address names its row; None for the key, and for a field that is refused."""
+        name = request.POST.get(TO_FIELD_VAR, request.GET.get(TO_FIELD_VAR))
+        return name if name and self.to_field_allowed(request, name) else None
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Save a row, unless Git manages it by now; say of a managed one that the next apply undoes it."""
-        if mode() == OFF or not change:
+        """Save a row, unless Git manages it by now; say what the next apply does with it, or how it gets into Git."""
+        if mode() == OFF:
             super().save_model(request, obj, form, change)
             return
         forget(request)
-        owner = known(request).owner(self._stored(obj))
-        if known(request).is_locked(self._stored(obj)):
-            raise AppliedMeanwhileError
+        before = self._stored(obj) if change else None
+        owner = known(request).owner(before)
+        if before is not None and known(request).is_locked(before):
+            raise AppliedMeanwhileError(before)
         super().save_model(request, obj, form, change)
         if owner is not None:
-            text = f"Git manages “{owner.name}”: the next apply of set “{owner.set}” undoes this change"
-            messages.warning(request, f"{text}, unless the files say the same by then.")
+            messages.warning(request, undone(owner))
+        else:
+            self._say_new_name(request, obj, before)
+
+    def _say_new_name(self, request: HttpRequest, obj: Any, before: Any) -> None:
+        """Say what a new name means that nobody managed: an apply takes it over, or no file has it."""
+        if before is not None and before.name == obj.name:
+            return
+        forget(request)
+        if (owner := known(request).owner(obj)) is not None:
+            messages.warning(request, taken(owner))
+        elif before is None and has_entries(alias()):
+            messages.info(request, unknown_to_git(obj.name))
 
     def _stored(self, obj: Any) -> Any:
-        """Return the row as the table has it: a form has written another name into ``obj`` perhaps."""
-        return self.model._default_manager.filter(pk=obj.pk).only("pk", "name").first() or obj
+        """Return the row as the table has it, locked until the end of the transaction.
+
+        A form has written another name into ``obj`` perhaps. Without the lock, what an apply writes between the
+        question whether the row may be edited and the save would be overwritten.
+        """
+        rows = self.model._base_manager.using(alias()).filter(pk=obj.pk)
+        if connections[alias()].in_atomic_block:
+            rows = rows.select_for_update(
+                of=("self",) if connections[alias()].features.has_select_for_update_of else ()
+            )
+        return rows.only("pk", "name").first() or obj
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
         """Refuse, with a message, to delete a row that Git manages."""
-        obj = self.get_object(request, unquote(object_id)) if mode() == READONLY else None
-        if self._keeps(request, obj) and super().has_delete_permission(request, obj):
-            return self._refused(request, obj, "it was not deleted: Git manages it")
+        if mode() == READONLY:
+            obj = self.get_object(request, unquote(object_id), self._to_field(request))
+            if self._keeps(request, obj) and super().has_delete_permission(request, obj):
+                return self._refused(request, obj, "it was not deleted: Git manages it", "Remove")
         return super().delete_view(request, object_id, extra_context)
 
-    def _refused(self, request: HttpRequest, obj: Any, reason: str) -> HttpResponse:
-        name = obj.name if (owner := known(request).owner(obj)) is None else owner.name
-        messages.error(request, f"“{name}”: {reason}. Change or remove it in Git, or pause it here.")
+    def _refused(self, request: HttpRequest, obj: Any, reason: str, verb: str = "Change") -> HttpResponse:
+        owner = known(request).owner(obj)
+        if owner is not None:
+            way = banner.ways_out(self, request, owner, verb)
+            messages.error(request, f"{quoted([owner.name])}: {reason}. {way}")
+        return HttpResponseRedirect(self.schedsync_url("change", quote(obj.pk)))
+
+    def _stale(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        what = "applied" if mode() == READONLY else "applied, paused or resumed"
+        reason = f"nothing was saved: it was {what} after this form was opened"
+        if known(request).is_locked(obj):
+            return self._refused(request, obj, reason)
+        name = quoted([obj.name])
+        messages.error(request, f"{name}: {reason}. The form shows it as it is now; make your change again.")
         return HttpResponseRedirect(self.schedsync_url("change", quote(obj.pk)))
 
     # --- the list
@@ -157,6 +205,13 @@ class ManagedScheduleAdminMixin(_Base):
         """Return the formset of ``list_editable``, in which managed rows cannot be edited."""
         formset = super().get_changelist_formset(request, **kwargs)
         return formset if mode() != READONLY else locked(formset, request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Refuse, with a message, a list in which a row was edited that an apply has closed meanwhile."""
+        try:
+            return super().changelist_view(request, extra_context)
+        except AppliedMeanwhileError as error:
+            return self._stale(request, error.row)
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Return the actions; those that would change managed rows leave them alone, or ask for a pause instead."""
@@ -188,9 +243,9 @@ class ManagedScheduleAdminMixin(_Base):
     def get_urls(self) -> Any:
         """Add the page of the operations."""
         view = partial(operate, self)
-        for alias in connections:
+        for using in connections:
             # A use case commits by itself, and says only then that it is done.
-            transaction.non_atomic_requests(alias)(view)
+            transaction.non_atomic_requests(using)(view)
         name = f"{self.opts.app_label}_{self.opts.model_name}_schedsync"
         return [path("schedsync/<slug:operation>/", self.admin_site.admin_view(view), name=name), *super().get_urls()]
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timezone
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from schedsync.core.break_glass import Opened
 from schedsync.database.bulk import batches, rows_of
+from schedsync.database.observe import entries_where
 from schedsync.database.rights import may_select
 from schedsync.database.tables import has_table
 from schedsync.database.values import read_values, readable
-from schedsync.models import BreakGlass, ManagedSchedule
+from schedsync.models import BreakGlass, ManagedSchedule, Pause
 
 _COLUMNS = ("name", "reason", "who", "since")
 #: The defaults for columns that cannot be read, in the same order.
@@ -22,6 +23,14 @@ _UNREAD = ("", "", "", datetime(1970, 1, 1, tzinfo=timezone.utc))
 def opened(using: str) -> dict[str, Opened]:
     """Return the schedules that are open for editing, by name; none before the table is made."""
     return {each.name: each for each in _read(rows_of(BreakGlass, using))} if _is_there(using) else {}
+
+
+def may_be_enabled(using: str, names: Collection[str]) -> set[str]:
+    """Return the schedules among these that Git has disabled, and that nobody has paused."""
+    if not names:
+        return set()
+    paused = set(rows_of(Pause, using).filter(name__in=names).values_list("name", flat=True))
+    return {entry.name for entry in entries_where(using, Q(name__in=names)) if not entry.was_enabled} - paused
 
 
 def open_again(using: str, each: Opened) -> None:

@@ -61,8 +61,11 @@ def test_toggle_and_delete_leave_managed_rows_and_name_the_way_out(shop: Project
     assert [each.name for each in asked.context["queryset"]] == ["mine"]
     deleted = act(client, "delete_selected", "one", "mine", post="yes")
 
-    assert any("Git manages “one”: left as before. Pause or resume them" in each for each in said(toggled))
-    assert any("Git manages “one”: left as before. Remove them from the files" in each for each in said(deleted))
+    assert any(
+        "Git manages “one” (schedules/shop.yaml:3): left as before. Pause or resume them" in each
+        for each in said(toggled)
+    )
+    assert any("left as before. Remove them from the files" in each for each in said(deleted))
     assert sorted(enabled()) == ["one", "two"]
 
 

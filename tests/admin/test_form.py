@@ -114,7 +114,11 @@ def test_a_forged_post_changes_nothing_and_says_what_to_do(shop: Project) -> Non
     answer = client.post(change_url("one"), stock_form("one", task="evil"))
 
     assert answer.status_code == 302
-    assert said(answer) == ["“one”: nothing was saved: Git manages it. Change or remove it in Git, or pause it here."]
+    assert said(answer) == [
+        "“one”: nothing was saved: Git manages it. Change it in Git, at schedules/shop.yaml:3; to stop it now, pause it"
+        " here: no apply undoes a pause. If a change cannot wait for Git, “Break glass…” opens the form until the next"
+        " apply."
+    ]
     assert row("one").task == "t"
     assert shop.drift().code == 0
 
@@ -182,7 +186,7 @@ def test_a_form_that_was_opened_before_an_apply_is_refused_in_warn_mode(shop: Pr
     shop.apply()
     answer = client.post(change_url("one"), form)
 
-    assert "applied after this form was opened" in said(answer)[0]
+    assert "applied, paused or resumed after this form was opened" in said(answer)[0]
     assert (row("one").queue, row("one").interval.every) == (None, 5)
 
 

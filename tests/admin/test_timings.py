@@ -76,11 +76,11 @@ def test_what_a_managed_schedule_uses_is_not_changed_or_deleted(four: Project, k
     action = {"action": "delete_selected", "_selected_action": [pk], "post": "yes"}
     selected = client.post(base(kind), action)
 
-    assert f"Schedules that Git manages use this row: {KINDS[kind]}." in page
+    assert f"Schedules that Git manages use this row: “{KINDS[kind]}” (schedules/shop.yaml:" in page
     assert 'name="_save"' not in page
     assert "Nothing was saved" in said(changed)[0]
     assert "It was not deleted" in said(deleted)[-1]
-    assert "1 of these rows were left" in said(selected)[-1]
+    assert "1 row was left" in said(selected)[-1]
     assert list(table(kind).values_list()) == before
     assert four.drift().code == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -24,13 +25,21 @@ _LARGEST_ID = 2**63 - 1
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def by_id(request: HttpRequest, site: Any, row_id: int) -> HttpResponse:
-    """Show the schedule with an id of a row, or do what one of its forms asks for; without one, with this name."""
+    """Show the schedule with an id of a row, or do what one of its forms asks for; without one, show that of this name.
+
+    A form does nothing where its row is gone: another schedule may have the number as its name.
+    """
     require(request.user, VIEW)
     try:
         name = name_of(database(), row_id) if row_id <= _LARGEST_ID else None
     except SchedsyncError as error:
         return not_shown(request, site, error)
-    return _answer(request, site, str(row_id) if name is None else name)
+    if name is None and request.method == "POST":
+        messages.error(request, "Nothing was done: the row of this schedule is gone. Look for its name in the list")
+        return HttpResponseRedirect(reverse("admin:schedsync_page", current_app=site.name))
+    if name is None:
+        return _by_its_row(request, site, str(row_id))
+    return _answer(request, site, name)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -48,8 +57,11 @@ def by_query(request: HttpRequest, site: Any) -> HttpResponse:
     """
     require(request.user, VIEW)
     name = request.GET.get("name", "")
-    if request.method == "POST":
-        return _answer(request, site, name)
+    return _answer(request, site, name) if request.method == "POST" else _by_its_row(request, site, name)
+
+
+def _by_its_row(request: HttpRequest, site: Any, name: str) -> HttpResponse:
+    """Lead to the schedule with a name by the id of its row; show it here where it has none."""
     try:
         row_id = id_of(database(), name) if _is_name(name) else None
     except SchedsyncError as error:
