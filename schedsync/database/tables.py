@@ -10,7 +10,6 @@ from typing import Any
 from django.db import connections
 from django.db.models import Model, QuerySet
 
-
 _known: ContextVar[dict[str, set[str]] | None] = ContextVar("known tables", default=None)
 
 

@@ -102,6 +102,9 @@ def _facts(found: OneSchedule) -> Iterator[tuple[str, str]]:
     if (pause := listed.pause) is not None:
         until = f"until {moment(pause.until, now=found.listing.at)} UTC" if pause.until else "until it is resumed"
         yield "Paused", printable(f"{until} by {pause.who}: {pause.reason}")
+    if (opened := listed.opened) is not None:
+        since = moment(opened.since, now=found.listing.at)
+        yield "Open for editing", printable(f"since {since} UTC by {opened.who}: {opened.reason}; an apply ends it")
     yield "Set", printable(listed.set or "managed by nobody")
     people = listed.people
     for label, text in (("Owner", people.owner), ("Disabled, because", people.disabled_reason)):

@@ -5,8 +5,11 @@ from __future__ import annotations
 from schedsync.admin.page.section import Section, Seen
 from schedsync.core.status import Verdict
 from schedsync.core.verdict import reason_of
+from schedsync.render.terminal.frozen import frozen_text
 from schedsync.render.words import counted, time_text
 
+#: Of more sets, the section of what is stopped says it.
+_MOST = 3
 _COLOURS = {Verdict.OK: "good", Verdict.NOT_OK: "bad", Verdict.UNKNOWN: "warn"}
 
 
@@ -25,6 +28,7 @@ def section(seen: Seen) -> Section:
         "reason": reason_of(value),
         "at": time_text(value.at),
         "environment": value.environment,
+        "frozen": [frozen_text(each, value.at) for each in value.management.frozen[:_MOST]],
         "counts": ", ".join(filter(None, parts)),
     }
     return Section("verdict", "State", "schedsync/page/verdict.html", context)
