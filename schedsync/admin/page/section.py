@@ -10,14 +10,18 @@ from typing import Any
 
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.core.history import History, Wanted
 from schedsync.core.status import Status
 from schedsync.database.bulk import rows_of
 from schedsync.database.faults import database_errors
 from schedsync.database.tables import has_more
+from schedsync.usecases.history import history
 from schedsync.usecases.status import status
 
 #: Of more schedules, a section that has to read all of them is shown only to those who ask for it.
 MOST_AT_ONCE = 1000
+#: How many of the last changes are shown.
+MOST_CHANGES = 20
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,11 @@ class Seen:
     def status(self) -> Status:
         """How Beat and the schedules are doing, read once for all sections."""
         return status(self.using)
+
+    @cached_property
+    def history(self) -> History:
+        """The last changes, read once for all sections."""
+        return history(self.using, Wanted(limit=MOST_CHANGES))
 
     @property
     def only(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from schedsync.admin.page.section import Section, Seen
 
 ORDER = (
-    "verdict", "beats", "stopped", "trouble", "timeline", "sets", "preview", "drift", "changes", "load", "schedules",
+    "verdict", "beats", "stopped", "trouble", "changes", "timeline", "sets", "preview", "drift", "load", "schedules",
 )  # fmt: skip
 #: What a search can say, and which page of its result.
 SEARCH = ("q", "state", "set", "queue", "p")
