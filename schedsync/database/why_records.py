@@ -50,7 +50,9 @@ class Records:
     runs: Sequence[_Run] = ()
     since: datetime | None = None
     #: The changes of a record that concern some names: parsing those of a large apply takes long, and `why` asks often.
-    _parsed: dict[tuple[str, frozenset[str]], list[Mapping[str, Any]]] = field(default_factory=dict, repr=False)
+    _parsed: dict[tuple[str, frozenset[str]], list[Mapping[str, Any]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def of(self, name: str) -> list[Recorded]:
         """Return the changes of one schedule, also those under a former name, the newest first."""
