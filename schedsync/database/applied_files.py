@@ -84,7 +84,7 @@ def with_documents(using: str, files: AppliedFiles) -> AppliedFiles:
 
 
 def desired_documents(using: str) -> Iterator[tuple[AppliedFiles, bytes]]:
-    """Yield the newest files of each set with their schedules, still packed, in one query; at most 100 sets."""
+    """Yield the newest files of each set with their schedules, still packed, in two queries; at most 100 sets."""
     newest: dict[str, AppliedFiles] = {}
     for files in kept_files(using):
         newest.setdefault(files.set, files)
@@ -93,9 +93,9 @@ def desired_documents(using: str) -> Iterator[tuple[AppliedFiles, bytes]]:
         return
     rows = rows_of(Row, using).filter(set__in=few).values_list("set", "environment", "desired")
     for set_name, environment, desired in rows.iterator():
-        files = few.get(set_name)
-        if files is not None and files.environment == (environment or None):
-            yield files, _bytes(desired)
+        last = few.get(set_name)
+        if last is not None and last.environment == (environment or None):
+            yield last, _bytes(desired)
 
 
 def _bytes(value: object) -> bytes:
