@@ -42,6 +42,8 @@ ANSWERS = {
     "that a task or a queue is not allowed?": "refused_changes",
     "which refusals an entry in Git lifts?": "lift",
     "that nothing is applied now, and until when?": "frozen",
+    "that a set is frozen, for hosts without files?": "frozen_sets",
+    "how long a run takes?": "typical_seconds",
     "which ticks of the past `run` sends?": "Grid",
     "which ticks of the past are known to be sent?": "missing_of",
     "what a run by hand sends?": "HandMessage",

@@ -89,21 +89,16 @@ class Load:
         return self._without_steady(self.queues[queue], queue)
 
     def _without_steady(self, starts: Sequence[int], *queues: str) -> Sequence[int]:
-        counts = _Counts(self.window.minutes)
-        shapes = list(self._steady_shapes(queues))
-        for shape, names in shapes:
-            _count(shape, len(names), self.window, counts, lambda *_: iter(()))
-        return [total - count for total, count in zip(starts, counts.starts, strict=True)] if shapes else starts
+        shapes = [(shape, len(names)) for shape, names in self._steady_shapes(queues)]
+        counts = starts_of_many(shapes, self.window, lambda *_: iter(()))
+        return [total - count for total, count in zip(starts, counts, strict=True)] if shapes else starts
 
     def _steady_shapes(self, queues: Iterable[str]) -> Iterator[tuple[Shape, Sequence[str]]]:
         return ((shape, names) for queue in queues for shape, names in self.steady_members.get(queue, {}).items())
 
     def starts_of(self, shapes: Iterable[Shape], slots: Slots) -> Sequence[int]:
         """Return the starts per minute of the schedules with some shapes."""
-        counts = _Counts(self.window.minutes)
-        for shape in shapes:
-            _count(shape, len(self.members[shape]), self.window, counts, slots)
-        return counts.starts
+        return starts_of_many(((shape, len(self.members[shape])) for shape in shapes), self.window, slots)
 
     @property
     def worst(self) -> int:
@@ -185,8 +180,14 @@ def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load
 
 def starts_in(shape: Shape, window: Window, slots: Slots) -> Sequence[int]:
     """Return the starts of one schedule in each minute of a window; of a shape without a place they are a guess."""
+    return starts_of_many([(shape, 1)], window, slots)
+
+
+def starts_of_many(shapes: Iterable[tuple[Shape, int]], window: Window, slots: Slots) -> Sequence[int]:
+    """Return the starts in each minute of a window; of each shape there are a number of schedules."""
     counts = _Counts(window.minutes)
-    _count(shape, 1, window, counts, slots)
+    for shape, number in shapes:
+        _count(shape, number, window, counts, slots)
     return counts.starts
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from itertools import chain
 from typing import NamedTuple
 
-from schedsync.calendar.load import ALL_QUEUES, DEFAULT_QUEUE, Load, Slots, load_of, starts_in
+from schedsync.calendar.load import ALL_QUEUES, DEFAULT_QUEUE, Load, Slots, load_of, starts_in, starts_of_many
 from schedsync.calendar.window import MINUTE, Shape, Window, shape_of
 from schedsync.calendar.words import common_zone
 from schedsync.core.schedule import Schedule
@@ -156,7 +156,8 @@ def _by_queue(schedules: Iterable[Schedule], load: Load) -> tuple[list[Shape], d
 
 def _shaped(shape: Shape, window: Window, slots: Slots) -> _Shaped:
     counts = starts_in(shape, window, slots)
-    return _Shaped(shape, next((index for index, count in enumerate(counts) if count), len(counts)), sum(counts))
+    number = sum(counts)
+    return _Shaped(shape, counts.index(next(filter(None, counts))) if number else len(counts), number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +201,9 @@ class _Drawn:
 
     def _counts(self, definition: _Definition) -> Sequence[int]:
         """Return the starts of each minute, as far as their minutes are known."""
-        window = self.load.window
-        counts = [0] * window.minutes
-        for index, number in definition.shapes.items():
-            shaped = self.shapes[index]
-            if shaped.shape.is_placed and shaped.number:
-                for minute, count in enumerate(starts_in(shaped.shape, window, self.slots)):
-                    counts[minute] += count * number
-        return counts
+        shapes = ((self.shapes[index], number) for index, number in definition.shapes.items())
+        placed = [(each.shape, number) for each, number in shapes if each.shape.is_placed and each.number]
+        return starts_of_many(placed, self.load.window, self.slots)
 
     def _lane(self, definition: _Definition, counts: Sequence[int]) -> Lane:
         seconds = [known for name in definition.members if (known := self.known.seconds.get(name)) is not None]

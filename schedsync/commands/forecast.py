@@ -247,7 +247,7 @@ def _forecast(request: Request, now: datetime) -> int:
         desired, binding = _files(target, snapshot.source if snapshot else no_sources, request.format_)
         result = make_forecast(desired, horizon, request.patterns, snapshot)
         if request.timeline:
-            result = with_timeline(result, desired, request.patterns)
+            result = with_timeline(result, desired, request.patterns, snapshot)
     if request.format_ == "html":
         write(forecast_page.html(result, target.config.set, binding, now), request.out)
     elif request.format_ in RENDERINGS:

@@ -9,7 +9,15 @@ from typing import Any
 
 from schedsync.core.crontab import FIELDS, CrontabError, split
 from schedsync.core.finding import did_you_mean
-from schedsync.core.timing import Crontab, TimingError, canonical_zone, crontab, duration, duration_text
+from schedsync.core.timing import (
+    Crontab,
+    TimingError,
+    canonical_zone,
+    crontab,
+    duration,
+    duration_text,
+    timing_form,
+)
 
 #: The code of the refusal of an apply in a freeze.
 FROZEN = "frozen"
@@ -68,6 +76,12 @@ def freeze_from(values: Mapping[str, Any], environments: Collection[str]) -> Fre
     if not reason or not reason.isprintable():
         raise FreezeError("reason", "it takes one line of text")
     return Freeze(_starts(values), _length(values["duration"]), reason, names)
+
+
+def freeze_document(freeze: Freeze) -> dict[str, Any]:
+    """Return a freeze as JSON values, as an entry of ``[[freeze]]`` has them."""
+    besides = {"reason": freeze.reason, "environments": list(freeze.environments)}
+    return {**timing_form(freeze.starts), "duration": freeze.duration_text, **besides}
 
 
 def _starts(values: Mapping[str, Any]) -> Crontab:

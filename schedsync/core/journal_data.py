@@ -74,6 +74,14 @@ def unpacked(data: bytes) -> tuple[dict[str, Any], list[array[int]]]:
         raise DamagedSegment(str(error)) from error
 
 
+def beginning_of(data: bytes, size: int) -> str:
+    """Return the first characters of a document that is packed, without reading the rest; raises DamagedSegment."""
+    try:
+        return zlib.decompressobj().decompress(data, size).decode(errors="ignore")
+    except zlib.error as error:
+        raise DamagedSegment(str(error)) from error
+
+
 def _column(data: bytes) -> array[int]:
     differences: array[int] = array("q")
     differences.frombytes(data)

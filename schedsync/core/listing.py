@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from schedsync.core.break_glass import Opened
 from schedsync.core.full_pause import FullyPaused
 from schedsync.core.observed import Paused
 from schedsync.core.removing import Removing
@@ -36,7 +37,8 @@ class ListedSchedule:
 
     ``spec`` is None where the row cannot be read, or is gone; ``problem`` then says why. ``due`` is the oldest tick
     that it owes already, ``next_run`` the first one ahead. ``set`` is None where nobody manages it. ``removing`` is its
-    grace where an apply has disabled it, because no file defines it any more.
+    grace where an apply has disabled it, because no file defines it any more. ``opened`` says who lets the admin edit
+    it, until the next apply.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ListedSchedule:
     pause: Paused | None = None
     removing: Removing | None = None
     rolled_back: RolledBack | None = None
+    opened: Opened | None = None
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,14 @@ from schedsync.core.timing import (
 #: ``MaxLength`` of ``PeriodicTask.name``, ``task``, ``queue``, ``exchange`` and ``routing_key``.
 LONGEST_NAME = 200
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+#: Most arguments and headers are empty, and the encoder takes long to begin.
+_EMPTY: Mapping[type, str] = {list: "[]", dict: "{}"}
 
 
 def canonical_json(value: object) -> str:
     """Return a JSON value as its canonical text: sorted keys, no white space, ASCII only."""
+    if not value and (text := _EMPTY.get(type(value))) is not None:
+        return text
     return _CANONICAL.encode(value)
 
 

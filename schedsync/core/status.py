@@ -129,13 +129,30 @@ class LastApply:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A schedule that a human has stopped or rolled back; ``until`` is that of a pause, None for one without an end."""
+    """A schedule that a human has stopped, rolled back or opened for editing.
+
+    ``until`` is that of a pause, None for one without an end.
+    """
 
     name: str
     who: str | None = None
     reason: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenSet:
+    """A set of which nothing is applied now; ``until`` is None where the freeze never ends.
+
+    ``commit`` is that of the files in which the freeze was seen last, empty where it is not known.
+    """
+
+    set: str
+    environment: str | None
+    until: datetime | None
+    reason: str
+    commit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +183,8 @@ class Management:
 
     ``drifted`` and ``held`` are None where too many rows were saved since to compare them here. ``standing`` are the
     pauses that schedules which come later fall under, too. ``rolled_back`` are the schedules that applies leave alone
-    until their files change. ``monitors_waiting`` counts what services were not told yet.
+    until their files change. ``monitors_waiting`` counts what services were not told yet. ``opened`` can be edited in
+    the admin until the next apply. ``frozen`` are sets of which a freeze allows no apply now.
     """
 
     applies: tuple[LastApply, ...] = ()
@@ -179,6 +197,8 @@ class Management:
     removing: Listed[Removed] = field(default_factory=Listed)
     rolled_back: Listed[Stopped] = field(default_factory=Listed)
     monitors_waiting: int = 0
+    opened: Listed[Stopped] = field(default_factory=Listed)
+    frozen: tuple[FrozenSet, ...] = ()
 
 
 class Verdict(Enum):

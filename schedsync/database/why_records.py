@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -49,13 +49,17 @@ class Records:
 
     runs: Sequence[_Run] = ()
     since: datetime | None = None
+    #: The changes of a record that concern some names: parsing those of a large apply takes long, and `why` asks often.
+    _parsed: dict[tuple[str, frozenset[str]], list[Mapping[str, Any]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def of(self, name: str) -> list[Recorded]:
         """Return the changes of one schedule, also those under a former name, the newest first."""
         result: list[Recorded] = []
         names = {name}
         for run in self.runs:
-            for change in _changes(run, names):
+            for change in self._changes(run, names):
                 if change.get("kind") == "pause":
                     continue
                 recorded = _recorded(run, change)
@@ -72,7 +76,7 @@ class Records:
     def renamed_to(self, name: str) -> str | None:
         """Return the name that a schedule got from a rename, the last one; None where it was not renamed."""
         for run in self.runs:
-            for change in _changes(run, {name}):
+            for change in self._changes(run, {name}):
                 if change.get("kind") == "rename" and change.get("old_name") == name:
                     return str(change.get("name"))
         return None
@@ -92,12 +96,19 @@ class Records:
         over = [stop for kind, stop in left.items() if kind not in kinds and stop.until is not None]
         return (*result, *over, *ended)
 
+    def _changes(self, run: _Run, names: set[str]) -> Sequence[Mapping[str, Any]]:
+        key = (run.run, frozenset(names))
+        if key not in self._parsed:
+            self._parsed[key] = list(_changes(run, names))
+        return self._parsed[key]
+
     def _stops(self, names: set[str]) -> tuple[list[Stop], dict[bool, Stop]]:
         """Return the stops that have ended, and by whether it is of everything the last one."""
         ended: list[Stop] = []
         left: dict[bool, Stop] = {}
         for run in reversed(self.runs):
-            for change in _changes(run, names, any_name=run.verb in _EVERYTHING):
+            of_all = run.verb in _EVERYTHING
+            for change in _changes(run, names, any_name=True) if of_all else self._changes(run, names):
                 kind = str(change.get("kind"))
                 everything = kind in _EVERYTHING
                 before = left.get(everything)

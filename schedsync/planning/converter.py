@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from schedsync.core.application import KINDS as PARAMETER_KINDS
@@ -23,7 +24,7 @@ from schedsync.core.origin import Binding
 from schedsync.core.refusal import Refusal
 from schedsync.core.removing import removing_document, removing_from
 from schedsync.core.schedule import People, Spec, form, spec_from, spec_text
-from schedsync.core.timing import Crontab, Interval, Solar, crontab, instant, instant_text, interval, solar
+from schedsync.core.timing import Crontab, Interval, Solar, Timing, crontab, instant, instant_text, interval, solar
 
 
 def instant_document(value: datetime | None) -> str | None:
@@ -200,16 +201,20 @@ def row_document(row: Row, mask: Callable[[Spec], Spec]) -> dict[str, Any]:
 def checked_spec(values: Mapping[str, Any]) -> Spec:
     """Read a spec back that somebody else may have written: its timing must be one that can run."""
     spec = spec_from(values)
-    timing = spec.timing
+    timing = _checked(spec.timing)
+    return spec if timing == spec.timing else replace(spec, timing=timing)
+
+
+# Thousands of schedules have few timings.
+@lru_cache(maxsize=4096)
+def _checked(timing: Timing) -> Timing:
     if isinstance(timing, Crontab):
-        return replace(
-            spec, timing=crontab({field.name: getattr(timing, field.name) for field in FIELDS}, timing.timezone)
-        )
+        return crontab({field.name: getattr(timing, field.name) for field in FIELDS}, timing.timezone)
     if isinstance(timing, Interval):
-        return replace(spec, timing=interval(timing.microseconds, 1))
+        return interval(timing.microseconds, 1)
     if isinstance(timing, Solar):
-        return replace(spec, timing=solar(timing.event, timing.latitude, timing.longitude))
-    return spec
+        return solar(timing.event, timing.latitude, timing.longitude)
+    return timing
 
 
 def row_from(values: Mapping[str, Any]) -> Row:

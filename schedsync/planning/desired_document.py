@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from schedsync.core.freeze import Freeze, freeze_document, freeze_from
 from schedsync.core.location import Location
 from schedsync.core.schedule import NOBODY, Desired, Schedule, Template, canonical_json, spec_text
 from schedsync.planning.converter import checked_spec, people_document, people_from
 
 #: The version of the document. Another one is not read.
 _VERSION = 1
+_HEAD = f'{{"version":{_VERSION},'
+_FREEZES = '"freezes":'
 #: The flags of a schedule, with their defaults; those with another value are in the document.
 _FLAGS: Mapping[str, Any] = {"edit_may_fire": False, "renamed_from": None, "adopt": False, "adopt_from": None}
 
 
 @dataclass(frozen=True, slots=True)
 class KeptDesired:
-    """What the files say, and for how long a schedule that they no longer define stays disabled before its delete."""
+    """What the files say.
+
+    ``grace`` is for how long a schedule that they no longer define stays disabled before its delete. ``freezes`` say
+    when nothing is applied.
+    """
 
     desired: Desired
     grace: timedelta | None = None
+    freezes: tuple[Freeze, ...] = ()
 
 
 def desired_text(kept: KeptDesired) -> str:
@@ -34,7 +43,11 @@ def desired_text(kept: KeptDesired) -> str:
     removed = [[name, *place] for name, place in desired.removed.items()]
     besides = canonical_json([removed, kept.grace and kept.grace.total_seconds()])
     schedules = ",".join(map(_text, desired.schedules.values()))
-    return f'{{"version":{_VERSION},"schedules":[{schedules}],"besides":{besides}}}'
+    return f'{_HEAD}{_freezes_text(kept.freezes)}"schedules":[{schedules}],"besides":{besides}}}'
+
+
+def _freezes_text(freezes: tuple[Freeze, ...]) -> str:
+    return f"{_FREEZES}{canonical_json(list(map(freeze_document, freezes)))}," if freezes else ""
 
 
 def _text(schedule: Schedule) -> str:
@@ -60,7 +73,23 @@ def desired_from(values: Mapping[str, Any]) -> KeptDesired:
     places, grace = values["besides"]
     removed = {name: Location(*place) for name, *place in places}
     desired = Desired.of(map(_schedule, values["schedules"]), removed)
-    return KeptDesired(desired, None if grace is None else timedelta(seconds=grace))
+    freezes = _freezes_from(values.get("freezes", ()))
+    return KeptDesired(desired, None if grace is None else timedelta(seconds=grace), freezes)
+
+
+def freezes_in(beginning: str) -> tuple[Freeze, ...]:
+    """Read the freezes from the beginning of a document: a reader who wants no more need not parse all schedules.
+
+    Raises ValueError, KeyError or TypeError where they have another form, or are longer than that.
+    """
+    if not beginning.startswith(_HEAD + _FREEZES):
+        return ()
+    entries, _ = json.JSONDecoder().raw_decode(beginning, len(_HEAD + _FREEZES))
+    return _freezes_from(entries)
+
+
+def _freezes_from(entries: Iterable[Mapping[str, Any]]) -> tuple[Freeze, ...]:
+    return tuple(freeze_from(entry, entry["environments"]) for entry in entries)
 
 
 def _schedule(values: Mapping[str, Any]) -> Schedule:

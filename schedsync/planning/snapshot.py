@@ -44,7 +44,8 @@ class Snapshot:
     """The application and the observed state of one set.
 
     ``last`` is where the set was applied from last, ``dual_writers`` are the names in CELERY_BEAT_SCHEDULE,
-    ``controls`` those of Django's settings, ``sources`` what the sources of the application gave.
+    ``controls`` those of Django's settings, ``sources`` what the sources of the application gave. ``durations`` are how
+    many seconds a run takes, by the name of its schedule, as far as that is known.
     """
 
     set: str
@@ -55,6 +56,7 @@ class Snapshot:
     dual_writers: frozenset[str] = frozenset()
     controls: Controls = NO_CONTROLS
     sources: Mapping[str, Source] = field(default_factory=dict)
+    durations: Mapping[str, float] = field(default_factory=dict)
 
     def source(self, name: str, environment: str | None) -> Source | None:
         """Return what a source gave; None in another environment than the one that was applied last.
@@ -88,7 +90,12 @@ class Snapshot:
         sources = {name: source_document(source) for name, source in self.sources.items()}
         standing = [standing_document(pause) for pause in self.observed.standing]
         marks = [snapshot_document(mark, masked_spec) for mark in self.observed.rolled_back.values()]
-        optional = {"sources": sources, "standing_pauses": standing, "rolled_back": marks}
+        optional = {
+            "sources": sources,
+            "standing_pauses": standing,
+            "rolled_back": marks,
+            "durations": dict(self.durations),
+        }
         return controls | {key: value for key, value in optional.items() if value}
 
 
@@ -117,6 +124,7 @@ def snapshot_from(values: Mapping[str, Any]) -> Snapshot:
         # Snapshots of earlier versions have none.
         controls=controls_from(values.get("controls", {})),
         sources={name: source_from(name, source) for name, source in values.get("sources", {}).items()},
+        durations={name: float(seconds) for name, seconds in values.get("durations", {}).items()},
     )
 
 

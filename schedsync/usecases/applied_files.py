@@ -36,7 +36,11 @@ def applied_files(target: Target, plan: Plan) -> AppliedFiles:
 
 
 def _text(target: Target, plan: Plan) -> str:
-    return desired_text(KeptDesired(plan.desired, target.limits.grace)) if plan.desired.schedules else ""
+    return desired_text(_kept(target, plan)) if plan.desired.schedules else ""
+
+
+def _kept(target: Target, plan: Plan) -> KeptDesired:
+    return KeptDesired(plan.desired, target.limits.grace, target.limits.freezes)
 
 
 def _facts(plan: Plan, text: str) -> AppliedFiles:

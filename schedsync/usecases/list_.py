@@ -19,6 +19,7 @@ from schedsync.core.schedule import completed_at
 from schedsync.core.selector import Candidate, Selector
 from schedsync.core.timing import MICROSECOND
 from schedsync.database.beats import live_beats
+from schedsync.database.break_glass import opened
 from schedsync.database.clock import now
 from schedsync.database.faults import database_errors
 from schedsync.database.full_pause import full_pause
@@ -112,6 +113,7 @@ class Reading:
         self.at, self.wanted, self.observed = at, wanted, observed
         marks = rolled_back_by_holder(using)
         self.rolled_back = {mark.kept_name: mark for mark in marks if mark.kept is not None or mark.is_damaged}
+        self.opened = opened(using)
         self.claims = claimed_runs(using, row_ids)
         leading = [beat.leads_since for beat in live_beats(using) if beat.leads and beat.leads_since]
         self.moment = Moment(
@@ -170,7 +172,8 @@ class Reading:
         mark = self.rolled_back.get(name) if entry is not None else None
         schedule = ListedSchedule(name, state, pause=pause, rolled_back=mark)
         if entry is not None:
-            schedule = replace(schedule, set=entry.set, people=entry.people, removing=entry.removing)
+            people, is_open = entry.people, self.opened.get(name)
+            schedule = replace(schedule, set=entry.set, people=people, removing=entry.removing, opened=is_open)
         if row is None:
             then = "forgets it" if schedule.state == "removing" else "makes it again"
             return replace(schedule, problem=f"its row is gone; `schedsync apply` {then}")

@@ -13,6 +13,7 @@ from schedsync.core.application import KINDS, Application, Task, TaskParameter
 from schedsync.database.audit import last_binding
 from schedsync.database.clock import now
 from schedsync.database.controls import controls_in_settings
+from schedsync.database.durations import typical_seconds
 from schedsync.database.faults import database_errors
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe
@@ -33,16 +34,19 @@ def capture(using: str, set_name: str) -> Snapshot:
     application, dual_writers = application_of(current_app), beat_schedule_names()
     controls, sources = controls_in_settings(), all_sources()
     with database_errors(using), read_only_transaction(using):
-        return Snapshot(
-            set=set_name,
-            created_at=now(),
-            application=application,
-            observed=observe(using, set_name),
-            last=last_binding(using, set_name),
-            dual_writers=dual_writers,
-            controls=controls,
-            sources=sources,
-        )
+        observed, last = observe(using, set_name), last_binding(using, set_name)
+    durations = typical_seconds()
+    return Snapshot(
+        set=set_name,
+        created_at=now(),
+        application=application,
+        observed=observed,
+        last=last,
+        dual_writers=dual_writers,
+        controls=controls,
+        sources=sources,
+        durations={name: durations[name] for name in sorted(observed.ledger) if name in durations},
+    )
 
 
 def application_of(app: Any) -> Application:

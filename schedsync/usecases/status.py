@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 from dataclasses import replace
+from typing import Any
 
 from celery import current_app
 
 from schedsync.core.status import Listed, Status, Stopped, Verdict
 from schedsync.core.verdict import judge
+from schedsync.database.break_glass import opened
 from schedsync.database.faults import database_errors
 from schedsync.database.monitors import count_waiting
 from schedsync.database.rollbacks import every_rolled_back
@@ -17,6 +19,7 @@ from schedsync.database.use_tz import require_use_tz
 from schedsync.errors import WrongUsage
 from schedsync.monitors.settings import service_names
 from schedsync.usecases.celery_settings import import_tasks
+from schedsync.usecases.frozen_sets import frozen_sets
 
 
 def status(using: str, expected_beats: int | None = None) -> Status:
@@ -27,17 +30,22 @@ def status(using: str, expected_beats: int | None = None) -> Status:
     require_use_tz()
     import_tasks(current_app)
     with database_errors(using):
-        read = _with_rollbacks(using, read_status(using))
+        read = _with_rest(using, read_status(using))
     verdict, problems = judge(read, expected_beats)
     return replace(read, verdict=verdict, problems=problems)
 
 
-def _with_rollbacks(using: str, read: Status) -> Status:
-    """Return a status with the rolled-back schedules and the monitors that wait, which no metric needs."""
+def _with_rest(using: str, read: Status) -> Status:
+    """Return a status with what no metric needs: what is rolled back, open or frozen, and the monitors that wait."""
     marks = every_rolled_back(using)
     kept = Listed.of([Stopped(mark.name, mark.who, mark.reason, mark.since) for mark in marks])
-    waiting = count_waiting(using, _services())
-    return replace(read, management=replace(read.management, rolled_back=kept, monitors_waiting=waiting))
+    rest: dict[str, Any] = {
+        "rolled_back": kept,
+        "monitors_waiting": count_waiting(using, _services()),
+        "opened": Listed.of(Stopped(each.name, each.who, each.reason, each.since) for each in opened(using).values()),
+        "frozen": frozen_sets(using, read.at),
+    }
+    return replace(read, management=replace(read.management, **rest))
 
 
 def _services() -> tuple[str, ...]:

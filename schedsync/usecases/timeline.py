@@ -1,4 +1,4 @@
-"""The timeline of a forecast: the next hours by queue. Without a database nothing is known of how long runs take."""
+"""The timeline of a forecast: the next hours by queue. Only a snapshot can say how long runs take."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from schedsync.calendar.forecast import Forecast
-from schedsync.calendar.timeline import LENGTH, LONGEST, timeline_of, window_until
+from schedsync.calendar.timeline import LENGTH, LONGEST, KnownRuns, timeline_of, window_until
 from schedsync.core.schedule import Desired
 from schedsync.errors import WrongUsage
+from schedsync.planning.snapshot import Snapshot
 from schedsync.usecases.selection import selected
 
 
@@ -26,8 +27,11 @@ def end_of(start: datetime, until: datetime | None) -> datetime:
     return end
 
 
-def with_timeline(value: Forecast, desired: Desired, patterns: Sequence[str]) -> Forecast:
-    """Return a forecast with the timeline of its schedules."""
+def with_timeline(
+    value: Forecast, desired: Desired, patterns: Sequence[str], snapshot: Snapshot | None = None
+) -> Forecast:
+    """Return a forecast with the timeline of its schedules; a snapshot may know how long their runs take."""
+    known = KnownRuns(snapshot.durations) if snapshot is not None else None
     chosen = list(selected(desired.schedules, patterns).values())
     window = window_until(value.start, end_of(value.start, value.until), value.load.window.last_runs)
-    return replace(value, timeline=timeline_of(chosen, window, value.slots))
+    return replace(value, timeline=timeline_of(chosen, window, value.slots, known))

@@ -14,6 +14,7 @@ from schedsync.core.observed import Row
 from schedsync.core.schedule import Schedule, Template
 from schedsync.core.timing import Interval
 from schedsync.database.bulk import rows_of
+from schedsync.database.durations import typical_seconds
 from schedsync.database.faults import database_errors
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe_rows
@@ -41,7 +42,7 @@ def timeline_now(using: str, at: datetime) -> Timeline | None:
     schedules = [_schedule(name, row, templates) for name, row in rows.items()]
     known = [schedule for schedule in schedules if schedule is not None]
     window = window_until(at, at + LENGTH, _last_runs(rows))
-    return timeline_of(known, window, slots, KnownRuns(running=running))
+    return timeline_of(known, window, slots, KnownRuns(typical_seconds(), running))
 
 
 def _schedule(name: str, row: Row, templates: Mapping[str, str]) -> Schedule | None:

@@ -139,7 +139,7 @@ def test_the_query_chooses_the_set(shop: Project) -> None:
     assert "Set billing ," in words(html(load.section(seen(shop))))
     assert "Set default ," in words(html(load.section(seen(shop, set="default"))))
     assert "Set billing ," in words(html(load.section(seen(shop, set="<script>"))))
-    assert '<a href="?set=default#load">default</a>' in html(load.section(seen(shop)))
+    assert '<a href="?only=load&amp;set=default">default</a>' in html(load.section(seen(shop)))
 
 
 def test_the_timeline_is_a_picture_and_a_list_of_what_the_tables_say(shop: Project) -> None:

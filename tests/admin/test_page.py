@@ -13,6 +13,7 @@ from django_celery_beat.models import PeriodicTask
 
 from schedsync.database.clock import DatabaseNow
 from schedsync.models import ApplyFailure, Beat, BeatReport, FullPause, Pause, SyncRun
+from schedsync.usecases.break_glass import open_for_editing
 from tests.admin.visitors import EVERYTHING, PAGE, PAUSE, RUN, VIEW, named, told, visitor
 from tests.conftest import DATABASES, NOW, Project
 
@@ -46,13 +47,56 @@ def test_a_new_user_sees_who_changed_what_and_what_is_stopped(shop: Project) -> 
 
     assert answer.status_code == 200
     assert titles(answer) == [
-        "State", "Beats", "Stopped now", "Overdue and failing", "The next 24 hours", "Sets",
-        "What an apply would change", "Drift", "Last changes", "Load of a week", "All schedules",
+        "State", "Beats", "Stopped now", "Overdue and failing", "Last changes", "The next 24 hours", "Sets",
+        "What an apply would change", "Drift", "Load of a week", "All schedules",
     ]  # fmt: skip
+    stopped, changed = answer.context["sections"][0].context["glance"]
+    assert stopped == ("Stopped", "1 paused", "stopped")
+    assert changed.text.endswith(" by jo, Mon 23 Nov 10:00 UTC")
     for text in ("UNKNOWN", "no Beat of schedsync&#x27;s own is running", "INC-41", "apply: 3 created", ">jo<"):
         assert text in page
     assert "Pause everything" not in page
     assert "no-cache" in answer["Cache-Control"]
+
+
+def test_a_freeze_and_what_is_open_for_editing_are_on_it(shop: Project) -> None:
+    freeze = '[[freeze]]\ncrontab = "0 10 * * mon"\nduration = "5h"\nreason = "<b>move"\n'
+    shop.write(freeze, "schedsync.toml")
+    assert shop.apply().code == 0
+    open_for_editing(shop.using, "heartbeat", "INC-43 <i>")
+    client = visitor(shop.using, VIEW)
+    page, one = (client.get(path, follow=True).content.decode() for path in (PAGE, named("heartbeat")))
+    listed = shop.command("list", "heartbeat", "--database", shop.using).out
+
+    assert page.count("no apply of default until Mon 23 Nov 15:00 UTC: &lt;b&gt;move") == 2
+    assert "<code>schedsync apply --allow-freeze</code>" in page
+    assert "Nothing is stopped" not in page
+    assert "Open for editing in the admin" in page
+    assert "INC-43 &lt;i&gt;" in page
+    assert "INC-43 &lt;i&gt;; an apply ends it" in one
+    assert "(open for editing)" in listed
+    text = shop.command("status", "--database", shop.using).out
+    assert "\nOpened   heartbeat by jo since Mon 23 Nov 10:00 UTC: INC-43 <i>\n" in text
+
+
+def test_a_large_database_draws_and_compares_when_it_is_asked(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schedsync.admin.page.section.MOST_AT_ONCE", 2)
+    client = visitor(shop.using, VIEW)
+    whole, drawn, compared, searched = (
+        client.get(PAGE + query) for query in ("", "?only=timeline", "?only=preview", "?q=beat")
+    )
+
+    assert len(titles(whole)) == 11
+    page = whole.content.decode()
+    assert 'href="?only=timeline#timeline"' in page
+    assert 'href="?only=preview#preview"' in page
+    assert "<svg" in drawn.content.decode()
+    assert "agree with these files" in compared.content.decode()
+    assert [titles(answer) for answer in (drawn, compared, searched)] == [
+        ["The next 24 hours"], ["What an apply would change"], ["All schedules"],
+    ]  # fmt: skip
+    assert "The whole page" in searched.content.decode()
+    assert titles(client.get(f"{PAGE}?only=nonsense")) == titles(whole)
 
 
 def test_without_rows_it_says_where_to_begin(using: str) -> None:

@@ -159,7 +159,7 @@ def test_a_pause_without_an_end_and_a_name_like_a_glob(project: Project, clock: 
     shown = visitor(project.using, VIEW, name="bob").get(url).context["coming"]
 
     assert list(Pause.objects.using(project.using).values_list("name", "until")) == [("sync-*", None)]
-    assert shown == "after `schedsync resume`"
+    assert shown == "after <code>schedsync resume</code>"
 
 
 def test_a_run_by_hand_is_sent_and_recorded_with_the_user(shop: Project, app: App) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 import click
 import pytest
 
-from schedsync.schemas.validator import FORECAST, problems
+from schedsync.planning.snapshot import Snapshot, snapshot_from
+from schedsync.schemas.validator import FORECAST, SNAPSHOT, problems
 from tests.commands.test_terminal import on_terminal, schedsync
-from tests.conftest import Project
+from tests.conftest import NOW, Project
 
 SCHEDULES = """\
   heartbeat: {task: t, every: 5s, expires_after: 5s}
@@ -133,6 +134,18 @@ def test_all_formats_have_the_timeline(shop: Project) -> None:
     assert nightly["runs"] == [{"first": "2026-11-24T01:30:00Z", "last": "2026-11-24T01:30:00Z", "starts": 1}]
     assert 'class="timeline"' in shop.command(*asked, "--format", "svg").out
     assert 'class="timeline"' in shop.command(*asked, "--format", "html").out
+
+
+def test_a_snapshot_tells_how_long_runs_take(shop: Project) -> None:
+    taken = Snapshot("default", NOW, durations={"nightly": 5430.4, "gone": 1.0})
+    document = taken.document()
+    shop.write(json.dumps(document), "snapshot.json")
+    lines = lines_of(shop, "--timeline", "--against", "snapshot.json")
+
+    assert list(problems(document, SNAPSHOT)) == []
+    assert snapshot_from(document).durations == taken.durations
+    assert "02:30, 1h 30m each" in next(line for line in lines if line.strip().startswith("nightly"))
+    assert lines[-1] == "1 schedule does not run in this time"
 
 
 def test_runs_that_are_cut_say_so(shop: Project) -> None:

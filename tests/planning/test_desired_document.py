@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from schedsync.core.freeze import Freeze
 from schedsync.core.location import Location
 from schedsync.core.schedule import Desired, People, Schedule, Spec, Template
 from schedsync.core.timing import Interval
-from schedsync.planning.desired_document import KeptDesired, desired_from, desired_text
+from schedsync.planning.desired_document import KeptDesired, desired_from, desired_text, freezes_in
 from tests.calendar.test_slots import cron, schedule
 
 FULL = Schedule(
@@ -28,8 +29,10 @@ FULL = Schedule(
     ignore_changes=frozenset({"queue", "enabled"}),
     template=Template("sync-{tenant}"),
 )  # fmt: skip
+FREEZE = Freeze(cron("0 18 * * 5", "Europe/Berlin"), timedelta(hours=62), "the weekend: no }", ("production",))
 PLAIN = schedule("heartbeat", Interval(10**6))
-KEPT = KeptDesired(Desired.of([FULL, PLAIN], {"old": Location("schedules/shop.yaml", 1, 1)}), timedelta(days=7))
+KEPT = KeptDesired(Desired.of([FULL, PLAIN], {"old": Location("schedules/shop.yaml", 1, 1)}), timedelta(days=7),
+                   (FREEZE, replace(FREEZE, environments=(), reason="a fair")))  # fmt: skip
 
 
 def test_a_document_is_read_back_as_it_was() -> None:
@@ -44,6 +47,16 @@ def test_a_schedule_without_more_than_its_spec_is_short() -> None:
     ]
 
 
+def test_the_freezes_are_read_without_the_schedules() -> None:
+    beginning = desired_text(KEPT)[:400]
+
+    assert len(beginning) < len(desired_text(KEPT))
+    assert freezes_in(beginning) == KEPT.freezes
+    assert freezes_in(desired_text(replace(KEPT, freezes=()))) == ()
+    with pytest.raises(ValueError, match="line 1 column"):
+        freezes_in(beginning[:100])
+
+
 def test_each_edit_makes_another_text() -> None:
     edits: list[dict[str, Any]] = [
         {"spec": replace(FULL.spec, queue="other")},
@@ -54,9 +67,10 @@ def test_each_edit_makes_another_text() -> None:
         {"ignore_changes": frozenset()},
     ]
     others = [
-        KeptDesired(Desired.of([replace(FULL, **edit), PLAIN], KEPT.desired.removed), KEPT.grace) for edit in edits
+        KeptDesired(Desired.of([replace(FULL, **edit), PLAIN], KEPT.desired.removed), KEPT.grace, KEPT.freezes)
+        for edit in edits
     ]
-    others += [replace(KEPT, grace=None), KeptDesired(Desired.of([FULL, PLAIN]), KEPT.grace)]
+    others += [replace(KEPT, grace=None), replace(KEPT, desired=Desired.of([FULL, PLAIN])), replace(KEPT, freezes=())]
 
     assert len({desired_text(each) for each in [KEPT, *others]}) == len(others) + 1
     assert desired_text(desired_from(json.loads(desired_text(KEPT)))) == desired_text(KEPT)

@@ -111,6 +111,7 @@ def test_the_list_for_programs() -> None:
         "pause": None,
         "removing": None,
         "rolled_back": None,
+        "opened": None,
     }
     assert document["schedules"][2]["name"] == EVIL
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.models import ApplyFailure, SyncRun
+from schedsync.models import AppliedFiles, ApplyFailure, SyncRun
 from schedsync.schemas.validator import PLAN, problems
 from tests.conftest import NOW, Project
 
@@ -52,6 +52,32 @@ def test_an_apply_without_changes_is_not(shop: Project) -> None:
     assert shop.apply("-e", "production").code == 0
     assert shop.plan("-e", "production").code == 0
     assert shop.apply("-e", "production", "--allow-freeze").code == 0
+
+
+def test_status_says_what_is_frozen_and_until_when(shop: Project) -> None:
+    def shown() -> tuple[list[str], Any]:
+        status = ["status", "--database", shop.using, "--format"]
+        text, values = (shop.command(*status, kind).out for kind in ("text", "json"))
+        return [line for line in text.splitlines() if line.startswith("Frozen")], json.loads(values)["frozen"]
+
+    before = shown()
+    # The apply changes no schedule; it keeps what the configuration says now.
+    assert shop.apply("-e", "production").code == 0
+    lines, frozen = shown()
+
+    assert before == ([], [])
+    assert lines == ["Frozen   no apply of default in production until Mon 23 Nov 14:00 UTC: the shop moves"]
+    assert frozen == [
+        {
+            "set": "default",
+            "environment": "production",
+            "until": "2026-11-23T14:00:00Z",
+            "reason": "the shop moves",
+            "commit": "",
+        }
+    ]
+    AppliedFiles.objects.using(shop.using).update(desired=b"no document")
+    assert shown() == ([], [])
 
 
 def test_a_pause_ends_in_a_freeze_too(shop: Project, clock: Any) -> None:

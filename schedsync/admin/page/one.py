@@ -12,6 +12,7 @@ from schedsync.admin.page.permissions import PAUSE, RUN
 from schedsync.admin.page.section import Seen
 from schedsync.admin.page.sections.changes import address_in, row_of
 from schedsync.admin.page.sections.schedules import rows_of
+from schedsync.admin.page.words import coded
 from schedsync.admin.place import place_of
 from schedsync.calendar.words import zone_name
 from schedsync.core.history import HistoryEntry
@@ -41,7 +42,7 @@ def values_of(found: OneSchedule, seen: Seen) -> dict[str, Any]:
         "name": found.name,
         "row_id": found.row_id,
         "cells": rows_of(found.listing)[0] if listed else None,
-        "coming": _coming(found),
+        "coming": coded(_coming(found)),
         "facts": list(_facts(found)),
         "runbook": _runbook(listed.people.runbook if listed else None),
         "place": _place(found),
@@ -98,10 +99,13 @@ def _facts(found: OneSchedule) -> Iterator[tuple[str, str]]:
         yield "Timing", timing_words(spec.timing, with_utc=True)
         yield "Queue", printable(spec.queue or "the default queue")
     if listed.problem:
-        yield "Problem", printable(listed.problem)
+        yield "Problem", coded(printable(listed.problem))
     if (pause := listed.pause) is not None:
         until = f"until {moment(pause.until, now=found.listing.at)} UTC" if pause.until else "until it is resumed"
         yield "Paused", printable(f"{until} by {pause.who}: {pause.reason}")
+    if (opened := listed.opened) is not None:
+        since = moment(opened.since, now=found.listing.at)
+        yield "Open for editing", printable(f"since {since} UTC by {opened.who}: {opened.reason}; an apply ends it")
     yield "Set", printable(listed.set or "managed by nobody")
     people = listed.people
     for label, text in (("Owner", people.owner), ("Disabled, because", people.disabled_reason)):
@@ -134,13 +138,13 @@ def _place(found: OneSchedule) -> Mapping[str, str | None] | None:
 def _why(value: Explanation) -> dict[str, Any]:
     answer = value.answer
     return {
-        "sentence": printable(answer.sentence),
+        "sentence": coded(printable(answer.sentence)),
         "fine": answer.verdict in _FINE,
-        "evidence": [(each.kind.value, printable(each.words)) for each in (*answer.evidence, *value.notes)],
+        "evidence": [(each.kind.value, coded(printable(each.words))) for each in (*answer.evidence, *value.notes)],
         "task_id": answer.task_id,
-        "before": short_answer(value.before, value) if value.before else "",
-        "following": _following(value),
-        "ways": list(ways_out(value)),
+        "before": coded(short_answer(value.before, value)) if value.before else "",
+        "following": coded(_following(value)),
+        "ways": list(map(coded, ways_out(value))),
     }
 
 
@@ -165,7 +169,7 @@ def _behind(value: Explanation) -> list[dict[str, Any]]:
         {
             "when": printable(ticks_text(each, value)),
             "verdict": each.verdict.value.replace("_", " "),
-            "because": printable(each.because),
+            "because": coded(printable(each.because)),
             "fine": each.verdict in _FINE,
         }
         for each in ticks[: -BEHIND - 1 : -1]

@@ -11,6 +11,7 @@ from django.urls import URLPattern, path
 
 from schedsync.admin.page.schedule import by_id, by_name, by_query
 from schedsync.admin.page.views import page
+from schedsync.database.tables import tables_read_once
 
 
 def urls_for(site: Any) -> list[URLPattern]:
@@ -26,7 +27,8 @@ def urls_for(site: Any) -> list[URLPattern]:
 def _wrapped(site: Any, view: Callable[..., Any]) -> Any:
     def on_site(request: HttpRequest, **parts: Any) -> Any:
         request.current_app = site.name
-        return view(request, site, **parts)
+        with tables_read_once():
+            return view(request, site, **parts)
 
     # The admin asks for a login, and for the token that a form must have.
     wrapped = site.admin_view(on_site)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from schedsync.admin.page.actions import act
 from schedsync.admin.page.frame import not_shown, seen_of, shown
 from schedsync.admin.page.permissions import VIEW, require
-from schedsync.admin.page.sections import sections_of
+from schedsync.admin.page.sections import ORDER, keys_of, sections_of
 from schedsync.errors import SchedsyncError
 
 
@@ -30,4 +30,6 @@ def page(request: HttpRequest, site: Any) -> HttpResponse:
         sections = sections_of(seen)
     except SchedsyncError as error:
         return not_shown(request, site, error)
-    return shown(request, site, "index.html", {"title": "Schedules", "sections": sections})
+    return shown(
+        request, site, "index.html", {"title": "Schedules", "sections": sections, "is_part": keys_of(seen) != ORDER}
+    )

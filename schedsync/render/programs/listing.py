@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from schedsync.core.break_glass import Opened
 from schedsync.core.listing import LastRun, ListedSchedule, Listing, Matrix, MatrixRow
 from schedsync.core.removing import removing_document
 from schedsync.core.schedule import Spec
@@ -49,7 +50,12 @@ def _schedule(schedule: ListedSchedule) -> dict[str, Any]:
         "pause": pause_document(schedule.pause) if schedule.pause else None,
         "removing": removing_document(schedule.removing) if schedule.removing else None,
         "rolled_back": rolled_back_document(schedule.rolled_back) if schedule.rolled_back else None,
+        "opened": _opened(schedule.opened) if schedule.opened else None,
     }
+
+
+def _opened(opened: Opened) -> dict[str, Any]:
+    return {"since": instant_document(opened.since), "who": opened.who, "reason": opened.reason}
 
 
 def _last_run(run: LastRun | None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ def status_json(value: Status) -> str:
             "enabled": value.schedules.enabled,
             "managed": value.management.managed,
             "standing_pauses": [standing_document(pause) for pause in value.management.standing],
+            "frozen": [_document(each) for each in value.management.frozen],
             "counts": {
                 **{name: None if entries is None else entries.count for name, entries in lists.items()},
                 "monitors_waiting": value.management.monitors_waiting,
@@ -69,6 +70,7 @@ def _lists(value: Status) -> dict[str, Listed[Any] | None]:
         "drifted": management.drifted,
         "removing": management.removing,
         "rolled_back": management.rolled_back,
+        "opened": management.opened,
         "unmanaged": management.unmanaged,
     }
 

@@ -86,6 +86,8 @@ def cells(schedule: ListedSchedule, at: datetime, zone: tzinfo, paused_until: da
     timing = printable(schedule.problem or "") if spec is None else timing_words(spec.timing)
     if spec is not None and schedule.problem:
         timing = f"{timing} ({printable(schedule.problem)})"
+    if schedule.opened is not None:
+        timing = f"{timing} (open for editing)"
     name, following = printable(schedule.name), _next(schedule, at, zone, paused_until)
     return [schedule.state, name, timing, following, _last(schedule, at, zone), _owner(schedule)]
 

@@ -24,6 +24,7 @@ from schedsync.core.status import (
 )
 from schedsync.core.verdict import nobody_leads, reason_of, wrong_clocks
 from schedsync.render.terminal.columns import at_line_start
+from schedsync.render.terminal.frozen import frozen_text
 from schedsync.render.terminal.paint import Paint, plain
 from schedsync.render.terminal.pauses import group_name, grouped, standing_text
 from schedsync.render.words import RECORDED, counted, printable, time_text
@@ -42,7 +43,9 @@ def status_text(value: Status, paint: Paint = plain) -> str:
         "Database": _environment(value),
         "Apply": (_apply(apply, value) for apply in value.management.applies[:_MOST]),
         "Stopped": _stopped(value, paint),
-        "Rollback": _some(value.management.rolled_back, partial(_rolled_back, now=value.at), paint, "yellow"),
+        "Frozen": (paint(frozen_text(each, value.at), "yellow") for each in value.management.frozen[:_MOST]),
+        "Rollback": _some(value.management.rolled_back, partial(_by_whom, now=value.at), paint, "yellow"),
+        "Opened": _some(value.management.opened, partial(_by_whom, now=value.at), paint, "yellow"),
         "Drift": _drift(value.management, paint),
         "Overdue": _all_overdue(value, paint),
         "Failed": _some(value.failed, partial(_failed, now=value.at), paint, "red"),
@@ -207,7 +210,7 @@ def _monitors(waiting: int) -> Iterator[str]:
         yield f"{waiting:,} wait{'s' * (waiting == 1)} for the next apply"
 
 
-def _rolled_back(kept: Stopped, now: datetime) -> str:
+def _by_whom(kept: Stopped, now: datetime) -> str:
     who, since = printable(kept.who or ""), time_text(kept.since, now)
     return f"{printable(kept.name)} by {who} since {since}: {printable(kept.reason or '')}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from schedsync.admin.page.section import Section, Seen
-from schedsync.core.history import HistoryEntry, Wanted
+from schedsync.core.history import HistoryEntry
 from schedsync.core.names import shortened
 from schedsync.core.origin import commit_from, recorded_text
 from schedsync.core.secrets import masked
@@ -14,17 +14,14 @@ from schedsync.git.web import web_of_url
 from schedsync.render.comment.links import commit_address
 from schedsync.render.terminal.history import from_text, what_text
 from schedsync.render.words import printable, time_text
-from schedsync.usecases.history import history
 
-#: How many changes are shown.
-MOST = 20
 #: Beginnings of an address that may be a link; a record can hold any text.
 _WEB = ("https://", "http://")
 
 
 def section(seen: Seen) -> Section:
     """Return the last changes, the newest first."""
-    found = history(seen.using, Wanted(limit=MOST))
+    found = seen.history
     repositories = {name: each.repository for name, each in managed_sets(seen.using).items()}
     rows = [row_of(entry, repositories.get(entry.set), seen) for entry in found.entries]
     context = {"rows": rows, "is_cut": found.is_cut}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from schedsync.admin.page.section import Section, Seen
 from schedsync.core.names import and_more
 from schedsync.core.selector import Selector, selector_text
+from schedsync.core.status import Stopped
+from schedsync.render.words import printable, time_text
 
 #: How many schedules are named.
 MOST = 20
@@ -15,12 +17,24 @@ def section(seen: Seen) -> Section:
     management = seen.status.management
     drifted = management.drifted
     names = drifted.first[:MOST] if drifted is not None else ()
+    opened = management.opened
     context = {
+        "opened": [_opened(each, seen) for each in opened.first[:MOST]],
+        "more_opened": and_more(opened.count, MOST).strip(),
         "not_compared": drifted is None,
         "rows": [{"name": name, "command": f"schedsync accept {_quoted(name)}"} for name in names],
         "more": and_more(drifted.count, MOST).strip() if drifted is not None else "",
     }
     return Section("drift", "Drift", "schedsync/page/drift.html", context)
+
+
+def _opened(opened: Stopped, seen: Seen) -> dict[str, str]:
+    return {
+        "name": opened.name,
+        "who": printable(opened.who or ""),
+        "reason": printable(opened.reason or ""),
+        "since": time_text(opened.since, seen.status.at) if opened.since else "",
+    }
 
 
 def _quoted(name: str) -> str:

@@ -15,6 +15,7 @@ from schedsync.usecases.preview import preview
 
 #: At most this many changes are listed, and this many fields of each.
 MOST, MOST_FIELDS = 50, 12
+_TITLE = "What an apply would change"
 #: In characters. A longer value is cut.
 _LONGEST = 120
 _CAUSES = {"files": "the files", "drift": "somebody's edit", "both": "the files, and somebody's edit"}
@@ -25,9 +26,11 @@ def section(seen: Seen) -> Section | None:
     files, facts = chosen_files(seen)
     if files is None:
         return None
+    if seen.waits("preview"):
+        return Section.waiting("preview", _TITLE, "Compare the files with the tables now")
     plan = preview(seen.using, files, seen.now).plan
     context = {**facts, "is_kept": plan is not None, **({} if plan is None else _of(plan))}
-    return Section("preview", "What an apply would change", "schedsync/page/preview.html", context)
+    return Section("preview", _TITLE, "schedsync/page/preview.html", context)
 
 
 def _of(plan: Plan) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from schedsync.admin.page.section import Section, Seen
+from schedsync.admin.page.words import coded
 from schedsync.core.listing import STATES, ListedSchedule, Listing
 from schedsync.database.listed_names import LONGEST_SEARCH, NameSearch
 from schedsync.render.terminal.listing import cells, common_zone
@@ -24,7 +25,8 @@ def section(seen: Seen) -> Section:
     search = Search(NameSearch(wanted["q"], wanted["set"], wanted["queue"]), wanted["state"])
     found = list_page(seen.using, search, _number(seen.query.get("p", "")))
     context = {
-        "rows": rows_of(found.listing),
+        # The next run may be words with a command.
+        "rows": [{**row, "next": coded(row["next"])} for row in rows_of(found.listing)],
         "zone": str(common_zone(found.listing.schedules)),
         "wanted": wanted,
         "is_search": any(wanted.values()),

@@ -7,8 +7,10 @@ from typing import Any
 from schedsync.admin.page.forms import PauseEverything
 from schedsync.admin.page.permissions import PAUSE
 from schedsync.admin.page.section import Section, Seen
+from schedsync.admin.page.words import coded
 from schedsync.core.names import and_more
-from schedsync.core.status import Status, Stopped
+from schedsync.core.status import FrozenSet, Status, Stopped
+from schedsync.render.terminal.frozen import frozen_text
 from schedsync.render.terminal.pauses import group_name, grouped, standing_text
 from schedsync.render.words import printable, time_text
 
@@ -22,11 +24,12 @@ def section(seen: Seen) -> Section:
     management = value.management
     held = management.held
     context = {
-        "full_pause": printable(value.full_pause.text(value.at)) if value.full_pause else "",
-        "standing": [standing_text(pause, value.at) for pause in management.standing[:MOST]],
+        "full_pause": coded(printable(value.full_pause.text(value.at))) if value.full_pause else "",
+        "standing": [coded(standing_text(pause, value.at)) for pause in management.standing[:MOST]],
         "rows": [*_paused(value), *([_held(each, value) for each in held.first[:MOST]] if held else [])],
         "more_paused": and_more(management.paused.count, MOST).strip(),
         "more_held": and_more(held.count, MOST).strip() if held else "",
+        "frozen": [_frozen(each, value) for each in management.frozen[:MOST]],
         "rolled_back": [_kept(each, value) for each in management.rolled_back.first[:MOST]],
         "may_pause": seen.user.has_perm(PAUSE),
         "form": PauseEverything(auto_id="everything_%s"),
@@ -47,6 +50,15 @@ def _group(group: list[Stopped], value: Status) -> dict[str, Any]:
 
 def _held(held: Stopped, value: Status) -> dict[str, Any]:
     return _row(held, "held", value, "it is resumed") | {"who": printable(held.who or "an unknown user")}
+
+
+def _frozen(frozen: FrozenSet, value: Status) -> dict[str, str]:
+    environment = f" -e {frozen.environment}" if frozen.environment else ""
+    return {
+        "text": coded(frozen_text(frozen, value.at)),
+        "command": f"schedsync apply{environment} --allow-freeze",
+        "commit": printable(frozen.commit),
+    }
 
 
 def _kept(kept: Stopped, value: Status) -> dict[str, Any]:

@@ -12,12 +12,16 @@ from schedsync.render.load import lanes as words
 from schedsync.render.page import timeline as picture
 from schedsync.usecases.timeline_now import timeline_now
 
+_TITLE = "The next 24 hours"
+
 
 def section(seen: Seen) -> Section:
     """Return the timeline of all schedules, of all sets and of none."""
+    if seen.waits("timeline"):
+        return Section.waiting("timeline", _TITLE, "Draw what runs in the next 24 hours")
     value = timeline_now(seen.using, seen.now)
     if value is None:
-        return Section("timeline", "The next 24 hours", "schedsync/page/timeline.html", {"too_many": True})
+        return Section("timeline", _TITLE, "schedsync/page/timeline.html", {"too_many": True})
     context = {
         "title": words.title(value),
         # It is made here, and each text in it is escaped.
@@ -25,7 +29,7 @@ def section(seen: Seen) -> Section:
         "queues": [_queue(queue, value) for queue in value.queues],
         "notes": list(words.notes(value)),
     }
-    return Section("timeline", "The next 24 hours", "schedsync/page/timeline.html", context)
+    return Section("timeline", _TITLE, "schedsync/page/timeline.html", context)
 
 
 def _queue(queue: QueueLanes, value: Timeline) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from schedsync.admin.page.section import Section, Seen
+from schedsync.admin.page.words import coded
 from schedsync.core.names import and_more
 from schedsync.core.status import Failed, Late, Status
 from schedsync.render.terminal.status import span_text
@@ -31,7 +32,7 @@ def section(seen: Seen) -> Section:
 
 
 def _row(name: str, state: str, text: str) -> dict[str, Any]:
-    return {"name": name, "state": state, "text": text}
+    return {"name": name, "state": state, "text": coded(text)}
 
 
 def _late(late: Late, value: Status) -> str:
