@@ -34,13 +34,15 @@ class ReadOnlyAdmin(_Base):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Return a row without what looks like a secret in its texts."""
         row = super().get_object(request, object_id, from_field)
-        return row if row is None else _without_secrets(row)
+        if row is not None:
+            hide_secrets(row)
+        return row
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Return a page of rows without what looks like a secret in their texts."""
         page = super().get_changelist_instance(request)
         for row in page.result_list:
-            _without_secrets(row)
+            hide_secrets(row)
         return page
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
@@ -55,28 +57,12 @@ class ReadOnlyAdmin(_Base):
         """Return False."""
         return False
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Return a row whose secrets are masked: the ledger has the arguments of each schedule."""
-        obj = super().get_object(request, object_id, from_field)
-        if obj is not None:
-            hide_secrets(obj)
-        return obj
-
 
 def hide_secrets(row: Any) -> None:
-    """Mask the secrets in the texts of a row that is only shown, and never saved."""
-    for field in row._meta.concrete_fields:
-        text = getattr(row, field.attname)
-        if isinstance(text, str):
-            setattr(row, field.attname, masked(text))
-
-
-def _without_secrets(row: Any) -> Any:
-    """Mask the texts of a row that is only shown, and never saved."""
+    """Mask what looks like a secret in the texts of a row that is only shown, and never saved."""
     for field in row._meta.concrete_fields:
         if isinstance(field, (CharField, TextField)) and isinstance(text := getattr(row, field.attname), str):
             setattr(row, field.attname, _masked(text))
-    return row
 
 
 def _masked(text: str) -> str:
