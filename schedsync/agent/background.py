@@ -46,7 +46,7 @@ class Background:
     _waiting: dict[Hashable, Job] = field(default_factory=dict)
     _thread: threading.Thread | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _problem: str = ""
+    _problems: dict[Hashable, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._pace = Pace(_AGAIN, self.clock)
@@ -57,8 +57,12 @@ class Background:
             self._waiting.pop(key, None)
             if job is not None:
                 self._waiting[key] = job
+            else:
+                self._problems.pop(key, None)
             while len(self._waiting) > _MOST:
-                del self._waiting[next(iter(self._waiting))]
+                oldest = next(iter(self._waiting))
+                del self._waiting[oldest]
+                self._problems.pop(oldest, None)
 
     def start(self) -> None:
         """Begin with what waits, unless that is under way, or has failed a moment ago."""
@@ -82,7 +86,7 @@ class Background:
             try:
                 job.run()
             except (ServiceError, SchedsyncError) as error:
-                self._failed(job, str(error))
+                self._failed(key, job, str(error))
                 if isinstance(error, ServiceAway):
                     self._end()
                     return
@@ -92,7 +96,7 @@ class Background:
                 logger.error(
                     "%s, because of a bug of schedsync", job.what, exc_info=hidden, extra={"commit": job.commit}
                 )
-                self._failed(job, repr(hidden))
+                self._failed(key, job, repr(hidden))
             else:
                 self._done(key, job)
 
@@ -109,16 +113,17 @@ class Background:
             self._thread = None
 
     def _done(self, key: Hashable, job: Job) -> None:
-        if self._problem:
-            logger.info("what failed works again", extra={"commit": job.commit})
-        self._problem, self._pace.failures = "", 0
+        self._pace.failures = 0
         with self._lock:
+            if self._problems.pop(key, None) is not None:
+                logger.info("what failed works again", extra={"commit": job.commit})
             if self._waiting.get(key) is job:
                 del self._waiting[key]
             job.done()
 
-    def _failed(self, job: Job, problem: str) -> None:
-        if problem != self._problem:
-            logger.warning("%s, and it is tried again: %s", job.what, problem, extra={"commit": job.commit})
-        self._problem = problem
+    def _failed(self, key: Hashable, job: Job, problem: str) -> None:
+        with self._lock:
+            if problem != self._problems.get(key):
+                logger.warning("%s, and it is tried again: %s", job.what, problem, extra={"commit": job.commit})
+            self._problems[key] = problem
         self._pace.done(failed=True)

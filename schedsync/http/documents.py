@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
 from contextlib import closing
 from typing import Final
@@ -19,18 +21,38 @@ _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _CONNECT, _READ = 10.0, 20.0
 #: In bytes.
 _PIECE: Final = 2**16
+_LATE: Final = "it takes too long"
 _WRITTEN: Final = (200, 201, 202, 204)
 #: For how many seconds a document may be put, with all tries.
 _PUT_SECONDS: Final = 120.0
 
 
 def get_document(address: Address, most: int, seconds: float, token: str | None = None) -> bytes:
-    """Return what is at an address: at most so many bytes, in about so many seconds.
+    """Return what is at an address: at most so many bytes, in at most so many seconds.
 
     A redirect is followed by https to the same host only, as the token is sent with it. Raises ServiceError, whose
     message has neither the token nor a signature in the address.
     """
-    end = time.monotonic() + seconds
+    found: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+
+    def get() -> None:
+        try:
+            found.put(_got(address, most, time.monotonic() + seconds, token))
+        except Exception as error:
+            found.put(error)
+
+    # The timeouts of a socket hold for each read, and a host can send its headers byte by byte.
+    threading.Thread(target=get, name="schedsync-get", daemon=True).start()
+    try:
+        result = found.get(timeout=seconds)
+    except queue.Empty:
+        result = ServiceAway(_LATE)
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _got(address: Address, most: int, end: float, token: str | None) -> bytes:
     headers = {"Accept-Encoding": "identity", "User-Agent": "schedsync"}
     headers |= {"Authorization": f"Bearer {token}"} if token else {}
     timeout = urllib3.Timeout(connect=_CONNECT, read=_READ)
@@ -59,7 +81,7 @@ def _content(reply: urllib3.BaseHTTPResponse, most: int, end: float) -> bytes:
         if len(data) > most:
             raise ServiceError(f"it is larger than {most // 2**20} MB")
         if time.monotonic() > end:
-            raise ServiceAway("it takes too long")
+            raise ServiceAway(_LATE)
     return bytes(data)
 
 

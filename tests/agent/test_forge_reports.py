@@ -237,14 +237,18 @@ def test_a_forge_that_fails_is_asked_more_and_more_seldom(at_github: Reporter) -
     assert 3 <= at_github.asked() <= 9
 
 
-def test_a_commit_that_the_forge_does_not_know_holds_up_no_other(at_github: Reporter) -> None:
+def test_a_commit_that_the_forge_does_not_know_holds_up_no_other(
+    at_github: Reporter, caplog: pytest.LogCaptureFixture
+) -> None:
     at_github.server.faulty = lambda line, _body: NEXT in line
     at_github.server.always = 422
     at_github.applied(NEXT)
-    at_github.now += 60
-    at_github.applied()
+    for _ in range(3):
+        at_github.now += 400
+        at_github.applied()
 
     assert (at_github.shown(), at_github.shown(NEXT)) == ([("success", "applied: 1 updated")], [])
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_a_forge_that_hangs_delays_no_turn(at_github: Reporter) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -59,7 +62,29 @@ def test_what_is_too_large_or_takes_too_long_is_given_up(server: Documents) -> N
     with pytest.raises(ServiceError, match="it is larger than 0 MB"):
         got(server, most=1_000)
     with pytest.raises(ServiceAway, match="it takes too long"):
-        got(server, seconds=0.0)
+        got(server, seconds=0.001)
+
+
+@pytest.mark.parametrize("begin", [b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "])
+def test_a_host_that_sends_byte_by_byte_is_given_up(begin: bytes) -> None:
+    ends = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(begin)
+            while not ends.wait(0.02):
+                connection.sendall(b"1")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: drip(listener.accept()[0]))
+        thread.start()
+        try:
+            with pytest.raises(ServiceAway, match="it takes too long"):
+                get_document(Address(f"http://127.0.0.1:{listener.getsockname()[1]}/"), 1_000, 0.3)
+        finally:
+            ends.set()
+            thread.join()
 
 
 def test_what_ends_too_early_is_no_document(server: Documents) -> None:

@@ -49,6 +49,7 @@ def plan(files: Project, place: str, *words: str) -> Any:
     return files.command("plan", "schedules", "--against", place, *words)
 
 
+@pytest.mark.one_database
 def test_a_published_snapshot_is_planned_against(
     project: Project, server: Documents, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
