@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from schedsync.core.allowance import Allowance, allowance_from, with_text_times
 from schedsync.core.controls import NO_CONTROLS, Controls, InvalidControl, controls_from
@@ -35,8 +35,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-FILE = "schedsync.toml"
-PROJECT = "pyproject.toml"
+T = TypeVar("T")
+FILE, PROJECT = "schedsync.toml", "pyproject.toml"
 #: The name of a file of schedules ends in one of these.
 SUFFIXES = (".yaml", ".yml")
 DEFAULT_PATH = "schedules"
@@ -189,8 +189,8 @@ def config_of(file: Path, table: Mapping[str, Any], base: Path, matches: Callabl
         max_stop_percent=int(safety.get("max_stop_percent", MAX_STOP_PERCENT)),
         allowances=tuple(_allowance(file, entry) for entry in safety.get("allow", ())),
         freezes=tuple(_freeze(file, entry, environments) for entry in table.get("freeze", ())),
-        grace=_grace(file, table.get("prune", {})),
-        rollout=_rollout(file, table.get("rollout")),
+        grace=_timed(file, "prune.grace", grace_from, table.get("prune", {}).get("grace")),
+        rollout=_timed(file, "rollout.watch", rollout_rules, table.get("rollout")),
         controls=_controls(file, safety),
         repository_url=table.get("repository_url"),
         approvals={owner: tuple(people) for owner, people in table.get("approvals", {}).items()},
@@ -215,18 +215,12 @@ def _freeze(file: Path, entry: Mapping[str, Any], environments: Sequence[str]) -
         raise InvalidConfiguration(str(file), f"`freeze.{error.key}`: {error.message}", hint=error.hint) from error
 
 
-def _grace(file: Path, table: Mapping[str, Any]) -> timedelta | None:
+def _timed(file: Path, key: str, read: Callable[[Any], T], value: Any) -> T | None:
+    """Return what a value says, None without one; raises InvalidConfiguration for a time that is out of range."""
     try:
-        return grace_from(table["grace"]) if "grace" in table else None
+        return None if value is None else read(value)
     except TimingError as error:
-        raise InvalidConfiguration(str(file), f"`prune.grace`: {error.message}", hint=error.hint) from error
-
-
-def _rollout(file: Path, table: Mapping[str, Any] | None) -> RolloutRules | None:
-    try:
-        return None if table is None else rollout_rules(table)
-    except TimingError as error:
-        raise InvalidConfiguration(str(file), f"`rollout.watch`: {error.message}", hint=error.hint) from error
+        raise InvalidConfiguration(str(file), f"`{key}`: {error.message}", hint=error.hint) from error
 
 
 def _controls(file: Path, safety: Mapping[str, Any]) -> Controls:

@@ -117,7 +117,8 @@ def test_two_beats_and_a_worker(running: Shop) -> None:
         running.wait_for("worker", "invoices of default", 3, seconds=120)
         assert running.run("drift").returncode == 0
         found = ticks(running)
-        watches_first_runs(running)
+        if running.environment["SHOP_BROKER"].startswith("redis"):
+            watches_first_runs(running)
 
     assert len(set(found)) == len(found)
 
