@@ -98,7 +98,7 @@ def test_a_plan_and_a_drift_during_a_pause_of_everything_are_quiet(shop: Project
 def test_a_service_that_is_away_is_asked_again_later_and_says_so_once(
     shop: Project, healthchecks: HealthchecksServer, fault: Any, monkeypatch: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("schedsync.monitors.http._BACKOFF", 0.0)
+    monkeypatch.setattr("schedsync.http.client._BACKOFF", 0.0)
     keeper = MonitorKeeper(shop.using)
     PeriodicTask.objects.update(enabled=False)
     healthchecks.always, healthchecks.retry_after = fault, "9999"

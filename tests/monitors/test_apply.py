@@ -352,7 +352,8 @@ def test_a_budget_that_is_over_leaves_the_rest_to_the_next_apply(
     project: Project, at_healthchecks: HealthchecksServer, monkeypatch: Any
 ) -> None:
     project.schedules("".join(f"  n{number}: {{task: t, every: 1h, monitor: true}}\n" for number in range(5)))
-    left = [60.0] * 4 + [0.0]
+    # Each request asks twice.
+    left = [60.0] * 8 + [0.0]
     monkeypatch.setattr("schedsync.http.client.Budget.left", property(lambda _self: left.pop(0) if left else 60.0))
     done = project.apply()
     project.apply()

@@ -193,8 +193,8 @@ def test_a_schedule_that_changes_its_kind_of_timing_differs(healthchecks: Health
 
 @pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: "])
 def test_a_service_that_sends_byte_by_byte_is_not_waited_for(begin: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("schedsync.monitors.http._LONGEST", 0.3)
-    monkeypatch.setattr("schedsync.monitors.http._TRIES", 1)
+    monkeypatch.setattr("schedsync.http.client._LONGEST", 0.3)
+    monkeypatch.setattr("schedsync.http.client._TRIES", 1)
     ends = threading.Event()
 
     def drip(connection: socket.socket) -> None:

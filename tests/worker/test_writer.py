@@ -34,7 +34,7 @@ def test_what_fails_is_written_later_in_order_and_nothing_waits_meanwhile(caplog
 
     assert written == ["start", "end"]
     assert [record.getMessage() for record in caplog.records] == [
-        "the start or the end of a run cannot be written: OSError('the database is away')"
+        "the start or the end of a run cannot be written: OSError: the database is away"
     ]
     assert writer.do(lambda: written.append("next"))
 
