@@ -30,7 +30,8 @@ def _tables(using: str) -> set[str]:
 @contextmanager
 def tables_read_once() -> Iterator[None]:
     """Ask each database only once which tables it has: a page needs to know that many times while it is made."""
-    token = _known.set({})
+    known = _known.get()
+    token = _known.set({} if known is None else known)
     try:
         yield
     finally:

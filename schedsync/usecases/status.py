@@ -15,6 +15,7 @@ from schedsync.database.faults import database_errors
 from schedsync.database.monitors import count_waiting
 from schedsync.database.rollbacks import every_rolled_back
 from schedsync.database.status import read_status, read_status_of_host
+from schedsync.database.tables import tables_read_once
 from schedsync.database.use_tz import require_use_tz
 from schedsync.errors import WrongUsage
 from schedsync.monitors.settings import service_names
@@ -29,7 +30,7 @@ def status(using: str, expected_beats: int | None = None) -> Status:
     """
     require_use_tz()
     import_tasks(current_app)
-    with database_errors(using):
+    with database_errors(using), tables_read_once():
         read = _with_rest(using, read_status(using))
     verdict, problems = judge(read, expected_beats)
     return replace(read, verdict=verdict, problems=problems)
