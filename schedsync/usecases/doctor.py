@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connections, transaction
+from django.db import connections, transaction
 from django.db.migrations.executor import MigrationExecutor
-from django_celery_beat.models import CrontabSchedule, PeriodicTask, PeriodicTasks
+from django_celery_beat.models import CrontabSchedule, PeriodicTasks
 
 from schedsync import models
 from schedsync.alarms.settings import notify_problems
@@ -23,7 +22,7 @@ from schedsync.database.actor import who
 from schedsync.database.clock import now
 from schedsync.database.controls import controls_in_settings
 from schedsync.database.environment import named_environment, require_environment
-from schedsync.database.faults import Fault, database_errors, fault_of, migrate_hint, missing_tables
+from schedsync.database.faults import database_errors, migrate_hint, missing_tables
 from schedsync.database.history_upkeep import history_keep
 from schedsync.database.lock import take
 from schedsync.database.lock_wait import wait_for_lock
@@ -40,6 +39,7 @@ from schedsync.usecases.admin_rows import admin_mode
 from schedsync.usecases.binding import environment_findings
 from schedsync.usecases.celery_settings import beat_schedule_names
 from schedsync.usecases.registered_tasks import findings_of_rows
+from schedsync.usecases.rights import rights_findings
 from schedsync.usecases.sources import source_paths
 from schedsync.usecases.unmanaged import unmanaged_findings
 from schedsync.usecases.untracked import untracked_findings
@@ -125,7 +125,7 @@ def database_findings(using: str) -> Iterator[Finding]:
             yield Finding("SS310", message, hint=migrate_hint(using))
             return
         observed = observe(using, "")
-        yield from _rights(using)
+        yield from rights_findings(using)
         yield from _change_row(using)
         yield from _rows(observed)
         yield from _zones(using)
@@ -142,44 +142,6 @@ def unapplied(using: str) -> list[str]:
     executor = MigrationExecutor(connections[using])
     targets = [key for key in executor.loader.graph.leaf_nodes() if key[0] in _APPS]
     return [f"{migration.app_label}.{migration.name}" for migration, _ in executor.migration_plan(targets)]
-
-
-def _rights(using: str) -> Iterator[Finding]:
-    """Try each kind of statement in a form that changes no row, and roll it back."""
-    ours = (
-        models.ManagedSchedule, models.Pause, models.Removal, models.RolledBack, models.StandingPause, models.SyncRun,
-        models.HistoryName, models.Monitor, models.ApplyLock, models.AppliedFiles, models.EnvironmentBinding,
-        models.FullPause, models.BreakGlass,
-    )  # fmt: skip
-    for model in (PeriodicTask, PeriodicTasks, *TIMING_MODELS.values(), *ours):
-        table = model._meta.db_table
-        for right, run_statement in _harmless(using, model).items():
-            try:
-                with transaction.atomic(using=using):
-                    run_statement()
-            except DatabaseError as error:
-                if fault_of(error, using) not in (Fault.RIGHTS, Fault.READ_ONLY):
-                    raise
-                yield Finding("SS311", f"no right to {right} in {table}", hint=f"GRANT {right.upper()} ON {table}")
-
-
-def _harmless(using: str, model: type[Any]) -> dict[str, Callable[[], object]]:
-    rows = model._default_manager.using(using).filter(pk=None).order_by()
-    quoted = connections[using].ops.quote_name
-    table = quoted(model._meta.db_table)
-    names = [quoted(field.column) for field in model._meta.concrete_fields]
-    columns, column = ", ".join(names), names[-1]
-
-    def execute(sql: str) -> None:
-        with connections[using].cursor() as cursor:
-            cursor.execute(sql)
-
-    return {
-        "select": lambda: list(rows[:1]),
-        "insert": lambda: execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table} WHERE 1 = 0"),
-        "update": lambda: execute(f"UPDATE {table} SET {column} = {column} WHERE 1 = 0"),
-        "delete": lambda: execute(f"DELETE FROM {table} WHERE 1 = 0"),
-    }
 
 
 def _change_row(using: str) -> Iterator[Finding]:
