@@ -27,8 +27,7 @@ from schedsync.usecases.target import Target
 from schedsync.usecases.task_results import outcomes
 
 _LONGEST = 1000
-#: Seconds to wait for the lock of an apply.
-_LOCK = 10.0
+_WAIT = WaitOptions(lock=10.0)
 _SUPERSEDED = Refusal("superseded", "a newer apply of the set came before the rollback", "nothing is to be done")
 
 
@@ -132,8 +131,7 @@ def _roll_back(target: Target, rollout: Rollout) -> None:
     # What lifts a rule was given for the apply.
     limits = target.config.limited(Limits())
     way = replace(target, limits=limits, adopt=Adoption(), fence=fence)
-    wait = WaitOptions(lock=_LOCK)
-    rollback(way, RollbackOrder(str(run), None, rollout.text), lambda _way: True, wait, pinned=False)
+    rollback(way, RollbackOrder(str(run), None, rollout.text), lambda _way: True, _WAIT, pinned=False)
 
 
 def _words(error: SchedsyncError) -> str:

@@ -32,8 +32,8 @@ RUNS = (
 )
 
 
-#: Directories whose files have a test of their own.
-TESTED_ELSEWHERE = ("grafana/", "prometheus/", "roles/", "supervisord/", "systemd/")
+#: Directories, and a file, that have a test of their own.
+TESTED_ELSEWHERE = ("grafana/", "kubernetes/agent.yaml", "prometheus/", "roles/", "supervisord/", "systemd/")
 #: In the order in which they are used.
 KUBERNETES = ("kubernetes/apply-job.yaml", "kubernetes/worker.yaml", "kubernetes/beat.yaml")
 

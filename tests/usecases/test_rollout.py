@@ -16,11 +16,13 @@ from schedsync.config import read_config
 from schedsync.core.commit_report import Section
 from schedsync.core.refusal import Limits
 from schedsync.core.rollout import RolloutState
+from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Unavailable
 from schedsync.models import RolledBack, Rollout, SendFailure, SyncRun
 from schedsync.render.comment.first_runs import first_runs as markdown
 from schedsync.render.comment.first_runs import rollout_section, title
 from schedsync.usecases import rollout as usecase
+from schedsync.usecases.agent import Turn
 from schedsync.usecases.rollout import RolloutReport, look, rollout_of, unfinished_run
 from schedsync.usecases.target import Target
 from tests.conftest import Project
@@ -33,6 +35,11 @@ ROLLBACK = REPORT + 'on_failure = "rollback"\n'
 SECOND = timedelta(seconds=1)
 WORDS = "one: the message can never be sent: TypeError: no JSON"
 pytestmark = pytest.mark.one_database("default", "postgresql")
+
+
+@pytest.fixture(autouse=True)
+def _without_a_wait_for_beats_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usecase, "_WAIT", WaitOptions(settle=0))
 
 
 def applied(project: Project, schedules: str, configured: str = ROLLBACK) -> uuid.UUID:
@@ -237,14 +244,12 @@ def test_apply_watches_it_and_rolls_it_back(project: Project, monkeypatch: pytes
 
 
 def test_the_agent_logs_how_a_rollout_ended(project: Project, caplog: pytest.LogCaptureFixture) -> None:
-    class Turn:
-        target: Target | None = None
-
-    turn = Turn()
-    observe(turn)
+    observe(Turn())
     run = rolled_out(project)
     fails(project)
-    turn.target = target(project)
+    # What a commit configures that was not applied does not count.
+    observe(Turn("a" * 40, tried="b" * 40, problem=Unavailable("gone"), target=target(project)))
+    turn = Turn(target=target(project))
     observe(turn)
     observe(turn)
     connections[project.using].close()
