@@ -185,12 +185,10 @@ def test_the_next_look_goes_on_where_a_process_died(
             roll_back(*values)
         raise SystemExit
 
-    monkeypatch.setattr(usecase, "_roll_back", die)
-    with pytest.raises(SystemExit):
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(usecase, "_roll_back", die)
         looked(project)
     assert states(project) == ["undoing"]
-    monkeypatch.undo()
-    monkeypatch.chdir(project.root)
     report = looked(project)
 
     assert report is not None
