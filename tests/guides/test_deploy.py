@@ -88,7 +88,6 @@ MANIFESTS: dict[str, tuple[str, list[Started]]] = {
     "kubernetes": ("production", list(of_kubernetes(*KUBERNETES))),
     "helm": ("production", list(of_kubernetes("helm-hook.yaml", wave="helm.sh/hook-weight"))),
     "argo-cd-eu": ("eu", list(of_argo_cd("eu"))),
-    "argo-cd-us": ("us", list(of_argo_cd("us"))),
     "heroku": ("production", list(of_heroku())),
 }
 
@@ -154,6 +153,13 @@ def test_every_file_of_the_examples_is_one_that_is_tested() -> None:
     elsewhere = {name for name in found if name.startswith(TESTED_ELSEWHERE)}
 
     assert found - elsewhere == tested | {f"argo-cd/{name}" for name in argo}
+
+
+def test_a_region_differs_from_another_by_its_variables_only() -> None:
+    eu, us = (list(of_argo_cd(region)) for region in ("eu", "us"))
+
+    assert [started.command for started in eu] == [started.command for started in us]
+    assert {started.variables["SCHEDSYNC_ENVIRONMENT"] for started in us} == {"us"}
 
 
 def test_the_regions_are_the_directories_that_the_applications_name() -> None:
