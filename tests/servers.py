@@ -278,10 +278,11 @@ def _wait(port: int, log: Path) -> None:
     raise Missing(f"no server came up: {log.read_text(errors='replace')[-500:]}")
 
 
-#: The rooms of the runs beside the main one, by the names of the runs. The first mostly waits for processes.
+#: The rooms of the runs beside the main one, by the names of the runs. The first two mostly wait for processes.
 BESIDE = {
-    "processes": ("tests/acceptance", "tests/faults", "tests/guides"),
-    "usecases": ("tests/usecases", "tests/ecosystem", "tests/admin", "tests/browser", "tests/monitors"),
+    "processes": ("tests/acceptance", "tests/faults"),
+    "doors": ("tests/guides", "tests/ecosystem", "tests/browser", "tests/admin"),
+    "usecases": ("tests/usecases", "tests/monitors", "tests/forges", "tests/agent"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -47,6 +48,7 @@ class PeriodicTaskAdmin(Stock, ModelAdmin):
     pass
 """
 THEMES = {"stock": (STRICT, ""), "unfold": (UNFOLD, UNFOLD_ADMIN)}
+SHOTS = os.environ.get("SCHEDSYNC_SHOTS")
 TASKS = "/admin/django_celery_beat/periodictask/"
 
 
@@ -88,7 +90,7 @@ def test_a_managed_schedule_is_paused_and_opened_by_buttons(theme: str, tmp_path
 
     with django_db_blocker.unblock(), served(tmp_path, theme) as (base, made), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=settings.BROWSER, args=FLAGS)
-        paused = _pause(browser.new_page(), base, tmp_path)
+        paused = _pause(browser.new_page(), base)
         # Only the look of unfold needs JavaScript.
         opened = _break_glass(browser.new_context(java_script_enabled=theme != "stock").new_page(), base)
         browser.close()
@@ -114,24 +116,30 @@ def _log_in(page: Any, base: str) -> None:
     page.click("[type=submit]")
 
 
-def _pause(page: Any, base: str, pictures: Path) -> dict[str, Any]:
+def _keep(page: Any, name: str) -> None:
+    """Keep a picture for somebody who asked for it: drawing it takes Chromium seconds."""
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"admin-{name}.png")
+
+
+def _pause(page: Any, base: str) -> dict[str, Any]:
     """Pause by the button of the form; returns the texts of the pages, and what the browser had against ours."""
     wrong: list[str] = []
     _log_in(page, base)
     page.on("console", lambda message: wrong.append(message.text))
     page.goto(f"{base}{TASKS}?git=managed")
-    page.screenshot(path=pictures / "list.png")
+    _keep(page, "list")
     seen: dict[str, Any] = {"git": page.locator(".field-schedsync_git").first.inner_text(), "wrong": [*wrong]}
     page.locator(".field-name a").first.click()
     page.wait_for_load_state()
-    page.screenshot(path=pictures / "form.png")
+    _keep(page, "form")
     seen |= {"form": page.inner_text("body"), "saves": page.locator("[name=_save]").count()}
     # The form itself has an inline script of django-celery-beat, which the policy stops.
     wrong.clear()
     page.get_by_role("link", name="Pause…").click()
     page.fill("[name=reason]", "INC-7 <b>")
     page.select_option("[name=hours]", "4")
-    page.screenshot(path=pictures / "pause.png")
+    _keep(page, "pause")
     seen["wrong"] += wrong
     page.click("#schedsync-operation [type=submit]")
     page.get_by_text("No apply undoes it").wait_for()

@@ -185,9 +185,10 @@ def test_the_next_look_goes_on_where_a_process_died(
             roll_back(*values)
         raise SystemExit
 
-    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+    with monkeypatch.context() as patch:
         patch.setattr(usecase, "_roll_back", die)
-        looked(project)
+        with pytest.raises(SystemExit):
+            looked(project)
     assert states(project) == ["undoing"]
     report = looked(project)
 
