@@ -107,11 +107,12 @@ class Mirror:
 
     def _fetched(self, stop: Callable[[], bool]) -> Ended:
         tidy(self.root)
-        words = [
-            "fetch", "--quiet", "--no-tags", "--prune", "--no-recurse-submodules", "--no-auto-maintenance",
-            "--refmap=", "--", self.remote.url, self._refspec(),
-        ]  # fmt: skip
-        return self._run(words, self.most_bytes, stop)
+        return self._run(
+            ["fetch", "--quiet", "--no-tags", "--prune", "--no-recurse-submodules", "--no-auto-maintenance",
+             "--refmap=", "--", self.remote.url, self._refspec()],
+            self.most_bytes,
+            stop,
+        )  # fmt: skip
 
     def _run(self, words: list[str], most: int, stop: Callable[[], bool]) -> Ended:
         limits = Limits(self.seconds, most, lambda: used(self.root), stop)
@@ -166,8 +167,9 @@ class Mirror:
         return Followed(commit, self.remote.branch)
 
     def _highest_tag(self, pattern: str) -> Followed | None:
-        format_ = "--format=%(objecttype) %(objectname) %(refname)"
-        listed = self._execute("for-each-ref", format_, "--sort=-version:refname", _TAGS)
+        listed = self._execute(
+            "for-each-ref", "--format=%(objecttype) %(objectname) %(refname)", "--sort=-version:refname", _TAGS
+        )
         start, _, end = pattern.partition("*")
         # Only `\n` ends a line: a name may have each other character that ends one.
         for line in filter(None, listed.split("\n")):

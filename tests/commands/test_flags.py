@@ -27,6 +27,7 @@ NOT_MESSAGES = (
     "_run",
     "_checked",
     "execute",
+    "_execute",
     "run_bounded",
 )
 #: What a page may say of Beat's own command line.
