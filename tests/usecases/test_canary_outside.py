@@ -210,7 +210,7 @@ def test_the_agent_shows_no_secret(shop: Project, tmp_path: Path, caplog: pytest
     with open_mirror(Remote(gone.replace(f"/{OF_REMOTE}", "/shop")), tmp_path / "other") as mirror:
         away = turn(Turns(Kept(shop.using, settle=0, lock_seconds=0), mirror))
     assert away.fetch_problem is not None or away.problem is not None
-    with serving(f"127.0.0.1:{free()}", state, secret, metrics_of(shop.using, state)) as port:
+    with serving(f"127.0.0.1:{free()}", (state,), secret, metrics_of(shop.using, (state,))) as port:
         for path in ("/live", "/ready", "/metrics", "/x"):
             clean(ask(port, "GET", path)[1], path)
         clean(ask(port, "POST", "/hook", b"{}", X_Gitlab_Token="wrong")[1], "/hook")
