@@ -51,6 +51,8 @@ _TAGS = f"{REFERENCES}/tags/"
 _APPLIED = REFERENCES + "/applied/{}"
 #: After so many fetches that brought something, all packs become one, without what nothing refers to any more.
 _MOST_PACKS = 50
+#: The characters of an id of SHA-256.
+_LONG_ID = 64
 
 
 class Followed(NamedTuple):
@@ -88,7 +90,8 @@ class Mirror:
         takes too long, Failed if it is too large or has no such branch or tag.
         """
         if not (self.root / ".git" / "HEAD").is_file():
-            self._make_again("sha1")
+            # The directory is gone. Of a repository with longer ids, only those tell.
+            self._make_again("sha256" if len(self.applied or "") == _LONG_ID else "sha1")
         ended = self._fetched(stop)
         if ended.status and ended.killed is None and self._is_empty:
             ended = self._fetched_with_longer_ids(ended, stop)
@@ -107,11 +110,12 @@ class Mirror:
 
     def _fetched(self, stop: Callable[[], bool]) -> Ended:
         tidy(self.root)
-        words = [
-            "fetch", "--quiet", "--no-tags", "--prune", "--no-recurse-submodules", "--no-auto-maintenance",
-            "--refmap=", "--", self.remote.url, self._refspec(),
-        ]  # fmt: skip
-        return self._run(words, self.most_bytes, stop)
+        return self._run(
+            ["fetch", "--quiet", "--no-tags", "--prune", "--no-recurse-submodules", "--no-auto-maintenance",
+             "--refmap=", "--", self.remote.url, self._refspec()],
+            self.most_bytes,
+            stop,
+        )  # fmt: skip
 
     def _run(self, words: list[str], most: int, stop: Callable[[], bool]) -> Ended:
         limits = Limits(self.seconds, most, lambda: used(self.root), stop)
@@ -186,7 +190,7 @@ class Mirror:
     @property
     def applied(self) -> str | None:
         """The id of the commit that was applied last from here, or None."""
-        return self._memory.applied or self.repository.find(_applied_ref(self.remote))
+        return self._memory.applied
 
     def note_applied(self, commit: str) -> None:
         """Remember a commit as the last good one; on a full disk only until this process ends."""
@@ -223,4 +227,5 @@ def open_mirror(
         require_version(command, "an agent needs them to be safe from the configuration of others")
         prepare(directory, command)
         with open_repository(directory, directory) as repository:
-            yield Mirror(remote, directory, repository, command, seconds, most_bytes)
+            memory = _Memory(repository.find(_applied_ref(remote)))
+            yield Mirror(remote, directory, repository, command, seconds, most_bytes, memory)

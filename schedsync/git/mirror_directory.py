@@ -173,10 +173,12 @@ def make(directory: Path, command: git.Git, algorithm: str = "sha1") -> None:
         raise WrongUsage(f"`{root}` is not ours, and cannot be deleted", hint="give another one by `--directory`")
     with suppress(OSError):
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    words = ["git", "init", "--quiet", "--bare", "--template=", "--initial-branch=main"]
     status, _, error = command.execute(
-        [*words, f"--object-format={algorithm}", str(root)], with_extended_output=True, with_exceptions=False
-    )
+        ["git", "init", "--quiet", "--bare", "--template=", "--initial-branch=main", f"--object-format={algorithm}",
+         str(root)],
+        with_extended_output=True,
+        with_exceptions=False,
+    )  # fmt: skip
     if status:
         raise WrongUsage(f"cannot make a repository in `{directory}`: {' '.join(str(error).split())[:300]}")
 
