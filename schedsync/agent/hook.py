@@ -6,12 +6,10 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 from collections.abc import Callable, Iterator
 
-from django.conf import settings
-
 from schedsync.errors import InvalidConfiguration
+from schedsync.http.settings import setting
 
 _NAME = "SCHEDSYNC_HOOK_SECRET"
 #: Bytes: as many as GitHub sends at most.
@@ -30,10 +28,10 @@ def hook_secret() -> bytes | None:
 
     Raises InvalidConfiguration for one that is too short.
     """
-    text = os.environ.get(_NAME) or getattr(settings, _NAME, None)
-    if not text:
+    text = setting(_NAME)
+    if text is None:
         return None
-    secret = str(text).encode()
+    secret = text.encode()
     if len(secret) < _SHORTEST or len(_signing_key(secret)) < _SHORTEST:
         raise InvalidConfiguration("Django's settings", f"{_NAME} has fewer than {_SHORTEST} bytes")
     return secret
