@@ -73,8 +73,10 @@ class Background:
         with self._lock:
             if self._thread is not None or not self._waiting or not self._pace.is_due:
                 return
-            self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+            # It raises RuntimeError where the host has no thread left: a later turn tries again.
+            thread.start()
+            self._thread = thread
 
     def wait(self, seconds: float) -> None:
         """Wait until what is under way is done, or the seconds are over."""

@@ -12,7 +12,7 @@ from schedsync.errors import InvalidConfiguration
 from schedsync.http.settings import setting
 
 _NAME = "SCHEDSYNC_HOOK_SECRET"
-#: Bytes: as many as GitHub sends at most.
+#: In bytes: GitHub sends no more.
 MOST_BYTES = 25 * 2**20
 _PIECE = 2**16
 #: A shorter secret could be guessed.
@@ -41,7 +41,7 @@ def is_genuine(secret: bytes, header: Header, length: int, read: Callable[[int],
     """Say whether the sender of a request knows the secret: by a signature of the body, else by GitLab's token.
 
     The signatures are GitHub's, and that of a Standard Webhook, as GitLab sends it. If one is sent, it must be right,
-    whatever the token is. ``header`` returns a header by its name, ``read`` the next bytes of the body, whose
+    and the token does not count. ``header`` returns a header by its name, ``read`` the next bytes of the body, whose
     ``length`` was checked; the body is never in memory as a whole.
     """
     github, standard = hmac.new(secret, digestmod=hashlib.sha256), _standard(secret, header)

@@ -1,4 +1,4 @@
-"""Who hears of each turn of the agent: functions that watch first runs, or that report to the forge."""
+"""Who hears of each turn of the agent: functions that watch first runs, tell a forge, or publish snapshots."""
 
 from __future__ import annotations
 

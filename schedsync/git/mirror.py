@@ -49,7 +49,8 @@ _FETCHED = f"{REFERENCES}/fetched"
 _TAGS = f"{REFERENCES}/tags/"
 #: Followed by a digest of the remote: the same directory may be given for another one.
 _APPLIED = REFERENCES + "/applied/{}"
-#: After so many fetches that brought something, all packs become one, without what nothing refers to any more.
+#: Above this number of packs, all of them become one, without objects that nothing refers to any more. Each fetch that
+#: brings something makes a pack.
 _MOST_PACKS = 50
 #: The characters of an id of SHA-256.
 _LONG_ID = 64
