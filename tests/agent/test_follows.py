@@ -144,6 +144,15 @@ def test_a_loop_that_fails_ends_the_process(using: str, make: Make, tmp_path: Pa
         Process(loops).run()
 
 
+def test_a_loop_that_fails_gives_its_lease_back(using: str, make: Make, tmp_path: Path) -> None:
+    loop = Loop([Follow(make("first", str(tmp_path)), 0.2)], AgentLease(using))
+    loop.follows[0].step = None  # type: ignore[method-assign,assignment]
+    with pytest.raises(TypeError):
+        loop.run()
+
+    assert AgentLease(using).keep()
+
+
 def test_an_apply_that_the_end_of_the_agent_finds_is_told_all_the_same(using: str, make: Make, tmp_path: Path) -> None:
     turns, heard = make("one", str(origin_of(tmp_path, "one").root)), list[Turn]()
     process = Process([Loop([Follow(turns, 0.2)], AgentLease(using), (heard.append,))])

@@ -162,7 +162,7 @@ def test_who_does_not_know_it_is_refused(port: int, state: State, headers: dict[
 
 
 def test_a_signature_of_a_standard_webhook_is_made_by_the_key_within_the_secret(state: State) -> None:
-    with serving(f"127.0.0.1:{free()}", state, SIGNING, str) as port:
+    with serving(f"127.0.0.1:{free()}", (state,), SIGNING, str) as port:
         statuses = [ask(port, "POST", "/hook", BODY, **standard(key))[0] for key in (SIGNING, KEY)]
 
     assert (statuses, state.wake.is_set()) == ([403, 202], True)
@@ -203,7 +203,7 @@ def test_scrapes_at_the_same_time_are_bounded(state: State) -> None:
         assert may_end.wait(60)
         return "a 1\n"
 
-    with serving(f"127.0.0.1:{free()}", state, None, slow) as port:
+    with serving(f"127.0.0.1:{free()}", (state,), None, slow) as port:
         threads = [threading.Thread(target=ask, args=(port, "GET", "/metrics")) for _ in range(4)]
         for thread in threads:
             thread.start()
