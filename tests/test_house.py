@@ -150,6 +150,7 @@ ANSWERS = {
     "where a snapshot may be published, and what an address may send?": "place_of",
     "that a branch of snapshots has one commit, and that of others is left alone?": "_check_ours",
     "that a forge is told once?": "ForgeReports",
+    "what a token of a service may be?": "token_of",
     "that a service that hangs delays no turn of an agent, and is asked again?": "Background",
     "to which host a token of a forge is sent?": "forge_of",
     "which agent acts?": "AgentLease",

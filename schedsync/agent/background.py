@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -12,8 +11,7 @@ from schedsync.agent.pace import Pace
 from schedsync.core.masked_errors import masked_error
 from schedsync.errors import SchedsyncError
 from schedsync.http.errors import ServiceAway, ServiceError
-
-logger = logging.getLogger(__name__)
+from schedsync.usecases.follow_logger import FollowLogger
 
 #: Seconds after which a service that failed is asked again; it becomes more, at most five minutes.
 _AGAIN = 10.0
@@ -25,13 +23,19 @@ _MOST = 100
 class Job:
     """What is to be told: ``run`` raises ServiceError or SchedsyncError if that fails; ``done`` is called after it.
 
-    ``what`` says what was not done then, and ``commit`` which one it is about.
+    ``what`` says what was not done then; ``commit`` and ``follow`` say which one it is about.
     """
 
     run: Callable[[], None]
     what: str
     commit: str
+    follow: str
     done: Callable[[], None] = lambda: None
+
+    @property
+    def logger(self) -> FollowLogger:
+        """The logger of its follow."""
+        return FollowLogger(__name__, self.follow)
 
 
 @dataclass
@@ -69,11 +73,13 @@ class Background:
         with self._lock:
             if self._thread is not None or not self._waiting or not self._pace.is_due:
                 return
-            self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+            # It raises RuntimeError where the host has no thread left: a later turn tries again.
+            thread.start()
+            self._thread = thread
 
     def wait(self, seconds: float) -> None:
-        """Wait until what is under way is done, at most so long."""
+        """Wait until what is under way is done, or the seconds are over."""
         thread = self._thread
         if thread is not None:
             thread.join(seconds)
@@ -93,7 +99,7 @@ class Background:
             except Exception as error:
                 # What a service answers must not end the jobs of this agent.
                 hidden = masked_error(error)
-                logger.error(
+                job.logger.error(
                     "%s, because of a bug of schedsync", job.what, exc_info=hidden, extra={"commit": job.commit}
                 )
                 self._failed(key, job, repr(hidden))
@@ -116,7 +122,7 @@ class Background:
         self._pace.failures = 0
         with self._lock:
             if self._problems.pop(key, None) is not None:
-                logger.info("what failed works again", extra={"commit": job.commit})
+                job.logger.info("what failed works again", extra={"commit": job.commit})
             if self._waiting.get(key) is job:
                 del self._waiting[key]
             job.done()
@@ -124,6 +130,6 @@ class Background:
     def _failed(self, key: Hashable, job: Job, problem: str) -> None:
         with self._lock:
             if problem != self._problems.get(key):
-                logger.warning("%s, and it is tried again: %s", job.what, problem, extra={"commit": job.commit})
+                job.logger.warning("%s, and it is tried again: %s", job.what, problem, extra={"commit": job.commit})
             self._problems[key] = problem
         self._pace.done(failed=True)

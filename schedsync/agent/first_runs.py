@@ -8,6 +8,7 @@ from schedsync.core.commit_report import CommitReport, Section
 from schedsync.errors import SchedsyncError
 from schedsync.render.comment.first_runs import rollout_section, title
 from schedsync.usecases.agent import Turn
+from schedsync.usecases.follow_logger import FollowLogger
 from schedsync.usecases.rollout import look, rollout_of
 
 logger = logging.getLogger(__name__)
@@ -20,15 +21,16 @@ def observe(turn: Turn) -> None:
     """
     if turn.target is None or (turn.problem is not None and turn.tried != turn.commit):
         return
+    of_follow = FollowLogger(__name__, turn.follow)
     try:
-        report = look(turn.target, logger.warning)
+        report = look(turn.target, of_follow.warning)
     except SchedsyncError as error:
-        logger.warning("the first runs cannot be looked at: %s", error.message)
+        of_follow.warning("the first runs cannot be looked at: %s", error.message)
         return
     if report is None:
         return
     rollout, names = report.rollout, [run.name for run in report.first_runs.bad]
-    logger.log(
+    of_follow.log(
         logging.ERROR if report.is_bad else logging.INFO, "%s; %s", title(report.first_runs), rollout.text,
         extra={"run": str(rollout.run), "commit": rollout.commit, "rollout": rollout.state.value, "schedules": names},
     )  # fmt: skip

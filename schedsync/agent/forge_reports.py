@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,15 +15,13 @@ from schedsync.forges.settings import forge_of, report_url
 from schedsync.git.remote import Remote
 from schedsync.render.comment.commit_report import comment, description
 from schedsync.usecases.agent import Turn
-from schedsync.usecases.report_back import CommitReports, Telling, context_of, place_of, tell
+from schedsync.usecases.report_back import CommitReports, Telling, context_of, host_and_path, scope_of, tell
 
 #: Seconds between two reports of a commit in the same state, such as edits by others that come and go. GitHub takes
 #: 1,000 statuses of a commit.
 _CALM = 300.0
 #: The commits that are remembered.
 _MOST = 100
-#: The set of a repository that names none.
-_DEFAULT = "default"
 
 Sections = Callable[[str, CommitReport], Sequence[Section]]
 
@@ -43,6 +40,7 @@ class ForgeReports:
     """Tells the forges of the remotes what became of each commit; call it with each turn, and it raises nothing.
 
     ``sections`` returns what else there is to say of a commit, in a database; it is called in the thread of the turn.
+    An agent of several databases has a thread for each. They share no lock: a database that hangs delays no other one.
     """
 
     sections: Sections = lambda _using, _report: ()
@@ -50,26 +48,19 @@ class ForgeReports:
     _reports: dict[str, CommitReports] = field(default_factory=dict)
     _forges: dict[str, tuple[Forge, str] | None] = field(default_factory=dict)
     _told: dict[tuple[str, str], _Told] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.background = Background("schedsync-forge", self.clock)
 
     def __call__(self, turn: Turn) -> None:
         """Note what is new in a turn, and tell it, or what could not be told before."""
-        # An agent of several databases has a thread for each.
-        with self._lock:
-            self._note(turn)
-        self.background.start()
-
-    def _note(self, turn: Turn) -> None:
         found = self._forge(turn.remote) if turn.remote else None
         if turn.remote is not None and found is not None:
-            # Agents of several sets and environments can follow one remote.
-            context = context_of(None if turn.set == _DEFAULT else turn.set, turn.environment)
-            reports = self._reports.setdefault(f"{turn.remote.url} {context}", CommitReports())
+            # Several sets, environments and databases can follow one remote: each has a context of its own.
+            reports = self._reports.setdefault(f"{turn.remote.url} {context_of(turn)}", CommitReports())
             for report in reports.of(turn):
-                self._add(found, context, turn.remote, report.with_sections(self.sections(turn.using, report)))
+                self._add(found, turn, turn.remote, report.with_sections(self.sections(turn.using, report)))
+        self.background.start()
 
     def prepare(self, remote: Remote) -> str | None:
         """Return the name of the forge that will be told; None without one. Raises WrongUsage for a wrong setting."""
@@ -79,23 +70,23 @@ class ForgeReports:
 
     def _forge(self, remote: Remote) -> tuple[Forge, str] | None:
         if remote.url not in self._forges:
-            place = place_of(remote)
+            place = host_and_path(remote)
             self._forges[remote.url] = forge_of(place) if place else None
         return self._forges[remote.url]
 
-    def _add(self, found: tuple[Forge, str], context: str, remote: Remote, report: CommitReport) -> None:
-        forge, address = found
+    def _add(self, found: tuple[Forge, str], turn: Turn, remote: Remote, report: CommitReport) -> None:
+        (forge, address), context = found, context_of(turn)
         web = Web(address, "github" if forge.name == "github" else "gitlab", report.commit, report.commit)
-        scope = context.removeprefix("schedsync").removeprefix("/") or _DEFAULT
         status = Status(context, report.state, description(report, LONGEST_DESCRIPTION), report_url())
         branch = remote.branch if remote.tags is None else ""
-        telling = Telling(report.commit, status, comment(report, scope, web), report.needs_a_look, branch)
+        telling = Telling(report.commit, status, comment(report, scope_of(context), web), report.needs_a_look, branch)
         is_known = report.needs_a_look or report.counts is not None
         key = (report.commit, context)
         job = Job(
             partial(tell, forge, telling, is_known=is_known),
             f"{forge.name} is not told of commit {report.commit[:12]}",
             report.commit,
+            turn.follow,
             partial(self._done, key, telling),
         )
         self.background.put(key, job if self._is_new(key, telling) else None)

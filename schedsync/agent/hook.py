@@ -6,15 +6,13 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 from collections.abc import Callable, Iterator
 
-from django.conf import settings
-
 from schedsync.errors import InvalidConfiguration
+from schedsync.http.settings import setting
 
 _NAME = "SCHEDSYNC_HOOK_SECRET"
-#: Bytes: as many as GitHub sends at most.
+#: In bytes: GitHub sends no more.
 MOST_BYTES = 25 * 2**20
 _PIECE = 2**16
 #: A shorter secret could be guessed.
@@ -30,10 +28,10 @@ def hook_secret() -> bytes | None:
 
     Raises InvalidConfiguration for one that is too short.
     """
-    text = os.environ.get(_NAME) or getattr(settings, _NAME, None)
-    if not text:
+    text = setting(_NAME)
+    if text is None:
         return None
-    secret = str(text).encode()
+    secret = text.encode()
     if len(secret) < _SHORTEST or len(_signing_key(secret)) < _SHORTEST:
         raise InvalidConfiguration("Django's settings", f"{_NAME} has fewer than {_SHORTEST} bytes")
     return secret
@@ -43,7 +41,7 @@ def is_genuine(secret: bytes, header: Header, length: int, read: Callable[[int],
     """Say whether the sender of a request knows the secret: by a signature of the body, else by GitLab's token.
 
     The signatures are GitHub's, and that of a Standard Webhook, as GitLab sends it. If one is sent, it must be right,
-    whatever the token is. ``header`` returns a header by its name, ``read`` the next bytes of the body, whose
+    and the token does not count. ``header`` returns a header by its name, ``read`` the next bytes of the body, whose
     ``length`` was checked; the body is never in memory as a whole.
     """
     github, standard = hmac.new(secret, digestmod=hashlib.sha256), _standard(secret, header)

@@ -41,16 +41,21 @@ class Loop:
             turns.stop, turns.fence, turns.sleep = self._stop, self.lease.fence, self._sleep
 
     def run(self) -> None:
-        """Run until :meth:`end`; then give the lease back."""
-        with ThreadPoolExecutor(len(self.follows), "schedsync-fetch") as fetcher:
-            try:
-                while not self._is_ending.is_set():
-                    self._step(fetcher)
-                    self.wake.wait(_LOOK if any(follow.is_asking for follow in self.follows) else _STEP)
-            finally:
-                # The executor waits for its threads, which ask whether to stop.
-                self._is_ending.set()
-        self.lease.resign()
+        """Run until :meth:`end`, or until a step fails; then give the lease back."""
+        try:
+            with ThreadPoolExecutor(len(self.follows), "schedsync-fetch") as fetcher:
+                self._run(fetcher)
+        finally:
+            self.lease.resign()
+
+    def _run(self, fetcher: Executor) -> None:
+        try:
+            while not self._is_ending.is_set():
+                self._step(fetcher)
+                self.wake.wait(_LOOK if any(follow.is_asking for follow in self.follows) else _STEP)
+        finally:
+            # The executor waits for its threads, which ask whether to stop.
+            self._is_ending.set()
 
     def end(self) -> None:
         """End after the transaction that is under way, if one is."""

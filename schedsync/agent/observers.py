@@ -1,14 +1,12 @@
-"""Who hears of each turn of the agent: functions that watch first runs, or that report to the forge."""
+"""Who hears of each turn of the agent: functions that watch first runs, tell a forge, or publish snapshots."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 
 from schedsync.core.masked_errors import masked_error
 from schedsync.usecases.agent import Turn
-
-logger = logging.getLogger(__name__)
+from schedsync.usecases.follow_logger import FollowLogger
 
 #: Is called in the loop's thread, with no transaction open; an agent of several databases has a loop, and a thread, for
 #: each. It should return within a second or two: the next turn waits for it, and the lease ends after a minute.
@@ -22,5 +20,5 @@ def tell(observers: Iterable[Observer], turn: Turn) -> None:
             observer(turn)
         except Exception as error:
             # It may speak to a service that answers with anything.
-            commit = turn.tried or turn.commit
+            commit, logger = turn.tried or turn.commit, FollowLogger(__name__, turn.follow)
             logger.error("a turn could not be passed on", exc_info=masked_error(error), extra={"commit": commit})

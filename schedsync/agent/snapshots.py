@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,10 +10,8 @@ from schedsync.agent.background import Background, Job
 from schedsync.errors import SchedsyncError
 from schedsync.render.programs import json_
 from schedsync.usecases.agent import Turn
-from schedsync.usecases.follow_logger import DEFAULT
+from schedsync.usecases.follow_logger import DEFAULT, FollowLogger
 from schedsync.usecases.snapshot import capture
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -45,7 +42,8 @@ class Snapshots:
         try:
             data = json_.snapshot(capture(using, set_name))
         except SchedsyncError as error:
+            logger = FollowLogger(__name__, self.follow)
             logger.warning("%s, and it is tried again: %s", what, error, extra={"commit": commit})
             return
         self._is_due = False
-        self.background.put("snapshot", Job(partial(self.publish, data), what, commit))
+        self.background.put("snapshot", Job(partial(self.publish, data), what, commit, self.follow))

@@ -11,7 +11,7 @@ from schedsync.errors import SchedsyncError
 from schedsync.usecases.agent import Turn
 from schedsync.usecases.follow_logger import DEFAULT
 
-#: Seconds without a step after which an agent is not alive: one turn may fetch, plan and apply.
+#: Seconds without a step after which an agent is not alive: one turn plans and applies.
 _LONGEST_STEP = 1800.0
 
 

@@ -24,7 +24,7 @@ from schedsync.commands.options import (
     environment_option,
     gather,
     is_typed,
-    lock_timeout_option,
+    lock_timeout,
     option,
     settle_option,
     verb,
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from schedsync.usecases.agent import Turn
 
 _DRIFT = 2
-#: Seconds to wait for an apply's lock: shorter than the time that Kubernetes gives a process to end.
-_LOCK = 10.0
 #: Seconds that what is being told or published has at the end: of the one turn, and of an agent that is stopped.
 _PATIENCE, _ENDING = 40.0, 5.0
 _file = click.Path(dir_okay=False, path_type=Path)
@@ -101,7 +99,7 @@ class AgentRequest:
             remote, using, self._place(),
             path=path_in_repository(self.path), environment=environment, heal=self.heal,
             allow_rewind=self.allow_rewind, keys=keys_in(self.verify_ssh, self.verify_gpg), interval=self.interval,
-            fetch_timeout=self.fetch_timeout, fetch_size=self.fetch_size, lock_timeout=self.lock_timeout or _LOCK,
+            fetch_timeout=self.fetch_timeout, fetch_size=self.fetch_size, lock_timeout=self.lock_timeout,
             settle=self.settle, publish=self.publish,
         )  # fmt: skip
         return AgentOptions((follow,), self.listen)
@@ -155,7 +153,8 @@ def _state() -> Path:
            help="How large the fetched repository may be."),
     option("--listen", metavar="HOST:PORT", help="Serve /live, /ready, /metrics and /hook on this address."),
     publish_option,
-    lock_timeout_option,
+    # Shorter than the time that Kubernetes gives a process to end.
+    lock_timeout("10s"),
     settle_option,
 )  # fmt: skip
 def agent(database: DatabaseOptions, request: AgentRequest) -> int:

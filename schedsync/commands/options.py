@@ -222,10 +222,17 @@ all_findings_option = _output(
 )
 out_option = _output("--out", type=new_file, metavar="FILE", help="Write the data to a file.")
 settle_option = option("--settle", type=Seconds(), default="6s", metavar="DURATION", hidden=True)
-lock_timeout_option = option(
-    "--lock-timeout", type=Seconds(), default="0", show_default=True, metavar="DURATION",
-    help="How long to wait if another apply holds the lock.",
-)  # fmt: skip
+
+
+def lock_timeout(default: str) -> Decorator:
+    """Return the option that says how long to wait for the lock; ``default`` is a duration."""
+    return option(
+        "--lock-timeout", type=Seconds(), default=default, show_default=True, metavar="DURATION",
+        help="How long to wait if another apply holds the lock.",
+    )  # fmt: skip
+
+
+lock_timeout_option = lock_timeout("0")
 
 _COUNT = WholeNumber()
 _LIFTING = {

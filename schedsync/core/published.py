@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit, urlunsplit
 
+from schedsync.core.secrets import MASK
+
 #: Nobody is between us and these.
 LOCAL = ("127.0.0.1", "::1", "localhost")
 DEFAULT_FILE = "snapshot.json"
@@ -88,4 +90,4 @@ def shown(url: str) -> str:
         parts = urlsplit(url)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
     except ValueError:
-        return "***"
+        return MASK

@@ -5,15 +5,13 @@ A token is sent to one host only: that of the forge's setting, and only if the f
 
 from __future__ import annotations
 
-import os
 import re
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from django.conf import settings
-
+from schedsync.core.published import LOCAL
 from schedsync.errors import WrongUsage
+from schedsync.http.settings import require_urllib3, setting, token_of
 
 if TYPE_CHECKING:
     from schedsync.core.origin import Forge as ForgeName
@@ -27,11 +25,9 @@ _URLS: Final[dict[ForgeName, tuple[str, str]]] = {
 _REPORT_URL: Final = "SCHEDSYNC_REPORT_URL"
 #: Other hosts of the same forge, by which Git is reached through a firewall.
 _SAME_HOST: Final = {"ssh.github.com": "github.com", "altssh.gitlab.com": "gitlab.com"}
-_TOKEN = re.compile(r"[!-~]{8,1000}\Z")
 _URL = re.compile(r"https?://[^\s/?#@]{1,255}(?:/[^\s?#]{0,500})?\Z")
 _LINK = re.compile(r"https?://[^\s/@]{1,255}(?:/[!-~]{0,1000})?\Z")
 _PATH = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+\Z")
-_LOCAL: Final = ("127.0.0.1", "::1", "localhost")
 _LONGEST_PATH: Final = 500
 #: For how many seconds one report may talk to a forge.
 SECONDS: Final = 30.0
@@ -45,7 +41,7 @@ def forge_of(place: str) -> tuple[Forge, str] | None:
     """
     host, _, path = place.partition("/")
     for name, variable in _TOKENS.items():
-        token = _given(variable)
+        token = token_of(variable)
         base = _base(name)
         parts = urlsplit(base)
         if token is None or _SAME_HOST.get(host, host) != parts.netloc.lower():
@@ -54,23 +50,20 @@ def forge_of(place: str) -> tuple[Forge, str] | None:
         path = path.removeprefix(f"{parts.path.strip('/')}/")
         if not _PATH.match(path) or ".." in path or len(path) > _LONGEST_PATH:
             continue
-        if not _TOKEN.match(token):
-            raise WrongUsage(f"{variable} is no token", hint=_HINT)
         return _made(name, base, path, token), f"{base}/{path}"
     return None
 
 
 def report_url() -> str | None:
     """Return where the link of a status leads, None without a setting; raises WrongUsage where it is no address."""
-    url = _given(_REPORT_URL)
+    url = setting(_REPORT_URL)
     if url is not None and not _LINK.match(url):
         raise WrongUsage(f"{_REPORT_URL} is no address", hint=_HINT)
     return url
 
 
 def _made(name: ForgeName, base: str, path: str, token: str) -> Forge:
-    if find_spec("urllib3") is None:
-        raise WrongUsage(f"{_TOKENS[name]} needs urllib3", hint="install `schedsync[http]`")
+    require_urllib3(_TOKENS[name])
     # Loaded here: only a process that reports needs it.
     from schedsync.forges.github import GitHub
     from schedsync.forges.gitlab import GitLab
@@ -84,13 +77,8 @@ def _made(name: ForgeName, base: str, path: str, token: str) -> Forge:
 
 def _base(name: ForgeName) -> str:
     variable, default = _URLS[name]
-    url = (_given(variable) or default).rstrip("/")
+    url = (setting(variable) or default).rstrip("/")
     parts = urlsplit(url) if _URL.match(url) else None
-    if parts is None or "@" in url or not (parts.scheme == "https" or parts.hostname in _LOCAL):
+    if parts is None or "@" in url or not (parts.scheme == "https" or parts.hostname in LOCAL):
         raise WrongUsage(f"{variable} is no address of a forge by https", hint=_HINT)
     return url
-
-
-def _given(name: str) -> str | None:
-    value = os.environ.get(name) or getattr(settings, name, None)
-    return str(value) if value else None

@@ -1,4 +1,4 @@
-"""A process of Git that talks to a remote: it gets so much time, disk and memory, and is killed with its children."""
+"""A process of Git that talks to a remote: its time, disk and memory are bounded, and its children end with it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at the process.
 _LOOK = 0.1
-#: Bytes of stderr that are kept: what a remote says is as long as it likes.
+#: Bytes of stderr that are kept: a remote can send any amount.
 _KEPT = 4096
-#: Bytes of memory for each process: a pack of some kilobytes can hold an object that is as large as one likes.
+#: Bytes of memory for each process: a pack of a few kilobytes can hold an object of any size.
 _MEMORY = 2 * 2**30
 
 
@@ -71,16 +71,18 @@ def run_bounded(command: git.Git, words: Sequence[str], limits: Limits, mark: IO
         pass_fds=() if mark is None else (mark.fileno(),),
     )
     popen: Any = handle.proc
-    _limit_memory(popen.pid, limits.memory)
-    tail = _Tail(popen.stderr)
+    tail: _Tail | None = None
     killed: str | None = "it was interrupted"
     try:
+        _limit_memory(popen.pid, limits.memory)
+        tail = _Tail(popen.stderr)
         killed = _wait(popen, limits)
     finally:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(popen.pid, signal.SIGKILL)
         popen.wait()
-        said = tail.end()
+        # Without it, the host had no thread left.
+        said = tail.end() if tail is not None else ""
     return Ended(int(popen.returncode), said, killed)
 
 

@@ -76,6 +76,7 @@ def faults_of_the_host(doing: str) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, git.GitCommandError) as error:
-        reason = str(getattr(error, "stderr", None) or getattr(error, "strerror", None) or error)
+    except (OSError, git.exc.CommandError) as error:
+        # Not its whole text: that has the command line, with the address.
+        reason = str(getattr(error, "stderr", None) or getattr(error, "strerror", None) or "Git failed")
         raise Unavailable(f"cannot {doing}: {' '.join(reason.split())[:300]}", hint="it is tried again") from error

@@ -49,8 +49,11 @@ _FETCHED = f"{REFERENCES}/fetched"
 _TAGS = f"{REFERENCES}/tags/"
 #: Followed by a digest of the remote: the same directory may be given for another one.
 _APPLIED = REFERENCES + "/applied/{}"
-#: After so many fetches that brought something, all packs become one, without what nothing refers to any more.
+#: Above this number of packs, all of them become one, without objects that nothing refers to any more. Each fetch that
+#: brings something makes a pack.
 _MOST_PACKS = 50
+#: The characters of an id of SHA-256.
+_LONG_ID = 64
 
 
 class Followed(NamedTuple):
@@ -88,7 +91,8 @@ class Mirror:
         takes too long, Failed if it is too large or has no such branch or tag.
         """
         if not (self.root / ".git" / "HEAD").is_file():
-            self._make_again("sha1")
+            # The directory is gone. Of a repository with longer ids, only those tell.
+            self._make_again("sha256" if len(self.applied or "") == _LONG_ID else "sha1")
         ended = self._fetched(stop)
         if ended.status and ended.killed is None and self._is_empty:
             ended = self._fetched_with_longer_ids(ended, stop)
@@ -188,7 +192,7 @@ class Mirror:
     @property
     def applied(self) -> str | None:
         """The id of the commit that was applied last from here, or None."""
-        return self._memory.applied or self.repository.find(_applied_ref(self.remote))
+        return self._memory.applied
 
     def note_applied(self, commit: str) -> None:
         """Remember a commit as the last good one; on a full disk only until this process ends."""
@@ -225,4 +229,5 @@ def open_mirror(
         require_version(command, "an agent needs them to be safe from the configuration of others")
         prepare(directory, command)
         with open_repository(directory, directory) as repository:
-            yield Mirror(remote, directory, repository, command, seconds, most_bytes)
+            memory = _Memory(repository.find(_applied_ref(remote)))
+            yield Mirror(remote, directory, repository, command, seconds, most_bytes, memory)

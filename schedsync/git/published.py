@@ -34,7 +34,7 @@ _IDENTITY = {
 
 
 def read_published(remote: Remote, path: str, most: int) -> bytes:
-    """Return a file of the branch, of at most so many bytes.
+    """Return a file of the branch; ``most`` is in bytes.
 
     Raises Unavailable if the remote does not answer, Failed if there is no such branch or file, or it is too large.
     """

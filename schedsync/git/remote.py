@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
+from schedsync.core.published import shown
 from schedsync.core.secrets import MASK, masked
 from schedsync.errors import WrongUsage
 from schedsync.files.writer import visible
@@ -62,13 +63,7 @@ class Remote:
     @property
     def shown(self) -> str:
         """The address for people, without a user and a password."""
-        if "://" not in self.url:
-            return self.url
-        try:
-            parts = urlsplit(self.url)
-        except ValueError:
-            return MASK
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        return shown(self.url) if "://" in self.url else self.url
 
     @property
     def followed(self) -> str:

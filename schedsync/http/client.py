@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import queue
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +12,8 @@ from urllib.parse import quote
 
 import urllib3
 
-from schedsync.http.errors import ServiceAway, ServiceError
+from schedsync.http.errors import LATER, ServiceAway, ServiceError, error_of
+from schedsync.http.in_time import TooLong, in_time
 
 _TRIES = 3
 #: In seconds.
@@ -23,9 +22,7 @@ _CONNECT, _READ, _LONGEST, _LONGEST_WAIT, _BACKOFF = 5.0, 10.0, 30.0, 10.0, 0.5
 _LARGEST_ANSWER = 32 * 1024 * 1024
 #: In characters.
 _QUOTED, _SEARCHED = 200, 20_000
-_REFUSED = (401, 403)
 _FAILED = 400
-_LATER = (429, 500, 502, 503, 504)
 
 
 class Answer(NamedTuple):
@@ -42,7 +39,7 @@ Tried = tuple[Answer | None, float | None, str]
 
 @dataclass
 class Budget:
-    """For how many seconds all requests of one call may take, counted from its making."""
+    """How many seconds all requests of one call may take, counted from when this is made."""
 
     seconds: float
     clock: Callable[[], float] = time.monotonic
@@ -89,7 +86,7 @@ class Client:
                     # Such as the page of a proxy: what was asked is not done.
                     raise ServiceAway("its answer is no JSON")
                 return answer
-            if answer is not None and answer.status not in _LATER:
+            if answer is not None and answer.status not in LATER:
                 raise self._refused(answer)
             wait = wait if wait is not None else _BACKOFF * 2**attempt
             if attempt < _TRIES - 1 and wait <= min(_LONGEST_WAIT, self.budget.left):
@@ -99,14 +96,10 @@ class Client:
         raise ServiceAway(self.safe(problem))
 
     def _try(self, method: str, path: str, body: object) -> Tried:
-        """Ask in a thread: the timeouts of a socket hold for each read, and a service can send byte by byte."""
-        found: queue.SimpleQueue[Tried] = queue.SimpleQueue()
-        thread = threading.Thread(target=lambda: found.put(self._ask(method, path, body)), daemon=True)
-        thread.start()
         longest = math.inf if isinstance(body, bytes) else _LONGEST
         try:
-            return found.get(timeout=min(longest, self.budget.left))
-        except queue.Empty:
+            return in_time(lambda: self._ask(method, path, body), min(longest, self.budget.left))
+        except TooLong:
             return None, None, f"no whole answer from {self.url} in time"
 
     def _ask(self, method: str, path: str, body: object) -> Tried:
@@ -128,11 +121,10 @@ class Client:
 
     def _refused(self, answer: Answer) -> ServiceError:
         said = "" if answer.data is None else f": {self._quoted(answer.data)}"
-        kind = ServiceAway if answer.status in _REFUSED else ServiceError
-        return kind(f"HTTP {answer.status}{said}")
+        return error_of(answer.status, said)
 
     def _quoted(self, data: Any) -> str:
-        """Return the begin of what a service said; cut only without secrets, because half a key is one too."""
+        """Return the beginning of what a service said; it is cut without its secrets, because half a key is one too."""
         text = self.safe(data if isinstance(data, str) else json.dumps(data, ensure_ascii=False))
         return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
 

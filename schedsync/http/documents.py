@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
 from contextlib import closing
 from typing import Final
@@ -13,7 +11,8 @@ import urllib3
 
 from schedsync.core.published import Address
 from schedsync.http.client import Budget, Client
-from schedsync.http.errors import ServiceAway, ServiceError
+from schedsync.http.errors import ServiceAway, ServiceError, error_of
+from schedsync.http.in_time import TooLong, in_time
 
 _MOST_REDIRECTS: Final = 5
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
@@ -28,28 +27,16 @@ _PUT_SECONDS: Final = 120.0
 
 
 def get_document(address: Address, most: int, seconds: float, token: str | None = None) -> bytes:
-    """Return what is at an address: at most so many bytes, in at most so many seconds.
+    """Return what is at an address; ``most`` is in bytes.
 
-    A redirect is followed by https to the same host only, as the token is sent with it. Raises ServiceError, whose
-    message has neither the token nor a signature in the address.
+    A redirect is followed by https to the same host only, as the token is sent with it. Raises ServiceAway if the host
+    does not answer in time, cannot answer now, or refuses the token, else ServiceError. No message has the token, or a
+    signature in the address.
     """
-    found: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
-
-    def get() -> None:
-        try:
-            found.put(_got(address, most, time.monotonic() + seconds, token))
-        except Exception as error:
-            found.put(error)
-
-    # The timeouts of a socket hold for each read, and a host can send its headers byte by byte.
-    threading.Thread(target=get, name="schedsync-get", daemon=True).start()
     try:
-        result = found.get(timeout=seconds)
-    except queue.Empty:
-        result = ServiceAway(_LATE)
-    if isinstance(result, Exception):
-        raise result
-    return result
+        return in_time(lambda: _got(address, most, time.monotonic() + seconds, token), seconds)
+    except TooLong:
+        raise ServiceAway(_LATE) from None
 
 
 def _got(address: Address, most: int, end: float, token: str | None) -> bytes:
@@ -72,7 +59,7 @@ def _got(address: Address, most: int, end: float, token: str | None) -> bytes:
 
 def _content(reply: urllib3.BaseHTTPResponse, most: int, end: float) -> bytes:
     if reply.status != 200:
-        raise ServiceError(f"HTTP {reply.status}")
+        raise error_of(reply.status)
     if reply.headers.get("Content-Encoding", "identity") != "identity":
         raise ServiceError("its answer is compressed, which was not asked for")
     data = bytearray()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 
 from schedsync.errors import WrongUsage
+from schedsync.http.settings import require_urllib3
 
 if TYPE_CHECKING:
     from schedsync.monitors.service import Service
@@ -38,8 +38,7 @@ def services() -> list[Service]:
     values_of = given()
     if not values_of:
         return []
-    if find_spec("urllib3") is None:
-        raise WrongUsage(f"{SETTING} needs urllib3", hint="install `schedsync[monitors]`")
+    require_urllib3(SETTING, "monitors")
     # Loaded here: only a call that talks to a service needs it.
     from schedsync.http.client import Budget, Client
     from schedsync.monitors.healthchecks import Healthchecks

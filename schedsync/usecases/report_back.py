@@ -28,6 +28,10 @@ from schedsync.usecases.agent import Turn, is_lost
 #: What these say is about the commit. Others can quote the database or the application, which a forge must not learn.
 _TOLD = (InvalidConfiguration, WrongUsage)
 _WAITS = (Locked, Stale, Unavailable)
+#: With this word each context begins.
+_PROGRAM = "schedsync"
+#: The set of a repository that names none, and Django's alias of the first database. Neither is named.
+_DEFAULT = "default"
 
 
 @dataclass
@@ -121,12 +125,19 @@ def marker_of(context: str) -> str:
     return f"<!-- schedsync report {hashlib.sha256(context.encode()).hexdigest()[:16]} -->"
 
 
-def context_of(set_name: str | None, environment: str | None) -> str:
-    """Return the context of the statuses of a set in an environment, which tells them from all others."""
-    return "/".join(["schedsync", *filter(None, (set_name, environment))])
+def context_of(turn: Turn) -> str:
+    """Return the context of the statuses of a turn's set in its environment and database, which tells them apart."""
+    names = (None if turn.set == _DEFAULT else turn.set, turn.environment)
+    context = "/".join([_PROGRAM, *filter(None, names)])
+    return context if turn.using == _DEFAULT else f"{context}@{turn.using}"
 
 
-def place_of(remote: Remote) -> str | None:
+def scope_of(context: str) -> str:
+    """Return the name of a context for people: without the name of this program."""
+    return context.removeprefix(_PROGRAM).removeprefix("/") or _DEFAULT
+
+
+def host_and_path(remote: Remote) -> str | None:
     """Return `host/path` of a remote; None for one that is no URL. The port of ssh is none of its web server."""
     place = canonical_url(remote.url)
     if place is None or remote.protocols != "ssh":

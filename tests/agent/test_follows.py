@@ -17,7 +17,7 @@ from django.db import connections
 from django_celery_beat.models import PeriodicTask
 
 from schedsync.agent.follow import Follow
-from schedsync.agent.lease import AgentLease
+from schedsync.agent.lease import ROW, AgentLease
 from schedsync.agent.loop import Loop
 from schedsync.agent.process import Process
 from schedsync.core.refusal import Refusal
@@ -93,7 +93,7 @@ def test_one_that_hangs_and_one_that_is_broken_hide_no_other(
     heard: list[Turn] = []
     process = Process([Loop(follows, AgentLease(using), (heard.append,))])
     states = {state.name: state for state in process.states}
-    run_until(process, lambda: bool(states["one"].commit and states["two"].commit and states["broken"].has_turned))
+    run_until(process, lambda: all(state.has_turned for state in process.states if state.name != "hung"))
 
     assert set(PeriodicTask.objects.using(using).values_list("name", flat=True)) == {"one", "two"}
     assert isinstance(states["broken"].problem, InvalidSet)
@@ -142,6 +142,15 @@ def test_a_loop_that_fails_ends_the_process(using: str, make: Make, tmp_path: Pa
     loops[1].lease = None  # type: ignore[assignment]
     with pytest.raises(AttributeError):
         Process(loops).run()
+
+
+def test_a_loop_that_fails_gives_its_lease_back(using: str, make: Make, tmp_path: Path) -> None:
+    loop = Loop([Follow(make("first", str(tmp_path)), 0.2)], AgentLease(using))
+    loop.follows[0].step = None  # type: ignore[method-assign,assignment]
+    with pytest.raises(TypeError):
+        loop.run()
+
+    assert Lease.objects.using(using).get(pk=ROW).holder is None
 
 
 def test_an_apply_that_the_end_of_the_agent_finds_is_told_all_the_same(using: str, make: Make, tmp_path: Path) -> None:

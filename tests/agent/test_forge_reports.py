@@ -205,6 +205,41 @@ def test_two_sets_and_environments_of_a_commit_hide_each_other_nowhere(at_github
     assert len(at_github.server.texts(4)) == 3
 
 
+def test_one_set_in_two_databases_has_a_status_for_each(at_github: Reporter) -> None:
+    at_github.applied()
+    at_github.tell(NEXT, using="eu", tried=GOOD, problem=Refused([Refusal("stops", "31 stops", "--allow-stops 31")]))
+    for _ in range(3):
+        at_github.now += 400
+        at_github.tell()
+
+    assert [(each["context"], each["state"]) for each in at_github.server.statuses[GOOD]] == [
+        ("schedsync/production@eu", "failure"),
+        ("schedsync/production", "success"),
+    ]
+    assert any("`production@eu`" in text for text in at_github.server.texts(4))
+
+
+def test_a_database_that_hangs_keeps_the_reports_of_no_other_one_waiting(at_github: Reporter) -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def sections(using: str, _report: object) -> tuple[Section, ...]:
+        if using == "eu":
+            hangs.set()
+            goes_on.wait(30)
+        return ()
+
+    at_github.reports.sections = sections
+    hanging = threading.Thread(target=at_github.applied, kwargs={"using": "eu"})
+    hanging.start()
+    assert hangs.wait(30)
+    at_github.applied()
+    shown = [each["context"] for each in at_github.server.statuses[GOOD]]
+    goes_on.set()
+    hanging.join(30)
+
+    assert shown == ["schedsync/production"]
+
+
 @pytest.mark.parametrize("fault", [None, 401, 404, 429, 500, "<html>"])
 def test_a_forge_that_fails_is_logged_once_and_told_later(
     at_github: Reporter, caplog: pytest.LogCaptureFixture, fault: int | str | None
@@ -226,6 +261,14 @@ def test_a_forge_that_fails_is_logged_once_and_told_later(
     ]
     assert CANARY not in caplog.text
     assert at_github.shown() == [("success", "applied: 1 updated")]
+
+
+def test_a_line_about_a_forge_names_the_follow(at_github: Reporter, caplog: pytest.LogCaptureFixture) -> None:
+    at_github.server.always = 500
+    at_github.applied(follow="shop")
+
+    (record,) = caplog.records
+    assert (record.message.split(":")[0], vars(record)["follow"]) == ("shop", "shop")
 
 
 def test_a_forge_that_fails_is_asked_more_and_more_seldom(at_github: Reporter) -> None:

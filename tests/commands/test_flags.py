@@ -26,6 +26,7 @@ NOT_MESSAGES = (
     "add_argument",
     "_run",
     "_checked",
+    "_execute",
     "execute",
     "_execute",
     "run_bounded",

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -100,6 +101,17 @@ def test_a_repository_of_sha256_is_followed(tmp_path: Path) -> None:
         pytest.raises(Unavailable, match="mismatched algorithms: client sha256; server sha1"),
     ):
         followed(mirror)
+
+
+def test_the_directory_of_a_sha256_repository_may_be_lost_while_it_is_in_use(tmp_path: Path) -> None:
+    origin = Origin(tmp_path / "origin.git", "sha256")
+    first = origin.commit(ONE)
+    with open_mirror(Remote(str(origin.root)), tmp_path / "mirror") as mirror:
+        mirror.note_applied(followed(mirror))
+        shutil.rmtree(tmp_path / "mirror" / ".git")
+        second = origin.commit({"a": "1"})
+
+        assert (mirror.applied, followed(mirror)) == (first, second)
 
 
 def test_a_shallow_remote_is_refused_clearly_also_later(origin: Origin, tmp_path: Path) -> None:

@@ -110,6 +110,15 @@ def test_any_other_status_is_an_error_without_secrets(server: Documents, status:
     assert not [secret for secret in (TOKEN, SIGNATURE) if secret in f"{caught.value} {address}"]
 
 
+@pytest.mark.parametrize(("status", "is_away"), [(401, True), (403, True), (404, False), (429, True), (503, True)])
+def test_a_host_that_is_busy_or_refuses_the_token_is_away(server: Documents, status: int, is_away: bool) -> None:
+    server.status = status
+    with pytest.raises(ServiceError, match=f"HTTP {status}") as caught:
+        got(server)
+
+    assert isinstance(caught.value, ServiceAway) == is_away
+
+
 def test_a_host_that_is_away_is_said_to_be_so(server: Documents) -> None:
     with pytest.raises(ServiceAway, match=r"no answer from 127\.0\.0\.1:1: "):
         get_document(Address("http://127.0.0.1:1/s.json"), 100, 5.0)
