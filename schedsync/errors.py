@@ -13,6 +13,7 @@
     ├── NotLoaded                   6  not_loaded             committed, but not every Beat has loaded it in time
     ├── FirstRunFailed              6  first_run_failed       committed, but a first run failed or did not start
     ├── WrongUsage                 64  usage                  the command line is wrong
+    │   └── UnknownSchedule        64  usage                  no schedule has or had the name
     └── Unavailable                69  unavailable            the database or a part of the clone cannot be used
 
 An exception carries data and composes its own message; its ``hint`` names the remedy.
@@ -145,6 +146,10 @@ class WrongUsage(SchedsyncError):
 
     exit_code = 64
     failure_reason = "usage"
+
+
+class UnknownSchedule(WrongUsage):
+    """No schedule has the name that was given, and none had it."""
 
 
 class Unavailable(SchedsyncError):

@@ -473,6 +473,7 @@ class BeatReport(models.Model):
 
     class Meta:
         verbose_name = "report of a Beat"
+        verbose_name_plural = "reports of Beats"
 
     def __str__(self) -> str:
         return self.name

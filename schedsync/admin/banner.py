@@ -41,7 +41,7 @@ def put(model_admin: Any, request: HttpRequest, row: Any) -> None:
 
 @dataclass(frozen=True)
 class _Read:
-    """What the database knows of a schedule: its entry, its place, its pause and that of everything, as they last."""
+    """What the database knows of a schedule: entry, place, and its pause and that of everything, if they last."""
 
     place: Place
     entry: Managed | None = None

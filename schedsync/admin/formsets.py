@@ -45,7 +45,7 @@ def _locking(formset: type[Any], request: HttpRequest, disabled: Callable[[Any, 
                     form.fields[name].disabled = True
 
         def _note_edit(self, form: Any, name: str) -> None:
-            """Note a row of which a form that was opened before the row was locked sends another value."""
+            """Note a row whose form was opened before the row was locked, and sends another value."""
             field, key = form.fields[name], form.add_prefix(name)
             if self.is_bound and key in self.data:
                 sent = field.widget.value_from_datadict(self.data, self.files, key)

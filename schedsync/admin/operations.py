@@ -84,7 +84,7 @@ class Operation:
     act: Callable[[str, Sequence[str], Values], str]
     needs_change: bool = False
     #: How many schedules a request can do it with.
-    most: int = 100_000
+    most: int = _MOST_ROWS
 
 
 def _selector(names: Sequence[str]) -> Selector:
@@ -192,7 +192,7 @@ def operate(model_admin: Any, request: HttpRequest, operation: str) -> HttpRespo
 
 
 def too_many(operation: Operation, count: int) -> str:
-    """Return why an operation cannot be done with so many schedules in a request, and what can; empty where it can."""
+    """Return that a request cannot do an operation with this number of schedules; empty if it can."""
     if count <= operation.most:
         return ""
     label = operation.label.rstrip("…")

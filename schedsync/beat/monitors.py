@@ -57,7 +57,11 @@ class Monitors:
     def step(self, *, is_away: bool) -> None:
         """Hand over what a leader sees, if it is new; ``is_away`` says that the database is away."""
         beat = self._beat
-        if self._keeper is not None and not is_away and beat.leadership.leads:
+        if self._keeper is None:
+            return
+        if not beat.leadership.leads:
+            self._keeper.rest()
+        elif not is_away:
             self._keeper.take((beat.reloader.change_number, self._full_pause.was_on))
 
     def close(self) -> None:
@@ -68,7 +72,10 @@ class Monitors:
 
 @dataclass
 class MonitorKeeper:
-    """Brings the monitors that are muted wrongly into step, some time after the tables changed."""
+    """Brings the monitors that are muted wrongly into step, some time after the tables changed.
+
+    Without a sight it rests: another Beat leads.
+    """
 
     using: str
     _sight: Sight | None = None
@@ -92,6 +99,10 @@ class MonitorKeeper:
             self._thread = threading.Thread(target=self._run, name="schedsync-monitors", daemon=True)
             self._thread.start()
 
+    def rest(self) -> None:
+        """Leave the rest to the Beat that leads now; what is under way is finished."""
+        self._sight = self._due = None
+
     def close(self) -> None:
         """End the thread; a request that is under way gets a moment."""
         self._is_closed = True
@@ -104,7 +115,9 @@ class MonitorKeeper:
             due = self._due
             self._event.wait(None if due is None else max(due - time.monotonic(), 0.0))
             self._event.clear()
-            if not self._is_closed and self._due is not None and self._due <= time.monotonic():
+            # Read once: the thread of Beat may take it back meanwhile.
+            due = self._due
+            if not self._is_closed and due is not None and due <= time.monotonic():
                 self._due = None
                 self.work()
 
@@ -122,7 +135,7 @@ class MonitorKeeper:
         if problem and not self._wait:
             logger.warning("monitors wait, and are tried again: %s", problem)
         self._wait = min(2 * self._wait or _WAIT, _LONGEST_WAIT) if problem else 0.0
-        if problem and self._due is None:
+        if problem and self._due is None and self._sight is not None:
             self._due = time.monotonic() + self._wait
 
     def _settle(self) -> str:
@@ -139,6 +152,6 @@ class MonitorKeeper:
             problem = problem or next((f"{each.service}: {each.message}" for each in settled.failures), "")
         if done:
             logger.info("told the services about %s", counted(done, "monitor"), extra={"monitors": done})
-        # Of a row that Beat cannot run the monitor stays muted, though the row is enabled.
+        # The monitor of a row that Beat cannot run stays muted, though the row is enabled.
         self._fruitless = {} if problem or done else found
         return problem

@@ -14,7 +14,7 @@ from django.db.models import Q, QuerySet
 from schedsync.core.alarm import NOTICES, Alarm, Kind, Noted
 from schedsync.database.bulk import BATCH, batches, rows_of
 from schedsync.database.clock import DatabaseNow
-from schedsync.database.values import Damaged, read_values
+from schedsync.database.values import Damaged, read_values, storable
 from schedsync.models import SentAlarm
 from schedsync.planning.alarms import TAKEN_FOR
 
@@ -55,15 +55,11 @@ def _fresh_rows(alarms: Iterable[Alarm]) -> list[SentAlarm]:
     by_key = sorted({alarm.key: alarm for alarm in alarms}.items())
     return [
         SentAlarm(
-            key=key, kind=alarm.kind.value, scope=alarm.scope, subject=_storable(alarm.subject), began=DatabaseNow()
+            key=key, kind=alarm.kind.value, scope=alarm.scope,
+            subject=storable(alarm.subject, _LONGEST_SUBJECT), began=DatabaseNow(),
         )
         for key, alarm in by_key
     ]  # fmt: skip
-
-
-def _storable(text: str) -> str:
-    """Return a name as every database takes it: PostgreSQL takes no NUL, and none takes half of a pair."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()[:_LONGEST_SUBJECT]
 
 
 def _may_be_sent(remind_after: timedelta) -> Q:

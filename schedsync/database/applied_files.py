@@ -18,7 +18,7 @@ from schedsync.models import ManagedSchedule
 
 #: In bytes. A set whose packed documents are larger is not kept: a server takes no statement of any size.
 LARGEST = 8 * 1024 * 1024
-#: Of more sets no freeze is shown.
+#: The freezes of at most this number of sets are shown.
 _MOST_SETS = 100
 _COLUMNS = ("set", "environment", "commit", "at", "digest")
 

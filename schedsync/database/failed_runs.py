@@ -17,7 +17,7 @@ _APP, _TABLE = "django_celery_results", "django_celery_results_taskresult"
 #: How many failures one look reads, the newest ones.
 _MOST = 10_000
 #: This number of failures in a row is an alarm; one alone can be a coincidence.
-IN_A_ROW = 2
+_IN_A_ROW = 2
 
 
 def results_alias(using: str) -> str | None:
@@ -32,8 +32,8 @@ def results_alias(using: str) -> str | None:
 def failing_schedules(using: str, alias: str, since: datetime) -> dict[str, int]:
     """Return the enabled schedules whose last runs failed, with the number of these runs since a time.
 
-    One failure counts only if no run since then is known to have succeeded. Three statements, and more only above some
-    hundred names.
+    A single failure counts only if no run since that time is known to have succeeded. Three statements, and more only
+    above some hundred names.
     """
     failures: dict[str, list[Any]] = {}
     for name, done in _failures(alias, since):
@@ -43,7 +43,7 @@ def failing_schedules(using: str, alias: str, since: datetime) -> dict[str, int]
         name: len(found) if name not in good else sum(done > good[name] for done in found)
         for name, found in failures.items()
     }
-    wanted = sorted(name for name, count in after.items() if count >= (IN_A_ROW if name in good else 1))
+    wanted = sorted(name for name, count in after.items() if count >= (_IN_A_ROW if name in good else 1))
     return {name: after[name] for name in _enabled(using, wanted)}
 
 

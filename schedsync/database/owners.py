@@ -62,7 +62,7 @@ class Owners:
 
     @cached_property
     def _made_again(self) -> set[str]:
-        """The names of entries whose name another row has than theirs; asked only for a row that was renamed."""
+        """The names of entries that another row than the entry's own has; read only if a row was renamed."""
         entries = rows_of(ManagedSchedule, self._using).filter(_has_other_row(self._using))
         return set(entries.values_list("name", flat=True))
 
@@ -104,7 +104,7 @@ def managed_rows(using: str) -> Q:
 
 
 def _has_other_row(using: str) -> Any:
-    """Return the condition that the name of an entry is that of another row than the entry's."""
+    """Return the condition that another row than the entry's own has the name of the entry."""
     return Exists(rows_of(PeriodicTask, using).filter(name=OuterRef("name")).exclude(pk=OuterRef("row_id")))
 
 

@@ -14,7 +14,7 @@ from schedsync.database.bulk import rows_of
 from schedsync.database.clock import now
 from schedsync.database.rights import may_insert
 from schedsync.database.tables import has_table
-from schedsync.database.values import read_values, readable
+from schedsync.database.values import read_values, readable, storable
 from schedsync.database.write_request import WriteRequest
 from schedsync.models import Rollout
 from schedsync.planning.first_runs import is_watched
@@ -95,10 +95,5 @@ def is_in(using: str, run: uuid.UUID, state: RolloutState) -> bool:
 
 def change_state(using: str, rollout: Value, to: RolloutState, text: str = "") -> bool:
     """Give a rollout another state, unless another process did; returns whether this call has done it."""
-    values = {"state": to.value, "text": _storable(text), "ended_at": None if to in UNFINISHED else now()}
+    values = {"state": to.value, "text": storable(text, _LONGEST_TEXT), "ended_at": None if to in UNFINISHED else now()}
     return bool(rows_of(Rollout, using).filter(pk=rollout.run, state=rollout.state.value).update(**values))
-
-
-def _storable(text: str) -> str:
-    """Return text as every database takes it: PostgreSQL takes no NUL, and none takes half of a pair."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()[:_LONGEST_TEXT]

@@ -1,6 +1,7 @@
 """Reads columns whose values nobody has checked: SQLite takes any type in any column, PostgreSQL an endless date.
 
-A value that Django cannot convert would end the whole query in an exception. Here it becomes an ``Unreadable``.
+A value that Django cannot convert would end the whole query in an exception. Here it becomes an ``Unreadable``. In the
+other direction, ``storable`` makes a text that each database takes.
 """
 
 from __future__ import annotations
@@ -73,6 +74,11 @@ def read_values(rows: QuerySet[Any], names: Sequence[str]) -> list[tuple[Any, ..
 def readable(value: Any, default: Any = None) -> Any:
     """Return a value, or the default where it is Unreadable."""
     return default if type(value) is Unreadable else value
+
+
+def storable(text: str, longest: int) -> str:
+    """Return the first characters of a text: PostgreSQL takes no NUL, and no database half of a surrogate pair."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()[:longest]
 
 
 def _type_of(model: type[Model], name: str) -> type:

@@ -27,4 +27,8 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["set", "began"], name="schedsync_rollouts")],
             },
         ),
+        migrations.AlterModelOptions(
+            name="beatreport",
+            options={"verbose_name": "report of a Beat", "verbose_name_plural": "reports of Beats"},
+        ),
     ]

@@ -27,7 +27,7 @@ from schedsync.planning.monitors import (
 if TYPE_CHECKING:
     from schedsync.monitors.service import Service
 
-#: After so many changes the table is written: a crash then loses what is known of fewer.
+#: The table is written after each 50 changes: a crash then loses what is known of fewer.
 _FLUSH = 50
 #: Nothing was done, and nothing is to be said.
 SILENT = Settled({})

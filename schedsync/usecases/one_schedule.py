@@ -82,7 +82,7 @@ def managed_name(using: str, name: str) -> str:
 def one_schedule(using: str, name: str) -> OneSchedule:
     """Read all of one schedule.
 
-    Raises Failed where no schedule has or had this name, Unavailable where the database does not answer.
+    Raises UnknownSchedule where no schedule has or had this name, Unavailable where the database does not answer.
     """
     listing = list_named(using, [name])
     spec = listing.schedules[0].spec if listing.schedules else None

@@ -18,7 +18,7 @@ from schedsync.database.ledger import applied_at
 from schedsync.database.rollbacks import rolled_back_by_holder
 from schedsync.database.use_tz import require_use_tz
 from schedsync.database.why_records import read_records, table_edits
-from schedsync.errors import WrongUsage
+from schedsync.errors import UnknownSchedule
 from schedsync.planning.why.explain import explain, span_needed
 from schedsync.planning.why.outcomes import with_outcome
 
@@ -35,8 +35,8 @@ def why(
 ) -> Explanation:
     """Explain the last and the next tick of a schedule, or the tick at a time; with ``since`` list all since then.
 
-    A timedelta counts back from now. ``outcomes`` asks the result backend for tasks by their ids. Raises WrongUsage
-    where no schedule has or had this name, Unavailable where the database is not there or not migrated.
+    A timedelta counts back from now. ``outcomes`` asks the result backend for tasks by their ids. Raises
+    UnknownSchedule where no schedule has or had this name, Unavailable where the database is not there or not migrated.
     """
     require_use_tz()
     time = now()
@@ -67,7 +67,7 @@ def _facts(using: str, asked: str, time: datetime) -> Facts:
     if not found.is_there and not recorded and not edits:
         hint = did_you_mean(asked, why_rows.known_names(using)) or "`schedsync list` shows the names"
         message = f"no schedule is named `{shortened(asked)}`, and none was, as far as the records go"
-        raise WrongUsage(message, hint=hint)
+        raise UnknownSchedule(message, hint=hint)
     if row is not None:
         name = row.name
     names = {name, *(each.old_name for each in recorded if each.old_name), *([managed.name] if managed else [])}

@@ -114,6 +114,21 @@ def test_a_service_that_is_away_is_asked_again_later_and_says_so_once(
     assert [row.digest != "" for row in Monitor.objects.all()] == [True] * 4
 
 
+def test_a_beat_that_no_longer_leads_asks_no_service_again(shop: Project, healthchecks: HealthchecksServer) -> None:
+    keeper = MonitorKeeper(shop.using)
+    PeriodicTask.objects.update(enabled=False)
+    healthchecks.always, healthchecks.retry_after = 404, "0"
+    keeper.take((1, False))
+    keeper.rest()
+    keeper.work()
+    resting = keeper._due
+    keeper.take((1, False))
+    leading = keeper._due
+    keeper.close()
+
+    assert (resting, keeper._wait, leading is not None) == (None, 60.0, True)
+
+
 def test_a_service_that_hangs_delays_no_tick_and_not_the_end_of_beat(
     shop: Project, clock: Any, healthchecks: HealthchecksServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -129,8 +130,6 @@ def _quiet(story: Story, began: float) -> Facts:
 
 def _checkout(story: Story) -> Path:
     """Return a directory with the files of the last commit."""
-    import subprocess
-
     target = story.shop.root / "clone"
     subprocess.run(["git", "clone", "--quiet", str(story.origin.root), str(target)], check=True)
     return target / "schedules"

@@ -70,7 +70,7 @@ class Noted:
 class Facts:
     """All of it. ``rows`` and ``ledger`` are the fields of each managed schedule, ``claims`` its last claimed tick.
 
-    ``quiet_since`` is when the soak had stopped to disturb; ``ended`` when nothing ran any more. ``last_commit`` is the
+    ``quiet_since`` is when the soak had stopped disturbing; ``ended`` when nothing ran any more. ``last_commit`` is the
     last good one that was pushed, ``applied_commit`` what the tables have.
     """
 

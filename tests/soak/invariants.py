@@ -17,7 +17,7 @@ _EQUAL = 0.002
 _LOADED = 8.0
 #: Seconds between the sending of a message and the moment at which a worker takes it.
 _TAKEN = 2.0
-#: Seconds by which the times of two processes differ at most for what happens together.
+#: Seconds by which two processes at most differ about the time of one event.
 _NOTED = 0.3
 #: Kinds of happenings after which a message may come once more, under the same id.
 _REPEATS = frozenset({"kill", "cut", "end", "stall"})

@@ -141,7 +141,7 @@ class Story:
         self.note("kill", name)
 
     def stall(self) -> None:
-        """Stop a Beat or an agent for longer than a Beat's lease, as a frozen virtual machine; then let it go on."""
+        """Stop a Beat or an agent for longer than a Beat's lease, as if its machine froze; then let it go on."""
         name = self.chance.choice([*self.crew.of("beat"), *self.crew.of("agent")])
         self.crew.send(name, signal.SIGSTOP)
         self.note("stall", name)

@@ -130,6 +130,8 @@ GRANT DELETE ON schedsync_pause TO schedsync_beat;
 GRANT DELETE ON schedsync_standingpause TO schedsync_beat;
 GRANT INSERT ON schedsync_historyname TO schedsync_beat;
 GRANT INSERT ON schedsync_syncrun TO schedsync_beat;
+-- Which monitors it has muted and unmuted at the services.
+GRANT UPDATE ON schedsync_monitor TO schedsync_beat;
 -- Beat writes the schedules of CELERY_BEAT_SCHEDULE, and Celery's own `celery.backend_cleanup`.
 GRANT INSERT ON django_celery_beat_periodictask TO schedsync_beat;
 GRANT INSERT, UPDATE ON django_celery_beat_clockedschedule TO schedsync_beat;
@@ -140,5 +142,3 @@ GRANT INSERT, UPDATE ON django_celery_beat_solarschedule TO schedsync_beat;
 -- worker
 GRANT SELECT, INSERT, UPDATE, DELETE ON schedsync_openrun TO schedsync_worker;
 GRANT SELECT (id, name) ON django_celery_beat_periodictask TO schedsync_worker;
--- What a pause that ends by itself means for monitors at the services.
-GRANT UPDATE ON schedsync_monitor TO schedsync_beat;

@@ -93,6 +93,8 @@ GRANT INSERT, DELETE ON schedsync_journalsegment TO schedsync_beat;
 -- A pause that has ended.
 GRANT DELETE ON schedsync_pause, schedsync_standingpause TO schedsync_beat;
 GRANT INSERT ON schedsync_historyname, schedsync_syncrun TO schedsync_beat;
+-- Which monitors it has muted and unmuted at the services.
+GRANT UPDATE ON schedsync_monitor TO schedsync_beat;
 -- Beat writes the schedules of CELERY_BEAT_SCHEDULE, and Celery's own `celery.backend_cleanup`.
 GRANT INSERT ON django_celery_beat_periodictask TO schedsync_beat;
 GRANT INSERT, UPDATE ON
@@ -118,5 +120,3 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SEQUENCE %s TO %s', sequence, roles);
   END LOOP;
 END $$;
--- What a pause that ends by itself means for monitors at the services.
-GRANT UPDATE ON schedsync_monitor TO schedsync_beat;

@@ -15,7 +15,7 @@ from schedsync.admin.page.frame import database, not_shown, seen_of, shown
 from schedsync.admin.page.one import values_of
 from schedsync.admin.page.permissions import VIEW, require
 from schedsync.core.schedule import LONGEST_NAME
-from schedsync.errors import Failed, SchedsyncError
+from schedsync.errors import SchedsyncError, UnknownSchedule
 from schedsync.render.words import printable
 from schedsync.usecases.one_schedule import id_of, managed_name, name_of, one_schedule
 
@@ -85,7 +85,7 @@ def _answer(request: HttpRequest, site: Any, name: str) -> HttpResponse:
             act(request, seen.using, managed_name(seen.using, name))
             return HttpResponseRedirect(address_of(site, name))
         found = one_schedule(seen.using, name)
-    except Failed as error:
+    except UnknownSchedule as error:
         return not_shown(request, site, error, 404)
     except SchedsyncError as error:
         return not_shown(request, site, error)

@@ -18,7 +18,7 @@ from schedsync.database.tables import has_more
 from schedsync.usecases.history import history
 from schedsync.usecases.status import status
 
-#: Of more schedules, a section that has to read all of them is shown only to those who ask for it.
+#: With more schedules, a section that has to read all of them is made only for those who ask for it.
 MOST_AT_ONCE = 1000
 #: How many of the last changes are shown.
 MOST_CHANGES = 20

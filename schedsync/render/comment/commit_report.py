@@ -17,7 +17,6 @@ from schedsync.render.words import DONE, named_text
 #: The names that a description has room for.
 _NAMES = 3
 _WHERE = Extent(COMMENT.limit, "The log of the agent has the first of them, `schedsync validate` all.")
-_HEADS = {"success": "Not applied", "failure": "**Not applied**", "pending": "Not applied yet"}
 
 
 def description(report: CommitReport, longest: int) -> str:
@@ -77,7 +76,7 @@ def comment(report: CommitReport, scope: str, web: Web | None) -> str:
 
 def _head(report: CommitReport) -> str:
     if report.findings or report.refusals or report.problem:
-        return _HEADS[report.state]
+        return "Not applied yet" if report.state == "pending" else "**Not applied**"
     return "**Written back:**" if report.unconfirmed else "Applied"
 
 

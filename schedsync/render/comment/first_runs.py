@@ -28,8 +28,8 @@ def rollout_section(rollout: Rollout) -> Section | None:
         return Section(f"First runs: watched until {moment(rollout.deadline)} UTC", state="pending")
     if rollout.state is RolloutState.PASSED:
         return Section(f"First runs: {rollout.text}")
-    title = f"First runs: failed{_ENDS.get(rollout.state, '')}"
-    return Section(title, (f"- **{code(rollout.text)}**",), "failure")
+    heading = f"First runs: failed{_ENDS.get(rollout.state, '')}"
+    return Section(heading, (f"- **{code(rollout.text)}**",), "failure")
 
 
 def markdown_lines(value: FirstRuns) -> Iterator[str]:

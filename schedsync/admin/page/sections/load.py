@@ -9,6 +9,7 @@ from django.utils.safestring import mark_safe
 
 from schedsync.admin.page.section import Section, Seen
 from schedsync.admin.page.sections.kept import chosen_files
+from schedsync.admin.page.words import coded
 from schedsync.calendar.kept_load import KeptLoad
 from schedsync.render.load import maps
 from schedsync.render.load.sentences import crowd_text, load_sentence, unplaced_text
@@ -34,7 +35,7 @@ def _of(kept: KeptLoad) -> Mapping[str, Any]:
         "title": picture.title,
         # It is made here, and each text in it is escaped.
         "picture": mark_safe(plain_map.within_a_page(picture)),
-        "sentences": [printable(text) for text in sentences if text],
+        "sentences": [coded(printable(text)) for text in sentences if text],
         "crowds": [crowd_text(crowd, now=kept.load.window.since) for crowd in kept.crowds],
         "columns": picture.columns,
         "rows": [(label, [_number(cell.value) for cell in cells]) for label, cells in picture.rows],

@@ -14,7 +14,7 @@ from schedsync.render.terminal.frozen import frozen_text
 from schedsync.render.terminal.history import what_text
 from schedsync.render.words import counted, printable, time_text
 
-#: Of more sets, the section of what is stopped says it.
+#: How many frozen sets are named here; the section of what is stopped names more of them.
 _MOST = 3
 
 
