@@ -26,7 +26,7 @@ _MOST = 100
 #: The set of a repository that names none.
 _DEFAULT = "default"
 
-Sections = Callable[[str, CommitReport], Sequence[Section]]
+Sections = Callable[[Turn, CommitReport], Sequence[Section]]
 
 
 @dataclass
@@ -42,10 +42,10 @@ class _Told:
 class ForgeReports:
     """Tells the forges of the remotes what became of each commit; call it with each turn, and it raises nothing.
 
-    ``sections`` returns what else there is to say of a commit, in a database; it is called in the thread of the turn.
+    ``sections`` returns what else there is to say of a commit after a turn; it is called in the thread of the turn.
     """
 
-    sections: Sections = lambda _using, _report: ()
+    sections: Sections = lambda _turn, _report: ()
     clock: Callable[[], float] = time.monotonic
     _reports: dict[str, CommitReports] = field(default_factory=dict)
     _forges: dict[str, tuple[Forge, str] | None] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class ForgeReports:
             context = context_of(None if turn.set == _DEFAULT else turn.set, turn.environment)
             reports = self._reports.setdefault(f"{turn.remote.url} {context}", CommitReports())
             for report in reports.of(turn):
-                self._add(found, context, turn.remote, report.with_sections(self.sections(turn.using, report)))
+                self._add(found, context, turn.remote, report.with_sections(self.sections(turn, report)))
 
     def prepare(self, remote: Remote) -> str | None:
         """Return the name of the forge that will be told; None without one. Raises WrongUsage for a wrong setting."""
