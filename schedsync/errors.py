@@ -7,6 +7,7 @@
     │   ├── InvalidSet              1  invalid                the files have findings of severity error
     │   └── InvalidConfiguration    1  invalid_configuration  schedsync.toml cannot be used
     ├── Refused                     3  refused                a safety rule says no
+    │   └── CommitRefused           3  refused                an agent may not apply what its remote has
     ├── Stale                       4  stale                  the tables or the files have changed since the plan
     ├── Locked                      5  locked                 another apply holds the lock
     ├── NotConfirmed                6  not_confirmed          committed, but the rows were changed back
@@ -76,6 +77,14 @@ class Refused(SchedsyncError):
         super().__init__(f"refused, {effect}")
         self.effect = effect
         self.refusals = tuple(refusals)
+
+
+class CommitRefused(Refused):
+    """An agent may not apply ``commit``, which its remote has: it is rewound, or not signed by a given key."""
+
+    def __init__(self, refusals: Sequence[Refusal], commit: str) -> None:
+        super().__init__(refusals)
+        self.commit = commit
 
 
 class Stale(SchedsyncError):

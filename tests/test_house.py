@@ -137,6 +137,7 @@ ANSWERS = {
     "which schedules are on a page of the list?": "page_of_names",
     "how long the journal is kept?": "journal_keep",
     "which commit an agent applies next?": "next_commit",
+    "which commit that others applied an agent keeps?": "may_follow",
     "that a commit is signed by one of the given keys?": "check_signature",
     "how long and how large a fetch may be?": "run_bounded",
     "that an agent's directory is made again, and which settings of Git count there?": "prepare",

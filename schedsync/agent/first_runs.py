@@ -36,10 +36,10 @@ def observe(turn: Turn) -> None:
     )  # fmt: skip
 
 
-def sections(using: str, report: CommitReport) -> tuple[Section, ...]:
-    """Return what a forge is told of the first runs after the apply of a commit."""
+def sections(turn: Turn, report: CommitReport) -> tuple[Section, ...]:
+    """Return what a forge is told of the first runs after the apply of a commit; also of one before a restart."""
     try:
-        rollout = rollout_of(using, report.commit, report.run)
+        rollout = rollout_of(turn.using, turn.set, report.commit, report.run)
     except SchedsyncError as error:
         logger.warning("the first runs cannot be looked at: %s", error.message)
         return ()

@@ -23,7 +23,7 @@ _CALM = 300.0
 #: The commits that are remembered.
 _MOST = 100
 
-Sections = Callable[[str, CommitReport], Sequence[Section]]
+Sections = Callable[[Turn, CommitReport], Sequence[Section]]
 
 
 @dataclass
@@ -39,11 +39,11 @@ class _Told:
 class ForgeReports:
     """Tells the forges of the remotes what became of each commit; call it with each turn, and it raises nothing.
 
-    ``sections`` returns what else there is to say of a commit, in a database; it is called in the thread of the turn.
+    ``sections`` returns what else there is to say of a commit after a turn; it is called in the thread of the turn.
     An agent of several databases has a thread for each. They share no lock: a database that hangs delays no other one.
     """
 
-    sections: Sections = lambda _using, _report: ()
+    sections: Sections = lambda _turn, _report: ()
     clock: Callable[[], float] = time.monotonic
     _reports: dict[str, CommitReports] = field(default_factory=dict)
     _forges: dict[str, tuple[Forge, str] | None] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class ForgeReports:
             # Several sets, environments and databases can follow one remote: each has a context of its own.
             reports = self._reports.setdefault(f"{turn.remote.url} {context_of(turn)}", CommitReports())
             for report in reports.of(turn):
-                self._add(found, turn, turn.remote, report.with_sections(self.sections(turn.using, report)))
+                self._add(found, turn, turn.remote, report.with_sections(self.sections(turn, report)))
         self.background.start()
 
     def prepare(self, remote: Remote) -> str | None:

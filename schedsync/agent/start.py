@@ -78,4 +78,4 @@ def run(options: AgentOptions, serving: _Serving | None = None, observers: tuple
 
 def _loop(options: AgentOptions, opened: dict[str, Turns], using: str, observers: tuple[Observer, ...]) -> Loop:
     follows = [Follow(opened[each.name], each.interval) for each in options.follows if each.using == using]
-    return Loop(follows, AgentLease(using), observers)
+    return Loop(follows, AgentLease(using, is_one_of_several=len(options.databases) > 1), observers)

@@ -30,7 +30,7 @@ class Leadership:
     ``watch`` tells a Beat that stands by when to ask for the lease; without it, it asks each time. ``epoch`` is the
     epoch of the lease, or None while this Beat does not have it. ``held_epoch`` is the one that it got last and has not
     given back: after an error the lease may be kept for a Beat that does not lead any more.
-    ``on_end`` is told why this Beat leads no longer.
+    ``on_end`` is told why this Beat leads no longer, and ``log`` gets the log lines.
     """
 
     election: Election
@@ -39,6 +39,7 @@ class Leadership:
     epoch: int | None = None
     held_epoch: int | None = None
     on_end: Callable[[str], None] = lambda _reason: None
+    log: logging.Logger | logging.LoggerAdapter[logging.Logger] = logger
     counters: Counters = field(default_factory=Counters)
     _ends: float = 0.0
     _next: float = 0.0
@@ -86,7 +87,7 @@ class Leadership:
             return
         sight, dead = self.watch.look()
         if dead is not None:
-            logger.warning("the process of the leader is dead, epoch %d", dead, extra={"epoch": dead})
+            self.log.warning("the process of the leader is dead, epoch %d", dead, extra={"epoch": dead})
         elif self.watch.suspect is not None:
             self._next = time.monotonic() + min(SECOND_LOOK, self.times.retry)
         if dead is not None or sight.lease_is_free or not self.election.is_in_tables:
@@ -105,7 +106,7 @@ class Leadership:
         if self.watch is not None:
             self._doubt(self.watch, database_failed=database_failed)
         if self.epoch is not None:
-            logger.warning("lease lost: %s", reason, extra={"epoch": self.epoch})
+            self.log.warning("lease lost: %s", reason, extra={"epoch": self.epoch})
             self.on_end(reason)
             self.counters.lease_losses += 1
         self.epoch = None
@@ -115,7 +116,9 @@ class Leadership:
         if database_failed:
             watch.trust_nothing(self.times.lease)
         elif self.leads and watch.keeper.is_ours():
-            logger.error("another Beat took the lease though this one lives: session locks are not trusted for an hour")
+            self.log.error(
+                "another Beat took the lease though this one lives: session locks are not trusted for an hour"
+            )
             watch.trust_nothing(_HOUR)
 
     def hurry(self) -> None:

@@ -61,9 +61,10 @@ def last_rollout(using: str, set_name: str) -> Value | None:
     return _newest(using, Q(set=set_name))
 
 
-def find_rollout(using: str, commit: str, run: uuid.UUID | None) -> Value | None:
-    """Return the rollout of an apply by its audit record, else the newest one of a commit."""
-    return _newest(using, Q(commit=commit) if run is None else Q(pk=run))
+def find_rollout(using: str, set_name: str | None, commit: str, run: uuid.UUID | None) -> Value | None:
+    """Return the rollout of an apply by its audit record, else the newest of a commit; of this set, None for any."""
+    of_set = Q() if set_name is None else Q(set=set_name)
+    return _newest(using, of_set & (Q(commit=commit) if run is None else Q(pk=run)))
 
 
 def _newest(using: str, condition: Q) -> Value | None:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,6 +55,8 @@ _APPLIED = REFERENCES + "/applied/{}"
 _MOST_PACKS = 50
 #: The characters of an id of SHA-256.
 _LONG_ID = 64
+#: So many tags of one commit are looked at.
+_MOST_TAGS = 100
 
 
 class Followed(NamedTuple):
@@ -170,10 +173,20 @@ class Mirror:
             raise Failed(f"{self.remote.followed} of {self.remote.shown} is no commit that can be fetched{why}")
         return Followed(commit, self.remote.branch)
 
+    def names_of(self, commit: str) -> Iterator[Followed]:
+        """Yield a fetched commit, by its id, as what it is followed by: the branch, or each tag of the pattern."""
+        if self.remote.tags is None:
+            yield Followed(commit, self.remote.branch)
+        else:
+            yield from islice(self._tags(self.remote.tags, f"--points-at={commit}"), _MOST_TAGS)
+
     def _highest_tag(self, pattern: str) -> Followed | None:
-        listed = self._execute(
-            "for-each-ref", "--format=%(objecttype) %(objectname) %(refname)", "--sort=-version:refname", _TAGS
-        )
+        return next(self._tags(pattern), None)
+
+    def _tags(self, pattern: str, *options: str) -> Iterator[Followed]:
+        """Yield the fetched tags of commits that fit a pattern, the highest version first."""
+        format_ = "--format=%(objecttype) %(objectname) %(refname)"
+        listed = self._execute("for-each-ref", format_, "--sort=-version:refname", *options, _TAGS)
         start, _, end = pattern.partition("*")
         # Only `\n` ends a line: a name may have each other character that ends one.
         for line in filter(None, listed.split("\n")):
@@ -183,8 +196,7 @@ class Mirror:
             fits = name == pattern if "*" not in pattern else name.startswith(start) and name.endswith(end)
             commit = self.repository.find(object_id) if fits else None
             if commit is not None:
-                return Followed(commit, visible(name), object_id if kind == "tag" else None)
-        return None
+                yield Followed(commit, visible(name), object_id if kind == "tag" else None)
 
     def _execute(self, *words: str) -> str:
         return str(self.command.execute(["git", *words]))

@@ -79,7 +79,7 @@ def check_signature(mirror: Mirror, found: Followed, keys: Keys) -> None:
         if is_tag and _name_in(mirror, signed) != found.name:
             raise _refused(f"{shown} is another tag that was renamed")
         if not _is_signed(mirror, signed, keys, home, fingerprints, is_tag=is_tag):
-            raise _refused(f"{shown} is not signed by a key of `{keys.file}`")
+            raise _refused(f"{shown} is not signed by a key of `{keys.file.name}`")
 
 
 def _name_in(mirror: Mirror, tag: str) -> str | None:

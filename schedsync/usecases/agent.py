@@ -16,8 +16,8 @@ from schedsync.core.masked_errors import masked_error
 from schedsync.core.refusal import Limits, Refusal
 from schedsync.database.faults import database_errors
 from schedsync.database.transaction import WaitOptions
-from schedsync.errors import Failed, Refused, SchedsyncError
-from schedsync.git.following import next_commit
+from schedsync.errors import CommitRefused, Failed, Refused, SchedsyncError
+from schedsync.git.following import may_follow, next_commit
 from schedsync.git.mirror import Followed, Mirror
 from schedsync.git.remote import Remote
 from schedsync.git.signatures import Keys
@@ -26,6 +26,7 @@ from schedsync.planning.plan import Plan
 from schedsync.usecases import sync
 from schedsync.usecases.committed import Committed
 from schedsync.usecases.follow_logger import DEFAULT, FollowLogger
+from schedsync.usecases.last_good import applied_commits
 from schedsync.usecases.target import Target
 
 #: The code of the refusal of an agent that acts no longer.
@@ -59,6 +60,13 @@ class Fetched:
 
     found: Followed | None = None
     problem: SchedsyncError | None = None
+
+    @property
+    def head(self) -> str | None:
+        """The id of the commit that the remote has, also if it may not be applied; None where it is not known."""
+        if isinstance(self.problem, CommitRefused):
+            return self.problem.commit
+        return self.found.commit if self.found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +155,10 @@ class Turns:
         )  # fmt: skip
         if found is not None and found.commit not in (turn.commit, skips):
             turn = self._tried(turn, found.commit)
-        if turn.outcome is None and turn.commit is not None and not self.stop():
+        head = fetched.head if fetched else None
+        if head not in (None, turn.commit) and not self.stop():
+            turn = replace(turn, commit=self._applied_by_others(head) or turn.commit)
+        if turn.outcome is None and turn.commit not in (None, turn.tried) and not self.stop():
             turn = self._kept(turn, turn.commit)
         return replace(turn, target=self._targets.get(turn.tried or turn.commit or ""))
 
@@ -166,6 +177,32 @@ class Turns:
             return replace(turn, problem=_bug(hidden))
         self._targets = {commit: self._targets[commit]}
         return replace(turn, commit=commit)
+
+    def _applied_by_others(self, head: str) -> str | None:
+        """Return the commit that others applied since this agent did, as the last good one; None without one.
+
+        The tables only propose it: the remote must have it in its history, signed where that is asked.
+        """
+        kept, judged = self.kept, {self.mirror.applied: False}
+        try:
+            for set_name, commit in applied_commits(kept.using, kept.environment):
+                if commit not in judged:
+                    judged[commit] = may_follow(self.mirror, commit, head, kept.keys, allow_rewind=kept.allow_rewind)
+                if judged[commit] and self._is_of(commit, set_name):
+                    self.mirror.note_applied(commit)
+                    self._logger.info("commit %s was applied by others", commit[:12], extra={"commit": commit})
+                    return commit
+        except SchedsyncError as error:
+            self._logger.info("it is not known what others applied: %s", error.message)
+        except Exception as error:
+            self._logger.error("it is not known what others applied", exc_info=masked_error(error))
+        return None
+
+    def _is_of(self, commit: str, set_name: str) -> bool:
+        try:
+            return self._target(commit).config.set == set_name
+        except SchedsyncError:
+            return False
 
     def _kept(self, turn: Turn, commit: str) -> Turn:
         """Keep the tables as the last good commit says; writes nothing, also no note, where they are so."""

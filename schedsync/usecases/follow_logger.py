@@ -1,4 +1,4 @@
-"""The log lines of an agent that follows several things say which of them they are about."""
+"""The log lines of an agent that follows several things, or has several databases, say which they are about."""
 
 from __future__ import annotations
 
@@ -26,3 +26,15 @@ class FollowLogger(_Adapter):
         """Add the name to a line."""
         fields = {**(kwargs.get("extra") or {}), "follow": self.follow}
         return (msg if self.follow == DEFAULT else f"{self.follow}: {msg}"), {**kwargs, "extra": fields}
+
+
+class DatabaseLogger(_Adapter):
+    """Logs lines about one database: each begins with its alias, unless that is None."""
+
+    def __init__(self, module: str, using: str | None) -> None:
+        super().__init__(logging.getLogger(module), {})
+        self.start = "" if using is None else f"database `{using}`: "
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
+        """Add the alias to a line."""
+        return f"{self.start}{msg}", kwargs

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from schedsync.core.commit_report import CommitReport, State
 from schedsync.core.freeze import FROZEN
 from schedsync.errors import (
+    CommitRefused,
     InvalidConfiguration,
     InvalidSet,
     Locked,
@@ -42,8 +43,8 @@ class CommitReports:
     _unconfirmed: tuple[str, ...] = ()
 
     def of(self, turn: Turn) -> list[CommitReport]:
-        """Return what is known after a turn: of the commit that is kept, and of one that was not applied."""
-        return [*self._of_kept(turn), *self._of_failed(turn)]
+        """Return what is known after a turn: of the commit that is kept, and of those that were not applied."""
+        return [*self._of_kept(turn), *self._of_failed(turn), *self._of_refused(turn)]
 
     def _of_kept(self, turn: Turn) -> Iterator[CommitReport]:
         if turn.commit is None or (turn.problem is not None and turn.tried == turn.commit):
@@ -64,6 +65,15 @@ class CommitReports:
         if error is None or turn.tried is None or turn.tried == turn.commit or is_lost(error):
             return
         yield failed(turn.tried, error)
+
+    def _of_refused(self, turn: Turn) -> Iterator[CommitReport]:
+        """Yield the report of a commit that the remote has and the agent may not apply.
+
+        One that is kept already stays a success: its key may have expired since.
+        """
+        error = turn.fetch_problem
+        if isinstance(error, CommitRefused) and error.commit != turn.commit:
+            yield failed(error.commit, error)
 
 
 def failed(commit: str, error: SchedsyncError) -> CommitReport:

@@ -70,10 +70,13 @@ def unfinished_run(target: Target) -> uuid.UUID | None:
     return rollout.run if rollout is not None and rollout.state in UNFINISHED else None
 
 
-def rollout_of(using: str, commit: str, run: uuid.UUID | None = None) -> Rollout | None:
-    """Return the rollout of an apply: of the one with this audit record, else the newest of a commit; None without."""
+def rollout_of(using: str, set_name: str | None, commit: str, run: uuid.UUID | None = None) -> Rollout | None:
+    """Return the rollout of an apply: of the one with this audit record, else the newest of a commit; None without.
+
+    It is one of the set, which may be None where its name is not known.
+    """
     with database_errors(using):
-        return find_rollout(using, commit, run)
+        return find_rollout(using, set_name, commit, run)
 
 
 def _gone_on(target: Target, rollout: Rollout, known: FirstRuns | None, ask: Ask) -> RolloutReport | None:

@@ -6,9 +6,10 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from django_celery_beat.models import PeriodicTask
 from schedsync.agent.follow import Follow
 from schedsync.agent.lease import ROW, AgentLease
 from schedsync.agent.loop import Loop
+from schedsync.agent.pace import Pace
 from schedsync.agent.process import Process
 from schedsync.core.refusal import Refusal
 from schedsync.errors import InvalidSet, Refused
@@ -104,16 +106,56 @@ def test_one_that_hangs_and_one_that_is_broken_hide_no_other(
 
 
 def test_a_database_that_is_away_hides_no_other(
-    using: str, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    using: str, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     away = {**connections.settings["default"], "ENGINE": "django.db.backends.sqlite3", "NAME": "/nowhere/db"}
     monkeypatch.setitem(connections.settings, "away", away)
     good, other = (make(name, str(origin_of(tmp_path, name).root)) for name in ("good", "other"))
-    process = Process([Loop([Follow(good, 0.2)], AgentLease(using)), Loop([Follow(other, 0.2)], AgentLease("away"))])
+    leases = (AgentLease(alias, is_one_of_several=True) for alias in (using, "away"))
+    loops = [Loop([Follow(turns, 0.2)], lease) for turns, lease in zip((good, other), leases, strict=True)]
+    process = Process(loops)
     here, there = process.states
     run_until(process, lambda: here.commit is not None and there.database_problem is not None)
 
     assert (here.words[:11], there.words) == ("good: keeps", "other: the database is away")
+    said = [record.getMessage() for record in caplog.records if record.name == "schedsync.agent.lease"]
+    assert sorted(line.split(", epoch")[0].split(" acts: ")[0] for line in said) == sorted(
+        ["database `away`: the database does not say which agent", f"database `{using}`: this agent acts"]
+    )
+
+
+def test_a_remote_that_is_away_for_an_hour_is_said_once_and_comes_back_by_itself(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    origin, now = origin_of(tmp_path, "shop"), [0.0]
+    follow = Follow(make("shop", str(origin.root)), 30.0)
+    follow._fetches = Pace(30.0, lambda: now[0], lambda: 0.0)
+    follow._keeps = Pace(30.0, lambda: now[0], lambda: 0.0)
+    asked: list[float] = []
+
+    def until_it_asked(executor: ThreadPoolExecutor) -> Turn:
+        now[0] += follow._fetches.wait
+        follow.step(executor)
+        assert follow._fetch is not None
+        wait([follow._fetch])
+        turn = follow.step(executor)
+        assert turn is not None
+        follow.note(turn)
+        asked.append(now[0])
+        return turn
+
+    with ThreadPoolExecutor(1) as executor:
+        kept = until_it_asked(executor).commit
+        origin.root.rename(tmp_path / "elsewhere")
+        while now[0] < 3600:
+            assert until_it_asked(executor).commit == kept
+        (tmp_path / "elsewhere").rename(origin.root)
+        newer = origin.commit({path: text.format("shop") + "# more\n" for path, text in FILES.items()})
+        assert until_it_asked(executor).commit == newer
+
+    assert (max(late - early for early, late in pairwise(asked)), len(asked)) == (300.0, 18)
+    said = [record.getMessage().split(" ")[1:3] for record in caplog.records if record.levelname != "INFO"]
+    assert said == [["applied", "commit"], ["cannot", "fetch"], ["the", "remote"], ["applied", "commit"]]
 
 
 @pytest.mark.one_database("postgresql")

@@ -17,7 +17,7 @@ from schedsync.core.commit_report import Section
 from schedsync.core.finding import Finding
 from schedsync.core.location import Location
 from schedsync.core.refusal import Refusal
-from schedsync.errors import Failed, InvalidSet, Refused, SchedsyncError, Unavailable, WrongUsage
+from schedsync.errors import CommitRefused, Failed, InvalidSet, Refused, SchedsyncError, Unavailable, WrongUsage
 from schedsync.git.remote import Remote
 from schedsync.planning.outcome import Outcome
 from schedsync.usecases.agent import LOST, Turn
@@ -107,6 +107,23 @@ def test_a_broken_commit_gets_a_red_status_with_the_place_and_a_link(reporter: R
     blob = "/blob/" if reporter.server.__class__ is GitHubServer else "/-/blob/"
     assert f"]({reporter.server.url}/{REPOSITORY}{blob}{NEXT}/schedules/a%20b.yaml#L12)" in text
     assert reporter.server.texts(4) == []
+
+
+def test_a_commit_that_may_not_be_applied_gets_a_red_status_with_the_reason(reporter: Reporter) -> None:
+    error = CommitRefused([Refusal("not_signed", f"the commit {NEXT[:12]} is not signed by a key of `keys`", "")], NEXT)
+    reporter.tell(fetch_problem=error)
+    reporter.tell(fetch_problem=Unavailable("the remote is away"))
+
+    assert reporter.shown(NEXT) == [("failure", f"refused: the commit {NEXT[:12]} is not signed by a key of `keys`")]
+    assert "**Not applied** `production`" in reporter.server.texts(5)[0]
+    assert reporter.shown() == [("success", "applied")]
+
+
+def test_a_commit_that_is_kept_stays_green_when_its_key_expires(at_github: Reporter) -> None:
+    at_github.applied()
+    at_github.tell(fetch_problem=CommitRefused([Refusal("not_signed", "it is not signed", "")], GOOD))
+
+    assert at_github.shown() == [("success", "applied: 1 updated")]
 
 
 def test_a_state_that_changes_is_said_and_its_comment_is_the_same_one(reporter: Reporter) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from schedsync.errors import Refused, WrongUsage
-from schedsync.git.following import next_commit
+from schedsync.git.following import may_follow, next_commit
 from schedsync.git.mirror import open_mirror
 from schedsync.git.remote import Remote
 from schedsync.git.signatures import Keys
@@ -206,6 +206,29 @@ def test_of_a_tag_the_tag_must_be_signed(ring: Ring, ours: str, origin: Origin, 
     origin.git(*options, "tag", "-s", "-m", "x", "v5", unsigned)
 
     assert codes(origin, keys, tmp_path, "v*") == []
+
+
+def test_what_may_be_kept_is_signed_as_what_is_followed(ring: Ring, ours: str, origin: Origin, tmp_path: Path) -> None:
+    """A commit that nobody signed may be kept where one of its tags is signed, and the tag says its own name."""
+    signers = tmp_path / "signers"
+    signers.write_text(f"maria@example.org {ours}\n")
+    keys, options = Keys("ssh", signers), ring.ssh_options("ours")
+    renamed, tagged, untagged = (origin.commit({"a": text}) for text in "123")
+    signed = origin.commit({"a": "4"}, options=options)
+    for name, commit in (("v1", renamed), ("v2", tagged), ("v9", signed)):
+        origin.git(*options, "tag", "-s", "-m", "x", name, commit)
+    origin.git("update-ref", "refs/tags/v3", "refs/tags/v1")
+    origin.git("update-ref", "-d", "refs/tags/v1")
+    kept = []
+    for tags in ("v*", None):
+        with open_mirror(Remote(str(origin.root), tags=tags), tmp_path / f"mirror-{tags is None}") as mirror:
+            head = next_commit(mirror, keys, allow_rewind=False).commit
+            commits = {"renamed": renamed, "tagged": tagged, "untagged": untagged, "signed": signed}
+            kept.append(
+                [name for name, id_ in commits.items() if may_follow(mirror, id_, head, keys, allow_rewind=False)]
+            )
+
+    assert kept == [["tagged", "signed"], ["signed"]]
 
 
 LIAR = """#!/bin/sh

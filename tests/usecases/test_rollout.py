@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,9 +12,9 @@ import pytest
 from django.db import connections
 from django_celery_beat.models import PeriodicTask
 
-from schedsync.agent.first_runs import observe
+from schedsync.agent.first_runs import observe, sections
 from schedsync.config import read_config
-from schedsync.core.commit_report import Section
+from schedsync.core.commit_report import CommitReport, Section
 from schedsync.core.refusal import Limits
 from schedsync.core.rollout import RolloutState
 from schedsync.database.transaction import WaitOptions
@@ -90,7 +91,7 @@ def test_a_failed_first_run_is_reported_once_and_rolled_back(project: Project) -
     run = rolled_out(project)
     assert (looked(project), states(project)) == (None, ["watching"])
     assert unfinished_run(target(project)) == run
-    found = rollout_of(project.using, "", run)
+    found = rollout_of(project.using, "default", "", run)
     assert found is not None
     assert (section := rollout_section(found)) is not None
     assert section.state == "pending"
@@ -105,8 +106,8 @@ def test_a_failed_first_run_is_reported_once_and_rolled_back(project: Project) -
     assert title(report.first_runs) == "First runs: 1 rejected; rolled back"
     section = Section("First runs: failed; rolled back", (f"- **`first run failed: {WORDS}`**",), "failure")
     assert rollout_section(report.rollout) == section
-    assert rollout_of(project.using, "none", run) == report.rollout
-    assert rollout_of(project.using, "none") is None
+    assert rollout_of(project.using, None, "none", run) == report.rollout
+    assert rollout_of(project.using, None, "none") is None
     assert f"- **`rejected: {WORDS}`**" in markdown(report.first_runs)
     assert (looked(project), unfinished_run(target(project))) == (None, None)
     # The files still say it: an apply leaves it alone.
@@ -258,6 +259,17 @@ def test_the_agent_logs_how_a_rollout_ended(project: Project, caplog: pytest.Log
         f"First runs: 1 rejected; rolled back; first run failed: {WORDS}"
     ]
     assert (found[0].run, found[0].rollout, found[0].schedules) == (str(run), "rolled_back", ["one"])  # type: ignore[attr-defined]
+
+
+def test_an_agent_that_was_restarted_finds_the_rollout_of_a_commit(project: Project) -> None:
+    run, commit = rolled_out(project), "c" * 40
+    Rollout.objects.using(project.using).filter(run=run).update(commit=commit)
+    report = CommitReport(commit, "success")
+    told = sections(Turn(commit, using=project.using, target=target(project)), report)
+
+    assert [section.state for section in told] == ["pending"]
+    other = replace(target(project), config=replace(target(project).config, set="other"))
+    assert sections(Turn(commit, using=project.using, target=other), report) == ()
 
 
 def test_only_a_configured_apply_that_changes_runs_is_watched(project: Project) -> None:
