@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schedsync.calendar.slots import crontab_minutes, crontab_slots, fields_of, interval_slots, is_slot, runs
 from schedsync.calendar.window import MINUTE, MINUTES_A_DAY, Shape, Window, shape_of
@@ -145,10 +146,13 @@ class Load:
 
 
 class _Counts:
-    """Starts per minute; ``again`` counts those beyond the first of the same schedule in the same minute."""
+    """Starts per minute; ``again`` counts those beyond the first of the same schedule in the same minute.
 
-    def __init__(self, minutes: int) -> None:
-        self.starts = [0] * minutes
+    Few starts are counted by minute without a number for each minute that has none.
+    """
+
+    def __init__(self, minutes: int | None) -> None:
+        self.starts: Any = Counter() if minutes is None else [0] * minutes
         self.again: dict[int, int] = {}
 
 
@@ -178,9 +182,15 @@ def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load
     return Load(window, total, busy, starts, members, _unplaced(groups, window, slots), steady)
 
 
-def starts_in(shape: Shape, window: Window, slots: Slots) -> Sequence[int]:
-    """Return the starts of one schedule in each minute of a window; of a shape without a place they are a guess."""
-    return starts_of_many([(shape, 1)], window, slots)
+def starts_in(shape: Shape, window: Window, slots: Slots) -> Mapping[int, int]:
+    """Return the starts of one schedule by minute, for the minutes of a window that have one.
+
+    Of a shape without a place they are a guess.
+    """
+    counts = _Counts(None)
+    _count(shape, 1, window, counts, slots)
+    starts: Mapping[int, int] = counts.starts
+    return starts
 
 
 def starts_of_many(shapes: Iterable[tuple[Shape, int]], window: Window, slots: Slots) -> Sequence[int]:
