@@ -198,7 +198,8 @@ def starts_of_many(shapes: Iterable[tuple[Shape, int]], window: Window, slots: S
     counts = _Counts(window.minutes)
     for shape, number in shapes:
         _count(shape, number, window, counts, slots)
-    return counts.starts
+    starts: Sequence[int] = counts.starts
+    return starts
 
 
 def _each_minute(shape: Shape, window: Window) -> int:
