@@ -124,9 +124,7 @@ class Load:
         """Return the worst of a shape's minutes and how many schedules start in it; None if no minute is known."""
         if not shape.is_placed:
             return None
-        counts = _Counts(self.window.minutes)
-        _count(shape, 1, self.window, counts, slots)
-        own = (index for index, count in enumerate(counts.starts) if count)
+        own = sorted(starts_in(shape, self.window, slots))
         worst = max(own, key=lambda index: self.busy[index], default=None)
         return None if worst is None else (self.minute(worst), self.busy[worst])
 
@@ -146,10 +144,7 @@ class Load:
 
 
 class _Counts:
-    """Starts per minute; ``again`` counts those beyond the first of the same schedule in the same minute.
-
-    Few starts are counted by minute without a number for each minute that has none.
-    """
+    """Starts per minute; ``again`` counts those beyond the first of the same schedule in the same minute."""
 
     def __init__(self, minutes: int | None) -> None:
         self.starts: Any = Counter() if minutes is None else [0] * minutes
@@ -183,14 +178,10 @@ def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load
 
 
 def starts_in(shape: Shape, window: Window, slots: Slots) -> Mapping[int, int]:
-    """Return the starts of one schedule by minute, for the minutes of a window that have one.
-
-    Of a shape without a place they are a guess.
-    """
+    """Return the starts of one schedule by minute, where there are any; of a shape without a place they are a guess."""
     counts = _Counts(None)
     _count(shape, 1, window, counts, slots)
-    starts: Mapping[int, int] = counts.starts
-    return starts
+    return dict(counts.starts)
 
 
 def starts_of_many(shapes: Iterable[tuple[Shape, int]], window: Window, slots: Slots) -> Sequence[int]:
@@ -198,8 +189,7 @@ def starts_of_many(shapes: Iterable[tuple[Shape, int]], window: Window, slots: S
     counts = _Counts(window.minutes)
     for shape, number in shapes:
         _count(shape, number, window, counts, slots)
-    starts: Sequence[int] = counts.starts
-    return starts
+    return list(counts.starts)
 
 
 def _each_minute(shape: Shape, window: Window) -> int:
