@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from schedsync.calendar.slots import crontab_minutes, crontab_slots, fields_of, interval_slots, is_slot, runs
 from schedsync.calendar.window import MINUTE, MINUTES_A_DAY, Shape, Window, shape_of
@@ -123,9 +124,7 @@ class Load:
         """Return the worst of a shape's minutes and how many schedules start in it; None if no minute is known."""
         if not shape.is_placed:
             return None
-        counts = _Counts(self.window.minutes)
-        _count(shape, 1, self.window, counts, slots)
-        own = (index for index, count in enumerate(counts.starts) if count)
+        own = sorted(starts_in(shape, self.window, slots))
         worst = max(own, key=lambda index: self.busy[index], default=None)
         return None if worst is None else (self.minute(worst), self.busy[worst])
 
@@ -147,8 +146,8 @@ class Load:
 class _Counts:
     """Starts per minute; ``again`` counts those beyond the first of the same schedule in the same minute."""
 
-    def __init__(self, minutes: int) -> None:
-        self.starts = [0] * minutes
+    def __init__(self, minutes: int | None) -> None:
+        self.starts: Any = Counter() if minutes is None else [0] * minutes
         self.again: dict[int, int] = {}
 
 
@@ -178,9 +177,11 @@ def load_of(schedules: Iterable[Schedule], window: Window, slots: Slots) -> Load
     return Load(window, total, busy, starts, members, _unplaced(groups, window, slots), steady)
 
 
-def starts_in(shape: Shape, window: Window, slots: Slots) -> Sequence[int]:
-    """Return the starts of one schedule in each minute of a window; of a shape without a place they are a guess."""
-    return starts_of_many([(shape, 1)], window, slots)
+def starts_in(shape: Shape, window: Window, slots: Slots) -> Mapping[int, int]:
+    """Return the starts of one schedule by minute, where there are any; of a shape without a place they are a guess."""
+    counts = _Counts(None)
+    _count(shape, 1, window, counts, slots)
+    return dict(counts.starts)
 
 
 def starts_of_many(shapes: Iterable[tuple[Shape, int]], window: Window, slots: Slots) -> Sequence[int]:
@@ -188,7 +189,7 @@ def starts_of_many(shapes: Iterable[tuple[Shape, int]], window: Window, slots: S
     counts = _Counts(window.minutes)
     for shape, number in shapes:
         _count(shape, number, window, counts, slots)
-    return counts.starts
+    return list(counts.starts)
 
 
 def _each_minute(shape: Shape, window: Window) -> int:

@@ -156,8 +156,7 @@ def _by_queue(schedules: Iterable[Schedule], load: Load) -> tuple[list[Shape], d
 
 def _shaped(shape: Shape, window: Window, slots: Slots) -> _Shaped:
     counts = starts_in(shape, window, slots)
-    number = sum(counts)
-    return _Shaped(shape, counts.index(next(filter(None, counts))) if number else len(counts), number)
+    return _Shaped(shape, min(counts, default=window.minutes), sum(counts.values()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -291,8 +291,8 @@ def timing_form(timing: Timing) -> dict[str, Any]:
 def timing_from(form: Mapping[str, Any]) -> Timing:
     """Read a timing back from its canonical form; raises ValueError or KeyError where it has another shape."""
     if "crontab" in form:
-        fields = dict(zip((field.name for field in FIELDS), str(form["crontab"]).split(), strict=True))
-        return Crontab(**fields, timezone=form["timezone"])
+        minute, hour, day_of_month, month, day_of_week = str(form["crontab"]).split()
+        return Crontab(minute, hour, day_of_month, month, day_of_week, form["timezone"])
     if "every" in form:
         return Interval(duration(form["every"]))
     if "solar" in form:

@@ -138,14 +138,14 @@ def _counts(summary: str) -> Mapping[str, int]:
 
 
 def _with_changes(
-    using: str, entries: Sequence[HistoryEntry], chosen: Callable[[Any], Any] = lambda documents: documents
+    using: str, entries: Sequence[HistoryEntry], choose: Callable[[Any], Any] | None = None
 ) -> list[HistoryEntry]:
-    """Return the entries with their changes, as long as these are not too many; ``chosen`` leaves out documents."""
+    """Return the entries with their changes, as long as these are not too many; ``choose`` leaves out documents."""
     read: dict[str, HistoryEntry] = {}
     left = _MOST_CHANGES
     by_run = {entry.run: entry for entry in entries if entry.run is not None}
-    for run, documents in read_documents(using, [uuid.UUID(entry.run) for entry in entries]):
-        changes, unread = changes_of(chosen(documents))
+    for run, documents in read_documents(using, [uuid.UUID(entry.run) for entry in entries], choose):
+        changes, unread = changes_of(documents)
         left -= len(changes)
         if left < 0:
             break

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import uuid
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from django.db.models import QuerySet
 from django.db.models.functions import Length
 
+from schedsync.core.json_list import elements
 from schedsync.database.bulk import batches, rows_of
 from schedsync.database.values import NOT_CONVERTED
 from schedsync.models import SyncRun
@@ -19,10 +20,17 @@ from schedsync.models import SyncRun
 _MOST_PACKED, MOST_EACH, _MOST_UNPACKED = 2**25, 2**26, 2**28
 
 
-def read_documents(using: str, runs: Sequence[uuid.UUID]) -> Iterator[tuple[uuid.UUID, Any]]:
+#: Picks documents of a record: it gets all of them, one after the other, or what is no list as it is.
+Choose = Callable[[Any], Any]
+
+
+def read_documents(
+    using: str, runs: Sequence[uuid.UUID], choose: Choose | None = None
+) -> Iterator[tuple[uuid.UUID, Any]]:
     """Yield the documents of records in their order, as JSON values; None where they cannot be read.
 
-    Ends before a record with which they would be too many. Two queries per batch of records.
+    ``choose`` picks some of a record. Ends before a record with which they would be too many. Two queries per batch of
+    records.
     """
     left_packed, left = _MOST_PACKED, _MOST_UNPACKED
     for batch in batches(runs):
@@ -40,7 +48,7 @@ def read_documents(using: str, runs: Sequence[uuid.UUID]) -> Iterator[tuple[uuid
             left -= len(data or b"")
             if left < 0:
                 return
-            yield run, _documents(data)
+            yield run, _documents(data, choose)
         if left_packed < 0:
             return
 
@@ -68,10 +76,12 @@ def unpack(packed: Any) -> bytes | None:
     return data if unpacking.eof else None
 
 
-def _documents(data: bytes | None) -> Any:
+def _documents(data: bytes | None, choose: Choose | None) -> Any:
     if data is None:
         return None
     try:
-        return json.loads(data)
+        if choose is None:
+            return json.loads(data)
+        return choose(elements(data) if data.startswith(b"[") else json.loads(data))
     except (ValueError, RecursionError):
         return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from schedsync.core.nesting import is_deeper
@@ -140,6 +141,10 @@ _BROKEN = {
 def _json(name: str, text: str | None) -> str | Problem:
     if not text or text == _EMPTY[name]:
         return _EMPTY[name]
+    return _read_json_once(name, text) if len(text) <= _LONGEST_KEPT else _read_json(name, text)
+
+
+def _read_json(name: str, text: str) -> str | Problem:
     try:
         value = json.loads(text)
         if text.count("[") + text.count("{") > _DEEPEST and is_deeper(value, _DEEPEST):
@@ -148,6 +153,11 @@ def _json(name: str, text: str | None) -> str | Problem:
     except (ValueError, RecursionError):
         return Problem(*_BROKEN[name])
 
+
+#: In characters.
+_LONGEST_KEPT = 200
+#: A web process reads the same rows again for each page.
+_read_json_once = lru_cache(maxsize=65536)(_read_json)
 
 _SHAPES = {
     "args": ("[", "SS322", "args that are no JSON list, the task gets other arguments than intended"),

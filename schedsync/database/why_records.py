@@ -14,6 +14,7 @@ from django.db.models.functions import Length
 
 from schedsync.core.change import FieldChange
 from schedsync.core.hand_run import PastRecord
+from schedsync.core.json_list import elements
 from schedsync.core.timing import instant
 from schedsync.core.why import Recorded, Stop, TableEdit
 from schedsync.database import admin_log
@@ -193,13 +194,11 @@ def _changes(run: _Run, names: set[str], *, any_name: bool = False) -> Iterator[
     """Yield the changes of a record that concern one of the names; most records are passed over unread."""
     if not any_name and not any(json.dumps(name).encode() in run.changes for name in names):
         return
+    changes = (change for change in elements(run.changes) if isinstance(change, dict))
     try:
-        changes = json.loads(run.changes)
+        yield from [change for change in changes if any_name or {change.get("name"), change.get("old_name")} & names]
     except (ValueError, RecursionError):
         return
-    for change in changes if isinstance(changes, list) else ():
-        if isinstance(change, dict) and (any_name or {change.get("name"), change.get("old_name")} & names):
-            yield change
 
 
 def _recorded(run: _Run, change: Mapping[str, Any]) -> Recorded | None:

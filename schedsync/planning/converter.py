@@ -205,8 +205,8 @@ def checked_spec(values: Mapping[str, Any]) -> Spec:
     return spec if timing == spec.timing else replace(spec, timing=timing)
 
 
-# Thousands of schedules have few timings.
-@lru_cache(maxsize=4096)
+# Many schedules have the same timing, but for those with an `H`.
+@lru_cache(maxsize=65536)
 def _checked(timing: Timing) -> Timing:
     if isinstance(timing, Crontab):
         return crontab({field.name: getattr(timing, field.name) for field in FIELDS}, timing.timezone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,16 +31,20 @@ def changes_of(documents: Any) -> tuple[tuple[HistoryChange, ...], int]:
 def concerning(documents: Any, lives: Sequence[Life], globs: Sequence[str]) -> Any:
     """Return the documents that may be about some schedules, and one of the others, which says that there are others.
 
-    Reading all changes of a large apply as values takes seconds, and a page about one schedule needs one of them.
+    Reading all changes of a large apply as values takes seconds, and a page about one schedule needs one of them. The
+    documents may be an iterator, so that the others are not in memory together; what is neither is returned as it is.
     """
-    if not isinstance(documents, list):
+    if not isinstance(documents, (list, Iterator)):
         return documents
     names = {life.name for life in lives}
     kept: list[Any] = []
-    others: list[Any] = []
+    other: list[Any] = []
     for document in documents:
-        (kept if _may_be_of(document, names, globs) else others).append(document)
-    return [*kept, *others[:1]]
+        if _may_be_of(document, names, globs):
+            kept.append(document)
+        elif not other:
+            other.append(document)
+    return [*kept, *other]
 
 
 def _may_be_of(document: Any, names: Collection[str], globs: Sequence[str]) -> bool:

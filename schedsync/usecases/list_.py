@@ -21,6 +21,7 @@ from schedsync.core.timing import MICROSECOND
 from schedsync.database.beats import live_beats
 from schedsync.database.break_glass import opened
 from schedsync.database.clock import now
+from schedsync.database.collector import gc_paused
 from schedsync.database.faults import database_errors
 from schedsync.database.full_pause import full_pause
 from schedsync.database.last_runs import claimed_runs, last_run_of
@@ -79,6 +80,7 @@ def list_named(using: str, names: Sequence[str]) -> Listing:
         return Listing(at, tuple(map(reading.listed, there)), reading.full_pause)
 
 
+@gc_paused()
 def names_in_state(using: str, state: str, fits: Callable[[Candidate], bool]) -> list[str]:
     """Return the names of the schedules that have a state and fit, in their order; works out no run.
 

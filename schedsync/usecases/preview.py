@@ -15,6 +15,7 @@ from schedsync.core.origin import Binding, commit_from
 from schedsync.core.refusal import Limits
 from schedsync.database.applied_files import kept_files, with_documents
 from schedsync.database.audit import last_binding
+from schedsync.database.collector import gc_paused
 from schedsync.database.faults import database_errors
 from schedsync.database.lock import read_only_transaction
 from schedsync.database.observe import observe
@@ -52,6 +53,7 @@ def last_files(using: str) -> list[AppliedFiles]:
         return list(newest.values())
 
 
+@gc_paused()
 def preview(using: str, files: AppliedFiles, at: datetime) -> Preview:
     """Compare what the files said at their last apply with the tables now, without writing anything.
 

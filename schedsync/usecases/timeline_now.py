@@ -14,6 +14,7 @@ from schedsync.core.observed import Row
 from schedsync.core.schedule import Schedule, Template
 from schedsync.core.timing import Interval
 from schedsync.database.bulk import rows_of
+from schedsync.database.collector import gc_paused
 from schedsync.database.durations import typical_seconds
 from schedsync.database.faults import database_errors
 from schedsync.database.lock import read_only_transaction
@@ -25,6 +26,7 @@ from schedsync.usecases.preview import MOST_ON_A_PAGE, last_files, templates_of
 _NOWHERE = Location("", 1, 1)
 
 
+@gc_paused()
 def timeline_now(using: str, at: datetime) -> Timeline | None:
     """Return what runs in the 24 hours from an instant on, of all rows that can be read; None if there are too many.
 

@@ -86,6 +86,7 @@ PATTERNS = patterns()
 
 #: The worst that somebody could think of for each pattern: texts that are repeated, by the pattern's beginning.
 WORST: dict[str, Sequence[str]] = {
+    r"[ \t\n\r]*": (" ", "\n", " a"),
     r"(?<![\w-])([\w-]{1,80})[\"']?\s{0,8}[:=]": ("a", "a-", "a'", "a ", "a  :"),
     r"\"[^\"]*\"|'[^']*'|(?:[^:#]|:": ("a", '"', "'", ":", ": ", " #", "\"'"),
     r"\"[^\"]*\"|'[^']*'|(?:[^:#,": ("a", '"', "'", ":", ": ", " #", ",", "[", "\"'"),
