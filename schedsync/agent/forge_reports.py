@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -49,6 +49,7 @@ class ForgeReports:
     clock: Callable[[], float] = time.monotonic
     _reports: dict[str, CommitReports] = field(default_factory=dict)
     _forges: dict[str, tuple[Forge, str] | None] = field(default_factory=dict)
+    _watched: dict[str, CommitReport] = field(default_factory=dict)
     _told: dict[tuple[str, str], _Told] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -67,9 +68,19 @@ class ForgeReports:
         if turn.remote is not None and found is not None:
             # Agents of several sets and environments can follow one remote.
             context = context_of(None if turn.set == _DEFAULT else turn.set, turn.environment)
-            reports = self._reports.setdefault(f"{turn.remote.url} {context}", CommitReports())
-            for report in reports.of(turn):
-                self._add(found, context, turn.remote, report.with_sections(self.sections(turn.using, report)))
+            scope = f"{turn.remote.url} {context}"
+            reports = self._reports.setdefault(scope, CommitReports()).of(turn)
+            for report in [*self._watched_before(scope, turn), *reports]:
+                told = report.with_sections(self.sections(turn.using, report))
+                if report.commit == turn.commit and told.state == "pending":
+                    self._watched[scope] = report
+                self._add(found, context, turn.remote, told)
+
+    def _watched_before(self, scope: str, turn: Turn) -> Iterator[CommitReport]:
+        """Yield the report of the commit whose first runs were watched until a newer one: else it is pending forever."""
+        watched = self._watched.get(scope)
+        if watched is not None and turn.commit != watched.commit:
+            yield self._watched.pop(scope)
 
     def prepare(self, remote: Remote) -> str | None:
         """Return the name of the forge that will be told; None without one. Raises WrongUsage for a wrong setting."""
