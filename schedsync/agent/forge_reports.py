@@ -77,7 +77,7 @@ class ForgeReports:
                 self._add(found, context, turn.remote, told)
 
     def _watched_before(self, scope: str, turn: Turn) -> Iterator[CommitReport]:
-        """Yield the report of the commit whose first runs were watched until a newer one: else it is pending forever."""
+        """Yield the report of the commit that was watched until a newer one was applied: else it is pending forever."""
         watched = self._watched.get(scope)
         if watched is not None and turn.commit != watched.commit:
             yield self._watched.pop(scope)

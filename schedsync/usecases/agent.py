@@ -71,7 +71,8 @@ class Turn:
 
     ``follow`` names what was followed. ``name`` is the branch or the tag where the remote was asked, and ``remote`` its
     address. ``target`` is the set in the commit that was tried, or in the one that is kept where nothing was tried or
-    its configuration cannot be read; None without both. With ``put_off`` the newest commit was not applied earlier, and is tried again later.
+    its configuration cannot be read; None without both. With ``put_off`` the newest commit was not applied earlier,
+    and is tried again later.
     """
 
     commit: str | None = None

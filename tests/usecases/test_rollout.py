@@ -19,8 +19,8 @@ from schedsync.core.refusal import Limits
 from schedsync.core.rollout import RolloutState
 from schedsync.errors import Unavailable
 from schedsync.models import RolledBack, Rollout, SendFailure, SyncRun
-from schedsync.render.comment.first_runs import first_runs as markdown
 from schedsync.render.comment.first_runs import ended_line, rollout_section, title
+from schedsync.render.comment.first_runs import first_runs as markdown
 from schedsync.usecases import rollout as usecase
 from schedsync.usecases.rollout import RolloutReport, look, rollout_of, unfinished_run
 from schedsync.usecases.target import Target
