@@ -6,7 +6,7 @@ import logging
 
 from schedsync.core.commit_report import CommitReport, Section
 from schedsync.errors import SchedsyncError
-from schedsync.render.comment.first_runs import rollout_section, title
+from schedsync.render.comment.first_runs import ended_line, rollout_section
 from schedsync.usecases.agent import Turn
 from schedsync.usecases.follow_logger import FollowLogger
 from schedsync.usecases.rollout import look, rollout_of
@@ -21,17 +21,17 @@ def observe(turn: Turn) -> None:
     """
     if turn.target is None or (turn.problem is not None and turn.tried != turn.commit):
         return
-    of_follow = FollowLogger(__name__, turn.follow)
+    follow = FollowLogger(__name__, turn.follow)
     try:
-        report = look(turn.target, of_follow.warning)
+        report = look(turn.target, follow.warning)
     except SchedsyncError as error:
-        of_follow.warning("the first runs cannot be looked at: %s", error.message)
+        follow.warning("the first runs cannot be looked at: %s", error.message)
         return
     if report is None:
         return
     rollout, names = report.rollout, [run.name for run in report.first_runs.bad]
-    of_follow.log(
-        logging.ERROR if report.is_bad else logging.INFO, "%s; %s", title(report.first_runs), rollout.text,
+    follow.log(
+        logging.ERROR if report.is_bad else logging.INFO, "%s", ended_line(rollout),
         extra={"run": str(rollout.run), "commit": rollout.commit, "rollout": rollout.state.value, "schedules": names},
     )  # fmt: skip
 
@@ -43,5 +43,4 @@ def sections(turn: Turn, report: CommitReport) -> tuple[Section, ...]:
     except SchedsyncError as error:
         logger.warning("the first runs cannot be looked at: %s", error.message)
         return ()
-    section = None if rollout is None else rollout_section(rollout)
-    return () if section is None else (section,)
+    return () if rollout is None else (rollout_section(rollout),)

@@ -33,6 +33,11 @@ class Follow:
         """Whether the remote is being asked."""
         return self._fetch is not None
 
+    @property
+    def wait(self) -> float:
+        """Seconds until the remote is to be asked, or the tables are to be looked at; 0 if it is time."""
+        return min(self._fetches.wait, self._keeps.wait)
+
     def hurry(self) -> None:
         """Ask the remote soon, and try again what was not applied."""
         # A fetch that is under way may have asked before the push.

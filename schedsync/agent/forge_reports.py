@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -47,6 +47,7 @@ class ForgeReports:
     clock: Callable[[], float] = time.monotonic
     _reports: dict[str, CommitReports] = field(default_factory=dict)
     _forges: dict[str, tuple[Forge, str] | None] = field(default_factory=dict)
+    _watched: dict[str, CommitReport] = field(default_factory=dict)
     _told: dict[tuple[str, str], _Told] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -57,10 +58,20 @@ class ForgeReports:
         found = self._forge(turn.remote) if turn.remote else None
         if turn.remote is not None and found is not None:
             # Several sets, environments and databases can follow one remote: each has a context of its own.
-            reports = self._reports.setdefault(f"{turn.remote.url} {context_of(turn)}", CommitReports())
-            for report in reports.of(turn):
-                self._add(found, turn, turn.remote, report.with_sections(self.sections(turn, report)))
+            scope = f"{turn.remote.url} {context_of(turn)}"
+            reports = self._reports.setdefault(scope, CommitReports()).of(turn)
+            for report in [*self._watched_before(scope, turn), *reports]:
+                told = report.with_sections(self.sections(turn, report))
+                if report.commit == turn.commit and told.state == "pending":
+                    self._watched[scope] = report
+                self._add(found, turn, turn.remote, told)
         self.background.start()
+
+    def _watched_before(self, scope: str, turn: Turn) -> Iterator[CommitReport]:
+        """Yield the report of the commit that was watched until a newer one was applied: else it is pending forever."""
+        watched = self._watched.get(scope)
+        if watched is not None and turn.commit != watched.commit:
+            yield self._watched.pop(scope)
 
     def prepare(self, remote: Remote) -> str | None:
         """Return the name of the forge that will be told; None without one. Raises WrongUsage for a wrong setting."""

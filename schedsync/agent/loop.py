@@ -14,7 +14,7 @@ from schedsync.agent.follow import Follow
 from schedsync.agent.lease import AgentLease
 from schedsync.agent.observers import Observer, tell
 
-#: Seconds between two looks at the lease, and at a fetch that is under way.
+#: The most seconds between two looks at the lease, and those between two looks at a fetch that is under way.
 _STEP, _LOOK = 1.0, 0.1
 #: Seconds that each wait still takes when the agent ends.
 _SHORT_SLEEP = 0.05
@@ -52,7 +52,7 @@ class Loop:
         try:
             while not self._is_ending.is_set():
                 self._step(fetcher)
-                self.wake.wait(_LOOK if any(follow.is_asking for follow in self.follows) else _STEP)
+                self.wake.wait(min(map(_wait, self.follows)))
         finally:
             # The executor waits for its threads, which ask whether to stop.
             self._is_ending.set()
@@ -95,3 +95,8 @@ class Loop:
         if self._is_ending.wait(seconds):
             # An apply that waits for its lock calls this again and again: it must not spin.
             time.sleep(min(seconds, _SHORT_SLEEP))
+
+
+def _wait(follow: Follow) -> float:
+    """Return the seconds until a loop looks at a follow again."""
+    return _LOOK if follow.is_asking else min(max(follow.wait, _LOOK), _STEP)

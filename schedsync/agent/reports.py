@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from schedsync.core.finding import Finding
 from schedsync.core.names import first_names
 from schedsync.errors import InvalidSet, Refused, SchedsyncError
-from schedsync.render.words import printable
+from schedsync.render.words import DONE, printable
 from schedsync.usecases.agent import Turn, is_lost
 from schedsync.usecases.follow_logger import DEFAULT, FollowLogger
 
@@ -63,7 +63,7 @@ class Reports:
         if outcome is None or turn.commit is None:
             return
         healed = [change.name for change in outcome.changes if change.cause != "files"]
-        counts = ", ".join(f"{count} {kind}" for kind, count in outcome.summary().items() if count)
+        counts = ", ".join(f"{count:,} {DONE[kind]}" for kind, count in outcome.summary().items() if count)
         self._logger.warning(
             "applied commit %s of %s: %s", turn.commit[:12], turn.name or "the last fetch", counts or "no change",
             extra={"commit": turn.commit, "run": outcome.run, "changes": outcome.summary(), "schedules": healed},

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from schedsync.core.published import shown
+from schedsync.core.published import LOCAL, shown
 from schedsync.core.secrets import MASK, masked
 from schedsync.errors import WrongUsage
 from schedsync.files.writer import visible
@@ -58,7 +58,7 @@ class Remote:
     @property
     def is_open_to_all(self) -> bool:
         """Whether nothing but a signature protects what is fetched on its way."""
-        return self._scheme in _OPEN_TO_ALL
+        return self._scheme in _OPEN_TO_ALL and urlsplit(self.url).hostname not in LOCAL
 
     @property
     def shown(self) -> str:

@@ -78,8 +78,9 @@ class Turn:
     that were left, and ``held`` the names of schedules that people have stopped.
 
     ``follow`` names what was followed. ``name`` is the branch or the tag where the remote was asked, and ``remote`` its
-    address. ``target`` is the set in the commit that was tried, else in the one that is kept; None where its
-    configuration cannot be read. With ``put_off`` the newest commit was not applied earlier, and is tried again later.
+    address. ``target`` is the set in the commit that was tried, or in the one that is kept where nothing was tried or
+    its configuration cannot be read; None without both. With ``put_off`` the newest commit was not applied earlier,
+    and is tried again later.
     """
 
     commit: str | None = None
@@ -109,7 +110,7 @@ class Turn:
 
     @property
     def set(self) -> str | None:
-        """The name of the set, or None where its configuration cannot be read."""
+        """The name of the set, or None where no configuration could be read yet."""
         return self.target.config.set if self.target else None
 
 
@@ -160,7 +161,7 @@ class Turns:
             turn = replace(turn, commit=self._applied_by_others(head) or turn.commit)
         if turn.outcome is None and turn.commit not in (None, turn.tried) and not self.stop():
             turn = self._kept(turn, turn.commit)
-        return replace(turn, target=self._targets.get(turn.tried or turn.commit or ""))
+        return replace(turn, target=self._targets.get(turn.tried or "") or self._targets.get(turn.commit or ""))
 
     def _tried(self, turn: Turn, commit: str) -> Turn:
         turn = replace(turn, tried=commit)

@@ -12,7 +12,7 @@ from schedsync.alarms.settings import SETTING, notify_setting
 from schedsync.alarms.tell import tell, try_services
 from schedsync.core.alarm import Alarm, Kind
 from schedsync.core.alarm_text import trial_letter
-from schedsync.core.rollout import Rollout
+from schedsync.core.rollout import Rollout, RolloutState
 from schedsync.database.actor import who
 from schedsync.database.apply_failures import is_failure
 from schedsync.database.environment import named_environment
@@ -57,7 +57,8 @@ def tell_outcome(target: Target, outcome: Outcome, say: Say) -> None:
 
 def tell_rollout(target: Target, rollout: Rollout, say: Say) -> None:
     """Send an alarm that a rollout ended badly; it is sent once, by the process that looks first."""
-    on = [Alarm(Kind.FIRST_RUN, rollout.set, rollout.text, rollout.set, str(rollout.run))]
+    text = f"{rollout.text}; rolled back" if rollout.state is RolloutState.ROLLED_BACK else rollout.text
+    on = [Alarm(Kind.FIRST_RUN, rollout.set, text, rollout.set, str(rollout.run))]
     _tell(target, on, _FIRST_RUN, rollout.set, say)
 
 

@@ -48,7 +48,7 @@ class Shop:
             yield process
 
     @contextlib.contextmanager
-    def agent(self, remote: Path, *words: str, name: str = "agent") -> Iterator[subprocess.Popen[bytes]]:
+    def agent(self, remote: Path | str, *words: str, name: str = "agent") -> Iterator[subprocess.Popen[bytes]]:
         """Run an agent that asks a remote every second; it is stopped at the end."""
         often = ("--repository", str(remote), "--directory", str(self.root / "fetched"), "--interval", "1s")
         with self._running(name, "schedsync", "agent", *often, "--settle", "0", *words) as process:

@@ -212,6 +212,25 @@ def test_first_runs_are_a_section_of_the_comment(at_github: Reporter) -> None:
     ]
 
 
+def test_a_commit_whose_first_runs_were_watched_does_not_stay_pending_after_a_newer_one(at_github: Reporter) -> None:
+    found = {GOOD: Section("First runs: watched", state="pending")}
+    at_github.reports.sections = lambda _using, report: [found[report.commit]] if report.commit in found else []
+    at_github.applied()
+    at_github.tell(tried=NEXT, problem=Unavailable("the database is away"))
+    assert at_github.shown()[0][0] == "pending"
+    found[GOOD] = Section("First runs: no longer watched")
+    at_github.applied(NEXT)
+
+    assert at_github.shown() == [
+        ("success", "applied: 1 updated; First runs: no longer watched"),
+        ("pending", "applied: 1 updated; First runs: watched"),
+    ]
+    assert at_github.shown(NEXT)[0] == ("success", "applied: 1 updated")
+    at_github.asked()
+    at_github.tell(NEXT)
+    assert at_github.asked() == 0
+
+
 def test_two_sets_and_environments_of_a_commit_hide_each_other_nowhere(at_github: Reporter) -> None:
     at_github.applied()
     at_github.applied(environment="staging")

@@ -167,7 +167,7 @@ def test_each_event_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
         "stopped by people, and left so: two",
         "the remote is gone; kept: aaaaaaaaaaaa",
         "the remote is back, at main",
-        "applied commit aaaaaaaaaaaa of main: 1 update",
+        "applied commit aaaaaaaaaaaa of main: 1 updated",
         "undone edits by others: one",
         "written back by another program: one",
     ]

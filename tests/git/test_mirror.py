@@ -161,7 +161,9 @@ def test_a_server_that_answers_wrongly_changes_nothing(status: int, body: bytes,
         with open_mirror(remote, tmp_path / "mirror") as mirror, pytest.raises(Unavailable):
             mirror.fetch()
 
-    assert remote.is_open_to_all
+    assert not remote.is_open_to_all
+    assert Remote("http://example.org/shop.git").is_open_to_all
+    assert Remote("git://127.0.0.1.example.org/shop.git").is_open_to_all
 
 
 def test_a_remote_that_hangs_in_the_middle_of_a_pack_is_given_up(origin: Origin, tmp_path: Path) -> None:

@@ -43,6 +43,10 @@ class Server:
     def answer(self, method: str, path: str, body: dict[str, Any], headers: Any) -> Reply:
         raise NotImplementedError
 
+    def is_taken(self, request: BaseHTTPRequestHandler) -> bool:
+        """Answer a request that is none of the API's, and say so."""
+        return False
+
     def by_slug(self) -> dict[str, dict[str, Any]]:
         return {monitor["slug"]: monitor for monitor in self.monitors.values()}
 
@@ -163,6 +167,8 @@ def serving(server: Server) -> Iterator[Server]:
         disable_nagle_algorithm = True
 
         def handle_one(self) -> None:
+            if server.is_taken(self):
+                return
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length) or b"{}")
             line = f"{self.command} {self.path}"

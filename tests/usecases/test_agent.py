@@ -149,6 +149,8 @@ def test_a_broken_commit_changes_nothing_and_the_last_good_one_is_kept(agent: Ag
     assert (turn.commit, turn.tried, turn.problem is not None) == (good, broken, True)
     reports = [(report.commit, report.state) for report in CommitReports().of(turn)]
     assert reports == [(good, "success"), (broken, "failure")]
+    # A forge shows it under the name that the good one had.
+    assert turn.set == "default"
     assert list(rows(agent)) == ["one", "two"]
     assert PeriodicTask.objects.get(name="one").queue is None
     if isinstance(turn.problem, InvalidSet):

@@ -20,8 +20,8 @@ from schedsync.core.rollout import RolloutState
 from schedsync.database.transaction import WaitOptions
 from schedsync.errors import Unavailable
 from schedsync.models import RolledBack, Rollout, SendFailure, SyncRun
+from schedsync.render.comment.first_runs import ended_line, rollout_section, title
 from schedsync.render.comment.first_runs import first_runs as markdown
-from schedsync.render.comment.first_runs import rollout_section, title
 from schedsync.usecases import rollout as usecase
 from schedsync.usecases.agent import Turn
 from schedsync.usecases.rollout import RolloutReport, look, rollout_of, unfinished_run
@@ -93,8 +93,7 @@ def test_a_failed_first_run_is_reported_once_and_rolled_back(project: Project) -
     assert unfinished_run(target(project)) == run
     found = rollout_of(project.using, "default", "", run)
     assert found is not None
-    assert (section := rollout_section(found)) is not None
-    assert section.state == "pending"
+    assert rollout_section(found).state == "pending"
     fails(project)
     report = looked(project)
 
@@ -136,6 +135,7 @@ def test_without_a_failure_the_rollout_passes_when_nothing_more_is_due(project: 
         RolloutState.PASSED, False, "First runs: 1 not due yet",
     )  # fmt: skip
     assert rollout_section(report.rollout) == Section("First runs: 1 waiting")
+    assert ended_line(replace(report.rollout, commit="a" * 40)) == f"commit {'a' * 12}: first runs: 1 waiting"
 
 
 def test_what_beat_does_not_send_is_reported_at_the_deadline_and_not_rolled_back(project: Project) -> None:
@@ -256,7 +256,7 @@ def test_the_agent_logs_how_a_rollout_ended(project: Project, caplog: pytest.Log
     found = [record for record in caplog.records if record.name == "schedsync.agent.first_runs"]
 
     assert [record.getMessage() for record in found] == [
-        f"First runs: 1 rejected; rolled back; first run failed: {WORDS}"
+        f"shop: apply {str(run)[:8]}: first run failed: {WORDS}; rolled back"
     ]
     assert (found[0].run, found[0].rollout, found[0].schedules) == (str(run), "rolled_back", ["one"])  # type: ignore[attr-defined]
 

@@ -82,7 +82,9 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBased
 
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "schedsync.beat:Scheduler"
-CELERY_TASK_IGNORE_RESULT = True
+# With a result backend, schedsync knows how the first run of a changed schedule ended.
+CELERY_RESULT_BACKEND = os.environ.get("SHOP_RESULTS")
+CELERY_TASK_IGNORE_RESULT = CELERY_RESULT_BACKEND is None
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_BROKER_URL = os.environ.get("SHOP_BROKER", "filesystem://")

@@ -28,6 +28,11 @@ def report(kind: str) -> None:
     say(f"{kind} report")
 
 
+@shared_task
+def refunds() -> None:
+    raise ValueError("no refund today")
+
+
 @shared_task(bind=True)
 def invoices(self: Task) -> None:
     # Two messages for the same tick have the same id, so the task runs once for each tick.

@@ -10,6 +10,7 @@ from schedsync.core.rollout import UNFINISHED, Rollout, RolloutState
 from schedsync.core.timing import moment
 from schedsync.render.code_spans import code
 from schedsync.render.first_runs import counts_text, rollout_line, run_lines
+from schedsync.render.words import printable
 
 _ENDS = {RolloutState.ROLLED_BACK: "; rolled back", RolloutState.REFUSED: "; the rollback was refused"}
 
@@ -20,10 +21,18 @@ def title(value: FirstRuns) -> str:
     return f"First runs: {counts_text(value)}{_ENDS.get(ended, '') if ended else ''}"
 
 
-def rollout_section(rollout: Rollout) -> Section | None:
-    """Return what a forge is told of a rollout; None of one that a newer apply superseded."""
+def ended_line(rollout: Rollout) -> str:
+    """Return how a rollout ended on one line of plain text, with the apply that it is about."""
+    apply = f"commit {rollout.commit[:12]}" if rollout.commit else f"apply {str(rollout.run)[:8]}"
+    if rollout.state is RolloutState.PASSED:
+        return printable(f"{apply}: first runs: {rollout.text}")
+    return printable(f"{apply}: {rollout.text}{_ENDS.get(rollout.state, '')}")
+
+
+def rollout_section(rollout: Rollout) -> Section:
+    """Return what a forge is told of a rollout."""
     if rollout.state is RolloutState.SUPERSEDED:
-        return None
+        return Section("First runs: no longer watched, a newer apply or a rollback followed")
     if rollout.state in UNFINISHED:
         return Section(f"First runs: watched until {moment(rollout.deadline)} UTC", state="pending")
     if rollout.state is RolloutState.PASSED:
