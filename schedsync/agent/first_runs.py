@@ -11,8 +11,6 @@ from schedsync.usecases.agent import Turn
 from schedsync.usecases.follow_logger import FollowLogger
 from schedsync.usecases.rollout import look, rollout_of
 
-logger = logging.getLogger(__name__)
-
 
 def observe(turn: Turn) -> None:
     """Go on with the rollout of the turn's set; what the database refuses now is tried again after the next turn.
@@ -41,6 +39,6 @@ def sections(turn: Turn, report: CommitReport) -> tuple[Section, ...]:
     try:
         rollout = rollout_of(turn.using, turn.set, report.commit, report.run)
     except SchedsyncError as error:
-        logger.warning("the first runs cannot be looked at: %s", error.message)
+        FollowLogger(__name__, turn.follow).warning("the first runs cannot be looked at: %s", error.message)
         return ()
     return () if rollout is None else (rollout_section(rollout),)

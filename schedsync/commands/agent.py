@@ -169,12 +169,13 @@ def agent(database: DatabaseOptions, request: AgentRequest) -> int:
     using = set_up(database)
     _log_to_stderr()
     options = request.options(using)
+    from schedsync.agent.drift_alarms import tell_left
     from schedsync.agent.first_runs import observe
     from schedsync.agent.outside import outside
     from schedsync.agent.start import run, turn_once
 
     with outside(options.follows, publish, _PATIENCE if request.once else _ENDING) as others:
-        observers = (observe, *others)
+        observers = (observe, tell_left, *others)
         if request.once:
             return worst(map(_exit_code, turn_once(options, observers)))
         serving = partial(_serving, options.listen, options.databases) if options.listen is not None else None

@@ -18,7 +18,6 @@ from schedsync.database.apply_failures import is_failure
 from schedsync.database.environment import named_environment
 from schedsync.errors import NotConfirmed, NotLoaded, Refused, SchedsyncError, WrongUsage
 from schedsync.planning.outcome import Outcome
-from schedsync.planning.plan import Plan
 from schedsync.usecases.target import Target
 
 _DRIFT, _APPLY = frozenset({Kind.DRIFT}), frozenset({Kind.APPLY_FAILED})
@@ -27,11 +26,12 @@ _FIRST_RUN = frozenset({Kind.FIRST_RUN})
 Say = Callable[[str], None]
 
 
-def tell_drift(target: Target, drift: Plan, say: Say) -> None:
+def tell_drift(target: Target, changed: Iterable[str], held: Iterable[str], say: Say) -> None:
     """Send an alarm for each schedule that somebody changed or holds, and for each that is as in Git again."""
-    changed = [Alarm(Kind.DRIFT, each.name, "edited in the database", drift.set) for each in drift.changes]
-    held = [Alarm(Kind.DRIFT, each.name, "disabled by a human", drift.set) for each in drift.held]
-    _tell(target, [*changed, *held], _DRIFT, drift.set, say)
+    name = target.config.set
+    on = [Alarm(Kind.DRIFT, each, "edited in the database", name) for each in changed]
+    on += [Alarm(Kind.DRIFT, each, "disabled by a human", name) for each in held]
+    _tell(target, on, _DRIFT, name, say)
 
 
 @contextmanager

@@ -130,7 +130,7 @@ def _edits(using: str, plan: Plan, names: Sequence[str]) -> dict[int, Edit]:
 def told_drift(target: Target, note: Callable[[str], None]) -> Plan:
     """Return the drift, and send it as alarms; ``note`` gets a message if one is not sent."""
     found = drift(target)
-    tell_drift(target, found, note)
+    tell_drift(target, [change.name for change in found.changes], [held.name for held in found.held], note)
     return found
 
 

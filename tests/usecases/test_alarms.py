@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +13,11 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django_celery_beat.models import PeriodicTask
 
+from schedsync.agent.drift_alarms import tell_left
 from schedsync.config import read_config
+from schedsync.errors import Unavailable
 from schedsync.models import SendFailure, SentAlarm, SyncRun
+from schedsync.usecases.agent import Turn
 from schedsync.usecases.rollout import look
 from schedsync.usecases.target import Target
 from tests.alarms.http_service import CANARY, Service, service
@@ -52,6 +56,16 @@ def test_drift_is_sent_once_and_its_end_too(project: Project, inbox: Service) ->
 
     assert inbox.titles == ["schedsync: one was changed behind Git's back", "schedsync: one is as in Git again"]
     assert inbox.got[0]["message"] == "- one: edited in the database\nNext: schedsync drift"
+
+
+def test_what_the_agent_leaves_is_sent_once_and_its_end_too(project: Project, inbox: Service) -> None:
+    project.schedules(TWO)
+    config = read_config("schedules")
+    turn = Turn("a" * 40, held=("one",), target=Target(config, project.using))
+    for each in (turn, turn, replace(turn, held=(), problem=Unavailable("gone")), replace(turn, held=())):
+        tell_left(each)
+
+    assert inbox.titles == ["schedsync: one was changed behind Git's back", "schedsync: one is as in Git again"]
 
 
 def test_an_apply_that_is_refused_is_an_alarm_and_one_that_succeeds_ends_it(project: Project, inbox: Service) -> None:
