@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-EXTRAS = ("redis", "apprise", "prometheus_client", "urllib3")
+EXTRAS = ("redis", "apprise", "prometheus_client", "urllib3", "boto3")
 DOORS = (
     "schedsync.cli",
     "schedsync.beat.scheduler",

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from schedsync.calendar.clock_times import ClockTime, clock_time
-from schedsync.core.published import Address, InBranch, Place, place_of
+from schedsync.core.published import Away, Place, place_of
 from schedsync.core.timing import TimingError, canonical_zone, duration, instant
 
 #: In seconds: ten years.
@@ -190,7 +190,7 @@ class Clock(click.ParamType):  # type: ignore[type-arg]  # generic since click 8
 
 
 class SnapshotPlace(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.4
-    """A file, an address, or a file in a branch; with ``exists`` a file must be there."""
+    """A file, an address, an object in a bucket, or a file in a branch; with ``exists`` a file must be there."""
 
     name = "place"
 
@@ -199,7 +199,7 @@ class SnapshotPlace(click.ParamType):  # type: ignore[type-arg]  # generic since
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Place:
         """Return the place; a text that names none is wrong usage."""
-        if isinstance(value, (Address, InBranch)):
+        if isinstance(value, Away):
             return value
         try:
             place = place_of(str(value))

@@ -14,7 +14,7 @@ from schedsync.errors import SchedsyncError
 
 publish_option = option(
     "--publish", heading=OUTPUT, type=SnapshotPlace(exists=False), metavar="FILE|URL",
-    help="Publish a snapshot: in a file, at `https://…`, or in `git+https://…#branch:path`.",
+    help="Publish a snapshot: in a file, at `https://…`, in `s3://bucket/key`, or in `git+https://…#branch:path`.",
 )  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def publish_applied(place: Place, using: str, set_name: str) -> None:
 
 
 def publish(place: Place, data: str) -> None:
-    """Publish a snapshot: in a file as a whole or not at all, at an address, or in a branch.
+    """Publish a snapshot: in a file as a whole or not at all, at an address, in a bucket, or in a branch.
 
     Raises Unavailable if the place takes none now, Failed if it refuses, or WrongUsage.
     """

@@ -1,4 +1,4 @@
-"""Where a snapshot is published: in a file, at an address, or in a branch of a Git repository."""
+"""Where a snapshot is published: in a file, at an address, in a bucket, or in a branch of a Git repository."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 DEFAULT_FILE = "snapshot.json"
 _ADDRESS = re.compile(r"https?://[!-~]{1,4000}\Z")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,20})://")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{2,62}\Z")
+_KEY = re.compile(r"[!-~]{1,900}\Z")
 _PART = re.compile(r"[A-Za-z0-9_@][A-Za-z0-9_.@+-]{0,99}\Z")
 _LONGEST_PATH = 500
-KNOWN = "a file, `https://…`, or `git+https://…#branch:path`"
+KNOWN = "a file, `https://…`, `s3://bucket/key`, or `git+https://…#branch:path`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,20 @@ class InBranch:
         return f"git+{shown(self.url)}#{self.branch}:{self.path}"
 
 
-Place = Path | Address | InBranch
+@dataclass(frozen=True, slots=True)
+class InBucket:
+    """An object of a store that speaks the API of S3."""
+
+    bucket: str
+    key: str = DEFAULT_FILE
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+#: A place that is not on this host.
+Away = Address | InBranch | InBucket
+Place = Path | Away
 
 
 def place_of(text: str) -> Place:
@@ -52,6 +67,8 @@ def place_of(text: str) -> Place:
     name = scheme[1].lower()
     if name in ("https", "http"):
         return _address(text)
+    if name == "s3":
+        return _in_bucket(text[len("s3://") :])
     if name.startswith("git+"):
         return _in_branch(text[len("git+") :])
     raise ValueError(f"`{name}://` is no place for a snapshot; give {KNOWN}")
@@ -82,6 +99,15 @@ def _in_branch(text: str) -> InBranch:
     if not all(map(_PART.match, parts)) or ".git" in map(str.lower, parts) or len(path) > _LONGEST_PATH:
         raise ValueError("the path in the branch has other characters than letters, digits and `_@.+-`")
     return InBranch(url, branch, PurePosixPath(path).as_posix())
+
+
+def _in_bucket(text: str) -> InBucket:
+    bucket, _, key = text.partition("/")
+    if not _BUCKET.match(bucket):
+        raise ValueError("`s3://` takes the name of a bucket: at least three lower-case letters, digits, `-` and `.`")
+    if key and not _KEY.match(key):
+        raise ValueError("the key in the bucket has other characters than those of ASCII, or more than 900")
+    return InBucket(bucket, key or DEFAULT_FILE)
 
 
 def shown(url: str) -> str:

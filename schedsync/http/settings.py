@@ -32,3 +32,9 @@ def require_urllib3(who: str, extra: str = "http") -> None:
     """Raise WrongUsage, which says ``who`` needs it, if urllib3 is not installed; the ``extra`` installs it."""
     if find_spec("urllib3") is None:
         raise WrongUsage(f"{who} needs urllib3", hint=f"install `schedsync[{extra}]`")
+
+
+def require_boto3() -> None:
+    """Raise WrongUsage if boto3 is not installed."""
+    if find_spec("boto3") is None:
+        raise WrongUsage("`s3://` needs boto3", hint="install `schedsync[s3]`")

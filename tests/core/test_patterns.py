@@ -114,6 +114,8 @@ WORST: dict[str, Sequence[str]] = {
     r"https?://[!-~]{1,4000}\Z": ("https://", "https://a", "a", "a "),
     r"([A-Za-z][A-Za-z0-9+.-]{0,20})://": ("a", "a:", "a+", "a://"),
     r"[A-Za-z0-9_@][A-Za-z0-9_.@+-]{0,99}\Z": ("a", "a.", "/"),
+    r"[a-z0-9][a-z0-9.-]{2,62}\Z": ("a", "a.", "A"),
+    r"[!-~]{1,900}\Z": ("a", "a ", " "),
     "refs/pull/": ["refs/pull/", "refs/pull/1", "1"],
     "Merge pull request #": ["Merge pull request #", "Merge pull request #1", "1"],
     r"Merged in ": ["Merged in ", "Merged in a", "a", "Merged in a (pull request #", "1"],

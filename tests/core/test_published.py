@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from schedsync.core.published import Address, InBranch, Place, place_of
+from schedsync.core.published import Address, InBranch, InBucket, Place, place_of
 
 SECURE, GIT = "https://s.example.org/s.json", "g.example.org/a.git"
 LOCAL = "http://localhost:80/s.json"
@@ -21,6 +21,8 @@ LOCAL = "http://localhost:80/s.json"
         ("c:/s.json", Path("c:/s.json"), "c:/s.json"),
         (f"{SECURE}?sig=x#y", Address(f"{SECURE}?sig=x"), SECURE),
         (LOCAL, Address(LOCAL), LOCAL),
+        ("s3://shop-snapshots", InBucket("shop-snapshots"), "s3://shop-snapshots/snapshot.json"),
+        ("S3://b.eu/eu/s.json", InBucket("b.eu", "eu/s.json"), "s3://b.eu/eu/s.json"),
         (f"git+https://{GIT}#s", InBranch(f"https://{GIT}", "s"), f"git+https://{GIT}#s:snapshot.json"),
         (f"git+ssh://git@{GIT}#s:eu/s", InBranch(f"ssh://git@{GIT}", "s", "eu/s"), f"git+ssh://{GIT}#s:eu/s"),
         (f"git+https://me:pw@{GIT}#s", InBranch(f"https://me:pw@{GIT}", "s"), f"git+https://{GIT}#s:snapshot.json"),
@@ -34,7 +36,9 @@ def test_a_text_names_a_place(text: str, place: Place, shown: str) -> None:
     ("text", "reason"),
     [
         ("ftp://example.org/s.json", "`ftp://` is no place for a snapshot; give a file, `https://"),
-        ("s3://bucket/s.json", "`s3://` is no place for a snapshot"),
+        ("s3://Bucket/s.json", "`s3://` takes the name of a bucket"),
+        ("s3://user:pw@bucket/s.json", "`s3://` takes the name of a bucket"),
+        ("s3://bucket/a b", "the key in the bucket"),
         ("http://example.org/s.json", "`http://example.org/s.json` is open to everybody on the way"),
         ("http://localhost.example.org/s.json", "is open to everybody"),
         ("https://me:pw@example.org/s.json", "`https://example.org/s.json` has a password: give a token"),

@@ -15,10 +15,11 @@ import pytest
 from celery import current_app
 
 from schedsync.agent.snapshots import Snapshots
-from schedsync.core.published import Address, InBranch
-from schedsync.errors import Unavailable
+from schedsync.core.published import Address, InBranch, InBucket
+from schedsync.errors import Failed, Unavailable
 from schedsync.planning.outcome import Outcome
 from schedsync.usecases.agent import Turn
+from schedsync.usecases.published import get_published
 from schedsync.usecases.target import Target
 from tests.commands.test_documents import SAVED, TEXTS
 from tests.conftest import Project
@@ -71,6 +72,58 @@ def test_a_published_snapshot_is_planned_against(
     assert [bool(re.search(r"the snapshot is \d minutes? old, of ", done.err)) for done in plans] == [False, True, True]
     for verb in ("validate", "forecast"):
         assert project.command(verb, "schedules", "--against", places[1]).code == 0
+
+
+@pytest.fixture
+def store(server: Documents, monkeypatch: pytest.MonkeyPatch) -> Documents:
+    """A store with the API of S3: by its paths it is a server of documents."""
+    for name, value in {"ENDPOINT_URL": server.url, "ACCESS_KEY_ID": "shop", "SECRET_ACCESS_KEY": TOKEN}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    return server
+
+
+@pytest.mark.one_database
+def test_a_snapshot_in_a_bucket_is_planned_against(project: Project, store: Documents) -> None:
+    project.schedules(SCHEDULES)
+    words = ("snapshot", "--database", project.using, "--publish", "s3://shop-snapshots/eu/s.json")
+    done = project.command(*words)
+    planned = plan(project, "s3://shop-snapshots/eu/s.json", "--format", "json")
+
+    assert (done.code, done.err) == (0, "published to s3://shop-snapshots/eu/s.json\n")
+    assert list(store.at) == ["/shop-snapshots/eu/s.json"]
+    assert [change["name"] for change in json.loads(planned.out)["changes"]] == ["report"]
+    assert all(str(seen).startswith("AWS4-HMAC-SHA256 Credential=shop/") for seen in store.seen_tokens)
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(("status", "code"), [(400, 1), (403, 69)])
+def test_a_store_that_refuses_is_an_error_without_the_key(
+    project: Project, store: Documents, status: int, code: int
+) -> None:
+    project.schedules(SCHEDULES)
+    store.status = status
+    put = project.command("snapshot", "--database", project.using, "--publish", "s3://shop-snapshots")
+    got = plan(project, "s3://shop-snapshots/none.json")
+
+    assert (put.code, got.code) == (code, 1)
+    assert put.err.startswith(f"error: cannot put s3://shop-snapshots/snapshot.json: HTTP {status}\n")
+    assert got.err.startswith("error: cannot get s3://shop-snapshots/none.json: HTTP 404\n")
+    assert TOKEN not in put.err + got.err
+
+
+def test_a_store_that_is_away_or_sends_too_much_is_an_error(
+    files: Project, store: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.at["/shop-snapshots/s.json"] = b" " * 11
+    with pytest.raises(Failed, match="larger"):
+        get_published(InBucket("shop-snapshots", "s.json"), 10)
+    files.schedules(SCHEDULES)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    away = plan(files, "s3://shop-snapshots/s.json")
+
+    assert (away.code, away.err.splitlines()[0]) == (
+        69, "error: cannot get s3://shop-snapshots/s.json: no answer from the store: EndpointConnectionError",
+    )  # fmt: skip
 
 
 @pytest.mark.one_database
@@ -127,7 +180,7 @@ def test_an_old_snapshot_is_warned_about_and_a_missing_one_is_an_error(files: Pr
 
     assert (missing.code, missing.err.splitlines()[0]) == (1, f"error: cannot get {server.url}/t.json: HTTP 404")
     assert plan(files, "http://127.0.0.1:1/s.json").code == 69
-    assert plan(files, "s3://bucket/s.json").code == 64
+    assert plan(files, "gs://bucket/s.json").code == 64
     assert plan(files, f"git+file://{files.root}/nowhere.git#b").code == 69
 
 
