@@ -58,6 +58,7 @@ def make(using: str, name: str, values: dict[str, Any]) -> PeriodicTask:
     return made
 
 
+@pytest.mark.one_database("default", "postgresql")
 def test_the_same_is_sent_at_the_same_minutes(using: str, clock: Any) -> None:
     sent: dict[str, list[tuple[str, str]]] = {}
     for who, module in (("stock", stock), ("ours", ours)):

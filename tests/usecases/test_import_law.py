@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import pytest
 from django.db import DatabaseError, connections, transaction
 from django_celery_beat.models import PeriodicTask
 from hypothesis import HealthCheck, given, settings
@@ -196,6 +197,7 @@ NEVER = ("read back", "not YAML: did", "not YAML: while", "not YAML: could", "no
 FORMS = st.sampled_from([(), ("--fold",), ("--by", "app"), ("--by", "queue", "--fold"), ("--no-secrets",)])
 
 
+@pytest.mark.one_database("default", "postgresql")
 @given(TABLES, FORMS)
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_an_import_and_its_apply_write_nothing_but_the_ledger(

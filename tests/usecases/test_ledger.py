@@ -307,6 +307,7 @@ WRONG = {
 }
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("case", WRONG)
 def test_used_wrongly_nothing_is_written(teams: Teams, case: str) -> None:
     words, message, hint = WRONG[case]
@@ -338,6 +339,7 @@ def apply_to_production(teams: Teams) -> None:
     assert done.code == 0, done.err
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("words", [*CALLS, ["move", "bill", "--to", "shop"], ["release", "--all"]])
 def test_a_set_that_was_last_applied_to_another_environment_is_refused(teams: Teams, words: list[str]) -> None:
     apply_to_production(teams)
@@ -389,6 +391,7 @@ def test_without_a_terminal_nobody_can_be_asked(teams: Teams, words: list[str]) 
     assert teams.written == before
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("answer", [True, False])
 @pytest.mark.parametrize("words", CALLS)
 def test_on_a_terminal_the_call_says_what_it_does_and_asks(

@@ -109,6 +109,7 @@ def test_a_pause_until_an_instant_ends_then(shop: Project, clock: Any) -> None:
     assert Pause.objects.using(shop.using).get().until == NOW + timedelta(hours=1, minutes=30)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("words", "message"),
     [

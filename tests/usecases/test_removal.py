@@ -388,10 +388,10 @@ def test_a_removal_takes_as_many_statements_however_much_is_dropped(project: Pro
         return len(dropping), len(waiting), len(deleting)
 
     shop = Shop(project)
-    few, many = statements(10), statements(10_000)
+    few, many = statements(10), statements(3_000)
 
     # PostgreSQL takes 1,000 rows in one statement; SQLite takes fewer values, so that there are more batches.
-    batches = 10 if shop.using == "postgresql" else 50
+    batches = 3 if shop.using == "postgresql" else 15
     grown = [after - before for before, after in zip(few, many, strict=True)]
     assert (grown[0] <= 8 * batches, grown[1], grown[2] <= 8 * batches) == (True, 0, True), grown
 
