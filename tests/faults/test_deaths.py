@@ -114,7 +114,7 @@ def test_a_leader_that_is_told_to_end_several_times_ends(elected: list[Arena]) -
     def scenario(arena: Arena) -> None:
         arena.environment["FAULTS_LEASE"] = "600"
         chance = random.Random(arena.alias)
-        for _ in range(8):
+        for _ in range(4):
             with arena.beat() as beat:
                 arena.leader([beat])
                 time.sleep(chance.uniform(0, 1))
@@ -199,7 +199,7 @@ def test_a_random_life(elected: list[Arena]) -> None:
         deaths = 0
         with ExitStack() as stack:
             beats: list[Any] = []
-            until = time.monotonic() + 25
+            until = time.monotonic() + 15
             while time.monotonic() < until:
                 act = chance.choice(["start", "start", "kill", "term", "stop"]) if beats else "start"
                 if act == "start" and len(beats) < 3:
