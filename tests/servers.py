@@ -332,7 +332,7 @@ _OF_ALL = {"-q", "-v", "-x"}
 def _tell_duration(arguments: list[str]) -> None:
     if set(arguments) <= _OF_ALL:
         hint = "`make check` takes one minute and runs the linters and the tests that need no server"
-        print(f"all tests take about 25 minutes on two idle cores; {hint}", file=sys.stderr, flush=True)
+        print(f"all tests take about half an hour on two idle cores; {hint}", file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str]) -> int:

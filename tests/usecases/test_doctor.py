@@ -184,10 +184,9 @@ def test_the_system_checks_carry_the_same_codes(healthy: Project, settings: Any)
     assert "schedsync.SS320" in str(caught.value)
 
 
+@pytest.mark.one_database("postgresql")
 def test_missing_rights_are_named(healthy: Project) -> None:
     connection = connections[healthy.using]
-    if connection.vendor != "postgresql":
-        pytest.skip("roles are set up on PostgreSQL only")
     with connection.cursor() as cursor:
         cursor.execute("DROP ROLE IF EXISTS reader")
         cursor.execute("CREATE ROLE reader")

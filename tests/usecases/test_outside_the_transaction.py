@@ -67,11 +67,11 @@ def ancestries(log: Path) -> list[tuple[str, str]]:
     return [(words[-2], words[-1]) for words in calls]
 
 
+@pytest.mark.one_database("postgresql")
 def test_no_transaction_is_idle_while_git_answers(
     project: Project, commit: Callable[[str], str], wrapped_git: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if project.using != "postgresql":
-        pytest.skip("the test uses PostgreSQL's limit for idle transactions")
+    # The test uses a limit of PostgreSQL.
     connection = connections[project.using]
     limit = {"options": "-c idle_in_transaction_session_timeout=700"}
     monkeypatch.setitem(connection.settings_dict, "OPTIONS", connection.settings_dict["OPTIONS"] | limit)
