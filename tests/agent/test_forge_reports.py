@@ -258,8 +258,8 @@ def test_one_set_in_two_databases_has_a_status_for_each(at_github: Reporter) -> 
 def test_a_database_that_hangs_keeps_the_reports_of_no_other_one_waiting(at_github: Reporter) -> None:
     hangs, goes_on = threading.Event(), threading.Event()
 
-    def sections(using: str, _report: object) -> tuple[Section, ...]:
-        if using == "eu":
+    def sections(turn: Turn, _report: object) -> tuple[Section, ...]:
+        if turn.using == "eu":
             hangs.set()
             goes_on.wait(30)
         return ()
