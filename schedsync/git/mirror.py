@@ -178,7 +178,7 @@ class Mirror:
         if self.remote.tags is None:
             yield Followed(commit, self.remote.branch)
         else:
-            yield from islice(self._tags(self.remote.tags, f"--points-at={commit}"), _MOST_TAGS)
+            yield from islice(self._tags(self.remote.tags, "--points-at", commit), _MOST_TAGS)
 
     def _highest_tag(self, pattern: str) -> Followed | None:
         return next(self._tags(pattern), None)

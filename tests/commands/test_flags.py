@@ -27,8 +27,8 @@ NOT_MESSAGES = (
     "_run",
     "_checked",
     "_execute",
+    "_tags",
     "execute",
-    "_execute",
     "run_bounded",
 )
 #: What a page may say of Beat's own command line.

@@ -142,6 +142,11 @@ def _words(project: Project) -> dict[str, list[str]]:
     }
 
 
+def _allowed(verb: str) -> tuple[int, ...]:
+    """Return the exit codes of a verb; a name that the table has no more is wrong usage."""
+    return (0, 1, 2, 3, 64) if verb.startswith("why") else (0, 1, 2, 3)
+
+
 @pytest.fixture(autouse=True)
 def application() -> Iterator[None]:
     """An application with a task, without which there is no snapshot."""
@@ -181,7 +186,7 @@ def test_no_value_of_a_column_ends_in_a_traceback(
         answers[verb] = project.command(*words)
         codes[verb] = answers[verb].code
 
-    assert {verb: answers[verb].err for verb, code in codes.items() if code not in (0, 1, 2, 3)} == {}
+    assert {verb: answers[verb].err for verb, code in codes.items() if code not in _allowed(verb)} == {}
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
     if codes["apply"] == 3 and (model, column) in _REFUSED:
         return
