@@ -249,7 +249,7 @@ def test_the_agent_logs_how_a_rollout_ended(project: Project, caplog: pytest.Log
     fails(project)
     # What a commit configures that was not applied does not count.
     observe(Turn("a" * 40, tried="b" * 40, problem=Unavailable("gone"), target=target(project)))
-    turn = Turn(target=target(project))
+    turn = Turn(follow="shop", target=target(project))
     observe(turn)
     observe(turn)
     connections[project.using].close()
