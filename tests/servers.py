@@ -278,10 +278,17 @@ def _wait(port: int, log: Path) -> None:
     raise Missing(f"no server came up: {log.read_text(errors='replace')[-500:]}")
 
 
-#: The rooms of the runs beside the main one, by the names of the runs. The first two mostly wait for processes.
+#: The rooms of the runs beside the main one, by the names of the runs. They take about as long as it.
 BESIDE = {
     "processes": ("tests/acceptance", "tests/faults"),
-    "doors": ("tests/guides", "tests/ecosystem", "tests/browser", "tests/admin"),
+    "edges": (
+        "tests/guides",
+        "tests/ecosystem",
+        "tests/browser",
+        "tests/admin",
+        "tests/database",
+        "tests/integration",
+    ),
     "usecases": ("tests/usecases", "tests/monitors", "tests/forges", "tests/agent"),
 }
 
