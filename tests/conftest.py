@@ -29,7 +29,12 @@ DATABASES = ("default", "postgresql", "mariadb")
 #: Whether each test that is about any database runs on all of them: it takes a third longer.
 ALL_DATABASES = os.environ.get("SCHEDSYNC_ALL_DATABASES") == "1"
 #: What is tested here differs from server to server; elsewhere SQLite and one of the servers are enough.
-OF_TABLES = ("tests/database/", "tests/beat/", "tests/cases/", "tests/faults/")
+OF_TABLES = (
+    "tests/database/", "tests/cases/", "tests/faults/",
+    *(f"tests/beat/test_{name}" for name in (
+        "claim", "failed_runs", "promises", "rows", "sending", "session_locks", "standing_by",
+    )),
+)  # fmt: skip
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=timezone.utc)
 
 
