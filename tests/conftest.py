@@ -70,7 +70,21 @@ def test_databases(django_test_environment: None, django_db_blocker: Any) -> Ite
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False)
         yield
+        _end_other_sessions()
         teardown_databases(made, verbosity=0)
+
+
+def _end_other_sessions() -> None:
+    """End what a thread of a test has left open: PostgreSQL drops no database that somebody uses."""
+    for alias in settings.DATABASES:
+        connection = connections[alias]
+        if connection.vendor == "postgresql":
+            connection.close()
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
 
 
 @pytest.fixture
