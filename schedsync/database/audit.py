@@ -66,10 +66,7 @@ def record(
         "id": run,
         "verb": verb,
         "set": set_name,
-        "environment": binding.environment,
-        "repository": binding.repository,
-        "path": binding.path,
-        "commit": recorded_commit(binding),
+        **_place_of(binding),
         "checksum": checksum,
         "who": who,
         "at": at,
@@ -83,6 +80,15 @@ def record(
     count = None if named is None else len(named)
     SyncRun.objects.using(using).create(**values, **_of_job(pull_request), reason=reason, names=count)
     write_names(using, run, at, named or ())
+
+
+def _place_of(binding: Binding) -> dict[str, str | None]:
+    return {
+        "environment": binding.environment,
+        "repository": binding.repository,
+        "path": binding.path,
+        "commit": recorded_commit(binding),
+    }
 
 
 def _of_job(pull_request: str | None) -> dict[str, str | None]:

@@ -55,7 +55,7 @@ _APPLIED = REFERENCES + "/applied/{}"
 _MOST_PACKS = 50
 #: The characters of an id of SHA-256.
 _LONG_ID = 64
-#: So many tags of one commit are looked at.
+#: How many tags of one commit are read at most.
 _MOST_TAGS = 100
 
 

@@ -18,7 +18,7 @@ class TooLong(Exception):
 
 
 def in_time(call: Callable[[], T], seconds: float) -> T:
-    """Return what a call returns, or raise what it raises; raises TooLong after so many seconds.
+    """Return what a call returns, or raise what it raises; raises TooLong after ``seconds``.
 
     The call runs in a thread, which goes on then, and keeps no process from ending.
     """

@@ -110,7 +110,7 @@ def test_a_service_that_is_away_is_asked_again_later_and_says_so_once(
 
     assert (waits, keeper._wait) == (120.0, 0.0)
     assert caplog.text.count("monitors wait, and are tried again: healthchecks: ") == 1
-    assert [one["status"] for one in healthchecks.monitors.values()] == ["paused", "paused"]
+    assert [check["status"] for check in healthchecks.monitors.values()] == ["paused", "paused"]
     assert [row.digest != "" for row in Monitor.objects.all()] == [True] * 4
 
 

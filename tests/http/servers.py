@@ -65,17 +65,22 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def documents(**values: Any) -> Iterator[Documents]:
-    """Run a server on a port of its own."""
-    server = Documents(**values)
-    handler = type("Handler", (_Handler,), {"documents": server})
+def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Let a handler answer on a port of its own, and yield the address."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as listener:
         listener.daemon_threads = True
-        server.url = f"http://127.0.0.1:{listener.server_address[1]}"
         thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:
-            yield server
+            yield f"http://127.0.0.1:{listener.server_address[1]}"
         finally:
             listener.shutdown()
             thread.join()
+
+
+@contextmanager
+def documents(**values: Any) -> Iterator[Documents]:
+    """Run a server of documents."""
+    server = Documents(**values)
+    with listening(type("Handler", (_Handler,), {"documents": server})) as server.url:
+        yield server

@@ -76,7 +76,7 @@ def died_with_a_worker(facts: Facts) -> list[Noted]:
     Kombu takes a message from Redis before it notes that it has it (``_brpop_read`` and ``QoS.append`` of its
     transport): a worker that is killed in between loses it, and Beat cannot know.
     """
-    kills = [one.at for one in facts.happenings if one.kind == "kill" and one.subject.startswith("worker")]
+    kills = [each.at for each in facts.happenings if each.kind == "kill" and each.subject.startswith("worker")]
     died = []
     for noted in _not_run(facts):
         killed = next((at for at in kills if noted.at - _NOTED <= at <= noted.at + _TAKEN), None)
